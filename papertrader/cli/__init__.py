@@ -1,0 +1,1 @@
+"""cli: see specs/modules.rst for what lives here."""

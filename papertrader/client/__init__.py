@@ -1,0 +1,1 @@
+"""client: see specs/modules.rst for what lives here."""

@@ -1,0 +1,1 @@
+"""core: see specs/modules.rst for what lives here."""

@@ -1,0 +1,1 @@
+"""data: see specs/modules.rst for what lives here."""

@@ -1,0 +1,1 @@
+"""master: see specs/modules.rst for what lives here."""

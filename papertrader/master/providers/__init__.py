@@ -1,0 +1,1 @@
+"""providers: see specs/modules.rst for what lives here."""

@@ -1,0 +1,1 @@
+"""net: see specs/modules.rst for what lives here."""

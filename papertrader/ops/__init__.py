@@ -1,0 +1,1 @@
+"""ops: see specs/modules.rst for what lives here."""

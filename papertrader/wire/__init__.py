@@ -1,0 +1,1 @@
+"""wire: see specs/modules.rst for what lives here."""

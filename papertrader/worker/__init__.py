@@ -1,0 +1,1 @@
+"""worker: see specs/modules.rst for what lives here."""
