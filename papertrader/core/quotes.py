@@ -1,0 +1,131 @@
+"""What a market says: assets, quotes, bars and corporate actions, as values."""
+
+from __future__ import annotations
+
+from enum import IntEnum, IntFlag
+
+import attrs
+
+from papertrader.core.money import NULL
+
+
+class AssetKind(IntEnum):
+    """What an asset is (wire numbers)."""
+
+    STOCK = 1
+    ETF = 2
+    CRYPTO = 3
+    FX = 4
+    INDEX = 5
+
+
+class AssetStatus(IntEnum):
+    """Whether an asset may be traded (wire numbers)."""
+
+    TRADABLE = 1
+    HALTED = 2
+    CLOSE_ONLY = 3
+    DELISTED = 4
+
+
+class AssetFlag(IntFlag):
+    """Properties of an asset (wire bits)."""
+
+    FRACTIONAL = 1
+    SHORTABLE = 2
+    ALWAYS_OPEN = 4
+
+
+class QuoteFlag(IntFlag):
+    """Warnings on a quote (wire bits). STALE, CLOSED and SUSPECT quotes fill nothing."""
+
+    STALE = 1
+    DELAYED = 2
+    SYNTHETIC = 4
+    CLOSED = 8
+    SUSPECT = 16
+    REPLAYED = 32
+
+
+@attrs.frozen(kw_only=True)
+class Asset:
+    """A tradable thing. Prices and quantities in 1e-8 units; ``currency`` ISO 4217."""
+
+    symbol: str
+    name: str
+    kind: AssetKind
+    currency: str
+    tick: int
+    lot: int
+    quantity_min: int
+    quantity_max: int
+    calendar: str
+    """MIC of its exchange calendar (``"XNYS"``), or ``"24/7"``."""
+    exchange: str = ""
+    source: str = ""
+    status: AssetStatus = AssetStatus.TRADABLE
+    flags: AssetFlag = AssetFlag(0)
+    first_bar: int = 0
+    last_bar: int = 0
+
+
+@attrs.define(kw_only=True)
+class Quote:
+    """The newest prices of one symbol. Unknown prices are `NULL`, unknown sizes 0.
+
+    ``source_time`` is market time (the source's stamp); ``observed_at`` the master's clock when it
+    received the quote; ``quote_seq`` grows by one for each quote of this symbol for ever.
+    Not frozen: it is made on the hot path. It is never changed after it was handed on.
+    """
+
+    symbol: str
+    bid: int = NULL
+    ask: int = NULL
+    last: int = NULL
+    bid_size: int = 0
+    ask_size: int = 0
+    last_size: int = 0
+    day_open: int = NULL
+    day_high: int = NULL
+    day_low: int = NULL
+    prev_close: int = NULL
+    day_volume: int = 0
+    source_time: int = 0
+    observed_at: int = 0
+    quote_seq: int = 0
+    flags: int = 0
+
+
+@attrs.frozen
+class Bar:
+    """One bar: ``time`` is its start (market time), prices and volume in 1e-8 units."""
+
+    time: int
+    open: int
+    high: int
+    low: int
+    close: int
+    volume: int
+
+
+class ActionKind(IntEnum):
+    """Kinds of corporate action."""
+
+    SPLIT = 1
+    CASH_DIVIDEND = 2
+
+
+@attrs.frozen(kw_only=True)
+class CorporateAction:
+    """Something a company does to its shares, applied once, before the first price of ``at``.
+
+    ``at`` is the market time at which the ex-date's session opens. A split turns ``denominator``
+    shares into ``numerator``; a dividend pays ``amount`` (1e-8 of the currency) per share.
+    """
+
+    symbol: str
+    kind: ActionKind
+    at: int
+    numerator: int = 1
+    denominator: int = 1
+    amount: int = 0

@@ -1,0 +1,336 @@
+"""One end of a connection without its socket: frames, HELLO, keep-alive, GOODBYE.
+
+`Connection.receive` takes octets and returns the frames that are complete; frames of the connection
+itself (HELLO, PING, HEARTBEAT, GOODBYE) are dealt with here. What is to be sent is fetched with
+`data_to_send`. Time comes in with each call: nanoseconds of a clock that never goes back.
+
+After a fault there is one GOODBYE with the code, and everything further is ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+from typing import Any, Final
+
+import attrs
+
+from papertrader.core.buckets import TokenBucket
+from papertrader.core.instants import MILLISECOND, SECOND
+from papertrader.wire import codec, kinds, limits
+from papertrader.wire.codec import EVENT, HEADER, RESPONSE, Header
+from papertrader.wire.errors import LocalFault, RemoteFault
+from papertrader.wire.kinds import MAGIC, Opcode, Role, Status
+from papertrader.wire.messages import Goodbye, Heartbeat, Hello, HelloReply, Ping, PingReply
+
+HEADER_SIZE: Final = limits.HEADER_SIZE
+_CONTROL_MAX: Final = 0x00FF
+_PUSHED_BY_CLIENTS: Final = frozenset({Opcode.HEARTBEAT, Opcode.GOODBYE})
+
+
+class State(Enum):
+    """Where a connection is in its life."""
+
+    WAIT_HELLO = "wait_hello"
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+@attrs.frozen(kw_only=True)
+class Link:
+    """What this end is and what it allows.
+
+    ``initiator`` says HELLO first. ``outer`` is set on the acceptor of a client link: no inner
+    opcodes, no answers, no pushed frames are taken there. ``frame_max`` bounds received frames.
+    """
+
+    role: Role
+    initiator: bool
+    frame_max: int
+    instance: int
+    outer: bool = False
+    keepalive_s: int = limits.KEEPALIVE_S
+    connection_id: int = 0
+    software: str = "papertrader"
+    grease: int = 0
+    """Random bits: when not 0, HELLO carries reserved features and an unknown section."""
+
+
+# (state, what happened) -> state; what is absent is a fault of the peer.
+TRANSITIONS: Final = {
+    (State.WAIT_HELLO, "hello"): State.OPEN,
+    (State.WAIT_HELLO, "fault"): State.CLOSED,
+    (State.WAIT_HELLO, "goodbye"): State.CLOSED,
+    (State.OPEN, "frame"): State.OPEN,
+    (State.OPEN, "fault"): State.CLOSED,
+    (State.OPEN, "goodbye"): State.CLOSED,
+}
+
+
+class Connection:
+    """The protocol's state of one connection (see the module)."""
+
+    def __init__(self, link: Link, now: int) -> None:
+        self.link = link
+        self.state = State.WAIT_HELLO
+        self.peer: Hello | HelloReply | None = None
+        self.fault: RemoteFault | None = None
+        self.goodbye: Goodbye | None = None
+        self.keepalive = link.keepalive_s * SECOND
+        self.frame_max_peer = limits.CLIENT_FRAME_MAX
+        self.pings = 0
+        self.on_pong: Callable[[PingReply, int], None] | None = None
+        self.next_event_seq = 0
+        self._buffer = bytearray()
+        self._need = 2
+        self._partial_since = 0
+        self._opened = now
+        self._received = now
+        self._sent = now
+        self._out: list[bytes] = []
+        self._control = TokenBucket(limits.CONTROL_RATE, limits.CONTROL_BURST, now)
+        if link.initiator:
+            self._out.append(self._hello())
+
+    # --- HELLO ---------------------------------------------------------------------------------
+
+    def _hello(self) -> bytes:
+        grease = self.link.grease
+        message = Hello(
+            min_version=kinds.VERSION,
+            max_version=kinds.VERSION,
+            role=self.link.role,
+            revision=kinds.REVISION,
+            keepalive_s=self.link.keepalive_s,
+            max_frame=self.link.frame_max,
+            features=(grease << 56) & kinds.GREASE_FEATURES,
+            instance=self.link.instance,
+            software=self.link.software,
+        )
+        sections = codec.sections_of(message)
+        if grease:
+            tag = kinds.GREASE_TAGS[grease % len(kinds.GREASE_TAGS)]
+            sections += codec.section(tag, grease.to_bytes(4, "big"))
+        flags = int(kinds.FrameFlag.GREASE) if grease else 0
+        return codec.frame(
+            message.CATEGORY, Opcode.HELLO, message.pack(), sections, flags=flags, correlation=1
+        )
+
+    def _take_hello(self, header: Header, octets: bytes, now: int) -> None:
+        # HELLO is frozen for ever: it is read whatever version its header names.
+        if header.opcode != Opcode.HELLO or bool(header.flags & RESPONSE) != self.link.initiator:
+            raise RemoteFault(Status.HELLO_EXPECTED, "the first frame must be HELLO")
+        message = codec.decode_body(header, octets)
+        if isinstance(message, HelloReply):
+            if header.status or message.version != kinds.VERSION:
+                raise RemoteFault(
+                    Status.VERSION_UNSUPPORTED,
+                    f"the peer speaks versions {message.min_version} to {message.max_version}",
+                )
+        elif isinstance(message, Hello):
+            self._answer_hello(header, message, now)
+        else:
+            raise RemoteFault(Status.VERSION_UNSUPPORTED, "the peer refused the connection")
+        self.peer = message
+        self.frame_max_peer = min(max(message.max_frame, 4096), limits.FRAME_MAX)
+        if message.keepalive_s:
+            wished = max(limits.KEEPALIVE_MIN_S, message.keepalive_s)
+            # The timers are the server's: a client may only ask for shorter ones.
+            inner = self.link.keepalive_s < limits.KEEPALIVE_MIN_S
+            self.keepalive = min(self.link.keepalive_s, wished) * SECOND
+            if inner:
+                self.keepalive = self.link.keepalive_s * SECOND
+        self.state = TRANSITIONS[self.state, "hello"]
+
+    def _answer_hello(self, header: Header, message: Hello, now: int) -> None:
+        spoken = message.min_version <= kinds.VERSION <= message.max_version
+        reply = HelloReply(
+            version=kinds.VERSION if spoken else 0,
+            min_version=kinds.VERSION,
+            max_version=kinds.VERSION,
+            role=self.link.role,
+            revision=min(kinds.REVISION, message.revision),
+            keepalive_s=min(self.link.keepalive_s, message.keepalive_s or limits.KEEPALIVE_MAX_S),
+            max_frame=self.link.frame_max,
+            features=0,
+            server_time=now,
+            connection_id=self.link.connection_id,
+            max_inflight=limits.INFLIGHT_MAX,
+            max_sessions=limits.SESSIONS_PER_CONNECTION,
+            command_rate=limits.COMMAND_RATE,
+            software=self.link.software,
+        )
+        status = Status.OK if spoken else Status.VERSION_UNSUPPORTED
+        self._out.append(codec.encode(reply, status=status, correlation=header.correlation))
+        if not spoken:
+            raise RemoteFault(
+                Status.VERSION_UNSUPPORTED,
+                f"versions {message.min_version} to {message.max_version} are not spoken here",
+            )
+
+    # --- receiving -----------------------------------------------------------------------------
+
+    def receive(self, data: bytes, now: int) -> list[tuple[Header, bytes]]:
+        """Take octets from the transport; return the frames that are complete, in order.
+
+        Never raises for bad input: the fault is kept in `fault`, GOODBYE is queued, the state is
+        CLOSED and the frames before the fault are returned.
+        """
+        if self.state is State.CLOSED:
+            return []
+        self._received = now
+        buffer = self._buffer
+        if buffer:
+            buffer += data
+            if len(buffer) < self._need:
+                return []
+            data = bytes(buffer)
+            buffer.clear()
+        frames: list[tuple[Header, bytes]] = []
+        try:
+            offset = self._split(data, frames, now)
+        except RemoteFault as fault:
+            self.fail(fault)
+            return frames
+        if offset < len(data) and self.state is not State.CLOSED:
+            buffer += data[offset:]
+            self._partial_since = self._partial_since or now
+        return frames
+
+    def _split(self, data: bytes, frames: list[tuple[Header, bytes]], now: int) -> int:
+        offset, size = 0, len(data)
+        frame_max = self.link.frame_max
+        while size - offset >= HEADER_SIZE:
+            header = Header._make(HEADER.unpack_from(data, offset))
+            if self.state is State.WAIT_HELLO:
+                header = self._first(header)
+            codec.check_header(header, frame_max)
+            end = offset + HEADER_SIZE + header[3]
+            if end > size:
+                self._need = end - offset
+                return offset
+            octets = data[offset:end]
+            offset = end
+            self._partial_since = 0
+            if header[4] <= _CONTROL_MAX or self.state is State.WAIT_HELLO:
+                self._control_frame(header, octets, now)
+                if self.state is State.CLOSED:
+                    return offset
+            else:
+                if self.link.outer:
+                    self._check_outer(header)
+                frames.append((header, octets))
+        if offset < size and data[offset : offset + 2] != MAGIC[: size - offset]:
+            raise RemoteFault(Status.BAD_MAGIC, "a frame begins with PT")
+        self._need = HEADER_SIZE
+        return offset
+
+    def _first(self, header: Header) -> Header:
+        if header.magic == MAGIC and header.opcode != Opcode.HELLO:
+            raise RemoteFault(Status.HELLO_EXPECTED, "the first frame must be HELLO")
+        return header._replace(version=kinds.VERSION)
+
+    def _check_outer(self, header: Header) -> None:
+        if header.flags & (RESPONSE | EVENT):
+            raise RemoteFault(Status.PROTOCOL_STATE, "a client asks; it does not answer or push")
+        if kinds.INNER_OPCODES <= header.opcode < 0x8000:
+            raise RemoteFault(Status.OPCODE_FORBIDDEN, f"opcode {header.opcode:#06x}")
+
+    def _control_frame(self, header: Header, octets: bytes, now: int) -> None:
+        if self.link.outer and not self._control.take(now):
+            raise RemoteFault(Status.PROTOCOL_STATE, "too many control frames")
+        if self.state is State.WAIT_HELLO:
+            if header.opcode == Opcode.GOODBYE:
+                raise RemoteFault(Status.HELLO_EXPECTED, "the first frame must be HELLO")
+            self._take_hello(header, octets, now)
+            return
+        if header.opcode == Opcode.HELLO:
+            raise RemoteFault(Status.PROTOCOL_STATE, "HELLO was said before")
+        try:
+            message = codec.decode_body(header, octets)
+        except RemoteFault as fault:
+            if fault.fatal or header.flags & (RESPONSE | EVENT):
+                raise
+            self._out.append(
+                codec.failure(header.opcode, fault.status, fault.text, correlation=header.correlation)
+            )
+            return
+        if isinstance(message, Ping):
+            reply = PingReply(token=message.token, sent_at=message.sent_at, received_at=now)
+            self._out.append(codec.encode(reply, correlation=header.correlation))
+        elif isinstance(message, PingReply):
+            if self.on_pong is not None:
+                self.on_pong(message, now)
+        elif isinstance(message, Heartbeat):
+            self.next_event_seq = message.next_event_seq
+        elif isinstance(message, Goodbye):
+            self.goodbye = message
+            self.state = TRANSITIONS[self.state, "goodbye"]
+
+    # --- sending -------------------------------------------------------------------------------
+
+    def data_to_send(self) -> bytes:
+        """Return and forget what this connection itself has to say."""
+        if not self._out:
+            return b""
+        octets = b"".join(self._out)
+        self._out.clear()
+        return octets
+
+    def sent(self, now: int) -> None:
+        """Note that something was written, so that no heartbeat is due."""
+        self._sent = now
+
+    def ping(self, token: int, now: int) -> None:
+        """Queue a PING; its answer goes to `on_pong`."""
+        if self.state is not State.OPEN:
+            raise LocalFault("a PING needs an open connection")
+        self._out.append(codec.encode(Ping(token=token, sent_at=now), correlation=0))
+
+    def say_goodbye(
+        self, code: int, text: str = "", retry_after_ms: int = 0, workers: tuple[Any, ...] = ()
+    ) -> None:
+        """Queue the last frame and close this end; nothing is read any more."""
+        if self.state is State.CLOSED:
+            return
+        message = Goodbye(
+            code=code, retry_after_ms=retry_after_ms, text=text or None, workers=workers
+        )
+        self._out.append(codec.encode(message))
+        self._buffer.clear()
+        self.state = State.CLOSED
+
+    def fail(self, fault: RemoteFault) -> None:
+        """Close because of the peer's fault: one GOODBYE with its code."""
+        if self.state is not State.CLOSED:
+            self.fault = fault
+            self.say_goodbye(fault.status, fault.text)
+
+    # --- time ----------------------------------------------------------------------------------
+
+    def next_deadline(self) -> int | None:
+        """Return when `handle_time` wants to be called at the latest, or None when closed."""
+        if self.state is State.CLOSED:
+            return None
+        if self.state is State.WAIT_HELLO:
+            return self._opened + limits.HELLO_TIMEOUT_S * SECOND
+        due = min(self._sent + self.keepalive, self._received + self.keepalive * 5 // 2)
+        if self._partial_since:
+            due = min(due, self._partial_since + limits.FRAME_TIMEOUT_S * SECOND)
+        return due
+
+    def handle_time(self, now: int) -> None:
+        """Do what fell due: heartbeat, or the end of a silent or dripping peer."""
+        if self.state is State.WAIT_HELLO:
+            if now >= self._opened + limits.HELLO_TIMEOUT_S * SECOND:
+                self.fail(RemoteFault(Status.HELLO_TIMEOUT, "no HELLO in time"))
+            return
+        if self.state is State.CLOSED:
+            return
+        if now >= self._received + self.keepalive * 5 // 2:
+            self.fail(RemoteFault(Status.KEEPALIVE_TIMEOUT, "nothing heard for too long"))
+        elif self._partial_since and now >= self._partial_since + limits.FRAME_TIMEOUT_S * SECOND:
+            self.fail(RemoteFault(Status.KEEPALIVE_TIMEOUT, "a frame was not finished in time"))
+        elif now >= self._sent + self.keepalive - MILLISECOND:
+            self._out.append(codec.encode(Heartbeat(next_event_seq=0)))
+            self._sent = now

@@ -1,0 +1,414 @@
+"""Every number of the protocol that has a name: never renumbered, retired numbers are kept."""
+
+from __future__ import annotations
+
+from enum import IntEnum, IntFlag
+from typing import Final, NamedTuple
+
+MAGIC: Final = b"PT"
+VERSION: Final = 1
+REVISION: Final = 1
+
+
+class Category(IntEnum):
+    """What a frame is for."""
+
+    COMMAND = 1
+    DATA = 2
+    CONTROL = 3
+
+
+class FrameFlag(IntFlag):
+    """Header flags. Bits 0x1000 to 0x8000 are critical: refused when not understood."""
+
+    RESPONSE = 0x0001
+    EVENT = 0x0002
+    MORE = 0x0004
+    REPLAYED = 0x0008
+    CHECKSUM = 0x0010
+    CACHED = 0x0040
+    GREASE = 0x0800
+
+
+CRITICAL_FLAGS: Final = 0xF000
+
+
+class Role(IntEnum):
+    """Who speaks (HELLO)."""
+
+    CLIENT = 1
+    WORKER = 2
+    ADMIN = 3
+    TOOL = 4
+    MASTER = 5
+
+
+class Mechanism(IntEnum):
+    """How a LOGIN proves who it is. 2 is kept for API keys, 4 and up for sealed logins.
+
+    SESSION_TOKEN opens a second session beside a remembered one, whose token (64 hexadecimal
+    digits) stands in the PASSWORD section; that token is not used up. The new session ends with the
+    old one at the latest. So several programs of one user can share one stored login.
+    """
+
+    PASSWORD = 1
+    SESSION_TOKEN = 3
+
+
+class Scope(IntEnum):
+    """What a session may do."""
+
+    READ = 1
+    TRADE = 2
+
+
+class Privacy(IntFlag):
+    """What an account shows to others."""
+
+    PORTFOLIO_PUBLIC = 1
+    HISTORY_PUBLIC = 2
+    LISTED = 4
+
+
+class AccountStatus(IntEnum):
+    """Whether an account may be used."""
+
+    ACTIVE = 1
+    SUSPENDED = 2
+    CLOSED = 3
+
+
+class OrderFlag(IntFlag):
+    """Options of an order."""
+
+    EXTENDED_HOURS = 1
+    VALIDATE_ONLY = 2
+    NOTIONAL = 4
+    REDUCE_ONLY = 8
+    ALLOW_FLIP = 16
+
+
+class Adjustment(IntEnum):
+    """Whether a bar series is adjusted for corporate actions."""
+
+    RAW = 0
+    SPLIT = 1
+    TOTAL = 2
+
+
+class Topic(IntFlag):
+    """What a SUBSCRIBE asks for."""
+
+    QUOTES = 1
+    BARS = 2
+    MARKET = 4
+    ACCOUNT = 8
+
+
+class TopicKind(IntEnum):
+    """Kinds of public topic on the worker link."""
+
+    QUOTE = 1
+    BAR = 2
+    MARKET = 3
+
+
+class ResumeFlag(IntFlag):
+    """Options of RESUME."""
+
+    REPLAY_EVENTS = 1
+    TAKE_OVER = 2
+
+
+class Family(IntEnum):
+    """Address family of a client."""
+
+    LOCAL = 1
+    IPV4 = 4
+    IPV6 = 6
+
+
+class TlsVersion(IntEnum):
+    """TLS version of a client's connection."""
+
+    NONE = 0
+    TLS12 = 2
+    TLS13 = 3
+
+
+class RelayUpFlag(IntFlag):
+    """Marks on a relayed command."""
+
+    RESENT = 1
+    CLIENT_CERTIFICATE = 2
+
+
+class RelayDownFlag(IntFlag):
+    """Marks on a relayed answer."""
+
+    CACHEABLE = 1
+    CLOSE = 2
+    CONFLATABLE = 4
+    URGENT = 8
+
+
+class ClosedBy(IntEnum):
+    """Who ended a client's connection."""
+
+    CLIENT = 1
+    WORKER = 2
+    MASTER = 3
+
+
+class WorkerFlag(IntFlag):
+    """State of a worker in WORKER_LIST."""
+
+    ACCEPTING = 1
+    DRAINING = 2
+
+
+class TxKind(IntEnum):
+    """What a ledger transaction was for."""
+
+    BUY = 1
+    SELL = 2
+    SHORT = 3
+    COVER = 4
+    FEE = 5
+    DIVIDEND = 6
+    SPLIT = 7
+    DEPOSIT = 8
+    RESET = 9
+    INTEREST = 10
+    WITHDRAWAL = 11
+
+
+class Opcode(IntEnum):
+    """Which message a frame is; a reply has the opcode of its request."""
+
+    HELLO = 0x0001
+    PING = 0x0002
+    HEARTBEAT = 0x0003
+    GOODBYE = 0x0004
+    REGISTER = 0x0101
+    LOGIN = 0x0102
+    RESUME = 0x0104
+    LOGOUT = 0x0105
+    ACCOUNT_GET = 0x0109
+    ORDER_NEW = 0x0201
+    ORDER_CANCEL = 0x0203
+    ORDER_GET = 0x0205
+    ORDER_LIST = 0x0206
+    ASSET_GET = 0x0301
+    ASSET_LIST = 0x0302
+    QUOTE_GET = 0x0303
+    BARS_GET = 0x0304
+    PORTFOLIO_GET = 0x0401
+    TRANSACTIONS_GET = 0x0402
+    SUBSCRIBE = 0x0501
+    UNSUBSCRIBE = 0x0502
+    EV_QUOTE = 0x0510
+    EV_ORDER = 0x0512
+    EV_TX = 0x0513
+    EV_SESSION = 0x0515
+    WORKER_LIST = 0x0601
+    WORKER_AUTH = 0x7001
+    CLIENT_OPEN = 0x7002
+    CLIENT_CLOSE = 0x7003
+    RELAY_UP = 0x7010
+    RELAY_DOWN = 0x7011
+    RELAY_ACK = 0x7013
+    TOPIC_PUBLISH = 0x7023
+    TOPIC_INTEREST = 0x7024
+    WORKER_STATS = 0x7030
+    STORE_COMMAND = 0x7E01
+    STORE_QUOTE = 0x7E02
+    STORE_TIME = 0x7E03
+    STORE_ACTION = 0x7E04
+    STORE_PORTFOLIO = 0x7E11
+    STORE_ORDER = 0x7E12
+    STORE_TX = 0x7E13
+    STORE_REPLY = 0x7E14
+    STORE_APPLIED = 0x7E15
+
+
+INNER_OPCODES: Final = 0x7001
+"""Opcodes from here on exist on the worker link only; on a client link they close the connection."""
+
+STORE_OPCODES: Final = 0x7E00
+"""Opcodes from here on to 0x7EFF are records of the journal and never cross a link."""
+
+GREASE_OPCODES: Final = (0x0A5A, 0x1A5A, 0x2A5A)
+GREASE_FEATURES: Final = 0xFF << 56
+
+
+class Status(IntEnum):
+    """Result codes. 0x01xx close the connection; 0x02xx to 0x0Fxx answer one request."""
+
+    OK = 0x0000
+    BAD_MAGIC = 0x0101
+    VERSION_UNSUPPORTED = 0x0102
+    FRAME_TOO_LARGE = 0x0103
+    BAD_LENGTH = 0x0104
+    BAD_CHECKSUM = 0x0105
+    BAD_CATEGORY = 0x0106
+    CRITICAL_FLAG = 0x0107
+    HELLO_EXPECTED = 0x0108
+    HELLO_TIMEOUT = 0x0109
+    KEEPALIVE_TIMEOUT = 0x010A
+    OPCODE_FORBIDDEN = 0x010B
+    PROTOCOL_STATE = 0x010C
+    DUPLICATE_CORRELATION = 0x010D
+    SLOW_CONSUMER = 0x0110
+    IDLE = 0x0111
+    BOOTED = 0x0112
+    SHUTDOWN = 0x0113
+    TOO_MANY_CONNECTIONS = 0x0114
+    UNKNOWN_OPCODE = 0x0201
+    BLOCK_TOO_SHORT = 0x0202
+    INVALID_FIELD = 0x0203
+    MISSING_SECTION = 0x0204
+    DUPLICATE_SECTION = 0x0205
+    SECTION_TOO_LARGE = 0x0206
+    CRITICAL_SECTION = 0x0207
+    SEQ_REQUIRED = 0x0208
+    SEQ_TOO_OLD = 0x0209
+    SEQ_REUSED = 0x020A
+    NOT_LOGGED_IN = 0x0301
+    AUTH_FAILED = 0x0302
+    MECHANISM_UNSUPPORTED = 0x0304
+    SESSION_EXPIRED = 0x0305
+    SESSION_REVOKED = 0x0306
+    SESSION_IN_USE = 0x0307
+    SESSION_TAKEN_OVER = 0x0308
+    SCOPE_DENIED = 0x0309
+    USERNAME_TAKEN = 0x030A
+    REGISTRATION_CLOSED = 0x030B
+    ACCOUNT_SUSPENDED = 0x030C
+    PRIVATE = 0x030D
+    TOO_MANY_SESSIONS = 0x030E
+    RESUME_GAP = 0x030F
+    NO_SUCH_ACCOUNT = 0x0310
+    SESSION_DETACHED = 0x0311
+    PASSWORD_WEAK = 0x0312
+    NO_SUCH_SYMBOL = 0x0401
+    SYMBOL_HALTED = 0x0402
+    MARKET_CLOSED = 0x0403
+    INSUFFICIENT_CASH = 0x0404
+    INSUFFICIENT_POSITION = 0x0405
+    SHORT_NOT_ALLOWED = 0x0406
+    BAD_TICK = 0x0407
+    BAD_LOT = 0x0408
+    QUANTITY_LIMIT = 0x0409
+    PRICE_BAND = 0x040A
+    DUPLICATE_ORDER = 0x040B
+    NO_SUCH_ORDER = 0x040C
+    ORDER_DONE = 0x040D
+    STALE_VERSION = 0x040E
+    NO_QUOTE = 0x040F
+    TIF_UNSUPPORTED = 0x0410
+    TYPE_UNSUPPORTED = 0x0411
+    AMOUNT_OVERFLOW = 0x0412
+    OPEN_ORDER_LIMIT = 0x0413
+    DEADLINE_PASSED = 0x0414
+    NO_SUCH_PORTFOLIO = 0x0415
+    NO_DATA = 0x0501
+    RANGE_TOO_LARGE = 0x0502
+    INTERVAL_UNSUPPORTED = 0x0503
+    TOO_MANY_SYMBOLS = 0x0507
+    RATE_LIMITED = 0x0601
+    TOO_MANY_INFLIGHT = 0x0602
+    SERVER_BUSY = 0x0603
+    MASTER_UNAVAILABLE = 0x0604
+    OUTCOME_UNKNOWN = 0x0605
+    WORKER_UNKNOWN = 0x0701
+    WORKER_BOOTED = 0x0702
+    CLOCK_SKEW = 0x0703
+    NO_SUCH_CONNECTION = 0x0704
+    WINDOW_EXCEEDED = 0x0705
+    INTERNAL = 0x0F01
+
+
+class StatusRule(NamedTuple):
+    """What a status means for the connection and for a retry."""
+
+    fatal: bool
+    retry: bool
+    stored: bool
+    meaning: str
+
+
+def is_fatal(status: int) -> bool:
+    """Tell whether ``status`` ends the connection it is said on."""
+    return 0x0100 <= status < 0x0200 or status in _FATAL_INNER
+
+
+_FATAL_INNER: Final = frozenset(
+    {Status.WORKER_UNKNOWN, Status.WORKER_BOOTED, Status.WINDOW_EXCEEDED}
+)
+_RETRY: Final = frozenset(
+    {
+        Status.SHUTDOWN,
+        Status.RATE_LIMITED,
+        Status.TOO_MANY_INFLIGHT,
+        Status.SERVER_BUSY,
+        Status.MASTER_UNAVAILABLE,
+        Status.OUTCOME_UNKNOWN,
+        Status.SESSION_DETACHED,
+        Status.CLOCK_SKEW,
+    }
+)
+
+
+def may_retry(status: int) -> bool:
+    """Tell whether the same command (same ``seq``) may be sent again after ``status``."""
+    return status in _RETRY
+
+
+def is_stored(status: int) -> bool:
+    """Tell whether a reply with ``status`` is kept and answered again for the same ``seq``."""
+    return status == Status.OK or 0x0400 <= status < 0x0500
+
+
+STATE_CHANGING: Final = frozenset({Opcode.ORDER_NEW, Opcode.ORDER_CANCEL})
+"""Commands of a session that carry ``seq`` >= 1 and whose reply is stored.
+
+LOGOUT changes state as well, but ends the session that would hold its stored reply: saying it
+twice is harmless, so it carries 0.
+"""
+
+
+class Tag(IntEnum):
+    """Section tags. Bit 15: critical. Bit 14: group of rows."""
+
+    TEXT = 0x0001
+    SOFTWARE = 0x0002
+    NOTICE = 0x0003
+    FIELD = 0x0004
+    RETRY_AFTER = 0x0005
+    EMAIL = 0x0006
+    PASSWORD = 0x0007
+    DEVICE = 0x000A
+    TAG = 0x000B
+    NAME = 0x000C
+    EXCHANGE = 0x000D
+    SOURCE = 0x000E
+    INNER = 0x0010
+    FRAME = 0x0011
+    BARS = 0x4001
+    POSITIONS = 0x4002
+    ORDERS = 0x4003
+    TRANSACTIONS = 0x4004
+    QUOTES = 0x4005
+    ASSETS = 0x4006
+    SYMBOLS = 0x4008
+    WORKERS = 0x4009
+    RECEIPT = 0x400D
+    ENTRIES = 0x4011
+    LOTS = 0x4012
+    PREFIX = 0x0014
+
+
+TAG_CRITICAL: Final = 0x8000
+TAG_GROUP: Final = 0x4000
+GREASE_TAGS: Final = (0x005A, 0x015A, 0x3F5A)
