@@ -1,0 +1,221 @@
+"""Exchange calendars: which sessions there are, and when they open and close.
+
+Pure: the tables come in as parsed data, see `ExchangeCalendar.from_data`. Time zone rules come from
+the standard library's ``zoneinfo``. Lunch breaks are not modelled.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping
+from datetime import date, datetime, time, timedelta
+from typing import Any, Final, Protocol
+from zoneinfo import ZoneInfo
+
+import attrs
+
+from papertrader.core.instants import DAY, Instant, from_datetime, midnight_of, to_datetime
+
+CLOSED_DAYS_MAX: Final = 40
+"""A calendar closed for longer than this is taken for broken data (the longest known: 11 days)."""
+
+SESSIONS_CACHED_MAX: Final = 8_192
+"""Days whose answer a calendar remembers; when full, all are forgotten and computed anew."""
+
+ALWAYS_OPEN: Final = "24/7"
+"""Name of the calendar that never closes."""
+
+_DAY: Final = timedelta(days=1)
+_SATURDAY: Final = 5
+_Hours = tuple[time, time]
+
+
+@attrs.frozen
+class Session:
+    """One trading session: ``open`` <= t < ``close``, and the exchange's own date for it."""
+
+    day: date
+    open: Instant
+    close: Instant
+
+
+class Calendar(Protocol):
+    """What both kinds of calendar answer. Instants are nanoseconds UTC."""
+
+    mic: str
+    timezone: str
+
+    def session(self, day: date) -> Session | None:
+        """Return the session of that date of the exchange, None when it is closed."""
+
+    def session_at(self, instant: int) -> Session | None:
+        """Return the session with ``open <= instant < close``, None when closed."""
+
+    def next_session(self, instant: int) -> Session:
+        """Return the first session that closes after ``instant`` (the running one if open)."""
+
+    def previous_session(self, instant: int) -> Session | None:
+        """Return the last session that closed at or before ``instant``, None before the first."""
+
+    def is_open(self, instant: int) -> bool:
+        """Tell whether ``instant`` lies within a session."""
+
+
+class ExchangeCalendar:
+    """The sessions of one exchange.
+
+    Known from the data's ``first`` to ``last`` day. Before, there are no sessions. After ``last``
+    holidays are not known yet: weekdays at the regular hours are assumed.
+    """
+
+    def __init__(
+        self,
+        *,
+        mic: str,
+        timezone: str,
+        first: date,
+        last: date,
+        regular: tuple[tuple[int, _Hours], ...],
+        holidays: frozenset[date],
+        weekend_sessions: frozenset[date],
+        special: Mapping[date, _Hours],
+    ) -> None:
+        """``regular`` holds (first year, hours) in order; ``special`` the days with other hours."""
+        if not regular:
+            raise ValueError(f"calendar {mic} has no regular hours")
+        self.mic = mic
+        self.timezone = timezone
+        self.first = first
+        self.last = last
+        self._zone = ZoneInfo(timezone)
+        self._years = [year for year, _ in regular]
+        self._regular = [hours for _, hours in regular]
+        self._holidays = holidays
+        self._weekend_sessions = weekend_sessions
+        self._special = special
+        self._sessions: dict[date, Session | None] = {}
+
+    @classmethod
+    def from_data(cls, mic: str, data: Mapping[str, Any]) -> ExchangeCalendar:
+        """Build the calendar of ``mic`` from its entry in the calendar file.
+
+        Keys: ``tz``, ``first``, ``last`` (YYYYMMDD), ``regular`` ([[first year, [open, close]],
+        ...], local HHMM), ``holidays`` and ``weekend_sessions`` (days), ``special`` ([day, open,
+        close]). Raises `ValueError` for a missing key or an unreadable entry.
+        """
+        try:
+            return cls(
+                mic=mic,
+                timezone=data["tz"],
+                first=_day(data["first"]),
+                last=_day(data["last"]),
+                regular=tuple((int(year), _hours(*hours)) for year, hours in data["regular"]),
+                holidays=frozenset(map(_day, data["holidays"])),
+                weekend_sessions=frozenset(map(_day, data["weekend_sessions"])),
+                special={_day(day): _hours(*hours) for day, *hours in data["special"]},
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"the calendar data of {mic} cannot be read: {error!r}") from error
+
+    def session(self, day: date) -> Session | None:
+        """Return the session of that date of the exchange, None when it is closed."""
+        try:
+            return self._sessions[day]
+        except KeyError:
+            pass
+        if len(self._sessions) >= SESSIONS_CACHED_MAX:
+            self._sessions.clear()
+        session = self._sessions[day] = self._worked_out(day)
+        return session
+
+    def session_at(self, instant: int) -> Session | None:
+        """Return the session with ``open <= instant < close``, None when closed."""
+        session = self.session(self._local_day(instant))
+        if session is None or not session.open <= instant < session.close:
+            return None
+        return session
+
+    def next_session(self, instant: int) -> Session:
+        """Return the first session that closes after ``instant`` (the running one if open)."""
+        day = max(self._local_day(instant), self.first)
+        for _ in range(CLOSED_DAYS_MAX):
+            session = self.session(day)
+            if session is not None and session.close > instant:
+                return session
+            day += _DAY
+        raise ValueError(
+            f"calendar {self.mic} has no session in the {CLOSED_DAYS_MAX} days to {day}"
+        )
+
+    def previous_session(self, instant: int) -> Session | None:
+        """Return the last session that closed at or before ``instant``, None before the first."""
+        day = self._local_day(instant)
+        for _ in range(CLOSED_DAYS_MAX):
+            if day < self.first:
+                return None
+            session = self.session(day)
+            if session is not None and session.close <= instant:
+                return session
+            day -= _DAY
+        raise ValueError(f"calendar {self.mic} has no session in {CLOSED_DAYS_MAX} days from {day}")
+
+    def is_open(self, instant: int) -> bool:
+        """Tell whether ``instant`` lies within a session."""
+        return self.session_at(instant) is not None
+
+    def _local_day(self, instant: int) -> date:
+        return to_datetime(instant).astimezone(self._zone).date()
+
+    def _worked_out(self, day: date) -> Session | None:
+        if day < self.first or day in self._holidays:
+            return None
+        if day.weekday() >= _SATURDAY and day not in self._weekend_sessions:
+            return None
+        hours = self._special.get(day)
+        if hours is None:
+            hours = self._regular[max(bisect_right(self._years, day.year) - 1, 0)]
+        opening, closing = (
+            from_datetime(datetime.combine(day, hour, tzinfo=self._zone)) for hour in hours
+        )
+        return Session(day, opening, closing)
+
+
+class AlwaysOpen:
+    """The calendar of a market that never closes: each UTC day is one session."""
+
+    mic = ALWAYS_OPEN
+    timezone = "UTC"
+
+    def session(self, day: date) -> Session:
+        """Return the UTC day as a session."""
+        opening = midnight_of(day)
+        return Session(day, opening, Instant(opening + DAY))
+
+    def session_at(self, instant: int) -> Session:
+        """Return the UTC day that holds ``instant``."""
+        return self.session(to_datetime(instant).date())
+
+    def next_session(self, instant: int) -> Session:
+        """Return the UTC day that holds ``instant``: it is always running."""
+        return self.session_at(instant)
+
+    def previous_session(self, instant: int) -> Session:
+        """Return the UTC day before the one that holds ``instant``."""
+        return self.session_at(instant - DAY)
+
+    def is_open(self, instant: int) -> bool:
+        """Answer True: this market never closes."""
+        return True
+
+
+def _day(text: str) -> date:
+    if len(text) != 8:
+        raise ValueError(f"not a day written YYYYMMDD: {text!r}")
+    return date(int(text[:4]), int(text[4:6]), int(text[6:]))
+
+
+def _hours(opening: str, closing: str) -> _Hours:
+    first, last = (time(int(text[:2]), int(text[2:])) for text in (opening, closing))
+    if first >= last:
+        raise ValueError(f"a session cannot open at {opening} and close at {closing}")
+    return first, last

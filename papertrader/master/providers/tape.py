@@ -1,0 +1,389 @@
+"""The engine of recorded and simulated markets: quotes and bars from a history of day bars.
+
+A `Tape` needs only one bar for each symbol and day; `path` makes the day's ticks from it. Outside a
+session the last quote of the session before stands, flagged CLOSED, with the close as its time.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from functools import lru_cache
+from itertools import islice
+from typing import Final, Protocol
+
+import attrs
+
+from papertrader.core.calendar import Calendar, Session
+from papertrader.core.instants import DAY, MINUTE, SECOND, Instant, midnight_of
+from papertrader.core.money import NULL
+from papertrader.core.quotes import Asset, Bar, CorporateAction, Quote, QuoteFlag
+from papertrader.master.providers.base import (
+    BARS_MAX,
+    INTERVALS_S,
+    MONTH_S,
+    IntervalUnsupported,
+    UnknownSymbol,
+)
+from papertrader.master.providers.path import (
+    FIVE,
+    HALF_HOUR,
+    Candle,
+    DayPath,
+    MinutePath,
+    Texture,
+)
+
+DAYS_CACHED_MAX: Final = 128
+"""Days of a symbol kept worked out; the one unused for longest goes first."""
+
+MINUTES_CACHED_MAX: Final = 128
+"""Minutes of a symbol kept as ticks; the one unused for longest goes first."""
+
+_DAY_S: Final = 86_400
+_WEEK_S: Final = 604_800
+
+
+class DailyHistory(Protocol):
+    """A bar for each symbol and trading day."""
+
+    def candle(self, symbol: str, day: date) -> Candle | None:
+        """Return the day's bar in ticks and volume units, None when it was not traded."""
+
+
+@attrs.frozen(kw_only=True)
+class Listing:
+    """A symbol of the market: what it is, and how its days look inside."""
+
+    asset: Asset
+    texture: Texture
+
+
+@attrs.frozen
+class _Phase:
+    """From ``since`` until before ``until`` ``session`` is the running, or else the last one."""
+
+    since: int
+    until: int
+    session: Session
+    is_open: bool
+
+
+@attrs.frozen
+class _TradingDay:
+    """A symbol's day with what its quotes repeat."""
+
+    path: DayPath
+    opening: int
+    prev_close: int
+
+
+class Tape:
+    """A `papertrader.master.providers.base.TapeSource` over a `DailyHistory`."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        seed: int,
+        listings: Sequence[Listing],
+        history: DailyHistory,
+        actions: Sequence[CorporateAction] = (),
+        calendars: Mapping[str, Calendar],
+        calendar_main: str,
+        first_time: int,
+        last_time: int,
+        flags: QuoteFlag,
+    ) -> None:
+        """``flags`` go on every quote. ``first_time`` must not precede the calendars' sessions."""
+        self.name = name
+        self.calendar_main = calendars[calendar_main]
+        self.assets: Mapping[str, Asset] = {item.asset.symbol: item.asset for item in listings}
+        self._seed = seed
+        self._listings = {item.asset.symbol: item for item in listings}
+        self._calendars = {item.asset.symbol: calendars[item.asset.calendar] for item in listings}
+        self._history = history
+        self._actions = sorted(actions, key=lambda action: (action.at, action.symbol, action.kind))
+        self._action_times = [action.at for action in self._actions]
+        self._first = first_time
+        self._last = last_time
+        self._flags = flags
+        self._phases: dict[str, _Phase] = {}
+        self._told: dict[str, int] = {}
+        self._day: Callable[[str, date], _TradingDay | None] = lru_cache(DAYS_CACHED_MAX)(
+            self._make_day
+        )
+        self._minute: Callable[[str, date, int], MinutePath | None] = lru_cache(MINUTES_CACHED_MAX)(
+            self._make_minute
+        )
+
+    def first_time(self) -> Instant:
+        """Return the earliest market time that has data."""
+        return Instant(self._first)
+
+    def last_time(self) -> Instant:
+        """Return the market time at which the tape ends."""
+        return Instant(self._last)
+
+    def calendar(self, symbol: str) -> Calendar:
+        """Return the calendar of the symbol's exchange. Raises `UnknownSymbol`."""
+        try:
+            return self._calendars[symbol]
+        except KeyError:
+            raise UnknownSymbol(symbol) from None
+
+    def actions(self, after: int, upto: int) -> list[CorporateAction]:
+        """Return the corporate actions with ``after < at <= upto``, in the order they apply."""
+        times = self._action_times
+        return self._actions[bisect_right(times, after) : bisect_right(times, upto)]
+
+    def quotes(self, market_now: int) -> list[Quote]:
+        """Return the newest quote of each symbol that has a new one since the last call."""
+        fresh = []
+        for symbol, listing in self._listings.items():
+            phase = self._phase(symbol, market_now)
+            if phase is None:
+                continue
+            stamp = _stamp(phase, listing.texture.step, market_now)
+            if self._told.get(symbol) == stamp:
+                continue
+            quote = self._quote(listing, phase, stamp)
+            if quote is not None:
+                self._told[symbol] = stamp
+                fresh.append(quote)
+        return fresh
+
+    def quote(self, symbol: str, market_now: int) -> Quote | None:
+        """Return the symbol's newest quote at that time; None before it was listed."""
+        if symbol not in self._listings:
+            raise UnknownSymbol(symbol)
+        phase = self._phase(symbol, market_now)
+        if phase is None:
+            return None
+        listing = self._listings[symbol]
+        return self._quote(listing, phase, _stamp(phase, listing.texture.step, market_now))
+
+    def bars(
+        self,
+        symbol: str,
+        interval_s: int,
+        start: int,
+        end: int,
+        now: int,
+        limit: int = 0,
+        *,
+        newest: bool = False,
+    ) -> list[Bar]:
+        """Return the bars with ``start <= time < end``, oldest first, as known at ``now``.
+
+        Bars within a day begin at multiples of their length (UTC clock); those of a day, week or
+        month at midnight UTC of the session's date, of its Monday, of the first of its month.
+        """
+        calendar = self.calendar(symbol)
+        if interval_s not in INTERVALS_S:
+            raise IntervalUnsupported(interval_s)
+        now = min(now, self._last)
+        end = min(end, now + 1) if end else now + 1
+        limit = min(limit, BARS_MAX) if limit > 0 else BARS_MAX
+        begin = max(start, self._first)
+        chunks: list[list[tuple[int, Candle]]] = []
+        times: set[int] = set()
+        for session in _sessions(calendar, begin, end, backward=newest):
+            pieces = self._pieces(symbol, session, interval_s, now)
+            chunk = [piece for piece in pieces if start <= piece[0] < end]
+            chunks.append(chunk)
+            times.update(time for time, _ in chunk)
+            if len(times) > limit:
+                break
+        if newest:
+            chunks.reverse()
+        merged = _merged(piece for chunk in chunks for piece in chunk)
+        kept = merged[-limit:] if newest else merged[:limit]
+        texture = self._listings[symbol].texture
+        return [_bar(time, candle, texture) for time, candle in kept]
+
+    def _phase(self, symbol: str, market_now: int) -> _Phase | None:
+        """Return what the symbol's exchange does at that time; None before the tape begins."""
+        now = min(market_now, self._last)
+        if now < self._first:
+            return None
+        calendar = self._calendars[symbol]
+        phase = self._phases.get(calendar.mic)
+        if phase is not None and phase.since <= now < phase.until:
+            return phase
+        following = calendar.next_session(now)
+        if following.open <= now:
+            phase = _Phase(following.open, following.close, following, True)
+        else:
+            session = calendar.previous_session(now)
+            if session is None:
+                return None
+            phase = _Phase(session.close, following.open, session, False)
+        self._phases[calendar.mic] = phase
+        return phase
+
+    def _quote(self, listing: Listing, phase: _Phase, stamp: int) -> Quote | None:
+        texture, symbol = listing.texture, listing.asset.symbol
+        flags = int(self._flags)
+        offset = stamp - phase.session.open
+        if not phase.is_open:
+            flags |= QuoteFlag.CLOSED
+            offset -= texture.step
+        minute, rest = divmod(offset, MINUTE)
+        day = self._day(symbol, phase.session.day)
+        ticks = self._minute(symbol, phase.session.day, minute)
+        if day is None or ticks is None:
+            return None
+        index = rest // texture.step
+        bid, ask, bid_size, ask_size = ticks.book(index, texture)
+        unit, volume_unit = texture.tick, texture.volume_unit
+        before = ticks.volumes[index - 1] if index else ticks.volume_before
+        return Quote(
+            symbol=symbol,
+            bid=bid * unit,
+            ask=ask * unit,
+            last=ticks.prices[index] * unit,
+            bid_size=bid_size * volume_unit,
+            ask_size=ask_size * volume_unit,
+            last_size=(ticks.volumes[index] - before) * volume_unit,
+            day_open=day.opening,
+            day_high=ticks.highs[index] * unit,
+            day_low=ticks.lows[index] * unit,
+            prev_close=day.prev_close,
+            day_volume=ticks.volumes[index] * volume_unit,
+            source_time=stamp,
+            flags=flags,
+        )
+
+    def _make_day(self, symbol: str, day: date) -> _TradingDay | None:
+        calendar, texture = self._calendars[symbol], self._listings[symbol].texture
+        session = calendar.session(day)
+        whole = self._history.candle(symbol, day)
+        if session is None or whole is None:
+            return None
+        path = DayPath(
+            label=f"{self._seed}/{symbol}/{day.isoformat()}",
+            whole=whole,
+            minutes=(session.close - session.open) // MINUTE,
+            texture=texture,
+        )
+        before = calendar.previous_session(session.open)
+        previous = self._history.candle(symbol, before.day) if before is not None else None
+        prev_close = NULL if previous is None else previous.close * texture.tick
+        return _TradingDay(path, whole.open * texture.tick, prev_close)
+
+    def _make_minute(self, symbol: str, day: date, minute: int) -> MinutePath | None:
+        trading_day = self._day(symbol, day)
+        return None if trading_day is None else trading_day.path.minute_path(minute)
+
+    def _pieces(
+        self, symbol: str, session: Session, interval_s: int, now: int
+    ) -> list[tuple[int, Candle]]:
+        """Return what is known at ``now`` of a session, in parts no longer than the interval.
+
+        Each part comes with the time at which the bar it belongs to begins.
+        """
+        if now < session.open:
+            return []
+        step = self._listings[symbol].texture.step
+        minute, rest = divmod(min(now, session.close) - session.open, MINUTE)
+        if interval_s >= _DAY_S:
+            time = _period_start(interval_s, session.day)
+            if now >= session.close:
+                whole = self._history.candle(symbol, session.day)
+                return [] if whole is None else [(time, whole)]
+            day, ticks = self._day(symbol, session.day), self._minute(symbol, session.day, minute)
+            if day is None or ticks is None:
+                return []
+            return [(time, _so_far(day.path.whole.open, ticks, rest // step))]
+        day = self._day(symbol, session.day)
+        if day is None:
+            return []
+        length = interval_s * SECOND
+        if now >= session.close:
+            for part, candles in (
+                (HALF_HOUR * MINUTE, day.path.half_hours),
+                (FIVE * MINUTE, day.path.all_fives()),
+            ):
+                if length % part == 0 and session.open % part == 0:
+                    return list(_timed(candles, session.open, part, length))
+        minutes = islice(day.path.all_minutes(), minute)
+        pieces = list(_timed(minutes, session.open, MINUTE, length))
+        if now < session.close:
+            ticks = day.path.minute_path(minute)
+            begun = session.open + minute * MINUTE
+            pieces.append((begun - begun % length, ticks.formed(rest // step)))
+        return pieces
+
+
+def _stamp(phase: _Phase, step: int, now: int) -> int:
+    """Return the time of the newest tick; when closed, the close."""
+    session = phase.session
+    return now - (now - session.open) % step if phase.is_open else session.close
+
+
+def _so_far(opening: int, ticks: MinutePath, index: int) -> Candle:
+    """Return the day's bar up to and with a tick."""
+    return Candle(
+        opening, ticks.highs[index], ticks.lows[index], ticks.prices[index], ticks.volumes[index]
+    )
+
+
+def _timed(
+    candles: Iterable[Candle], begin: int, step: int, length: int
+) -> Iterator[tuple[int, Candle]]:
+    """Give each of a row of candles, ``step`` apart, the start of the bar it belongs to."""
+    for index, candle in enumerate(candles):
+        time = begin + index * step
+        yield time - time % length, candle
+
+
+def _period_start(interval_s: int, day: date) -> int:
+    if interval_s == MONTH_S:
+        day = day.replace(day=1)
+    midnight = midnight_of(day)
+    return midnight - day.weekday() * DAY if interval_s == _WEEK_S else midnight
+
+
+def _sessions(calendar: Calendar, begin: int, end: int, *, backward: bool) -> Iterator[Session]:
+    """Return the sessions that overlap ``begin`` <= t < ``end``, oldest or newest first."""
+    if begin >= end:
+        return
+    if not backward:
+        session = calendar.next_session(begin)
+        while session.open < end:
+            yield session
+            session = calendar.next_session(session.close)
+        return
+    latest = calendar.session_at(end - 1) or calendar.previous_session(end - 1)
+    while latest is not None and latest.close > begin:
+        yield latest
+        latest = calendar.previous_session(latest.open)
+
+
+def _merged(pieces: Iterator[tuple[int, Candle]]) -> list[tuple[int, Candle]]:
+    """Join neighboring pieces of the same bar."""
+    merged: list[tuple[int, Candle]] = []
+    for time, piece in pieces:
+        if not merged or merged[-1][0] != time:
+            merged.append((time, attrs.evolve(piece)))
+            continue
+        bar = merged[-1][1]
+        bar.high = max(bar.high, piece.high)
+        bar.low = min(bar.low, piece.low)
+        bar.close = piece.close
+        bar.volume += piece.volume
+    return merged
+
+
+def _bar(time: int, candle: Candle, texture: Texture) -> Bar:
+    unit = texture.tick
+    return Bar(
+        time,
+        candle.open * unit,
+        candle.high * unit,
+        candle.low * unit,
+        candle.close * unit,
+        candle.volume * texture.volume_unit,
+    )
