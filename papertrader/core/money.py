@@ -25,7 +25,7 @@ class AmountOverflow(ArithmeticError):
 
 
 def checked(amount: int) -> int:
-    """Return ``amount`` unchanged, or raise `AmountOverflow` if it does not fit the wire's range."""
+    """Return ``amount`` unchanged, or raise `AmountOverflow` if it does not fit the wire."""
     if not AMOUNT_MIN <= amount <= AMOUNT_MAX:
         raise AmountOverflow(f"{amount} does not fit in 64 bits of 1e-8 units")
     return amount

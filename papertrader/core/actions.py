@@ -1,0 +1,204 @@
+"""Corporate actions: what a split or a cash dividend does to positions, open orders and quotes.
+
+An action is applied before the first price of its ex-date, so what a portfolio holds at that
+moment is what it held at the close before. A dividend is posted at once, in cents: the recorded
+market has ex-dates but no pay dates. The fraction of a share that a split leaves beyond the lot is
+paid in cash at the first post-split price, which nobody knows yet: the last known price divided by
+the ratio stands for it, and the average cost where no price is known.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import attrs
+
+from papertrader.core.ledger import TransactionKind
+from papertrader.core.money import (
+    CENT,
+    NULL,
+    SCALE,
+    AmountOverflow,
+    cents_of,
+    checked,
+    cost_of_notional,
+    divide_half_even,
+)
+from papertrader.core.orders import Order, OrderEventKind, Side, next_state
+from papertrader.core.portfolio import PortfolioState, Position, split
+from papertrader.core.quotes import ActionKind, Asset, CorporateAction, Quote
+from papertrader.core.refusals import Refusal
+
+RATIO_MAX: Final = 10_000
+"""Greatest numerator and denominator of a split; more is a fault of the feed, and refused."""
+
+
+@attrs.define
+class Posting:
+    """What an action posts to one portfolio; the fields are those of a `Transaction`."""
+
+    portfolio: PortfolioState
+    position: Position
+    kind: TransactionKind
+    quantity: int
+    price: int
+    amount: int
+    realized: int = 0
+    quote_seq: int = 0
+
+
+def check_action(action: CorporateAction) -> None:
+    """Raise `ValueError` for an action that no company could take."""
+    if action.kind == ActionKind.SPLIT:
+        if not (1 <= action.numerator <= RATIO_MAX and 1 <= action.denominator <= RATIO_MAX):
+            raise ValueError(
+                f"the split {action.numerator}:{action.denominator} of {action.symbol} is not"
+                f" possible; both numbers must lie between 1 and {RATIO_MAX}"
+            )
+    elif action.amount <= 0:
+        raise ValueError(f"the dividend of {action.symbol} must be more than 0 a share")
+
+
+def plan_split(
+    portfolio: PortfolioState, action: CorporateAction, asset: Asset, quote: Quote | None, at: int
+) -> Posting | None:
+    """Return what a split posts to ``portfolio``; None if it holds nothing of the symbol.
+
+    Raises `AmountOverflow` if the result does not fit.
+    """
+    position = portfolio.positions.get(action.symbol)
+    if position is None or position.quantity == 0:
+        return None
+    result = split(
+        position,
+        numerator=action.numerator,
+        denominator=action.denominator,
+        lot=asset.lot,
+        at=at,
+    )
+    price, amount, quote_seq = NULL, 0, 0
+    if result.fraction_numerator:
+        old_price = _last_price(quote)
+        if quote is None or old_price == NULL:
+            old_price = position.avg_cost
+        else:
+            quote_seq = quote.quote_seq
+        price = divide_half_even(old_price * action.denominator, action.numerator)
+        notional = old_price * result.fraction_numerator
+        cents = divide_half_even(notional, result.fraction_denominator * SCALE * CENT)
+        amount = checked(cents * CENT)
+    checked(portfolio.cash + amount)
+    realized = amount - result.released
+    after = attrs.evolve(result.position, realized=checked(position.realized + realized))
+    change = checked(after.quantity - position.quantity)
+    return Posting(
+        portfolio, after, TransactionKind.SPLIT, change, price, amount, realized, quote_seq
+    )
+
+
+def plan_dividend(portfolio: PortfolioState, action: CorporateAction) -> Posting | None:
+    """Return what a dividend posts to ``portfolio``; None if that is nothing.
+
+    A short position pays. Raises `AmountOverflow` if the result does not fit.
+    """
+    position = portfolio.positions.get(action.symbol)
+    if position is None:
+        return None
+    quantity = position.quantity
+    amount = cents_of(action.amount, quantity)
+    if amount == 0:
+        return None
+    checked(portfolio.cash + amount)
+    return Posting(portfolio, position, TransactionKind.DIVIDEND, quantity, action.amount, amount)
+
+
+def split_order(
+    order: Order, action: CorporateAction, asset: Asset, at: int
+) -> tuple[OrderEventKind, Order]:
+    """Return what a split makes of an open order: adjusted, or cancelled if nothing is left.
+
+    The rest of the quantity is cut to whole lots, and a price is rounded to a tick in the sense
+    that keeps the order inside what it allowed and reserved: a buy's down, a sell's up. What has
+    filled is scaled, so that the average price is in new shares.
+    """
+    numerator, denominator = action.numerator, action.denominator
+    changed = order.snapshot()
+    changed.version += 1
+    changed.updated_at = at
+    try:
+        remaining = order.remaining * numerator // denominator
+        remaining -= remaining % asset.lot
+        changed.filled = order.filled * numerator // denominator
+        changed.quantity = checked(changed.filled + remaining)
+        changed.limit_price = _split_price(order.side, order.limit_price, action, asset.tick)
+        changed.collar_price = _split_price(order.side, order.collar_price, action, asset.tick)
+        reason = 0
+        if remaining == 0:
+            reason = int(Refusal.BAD_LOT)
+        elif changed.bound_price == 0:
+            reason = int(Refusal.BAD_TICK)
+    except AmountOverflow:
+        reason = int(Refusal.AMOUNT_OVERFLOW)
+    if reason:
+        return OrderEventKind.CANCELLED, end_order(order, OrderEventKind.CANCELLED, reason, at)
+    if order.side == Side.BUY:
+        notional = order.notional_filled
+        whole = cost_of_notional(notional + changed.bound_price * remaining)
+        changed.reserved_cash = whole - cost_of_notional(notional)
+    else:
+        changed.reserved_quantity = remaining
+    return OrderEventKind.ADJUSTED, changed
+
+
+def end_order(order: Order, kind: OrderEventKind, reason: int, at: int) -> Order:
+    """Return ``order`` ended by ``kind`` (CANCELLED or EXPIRED), its reservations released."""
+    changed = order.snapshot()
+    changed.state = next_state(order.state, kind)
+    changed.reason = reason
+    changed.reserved_cash = 0
+    changed.reserved_quantity = 0
+    changed.version += 1
+    changed.updated_at = at
+    return changed
+
+
+def split_quote(quote: Quote, action: CorporateAction) -> Quote:
+    """Return the last known quote in terms of new shares, for collars until the first new one."""
+
+    def price(old: int) -> int:
+        if old == NULL:
+            return NULL
+        return divide_half_even(old * action.denominator, action.numerator)
+
+    def size(old: int) -> int:
+        return old * action.numerator // action.denominator
+
+    return attrs.evolve(
+        quote,
+        bid=price(quote.bid),
+        ask=price(quote.ask),
+        last=price(quote.last),
+        day_open=price(quote.day_open),
+        day_high=price(quote.day_high),
+        day_low=price(quote.day_low),
+        prev_close=price(quote.prev_close),
+        bid_size=size(quote.bid_size),
+        ask_size=size(quote.ask_size),
+        last_size=size(quote.last_size),
+        day_volume=size(quote.day_volume),
+    )
+
+
+def _last_price(quote: Quote | None) -> int:
+    """Return the last trade's price, or else the bid; `NULL` if neither is known."""
+    if quote is None:
+        return NULL
+    return next((price for price in (quote.last, quote.bid) if price > 0), NULL)
+
+
+def _split_price(side: Side, price: int, action: CorporateAction, tick: int) -> int:
+    if price == NULL:
+        return NULL
+    scaled, unit = price * action.denominator, action.numerator * tick
+    ticks = scaled // unit if side == Side.BUY else -(-scaled // unit)
+    return checked(ticks * tick)

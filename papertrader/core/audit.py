@@ -1,0 +1,161 @@
+"""Audit: the invariants of the desk's state, checked from the ground up, and its hash.
+
+The numbers (I-01 ...) are those of the specification of the ledger. I-01 and the sequence rules
+are checked with every event by `papertrader.core.state`; here everything is counted again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from papertrader.core.ledger import LedgerKind, cash_asset
+from papertrader.core.orders import Order, OrderState
+from papertrader.core.portfolio import PortfolioState, Position
+from papertrader.core.state import DeskState
+
+if TYPE_CHECKING:
+    from _hashlib import HASH
+
+
+def find_violations(state: DeskState) -> list[str]:
+    """Return one sentence for each invariant that does not hold; none if the books are right."""
+    found = [*_ledger_violations(state), *_order_violations(state), *_counter_violations(state)]
+    for portfolio in state.portfolios.values():
+        found.extend(_portfolio_violations(state, portfolio))
+    return found
+
+
+def _ledger_violations(state: DeskState) -> Iterator[str]:
+    totals: Counter[str] = Counter()
+    for ledger_account, asset, amount in state.ledger.balances():
+        totals[asset] += amount
+        if ledger_account.kind == LedgerKind.ROUNDING and amount < 0:
+            yield f"rounding of {asset} has favored the users by {-amount}"
+    for asset, total in totals.items():
+        if total:
+            yield f"I-02: all balances of {asset} sum to {total}, not 0"
+
+
+def _portfolio_violations(state: DeskState, portfolio: PortfolioState) -> Iterator[str]:
+    name, ledger = f"portfolio {portfolio.portfolio}", state.ledger
+    posted = ledger.balance(portfolio.cash_account, cash_asset(portfolio.currency))
+    if portfolio.cash != posted:
+        yield f"I-03: {name} has {portfolio.cash} in cash, its entries sum to {posted}"
+    if not 0 <= portfolio.reserved_cash <= portfolio.cash:
+        yield f"I-04: {name} has {portfolio.cash} and reserves {portfolio.reserved_cash}"
+    cash, quantities = _reserved(state, portfolio.portfolio)
+    if cash != portfolio.reserved_cash or quantities != portfolio.reserved_quantity:
+        yield f"I-05: {name} does not reserve what its open orders do"
+    bases = 0
+    for symbol, position in portfolio.positions.items():
+        bases += position.cost_basis
+        posted = ledger.balance(portfolio.position_account, symbol)
+        if position.quantity != posted:
+            yield f"I-03: {name} holds {position.quantity} {symbol}, its entries sum to {posted}"
+        if position.quantity < portfolio.reserved_quantity.get(symbol, 0):
+            yield f"I-04: {name} holds {position.quantity} {symbol} and reserves more"
+        yield from _position_violations(name, position)
+    earned = portfolio.deposited + portfolio.realized + portfolio.dividends - portfolio.fees
+    if portfolio.cash != earned - bases:
+        yield f"I-14: {name} has {portfolio.cash}, its profits account for {earned - bases}"
+
+
+def _position_violations(name: str, position: Position) -> Iterator[str]:
+    lots = sum(lot.quantity for lot in position.lots)
+    if lots != position.quantity:
+        yield f"I-03: {name} holds {position.quantity} {position.symbol}, its lots sum to {lots}"
+    if position.quantity == 0 and position.cost_basis:
+        yield f"I-14: {name} holds no {position.symbol}, at a cost of {position.cost_basis}"
+
+
+def _reserved(state: DeskState, portfolio: int) -> tuple[int, dict[str, int]]:
+    cash = 0
+    quantities: Counter[str] = Counter()
+    for order_id in state.orders_by_portfolio[portfolio]:
+        order = state.orders[order_id]
+        cash += order.reserved_cash
+        if order.reserved_quantity:
+            quantities[order.symbol] += order.reserved_quantity
+    return cash, dict(quantities)
+
+
+def _order_violations(state: DeskState) -> Iterator[str]:
+    for order in state.orders.values():
+        name = f"I-06: order {order.order_id}"
+        if not 0 <= order.filled <= order.quantity:
+            yield f"{name} has filled {order.filled} of {order.quantity}"
+        if (order.state == OrderState.FILLED) != (order.filled == order.quantity):
+            yield f"{name} is {order.state.name} with {order.filled} of {order.quantity}"
+        if not order.is_open and (order.reserved_cash or order.reserved_quantity):
+            yield f"{name} is {order.state.name} and still reserves"
+
+
+def _counter_violations(state: DeskState) -> Iterator[str]:
+    open_orders: dict[int, Counter[str]] = {account: Counter() for account in state.accounts}
+    in_books: dict[str, list[int]] = {symbol: [] for symbol in state.books}
+    for order in sorted(state.orders.values(), key=_order_id):
+        if order.is_open:
+            open_orders[order.account][order.symbol] += 1
+            in_books[order.symbol].append(order.order_id)
+    for symbol, book in state.books.items():
+        if book.order_ids() != in_books[symbol]:
+            yield f"the book of {symbol} does not have the open orders"
+    for account in state.accounts.values():
+        counted = open_orders[account.account]
+        if account.open_orders != counted.total() or account.open_orders_by_symbol != counted:
+            yield f"account {account.account} counts {account.open_orders} open orders wrongly"
+
+
+def _order_id(order: Order) -> int:
+    return order.order_id
+
+
+def state_hash(state: DeskState) -> bytes:
+    """Return SHA-256 over a canonical encoding of everything that events have made.
+
+    Quotes and assets are not part of it, nor what only speeds things up. The same events in the
+    same order give the same 32 bytes on any machine.
+    """
+    digest = hashlib.sha256()
+    for section in (
+        _by_key(state.accounts),
+        _by_key(state.portfolios),
+        _by_key(state.orders),
+        sorted(
+            (account.kind, account.portfolio, asset, amount)
+            for account, asset, amount in state.ledger.balances()
+        ),
+        sorted(state.applied),
+    ):
+        for row in section:
+            _encode(row, digest)
+        digest.update(b";")
+    return digest.digest()
+
+
+def _by_key(rows: dict[int, Any]) -> list[Any]:
+    return [rows[key] for key in sorted(rows)]
+
+
+def _encode(value: Any, digest: HASH) -> None:
+    """Feed ``value`` to ``digest``, each part with its type and length."""
+    if isinstance(value, int):
+        digest.update(b"i%d," % value)
+    elif isinstance(value, str):
+        data = value.encode()
+        digest.update(b"s%d:" % len(data) + data)
+    else:
+        if isinstance(value, dict):
+            parts = [part for key in sorted(value) for part in (key, value[key])]
+        elif isinstance(value, list | tuple):
+            parts = list(value)
+        else:
+            parts = [getattr(value, field.name) for field in attrs.fields(type(value))]
+        digest.update(b"(%d:" % len(parts))
+        for part in parts:
+            _encode(part, digest)

@@ -1,0 +1,89 @@
+"""Events: everything that can change the desk's state, each complete at birth, in its final form.
+
+Those with an ``event_seq`` make up the account's stream: contiguous from 1, over all the
+account's portfolios. ``at`` is the master's instant of the cause. None is changed once it exists.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import attrs
+
+from papertrader.core.fills import Receipt
+from papertrader.core.ledger import Entry, Transaction
+from papertrader.core.money import NULL
+from papertrader.core.orders import Order, OrderEventKind
+from papertrader.core.portfolio import Position
+from papertrader.core.quotes import CorporateAction
+from papertrader.core.refusals import Refusal
+
+
+@attrs.define
+class PortfolioOpened:
+    """A portfolio came into being, empty."""
+
+    account: int
+    portfolio: int
+    currency: str
+    at: int
+
+
+@attrs.define
+class OrderChanged:
+    """An order was born or changed; ``order`` is what it is now.
+
+    The ``fill_`` figures and ``transaction`` belong to a FILL and are 0 (the price `NULL`)
+    otherwise. ``receipt`` is there when a quote was the cause.
+    """
+
+    account: int
+    portfolio: int
+    event_seq: int
+    kind: OrderEventKind
+    order: Order
+    at: int
+    fill: int = 0
+    fill_quantity: int = 0
+    fill_price: int = NULL
+    fill_fees: int = 0
+    transaction: int = 0
+    receipt: Receipt | None = None
+
+
+@attrs.define
+class TransactionPosted:
+    """Money or shares moved; ``position`` is what is then held of the symbol, if it has one."""
+
+    account: int
+    portfolio: int
+    event_seq: int
+    transaction: Transaction
+    entries: tuple[Entry, ...]
+    position: Position | None
+    at: int
+
+
+@attrs.define
+class ActionApplied:
+    """A corporate action was applied to every position and open order; it will not be again."""
+
+    action: CorporateAction
+    at: int
+
+
+Event: TypeAlias = PortfolioOpened | OrderChanged | TransactionPosted | ActionApplied
+
+
+@attrs.define
+class Outcome:
+    """The answer to a command.
+
+    Either ``refusal`` is None and ``events`` say what happened, or ``text`` says in one sentence
+    why nothing did. ``order`` is the order as it stands, if there is one to show.
+    """
+
+    refusal: Refusal | None
+    text: str
+    order: Order | None
+    events: list[Event]

@@ -1,0 +1,151 @@
+"""Fills: what a quote gives an order under the ``quote`` fill model, and the receipt for it.
+
+The model crosses the spread: a buy fills at the ask, a sell at the bid, a limit at the better of
+its limit and the quote. The displayed size bounds what all orders together take from one quote; a
+size of 0 is unknown and bounds nothing (trading rules, part 4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import Final
+
+import attrs
+
+from papertrader.core.money import AMOUNT_MAX, NULL, SCALE, checked
+from papertrader.core.orders import Order, OrderType, Side
+from papertrader.core.quotes import Quote, QuoteFlag
+
+_FILLS_NOTHING: Final = int(QuoteFlag.STALE | QuoteFlag.CLOSED | QuoteFlag.SUSPECT)
+_MARKET_STAMPED: Final = int(QuoteFlag.SYNTHETIC | QuoteFlag.REPLAYED)
+
+BASIS_POINTS: Final = 10_000
+
+
+class LimitingRule(IntEnum):
+    """What stopped the rest of an order from filling on a quote."""
+
+    NONE = 0
+    SIZE = 1
+    """The displayed size was used up, by this order or by those before it."""
+    COLLAR = 2
+    """A market order may not fill beyond its collar."""
+    LIMIT = 3
+    """The quote did not touch the limit."""
+    NO_PRICE = 4
+    """The quote has no price on the side that the order needs."""
+
+
+@attrs.define
+class Receipt:
+    """Which quote decided, and what it cost: enough to compute the fill again to the last unit.
+
+    ``age`` is how old the source's stamp was when the master received the quote, in nanoseconds;
+    0 for replayed and synthetic quotes, whose stamps are market time. ``spread_cost`` is half the
+    spread times the quantity, rounded up to a unit; 0 if one side is unknown. ``slippage`` is the
+    money paid beyond the quote's own price, rounded up.
+    """
+
+    quote_seq: int
+    bid: int
+    ask: int
+    last: int
+    bid_size: int
+    ask_size: int
+    observed_at: int
+    source_time: int
+    age: int
+    spread_cost: int
+    slippage: int
+    limiting: LimitingRule
+
+
+@attrs.define
+class Fill:
+    """What an order takes from a quote; ``quantity`` 0 for nothing, and ``limiting`` says why."""
+
+    quantity: int
+    price: int
+    limiting: LimitingRule
+
+
+def may_fill(quote: Quote) -> bool:
+    """Tell whether orders may use ``quote`` at all: not stale, closed, suspect or crossed.
+
+    A crossed quote (bid above ask) would let a round trip win; it is refused here too, even if
+    its source did not flag it.
+    """
+    return not quote.flags & _FILLS_NOTHING and not quote.bid > quote.ask > 0
+
+
+def touch_price(side: Side, quote: Quote) -> int:
+    """Return the price that ``side`` trades at: the ask for a buy, else the bid; `NULL` if none."""
+    price = quote.ask if side == Side.BUY else quote.bid
+    return price if price > 0 else NULL
+
+
+def displayed_size(side: Side, quote: Quote) -> int:
+    """Return how much of ``quote`` may be taken by ``side``; `AMOUNT_MAX` where it is unknown."""
+    size = quote.ask_size if side == Side.BUY else quote.bid_size
+    return size if size > 0 else AMOUNT_MAX
+
+
+def fill_from_quote(order: Order, quote: Quote, size_left: int, lot: int) -> Fill:
+    """Return what ``order`` takes from ``quote`` when ``size_left`` of it is still there.
+
+    The quantity is the whole rest of the order, or as many whole ``lot`` as are left.
+    """
+    price = touch_price(order.side, quote)
+    if price == NULL:
+        return Fill(0, NULL, LimitingRule.NO_PRICE)
+    bound = order.bound_price
+    if price > bound if order.side == Side.BUY else price < bound:
+        is_limit = order.order_type == OrderType.LIMIT
+        return Fill(0, NULL, LimitingRule.LIMIT if is_limit else LimitingRule.COLLAR)
+    if order.remaining <= size_left:
+        return Fill(order.remaining, price, LimitingRule.NONE)
+    return Fill(size_left - size_left % lot, price, LimitingRule.SIZE)
+
+
+def receipt_for(order: Order, quote: Quote, fill: Fill) -> Receipt:
+    """Write the receipt of ``fill``, taken by ``order`` from ``quote``."""
+    bid, ask = quote.bid, quote.ask
+    spread_cost = slippage = 0
+    if fill.quantity:
+        if bid > 0 and ask > 0:
+            spread_cost = checked(-(-(ask - bid) * fill.quantity // (2 * SCALE)))
+        worse = abs(fill.price - touch_price(order.side, quote))
+        slippage = checked(-(-worse * fill.quantity // SCALE))
+    age = 0 if quote.flags & _MARKET_STAMPED else max(0, quote.observed_at - quote.source_time)
+    return Receipt(
+        quote.quote_seq,
+        bid,
+        ask,
+        quote.last,
+        quote.bid_size,
+        quote.ask_size,
+        quote.observed_at,
+        quote.source_time,
+        age,
+        spread_cost,
+        slippage,
+        fill.limiting,
+    )
+
+
+def collar_basis_points(price: int, table: Sequence[tuple[int, int]]) -> int:
+    """Return the collar for ``price`` out of ``table``: rows (price from, basis points), rising."""
+    return next(points for start, points in reversed(table) if price >= start)
+
+
+def collar_price(side: Side, price: int, basis_points: int, tick: int) -> int:
+    """Return the worst price of a market order, ``basis_points`` beyond the quote's ``price``.
+
+    A buy's is rounded up to a tick; a sell's down, and it is one tick at least.
+    """
+    if side == Side.BUY:
+        ticks = -(-price * (BASIS_POINTS + basis_points) // (BASIS_POINTS * tick))
+        return ticks * tick
+    ticks = price * (BASIS_POINTS - basis_points) // (BASIS_POINTS * tick)
+    return max(ticks, 1) * tick

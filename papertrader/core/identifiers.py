@@ -1,0 +1,48 @@
+"""Identifiers: what a valid account, portfolio, order number, symbol and currency look like.
+
+Numbers are unsigned 64-bit on the wire, and 0 there means "none"; so a valid one is 1 or more.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+ID_MAX: Final = 2**64 - 1
+SYMBOL_CHARACTERS_MAX: Final = 16
+
+_SYMBOL = re.compile(r"[A-Z0-9^][A-Z0-9.^=/-]{0,15}\Z", re.ASCII)
+_CURRENCY = re.compile(r"[A-Z]{3}\Z", re.ASCII)
+
+
+def is_id(number: int) -> bool:
+    """Tell whether ``number`` can name something: 1 to 2**64 - 1."""
+    return 0 < number <= ID_MAX
+
+
+def check_id(number: int, what: str) -> int:
+    """Return ``number``, or raise `ValueError` naming ``what`` it should have identified."""
+    if not is_id(number):
+        raise ValueError(f"{number} is not a valid {what} number; use 1 to {ID_MAX}")
+    return number
+
+
+def check_symbol(symbol: str) -> str:
+    """Return ``symbol``, or raise `ValueError`.
+
+    1 to 16 characters: capital letters, digits and ``. ^ = / -``, the first a letter, digit or
+    ``^`` (``"BRK.B"``, ``"BTC-USD"``, ``"^GSPC"``).
+    """
+    if _SYMBOL.match(symbol) is None:
+        raise ValueError(
+            f"{symbol!r} is not a valid symbol; use 1 to {SYMBOL_CHARACTERS_MAX} of"
+            " A-Z 0-9 . ^ = / -"
+        )
+    return symbol
+
+
+def check_currency(currency: str) -> str:
+    """Return ``currency``, or raise `ValueError` unless it is three capitals as in ISO 4217."""
+    if _CURRENCY.match(currency) is None:
+        raise ValueError(f"{currency!r} is not a currency code; use three capitals such as USD")
+    return currency

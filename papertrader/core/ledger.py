@@ -1,0 +1,204 @@
+"""The ledger: transactions as balanced entries between accounts, and the balances they give.
+
+Double entry: in each transaction, and so in all of them together, the entries of each asset sum
+to zero. The user's side of a portfolio is CASH and POSITION; the system's side says where it came
+from or went: EQUITY (deposits), MARKET (the counterparty of trades), FEES, ROUNDING (the units by
+which money was rounded against the user) and CORPORATE (dividends and splits).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from enum import IntEnum
+from typing import Final
+
+import attrs
+
+from papertrader.core.money import NULL
+
+
+class InvariantViolated(Exception):
+    """Our own books do not agree. A bug, never a user's doing: stop, and recover by the journal."""
+
+
+class TransactionKind(IntEnum):
+    """Why money or shares moved (wire numbers)."""
+
+    BUY = 1
+    SELL = 2
+    SHORT = 3
+    COVER = 4
+    FEE = 5
+    DIVIDEND = 6
+    SPLIT = 7
+    DEPOSIT = 8
+    RESET = 9
+    INTEREST = 10
+    WITHDRAWAL = 11
+
+
+class LedgerKind(IntEnum):
+    """Kinds of ledger account. The first two belong to a portfolio, the others to the system."""
+
+    CASH = 1
+    POSITION = 2
+    EQUITY = 3
+    MARKET = 4
+    FEES = 5
+    ROUNDING = 6
+    CORPORATE = 7
+
+
+@attrs.frozen(cache_hash=True)
+class LedgerAccount:
+    """One account of the ledger; ``portfolio`` is 0 on the system's side."""
+
+    kind: LedgerKind
+    portfolio: int = 0
+
+
+EQUITY: Final = LedgerAccount(LedgerKind.EQUITY)
+MARKET: Final = LedgerAccount(LedgerKind.MARKET)
+FEES: Final = LedgerAccount(LedgerKind.FEES)
+ROUNDING: Final = LedgerAccount(LedgerKind.ROUNDING)
+CORPORATE: Final = LedgerAccount(LedgerKind.CORPORATE)
+
+
+@attrs.define
+class Entry:
+    """``amount`` (1e-8 units, signed) of ``asset`` moved into ``ledger_account``."""
+
+    ledger_account: LedgerAccount
+    asset: str
+    amount: int
+
+
+@attrs.define(kw_only=True)
+class Transaction:
+    """One posted change of a portfolio.
+
+    ``amount`` is the signed change of cash, ``fees`` included; ``realized`` the profit or loss of
+    prices on average cost. ``quantity`` is unsigned in a trade, what was held at a dividend, and
+    the signed change at a split. ``price`` is per share, `NULL` where there is none.
+    ``executed_at`` is the master's instant; the quote's market time stands in the receipt.
+    """
+
+    transaction_id: int
+    portfolio: int
+    kind: TransactionKind
+    currency: str
+    amount: int
+    cash_after: int
+    executed_at: int
+    received_at: int = 0
+    symbol: str = ""
+    quantity: int = 0
+    price: int = NULL
+    fees: int = 0
+    order: int = 0
+    fill: int = 0
+    quote_seq: int = 0
+    realized: int = 0
+
+
+def cash_asset(currency: str) -> str:
+    """Return the ledger's name for a currency: ``"$USD"``.
+
+    The sign keeps money apart from shares whose ticker looks like a currency.
+    """
+    return "$" + currency
+
+
+def check_balanced(entries: Iterable[Entry]) -> None:
+    """Raise `InvariantViolated` unless the entries of each asset sum to zero (I-01)."""
+    totals: dict[str, int] = {}
+    for entry in entries:
+        totals[entry.asset] = totals.get(entry.asset, 0) + entry.amount
+    for asset, total in totals.items():
+        if total:
+            raise InvariantViolated(f"a transaction's entries of {asset} sum to {total}, not 0")
+
+
+def trade_entries(
+    *,
+    cash: LedgerAccount,
+    position: LedgerAccount,
+    symbol: str,
+    currency: str,
+    quantity: int,
+    gross: int,
+    market: int,
+    fees: int = 0,
+) -> tuple[Entry, ...]:
+    """Return the entries of a trade between a portfolio's two accounts and the market.
+
+    ``quantity`` and ``gross`` (cash before ``fees``) are signed as the user sees them: a buy has a
+    positive quantity and a negative gross. ``market`` is what the counterparty gets, rounded the
+    other way; what lies between is ROUNDING's.
+    """
+    money = cash_asset(currency)
+    entries = [
+        Entry(cash, money, gross - fees),
+        Entry(MARKET, money, market),
+        Entry(position, symbol, quantity),
+        Entry(MARKET, symbol, -quantity),
+    ]
+    if fees:
+        entries.append(Entry(FEES, money, fees))
+    if gross + market:
+        entries.append(Entry(ROUNDING, money, -gross - market))
+    return tuple(entries)
+
+
+def transfer_entries(
+    *,
+    source: LedgerAccount,
+    cash: LedgerAccount,
+    position: LedgerAccount,
+    currency: str,
+    amount: int,
+    symbol: str = "",
+    quantity: int = 0,
+) -> tuple[Entry, ...]:
+    """Return the entries that move ``amount`` of cash and ``quantity`` of ``symbol``.
+
+    Both go from ``source``, on the system's side, to the user; either may be 0 or negative.
+    """
+    entries: list[Entry] = []
+    if amount:
+        money = cash_asset(currency)
+        entries.append(Entry(cash, money, amount))
+        entries.append(Entry(source, money, -amount))
+    if quantity:
+        entries.append(Entry(position, symbol, quantity))
+        entries.append(Entry(source, symbol, -quantity))
+    return tuple(entries)
+
+
+class Ledger:
+    """The balance of each account and asset: the sum of all entries posted."""
+
+    def __init__(self) -> None:
+        self._balances: dict[tuple[LedgerAccount, str], int] = {}
+
+    def post(self, entries: Iterable[Entry]) -> None:
+        """Add ``entries`` to the balances; raises `InvariantViolated` if they do not balance."""
+        rows = tuple(entries)
+        check_balanced(rows)
+        balances = self._balances
+        for entry in rows:
+            key = (entry.ledger_account, entry.asset)
+            balances[key] = balances.get(key, 0) + entry.amount
+
+    def restore(self, ledger_account: LedgerAccount, asset: str, amount: int) -> None:
+        """Set one balance, when a state is put together again from its parts."""
+        self._balances[(ledger_account, asset)] = amount
+
+    def balance(self, ledger_account: LedgerAccount, asset: str) -> int:
+        """Return the balance of one account in one asset; 0 where nothing was posted."""
+        return self._balances.get((ledger_account, asset), 0)
+
+    def balances(self) -> Iterator[tuple[LedgerAccount, str, int]]:
+        """Give every account, asset and balance, in no order that matters."""
+        for (ledger_account, asset), amount in self._balances.items():
+            yield ledger_account, asset, amount

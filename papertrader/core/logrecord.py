@@ -1,0 +1,206 @@
+"""One entry of the event log as a value, and its two written forms: text and a JSON line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from enum import IntEnum, IntFlag
+from functools import lru_cache
+from typing import Final
+
+import attrs
+
+from papertrader.core.instants import SECOND, from_datetime, to_datetime
+
+NAME_BYTES_MAX: Final = 160
+"""Longest module, file or function name kept, in octets of UTF-8; longer ones lose their front."""
+
+_JSON: Final = json.JSONEncoder(separators=(",", ":"))
+_U32_MAX: Final = 2**32 - 1
+_U64_MAX: Final = 2**64 - 1
+
+
+class Level(IntEnum):
+    """How much an entry matters. From ERROR on, the log goes to disk at once."""
+
+    DEBUG = 1
+    INFO = 2
+    WARNING = 3
+    ERROR = 4
+    CRITICAL = 5
+
+
+class RecordFlag(IntFlag):
+    """What a reader must know about a record's text."""
+
+    CUT = 1
+    """The text was longer than a record may hold; its end is missing."""
+    CONTINUED = 2
+    """The text goes on from the record before it (a long traceback)."""
+
+
+PLAIN: Final = RecordFlag(0)
+
+
+def _within(bound: int) -> Callable[[object, attrs.Attribute[int], int], None]:
+    def check(_: object, attribute: attrs.Attribute[int], value: int) -> None:
+        if not 0 <= value <= bound:
+            raise ValueError(f"{attribute.name} must be between 0 and {bound}, not {value}")
+
+    return check
+
+
+@attrs.frozen(kw_only=True)
+class Correlation:
+    """Which command an entry belongs to, through every process it passes. 0 means "none".
+
+    ``worker`` and ``connection`` are unsigned 64-bit, ``request`` unsigned 32-bit; anything else
+    raises `ValueError`.
+    """
+
+    worker: int = attrs.field(default=0, validator=_within(_U64_MAX))
+    connection: int = attrs.field(default=0, validator=_within(_U64_MAX))
+    request: int = attrs.field(default=0, validator=_within(_U32_MAX))
+
+    def __str__(self) -> str:
+        return f"{self.worker}:{self.connection}:{self.request}"
+
+
+UNCORRELATED: Final = Correlation()
+
+
+def _encoded_name(name: str) -> bytes:
+    octets = name[-NAME_BYTES_MAX:].replace("\0", "?").encode("utf-8", "replace")
+    # A cut in the middle of a character leaves continuation octets, which the decoder replaces.
+    return octets[-NAME_BYTES_MAX:]
+
+
+@attrs.frozen
+class Source:
+    """Where in the code an entry was written. ``line`` counts from 1; 0 means unknown."""
+
+    module: str
+    file: str
+    function: str
+    line: int
+    encoded: bytes = attrs.field(init=False, repr=False, eq=False)
+
+    @encoded.default
+    def _encode(self) -> bytes:
+        return b"\0".join(map(_encoded_name, (self.module, self.file, self.function)))
+
+    @classmethod
+    def decode(cls, octets: bytes, line: int) -> Source:
+        """Return the source that ``encoded`` was made from; missing parts become ``"?"``."""
+        parts = octets.decode("utf-8", "replace").split("\0")
+        module, file, function = (*parts, "?", "?", "?")[:3]
+        return cls(module, file, function, line)
+
+
+@attrs.define(kw_only=True)
+class LogRecord:
+    """An entry of the event log. Not frozen, to be made quickly; never changed once made.
+
+    ``seq`` grows by one for each entry of a process's life, from 1. ``wall_ns`` is nanoseconds
+    since 1970-01-01 UTC, ``monotonic_ns`` nanoseconds of a clock that never steps.
+    """
+
+    seq: int
+    wall_ns: int
+    monotonic_ns: int
+    level: Level
+    source: Source
+    correlation: Correlation
+    message: str
+    flags: RecordFlag = PLAIN
+
+
+@lru_cache(maxsize=64)
+def _second_text(second: int) -> str:
+    return to_datetime(second * SECOND).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _timestamp(wall_ns: int) -> str:
+    second, rest = divmod(wall_ns, SECOND)
+    return f"{_second_text(second)}.{rest:09d}Z"
+
+
+def printable(text: str) -> str:
+    """Return ``text`` with everything that could move a terminal's cursor or forge a line escaped.
+
+    Line breaks become a break and a margin, so that a message cannot pass for another entry.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        character
+        if character.isprintable()
+        else "\n    | "
+        if character == "\n"
+        else character.encode("unicode_escape").decode("ascii")
+        for character in text
+    )
+
+
+def render_text(record: LogRecord) -> str:
+    """Write a record for people: date and time, level, module, file, line, function, message."""
+    source = record.source
+    corr = f" [{record.correlation}]" if record.correlation != UNCORRELATED else ""
+    more = "(continued) " if record.flags & RecordFlag.CONTINUED else ""
+    cut = " (cut)" if record.flags & RecordFlag.CUT else ""
+    place = f"{source.module} {source.file}:{source.line} in {source.function}"
+    return (
+        f"{_timestamp(record.wall_ns)} {record.level.name} {printable(place)}{corr}: "
+        f"{more}{printable(record.message)}{cut}"
+    )
+
+
+def render_json(record: LogRecord) -> str:
+    """Write a record as one line of JSON in pure ASCII, without the line break.
+
+    ``corr`` is "worker:connection:request" in decimal, absent when there is none: text, because
+    many JSON readers cannot hold 64-bit numbers. ``cut`` and ``continued`` are there when true.
+    """
+    source = record.source
+    entry: dict[str, object] = {
+        "seq": record.seq,
+        "ts": _timestamp(record.wall_ns),
+        "mono": record.monotonic_ns,
+        "level": record.level.name.lower(),
+        "module": source.module,
+        "file": source.file,
+        "line": source.line,
+        "func": source.function,
+        "msg": record.message,
+    }
+    if record.correlation != UNCORRELATED:
+        entry["corr"] = str(record.correlation)
+    if record.flags & RecordFlag.CUT:
+        entry["cut"] = True
+    if record.flags & RecordFlag.CONTINUED:
+        entry["continued"] = True
+    return _JSON.encode(entry)
+
+
+def parse_json(line: str) -> LogRecord:
+    """Read what `render_json` wrote. Raises `ValueError` for any other text."""
+    try:
+        entry = json.loads(line)
+        whole, fraction = entry["ts"].removesuffix("Z").split(".")
+        seconds = from_datetime(datetime.fromisoformat(whole).replace(tzinfo=UTC))
+        worker, connection, request = map(int, entry.get("corr", "0:0:0").split(":"))
+        cut = RecordFlag.CUT if entry.get("cut") else PLAIN
+        continued = RecordFlag.CONTINUED if entry.get("continued") else PLAIN
+        return LogRecord(
+            seq=int(entry["seq"]),
+            wall_ns=seconds + int(fraction),
+            monotonic_ns=int(entry["mono"]),
+            level=Level[entry["level"].upper()],
+            source=Source(entry["module"], entry["file"], entry["func"], int(entry["line"])),
+            correlation=Correlation(worker=worker, connection=connection, request=request),
+            message=entry["msg"],
+            flags=cut | continued,
+        )
+    except (AttributeError, KeyError, TypeError, RecursionError) as error:
+        raise ValueError(f"not an entry of the event log: {line[:80]!r}") from error

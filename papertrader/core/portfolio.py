@@ -1,0 +1,288 @@
+"""Portfolios: cash, reservations, positions and their lots, and the arithmetic of cost and profit.
+
+Lots are always kept. Average cost and first-in-first-out are two views of the same position
+(trading rules, part 6). Whatever the view, all money is accounted for:
+
+    cash = deposited + realized + dividends - fees - sum of the cost bases
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import attrs
+
+from papertrader.core.ledger import InvariantViolated, LedgerAccount, LedgerKind
+from papertrader.core.money import NULL, SCALE, checked, divide_half_even, proceeds_of
+
+LOTS_MAX: Final = 256
+"""Lots kept for one position. One more, and the two oldest are merged into one."""
+
+
+@attrs.define
+class Lot:
+    """What one fill opened. ``quantity`` and ``cost`` are negative in a short position.
+
+    ``price`` is that of the fill (after a split: adjusted, half-even); ``cost`` is the exact money.
+    """
+
+    quantity: int
+    price: int
+    cost: int
+    opened_at: int
+    transaction: int
+
+
+@attrs.define
+class Position:
+    """What a portfolio holds of one symbol. Never changed once handed on.
+
+    ``cost_basis`` is the money that the present quantity cost on average (fees apart), negative
+    for a short position; ``realized`` the price profit so far, on average cost.
+    """
+
+    symbol: str
+    quantity: int = 0
+    cost_basis: int = 0
+    realized: int = 0
+    opened_at: int = 0
+    updated_at: int = 0
+    lots: tuple[Lot, ...] = ()
+
+    @property
+    def avg_cost(self) -> int:
+        """Average cost of a share, half-even to 1e-8; `NULL` when flat."""
+        return _price_of(self.cost_basis, self.quantity)
+
+    @property
+    def fifo_cost_basis(self) -> int:
+        """What the lots still open cost, first in first out."""
+        return sum(lot.cost for lot in self.lots)
+
+    @property
+    def fifo_avg_cost(self) -> int:
+        """Average cost of the lots still open, half-even to 1e-8; `NULL` when flat."""
+        return _price_of(self.fifo_cost_basis, self.quantity)
+
+    @property
+    def fifo_realized(self) -> int:
+        """Price profit so far, first in first out.
+
+        The money that went in and came out is the same in both views, so what they realized
+        differs by exactly as much as their cost bases do.
+        """
+        return self.realized + self.fifo_cost_basis - self.cost_basis
+
+    def value_at(self, price: int) -> int:
+        """Return what the position is worth at ``price``, rounded down to a unit."""
+        return proceeds_of(price, self.quantity)
+
+    def unrealized_at(self, price: int) -> int:
+        """Return the profit that closing everything at ``price`` would realize."""
+        return self.value_at(price) - self.cost_basis
+
+
+@attrs.define
+class PortfolioState:
+    """A portfolio as it stands. Read it; only the desk changes it.
+
+    ``realized`` is the profit of prices, ``dividends`` and ``fees`` are apart. ``positions`` keeps
+    those that are flat now, for what they realized; ``reserved_quantity`` is per symbol.
+    ``client_order_ids`` leads from each client order id ever used to the order.
+    """
+
+    portfolio: int
+    account: int
+    currency: str
+    cash: int = 0
+    reserved_cash: int = 0
+    deposited: int = 0
+    realized: int = 0
+    dividends: int = 0
+    fees: int = 0
+    positions: dict[str, Position] = attrs.Factory(dict)
+    reserved_quantity: dict[str, int] = attrs.Factory(dict)
+    client_order_ids: dict[int, int] = attrs.Factory(dict)
+    cash_account: LedgerAccount = attrs.field(init=False)
+    position_account: LedgerAccount = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        # Made once: every fill names them.
+        self.cash_account = LedgerAccount(LedgerKind.CASH, self.portfolio)
+        self.position_account = LedgerAccount(LedgerKind.POSITION, self.portfolio)
+
+    @property
+    def available_cash(self) -> int:
+        """Cash that no open order has reserved."""
+        return self.cash - self.reserved_cash
+
+    def quantity(self, symbol: str) -> int:
+        """Return what is held of ``symbol``."""
+        position = self.positions.get(symbol)
+        return position.quantity if position is not None else 0
+
+    def available_quantity(self, symbol: str) -> int:
+        """Return what is held of ``symbol`` and not reserved by an open sell order."""
+        return self.quantity(symbol) - self.reserved_quantity.get(symbol, 0)
+
+    def equity(self, prices: Mapping[str, int]) -> int:
+        """Return cash plus the worth of all positions at ``prices``.
+
+        A position without a price counts at its cost basis.
+        """
+        total = self.cash
+        for symbol, position in self.positions.items():
+            price = prices.get(symbol, NULL)
+            total += position.cost_basis if price == NULL else position.value_at(price)
+        return total
+
+
+@attrs.define
+class SplitResult:
+    """What a split makes of a position.
+
+    ``released`` is the part of the old cost basis that left with the fraction paid in cash. The
+    fraction is ``fraction_numerator / fraction_denominator`` in 1e-8 of an *old* share.
+    """
+
+    position: Position
+    released: int
+    fraction_numerator: int
+    fraction_denominator: int
+
+
+def _price_of(cost: int, quantity: int) -> int:
+    """Return money per share in 1e-8 units, half-even; `NULL` for no shares."""
+    if quantity == 0:
+        return NULL
+    scaled = cost * SCALE
+    return (
+        divide_half_even(scaled, quantity) if quantity > 0 else divide_half_even(-scaled, -quantity)
+    )
+
+
+def _share_of(total: int, part: int, whole: int) -> int:
+    """Return ``total * part / whole``, rounded down; exact when ``part`` is the ``whole``."""
+    return total * part // whole
+
+
+def _without_oldest(lots: tuple[Lot, ...], quantity: int) -> tuple[Lot, ...]:
+    """Return ``lots`` after ``quantity`` (of their own sign) was taken from the oldest ones."""
+    left = abs(quantity)
+    for index, lot in enumerate(lots):
+        if left == 0:
+            return lots[index:]
+        if abs(lot.quantity) > left:
+            taken = left if lot.quantity > 0 else -left
+            rest = Lot(
+                lot.quantity - taken,
+                lot.price,
+                lot.cost - _share_of(lot.cost, taken, lot.quantity),
+                lot.opened_at,
+                lot.transaction,
+            )
+            return (rest, *lots[index + 1 :])
+        left -= abs(lot.quantity)
+    return ()
+
+
+def _with_newest(lots: tuple[Lot, ...], lot: Lot) -> tuple[Lot, ...]:
+    """Return ``lots`` with one more; beyond `LOTS_MAX` the two oldest become one."""
+    if len(lots) < LOTS_MAX:
+        return (*lots, lot)
+    first, second = lots[:2]
+    quantity, cost = first.quantity + second.quantity, first.cost + second.cost
+    merged = Lot(quantity, _price_of(cost, quantity), cost, first.opened_at, first.transaction)
+    return (merged, *lots[2:], lot)
+
+
+def trade(
+    position: Position, *, quantity: int, price: int, gross: int, at: int, transaction: int
+) -> tuple[Position, int]:
+    """Return ``position`` after a fill, and the price profit that it realized on average cost.
+
+    ``quantity`` and ``gross`` (the change of cash before fees) are signed: a buy has a positive
+    quantity and a negative gross. The released part of the cost basis is rounded down to a unit.
+    Raises `InvariantViolated` if the fill crosses zero (it must be two steps then), and
+    `AmountOverflow` if the result does not fit.
+    """
+    held = position.quantity
+    after = checked(held + quantity)
+    if held == 0 or (held > 0) == (quantity > 0):
+        opened = Lot(quantity, price, -gross, at, transaction)
+        lots, released, realized = _with_newest(position.lots, opened), gross, 0
+    else:
+        if after != 0 and (after > 0) != (held > 0):
+            raise InvariantViolated(f"one fill took {position.symbol} from {held} to {after}")
+        released = _share_of(position.cost_basis, -quantity, held)
+        lots, realized = _without_oldest(position.lots, -quantity), gross - released
+    return (
+        Position(
+            position.symbol,
+            after,
+            checked(position.cost_basis - released),
+            checked(position.realized + realized),
+            position.opened_at if held else at,
+            at,
+            lots,
+        ),
+        realized,
+    )
+
+
+def _split_lots(lots: tuple[Lot, ...], numerator: int, denominator: int) -> tuple[Lot, ...]:
+    """Scale each lot so that the sum is the scaled sum, rounded towards zero.
+
+    A lot that vanishes leaves its cost to the next one, or to the last one there is.
+    """
+    result: list[Lot] = []
+    before = total = carried = 0
+    for lot in lots:
+        total += lot.quantity
+        after = abs(total) * numerator // denominator
+        quantity, before, carried = after - before, after, carried + lot.cost
+        if quantity:
+            result.append(
+                Lot(
+                    quantity if total > 0 else -quantity,
+                    divide_half_even(lot.price * denominator, numerator),
+                    carried,
+                    lot.opened_at,
+                    lot.transaction,
+                )
+            )
+            carried = 0
+    if result:
+        result[-1].cost += carried
+    return tuple(result)
+
+
+def split(
+    position: Position, *, numerator: int, denominator: int, lot: int, at: int
+) -> SplitResult:
+    """Return what becomes of ``position`` when ``denominator`` shares turn into ``numerator``.
+
+    Whole multiples of ``lot`` stay, the total cost basis with them; a fraction beyond them leaves,
+    the oldest lots first, and is to be paid in cash. Raises `AmountOverflow` if the result does
+    not fit.
+    """
+    held = position.quantity
+    sign = 1 if held > 0 else -1
+    exact = abs(held) * numerator
+    kept = exact // denominator
+    kept -= kept % lot
+    fraction = exact - kept * denominator
+    released = _share_of(position.cost_basis, fraction, exact)
+    lots = _split_lots(position.lots, numerator, denominator)
+    excess = exact // denominator - kept
+    after = Position(
+        position.symbol,
+        checked(sign * kept),
+        position.cost_basis - released,
+        position.realized,
+        position.opened_at,
+        at,
+        _without_oldest(lots, sign * excess) if kept else (),
+    )
+    return SplitResult(after, released, sign * fraction, numerator)

@@ -1,0 +1,458 @@
+"""The event log's memory: a ring of records in one buffer, bounded in bytes.
+
+The buffer may be any writable one; over a shared file mapping, the ring outlives its process, and
+every record whose `RingWriter.append` returned is found again by `RingReader` after any crash.
+
+Layout, little endian. A page of 4,096 octets: who wrote it (with its own checksum), and at octet
+512 the counters. Then records, each at a multiple of 8: tag, CRC-32, length, length of the source,
+level, flags, sequence number, wall and monotonic nanoseconds, correlation, line; then the source's
+names and the text. The CRC covers the fields, the names and the text, and is seeded with the boot
+id: octets that a client makes us log cannot pass for a record. Text is written before the fields,
+so a record torn by a kill fails its CRC. A number of 0 is never valid, and neither is a zero tag.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from struct import Struct
+from typing import TYPE_CHECKING, Final
+from zlib import crc32
+
+import attrs
+
+from papertrader.core.logrecord import (
+    NAME_BYTES_MAX,
+    UNCORRELATED,
+    Correlation,
+    Level,
+    LogRecord,
+    RecordFlag,
+    Source,
+)
+
+if TYPE_CHECKING:
+    from mmap import mmap
+
+PAGE_BYTES: Final = 4096
+PAYLOAD_BYTES_MAX: Final = 1024
+"""Longest text of one record, in octets of UTF-8. A longer one is cut, marked and counted."""
+
+_ALIGN: Final = 8
+_TAG: Final = 0x4C525450
+_TAG_OCTETS: Final = _TAG.to_bytes(4, "little")
+_PREFIX: Final = Struct("<II")
+_FIELDS: Final = Struct("<IHBBQqqQQII")
+_HEAD_BYTES: Final = _PREFIX.size + _FIELDS.size
+_U32: Final = Struct("<I")
+_LENGTH_AT: Final = _PREFIX.size
+
+RECORD_BYTES_MAX: Final = _HEAD_BYTES + (3 * NAME_BYTES_MAX + 2 + PAYLOAD_BYTES_MAX + 7) // 8 * 8
+RING_BYTES_MIN: Final = PAGE_BYTES + 2 * RECORD_BYTES_MAX
+RING_BYTES_MAX: Final = 2**30
+_SOURCES_MAX: Final = 4096
+"""Decoded sources remembered by one scan; when full, it starts afresh."""
+
+_MAGIC: Final = b"PTRING\r\n"
+_VERSION: Final = 1
+_IDENTITY: Final = Struct("<8sIQ16sIq32s32s")
+_COUNTERS_AT: Final = 512
+_COUNTERS: Final = Struct("<QQQQQ")
+_ZEROS: Final = bytes(1 << 16)
+
+
+class RingUnreadableError(ValueError):
+    """The buffer does not hold a ring, or its first page is damaged."""
+
+
+@attrs.frozen(kw_only=True)
+class RingIdentity:
+    """Who writes a ring. ``boot_id``: 16 random octets, new for each start of the process."""
+
+    boot_id: bytes = attrs.field(
+        validator=[attrs.validators.min_len(16), attrs.validators.max_len(16)]
+    )
+    pid: int
+    started_ns: int
+    """Wall nanoseconds."""
+    process: str
+    """At most 32 octets of ASCII, as is ``build``."""
+    build: str
+
+
+@attrs.frozen
+class Gap:
+    """Sequence numbers that should be in the ring and are not, both ends included."""
+
+    first: int
+    last: int
+
+
+@attrs.frozen
+class DecodedBatch:
+    """The records of a `Batch`, and where in the ring the first one after them begins."""
+
+    records: list[LogRecord]
+    next_offset: int
+
+
+@attrs.frozen
+class Batch:
+    """Octets copied from the ring, to be decoded and written elsewhere without holding the ring."""
+
+    offset: int
+    octets: bytes
+    seed: int
+
+    def decode(self) -> DecodedBatch:
+        """Return the whole records of the batch."""
+        records: list[LogRecord] = []
+        end = 0
+        for offset, record in _scan(self.octets, self.seed):
+            if record is not None:
+                records.append(record)
+                end = offset + _padded(_U32.unpack_from(self.octets, offset + _LENGTH_AT)[0])
+        return DecodedBatch(records, self.offset + end)
+
+
+def cut_text(octets: bytes, limit: int) -> bytes:
+    """Return at most ``limit`` octets of UTF-8, without half a character at the end."""
+    if len(octets) <= limit:
+        return octets
+    while limit > 0 and octets[limit] & 0xC0 == 0x80:
+        limit -= 1
+    return octets[:limit]
+
+
+def _padded(length: int) -> int:
+    return (length + _ALIGN - 1) & -_ALIGN
+
+
+class RingWriter:
+    """Appends records to a buffer, overwriting the oldest, and remembers which reached the disk.
+
+    It clears the buffer and owns it until `release`. Not thread-safe: the caller serializes the
+    calls. Raises `ValueError` for a buffer outside RING_BYTES_MIN..RING_BYTES_MAX.
+    """
+
+    def __init__(self, buffer: bytearray | memoryview | mmap, identity: RingIdentity) -> None:
+        self._view = memoryview(buffer).cast("B")
+        total = len(self._view)
+        if not RING_BYTES_MIN <= total <= RING_BYTES_MAX:
+            raise ValueError(
+                f"the log's memory must have {RING_BYTES_MIN} to {RING_BYTES_MAX} octets, "
+                f"not {total}"
+            )
+        self.capacity: Final = (total - PAGE_BYTES) // _ALIGN * _ALIGN
+        """Octets for records."""
+        self._seed = crc32(identity.boot_id)
+        self._head = 0
+        self._tail = 0
+        self._last_seq = 0
+        self._oldest_seq = 1
+        self._flushed_seq = 0
+        self._flush_at = 0
+        self._dropped = 0
+        self._cut = 0
+        self._disk_errors = 0
+        # The magic goes first and comes last: a half-cleared ring is never taken for a whole one.
+        for start in range(0, total, len(_ZEROS)):
+            self._view[start : start + len(_ZEROS)] = _ZEROS[: total - start]
+        self._put_counters()
+        page = _IDENTITY.pack(
+            _MAGIC,
+            _VERSION,
+            total,
+            identity.boot_id,
+            identity.pid,
+            identity.started_ns,
+            identity.process.encode("ascii", "replace")[:32],
+            identity.build.encode("ascii", "replace")[:32],
+        )
+        self._view[: _IDENTITY.size + 4] = page + _U32.pack(crc32(page))
+
+    @property
+    def last_seq(self) -> int:
+        """The newest record's number, which is also how many were written; 0 before the first."""
+        return self._last_seq
+
+    @property
+    def flushed_seq(self) -> int:
+        """Every record up to this one has reached the disk or is counted as dropped."""
+        return self._flushed_seq
+
+    @property
+    def dropped(self) -> int:
+        """How many records were overwritten before they reached the disk."""
+        return self._dropped + max(0, self._oldest_seq - self._flushed_seq - 1)
+
+    @property
+    def cut(self) -> int:
+        """How many texts were cut to PAYLOAD_BYTES_MAX."""
+        return self._cut
+
+    @property
+    def disk_errors(self) -> int:
+        """How many attempts to write the log to disk failed."""
+        return self._disk_errors
+
+    @property
+    def unflushed_bytes(self) -> int:
+        """Octets of the ring that have not yet reached the disk."""
+        if self._flushed_seq >= self._last_seq:
+            return 0
+        span = self._head - self._unflushed_offset()
+        return span if span > 0 else span + self.capacity
+
+    def append(
+        self,
+        level: Level,
+        source: Source,
+        payload: bytes,
+        *,
+        wall_ns: int,
+        monotonic_ns: int,
+        correlation: Correlation = UNCORRELATED,
+        flags: int = 0,
+    ) -> int:
+        """Write one record and return its number. ``payload`` is UTF-8; a long one is cut.
+
+        Raises `struct.error`, with the ring unchanged, if a number does not fit its field.
+        """
+        too_long = len(payload) > PAYLOAD_BYTES_MAX
+        if too_long:
+            payload = cut_text(payload, PAYLOAD_BYTES_MAX)
+            flags |= RecordFlag.CUT
+        names = source.encoded
+        body = names + payload
+        length = _HEAD_BYTES + len(body)
+        seq = self._last_seq + 1
+        fields = _FIELDS.pack(
+            length,
+            len(names),
+            level,
+            flags,
+            seq,
+            wall_ns,
+            monotonic_ns,
+            correlation.worker,
+            correlation.connection,
+            correlation.request,
+            source.line,
+        )
+        crc = crc32(body, crc32(fields, self._seed))
+        size = (length + 7) & -8
+        offset = self._make_room(size)
+        start = PAGE_BYTES + offset
+        middle = start + _HEAD_BYTES
+        self._view[middle : start + length] = body
+        self._view[start:middle] = _PREFIX.pack(_TAG, crc) + fields
+        if self._flushed_seq == self._last_seq:
+            self._flush_at = offset
+        self._last_seq = seq
+        self._head = offset + size
+        if too_long:
+            self._cut += 1
+            self._put_counters()
+        return seq
+
+    def take(self, bytes_max: int) -> Batch | None:
+        """Copy the oldest octets not yet on disk; None if there are none.
+
+        ``bytes_max`` is at least RECORD_BYTES_MAX. The last record may be only half there; the
+        next batch begins with it.
+        """
+        if self._flushed_seq >= self._last_seq:
+            return None
+        offset = self._unflushed_offset()
+        end = self._head if self._head > offset else self.capacity
+        end = min(end, offset + bytes_max)
+        octets = bytes(self._view[PAGE_BYTES + offset : PAGE_BYTES + end])
+        return Batch(offset, octets, self._seed)
+
+    def mark_flushed(self, batch: DecodedBatch) -> None:
+        """Note that a batch reached the disk. Numbers missing before or in it count as dropped.
+
+        A batch without a single new record means that the memory was damaged: everything
+        not yet on disk is given up and counted.
+        """
+        fresh = sum(record.seq > self._flushed_seq for record in batch.records)
+        last = batch.records[-1].seq if fresh else self._last_seq
+        self._dropped += last - self._flushed_seq - fresh
+        self._flushed_seq = last
+        # The next record, if there is one, is there by now, or at 0 if the rest was too small.
+        self._flush_at = self._record_at(batch.next_offset) if fresh else self._head
+        self._put_counters()
+
+    def note_disk_error(self) -> None:
+        """Count a failed attempt to write to disk, in the ring's own page too."""
+        self._disk_errors += 1
+        self._put_counters()
+
+    def release(self) -> None:
+        """Let go of the buffer, which a mapping needs before it is closed. Ends the writer."""
+        self._view.release()
+
+    def _put_counters(self) -> None:
+        flushed = self._flushed_seq
+        # The complement tells a reader whether the number was being written when the process died.
+        self._view[_COUNTERS_AT : _COUNTERS_AT + _COUNTERS.size] = _COUNTERS.pack(
+            flushed, flushed ^ (2**64 - 1), self.dropped, self._cut, self._disk_errors
+        )
+
+    def _unflushed_offset(self) -> int:
+        overtaken = self._oldest_seq > self._flushed_seq + 1
+        return self._tail if overtaken else self._flush_at
+
+    def _record_at(self, offset: int) -> int:
+        """Return ``offset``, or 0 if the rest of the ring from there on is unused."""
+        if offset >= self.capacity:
+            return 0
+        tag: int = _U32.unpack_from(self._view, PAGE_BYTES + offset)[0]
+        return offset if tag else 0
+
+    def _make_room(self, size: int) -> int:
+        """Give up the oldest records until ``size`` octets are free in one piece; return where."""
+        head = self._head
+        if head + size > self.capacity:
+            while self._oldest_seq <= self._last_seq and self._tail >= head:
+                self._give_up_oldest()
+            # Zeroed so that no record that was given up is found there later.
+            rest = bytes(self.capacity - head)
+            self._view[PAGE_BYTES + head : PAGE_BYTES + self.capacity] = rest
+            head = 0
+        end = head + size
+        while self._oldest_seq <= self._last_seq and head <= self._tail < end:
+            self._give_up_oldest()
+        if self._oldest_seq > self._last_seq:
+            self._tail = head
+        return head
+
+    def _give_up_oldest(self) -> None:
+        length: int = _U32.unpack_from(self._view, PAGE_BYTES + self._tail + _LENGTH_AT)[0]
+        self._oldest_seq += 1
+        self._tail += _padded(length)
+        if self._oldest_seq <= self._last_seq:
+            self._tail = self._record_at(self._tail)
+
+
+class RingReader:
+    """Reads a copy of a ring, of a live, dead or damaged process alike.
+
+    It follows no pointer: it looks at every place where a record may begin and keeps those whose
+    CRC is right. Raises `RingUnreadableError` if the first page is not that of a ring.
+    """
+
+    def __init__(self, buffer: bytes | bytearray | memoryview | mmap) -> None:
+        octets = bytes(memoryview(buffer).cast("B"))
+        self.identity: Final = _read_identity(octets)
+        flushed, complement, dropped, cut, disk_errors = _COUNTERS.unpack_from(octets, _COUNTERS_AT)
+        self.flushed_seq: Final = flushed if flushed ^ complement == 2**64 - 1 else 0
+        """Records up to this one are in the log files; 0 if it cannot be told."""
+        self.dropped: Final[int] = dropped
+        self.cut: Final[int] = cut
+        self.disk_errors: Final[int] = disk_errors
+        self.torn: int = 0
+        """How many records were begun and never finished, or damaged later."""
+        found: dict[int, LogRecord] = {}
+        for _, record in _scan(octets[PAGE_BYTES:], crc32(self.identity.boot_id)):
+            if record is None:
+                self.torn += 1
+            else:
+                found[record.seq] = record
+        self._records = [found[seq] for seq in sorted(found)]
+
+    def records(self) -> list[LogRecord]:
+        """Return every whole record, oldest first."""
+        return self._records
+
+    def unflushed(self) -> list[LogRecord]:
+        """Return the records that had not reached the log files, oldest first."""
+        return [record for record in self._records if record.seq > self.flushed_seq]
+
+    def gaps(self) -> list[Gap]:
+        """Return the numbers missing between the oldest and the newest record."""
+        seqs = [record.seq for record in self._records]
+        return [Gap(low + 1, high - 1) for low, high in pairwise(seqs) if high > low + 1]
+
+
+def _read_identity(octets: bytes) -> RingIdentity:
+    size = _IDENTITY.size
+    if len(octets) < RING_BYTES_MIN or octets[: len(_MAGIC)] != _MAGIC:
+        raise RingUnreadableError("this is not a memory file of the event log")
+    if crc32(octets[:size]) != _U32.unpack_from(octets, size)[0]:
+        raise RingUnreadableError("the first page of the event log's memory file is damaged")
+    _, version, total, boot_id, pid, started_ns, process, build = _IDENTITY.unpack_from(octets)
+    if version != _VERSION or total != len(octets):
+        raise RingUnreadableError(
+            f"the event log's memory file has format {version} and {total} octets; "
+            f"this program reads format {_VERSION} and found {len(octets)} octets"
+        )
+    return RingIdentity(
+        boot_id=boot_id,
+        pid=pid,
+        started_ns=started_ns,
+        process=process.rstrip(b"\0").decode("ascii", "replace"),
+        build=build.rstrip(b"\0").decode("ascii", "replace"),
+    )
+
+
+def _scan(octets: bytes, seed: int) -> Iterator[tuple[int, LogRecord | None]]:
+    """Yield the offset of each place tagged as a record, with the record if it is whole."""
+    sources: dict[tuple[bytes, int], Source] = {}
+    offset = octets.find(_TAG_OCTETS)
+    while offset >= 0:
+        step = 1
+        if offset % _ALIGN == 0:
+            record, length = _read_record(octets, offset, seed, sources)
+            yield offset, record
+            step = _padded(length) if record is not None else _ALIGN
+            if len(sources) >= _SOURCES_MAX:
+                sources.clear()
+        offset = octets.find(_TAG_OCTETS, offset + step)
+
+
+def _read_record(
+    octets: bytes, offset: int, seed: int, sources: dict[tuple[bytes, int], Source]
+) -> tuple[LogRecord | None, int]:
+    if offset + _HEAD_BYTES > len(octets):
+        return None, 0
+    crc = _PREFIX.unpack_from(octets, offset)[1]
+    fields = octets[offset + _PREFIX.size : offset + _HEAD_BYTES]
+    (
+        length,
+        names_bytes,
+        level,
+        flags,
+        seq,
+        wall_ns,
+        monotonic_ns,
+        worker,
+        connection,
+        request,
+        line,
+    ) = _FIELDS.unpack(fields)
+    end = offset + length
+    if not _HEAD_BYTES + names_bytes <= length <= RECORD_BYTES_MAX or end > len(octets) or seq == 0:
+        return None, 0
+    body = octets[offset + _HEAD_BYTES : end]
+    if crc32(body, crc32(fields, seed)) != crc:
+        return None, 0
+    names = body[:names_bytes]
+    source = sources.get((names, line))
+    if source is None:
+        source = sources[names, line] = Source.decode(names, line)
+    correlated = worker or connection or request
+    record = LogRecord(
+        seq=seq,
+        wall_ns=wall_ns,
+        monotonic_ns=monotonic_ns,
+        level=Level(level),
+        source=source,
+        correlation=Correlation(worker=worker, connection=connection, request=request)
+        if correlated
+        else UNCORRELATED,
+        message=body[names_bytes:].decode("utf-8", "replace"),
+        flags=RecordFlag(flags),
+    )
+    return record, length

@@ -1,0 +1,254 @@
+"""The desk's state, and the one function that changes it: ``apply(event)``.
+
+A live desk decides events and applies them; a recovering one only applies those of the journal.
+Both end in the same state. `DeskState.apply` checks every event against the state before it
+changes anything, and raises `InvariantViolated` rather than put wrong books right.
+"""
+
+from __future__ import annotations
+
+import heapq
+
+import attrs
+
+from papertrader.core.book import Book
+from papertrader.core.events import (
+    ActionApplied,
+    Event,
+    OrderChanged,
+    PortfolioOpened,
+    TransactionPosted,
+)
+from papertrader.core.ledger import InvariantViolated, Ledger, TransactionKind
+from papertrader.core.orders import (
+    IllegalTransitionError,
+    Order,
+    OrderEventKind,
+    OrderState,
+    next_state,
+)
+from papertrader.core.portfolio import PortfolioState
+from papertrader.core.quotes import ActionKind
+
+
+@attrs.define
+class AccountState:
+    """An account's counters: the last event and transaction numbers, and its open orders."""
+
+    account: int
+    event_seq: int = 0
+    transaction_id: int = 0
+    open_orders: int = 0
+    open_orders_by_symbol: dict[str, int] = attrs.Factory(dict)
+    portfolios: list[int] = attrs.Factory(list)
+
+
+class DeskState:
+    """Accounts, portfolios, orders, books and the ledger.
+
+    Orders, finished ones too, stay in memory for ever: they are what makes a client order id
+    unique for ever. What bounds them is the rate at which the caller lets commands in.
+    """
+
+    def __init__(self) -> None:
+        self.accounts: dict[int, AccountState] = {}
+        self.portfolios: dict[int, PortfolioState] = {}
+        self.orders: dict[int, Order] = {}
+        self.orders_by_portfolio: dict[int, list[int]] = {}
+        self.books: dict[str, Book] = {}
+        self.ledger = Ledger()
+        self.applied: set[tuple[str, ActionKind, int]] = set()
+        self.order_last = 0
+        self.sequence_last = 0
+        self.expiries: list[tuple[int, int]] = []
+        """Heap of (market time, order id). One that ended otherwise stays until its time."""
+
+    def apply(self, event: Event) -> None:
+        """Change the state as ``event`` says.
+
+        Raises `InvariantViolated`, with nothing changed, if the event does not follow from the
+        state: a gap in its account's stream, an illegal transition, money that does not add up.
+        """
+        if isinstance(event, OrderChanged):
+            self._apply_order(event)
+        elif isinstance(event, TransactionPosted):
+            self._apply_transaction(event)
+        elif isinstance(event, PortfolioOpened):
+            self._apply_opening(event)
+        else:
+            self._apply_action(event)
+
+    def due(self, market_at: int) -> Order | None:
+        """Return the open order that expires first, if that is at or before ``market_at``."""
+        order = self._expiring()
+        return order if order is not None and order.expire_at <= market_at else None
+
+    def next_expiry(self) -> int:
+        """Return the market time at which the next open order expires; 0 if none will."""
+        order = self._expiring()
+        return 0 if order is None else order.expire_at
+
+    def _expiring(self) -> Order | None:
+        while self.expiries:
+            order = self.orders[self.expiries[0][1]]
+            if order.is_open:
+                return order
+            heapq.heappop(self.expiries)
+        return None
+
+    def _owner(
+        self, event: OrderChanged | TransactionPosted
+    ) -> tuple[AccountState, PortfolioState]:
+        """Return whose event this is, having checked that it is the next one of its stream."""
+        portfolio = self.portfolios.get(event.portfolio)
+        if portfolio is None or portfolio.account != event.account:
+            raise InvariantViolated(
+                f"account {event.account} has no portfolio {event.portfolio}, but an event for it"
+            )
+        account = self.accounts[event.account]
+        if event.event_seq != account.event_seq + 1:
+            raise InvariantViolated(
+                f"account {event.account}: event {event.event_seq} follows {account.event_seq}"
+            )
+        return account, portfolio
+
+    def _apply_opening(self, event: PortfolioOpened) -> None:
+        if event.portfolio in self.portfolios:
+            raise InvariantViolated(f"portfolio {event.portfolio} is opened twice")
+        account = self.accounts.get(event.account)
+        if account is None:
+            account = self.accounts[event.account] = AccountState(event.account)
+        account.portfolios.append(event.portfolio)
+        self.portfolios[event.portfolio] = PortfolioState(
+            event.portfolio, event.account, event.currency
+        )
+        self.orders_by_portfolio[event.portfolio] = []
+
+    def _apply_action(self, event: ActionApplied) -> None:
+        action = event.action
+        key = (action.symbol, action.kind, action.at)
+        if key in self.applied:
+            raise InvariantViolated(f"{action.kind.name} of {action.symbol} is applied twice")
+        self.applied.add(key)
+
+    def _apply_order(self, event: OrderChanged) -> None:
+        account, portfolio = self._owner(event)
+        order = event.order
+        old = self.orders.get(order.order_id)
+        self._check_order(event, old, portfolio)
+        if old is None:
+            self._enter(order, account, portfolio)
+        else:
+            self._replace(old, order, account)
+        account.event_seq = event.event_seq
+        self.orders[order.order_id] = order
+        was_cash, was_quantity = (old.reserved_cash, old.reserved_quantity) if old else (0, 0)
+        portfolio.reserved_cash += order.reserved_cash - was_cash
+        if order.reserved_quantity != was_quantity:
+            reserved = portfolio.reserved_quantity
+            total = reserved.get(order.symbol, 0) + order.reserved_quantity - was_quantity
+            if total:
+                reserved[order.symbol] = total
+            else:
+                del reserved[order.symbol]
+
+    def _check_order(
+        self, event: OrderChanged, old: Order | None, portfolio: PortfolioState
+    ) -> None:
+        order = event.order
+        name = f"order {order.order_id}"
+        if not 0 <= order.filled <= order.quantity:
+            raise InvariantViolated(f"{name} has filled {order.filled} of {order.quantity}")
+        if not order.is_open and (order.reserved_cash or order.reserved_quantity):
+            raise InvariantViolated(f"{name} is {order.state.name} and still reserves")
+        if old is None:
+            if event.kind != OrderEventKind.ACCEPTED or order.state != OrderState.PENDING:
+                raise InvariantViolated(f"{name} begins with {event.kind.name}")
+            if order.order_id <= self.order_last:
+                raise InvariantViolated(f"{name} comes after order {self.order_last}")
+            if order.client_order_id in portfolio.client_order_ids:
+                raise InvariantViolated(f"{name} has a client order id that was used before")
+            if order.reserved_cash > portfolio.available_cash:
+                raise InvariantViolated(f"{name} reserves more cash than there is")
+            if order.reserved_quantity > portfolio.available_quantity(order.symbol):
+                raise InvariantViolated(f"{name} reserves more {order.symbol} than there is")
+            return
+        try:
+            expected = next_state(old.state, event.kind, complete=order.filled == order.quantity)
+        except IllegalTransitionError as wrong:
+            raise InvariantViolated(f"{name}: {wrong}") from wrong
+        if order.state != expected or order.version != old.version + 1:
+            raise InvariantViolated(
+                f"{name}: {event.kind.name} of version {old.version} made it {order.state.name},"
+                f" version {order.version}"
+            )
+        if order.reserved_cash > old.reserved_cash:
+            raise InvariantViolated(f"{name} reserves more cash than when it was accepted")
+
+    def _enter(self, order: Order, account: AccountState, portfolio: PortfolioState) -> None:
+        symbol = order.symbol
+        book = self.books.get(symbol)
+        if book is None:
+            book = self.books[symbol] = Book()
+        book.add(order)
+        account.open_orders += 1
+        by_symbol = account.open_orders_by_symbol
+        by_symbol[symbol] = by_symbol.get(symbol, 0) + 1
+        portfolio.client_order_ids[order.client_order_id] = order.order_id
+        self.orders_by_portfolio[order.portfolio].append(order.order_id)
+        self.order_last = order.order_id
+        self.sequence_last = max(self.sequence_last, order.sequence)
+        if order.expire_at:
+            heapq.heappush(self.expiries, (order.expire_at, order.order_id))
+
+    def _replace(self, old: Order, order: Order, account: AccountState) -> None:
+        book = self.books[order.symbol]
+        if not order.is_open:
+            book.remove(old)
+            account.open_orders -= 1
+            left = account.open_orders_by_symbol[order.symbol] - 1
+            if left:
+                account.open_orders_by_symbol[order.symbol] = left
+            else:
+                del account.open_orders_by_symbol[order.symbol]
+        elif order.limit_price != old.limit_price:
+            book.remove(old)
+            book.add(order)
+        elif order.state != OrderState.PENDING:
+            book.pending.pop(order.order_id, None)
+
+    def _apply_transaction(self, event: TransactionPosted) -> None:
+        account, portfolio = self._owner(event)
+        transaction, position = event.transaction, event.position
+        self._check_transaction(event, account, portfolio)
+        self.ledger.post(event.entries)
+        account.event_seq = event.event_seq
+        account.transaction_id = transaction.transaction_id
+        portfolio.cash = transaction.cash_after
+        portfolio.realized += transaction.realized
+        portfolio.fees += transaction.fees
+        if transaction.kind == TransactionKind.DEPOSIT:
+            portfolio.deposited += transaction.amount
+        elif transaction.kind == TransactionKind.DIVIDEND:
+            portfolio.dividends += transaction.amount
+        if position is not None:
+            portfolio.positions[position.symbol] = position
+
+    def _check_transaction(
+        self, event: TransactionPosted, account: AccountState, portfolio: PortfolioState
+    ) -> None:
+        transaction, position = event.transaction, event.position
+        name = f"transaction {transaction.transaction_id} of account {event.account}"
+        if transaction.transaction_id != account.transaction_id + 1:
+            raise InvariantViolated(f"{name} follows {account.transaction_id}")
+        if transaction.cash_after != portfolio.cash + transaction.amount:
+            raise InvariantViolated(
+                f"{name} leaves {transaction.cash_after}, which does not add up"
+            )
+        if transaction.cash_after < portfolio.reserved_cash:
+            raise InvariantViolated(f"{name} leaves less cash than is reserved")
+        # A split moves the position before it moves the orders that reserve it.
+        if position is not None and transaction.kind != TransactionKind.SPLIT:
+            reserved = portfolio.reserved_quantity.get(position.symbol, 0)
+            if position.quantity < reserved:
+                raise InvariantViolated(f"{name} leaves less {position.symbol} than is reserved")

@@ -1,0 +1,96 @@
+"""Writing down what a dead process left in the event log's memory file."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from papertrader.core.instants import format_instant
+from papertrader.core.logrecord import render_text
+from papertrader.core.ringlog import (
+    RING_BYTES_MAX,
+    RING_BYTES_MIN,
+    RingReader,
+    RingUnreadableError,
+)
+
+CRASH_FILES_MAX: Final = 20
+"""Crash files kept in one directory; the oldest are deleted."""
+
+
+@attrs.frozen(kw_only=True)
+class CrashDump:
+    """What was written down of a process that did not stop cleanly."""
+
+    path: Path
+    records: int
+    unflushed: int
+
+
+def dump_ring(ring_path: Path, directory: Path) -> CrashDump | None:
+    """Write a dead process's memory file as text to ``crash-<boot id>.log`` in ``directory``.
+
+    Every record still in the memory is written, those that the log files lack are marked with an
+    asterisk. Returns None if the log files lack nothing, or there is no readable memory file.
+    Doing it twice writes the same file twice. Raises `OSError`.
+    """
+    try:
+        with open(ring_path, "rb") as ring:
+            size = os.fstat(ring.fileno()).st_size
+            if not RING_BYTES_MIN <= size <= RING_BYTES_MAX:
+                return None
+            reader = RingReader(ring.read())
+    except (FileNotFoundError, RingUnreadableError):
+        return None
+    unflushed = len(reader.unflushed())
+    if unflushed == 0:
+        return None
+    path = directory / f"crash-{reader.identity.boot_id.hex()}.log"
+    _write_whole(path, reader)
+    _prune(directory)
+    return CrashDump(path=path, records=len(reader.records()), unflushed=unflushed)
+
+
+def _heading(reader: RingReader) -> str:
+    identity = reader.identity
+    gaps = ", ".join(f"{gap.first} to {gap.last}" for gap in reader.gaps()) or "none"
+    return (
+        f"PaperTrader {identity.build}: what the memory of process {identity.process!r} held\n"
+        f"boot {identity.boot_id.hex()}, process number {identity.pid}, "
+        f"started {format_instant(identity.started_ns)}\n"
+        f"{len(reader.records())} entries, {len(reader.unflushed())} of them not in the log files "
+        f"(marked *); unfinished: {reader.torn}; missing numbers: {gaps}; "
+        f"dropped: {reader.dropped}; cut: {reader.cut}; disk errors: {reader.disk_errors}\n"
+    )
+
+
+def _write_whole(path: Path, reader: RingReader) -> None:
+    """Write the dump under another name first: a crash file is always a whole one."""
+    temporary = path.with_suffix(".part")
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(temporary)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+    try:
+        with os.fdopen(os.open(temporary, flags, 0o600), "w", encoding="utf-8") as output:
+            output.write(_heading(reader))
+            for record in reader.records():
+                mark = "* " if record.seq > reader.flushed_seq else "  "
+                output.write(f"{mark}{record.seq} {render_text(record)}\n")
+            output.flush()
+            os.fsync(output.fileno())
+        os.replace(temporary, path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def _prune(directory: Path) -> None:
+    crashes = sorted(directory.glob("crash-*.log"), key=lambda path: path.stat().st_mtime_ns)
+    for path in crashes[:-CRASH_FILES_MAX]:
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()
