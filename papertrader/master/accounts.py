@@ -1,0 +1,227 @@
+"""Account Management: who has an account, how one is opened, what of it is shown."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import attrs
+import peewee
+
+from papertrader.core.identifiers import check_currency
+from papertrader.master.authorization import Authorization
+from papertrader.master.commands import Command, Refused
+from papertrader.master.database import TruthStore
+from papertrader.master.journal import Journal
+from papertrader.master.passwords import check_password
+from papertrader.master.sessions import Session
+from papertrader.master.transactions import Transactions
+from papertrader.net.clock import Clock
+from papertrader.wire import codec
+from papertrader.wire import messages as m
+from papertrader.wire.kinds import AccountStatus, Privacy, Status
+
+ACCOUNTS_MAX: Final = 1_000_000
+_USERNAME: Final = re.compile(r"[A-Za-z0-9_.-]{3,24}\Z")
+_EMAIL: Final = re.compile(r"[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f]{1,255}\Z")
+
+
+@attrs.define(slots=True)
+class Account:
+    """An account. ``password_hash`` is an Argon2id string; it never leaves the master."""
+
+    account: int
+    username: str
+    email: str
+    password_hash: str = attrs.field(repr=False)
+    currency: str = "USD"
+    privacy: int = 0
+    status: int = AccountStatus.ACTIVE
+    created_at: int = 0
+    registered_by: str = ""
+    failed_tries: int = 0
+
+
+class AccountBook:
+    """All accounts in memory, by number and by name."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[int, Account] = {}
+        self._by_name: dict[str, Account] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def load(self, db: peewee.Database) -> None:
+        """Read all accounts from the store."""
+        rows = db.execute_sql(
+            "SELECT id, username, email, password_hash, currency, privacy, status, created_at,"
+            " registered_by, failed_tries FROM account ORDER BY id"
+        )
+        for row in rows:
+            self.add(Account(*row))
+
+    def add(self, account: Account) -> None:
+        """Take an account in."""
+        self._by_id[account.account] = account
+        self._by_name[account.username.casefold()] = account
+
+    def get(self, account: int) -> Account:
+        """Return an account by number; raises `KeyError`."""
+        return self._by_id[account]
+
+    def named(self, username: str) -> Account | None:
+        """Return the account of a user name, any case."""
+        return self._by_name.get(username.casefold())
+
+    def next_id(self) -> int:
+        """Return the number of the next account."""
+        return max(self._by_id, default=0) + 1
+
+
+@attrs.frozen(kw_only=True)
+class AccountRules:
+    """What the operator decides. ``starting_cash`` in 1e-8 units of ``currency``."""
+
+    starting_cash: int
+    currency: str
+    registration_open: bool
+
+
+class Accounts:
+    """The module. ``authorization`` hashes; ``transactions`` opens portfolios."""
+
+    def __init__(
+        self,
+        book: AccountBook,
+        store: TruthStore,
+        journal: Journal,
+        authorization: Authorization,
+        transactions: Transactions,
+        clock: Clock,
+        rules: AccountRules,
+    ) -> None:
+        self._book = book
+        self._store = store
+        self._journal = journal
+        self._authorization = authorization
+        self._transactions = transactions
+        self._clock = clock
+        self._rules = rules
+        self._in_progress: set[str] = set()
+
+    async def register(self, command: Command, message: m.Register) -> bytes:
+        """Open an account with its default portfolio and its starting cash.
+
+        A frame that the worker sent again after a lost link gets the first answer.
+        """
+        source = f"{command.link.worker_id}/{command.link.boot}/{command.worker_seq}"
+        known = self._book.named(message.username)
+        if known is not None and command.resent and known.registered_by == source:
+            return self._registered(command, known)
+        self._check(message, known)
+        name = message.username.casefold()
+        self._in_progress.add(name)
+        try:
+            hashed = await self._authorization.hash_password(
+                command.address, message.password or ""
+            )
+        finally:
+            self._in_progress.discard(name)
+        account = Account(
+            account=self._book.next_id(),
+            username=message.username,
+            email=message.email or "",
+            password_hash=hashed,
+            currency=message.currency or self._rules.currency,
+            privacy=message.privacy,
+            created_at=command.accepted_at,
+            registered_by=source,
+        )
+        self._open(account)
+        return self._registered(command, account)
+
+    def _check(self, message: m.Register, known: Account | None) -> None:
+        if not self._rules.registration_open:
+            raise Refused(Status.REGISTRATION_CLOSED, "This server takes no new accounts.")
+        if _USERNAME.match(message.username) is None:
+            raise Refused(
+                Status.INVALID_FIELD,
+                "A user name has 3 to 24 characters of A-Z a-z 0-9 _ . -",
+                field=0,
+            )
+        if known is not None or message.username.casefold() in self._in_progress:
+            raise Refused(
+                Status.USERNAME_TAKEN, f"The name {message.username} is taken; choose another."
+            )
+        if message.email and _EMAIL.match(message.email) is None:
+            raise Refused(Status.INVALID_FIELD, "That is not an e-mail address.", field=6)
+        if message.currency not in ("", self._rules.currency):
+            raise Refused(
+                Status.INVALID_FIELD,
+                f"Portfolios are kept in {self._rules.currency} here.",
+                field=24,
+            )
+        weak = check_password(message.password or "", message.username, message.email or "")
+        if weak:
+            raise Refused(Status.PASSWORD_WEAK, weak)
+        if len(self._book) >= ACCOUNTS_MAX:
+            raise Refused(Status.REGISTRATION_CLOSED, "This server has no room for more accounts.")
+
+    def _open(self, account: Account) -> None:
+        check_currency(account.currency)
+        self._book.add(account)
+        row = attrs.astuple(account)
+
+        def insert(db: peewee.Database) -> None:
+            db.execute_sql(
+                "INSERT INTO account (id, username, email, password_hash, currency, privacy,"
+                " status, created_at, registered_by, failed_tries, username_key)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (*row, account.username.casefold()),
+            )
+
+        self._journal.change(insert)
+        self._journal.change(
+            self._store.audit(account.created_at, "register", account.account, account.username)
+        )
+        self._transactions.open_portfolio(
+            account.account, account.currency, self._rules.starting_cash
+        )
+
+    def _registered(self, command: Command, account: Account) -> bytes:
+        reply = m.RegisterReply(
+            account=account.account,
+            created_at=account.created_at,
+            starting_cash=self._rules.starting_cash,
+        )
+        return codec.encode(reply, correlation=command.header.correlation)
+
+    def describe(self, command: Command, session: Session, message: m.AccountGet) -> bytes:
+        """Answer ACCOUNT_GET: all of one's own account, of another's what it made public."""
+        own = self._book.get(session.account)
+        asked = self._book.named(message.username) if message.username else own
+        if asked is None or (asked is not own and not asked.privacy & Privacy.PORTFOLIO_PUBLIC):
+            raise Refused(
+                Status.NO_SUCH_ACCOUNT, f"There is no account {message.username} that you may see."
+            )
+        summary = self._transactions.summary(asked.account)
+        reply = m.AccountReply(
+            account=asked.account,
+            username=asked.username,
+            created_at=asked.created_at,
+            currency=asked.currency,
+            privacy=asked.privacy,
+            cash=summary.cash,
+            reserved_cash=summary.reserved_cash,
+            equity=summary.equity,
+            realized_pnl=summary.realized,
+            as_of=summary.as_of,
+            open_orders=summary.open_orders,
+            positions=len(summary.positions),
+            status=asked.status,
+            scope=session.scope,
+            email=(asked.email or None) if asked is own else None,
+        )
+        head = command.header
+        return codec.encode(reply, session=head.session, correlation=head.correlation)

@@ -1,0 +1,336 @@
+"""Assets Data Retrieval: the market's clock, its newest quotes, its history.
+
+Each update interval the market clock is asked where the market is; what fell due since then
+happens in order: expiries, corporate actions, quotes. A quote is stamped with the moment the
+master observed it: an order may only use quotes observed after the order was received.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from twisted.logger import Logger
+
+from papertrader.core.adjust import adjust
+from papertrader.core.instants import SECOND, format_instant
+from papertrader.core.marketclock import MarketClock
+from papertrader.core.money import NULL
+from papertrader.core.quotes import Asset, AssetStatus, Quote
+from papertrader.master import records
+from papertrader.master.commands import Command, Refused
+from papertrader.master.database import Change, TruthStore
+from papertrader.master.holdings import parts, rows_limit
+from papertrader.master.journal import Journal
+from papertrader.master.providers.base import INTERVALS_S, TapeSource
+from papertrader.master.sessions import Session
+from papertrader.master.transactions import Transactions
+from papertrader.master.workers import Workers
+from papertrader.net.clock import Clock, Timer
+from papertrader.wire import codec
+from papertrader.wire import messages as m
+from papertrader.wire.derived import Message
+from papertrader.wire.kinds import Adjustment, Opcode, RelayDownFlag, Status, Tag
+
+UPDATE_MS_MIN: Final = 50
+UPDATE_MS_MAX: Final = 1_000
+"""Longest update interval of a tape: the market clock stands one second at each close."""
+RESERVE_S: Final = 10
+"""Market time is reserved on disk this far ahead (wall seconds): after a crash the market goes on
+after what anybody can have seen."""
+MARKET_TIME: Final = "market_time"
+BARS_ROWS_MAX: Final = 5_000
+"""Bars worked out in one go; a longer series is asked for in pages, so that no one waits."""
+ASSET_CACHE_S: Final = 30
+BARS_CACHE_S: Final = 1
+_CACHEABLE: Final = int(RelayDownFlag.CACHEABLE)
+
+
+class MarketTime:
+    """The market clock of a running master, and its memory on disk."""
+
+    def __init__(self, market_clock: MarketClock, clock: Clock, source: TapeSource) -> None:
+        self._market_clock = market_clock
+        self._clock = clock
+        self._source = source
+
+    @property
+    def speed_milli(self) -> int:
+        """Thousandths of a market second per second."""
+        return self._market_clock.speed_milli
+
+    def now(self) -> int:
+        """Return market time."""
+        return self._market_clock.now(self._clock.wall_ns())
+
+    def day_end(self, symbol: str) -> int:
+        """Return when a DAY order of ``symbol`` sent now expires; 0 for an unknown symbol."""
+        if symbol not in self._source.assets:
+            return 0
+        return self._source.calendar(symbol).next_session(self.now()).close
+
+
+def remember_market_time(store: TruthStore, market_at: int) -> Change:
+    """Return the change that keeps ``market_at`` as the time from which to go on."""
+    return lambda db: store.set_meta(MARKET_TIME, str(market_at))
+
+
+class Assets:
+    """The module (see above)."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        source: TapeSource,
+        market: MarketTime,
+        clock: Clock,
+        transactions: Transactions,
+        workers: Workers,
+        journal: Journal,
+        store: TruthStore,
+        update_interval_ms: int,
+    ) -> None:
+        if not UPDATE_MS_MIN <= update_interval_ms <= UPDATE_MS_MAX:
+            raise ValueError(
+                f"the update interval must be {UPDATE_MS_MIN} to {UPDATE_MS_MAX} ms for this market"
+            )
+        self._source = source
+        self._market = market
+        self._clock = clock
+        self._transactions = transactions
+        self._workers = workers
+        self._journal = journal
+        self._store = store
+        self._interval_s = update_interval_ms / 1_000
+        self._timer: Timer | None = None
+        self._newest: dict[str, Quote] = {}
+        self._unlisted = dict(source.assets)
+        self._market_at = 0
+        self._reserved_until = 0
+        # Quote numbers go on from nothing that is on disk: each epoch has its own range.
+        self._number = store.epoch << 32
+        self._numbers: dict[str, int] = {}
+        self.updates = 0
+        self.quotes = 0
+        self.on_fail: Callable[[], None] = lambda: None
+
+    # --- life ----------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """List the assets, apply what is due, and begin to update."""
+        self._market_at = self._market.now()
+        self._workers.newest = self._newest_frame
+        self.log.info(
+            "market {name}: time {at}, {count} assets, speed {speed}",
+            name=self._source.name,
+            at=format_instant(self._market_at),
+            count=len(self._source.assets),
+            speed=self._market.speed_milli / 1_000,
+        )
+        self._update()
+
+    def stop(self) -> None:
+        """Stop updating and keep where the market is."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._journal.change(remember_market_time(self._store, self._market_at))
+
+    def _update(self) -> None:
+        self._timer = self._clock.call_later(self._interval_s, self._update)
+        try:
+            self.update()
+        except Exception:
+            # Books that no longer agree, or a bug: going on could only make it worse.
+            self.log.failure("the market update failed")
+            self.on_fail()
+
+    def update(self) -> None:
+        """Take the market from where it was to where it is."""
+        before, now = self._market_at, self._market.now()
+        self._market_at = now
+        self.updates += 1
+        self._reserve(now)
+        self._list(now)
+        self._transactions.advance(now)
+        for action in self._source.actions(before, now):
+            self._transactions.act(action)
+        self._take(self._source.quotes(now))
+
+    def _reserve(self, now: int) -> None:
+        if now > self._reserved_until - RESERVE_S * self._market.speed_milli * SECOND // 2_000:
+            self._reserved_until = now + RESERVE_S * self._market.speed_milli * SECOND // 1_000
+            self._journal.change(remember_market_time(self._store, self._reserved_until))
+
+    def _list(self, now: int) -> None:
+        for symbol, asset in list(self._unlisted.items()):
+            if asset.first_bar <= now:
+                del self._unlisted[symbol]
+                self._transactions.desk.list_asset(asset)
+
+    def _take(self, quotes: list[Quote]) -> None:
+        published = []
+        for quote in quotes:
+            number = self._numbers.get(quote.symbol, self._number) + 1
+            self._numbers[quote.symbol] = number
+            quote.quote_seq = number
+            quote.observed_at = self._clock.stamp_ns()
+            self._newest[quote.symbol] = quote
+            self._transactions.observe(quote)
+            published.append((quote.symbol, records.quote_event(quote)))
+        self.quotes += len(published)
+        self._workers.publish(published)
+
+    def _newest_frame(self, symbol: str) -> bytes | None:
+        quote = self._newest.get(symbol)
+        return None if quote is None else records.quote_event(quote)
+
+    # --- questions -----------------------------------------------------------------------------
+
+    def _asset(self, symbol: str) -> Asset:
+        asset = self._transactions.desk.asset(symbol)
+        if asset is None:
+            raise Refused(
+                Status.NO_SUCH_SYMBOL, f"There is no asset {symbol or '(empty)'} in this market."
+            )
+        return asset
+
+    def asset_get(self, command: Command, session: Session, message: m.AssetGet) -> None:
+        """Answer ASSET_GET."""
+        asset = self._asset(message.symbol)
+        head = command.header
+        reply = m.AssetReply(
+            symbol=asset.symbol,
+            kind=asset.kind,
+            status=asset.status,
+            flags=asset.flags,
+            currency=asset.currency,
+            tick=asset.tick,
+            lot=asset.lot,
+            quantity_min=asset.quantity_min,
+            quantity_max=asset.quantity_max,
+            first_bar=asset.first_bar,
+            last_bar=self._market_at,
+            name=asset.name or None,
+            exchange=asset.exchange or None,
+            source=asset.source or None,
+        )
+        command.answer(
+            codec.encode(reply, session=session.handle, correlation=head.correlation),
+            flags=_CACHEABLE,
+            cache_s=ASSET_CACHE_S,
+        )
+
+    def asset_list(self, command: Command, session: Session, message: m.AssetList) -> None:
+        """Answer ASSET_LIST: what is listed by now, in order of symbol."""
+        limit = rows_limit(message.limit)
+        prefix = (message.prefix or "").upper()
+        found = [
+            asset
+            for symbol, asset in sorted(self._source.assets.items())
+            if symbol not in self._unlisted
+            and (not message.kinds or message.kinds >> asset.kind & 1)
+            and (symbol.startswith(prefix) or asset.name.upper().startswith(prefix))
+        ]
+        rows = [
+            m.AssetRow(
+                symbol=a.symbol,
+                kind=a.kind,
+                status=AssetStatus(a.status),
+                flags=a.flags,
+                currency=a.currency,
+                tick=a.tick,
+                lot=a.lot,
+                quantity_min=a.quantity_min,
+                quantity_max=a.quantity_max,
+                first_bar=a.first_bar,
+                last_bar=self._market_at,
+            ).pack()
+            for a in found[:limit]
+        ]
+        head = m.AssetListPart(as_of=command.accepted_at)
+        self._send(command, session, Tag.ASSETS, m.AssetRow.SIZE, rows, head, ASSET_CACHE_S)
+
+    def _send(
+        self,
+        command: Command,
+        session: Session,
+        tag: int,
+        size: int,
+        rows: list[bytes],
+        head: Message,
+        cache_s: int,
+    ) -> None:
+        opcode, correlation = command.header.opcode, command.header.correlation
+        for frame in parts(opcode, tag, size, rows, head, session.handle, correlation):
+            command.answer(frame, flags=_CACHEABLE, cache_s=cache_s)
+
+    def quote_get(self, command: Command, session: Session, message: m.QuoteGet) -> bytes:
+        """Answer QUOTE_GET; the worker answers most of them itself."""
+        rows = []
+        for wanted in message.symbols:
+            self._asset(wanted.symbol)
+            quote = self._newest.get(wanted.symbol)
+            if quote is not None:
+                rows.append(records.quote_block(quote))
+        head = command.header
+        block = m.QuoteReply(as_of=command.accepted_at, rows=len(rows)).pack()
+        sections = codec.group(Tag.QUOTES, m.QuoteRow.SIZE, rows) if rows else b""
+        return codec.frame(
+            m.QuoteReply.CATEGORY,
+            Opcode.QUOTE_GET,
+            block,
+            sections,
+            flags=codec.RESPONSE,
+            session=session.handle,
+            correlation=head.correlation,
+        )
+
+    def bars_get(self, command: Command, session: Session, message: m.BarsGet) -> None:
+        """Answer BARS_GET in parts; what lies after market time is not known to anybody."""
+        self._asset(message.symbol)
+        if message.interval_s not in INTERVALS_S:
+            choices = ", ".join(map(str, INTERVALS_S))
+            raise Refused(
+                Status.INTERVAL_UNSUPPORTED, f"Bars come in intervals of {choices} seconds."
+            )
+        if message.limit > BARS_ROWS_MAX:
+            raise Refused(
+                Status.RANGE_TOO_LARGE, f"At most {BARS_ROWS_MAX} bars are sent; ask for a part."
+            )
+        now = self._market_at
+        limit = message.limit or BARS_ROWS_MAX
+        bars = self._source.bars(
+            message.symbol,
+            message.interval_s,
+            message.from_time,
+            message.to_time,
+            now,
+            limit,
+            newest=True,
+        )
+        complete = len(bars) < limit or not message.from_time
+        if message.adjustment != Adjustment.RAW and bars:
+            actions = [a for a in self._source.actions(0, now) if a.symbol == message.symbol]
+            bars = adjust(
+                bars,
+                actions,
+                lambda at: self._close_before(message.symbol, at, now),
+                message.adjustment == Adjustment.TOTAL,
+            )
+        if message.newest_first:
+            bars = bars[::-1]
+        rows = [m.BarRow(b.time, b.open, b.high, b.low, b.close, b.volume).pack() for b in bars]
+        head = m.BarsPart(
+            symbol=message.symbol,
+            interval_s=message.interval_s,
+            adjustment=message.adjustment,
+            complete=complete,
+            as_of=now,
+        )
+        self._send(command, session, Tag.BARS, m.BarRow.SIZE, rows, head, BARS_CACHE_S)
+
+    def _close_before(self, symbol: str, at: int, now: int) -> int:
+        days = self._source.bars(symbol, 86_400, 0, at - 86_400 * SECOND // 2, now, 1, newest=True)
+        return days[-1].close if days and days[-1].close != NULL else 0

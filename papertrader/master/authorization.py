@@ -1,0 +1,426 @@
+"""Authorization: passwords, sessions, and who may do what."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+import peewee
+from twisted.logger import Logger
+
+from papertrader.core.instants import SECOND
+from papertrader.master.commands import Command, Link, Refused
+from papertrader.master.database import TruthStore
+from papertrader.master.journal import Journal
+from papertrader.master.passwords import PasswordVault
+from papertrader.master.sessions import (
+    LIFETIME,
+    LIFETIME_REMEMBERED,
+    SESSIONS_MAX,
+    Session,
+    SessionTable,
+    token_hash,
+)
+from papertrader.net.clock import Clock
+from papertrader.wire import codec, limits
+from papertrader.wire import messages as m
+from papertrader.wire.kinds import AccountStatus, Mechanism, ResumeFlag, Scope, Status
+
+if TYPE_CHECKING:
+    from papertrader.master.accounts import Account, AccountBook
+
+TRIES_FREE: Final = 5
+TRIES_WINDOW: Final = 60 * SECOND
+TRIES_KEYS_MAX: Final = 100_000
+"""Addresses and names whose failures are remembered; the longest unseen is forgotten."""
+SWEEP_S: Final = 5.0
+_REFUSED_LOGIN: Final = "Wrong user name or password."
+
+
+class FailureCounter:
+    """Failed tries by key: after `TRIES_FREE` in a window, none for as long (wire limits)."""
+
+    def __init__(self) -> None:
+        self._tries: OrderedDict[bytes, tuple[int, int]] = OrderedDict()
+
+    def wait_ms(self, key: bytes, now: int) -> int:
+        """Return how long this key must wait; 0 = it may try."""
+        count, since = self._tries.get(key, (0, now))
+        if now - since >= TRIES_WINDOW or count < TRIES_FREE:
+            return 0
+        return (since + TRIES_WINDOW - now) // 1_000_000 + 1
+
+    def failed(self, key: bytes, now: int) -> None:
+        """Count a failure."""
+        count, since = self._tries.pop(key, (0, now))
+        if now - since >= TRIES_WINDOW:
+            count, since = 0, now
+        self._tries[key] = (count + 1, since)
+        while len(self._tries) > TRIES_KEYS_MAX:
+            self._tries.popitem(last=False)
+
+    def clear(self, key: bytes) -> None:
+        """Forget the failures of a key."""
+        self._tries.pop(key, None)
+
+
+class Authorization:
+    """The module. ``entropy`` gives random octets; ``stream_of`` an account's next event number."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        book: AccountBook,
+        store: TruthStore,
+        journal: Journal,
+        vault: PasswordVault,
+        clock: Clock,
+        entropy: Callable[[int], bytes],
+        stream_of: Callable[[int], tuple[int, int]],
+    ) -> None:
+        self._book = book
+        self._store = store
+        self._journal = journal
+        self._vault = vault
+        self._clock = clock
+        self._entropy = entropy
+        self._stream_of = stream_of
+        self._failures = FailureCounter()
+        self.sessions = SessionTable()
+        self.on_notice: Callable[[Session, int], None] = lambda session, code: None
+
+    # --- loading and sweeping ------------------------------------------------------------------
+
+    def load(self, db: peewee.Database, now: int) -> list[int]:
+        """Read the living sessions; return their numbers."""
+        (last,) = db.execute_sql("SELECT coalesce(max(id), 0) FROM session").fetchone()
+        self.sessions.last_id = last
+        rows = db.execute_sql(
+            "SELECT id, account, token_hash, scope, remember, expires_at, parent, previous_hash,"
+            " device FROM session WHERE ended_at = 0 AND expires_at > ? ORDER BY id",
+            (now,),
+        )
+        for row in list(rows):
+            session = Session(
+                session_id=row[0],
+                account=row[1],
+                token_hash=row[2],
+                scope=row[3],
+                remember=bool(row[4]),
+                expires_at=row[5],
+                parent=row[6],
+                previous_hash=row[7],
+                device=row[8],
+                detached_at=now,
+            )
+            spent = db.execute_sql(
+                "SELECT token_hash FROM spent_token WHERE session = ? ORDER BY spent_at",
+                (session.session_id,),
+            )
+            session.spent = [value for (value,) in spent]
+            self.sessions.add(session)
+        return [session.session_id for session in self.sessions]
+
+    def sweep(self) -> None:
+        """End the sessions whose time is over."""
+        for session in list(self.sessions.due(self._clock.wall_ns())):
+            self.end(session, Status.SESSION_EXPIRED)
+
+    # --- who asks ------------------------------------------------------------------------------
+
+    def session_of(self, command: Command) -> Session:
+        """Return the session a command belongs to; raises `Refused`."""
+        handle = command.header.session
+        if handle == 0:
+            raise Refused(Status.NOT_LOGGED_IN, "Log in first.")
+        session = self.sessions.by_handle(handle, command.link, command.connection)
+        if session is None:
+            raise Refused(
+                Status.SESSION_DETACHED,
+                "The session is not attached to this connection; resume it, then ask again.",
+            )
+        if command.accepted_at >= session.expires_at:
+            self.end(session, Status.SESSION_EXPIRED)
+            raise Refused(Status.SESSION_EXPIRED, "The session has expired; log in again.")
+        return session
+
+    async def hash_password(self, address: bytes, password: str) -> str:
+        """Hash a new password. Raises `Refused` when the hashing queue is full."""
+        return await self._vault.hash(password)
+
+    # --- login ---------------------------------------------------------------------------------
+
+    async def login(self, command: Command, message: m.Login) -> bytes:
+        """Open a session. One code and the same work, whatever is wrong with the login."""
+        if self.sessions.of_connection(command.link, command.connection) is not None:
+            raise Refused(Status.SESSION_IN_USE, "This connection has a session; log out first.")
+        if message.mechanism == Mechanism.SESSION_TOKEN:
+            account, parent = self._by_token(message)
+        else:
+            account, parent = await self._by_password(command, message), None
+        if account.status != AccountStatus.ACTIVE:
+            raise Refused(Status.ACCOUNT_SUSPENDED, "This account is suspended.")
+        failed, account.failed_tries = account.failed_tries, 0
+        session, token = self._open(command, message, account, parent)
+        _, next_event = self._stream_of(account.account)
+        reply = m.LoginReply(
+            token=token,
+            session=session.handle,
+            scope=session.scope,
+            account=account.account,
+            session_id=session.session_id,
+            expires_at=session.expires_at,
+            next_event_seq=next_event,
+            failed_tries=failed,
+        )
+        return codec.encode(reply, session=session.handle, correlation=command.header.correlation)
+
+    def _by_token(self, message: m.Login) -> tuple[Account, Session]:
+        try:
+            token = bytes.fromhex(message.password or "")
+        except ValueError:
+            token = b""
+        parent = self.sessions.by_token(token_hash(token)) if len(token) == 32 else None
+        named = self._book.named(message.username)
+        if (
+            parent is None
+            or named is None
+            or parent.account != named.account
+            or not parent.remember
+            or token_hash(token) not in (parent.token_hash, parent.previous_hash)
+        ):
+            raise Refused(
+                Status.AUTH_FAILED, "The stored login is not valid any more; log in again."
+            )
+        return named, parent
+
+    async def _by_password(self, command: Command, message: m.Login) -> Account:
+        now = command.accepted_at
+        keys = (b"a" + command.address, b"u" + message.username.casefold().encode())
+        wait = max(self._failures.wait_ms(key, now) for key in keys)
+        if wait:
+            raise Refused(
+                Status.RATE_LIMITED,
+                f"Too many failed logins; try again in {-(-wait // 1000)} seconds.",
+                retry_after_ms=wait,
+            )
+        account = self._book.named(message.username)
+        hashed = account.password_hash if account is not None else None
+        good = await self._vault.verify(hashed, message.password or "")
+        if account is None or not good:
+            for key in keys:
+                self._failures.failed(key, now)
+            number = 0 if account is None else account.account
+            if account is not None:
+                self._count_failure(account)
+            self._journal.change(self._store.audit(now, "login refused", number))
+            raise Refused(Status.AUTH_FAILED, _REFUSED_LOGIN)
+        self._failures.clear(keys[1])
+        return account
+
+    def _count_failure(self, account: Account) -> None:
+        account.failed_tries += 1
+
+        def count(db: peewee.Database) -> None:
+            db.execute_sql(
+                "UPDATE account SET failed_tries = failed_tries + 1 WHERE id = ?",
+                (account.account,),
+            )
+
+        self._journal.change(count)
+
+    def _open(
+        self, command: Command, message: m.Login, account: Account, parent: Session | None
+    ) -> tuple[Session, bytes]:
+        now = command.accepted_at
+        mine = self.sessions.of_account(account.account)
+        if len(mine) >= limits.SESSIONS_PER_ACCOUNT:
+            idle = [s for s in mine if s.link is None and s is not parent]
+            if not idle:
+                raise Refused(
+                    Status.TOO_MANY_SESSIONS,
+                    f"This account has {len(mine)} sessions already; end one first.",
+                )
+            self.end(idle[0], Status.SESSION_EXPIRED)
+        if len(self.sessions) >= SESSIONS_MAX:
+            raise Refused(Status.SERVER_BUSY, "Too many sessions; try later.", retry_after_ms=5_000)
+        remember = message.remember and parent is None
+        longest = LIFETIME_REMEMBERED if remember else LIFETIME
+        wished = message.lifetime_s * SECOND or longest
+        expires = now + min(wished, longest)
+        scope = int(message.scope)
+        if parent is not None:
+            expires, scope = min(expires, parent.expires_at), min(scope, parent.scope)
+        token = self._entropy(32)
+        session = Session(
+            session_id=self.sessions.next_id(),
+            account=account.account,
+            token_hash=token_hash(token),
+            scope=scope,
+            remember=remember,
+            expires_at=expires,
+            parent=parent.session_id if parent else 0,
+            device=message.device or "",
+        )
+        self.sessions.add(session)
+        self.sessions.attach(session, command.link, command.connection)
+        self._store_session(session, command)
+        return session, token
+
+    def _store_session(self, session: Session, command: Command) -> None:
+        row = (
+            session.session_id,
+            session.account,
+            session.parent,
+            session.token_hash,
+            b"",
+            int(session.remember),
+            session.scope,
+            session.device,
+            command.link.worker_id,
+            command.address,
+            command.accepted_at,
+            session.expires_at,
+        )
+
+        def insert(db: peewee.Database) -> None:
+            db.execute_sql(
+                "INSERT INTO session (id, account, parent, token_hash, previous_hash, remember,"
+                " scope, device, worker, address, created_at, expires_at, ended_at, end_reason)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0)",
+                row,
+            )
+            db.execute_sql("UPDATE account SET failed_tries = 0 WHERE id = ?", (session.account,))
+
+        self._journal.change(insert)
+        kind = "session beside" if session.parent else "login"
+        self._journal.change(
+            self._store.audit(
+                command.accepted_at, kind, session.account, f"session {session.session_id}"
+            )
+        )
+
+    # --- resume and end ------------------------------------------------------------------------
+
+    def resume(self, command: Command, message: m.Resume) -> bytes:
+        """Attach a living session to this connection and give it the next token."""
+        shown = token_hash(message.token)
+        session = self.sessions.by_token(shown)
+        if session is None or command.accepted_at >= session.expires_at:
+            raise Refused(Status.SESSION_EXPIRED, "The session is over; log in again.")
+        if shown in session.spent:
+            self.log.error(
+                "a spent token of session {session} was shown: the family ends",
+                session=session.session_id,
+            )
+            self.end(session, Status.SESSION_REVOKED)
+            raise Refused(
+                Status.SESSION_REVOKED,
+                "This login was used from elsewhere and has been revoked; log in again.",
+            )
+        self._make_room(command, session, message)
+        fresh = self._entropy(32)
+        self.sessions.rotate(session, shown, token_hash(fresh))
+        self.sessions.attach(session, command.link, command.connection)
+        self._store_rotation(session, command.accepted_at)
+        oldest, upcoming = self._stream_of(session.account)
+        gap = bool(message.last_event_seq) and message.last_event_seq + 1 < oldest
+        reply = m.ResumeReply(
+            token=fresh,
+            session=session.handle,
+            scope=session.scope,
+            account=session.account,
+            session_id=session.session_id,
+            expires_at=session.expires_at,
+            last_command_seq=session.last_seq,
+            oldest_event_seq=oldest,
+            next_event_seq=upcoming,
+            text="Events before the oldest kept are lost; take a snapshot." if gap else None,
+        )
+        return codec.encode(
+            reply,
+            status=Status.RESUME_GAP if gap else Status.OK,
+            session=session.handle,
+            correlation=command.header.correlation,
+        )
+
+    def _make_room(self, command: Command, session: Session, message: m.Resume) -> None:
+        here = self.sessions.of_connection(command.link, command.connection)
+        if here is not None and here is not session:
+            raise Refused(Status.SESSION_IN_USE, "This connection has another session.")
+        if session.link is not None and here is not session:
+            if not message.flags & ResumeFlag.TAKE_OVER:
+                raise Refused(Status.SESSION_IN_USE, "The session is in use on another connection.")
+            self.on_notice(session, Status.SESSION_TAKEN_OVER)
+            self.sessions.detach(session, command.accepted_at)
+
+    def _store_rotation(self, session: Session, now: int) -> None:
+        row = (session.token_hash, session.previous_hash, session.session_id)
+        spent = session.spent[-1] if session.spent else None
+
+        def rotate(db: peewee.Database) -> None:
+            db.execute_sql("UPDATE session SET token_hash = ?, previous_hash = ? WHERE id = ?", row)
+            if spent is not None:
+                db.execute_sql(
+                    "INSERT OR IGNORE INTO spent_token (token_hash, session, spent_at)"
+                    " VALUES (?, ?, ?)",
+                    (spent, session.session_id, now),
+                )
+
+        self._journal.change(rotate)
+
+    def logout(self, command: Command, session: Session, message: m.Logout) -> bytes:
+        """End this session and those opened beside it; or all of the account."""
+        if message.everywhere:
+            ended = sum(self.end(each, 0) for each in self.sessions.of_account(session.account))
+        else:
+            ended = self.end(session, 0)
+        head = command.header
+        return codec.encode(
+            m.LogoutReply(ended=ended), session=head.session, correlation=head.correlation
+        )
+
+    def end(self, session: Session, reason: int) -> int:
+        """End a session and those opened beside it; return how many. Durable with the batch."""
+        if self.sessions.get(session.session_id) is None:
+            return 0
+        ended = sum(self.end(child, reason) for child in self.sessions.children(session))
+        if reason and session.link is not None:
+            self.on_notice(session, reason)
+        self.sessions.remove(session)
+        now = self._clock.wall_ns()
+
+        def close(db: peewee.Database) -> None:
+            db.execute_sql(
+                "UPDATE session SET ended_at = ?, end_reason = ? WHERE id = ?",
+                (now, reason, session.session_id),
+            )
+            db.execute_sql("DELETE FROM spent_token WHERE session = ?", (session.session_id,))
+
+        self._journal.change(close)
+        self._journal.change(
+            self._store.audit(now, "session end", session.account, f"session {session.session_id}")
+        )
+        return ended + 1
+
+    # --- connections ---------------------------------------------------------------------------
+
+    def connection_closed(self, link: Link, connection: int, clean: bool) -> None:
+        """A client's connection is gone; ``clean`` when it said goodbye."""
+        session = self.sessions.of_connection(link, connection)
+        if session is None:
+            return
+        self.sessions.detach(session, self._clock.wall_ns())
+        if clean and not session.remember:
+            self.end(session, 0)
+
+    def link_lost(self, link: Link) -> None:
+        """A worker's link is gone: its sessions are detached."""
+        self.sessions.detach_link(link, self._clock.wall_ns())
+
+    def require_trade(self, session: Session) -> None:
+        """Raise `Refused` unless the session may trade."""
+        if session.scope < Scope.TRADE:
+            raise Refused(Status.SCOPE_DENIED, "This session may read, not trade.")

@@ -1,0 +1,101 @@
+"""A client's command as the master sees it: who sent it, when, over which worker."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import attrs
+
+from papertrader.wire import codec
+from papertrader.wire.codec import Header
+from papertrader.wire.kinds import Status
+
+
+class Link(Protocol):
+    """A worker's link, as far as those who answer commands need it."""
+
+    worker_id: int
+    boot: int
+
+    def relay(
+        self,
+        connection: int,
+        octets: bytes,
+        *,
+        accepted_at: int = 0,
+        flags: int = 0,
+        cache_s: int = 0,
+    ) -> None:
+        """Send one frame to one client of the worker."""
+
+    def close_client(self, connection: int, code: int, text: str = "") -> None:
+        """Have the worker close one client."""
+
+
+class Refused(Exception):
+    """A command that is answered with a status and a sentence instead of being done.
+
+    ``reply`` may hold a whole reply frame's octets to send instead of a bare failure.
+    """
+
+    def __init__(
+        self, status: int, text: str, *, field: int | None = None, retry_after_ms: int | None = None
+    ) -> None:
+        super().__init__(text)
+        self.status = status
+        self.text = text
+        self.field = field
+        self.retry_after_ms = retry_after_ms
+
+
+@attrs.define(slots=True, eq=False)
+class Command:
+    """One relayed frame: the envelope's facts, the client's header and octets.
+
+    ``received_at`` is the worker's stamp, ``accepted_at`` the master's; nanoseconds.
+    """
+
+    link: Link
+    connection: int
+    worker_seq: int
+    received_at: int
+    accepted_at: int
+    address: bytes
+    resent: bool
+    header: Header
+    octets: bytes
+    envelope: bytes
+
+    def answer(self, octets: bytes, *, flags: int = 0, cache_s: int = 0) -> None:
+        """Send a finished frame back to the client."""
+        self.link.relay(
+            self.connection, octets, accepted_at=self.accepted_at, flags=flags, cache_s=cache_s
+        )
+
+    def failure(
+        self,
+        status: int,
+        text: str,
+        field: int | None = None,
+        retry_after_ms: int | None = None,
+    ) -> bytes:
+        """Return the reply that says only why not."""
+        head = self.header
+        return codec.failure(
+            head.opcode,
+            status,
+            text,
+            session=head.session,
+            correlation=head.correlation,
+            field=field,
+            retry_after_ms=retry_after_ms,
+        )
+
+    def unknown(self) -> None:
+        """Answer that nobody knows whether the command was done."""
+        self.answer(
+            self.failure(
+                Status.OUTCOME_UNKNOWN,
+                "the outcome is not known; send the same command again with the same number",
+            )
+        )

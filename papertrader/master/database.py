@@ -1,0 +1,410 @@
+"""Database Management: the truth store, its schema, and the one thread that writes it.
+
+``truth.db`` holds what cannot be made again: the journal, accounts with their secrets, sessions,
+workers, the audit log, checkpoints. It is SQLite in WAL mode with ``synchronous=FULL``; every table
+is STRICT; the journal, the audit log and the checkpoints are append-only by trigger. Any error
+while writing means: stop, and recover from the disk; an error at COMMIT does not say "not
+committed".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+import peewee
+from playhouse.migrations import Runner
+
+SCHEMA_VERSION: Final = 1
+GENESIS: Final = bytes(32)
+MIGRATIONS: Final = Path(__file__).with_name("migrations")
+
+PRAGMAS: Final = {
+    "journal_mode": "wal",
+    "synchronous": 2,
+    "foreign_keys": 1,
+    "mmap_size": 0,
+    "trusted_schema": 0,
+    "cell_size_check": 1,
+    "busy_timeout": 5000,
+}
+"""Set at opening and read back; a store that does not take them is not used."""
+
+_APPEND_ONLY: Final = ("journal", "audit", "checkpoint")
+
+truth: Final = peewee.DatabaseProxy()
+
+
+class StoreError(Exception):
+    """The store cannot be used; the text says why and what to do."""
+
+
+class Table(peewee.Model):
+    """Base of the tables of the truth store."""
+
+    class Meta:
+        """Bound when the store is opened."""
+
+        database = truth
+        strict_tables = True
+        legacy_table_names = False
+
+
+class JournalRow(Table):
+    """A batch: everything that one fsync made durable, in frames, chained by hash."""
+
+    batch = peewee.BigIntegerField(primary_key=True)
+    first_seq = peewee.BigIntegerField(index=True)
+    last_seq = peewee.BigIntegerField(index=True)
+    epoch = peewee.BigIntegerField()
+    written_at = peewee.BigIntegerField()
+    previous = peewee.BlobField()
+    hash = peewee.BlobField()
+    frames = peewee.BlobField()
+
+    class Meta:
+        """Name in SQL."""
+
+        table_name = "journal"
+
+
+class AccountRow(Table):
+    """Who has an account, and the password's hash. Not in the journal: it can be forgotten."""
+
+    id = peewee.BigIntegerField(primary_key=True)
+    username = peewee.TextField()
+    username_key = peewee.TextField(unique=True)
+    email = peewee.TextField(default="")
+    password_hash = peewee.TextField()
+    currency = peewee.TextField()
+    privacy = peewee.BigIntegerField(default=0)
+    status = peewee.BigIntegerField(default=1)
+    created_at = peewee.BigIntegerField()
+    registered_by = peewee.TextField(default="")
+    failed_tries = peewee.BigIntegerField(default=0)
+
+    class Meta:
+        """Name in SQL."""
+
+        table_name = "account"
+
+
+class SessionRow(Table):
+    """A session; of its tokens only SHA-256 hashes are kept."""
+
+    id = peewee.BigIntegerField(primary_key=True)
+    account = peewee.BigIntegerField(index=True)
+    parent = peewee.BigIntegerField(default=0)
+    token_hash = peewee.BlobField(unique=True)
+    previous_hash = peewee.BlobField(default=b"")
+    remember = peewee.BigIntegerField()
+    scope = peewee.BigIntegerField()
+    device = peewee.TextField(default="")
+    worker = peewee.BigIntegerField(default=0)
+    address = peewee.BlobField(default=b"")
+    created_at = peewee.BigIntegerField()
+    expires_at = peewee.BigIntegerField()
+    ended_at = peewee.BigIntegerField(default=0)
+    end_reason = peewee.BigIntegerField(default=0)
+
+    class Meta:
+        """Name in SQL."""
+
+        table_name = "session"
+
+
+class SpentTokenRow(Table):
+    """A token that was replaced; whoever still shows it has stolen it, or was robbed."""
+
+    token_hash = peewee.BlobField(primary_key=True)
+    session = peewee.BigIntegerField(index=True)
+    spent_at = peewee.BigIntegerField()
+
+    class Meta:
+        """Name in SQL."""
+
+        table_name = "spent_token"
+        without_rowid = True
+
+
+class WorkerRow(Table):
+    """A registered worker and the key it must show."""
+
+    id = peewee.BigIntegerField(primary_key=True)
+    name = peewee.TextField(unique=True)
+    uuid = peewee.TextField(unique=True)
+    spki = peewee.BlobField(unique=True)
+    active = peewee.BigIntegerField(default=1)
+    added_at = peewee.BigIntegerField()
+
+    class Meta:
+        """Name in SQL."""
+
+        table_name = "worker"
+
+
+class AuditRow(Table):
+    """Who did what: logins, sessions, workers; chained by hash."""
+
+    seq = peewee.BigIntegerField(primary_key=True)
+    at = peewee.BigIntegerField()
+    kind = peewee.TextField()
+    account = peewee.BigIntegerField(default=0)
+    detail = peewee.TextField(default="")
+    previous = peewee.BlobField()
+    hash = peewee.BlobField()
+
+    class Meta:
+        """Name in SQL."""
+
+        table_name = "audit"
+
+
+class CheckpointRow(Table):
+    """The hash of the desk's memory after input ``seq``: what audit compares a re-run with."""
+
+    seq = peewee.BigIntegerField()
+    at = peewee.BigIntegerField()
+    state_hash = peewee.BlobField()
+
+    class Meta:
+        """Name in SQL."""
+
+        table_name = "checkpoint"
+
+
+class MetaRow(Table):
+    """Single values: schema version, epoch, market time."""
+
+    key = peewee.TextField(primary_key=True)
+    value = peewee.TextField()
+
+    class Meta:
+        """Name in SQL."""
+
+        table_name = "meta"
+        without_rowid = True
+
+
+TABLES: Final = (
+    JournalRow,
+    AccountRow,
+    SessionRow,
+    SpentTokenRow,
+    WorkerRow,
+    AuditRow,
+    CheckpointRow,
+    MetaRow,
+)
+
+Change = Callable[[peewee.Database], None]
+"""A table operation that belongs into a batch's transaction. It must not fail for good input."""
+
+_INSERT_JOURNAL: Final = (
+    "INSERT INTO journal (batch, first_seq, last_seq, epoch, written_at, previous, hash, frames)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+
+def connect(path: Path, pragmas: dict[str, Any], read_only: bool = False) -> peewee.SqliteDatabase:
+    """Open an SQLite file and check that the pragmas hold; raises `StoreError`."""
+    if read_only:
+        db = peewee.SqliteDatabase(
+            f"file:{path}?mode=ro", pragmas={"query_only": 1}, uri=True, autoconnect=False
+        )
+    else:
+        db = peewee.SqliteDatabase(
+            str(path), pragmas=pragmas, autoconnect=False, check_same_thread=False
+        )
+    try:
+        db.connect()
+        if not read_only:
+            os.chmod(path, 0o600)
+            for key, wanted in pragmas.items():
+                (got,) = db.execute_sql(f"PRAGMA {key}").fetchone() or (wanted,)
+                if str(got).lower() != str(wanted).lower():
+                    raise StoreError(f"{path} does not take PRAGMA {key}={wanted} (it says {got})")
+        db.execute_sql("SELECT count(*) FROM sqlite_master").fetchone()
+    except (peewee.DatabaseError, OSError) as error:
+        raise StoreError(
+            f"cannot open {path}: {error}; check the path, its permissions and the disk"
+        ) from None
+    return db
+
+
+def chain(previous: bytes, first_seq: int, last_seq: int, epoch: int, frames: bytes) -> bytes:
+    """Return the hash of a batch: SHA-256 over the hash before it and everything in it."""
+    head = b"".join(value.to_bytes(8, "big") for value in (first_seq, last_seq, epoch))
+    return hashlib.sha256(previous + head + frames).digest()
+
+
+def audit_hash(previous: bytes, seq: int, at: int, kind: str, account: int, detail: str) -> bytes:
+    """Return the hash of an audit row."""
+    parts = (seq.to_bytes(8, "big"), at.to_bytes(8, "big"), kind.encode(), b"\0")
+    return hashlib.sha256(
+        previous + b"".join(parts) + account.to_bytes(8, "big") + detail.encode()
+    ).digest()
+
+
+@attrs.frozen(kw_only=True)
+class Batch:
+    """What one transaction writes: journal frames (or none) and table operations."""
+
+    frames: bytes
+    first_seq: int
+    last_seq: int
+    written_at: int
+    changes: Sequence[Change] = ()
+
+
+class TruthStore:
+    """The truth store. After `open`, all calls but the readers come from one thread."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.epoch = 0
+        self.head = GENESIS
+        self.batch = 0
+        self.last_seq = 0
+        self._audit_seq = 0
+        self._audit_head = GENESIS
+        self._db: peewee.SqliteDatabase | None = None
+
+    @property
+    def db(self) -> peewee.SqliteDatabase:
+        """The open database; raises `StoreError` when closed."""
+        if self._db is None:
+            raise StoreError("the store is not open")
+        return self._db
+
+    def open(self) -> None:
+        """Open or create the store, bring its schema up to date, begin a new epoch."""
+        fresh = not self.path.exists()
+        self._db = connect(self.path, PRAGMAS)
+        truth.initialize(self._db)
+        with self._db.atomic("IMMEDIATE"):
+            if fresh or not self._db.table_exists("meta"):
+                self._create()
+            self._check_version()
+            self.epoch = int(self.meta("epoch", "0")) + 1
+            self.set_meta("epoch", str(self.epoch))
+        self._load_heads()
+
+    def _create(self) -> None:
+        self.db.create_tables(TABLES)
+        for table in _APPEND_ONLY:
+            for verb in ("UPDATE", "DELETE"):
+                self.db.execute_sql(
+                    f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table}"
+                    f" BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+                )
+        self.set_meta("schema", str(SCHEMA_VERSION))
+
+    def _check_version(self) -> None:
+        version = int(self.meta("schema", "0"))
+        if version > SCHEMA_VERSION:
+            raise StoreError(
+                f"{self.path} was written by a newer PaperTrader (schema {version}, this one knows"
+                f" {SCHEMA_VERSION}); upgrade the program"
+            )
+        if version < SCHEMA_VERSION:
+            Runner(self.db, str(MIGRATIONS)).up()
+            self.set_meta("schema", str(SCHEMA_VERSION))
+
+    def _load_heads(self) -> None:
+        row = self.db.execute_sql(
+            "SELECT batch, last_seq, hash FROM journal ORDER BY batch DESC LIMIT 1"
+        ).fetchone()
+        if row is not None:
+            self.batch, self.last_seq, self.head = row
+        row = self.db.execute_sql(
+            "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1"
+        ).fetchone()
+        if row is not None:
+            self._audit_seq, self._audit_head = row
+
+    def meta(self, key: str, default: str) -> str:
+        """Return a single value."""
+        row = self.db.execute_sql("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return default if row is None else str(row[0])
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Store a single value, in the transaction that is open."""
+        self.db.execute_sql(
+            "INSERT INTO meta (key, value) VALUES (?, ?)"
+            " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            (key, value),
+        )
+
+    def write(self, batch: Batch) -> bytes:
+        """Make one batch durable: one transaction, one fsync. Return the new head of the chain.
+
+        Any exception means that nobody knows whether it was committed.
+        """
+        db = self.db
+        with db.atomic("IMMEDIATE"):
+            head = self.head
+            number = self.batch
+            if batch.frames:
+                number += 1
+                head = chain(self.head, batch.first_seq, batch.last_seq, self.epoch, batch.frames)
+                db.execute_sql(
+                    _INSERT_JOURNAL,
+                    (
+                        number,
+                        batch.first_seq,
+                        batch.last_seq,
+                        self.epoch,
+                        batch.written_at,
+                        self.head,
+                        head,
+                        batch.frames,
+                    ),
+                )
+            for change in batch.changes:
+                change(db)
+        self.head, self.batch, self.last_seq = head, number, batch.last_seq
+        return head
+
+    def audit(self, at: int, kind: str, account: int = 0, detail: str = "") -> Change:
+        """Return the change that appends to the audit log. ``detail`` must hold no secret."""
+
+        def append(db: peewee.Database) -> None:
+            seq = self._audit_seq + 1
+            value = audit_hash(self._audit_head, seq, at, kind, account, detail)
+            db.execute_sql(
+                "INSERT INTO audit (seq, at, kind, account, detail, previous, hash)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (seq, at, kind, account, detail, self._audit_head, value),
+            )
+            self._audit_seq, self._audit_head = seq, value
+
+        return append
+
+    def close(self) -> None:
+        """Close the store; the WAL is folded in."""
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+
+
+def journal_batches(db: peewee.Database, after_seq: int = 0) -> Iterator[tuple[Any, ...]]:
+    """Give the journal's rows with a last_seq above ``after_seq``, in order.
+
+    Each is (batch, first_seq, last_seq, epoch, previous, hash, frames).
+    """
+    last = -1
+    while True:
+        rows = db.execute_sql(
+            "SELECT batch, first_seq, last_seq, epoch, previous, hash, frames FROM journal"
+            " WHERE last_seq > ? AND batch > ? ORDER BY batch LIMIT 256",
+            (after_seq, last),
+        ).fetchall()
+        if not rows:
+            return
+        yield from rows
+        last = rows[-1][0]

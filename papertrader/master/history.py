@@ -1,0 +1,133 @@
+"""Questions about what is and what was: orders, the portfolio, the ledger's transactions.
+
+What is comes from the desk's memory, what was from the views, which are waited for until they hold
+everything that the asker may have been told.
+"""
+
+from __future__ import annotations
+
+from papertrader.core.refusals import Refusal
+from papertrader.master import records
+from papertrader.master.commands import Command, Refused
+from papertrader.master.holdings import orders_wanted, page_end, parts, rows_limit
+from papertrader.master.journal import Journal
+from papertrader.master.sessions import Session
+from papertrader.master.transactions import Market, Transactions
+from papertrader.master.views import Views, ViewStore
+from papertrader.wire import messages as m
+from papertrader.wire.derived import Message
+from papertrader.wire.kinds import Tag
+
+
+class History:
+    """Answers; changes nothing."""
+
+    def __init__(
+        self,
+        transactions: Transactions,
+        journal: Journal,
+        views: Views,
+        store: ViewStore,
+        market: Market,
+    ) -> None:
+        self._transactions = transactions
+        self._journal = journal
+        self._views = views
+        self._store = store
+        self._market = market
+
+    def order_get(self, command: Command, session: Session, message: m.OrderGet) -> bytes:
+        """Answer ORDER_GET by order number, or by client order id."""
+        desk = self._transactions.desk
+        portfolio = self._transactions.portfolio_of(session, message.portfolio)
+        if message.order:
+            order = desk.order(message.order)
+        else:
+            order = desk.order_by_client_id(portfolio, message.client_order_id)
+        if order is None or order.account != session.account:
+            raise Refused(
+                Refusal.NO_SUCH_ORDER,
+                f"You have no order {message.order or message.client_order_id}.",
+            )
+        head = command.header
+        return records.order_reply(
+            head.opcode, order, session=session.handle, correlation=head.correlation
+        )
+
+    def order_list(self, command: Command, session: Session, message: m.OrderList) -> list[bytes]:
+        """Answer ORDER_LIST, oldest first."""
+        desk = self._transactions.desk
+        portfolio = self._transactions.portfolio_of(session, message.portfolio)
+        limit = rows_limit(message.limit)
+        found = []
+        for order in orders_wanted(desk.orders_of(portfolio=portfolio), message):
+            found.append(order)
+            if len(found) == limit:
+                break
+        head = m.OrderListPart(
+            as_of=command.accepted_at,
+            event_seq=desk.next_event_seq(session.account) - 1,
+            next_after=page_end([order.order_id for order in found], limit),
+        )
+        rows = [records.order_row(order).pack() for order in found]
+        return self._parts(command, session, Tag.ORDERS, m.OrderRow.SIZE, rows, head)
+
+    def portfolio_get(
+        self, command: Command, session: Session, message: m.PortfolioGet
+    ) -> list[bytes]:
+        """Answer PORTFOLIO_GET: totals, and positions by symbol."""
+        portfolio = self._transactions.portfolio_of(session, message.portfolio)
+        summary = self._transactions.summary(session.account, portfolio)
+        head = m.PortfolioPart(
+            account=session.account,
+            portfolio=portfolio,
+            currency=summary.currency,
+            cash=summary.cash,
+            reserved_cash=summary.reserved_cash,
+            equity=summary.equity,
+            market_value=summary.market_value,
+            unrealized_pnl=summary.unrealized,
+            realized_pnl=summary.realized,
+            as_of=summary.as_of,
+            market_time=self._market.now(),
+            event_seq=self._transactions.desk.next_event_seq(session.account) - 1,
+        )
+        rows = [row.pack() for row in summary.positions]
+        return self._parts(command, session, Tag.POSITIONS, m.PositionRow.SIZE, rows, head)
+
+    async def transactions_get(
+        self, command: Command, session: Session, message: m.TransactionsGet
+    ) -> list[bytes]:
+        """Answer TRANSACTIONS_GET, oldest first."""
+        portfolio = self._transactions.portfolio_of(session, message.portfolio)
+        limit = rows_limit(message.limit)
+        told = self._transactions.desk.next_event_seq(session.account) - 1
+        await self._journal.durable()
+        rows = await self._views.ask(
+            self._journal.durable_seq,
+            self._store.transactions,
+            session.account,
+            portfolio,
+            message.after,
+            message.from_time,
+            message.to_time,
+            message.kinds,
+            limit,
+        )
+        numbers = [m.TransactionRow.unpack(row).transaction for row in rows]
+        head = m.TransactionsPart(
+            as_of=command.accepted_at, event_seq=told, next_after=page_end(numbers, limit)
+        )
+        return self._parts(command, session, Tag.TRANSACTIONS, m.TransactionRow.SIZE, rows, head)
+
+    def _parts(
+        self,
+        command: Command,
+        session: Session,
+        tag: int,
+        size: int,
+        rows: list[bytes],
+        head: Message,
+    ) -> list[bytes]:
+        opcode, correlation = command.header.opcode, command.header.correlation
+        return parts(opcode, tag, size, rows, head, session.handle, correlation)

@@ -1,0 +1,148 @@
+"""What an account holds: totals and positions at the newest prices, and lists of orders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import attrs
+
+from papertrader.core.desk import Desk
+from papertrader.core.money import NULL
+from papertrader.core.orders import OPEN_STATES, Order
+from papertrader.core.portfolio import Position
+from papertrader.core.quotes import Quote
+from papertrader.master.commands import Refused
+from papertrader.wire import codec, limits
+from papertrader.wire import messages as m
+from papertrader.wire.derived import Message
+from papertrader.wire.kinds import Status
+
+
+@attrs.frozen(kw_only=True)
+class Summary:
+    """Totals of one portfolio, money in 1e-8 units; a position without a quote counts at cost."""
+
+    portfolio: int
+    currency: str
+    cash: int
+    reserved_cash: int
+    equity: int
+    market_value: int
+    unrealized: int
+    realized: int
+    as_of: int
+    open_orders: int
+    positions: list[m.PositionRow]
+
+
+def _mark(position: Position, quote: Quote | None) -> int:
+    """Return the price at which the position could be closed now; `NULL` if unknown."""
+    if quote is None:
+        return NULL
+    side = quote.bid if position.quantity > 0 else quote.ask
+    return side if side != NULL else quote.last
+
+
+def _row(position: Position, quote: Quote | None, reserved: int) -> m.PositionRow:
+    mark = _mark(position, quote)
+    value = NULL if mark == NULL else position.value_at(mark)
+    return m.PositionRow(
+        symbol=position.symbol,
+        quantity=position.quantity,
+        reserved=reserved,
+        average_cost=position.avg_cost,
+        cost_basis=position.cost_basis,
+        mark=mark,
+        last=NULL if quote is None else quote.last,
+        market_value=value,
+        unrealized_pnl=NULL if value == NULL else value - position.cost_basis,
+        realized_pnl=position.realized,
+        opened_at=position.opened_at,
+        updated_at=position.updated_at,
+    )
+
+
+def summarize(desk: Desk, portfolio: int, now: int) -> Summary:
+    """Value one portfolio at liquidation prices (trading rules, part 6)."""
+    state = desk.state.portfolios[portfolio]
+    rows = [
+        _row(position, desk.last_quote(symbol), state.reserved_quantity.get(symbol, 0))
+        for symbol, position in sorted(state.positions.items())
+        if position.quantity
+    ]
+    value = sum(r.cost_basis if r.market_value == NULL else r.market_value for r in rows)
+    gain = sum(0 if r.unrealized_pnl == NULL else r.unrealized_pnl for r in rows)
+    return Summary(
+        portfolio=portfolio,
+        currency=state.currency,
+        cash=state.cash,
+        reserved_cash=state.reserved_cash,
+        equity=state.cash + value,
+        market_value=value,
+        unrealized=gain,
+        realized=state.realized + state.dividends - state.fees,
+        as_of=now,
+        open_orders=desk.state.accounts[state.account].open_orders,
+        positions=rows,
+    )
+
+
+def orders_wanted(orders: Iterable[Order], message: m.OrderList) -> Iterator[Order]:
+    """Give the orders that an ORDER_LIST asks for, oldest first."""
+    for order in orders:
+        if order.order_id <= message.after or message.symbol not in ("", order.symbol):
+            continue
+        if message.states:
+            if message.states >> order.state & 1:
+                yield order
+        elif order.state in OPEN_STATES:
+            yield order
+
+
+def rows_limit(limit: int) -> int:
+    """Return how many rows a list may have; raises `Refused` for more than the protocol allows."""
+    if limit > limits.ROWS_MAX:
+        raise Refused(
+            Status.RANGE_TOO_LARGE, f"At most {limits.ROWS_MAX} rows are sent; page with `after`."
+        )
+    return limit or limits.LIST_ROWS_DEFAULT
+
+
+def parts(
+    opcode: int,
+    tag: int,
+    row_size: int,
+    rows: list[bytes],
+    head: Message,
+    session: int,
+    correlation: int,
+) -> list[bytes]:
+    """Return the frames of a multi-part reply: ``head`` is repeated with its part numbers.
+
+    ``head`` has the attributes part, parts, rows and total_rows. Empty lists are one part.
+    """
+    most = (limits.PART_BODY_MAX - head.SIZE - codec.SECTION.size - codec.GROUP.size) // row_size
+    chunks = [rows[at : at + most] for at in range(0, len(rows), most)] or [[]]
+    frames = []
+    for number, chunk in enumerate(chunks, 1):
+        head.part, head.parts = number, len(chunks)  # type: ignore[attr-defined]
+        head.rows, head.total_rows = len(chunk), len(rows)  # type: ignore[attr-defined]
+        sections = codec.group(tag, row_size, chunk) if chunk else b""
+        flags = codec.RESPONSE | (codec.MORE if number < len(chunks) else 0)
+        frames.append(
+            codec.frame(
+                head.CATEGORY,
+                opcode,
+                head.pack(),
+                sections,
+                flags=flags,
+                session=session,
+                correlation=correlation,
+            )
+        )
+    return frames
+
+
+def page_end(rows: list[int], limit: int) -> int:
+    """Return what to give as `after` for the next page; 0 if there is none."""
+    return rows[-1] if len(rows) == limit else 0

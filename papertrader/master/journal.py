@@ -1,0 +1,180 @@
+"""The journal: what was decided becomes durable, batch by batch, before anyone is told.
+
+What comes in while a commit runs is the next batch: one row, one fsync. Replies and events are
+callbacks that run after the commit of what they tell about, in the order in which they were given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import attrs
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from papertrader.master.database import Batch, Change, TruthStore
+from papertrader.net.clock import Clock
+
+Fact = tuple[int, Any]
+"""(input sequence, event): what the views are told."""
+
+
+class FactSink(Protocol):
+    """Where committed facts go: the views."""
+
+    def take(self, facts: Sequence[Fact], last_seq: int, head: bytes) -> None:
+        """Take what one batch made durable."""
+
+
+@attrs.define
+class _Waiting:
+    done: Callable[[], None]
+    lost: Callable[[], None] | None
+
+
+@attrs.define
+class _Open:
+    frames: list[bytes] = attrs.Factory(list)
+    facts: list[Fact] = attrs.Factory(list)
+    changes: list[Change] = attrs.Factory(list)
+    after: list[_Waiting] = attrs.Factory(list)
+    first_seq: int = 0
+    last_seq: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.frames or self.changes)
+
+
+class Journal:
+    """Group commit over the truth store (see the module).
+
+    ``in_thread`` runs a function in the store's one thread. ``on_fail`` is called once when the
+    store failed: the process must stop then, since memory is ahead of the disk.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        store: TruthStore,
+        clock: Clock,
+        in_thread: Callable[..., Deferred[Any]],
+        sink: FactSink,
+        on_fail: Callable[[Failure], None],
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._in_thread = in_thread
+        self._sink = sink
+        self._on_fail = on_fail
+        self._open = _Open()
+        self._flying: _Open | None = None
+        self._kicked = False
+        self.failed = False
+        self.seq = store.last_seq
+        self.durable_seq = store.last_seq
+        self.commits = 0
+
+    def next_seq(self) -> int:
+        """Give out the sequence number of the next input: gap-free, from 1."""
+        self.seq += 1
+        return self.seq
+
+    def record(self, seq: int, frames: Sequence[bytes], facts: Sequence[Fact]) -> None:
+        """Add one input and its outcomes to the open batch."""
+        batch = self._open
+        if not batch.frames:
+            batch.first_seq = seq
+        batch.frames += frames
+        batch.facts += facts
+        batch.last_seq = seq
+        self._kick()
+
+    def change(self, change: Change) -> None:
+        """Add a table operation to the open batch's transaction."""
+        self._open.changes.append(change)
+        self._kick()
+
+    def when_durable(
+        self, done: Callable[[], None], lost: Callable[[], None] | None = None
+    ) -> None:
+        """Call ``done`` once everything recorded so far is committed: at once if it is.
+
+        If the store fails first, ``lost`` is called instead: the outcome is unknown then.
+        """
+        if self.failed:
+            if lost is not None:
+                lost()
+        elif self._open:
+            self._open.after.append(_Waiting(done, lost))
+        elif self._flying is not None:
+            self._flying.after.append(_Waiting(done, lost))
+        else:
+            done()
+
+    def durable(self) -> Deferred[None]:
+        """Return a Deferred that fires when everything recorded so far is committed."""
+        waiting: Deferred[None] = Deferred()
+        self.when_durable(
+            lambda: waiting.callback(None),
+            lambda: waiting.errback(StoreFailed("the store failed; the outcome is unknown")),
+        )
+        return waiting
+
+    def _kick(self) -> None:
+        if not self._kicked and self._flying is None and not self.failed:
+            self._kicked = True
+            self._clock.call_later(0, self._commit)
+
+    def _commit(self) -> None:
+        self._kicked = False
+        if self._flying is not None or not self._open or self.failed:
+            return
+        batch, self._open = self._open, _Open()
+        self._flying = batch
+        row = Batch(
+            frames=b"".join(batch.frames),
+            first_seq=batch.first_seq,
+            last_seq=batch.last_seq or self.durable_seq,
+            written_at=self._clock.wall_ns(),
+            changes=batch.changes,
+        )
+        self._in_thread(self._store.write, row).addCallbacks(
+            self._committed, self._lost, callbackArgs=(batch,)
+        )
+
+    def _committed(self, head: bytes, batch: _Open) -> None:
+        self._flying = None
+        self.commits += 1
+        self.durable_seq = batch.last_seq or self.durable_seq
+        if batch.facts:
+            self._sink.take(batch.facts, self.durable_seq, head)
+        if self._open:
+            self._kick()
+        for waiting in batch.after:
+            try:
+                waiting.done()
+            except Exception:
+                self.log.failure("a reply could not be sent after its commit")
+
+    def _lost(self, failure: Failure) -> None:
+        self.failed = True
+        self.log.critical("the store failed: {reason}", reason=failure.getErrorMessage())
+        flying, self._flying = self._flying, None
+        for batch in (flying, self._open):
+            for waiting in batch.after if batch else ():
+                if waiting.lost is not None:
+                    waiting.lost()
+        self._open = _Open()
+        self._on_fail(failure)
+
+    async def drain(self) -> None:
+        """Wait until nothing is open or on its way."""
+        while (self._open or self._flying is not None) and not self.failed:
+            await self.durable()
+
+
+class StoreFailed(Exception):
+    """The store failed; what was on its way is in doubt."""

@@ -1,0 +1,396 @@
+"""Main: builds the modules, starts them in order, parses the workers' commands and routes each.
+
+The order of the start is the specification's: states are initialized, modules are started, then
+the workers are listened to, and what they send is parsed and passed to its module. Nothing here
+listens or owns the process: that is the driver's part, so that the workings can crash without it.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from papertrader.core.desk import Desk
+from papertrader.core.marketclock import ClockMode, MarketClock
+from papertrader.master.accounts import AccountBook, AccountRules, Accounts
+from papertrader.master.assets import MARKET_TIME, Assets, MarketTime
+from papertrader.master.authorization import SWEEP_S, Authorization
+from papertrader.master.commands import Command, Refused
+from papertrader.master.database import TruthStore
+from papertrader.master.history import History
+from papertrader.master.journal import Journal
+from papertrader.master.passwords import PasswordVault
+from papertrader.master.providers.base import TapeSource, load_calendars
+from papertrader.master.providers.replay import replay_source
+from papertrader.master.providers.simulated import simulated_source
+from papertrader.master.sessions import Session
+from papertrader.master.streams import Streams
+from papertrader.master.transactions import Transactions
+from papertrader.master.views import Views, ViewStore, load_desk
+from papertrader.master.workers import WorkerLink, Workers
+from papertrader.net.clock import Clock, Timer
+from papertrader.wire import codec
+from papertrader.wire import messages as m
+from papertrader.wire.errors import RemoteFault
+from papertrader.wire.kinds import Opcode, RelayDownFlag, Status, Topic
+
+CHECKPOINT_S: Final = 60.0
+"""How often the hash of the desk's memory is put beside the journal, if anything changed."""
+
+InThread = Callable[..., Deferred[Any]]
+"""Runs a function in a thread of its own kind and gives the result later."""
+
+
+@attrs.frozen(kw_only=True)
+class MarketRules:
+    """Which market: ``source`` is ``replay`` or ``simulated``; ``start`` a market instant."""
+
+    source: str
+    start: int
+    speed_milli: int
+    keep_closed_hours: bool
+    seed: int
+    update_interval_ms: int
+
+
+@attrs.frozen(kw_only=True)
+class MasterRules:
+    """Everything the operator decides about a master."""
+
+    state_dir: Path
+    market: MarketRules
+    accounts: AccountRules
+    argon2_memory_kib: int
+    argon2_passes: int
+
+
+@attrs.frozen(kw_only=True)
+class Threads:
+    """The threads of a master: one writes the truth, one the views, one hashes passwords."""
+
+    truth: InThread
+    views: InThread
+    hashing: InThread
+
+
+def make_source(rules: MarketRules) -> TapeSource:
+    """Return the market that the rules name."""
+    calendars = load_calendars()
+    if rules.source == "replay":
+        return replay_source(calendars, rules.seed)
+    return simulated_source(calendars, rules.start, rules.seed)
+
+
+class Main:
+    """The master's workings (see the module).
+
+    ``entropy`` gives random octets. ``on_fail`` is called once with the reason when the store or
+    the books failed: memory cannot be trusted any more, and the process must end.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        rules: MasterRules,
+        clock: Clock,
+        threads: Threads,
+        entropy: Callable[[int], bytes],
+        on_fail: Callable[[str], None],
+    ) -> None:
+        self.rules = rules
+        self.clock = clock
+        self._threads = threads
+        self._entropy = entropy
+        self._tell_failure = on_fail
+        self._failed = False
+        self._timers: list[Timer] = []
+        self._checkpoint_seq = 0
+        self.store = TruthStore(rules.state_dir / "truth.db")
+        self.view_store = ViewStore(rules.state_dir / "views.db")
+        self.internal_errors = 0
+        self.commands = 0
+        self.running = False
+
+    # --- start and stop ------------------------------------------------------------------------
+
+    def initialize(self) -> None:
+        """Load every state from disk. Raises `StoreError` if that cannot be done."""
+        self.store.open()
+        self.view_store.open()
+        desk = Desk()
+        late_replies = load_desk(self.view_store, self.store.db, desk)
+        violations = desk.check_invariants()
+        if violations:
+            raise RuntimeError(f"the books are wrong: {violations[0]}; run: papertrader audit")
+        self.views = Views(self.view_store, self._threads.views, self._store_failed)
+        self.journal = Journal(
+            self.store, self.clock, self._threads.truth, self.views, self._store_failed
+        )
+        self.streams = Streams(self.views, self.view_store)
+        for account, state in desk.state.accounts.items():
+            oldest = self.view_store.oldest_event(account)
+            self.streams.load(account, state.event_seq + 1, oldest)
+        self._build(desk)
+        self.workers.load(self.store.db)
+        self.book.load(self.store.db)
+        alive = self.authorization.load(self.store.db, self.clock.wall_ns())
+        for reply in (*self.view_store.replies(alive), *late_replies):
+            session = self.authorization.sessions.get(reply.session_id)
+            if session is not None:
+                session.keep_reply(reply.command_seq, reply.request_hash, reply.frame)
+        self.log.info(
+            "states: {accounts} accounts, {orders} orders, {sessions} sessions, journal at {seq}",
+            accounts=len(self.book),
+            orders=len(desk.state.orders),
+            sessions=len(alive),
+            seq=self.journal.seq,
+        )
+
+    def _build(self, desk: Desk) -> None:
+        rules, market_rules = self.rules, self.rules.market
+        source = make_source(market_rules)
+        market = MarketTime(self._market_clock(source), self.clock, source)
+        self.transactions = Transactions(
+            desk, self.journal, self.views, self.streams, self.clock, market
+        )
+        boot = int.from_bytes(self._entropy(8), "big") >> 1 or 1
+        self.workers = Workers(self.clock, boot, market_rules.update_interval_ms)
+        self.workers.listener = self
+        self.assets = Assets(
+            source,
+            market,
+            self.clock,
+            self.transactions,
+            self.workers,
+            self.journal,
+            self.store,
+            market_rules.update_interval_ms,
+        )
+        self.assets.on_fail = lambda: self._fail("the market update failed")
+        self.book = AccountBook()
+        vault = PasswordVault(self._threads.hashing, rules.argon2_memory_kib, rules.argon2_passes)
+        self.authorization = Authorization(
+            self.book,
+            self.store,
+            self.journal,
+            vault,
+            self.clock,
+            self._entropy,
+            self.streams.bounds,
+        )
+        self.authorization.on_notice = self._notice
+        self.authorization.sessions.on_detach = self.streams.unsubscribe
+        self.accounts = Accounts(
+            self.book,
+            self.store,
+            self.journal,
+            self.authorization,
+            self.transactions,
+            self.clock,
+            rules.accounts,
+        )
+        self.history = History(self.transactions, self.journal, self.views, self.view_store, market)
+        self._route()
+
+    def _market_clock(self, source: TapeSource) -> MarketClock:
+        rules = self.rules.market
+        reached = int(self.store.meta(MARKET_TIME, "0"))
+        start = min(max(rules.start, reached, source.first_time()), source.last_time())
+        mode = ClockMode.REPLAY if rules.source == "replay" else ClockMode.SIMULATED
+        return MarketClock(
+            mode=mode,
+            calendar=source.calendar_main,
+            market_start=start,
+            wall_start=self.clock.wall_ns(),
+            speed_milli=rules.speed_milli,
+            skip_closed=not rules.keep_closed_hours,
+            market_end=source.last_time(),
+        )
+
+    def start(self) -> None:
+        """Start the modules. After this the workers may be listened to."""
+        self.running = True
+        self.assets.start()
+        self._every(SWEEP_S, self.authorization.sweep)
+        self._every(CHECKPOINT_S, self._checkpoint)
+
+    def _every(self, seconds: float, function: Callable[[], None]) -> None:
+        def again() -> None:
+            self._timers.remove(timer)
+            self._every(seconds, function)
+            function()
+
+        timer = self.clock.call_later(seconds, again)
+        self._timers.append(timer)
+
+    def _checkpoint(self) -> None:
+        seq = self.journal.seq
+        if seq == self._checkpoint_seq or not seq:
+            return
+        self._checkpoint_seq = seq
+        row = (seq, self.clock.wall_ns(), self.transactions.desk.state_hash())
+        self.journal.change(
+            lambda db: db.execute_sql(
+                "INSERT INTO checkpoint (seq, at, state_hash) VALUES (?, ?, ?)", row
+            )
+        )
+
+    async def stop(self) -> None:
+        """Stop the modules and make everything durable; then close the stores."""
+        self.running = False
+        for timer in self._timers:
+            timer.cancel()
+        for link in self.workers.links():
+            link.say_goodbye(Status.SHUTDOWN, "the master stops", retry_after_ms=200)
+        if not self._failed:
+            self.assets.stop()
+            self._checkpoint()
+            await self.journal.drain()
+            await self.views.drain()
+            await self._threads.views(self.view_store.close)
+            await self._threads.truth(self.store.close)
+
+    def _store_failed(self, failure: Failure) -> None:
+        self._fail(failure.getErrorMessage())
+
+    def _fail(self, why: str) -> None:
+        if not self._failed:
+            self._failed = True
+            self.running = False
+            self._tell_failure(why)
+
+    # --- routing -------------------------------------------------------------------------------
+
+    def _route(self) -> None:
+        """The table: which module answers which command. The first needs no session."""
+        self._open: dict[int, Callable[[Command, Any], Any]] = {
+            Opcode.REGISTER: self.accounts.register,
+            Opcode.LOGIN: self.authorization.login,
+            Opcode.RESUME: self.authorization.resume,
+        }
+        self._routes: dict[int, Callable[[Command, Session, Any], Any]] = {
+            Opcode.LOGOUT: self.authorization.logout,
+            Opcode.ACCOUNT_GET: self.accounts.describe,
+            Opcode.ORDER_NEW: self.transactions.order_new,
+            Opcode.ORDER_CANCEL: self.transactions.order_cancel,
+            Opcode.ORDER_GET: self.history.order_get,
+            Opcode.ORDER_LIST: self.history.order_list,
+            Opcode.PORTFOLIO_GET: self.history.portfolio_get,
+            Opcode.TRANSACTIONS_GET: self.history.transactions_get,
+            Opcode.ASSET_GET: self.assets.asset_get,
+            Opcode.ASSET_LIST: self.assets.asset_list,
+            Opcode.QUOTE_GET: self.assets.quote_get,
+            Opcode.BARS_GET: self.assets.bars_get,
+            Opcode.SUBSCRIBE: self._subscribe,
+            Opcode.WORKER_LIST: self._worker_list,
+        }
+
+    def command(self, command: Command) -> None:
+        """Parse a command, find its module, answer it once it is durable (`workers.Listener`)."""
+        self.commands += 1
+        try:
+            answer = self._dispatch(command)
+        except Exception as error:
+            self._answer(command, self._explain(command, error))
+            return
+        if inspect.isawaitable(answer):
+            Deferred.fromCoroutine(self._finish(command, answer)).addErrback(
+                lambda failure: self.log.failure("an answer was lost", failure=failure)
+            )
+        else:
+            self._answer(command, answer)
+
+    def _dispatch(self, command: Command) -> Any:
+        header = command.header
+        opcode = header.opcode
+        if not self.running:
+            raise Refused(Status.SERVER_BUSY, "The server is stopping.", retry_after_ms=1_000)
+        opener = self._open.get(opcode)
+        if opener is not None:
+            return opener(command, codec.decode_body(header, command.octets))
+        route = self._routes.get(opcode)
+        if route is None:
+            raise RemoteFault(Status.UNKNOWN_OPCODE, f"opcode {opcode:#06x} is not known here")
+        session = self.authorization.session_of(command)
+        return route(command, session, codec.decode_body(header, command.octets))
+
+    async def _finish(self, command: Command, answer: Awaitable[Any]) -> None:
+        try:
+            result = await answer
+        except Exception as error:
+            result = self._explain(command, error)
+        self._answer(command, result)
+
+    def _explain(self, command: Command, error: Exception) -> bytes:
+        if isinstance(error, Refused):
+            return command.failure(error.status, error.text, error.field, error.retry_after_ms)
+        if isinstance(error, RemoteFault):
+            return command.failure(error.status, error.text, error.field)
+        # Our bug. The client gets a reference to look for in the log, never the exception's text.
+        self.internal_errors += 1
+        reference = f"{command.link.worker_id}-{command.connection}-{command.worker_seq}"
+        self.log.failure(
+            "{opcode} could not be answered ({reference})",
+            opcode=codec.describe(command.header.opcode),
+            reference=reference,
+        )
+        return command.failure(
+            Status.INTERNAL, f"An error happened here; it was logged under {reference}."
+        )
+
+    def _answer(self, command: Command, answer: bytes | list[bytes] | None) -> None:
+        """Send an answer after everything it may tell of is durable."""
+        if answer is None:
+            return
+        frames = [answer] if isinstance(answer, bytes) else answer
+        flags = RelayDownFlag.CLOSE if codec.parse_header(frames[0]).status >> 8 == 1 else 0
+
+        def send() -> None:
+            for frame in frames:
+                command.answer(frame, flags=flags)
+
+        self.journal.when_durable(send, command.unknown)
+
+    # --- small commands and notices --------------------------------------------------------------
+
+    def _subscribe(self, command: Command, session: Session, message: m.Subscribe) -> None:
+        if message.topics != Topic.ACCOUNT:
+            raise Refused(
+                Status.INVALID_FIELD,
+                "Ask for the account's events alone; quotes are the worker's.",
+                field=0,
+            )
+        self.journal.when_durable(lambda: self.streams.subscribe(command, session, message))
+
+    def _worker_list(self, command: Command, session: Session, message: m.WorkerList) -> bytes:
+        rows = tuple(self.workers.listing(message.region))
+        reply = m.WorkerListReply(as_of=command.accepted_at, rows=len(rows), workers=rows)
+        return codec.encode(reply, session=session.handle, correlation=command.header.correlation)
+
+    def _notice(self, session: Session, code: int) -> None:
+        """Tell a session's connection what becomes of it."""
+        link, connection, handle = session.link, session.connection, session.handle
+        if link is not None:
+            octets = codec.encode(
+                m.SessionEvent(
+                    session_id=session.session_id, code=code, expires_at=session.expires_at
+                ),
+                session=handle,
+            )
+            link.relay(connection, octets)
+
+    def client_closed(self, link: WorkerLink, connection: int, clean: bool) -> None:
+        """A client's connection is gone (`workers.Listener`)."""
+        self.authorization.connection_closed(link, connection, clean)
+
+    def link_lost(self, link: WorkerLink) -> None:
+        """A worker's link is gone (`workers.Listener`)."""
+        self.authorization.link_lost(link)

@@ -1,0 +1,202 @@
+"""Sessions: issue, rotation, attachment, end. Rules only; hashing and storage are elsewhere.
+
+A session belongs to one account and is attached to at most one client connection of one worker.
+Its token is 32 random octets of which only the SHA-256 hash is kept. RESUME replaces the token; the
+old one stays good until the new one has been used, after which showing it means theft and ends the
+whole family.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
+
+import attrs
+
+from papertrader.core.instants import SECOND
+from papertrader.master.commands import Link
+from papertrader.wire import limits
+from papertrader.wire.kinds import Scope
+
+LIFETIME: Final = 12 * 3600 * SECOND
+LIFETIME_REMEMBERED: Final = 30 * 86_400 * SECOND
+DETACHED_GRACE: Final = 60 * SECOND
+"""How long a session that is not remembered outlives its connection."""
+SPENT_KEPT: Final = 64
+"""Spent tokens remembered per session, to recognize theft."""
+SESSIONS_MAX: Final = 100_000
+
+
+def token_hash(token: bytes) -> bytes:
+    """Return what is kept of a token."""
+    return hashlib.sha256(token).digest()
+
+
+def request_hash(opcode: int, octets: bytes) -> bytes:
+    """Return what two requests must share to be the same: opcode and body."""
+    return hashlib.sha256(opcode.to_bytes(2, "big") + octets[limits.HEADER_SIZE :]).digest()
+
+
+@attrs.define(slots=True, eq=False)
+class Session:
+    """One session. ``replies`` holds (request hash, reply frame) by command sequence."""
+
+    session_id: int
+    account: int
+    token_hash: bytes
+    scope: int
+    remember: bool
+    expires_at: int
+    parent: int = 0
+    previous_hash: bytes = b""
+    device: str = ""
+    last_seq: int = 0
+    replies: OrderedDict[int, tuple[bytes, bytes]] = attrs.Factory(OrderedDict)
+    spent: list[bytes] = attrs.Factory(list)
+    link: Link | None = None
+    connection: int = 0
+    subscription: int = 0
+    cursor: int = 0
+    """Next account event to send; live ones are held back while it lags (a replay runs)."""
+    replaying: bool = False
+    detached_at: int = 0
+
+    @property
+    def handle(self) -> int:
+        """The number that stands for the session in frame headers."""
+        return self.session_id & 0xFFFFFFFF
+
+    @property
+    def may_trade(self) -> bool:
+        """Whether the session may change anything."""
+        return self.scope >= Scope.TRADE
+
+    def keep_reply(self, seq: int, hash_: bytes, frame: bytes) -> None:
+        """Keep the reply of command ``seq``; the oldest beyond the limit is forgotten."""
+        self.replies[seq] = (hash_, frame)
+        self.last_seq = max(self.last_seq, seq)
+        while len(self.replies) > limits.REPLIES_KEPT:
+            self.replies.popitem(last=False)
+
+    def spend(self, hash_: bytes) -> None:
+        """Remember a token that may not be shown any more."""
+        if hash_:
+            self.spent.append(hash_)
+            del self.spent[:-SPENT_KEPT]
+
+
+class SessionTable:
+    """All living sessions, found by handle, by token, by connection and by account."""
+
+    def __init__(self, last_id: int = 0) -> None:
+        self.last_id = last_id
+        self._by_id: dict[int, Session] = {}
+        self._by_handle: dict[int, Session] = {}
+        self._by_token: dict[bytes, Session] = {}
+        self._by_connection: dict[tuple[Link, int], Session] = {}
+        self._by_account: dict[int, dict[int, Session]] = {}
+        self.on_detach: Callable[[Session], None] = lambda session: None
+        """Called when a session loses its connection, or ends."""
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def __iter__(self) -> Iterator[Session]:
+        return iter(list(self._by_id.values()))
+
+    def next_id(self) -> int:
+        """Give out the next session number."""
+        self.last_id += 1
+        return self.last_id
+
+    def add(self, session: Session) -> None:
+        """Take a session in."""
+        self.last_id = max(self.last_id, session.session_id)
+        self._by_id[session.session_id] = session
+        self._by_handle[session.handle] = session
+        for hash_ in (session.token_hash, session.previous_hash, *session.spent):
+            if hash_:
+                self._by_token[hash_] = session
+        self._by_account.setdefault(session.account, {})[session.session_id] = session
+
+    def get(self, session_id: int) -> Session | None:
+        """Return a session by number."""
+        return self._by_id.get(session_id)
+
+    def by_handle(self, handle: int, link: Link, connection: int) -> Session | None:
+        """Return the session of a handle if it is attached to just this connection."""
+        session = self._by_handle.get(handle)
+        if session is None or session.link is not link or session.connection != connection:
+            return None
+        return session
+
+    def by_token(self, hash_: bytes) -> Session | None:
+        """Return the session a token belongs or belonged to."""
+        return self._by_token.get(hash_)
+
+    def of_connection(self, link: Link, connection: int) -> Session | None:
+        """Return the session attached to a connection."""
+        return self._by_connection.get((link, connection))
+
+    def of_account(self, account: int) -> list[Session]:
+        """Return the sessions of an account, oldest first."""
+        return list(self._by_account.get(account, {}).values())
+
+    def children(self, session: Session) -> list[Session]:
+        """Return the sessions that were opened beside this one."""
+        return [s for s in self.of_account(session.account) if s.parent == session.session_id]
+
+    def attach(self, session: Session, link: Link, connection: int) -> None:
+        """Bind a session to a connection."""
+        session.link, session.connection = link, connection
+        session.subscription, session.detached_at = 0, 0
+        self._by_connection[link, connection] = session
+
+    def detach(self, session: Session, now: int) -> None:
+        """Unbind a session from its connection."""
+        if session.link is not None:
+            self._by_connection.pop((session.link, session.connection), None)
+        self.on_detach(session)
+        session.link, session.connection, session.detached_at = None, 0, now
+
+    def detach_link(self, link: Link, now: int) -> list[Session]:
+        """Unbind every session of a lost link; return them."""
+        lost = [session for session in self if session.link is link]
+        for session in lost:
+            self.detach(session, now)
+        return lost
+
+    def rotate(self, session: Session, shown: bytes, fresh: bytes) -> None:
+        """Replace the token after ``shown`` (a hash) was used by ``fresh`` (a hash)."""
+        if shown == session.token_hash:
+            session.spend(session.previous_hash)
+            session.previous_hash = shown
+        else:
+            # The reply that carried the present token was lost: nobody can ever show it.
+            self._by_token.pop(session.token_hash, None)
+        session.token_hash = fresh
+        self._by_token[fresh] = session
+
+    def remove(self, session: Session) -> None:
+        """Forget a session that ended."""
+        if session.link is not None:
+            self._by_connection.pop((session.link, session.connection), None)
+        self.on_detach(session)
+        self._by_id.pop(session.session_id, None)
+        if self._by_handle.get(session.handle) is session:
+            del self._by_handle[session.handle]
+        for hash_ in (session.token_hash, session.previous_hash, *session.spent):
+            self._by_token.pop(hash_, None)
+        mine = self._by_account.get(session.account, {})
+        mine.pop(session.session_id, None)
+        if not mine:
+            self._by_account.pop(session.account, None)
+
+    def due(self, now: int) -> Iterable[Session]:
+        """Return the sessions whose time is over at ``now``."""
+        for session in self:
+            gone = session.detached_at and now >= session.detached_at + DETACHED_GRACE
+            if now >= session.expires_at or (gone and not session.remember):
+                yield session

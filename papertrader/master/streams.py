@@ -1,0 +1,124 @@
+"""Account event streams: every event of an account, in order, to each session that listens.
+
+Live events go out when they are durable. A session that asks for older ones is served from the
+views, batch by batch, while its live events are held back; when it has caught up it goes live.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from papertrader.master.commands import Command
+from papertrader.master.sessions import Session
+from papertrader.master.views import Views, ViewStore
+from papertrader.wire import codec, limits
+from papertrader.wire import messages as m
+from papertrader.wire.kinds import FrameFlag, Status
+
+REPLAYED = int(FrameFlag.REPLAYED)
+
+
+class Streams:
+    """Who listens to which account, and how far each account's durable stream has come."""
+
+    log = Logger()
+
+    def __init__(self, views: Views, store: ViewStore) -> None:
+        self._views = views
+        self._store = store
+        self._listening: dict[int, list[Session]] = {}
+        self._next: dict[int, int] = {}
+        self._oldest: dict[int, int] = {}
+        self.sent = 0
+
+    def load(self, account: int, next_event: int, oldest: int) -> None:
+        """Take over an account's stream at the start."""
+        self._next[account] = next_event
+        self._oldest[account] = oldest or 1
+
+    def bounds(self, account: int) -> tuple[int, int]:
+        """Return (oldest event kept, next event) of an account's durable stream."""
+        upcoming = self._next.get(account, 1)
+        return max(self._oldest.get(account, 1), upcoming - limits.EVENTS_KEPT), upcoming
+
+    def send(self, pushes: Iterable[tuple[int, int, bytes]]) -> None:
+        """Send durable events, each (account, sequence, frame), to those who listen."""
+        for account, seq, frame in pushes:
+            self._next[account] = seq + 1
+            listening = self._listening.get(account)
+            if listening:
+                for session in listening:
+                    if not session.replaying:
+                        self._send(session, frame, 0)
+                        session.cursor = seq + 1
+
+    def _send(self, session: Session, frame: bytes, flags: int) -> None:
+        if session.link is not None:
+            octets = codec.readdress(frame, session.handle, session.subscription, flags)
+            session.link.relay(session.connection, octets)
+            self.sent += 1
+
+    def subscribe(self, command: Command, session: Session, message: m.Subscribe) -> None:
+        """Answer SUBSCRIBE(ACCOUNT): from now on, or from an older event on."""
+        oldest, upcoming = self.bounds(session.account)
+        start = message.from_event_seq or upcoming
+        gap = start < oldest
+        if gap or start > upcoming:
+            start = upcoming
+        head = command.header
+        reply = m.SubscribeReply(
+            next_event_seq=upcoming,
+            oldest_event_seq=oldest,
+            text="Events before the oldest kept are lost; take a snapshot." if gap else None,
+        )
+        status = Status.RESUME_GAP if gap else Status.OK
+        command.answer(
+            codec.encode(reply, status=status, session=session.handle, correlation=head.correlation)
+        )
+        session.subscription, session.cursor = head.correlation, start
+        self._listen(session)
+        if start < upcoming and not session.replaying:
+            session.replaying = True
+            Deferred.fromCoroutine(self._replay(session)).addErrback(
+                lambda failure: self.log.failure("a replay of events failed", failure=failure)
+            )
+
+    def _listen(self, session: Session) -> None:
+        listening = self._listening.setdefault(session.account, [])
+        if session not in listening:
+            listening.append(session)
+
+    async def _replay(self, session: Session) -> None:
+        try:
+            while session.subscription and session.link is not None:
+                _, upcoming = self.bounds(session.account)
+                if session.cursor >= upcoming:
+                    return
+                rows = await self._views.ask(
+                    self._views.watermark,
+                    self._store.events,
+                    session.account,
+                    session.cursor,
+                    limits.REPLAY_BATCH,
+                )
+                if not rows:
+                    # Durable, but the views are still to write it.
+                    await self._views.reached(self._views.watermark + 1)
+                for seq, frame in rows:
+                    if session.subscription and session.cursor <= seq < upcoming:
+                        self._send(session, frame, REPLAYED)
+                        session.cursor = seq + 1
+        finally:
+            session.replaying = False
+
+    def unsubscribe(self, session: Session) -> None:
+        """Stop sending a session its account's events."""
+        session.subscription = 0
+        listening = self._listening.get(session.account, [])
+        if session in listening:
+            listening.remove(session)
+        if not listening:
+            self._listening.pop(session.account, None)

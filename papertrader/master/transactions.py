@@ -1,0 +1,309 @@
+"""Assets Transaction Management: orders in, fills and ledger entries out, each exactly once.
+
+Every input (a command, a quote, market time, a corporate action) gets the next sequence number and
+is decided by the desk at once, in memory; inputs and outcomes go to the journal together, and
+nobody is told before they are durable there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+from twisted.logger import Logger
+
+from papertrader.core.desk import Desk
+from papertrader.core.events import Event, OrderChanged, Outcome, PortfolioOpened, TransactionPosted
+from papertrader.core.orders import NewOrder, OrderType, TimeInForce
+from papertrader.core.quotes import CorporateAction, Quote
+from papertrader.core.refusals import Refusal
+from papertrader.master import records
+from papertrader.master.commands import Command, Refused
+from papertrader.master.holdings import Summary, summarize
+from papertrader.master.journal import Fact, Journal
+from papertrader.master.sessions import Session, request_hash
+from papertrader.master.streams import Streams
+from papertrader.master.views import BACKLOG_MAX, Views
+from papertrader.net.clock import Clock
+from papertrader.wire import codec
+from papertrader.wire import messages as m
+from papertrader.wire.kinds import FrameFlag, OrderFlag, Status, Tag, is_stored
+
+CLIENT_ORDER_ID_MAX = 2**63 - 1
+
+
+class Market(Protocol):
+    """What transactions need to know of the market."""
+
+    def now(self) -> int:
+        """Market time."""
+
+    def day_end(self, symbol: str) -> int:
+        """Market time at which a DAY order of ``symbol`` sent now expires."""
+
+
+class Transactions:
+    """The module (see above)."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        desk: Desk,
+        journal: Journal,
+        views: Views,
+        streams: Streams,
+        clock: Clock,
+        market: Market,
+    ) -> None:
+        self.desk = desk
+        self._journal = journal
+        self._views = views
+        self._streams = streams
+        self._clock = clock
+        self._market = market
+        self.orders_taken = 0
+        self.orders_refused = 0
+        self.quotes_used = 0
+
+    # --- inputs from inside --------------------------------------------------------------------
+
+    def open_portfolio(self, account: int, currency: str, deposit: int) -> int:
+        """Open a portfolio with its starting cash; return its number."""
+        seq, at = self._journal.next_seq(), self._clock.wall_ns()
+        portfolio = max(self.desk.state.portfolios, default=0) + 1
+        events = self.desk.open_portfolio(
+            seq=seq, at=at, account=account, portfolio=portfolio, currency=currency, deposit=deposit
+        )
+        self._post(seq, [], events, deposit=deposit)
+        return portfolio
+
+    def observe(self, quote: Quote) -> None:
+        """Work the open orders against a new quote. Only quotes that did something are kept."""
+        if not self.desk.would_act(quote):
+            self.desk.note_quote(quote)
+            return
+        seq = self._journal.next_seq()
+        events = self.desk.observe(seq=seq, quote=quote)
+        self.quotes_used += 1
+        self._post(seq, [records.quote_record(seq, quote)], events)
+
+    def advance(self, market_at: int) -> None:
+        """Let market time go on: what was due until ``market_at`` expires."""
+        due = self.desk.next_expiry()
+        if due == 0 or due > market_at:
+            return
+        seq, at = self._journal.next_seq(), self._clock.wall_ns()
+        events = self.desk.advance(seq=seq, at=at, market_at=market_at)
+        self._post(seq, [records.time_record(seq, at, market_at)], events)
+
+    def act(self, action: CorporateAction) -> None:
+        """Apply a corporate action, once for ever."""
+        if self.desk.has_applied(action):
+            return
+        seq, at = self._journal.next_seq(), self._clock.wall_ns()
+        quote = self.desk.last_quote(action.symbol)
+        before = [records.quote_record(seq, quote)] if quote is not None else []
+        events = self.desk.act(seq=seq, at=at, action=action)
+        self._post(seq, [*before, records.action_record(seq, at, action)], events)
+        self.log.info(
+            "corporate action: {kind} of {symbol}", kind=action.kind.name, symbol=action.symbol
+        )
+
+    # --- commands ------------------------------------------------------------------------------
+
+    def order_new(self, command: Command, session: Session, message: m.OrderNew) -> bytes:
+        """Decide a new order; the reply is kept for whoever asks the same again."""
+        stored = self._stored(command, session)
+        if stored is not None:
+            return stored
+        self._check(message)
+        portfolio = self.portfolio_of(session, message.portfolio)
+        market_at = self._market.now()
+        expires = message.expire_at
+        if message.time_in_force == TimeInForce.DAY:
+            expires = self._market.day_end(message.symbol)
+        seq = self._journal.next_seq()
+        order = NewOrder(
+            seq=seq,
+            at=command.accepted_at,
+            received_at=command.received_at,
+            market_at=market_at,
+            account=session.account,
+            portfolio=portfolio,
+            client_order_id=message.client_order_id,
+            symbol=message.symbol,
+            side=message.side,
+            order_type=message.order_type,
+            time_in_force=message.time_in_force,
+            quantity=message.quantity,
+            flags=message.flags,
+            limit_price=message.limit_price,
+            stop_price=message.stop_price,
+            expire_at=expires,
+        )
+        used = None
+        if message.order_type == OrderType.MARKET:
+            used = self.desk.last_quote(message.symbol)
+        outcome = self.desk.submit(order)
+        self._count(outcome)
+        before = self._input(seq, command, session, portfolio, market_at, expires, used)
+        return self._conclude(seq, command, session, before, outcome)
+
+    def order_cancel(self, command: Command, session: Session, message: m.OrderCancel) -> bytes:
+        """Decide a cancel; the reply is kept likewise."""
+        stored = self._stored(command, session)
+        if stored is not None:
+            return stored
+        portfolio = self.portfolio_of(session, message.portfolio)
+        seq = self._journal.next_seq()
+        outcome = self.desk.cancel(
+            seq=seq,
+            at=command.accepted_at,
+            account=session.account,
+            portfolio=portfolio,
+            order_id=message.order,
+            client_order_id=message.client_order_id,
+        )
+        before = self._input(seq, command, session, portfolio, self._market.now(), 0, None)
+        return self._conclude(seq, command, session, before, outcome)
+
+    def _check(self, message: m.OrderNew) -> None:
+        if not 0 < message.client_order_id <= CLIENT_ORDER_ID_MAX:
+            raise Refused(
+                Status.INVALID_FIELD, "client_order_id must be 1 to 9223372036854775807.", field=0
+            )
+        if message.flags:
+            names = ", ".join(flag.name or "" for flag in OrderFlag(message.flags))
+            raise Refused(Status.TYPE_UNSUPPORTED, f"Orders with {names} are not taken here.")
+        if self._views.backlog > BACKLOG_MAX:
+            raise Refused(Status.SERVER_BUSY, "The server is catching up.", retry_after_ms=1_000)
+
+    def _count(self, outcome: Outcome) -> None:
+        if outcome.refusal is None:
+            self.orders_taken += 1
+        else:
+            self.orders_refused += 1
+
+    def portfolio_of(self, session: Session, portfolio: int) -> int:
+        """Return the portfolio that a session means; 0 stands for the account's first."""
+        mine = self.desk.state.accounts[session.account].portfolios
+        if portfolio == 0:
+            return mine[0]
+        if portfolio not in mine:
+            raise Refused(Refusal.NO_SUCH_PORTFOLIO, f"You have no portfolio {portfolio}.")
+        return portfolio
+
+    # --- exactly once --------------------------------------------------------------------------
+
+    def _stored(self, command: Command, session: Session) -> bytes | None:
+        """Return the stored reply for a sequence that was used; None for a fresh one (R1 to R5)."""
+        if not session.may_trade:
+            raise Refused(Status.SCOPE_DENIED, "This session may read, not trade.")
+        seq = command.header.seq
+        if seq == 0:
+            raise Refused(Status.SEQ_REQUIRED, "A command that changes something needs a number.")
+        if seq > session.last_seq:
+            return None
+        kept = session.replies.get(seq)
+        if kept is None:
+            raise Refused(
+                Status.SEQ_TOO_OLD,
+                "The answer to that command is not kept any more; ask for the order instead.",
+            )
+        hash_, frame = kept
+        if hash_ != request_hash(command.header.opcode, command.octets):
+            raise Refused(Status.SEQ_REUSED, "Another command was sent under that number.")
+        return codec.readdress(
+            frame, session.handle, command.header.correlation, int(FrameFlag.REPLAYED)
+        )
+
+    def _input(
+        self,
+        seq: int,
+        command: Command,
+        session: Session,
+        portfolio: int,
+        market_at: int,
+        expire_at: int,
+        quote: Quote | None,
+    ) -> bytes:
+        block = m.StoreCommand(
+            seq=seq,
+            accepted_at=command.accepted_at,
+            market_at=market_at,
+            account=session.account,
+            portfolio=portfolio,
+            session_id=session.session_id,
+            expire_at=expire_at,
+        ).pack()
+        sections = codec.section(Tag.INNER, command.envelope)
+        if quote is not None:
+            rows = [records.quote_block(quote)]
+            sections += codec.group(Tag.QUOTES, m.QuoteRow.SIZE, rows)
+        return codec.frame(
+            m.StoreCommand.CATEGORY, m.StoreCommand.OPCODE, block, sections, flags=records.CHECKED
+        )
+
+    def _conclude(
+        self, seq: int, command: Command, session: Session, before: bytes, outcome: Outcome
+    ) -> bytes:
+        head = command.header
+        status = 0 if outcome.refusal is None else int(outcome.refusal)
+        if outcome.order is None:
+            reply = command.failure(status, outcome.text)
+        else:
+            reply = records.order_reply(
+                head.opcode, outcome.order, status, outcome.text, session.handle, head.correlation
+            )
+        kept = None
+        if is_stored(status):
+            hash_ = request_hash(head.opcode, command.octets)
+            session.keep_reply(head.seq, hash_, reply)
+            kept = records.StoredReply(
+                session.session_id, head.seq, hash_, command.accepted_at, reply
+            )
+        self._post(seq, [before], outcome.events, kept)
+        return reply
+
+    # --- outcomes ------------------------------------------------------------------------------
+
+    def _post(
+        self,
+        seq: int,
+        before: Sequence[bytes],
+        events: Iterable[Event],
+        reply: records.StoredReply | None = None,
+        deposit: int = 0,
+    ) -> None:
+        """Give an input and what it caused to the journal, and its events to those who listen."""
+        frames = list(before)
+        facts: list[Fact] = []
+        pushes: list[tuple[int, int, bytes]] = []
+        for event in events:
+            push = b""
+            if isinstance(event, OrderChanged | TransactionPosted):
+                push = records.push_frame(event)
+                pushes.append((event.account, event.event_seq, push))
+            if isinstance(event, PortfolioOpened):
+                frames.append(records.portfolio_record(seq, event, deposit))
+            else:
+                frames.append(records.event_record(seq, event, push))
+            facts.append((seq, event))
+        if reply is not None:
+            frames.append(records.reply_record(seq, reply))
+            facts.append((seq, reply))
+        self._journal.record(seq, frames, facts)
+        if pushes:
+            self._journal.when_durable(self._sender(pushes))
+
+    def _sender(self, pushes: list[tuple[int, int, bytes]]) -> Callable[[], None]:
+        def send() -> None:
+            self._streams.send(pushes)
+
+        return send
+
+    def summary(self, account: int, portfolio: int = 0) -> Summary:
+        """Return an account's cash, totals and positions at the newest prices."""
+        mine = self.desk.state.accounts[account].portfolios
+        return summarize(self.desk, portfolio or mine[0], self._clock.wall_ns())

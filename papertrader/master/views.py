@@ -1,0 +1,462 @@
+"""Views of the journal: orders, transactions, positions, events, replies, as tables to ask.
+
+``views.db`` follows the journal a few milliseconds behind and says up to which sequence. It can be
+thrown away: `rebuild` makes it again from the journal. At a start the desk's state is loaded from
+here and the journal's later outcomes are applied on top.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import peewee
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from papertrader.core.desk import Desk
+from papertrader.core.events import ActionApplied, OrderChanged, PortfolioOpened, TransactionPosted
+from papertrader.core.ledger import LedgerAccount, LedgerKind
+from papertrader.core.orders import Order
+from papertrader.core.portfolio import Lot, PortfolioState, Position
+from papertrader.core.quotes import ActionKind
+from papertrader.core.restore import StateImage, restore_state
+from papertrader.master import records
+from papertrader.master.database import GENESIS, StoreError, connect, journal_batches
+from papertrader.master.journal import Fact
+from papertrader.master.viewtables import SQL, TABLES, views
+from papertrader.wire import limits
+from papertrader.wire import messages as m
+
+VIEWS_VERSION: Final = "1"
+BACKLOG_MAX: Final = 200_000
+"""Facts waiting to be written; from here on the master takes no further orders (SERVER_BUSY)."""
+WRITE_MAX: Final = 5_000
+"""Facts written in one transaction."""
+PRUNE_EVERY: Final = 1_024
+"""Events of an account, or replies of a session, between two prunings."""
+
+PRAGMAS: Final = {"journal_mode": "wal", "synchronous": 1, "busy_timeout": 5000}
+
+
+_DEPOSIT: Final = 8
+_DIVIDEND: Final = 6
+
+
+def _lots(position: Position) -> bytes:
+    return b"".join(
+        m.LotRow(lot.quantity, lot.price, lot.cost, lot.opened_at, lot.transaction).pack()
+        for lot in position.lots
+    )
+
+
+class ViewStore:
+    """The tables; used from one thread."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.watermark = 0
+        self.head = GENESIS
+        self._db: peewee.SqliteDatabase | None = None
+
+    @property
+    def db(self) -> peewee.SqliteDatabase:
+        """The open database; raises `StoreError` when closed."""
+        if self._db is None:
+            raise StoreError("the views are not open")
+        return self._db
+
+    def open(self) -> None:
+        """Open or create the tables; views of another version are dropped and made again."""
+        self._db = connect(self.path, PRAGMAS)
+        views.initialize(self._db)
+        if self._db.table_exists("view_meta") and self._meta("version") != VIEWS_VERSION:
+            self.drop()
+        with self._db.atomic("IMMEDIATE"):
+            self._db.create_tables(TABLES)
+            self._set_meta("version", VIEWS_VERSION)
+        self.watermark = int(self._meta("watermark") or 0)
+        self.head = bytes.fromhex(self._meta("head") or GENESIS.hex())
+
+    def drop(self) -> None:
+        """Throw everything away."""
+        self.db.drop_tables(TABLES)
+
+    def close(self) -> None:
+        """Close the tables."""
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+
+    def _meta(self, key: str) -> str:
+        row = self.db.execute_sql("SELECT value FROM view_meta WHERE key = ?", (key,)).fetchone()
+        return "" if row is None else str(row[0])
+
+    def _set_meta(self, key: str, value: str) -> None:
+        self.db.execute_sql(
+            "INSERT INTO view_meta (key, value) VALUES (?, ?)"
+            " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            (key, value),
+        )
+
+    # --- writing -------------------------------------------------------------------------------
+
+    def write(self, facts: Sequence[Fact], last_seq: int, head: bytes) -> None:
+        """Write what the journal made durable up to ``last_seq``."""
+        rows: dict[str, list[tuple[Any, ...]]] = {key: [] for key in SQL}
+        orders: dict[int, tuple[Any, ...]] = {}
+        positions: dict[tuple[int, str], tuple[Any, ...]] = {}
+        accounts: dict[int, tuple[int, int, int]] = {}
+        for _, fact in facts:
+            if isinstance(fact, OrderChanged):
+                self._order(fact, rows, orders, accounts)
+            elif isinstance(fact, TransactionPosted):
+                self._transaction(fact, rows, positions, accounts)
+            elif isinstance(fact, records.StoredReply):
+                rows["reply"].append(
+                    (fact.session_id, fact.command_seq, fact.request_hash, fact.at, fact.frame)
+                )
+                if fact.command_seq % PRUNE_EVERY == 0:
+                    number = fact.session_id
+                    rows["prune_reply"].append((number, number, limits.REPLIES_KEPT))
+            elif isinstance(fact, PortfolioOpened):
+                rows["portfolio"].append((fact.portfolio, fact.account, fact.currency))
+                accounts.setdefault(fact.account, (fact.account, 0, 0))
+            elif isinstance(fact, ActionApplied):
+                action = fact.action
+                rows["applied"].append((action.symbol, int(action.kind), action.at))
+        rows["order"] = list(orders.values())
+        rows["position"] = list(positions.values())
+        rows["account"] = list(accounts.values())
+        with self.db.atomic("IMMEDIATE"):
+            connection = self.db.connection()
+            for name, values in rows.items():
+                if values:
+                    connection.executemany(SQL[name], values)
+            self._set_meta("watermark", str(last_seq))
+            self._set_meta("head", head.hex())
+        self.watermark, self.head = last_seq, head
+
+    def _event(
+        self,
+        fact: OrderChanged | TransactionPosted,
+        rows: dict[str, list[tuple[Any, ...]]],
+        accounts: dict[int, tuple[int, int, int]],
+        transaction: int,
+    ) -> None:
+        account, seq = fact.account, fact.event_seq
+        rows["event"].append((account, seq, records.push_frame(fact)))
+        if seq % PRUNE_EVERY == 0 and seq > limits.EVENTS_KEPT:
+            rows["prune_event"].append((account, seq - limits.EVENTS_KEPT))
+        known = accounts.get(account, (account, 0, 0))
+        accounts[account] = (account, seq, max(transaction, known[2]))
+
+    def _order(
+        self,
+        fact: OrderChanged,
+        rows: dict[str, list[tuple[Any, ...]]],
+        orders: dict[int, tuple[Any, ...]],
+        accounts: dict[int, tuple[int, int, int]],
+    ) -> None:
+        order = fact.order
+        orders[order.order_id] = (
+            order.order_id,
+            order.portfolio,
+            order.reserved_quantity,
+            order.sequence,
+            str(order.notional_filled),
+            records.order_row(order).pack(),
+        )
+        self._event(fact, rows, accounts, 0)
+
+    def _transaction(
+        self,
+        fact: TransactionPosted,
+        rows: dict[str, list[tuple[Any, ...]]],
+        positions: dict[tuple[int, str], tuple[Any, ...]],
+        accounts: dict[int, tuple[int, int, int]],
+    ) -> None:
+        t, account = fact.transaction, fact.account
+        block = records.transaction_row(t).pack()
+        rows["transaction"].append(
+            (account, t.transaction_id, t.portfolio, int(t.kind), t.executed_at, block)
+        )
+        for entry in fact.entries:
+            owner = entry.ledger_account
+            key = (int(owner.kind), owner.portfolio, entry.asset, entry.amount)
+            rows["entry"].append((account, t.transaction_id, *key))
+            rows["balance"].append(key)
+        rows["totals"].append(
+            (
+                t.cash_after,
+                t.amount if t.kind == _DEPOSIT else 0,
+                t.realized,
+                t.amount if t.kind == _DIVIDEND else 0,
+                t.fees,
+                t.portfolio,
+            )
+        )
+        if fact.position is not None:
+            p = fact.position
+            row = m.HoldingRow(
+                p.symbol, p.quantity, p.cost_basis, p.realized, p.opened_at, p.updated_at
+            )
+            positions[t.portfolio, p.symbol] = (t.portfolio, p.symbol, row.pack(), _lots(p))
+        self._event(fact, rows, accounts, t.transaction_id)
+
+    # --- reading -------------------------------------------------------------------------------
+
+    def _ask(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        return list(self.db.execute_sql(sql, values))
+
+    def image(self) -> StateImage:
+        """Return what the desk's state consisted of at the watermark."""
+        ask = self._ask
+        portfolios = [
+            PortfolioState(
+                row[0],
+                row[1],
+                row[2],
+                cash=row[3],
+                deposited=row[4],
+                realized=row[5],
+                dividends=row[6],
+                fees=row[7],
+            )
+            for row in ask(
+                "SELECT id, account, currency, cash, deposited, realized, dividends, fees"
+                " FROM view_portfolio ORDER BY id"
+            )
+        ]
+        return StateImage(
+            accounts=[
+                (row[0], row[1], row[2])
+                for row in ask("SELECT id, event_seq, transaction_id FROM view_account")
+            ],
+            portfolios=portfolios,
+            positions=[
+                (row[0], _position(row[1], row[2]))
+                for row in ask("SELECT portfolio, block, lots FROM view_position")
+            ],
+            orders=[
+                _order(*row)
+                for row in ask(
+                    "SELECT block, reserved_quantity, sequence, notional FROM view_order"
+                    " ORDER BY id"
+                )
+            ],
+            balances=[
+                (LedgerAccount(LedgerKind(row[0]), row[1]), row[2], row[3])
+                for row in ask("SELECT ledger_kind, portfolio, asset, amount FROM view_balance")
+            ],
+            applied=[
+                (row[0], ActionKind(row[1]), row[2])
+                for row in ask("SELECT symbol, kind, at FROM view_applied")
+            ],
+        )
+
+    def transactions(
+        self,
+        account: int,
+        portfolio: int,
+        after: int,
+        since: int,
+        until: int,
+        kinds: int,
+        limit: int,
+    ) -> list[bytes]:
+        """Return packed transaction rows, oldest first, at most ``limit``."""
+        wanted = [kind for kind in range(16) if kinds == 0 or kinds >> kind & 1]
+        marks = ", ".join("?" for _ in wanted)
+        rows = self.db.execute_sql(
+            "SELECT block FROM view_transaction WHERE account = ? AND id > ? AND portfolio = ?"
+            f" AND executed_at >= ? AND executed_at < ? AND kind IN ({marks})"
+            " ORDER BY id LIMIT ?",
+            (account, after, portfolio, since, until or 2**63 - 1, *wanted, limit),
+        )
+        return [row[0] for row in rows]
+
+    def events(self, account: int, since: int, limit: int) -> list[tuple[int, bytes]]:
+        """Return (sequence, frame) of an account's events from ``since`` on."""
+        rows = self.db.execute_sql(
+            "SELECT seq, frame FROM view_event WHERE account = ? AND seq >= ? ORDER BY seq LIMIT ?",
+            (account, since, limit),
+        )
+        return list(rows)
+
+    def oldest_event(self, account: int) -> int:
+        """Return the sequence of the oldest event kept; 0 for none."""
+        row = self.db.execute_sql(
+            "SELECT min(seq) FROM view_event WHERE account = ?", (account,)
+        ).fetchone()
+        return row[0] or 0 if row else 0
+
+    def replies(self, sessions: Sequence[int]) -> list[records.StoredReply]:
+        """Return the stored replies of some sessions, and forget those of all others."""
+        alive = set(sessions)
+        rows = list(
+            self.db.execute_sql(
+                "SELECT session, seq, request_hash, at, frame FROM view_reply ORDER BY session, seq"
+            )
+        )
+        dead = {(row[0],) for row in rows if row[0] not in alive}
+        if dead:
+            with self.db.atomic("IMMEDIATE"):
+                self.db.connection().executemany(
+                    "DELETE FROM view_reply WHERE session = ?", sorted(dead)
+                )
+        return [
+            records.StoredReply(row[0], row[1], row[2], row[3], row[4])
+            for row in rows
+            if row[0] in alive
+        ]
+
+
+def _position(block: bytes, lots: bytes) -> Position:
+    row = m.HoldingRow.unpack(block)
+    size = m.LotRow.SIZE
+    read = (m.LotRow.unpack(lots, at) for at in range(0, len(lots), size))
+    return Position(
+        row.symbol,
+        row.quantity,
+        row.cost_basis,
+        row.realized,
+        row.opened_at,
+        row.updated_at,
+        tuple(Lot(x.quantity, x.price, x.cost, x.opened_at, x.transaction) for x in read),
+    )
+
+
+def _order(block: bytes, reserved_quantity: int, sequence: int, notional: str) -> Order:
+    total = int(notional)
+    record = m.StoreOrder(
+        reserved_quantity=reserved_quantity,
+        sequence=sequence,
+        notional_high=total >> 64,
+        notional_low=total & (2**64 - 1),
+    )
+    return records.order_of(m.OrderRow.unpack(block), record)
+
+
+def load_desk(store: ViewStore, truth: peewee.Database, desk: Desk) -> list[records.StoredReply]:
+    """Fill ``desk`` from the views, and bring both up to the journal's end.
+
+    Old decisions are never decided again: only outcomes are applied. Returns the stored replies
+    that came after the watermark. Raises `StoreError` if the views belong to another journal.
+    """
+    desk.state = restore_state(store.image())
+    row = truth.execute_sql(
+        "SELECT hash FROM journal WHERE last_seq <= ? ORDER BY batch DESC LIMIT 1",
+        (store.watermark,),
+    ).fetchone()
+    if (row[0] if row else GENESIS) != store.head:
+        raise StoreError(
+            f"{store.path} does not follow from the journal; make it again with:"
+            " papertrader rebuild"
+        )
+    replies = []
+    for _, _, last_seq, _, _, head, frames in journal_batches(truth, store.watermark):
+        facts: list[Fact] = []
+        for message in records.read_frames(frames):
+            fact = records.fact_of(message)
+            if isinstance(fact, records.StoredReply):
+                replies.append(fact)
+            elif fact is not None:
+                desk.apply(fact)
+            if fact is not None:
+                facts.append((records.seq_of(message), fact))
+        store.write(facts, last_seq, head)
+    return replies
+
+
+class Views:
+    """The views of a running master: writes behind the journal, answers questions of history.
+
+    ``in_thread`` runs a function in the views' one thread.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        store: ViewStore,
+        in_thread: Callable[..., Deferred[Any]],
+        on_fail: Callable[[Failure], None],
+    ) -> None:
+        self._store = store
+        self._in_thread = in_thread
+        self._on_fail = on_fail
+        self._queue: list[tuple[list[Fact], int, bytes]] = []
+        self._waiting: list[tuple[int, Deferred[None]]] = []
+        self._busy = False
+        self.watermark = store.watermark
+        self.backlog = 0
+
+    def take(self, facts: Sequence[Fact], last_seq: int, head: bytes) -> None:
+        """Queue what one batch made durable (`FactSink`)."""
+        self._queue.append((list(facts), last_seq, head))
+        self.backlog += len(facts)
+        self._next()
+
+    def _next(self) -> None:
+        if self._busy or not self._queue:
+            return
+        facts: list[Fact] = []
+        last_seq, head = self.watermark, b""
+        taken = 0
+        for batch, seq, hash_ in self._queue:
+            if facts and len(facts) + len(batch) > WRITE_MAX:
+                break
+            facts += batch
+            last_seq, head = seq, hash_
+            taken += 1
+        del self._queue[:taken]
+        self._busy = True
+        self._in_thread(self._store.write, facts, last_seq, head).addCallbacks(
+            self._written, self._failed, callbackArgs=(len(facts), last_seq)
+        )
+
+    def _written(self, _: None, count: int, last_seq: int) -> None:
+        self._busy = False
+        self.backlog -= count
+        self.watermark = last_seq
+        ready = [waiting for seq, waiting in self._waiting if seq <= last_seq]
+        self._waiting = [pair for pair in self._waiting if pair[0] > last_seq]
+        self._next()
+        for waiting in ready:
+            waiting.callback(None)
+
+    def _failed(self, failure: Failure) -> None:
+        self.log.critical("the views failed: {reason}", reason=failure.getErrorMessage())
+        for _, waiting in self._waiting:
+            waiting.errback(failure)
+        self._waiting.clear()
+        self._on_fail(failure)
+
+    def reached(self, seq: int) -> Deferred[None]:
+        """Return a Deferred that fires when the views hold everything up to ``seq``."""
+        waiting: Deferred[None] = Deferred()
+        if self.watermark >= seq:
+            waiting.callback(None)
+        else:
+            self._waiting.append((seq, waiting))
+        return waiting
+
+    async def ask(self, seq: int, question: Callable[..., Any], *arguments: Any) -> Any:
+        """Answer a question of history once the views have reached ``seq``.
+
+        ``seq`` is what the asker has already been told: one reads one's own writes.
+        """
+        await self.reached(seq)
+        return await self._in_thread(question, *arguments)
+
+    async def drain(self) -> None:
+        """Wait until everything queued is written."""
+        while self._queue or self._busy:
+            last = self._queue[-1][1] if self._queue else self.watermark + 1
+            if self._busy and not self._queue:
+                await self._in_thread(lambda: None)
+            else:
+                await self.reached(last)

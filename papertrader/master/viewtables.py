@@ -1,0 +1,214 @@
+"""The views' tables, and the statements that write them."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import peewee
+
+views: Final = peewee.DatabaseProxy()
+
+
+class View(peewee.Model):
+    """Base of the views' tables."""
+
+    class Meta:
+        """Bound when the views are opened."""
+
+        database = views
+        strict_tables = True
+        legacy_table_names = False
+
+
+def _integer(**options: Any) -> Any:
+    return peewee.BigIntegerField(**options)
+
+
+class ViewMeta(View):
+    """Watermark, and the journal's hash at it."""
+
+    key = peewee.TextField(primary_key=True)
+    value = peewee.TextField()
+
+
+class ViewAccount(View):
+    """An account's counters."""
+
+    id = _integer(primary_key=True)
+    event_seq = _integer(default=0)
+    transaction_id = _integer(default=0)
+
+
+class ViewPortfolio(View):
+    """A portfolio's totals."""
+
+    id = _integer(primary_key=True)
+    account = _integer(index=True)
+    currency = peewee.TextField()
+    cash = _integer(default=0)
+    deposited = _integer(default=0)
+    realized = _integer(default=0)
+    dividends = _integer(default=0)
+    fees = _integer(default=0)
+
+
+class ViewOrder(View):
+    """An order as it stands: the wire's row, and what the desk keeps besides."""
+
+    id = _integer(primary_key=True)
+    portfolio = _integer(index=True)
+    reserved_quantity = _integer()
+    sequence = _integer()
+    notional = peewee.TextField()
+    block = peewee.BlobField()
+
+
+class ViewTransaction(View):
+    """A ledger transaction: the wire's row, and what is asked for."""
+
+    account = _integer()
+    id = _integer()
+    portfolio = _integer()
+    kind = _integer()
+    executed_at = _integer()
+    block = peewee.BlobField()
+
+    class Meta:
+        """Key."""
+
+        primary_key = peewee.CompositeKey("account", "id")
+        without_rowid = True
+
+
+class ViewEntry(View):
+    """One side of a transaction."""
+
+    account = _integer()
+    transaction = _integer()
+    ledger_kind = _integer()
+    portfolio = _integer()
+    asset = peewee.TextField()
+    amount = _integer()
+
+    class Meta:
+        """Index."""
+
+        indexes = ((("account", "transaction"), False),)
+
+
+class ViewBalance(View):
+    """The sum of all entries of one ledger account in one asset."""
+
+    ledger_kind = _integer()
+    portfolio = _integer()
+    asset = peewee.TextField()
+    amount = _integer()
+
+    class Meta:
+        """Key."""
+
+        primary_key = peewee.CompositeKey("ledger_kind", "portfolio", "asset")
+        without_rowid = True
+
+
+class ViewPosition(View):
+    """A position and its lots."""
+
+    portfolio = _integer()
+    symbol = peewee.TextField()
+    block = peewee.BlobField()
+    lots = peewee.BlobField()
+
+    class Meta:
+        """Key."""
+
+        primary_key = peewee.CompositeKey("portfolio", "symbol")
+        without_rowid = True
+
+
+class ViewEvent(View):
+    """An account's events, as they were sent."""
+
+    account = _integer()
+    seq = _integer()
+    frame = peewee.BlobField()
+
+    class Meta:
+        """Key."""
+
+        primary_key = peewee.CompositeKey("account", "seq")
+        without_rowid = True
+
+
+class ViewReply(View):
+    """Stored replies of sessions."""
+
+    session = _integer()
+    seq = _integer()
+    request_hash = peewee.BlobField()
+    at = _integer()
+    frame = peewee.BlobField()
+
+    class Meta:
+        """Key."""
+
+        primary_key = peewee.CompositeKey("session", "seq")
+        without_rowid = True
+
+
+class ViewApplied(View):
+    """Corporate actions that were applied."""
+
+    symbol = peewee.TextField()
+    kind = _integer()
+    at = _integer()
+
+    class Meta:
+        """Key."""
+
+        primary_key = peewee.CompositeKey("symbol", "kind", "at")
+        without_rowid = True
+
+
+TABLES: Final = (
+    ViewMeta,
+    ViewAccount,
+    ViewPortfolio,
+    ViewOrder,
+    ViewTransaction,
+    ViewEntry,
+    ViewBalance,
+    ViewPosition,
+    ViewEvent,
+    ViewReply,
+    ViewApplied,
+)
+
+SQL: Final = {
+    "account": "INSERT INTO view_account (id, event_seq, transaction_id) VALUES (?, ?, ?)"
+    " ON CONFLICT (id) DO UPDATE SET event_seq = max(event_seq, excluded.event_seq),"
+    " transaction_id = max(transaction_id, excluded.transaction_id)",
+    "order": "INSERT INTO view_order (id, portfolio, reserved_quantity, sequence, notional, block)"
+    " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
+    " reserved_quantity = excluded.reserved_quantity, notional = excluded.notional,"
+    " block = excluded.block",
+    "transaction": "INSERT INTO view_transaction"
+    " (account, id, portfolio, kind, executed_at, block) VALUES (?, ?, ?, ?, ?, ?)",
+    "entry": "INSERT INTO view_entry"
+    ' (account, "transaction", ledger_kind, portfolio, asset, amount) VALUES (?, ?, ?, ?, ?, ?)',
+    "balance": "INSERT INTO view_balance (ledger_kind, portfolio, asset, amount)"
+    " VALUES (?, ?, ?, ?) ON CONFLICT (ledger_kind, portfolio, asset)"
+    " DO UPDATE SET amount = amount + excluded.amount",
+    "position": "INSERT INTO view_position (portfolio, symbol, block, lots) VALUES (?, ?, ?, ?)"
+    " ON CONFLICT (portfolio, symbol) DO UPDATE SET block = excluded.block, lots = excluded.lots",
+    "portfolio": "INSERT INTO view_portfolio (id, account, currency) VALUES (?, ?, ?)",
+    "totals": "UPDATE view_portfolio SET cash = ?, deposited = deposited + ?,"
+    " realized = realized + ?, dividends = dividends + ?, fees = fees + ? WHERE id = ?",
+    "event": "INSERT INTO view_event (account, seq, frame) VALUES (?, ?, ?)",
+    "reply": "INSERT OR REPLACE INTO view_reply (session, seq, request_hash, at, frame)"
+    " VALUES (?, ?, ?, ?, ?)",
+    "applied": "INSERT INTO view_applied (symbol, kind, at) VALUES (?, ?, ?)",
+    "prune_event": "DELETE FROM view_event WHERE account = ? AND seq <= ?",
+    "prune_reply": "DELETE FROM view_reply WHERE session = ? AND seq NOT IN"
+    " (SELECT seq FROM view_reply WHERE session = ? ORDER BY seq DESC LIMIT ?)",
+}

@@ -1,0 +1,451 @@
+"""Worker Management: which workers may come in, which are there, and the link to each.
+
+A worker is known by its key: mutual TLS shows it, the registry says whose it is. Nothing of a peer
+without a registered key is parsed. Everything that comes over a link is believed only as far as
+that worker may know it: it may say who its clients are and when their frames arrived, within the
+bound of its measured clock.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any, Final, Protocol
+
+import attrs
+import peewee
+from twisted.logger import Logger
+
+from papertrader.core.instants import SECOND
+from papertrader.master.commands import Command
+from papertrader.net.clock import Clock, Timer
+from papertrader.net.credentials import PeerIdentity
+from papertrader.net.protocol import Closed, FrameProtocol
+from papertrader.net.tls import peer_identity
+from papertrader.wire import codec, limits
+from papertrader.wire import messages as m
+from papertrader.wire.codec import Header
+from papertrader.wire.connection import Link
+from papertrader.wire.errors import RemoteFault
+from papertrader.wire.kinds import (
+    Category,
+    ClosedBy,
+    FrameFlag,
+    Opcode,
+    RelayUpFlag,
+    Role,
+    Status,
+    Tag,
+    TopicKind,
+    WorkerFlag,
+)
+
+PING_S: Final = 2.0
+OFFSETS_KEPT: Final = 8
+FIRST_ERROR: Final = SECOND
+"""How far off a worker's clock may be judged before the first PING has measured it."""
+SKEW_MAX: Final = 30 * SECOND
+"""A worker whose clock is off by more is not let in."""
+STAMP_AGE_MAX: Final = 15 * SECOND
+"""A frame may have waited so long at a worker that had lost its link."""
+ACK_DELAY_S: Final = 0.05
+STATS_EVERY_S: Final = 10
+PUBLISH_OCTETS_MAX: Final = 512 * 1024
+_SECTION = struct.Struct(">HI")
+_DOWN_SIZE: Final = m.RelayDown.SIZE
+_EVENT: Final = int(FrameFlag.EVENT)
+_CONTROL: Final = int(Category.CONTROL)
+
+
+@attrs.frozen
+class RegisteredWorker:
+    """A worker that may come in, and the SHA-256 of the public key it must show."""
+
+    worker_id: int
+    name: str
+    uuid: str
+    spki: bytes
+
+
+class Listener(Protocol):
+    """Who is told what comes over the links."""
+
+    def command(self, command: Command) -> None:
+        """A client's command arrived."""
+
+    def link_lost(self, link: WorkerLink) -> None:
+        """A worker's link is gone."""
+
+    def client_closed(self, link: WorkerLink, connection: int, clean: bool) -> None:
+        """A client's connection is gone."""
+
+
+class ClockBound:
+    """A worker's clock against ours: the best of the last measurements by four stamps, as NTP."""
+
+    def __init__(self, offset: int) -> None:
+        self._samples: deque[tuple[int, int]] = deque(maxlen=OFFSETS_KEPT)
+        self.offset = offset
+        self.error = FIRST_ERROR
+
+    def measured(self, sent_at: int, received_at: int, now: int) -> None:
+        """Take one PING: sent, received by the worker, answer received."""
+        error = (now - sent_at) // 2
+        self._samples.append((error, received_at - sent_at - error))
+        self.error, self.offset = min(self._samples)
+
+    def allows(self, stamp: int, now: int, age_max: int) -> bool:
+        """Tell whether the worker may honestly have stamped ``stamp`` by ``now``."""
+        tolerance = self.error + limits.CLOCK_TOLERANCE_MS * 1_000_000
+        ours = stamp - self.offset
+        return now - age_max - tolerance <= ours <= now + tolerance
+
+
+class WorkerLink(FrameProtocol):
+    """The master's end of one worker's link."""
+
+    log = Logger()
+
+    def __init__(self, workers: Workers, clock: Clock, instance: int, number: int) -> None:
+        super().__init__(
+            Link(
+                role=Role.MASTER,
+                initiator=False,
+                frame_max=limits.FRAME_MAX,
+                instance=instance,
+                keepalive_s=limits.INNER_KEEPALIVE_S,
+                connection_id=number,
+                software="papertrader-master",
+            ),
+            clock,
+        )
+        self._workers = workers
+        self.worker: RegisteredWorker | None = None
+        self.worker_id = 0
+        self.boot = 0
+        self.auth: m.WorkerAuth | None = None
+        self.stats: m.WorkerStats | None = None
+        self.bound = ClockBound(0)
+        self.clients: dict[int, m.ClientOpen] = {}
+        self.last_seq = 0
+        self._last_stamp = 0
+        self._acked = 0
+        self._ack_timer: Timer | None = None
+        self._ping_timer: Timer | None = None
+        self.rtt_us = 0
+        self.stamps_refused = 0
+
+    # --- life ----------------------------------------------------------------------------------
+
+    def opened(self) -> None:
+        """HELLO is done; the next frame must be WORKER_AUTH."""
+        self.connection.on_pong = self._pong
+
+    def closed(self, why: Closed) -> None:
+        """The link is gone."""
+        for timer in (self._ack_timer, self._ping_timer):
+            if timer is not None:
+                timer.cancel()
+        if self.worker is not None:
+            self._workers.lost(self, why)
+
+    def _ping(self) -> None:
+        self.ping(1)
+        self._ping_timer = self.clock.call_later(PING_S, self._ping)
+
+    def _pong(self, reply: m.PingReply, now: int) -> None:
+        self.bound.measured(reply.sent_at, reply.received_at, now)
+        self.rtt_us = (now - reply.sent_at) // 1_000
+
+    def frame_received(self, header: Header, octets: bytes) -> None:
+        """Take one frame; anything that does not belong here closes the link."""
+        opcode = header.opcode
+        if opcode == Opcode.RELAY_UP and self.worker is not None:
+            self._relay_up(header, octets)
+            return
+        message = codec.decode_body(header, octets)
+        if self.worker is None:
+            if not isinstance(message, m.WorkerAuth):
+                raise RemoteFault(Status.PROTOCOL_STATE, "WORKER_AUTH must come first")
+            self._authenticate(header, message)
+        elif isinstance(message, m.ClientOpen):
+            if len(self.clients) >= limits.CONNECTIONS_MAX * 2:
+                raise RemoteFault(Status.TOO_MANY_CONNECTIONS, "more clients than a worker has")
+            self.clients[message.connection] = message
+        elif isinstance(message, m.ClientClose):
+            self.clients.pop(message.connection, None)
+            clean = message.by == ClosedBy.CLIENT and message.code == 0
+            self._workers.listener.client_closed(self, message.connection, clean)
+        elif isinstance(message, m.TopicInterest):
+            self._workers.interest(self, message)
+        elif isinstance(message, m.WorkerStats):
+            self.stats = message
+        else:
+            raise RemoteFault(
+                Status.OPCODE_FORBIDDEN, f"{codec.describe(opcode)} is not for a worker to send"
+            )
+
+    def _authenticate(self, header: Header, message: m.WorkerAuth) -> None:
+        now = self.clock.wall_ns()
+        identity = self._workers.identify(self)
+        worker = self._workers.find(identity, message.worker_id)
+        status = Status.OK
+        if worker is None:
+            status = Status.WORKER_UNKNOWN
+        elif abs(message.clock - now) > SKEW_MAX:
+            status = Status.CLOCK_SKEW
+        reply = m.WorkerAuthReply(
+            last_worker_seq=self._workers.last_seq(message.worker_id, message.boot),
+            master_boot=self._workers.boot,
+            clock=now,
+            max_skew_ms=limits.CLOCK_TOLERANCE_MS,
+            relay_window=limits.RELAY_WINDOW_FRAMES,
+            stats_every_s=STATS_EVERY_S,
+            update_interval_ms=self._workers.update_interval_ms,
+        )
+        self.send(codec.encode(reply, status=status, correlation=header.correlation))
+        if worker is None or status:
+            self.log.warn(
+                "a worker was refused: {status}, id {worker}",
+                status=status.name,
+                worker=message.worker_id,
+            )
+            self.say_goodbye(status, "this worker is not let in")
+            return
+        self.worker, self.auth = worker, message
+        self.worker_id, self.boot = message.worker_id, message.boot
+        self.last_seq = self._workers.last_seq(message.worker_id, message.boot)
+        self.bound = ClockBound(message.clock - now)
+        self._workers.joined(self)
+        self._ping()
+
+    # --- up ------------------------------------------------------------------------------------
+
+    def _relay_up(self, header: Header, octets: bytes) -> None:
+        envelope = m.RelayUp.unpack(octets, limits.HEADER_SIZE)
+        at = limits.HEADER_SIZE + header.block_len
+        tag, size = _SECTION.unpack_from(octets, at)
+        if tag != Tag.INNER or at + 6 + size != len(octets):
+            raise RemoteFault(Status.BAD_LENGTH, "RELAY_UP holds one frame and nothing else")
+        inner = octets[at + 6 :]
+        now = self.clock.stamp_ns()
+        self.last_seq = envelope.worker_seq
+        resent = bool(envelope.flags & RelayUpFlag.RESENT)
+        inner_header = codec.parse_header(inner)
+        command = Command(
+            self,
+            envelope.connection,
+            envelope.worker_seq,
+            min(envelope.received_at, now),
+            now,
+            envelope.address,
+            resent,
+            inner_header,
+            inner,
+            octets,
+        )
+        if self._ack_timer is None:
+            self._ack_timer = self.clock.call_later(ACK_DELAY_S, self._acknowledge)
+        age = STAMP_AGE_MAX if not resent else 4 * STAMP_AGE_MAX
+        honest = self.bound.allows(envelope.received_at, now, age)
+        if not honest or (envelope.received_at <= self._last_stamp and not resent):
+            self.stamps_refused += 1
+            command.answer(
+                command.failure(
+                    Status.CLOCK_SKEW, "The worker's clock cannot be trusted; try another worker."
+                )
+            )
+            return
+        self._last_stamp = max(self._last_stamp, envelope.received_at)
+        if len(inner) != limits.HEADER_SIZE + inner_header.length:
+            raise RemoteFault(Status.BAD_LENGTH, "RELAY_UP holds half a frame")
+        codec.check_header(inner_header, limits.CLIENT_FRAME_MAX)
+        self._workers.listener.command(command)
+
+    def _acknowledge(self) -> None:
+        self._ack_timer = None
+        if self._acked < self.last_seq:
+            self._acked = self.last_seq
+            self.send(codec.encode(m.RelayAck(ack_worker_seq=self.last_seq)))
+
+    # --- down ----------------------------------------------------------------------------------
+
+    def relay(
+        self,
+        connection: int,
+        octets: bytes,
+        *,
+        accepted_at: int = 0,
+        flags: int = 0,
+        cache_s: int = 0,
+    ) -> None:
+        """Send one frame to one client. Does nothing when the link is gone."""
+        if self.worker is None or self.ended:
+            return
+        self._acked = self.last_seq
+        block = m.RelayDown(connection, self.last_seq, accepted_at, flags, cache_s).pack()
+        size = len(octets)
+        head = codec.HEADER.pack(
+            b"PT",
+            1,
+            _CONTROL,
+            _DOWN_SIZE + 6 + size,
+            Opcode.RELAY_DOWN,
+            _EVENT,
+            _DOWN_SIZE,
+            0,
+            0,
+            0,
+            0,
+        )
+        self.send(b"".join((head, block, _SECTION.pack(Tag.INNER, size), octets)))
+
+    def close_client(self, connection: int, code: int, text: str = "") -> None:
+        """Have the worker close one client with GOODBYE(code)."""
+        message = m.ClientClose(
+            connection=connection, code=code, by=ClosedBy.MASTER, text=text or None
+        )
+        self.send(codec.encode(message))
+
+    def publish(self, frames: list[bytes]) -> None:
+        """Send quotes for the worker to spread: as few frames as the size limit allows."""
+        batch: list[bytes] = []
+        size = 0
+        for frame in frames:
+            if size + len(frame) > PUBLISH_OCTETS_MAX:
+                self._publish(batch)
+                batch, size = [], 0
+            batch.append(frame)
+            size += len(frame)
+        if batch:
+            self._publish(batch)
+
+    def _publish(self, batch: list[bytes]) -> None:
+        message = m.TopicPublish(kind=TopicKind.QUOTE, frames=len(batch), inner=b"".join(batch))
+        self.send(codec.encode(message))
+
+
+class Workers:
+    """The module: the registry, the links that are up, and who wants which quotes."""
+
+    log = Logger()
+
+    def __init__(self, clock: Clock, boot: int, update_interval_ms: int) -> None:
+        self._clock = clock
+        self.boot = boot
+        self.update_interval_ms = update_interval_ms
+        self._registry: dict[tuple[bytes, str], RegisteredWorker] = {}
+        self._links: dict[int, WorkerLink] = {}
+        self._numbers = 0
+        self._last_seqs: dict[tuple[int, int], int] = {}
+        self._topics: dict[str, set[WorkerLink]] = {}
+        self.listener: Listener
+        self.newest: Callable[[str], bytes | None] = lambda symbol: None
+
+    def load(self, db: peewee.Database) -> None:
+        """Read the registry from the store."""
+        rows = db.execute_sql("SELECT id, name, uuid, spki FROM worker WHERE active = 1")
+        self._registry = {
+            (bytes(spki), uuid): RegisteredWorker(number, name, uuid, bytes(spki))
+            for number, name, uuid, spki in rows
+        }
+
+    def admitted(self, spki: bytes, uuid: str) -> bool:
+        """Tell whether a key and its name belong to a registered worker (asked by TLS)."""
+        return (spki, uuid) in self._registry
+
+    def find(self, identity: PeerIdentity | None, worker_id: int) -> RegisteredWorker | None:
+        """Return the worker of a key if it has just this number."""
+        if identity is None:
+            return None
+        worker = self._registry.get((identity.spki, identity.uuid))
+        return worker if worker is not None and worker.worker_id == worker_id else None
+
+    def identify(self, link: WorkerLink) -> PeerIdentity | None:
+        """Return who the peer of a link has proved to be."""
+        transport: Any = link.transport
+        return peer_identity(transport)
+
+    def new_link(self) -> WorkerLink:
+        """Return the protocol for a connection that came in."""
+        self._numbers += 1
+        return WorkerLink(self, self._clock, self.boot, self._numbers)
+
+    def last_seq(self, worker_id: int, boot: int) -> int:
+        """Return the highest RELAY_UP taken from a worker since its boot."""
+        return self._last_seqs.get((worker_id, boot), 0)
+
+    def joined(self, link: WorkerLink) -> None:
+        """A worker is in. An older link of the same worker is dead or false: it goes."""
+        older = self._links.get(link.worker_id)
+        self._links[link.worker_id] = link
+        if older is not None:
+            self.log.warn(
+                "worker {worker} came again: its older link is closed", worker=link.worker_id
+            )
+            older.say_goodbye(Status.WORKER_BOOTED, "this worker has a newer link")
+        self.log.info("worker {worker} is in", worker=link.worker_id)
+
+    def lost(self, link: WorkerLink, why: Closed) -> None:
+        """A worker's link is gone."""
+        self._last_seqs = {
+            key: value for key, value in self._last_seqs.items() if key[0] != link.worker_id
+        }
+        self._last_seqs[link.worker_id, link.boot] = link.last_seq
+        if self._links.get(link.worker_id) is link:
+            del self._links[link.worker_id]
+        for listening in self._topics.values():
+            listening.discard(link)
+        self.log.info("worker {worker} is gone: {why}", worker=link.worker_id, why=str(why))
+        self.listener.link_lost(link)
+
+    def interest(self, link: WorkerLink, message: m.TopicInterest) -> None:
+        """Note whether a worker wants a symbol's quotes; the newest is sent at once."""
+        if message.kind != TopicKind.QUOTE:
+            return
+        listening = self._topics.setdefault(message.symbol, set())
+        if not message.add:
+            listening.discard(link)
+            return
+        newest = self.newest(message.symbol)
+        if newest is None and not listening and message.symbol not in self._topics:
+            return
+        listening.add(link)
+        if newest is not None:
+            link.publish([newest])
+
+    def publish(self, quotes: Iterable[tuple[str, bytes]]) -> None:
+        """Send new quotes, each (symbol, EV_QUOTE frame), to the workers that want them."""
+        per_link: dict[WorkerLink, list[bytes]] = {}
+        for symbol, frame in quotes:
+            for link in self._topics.get(symbol, ()):
+                per_link.setdefault(link, []).append(frame)
+        for link, frames in per_link.items():
+            link.publish(frames)
+
+    def links(self) -> list[WorkerLink]:
+        """Return the links that are up."""
+        return list(self._links.values())
+
+    def listing(self, region: int) -> list[m.WorkerRow]:
+        """Return the workers that clients may use."""
+        rows = []
+        for link in self.links():
+            auth = link.auth
+            if auth is None or (region and auth.region != region):
+                continue
+            load = min(100, len(link.clients) * 100 // max(1, auth.max_clients))
+            rows.append(
+                m.WorkerRow(
+                    address=auth.listen_address,
+                    port=auth.listen_port,
+                    load=load,
+                    flags=WorkerFlag.ACCEPTING,
+                    region=auth.region,
+                    sessions=link.stats.sessions if link.stats else len(link.clients),
+                    rtt_us=link.rtt_us,
+                    host=auth.host,
+                )
+            )
+        return rows
