@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum, IntFlag
+from typing import Final
 
 import attrs
 
@@ -36,6 +37,9 @@ class AssetFlag(IntFlag):
     ALWAYS_OPEN = 4
 
 
+NO_FLAGS: Final = AssetFlag(0)
+
+
 class QuoteFlag(IntFlag):
     """Warnings on a quote (wire bits). STALE, CLOSED and SUSPECT quotes fill nothing."""
 
@@ -64,7 +68,7 @@ class Asset:
     exchange: str = ""
     source: str = ""
     status: AssetStatus = AssetStatus.TRADABLE
-    flags: AssetFlag = AssetFlag(0)
+    flags: AssetFlag = NO_FLAGS
     first_bar: int = 0
     last_bar: int = 0
 

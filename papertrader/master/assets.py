@@ -33,8 +33,8 @@ from papertrader.wire.derived import Message
 from papertrader.wire.kinds import Adjustment, Opcode, RelayDownFlag, Status, Tag
 
 UPDATE_MS_MIN: Final = 50
-UPDATE_MS_MAX: Final = 1_000
-"""Longest update interval of a tape: the market clock stands one second at each close."""
+UPDATE_MS_MAX: Final = 3_600_000
+"""Bounds of the stock data update interval."""
 RESERVE_S: Final = 10
 """Market time is reserved on disk this far ahead (wall seconds): after a crash the market goes on
 after what anybody can have seen."""
@@ -93,7 +93,7 @@ class Assets:
     ) -> None:
         if not UPDATE_MS_MIN <= update_interval_ms <= UPDATE_MS_MAX:
             raise ValueError(
-                f"the update interval must be {UPDATE_MS_MIN} to {UPDATE_MS_MAX} ms for this market"
+                f"the update interval must be {UPDATE_MS_MIN} to {UPDATE_MS_MAX} milliseconds"
             )
         self._source = source
         self._market = market

@@ -214,11 +214,20 @@ def connect(path: Path, pragmas: dict[str, Any], read_only: bool = False) -> pee
     """Open an SQLite file and check that the pragmas hold; raises `StoreError`."""
     if read_only:
         db = peewee.SqliteDatabase(
-            f"file:{path}?mode=ro", pragmas={"query_only": 1}, uri=True, autoconnect=False
+            f"file:{path}?mode=ro",
+            pragmas={"query_only": 1},
+            uri=True,
+            autoconnect=False,
+            thread_safe=False,
         )
     else:
         db = peewee.SqliteDatabase(
-            str(path), pragmas=pragmas, autoconnect=False, check_same_thread=False
+            str(path),
+            pragmas=pragmas,
+            autoconnect=False,
+            # One connection, handed from the thread that opens it to the one that writes.
+            check_same_thread=False,
+            thread_safe=False,
         )
     try:
         db.connect()

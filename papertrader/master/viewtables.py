@@ -201,7 +201,9 @@ SQL: Final = {
     " DO UPDATE SET amount = amount + excluded.amount",
     "position": "INSERT INTO view_position (portfolio, symbol, block, lots) VALUES (?, ?, ?, ?)"
     " ON CONFLICT (portfolio, symbol) DO UPDATE SET block = excluded.block, lots = excluded.lots",
-    "portfolio": "INSERT INTO view_portfolio (id, account, currency) VALUES (?, ?, ?)",
+    "portfolio": "INSERT INTO view_portfolio"
+    " (id, account, currency, cash, deposited, realized, dividends, fees)"
+    " VALUES (?, ?, ?, 0, 0, 0, 0, 0)",
     "totals": "UPDATE view_portfolio SET cash = ?, deposited = deposited + ?,"
     " realized = realized + ?, dividends = dividends + ?, fees = fees + ? WHERE id = ?",
     "event": "INSERT INTO view_event (account, seq, frame) VALUES (?, ?, ?)",

@@ -64,7 +64,8 @@ class Header(NamedTuple):
 class Failure(Message):
     """A reply without a root block: only a status, and why.
 
-    ``field`` is the offset or tag at fault, ``retry_after_ms`` the least wait before a retry.
+    ``field`` says where: a section's tag for MISSING_SECTION to CRITICAL_SECTION, otherwise the
+    offset in the body. ``retry_after_ms`` is the least wait before a retry.
     """
 
     text: str | None = None
@@ -78,19 +79,10 @@ Failure.SHAPE = "reply"
 Failure.CATEGORY = 0
 Failure.OPCODE = 0
 Failure.SECTIONS = (
-    SectionSpec(Tag.TEXT, "text", "text", limits.TEXT_MAX, False, 0, None),
-    SectionSpec(Tag.FIELD, "field", "u16", 2, False, 0, None),
-    SectionSpec(Tag.RETRY_AFTER, "retry_after_ms", "u32", 4, False, 0, None),
+    SectionSpec(Tag.TEXT, "text", "text", limits.TEXT_MAX, False, 1, None),
+    SectionSpec(Tag.FIELD, "field", "u16", 2, False, 2, None),
+    SectionSpec(Tag.RETRY_AFTER, "retry_after_ms", "u32", 4, False, 4, None),
 )
-
-
-@attrs.define(slots=True)
-class Bare(Message):
-    """A frame of an opcode this side does not know; answered UNKNOWN_OPCODE."""
-
-
-Bare.SIZE = 0
-Bare.SECTIONS = ()
 
 _BY_TAG: Final[dict[type[Message], dict[int, SectionSpec]]] = {}
 
@@ -119,13 +111,15 @@ def frame(
 ) -> bytes:
     """Put ready octets into a frame; with CHECKSUM among the flags the CRC-32 is added."""
     length = len(block) + len(sections) + (4 if flags & CHECKSUM else 0)
+    if flags & CRITICAL_FLAGS:
+        raise LocalFault(f"flags {flags:#06x} of {opcode:#06x} are not defined")
     try:
         head = HEADER.pack(
             MAGIC, VERSION, category, length, opcode, flags, len(block), status, session,
             correlation, seq,
         )  # fmt: skip
     except struct.error as error:
-        raise LocalFault(f"header of {opcode:#06x}: {error}") from None
+        raise LocalFault(f"header of opcode {opcode}: {error}") from None
     if length + limits.HEADER_SIZE > limits.FRAME_MAX:
         raise LocalFault(f"frame of {length} octets is larger than {limits.FRAME_MAX}")
     octets = head + block + sections
@@ -148,6 +142,8 @@ def _payload(spec: SectionSpec, value: Any) -> bytes:
     if spec.kind == "text":
         payload: bytes = value.encode("utf-8")
     elif spec.kind == "octets":
+        if not isinstance(value, (bytes, bytearray, memoryview)):
+            raise LocalFault(f"{spec.attribute}: octets are wanted, not {type(value).__name__}")
         payload = bytes(value)
     elif spec.kind == "u16":
         return struct.pack(">H", value)
@@ -156,7 +152,12 @@ def _payload(spec: SectionSpec, value: Any) -> bytes:
     else:
         if spec.row is None or len(value) > spec.size_max:
             raise LocalFault(f"{spec.attribute}: more than {spec.size_max} rows")
-        return GROUP.pack(spec.row.SIZE, len(value)) + b"".join([row.pack() for row in value])
+        if not value:
+            raise LocalFault(f"{spec.attribute}: at least one row is needed")
+        rows = b"".join([row.pack() for row in value])
+        if len(rows) != spec.row.SIZE * len(value):
+            raise LocalFault(f"{spec.attribute}: rows that are not {spec.row.__name__}")
+        return GROUP.pack(spec.row.SIZE, len(value)) + rows
     if not spec.size_min <= len(payload) <= spec.size_max:
         raise LocalFault(f"{spec.attribute}: {len(payload)} octets, allowed {spec.size_max}")
     return payload
@@ -168,6 +169,8 @@ def sections_of(message: Message) -> bytes:
     for spec in message.SECTIONS:
         value = getattr(message, spec.attribute)
         if value is None or (not spec.required and value in ((), b"", "")):
+            if spec.required:
+                raise LocalFault(f"{spec.attribute} is missing")
             continue
         try:
             payload = _payload(spec, value)
@@ -175,6 +178,17 @@ def sections_of(message: Message) -> bytes:
             raise LocalFault(f"{spec.attribute}: {error}") from None
         out.append(SECTION.pack(spec.tag, len(payload)) + payload)
     return b"".join(out)
+
+
+def _failure_category(opcode: int) -> int:
+    """Return the category of a reply without a block: that of its request."""
+    request = REQUESTS.get(opcode)
+    return int(Category.COMMAND) if request is None else request.CATEGORY
+
+
+def clipped(text: str) -> str | None:
+    """Return as much of ``text`` as a TEXT section holds, or None for nothing."""
+    return text.encode(errors="replace")[: limits.TEXT_MAX].decode(errors="ignore") or None
 
 
 def encode(
@@ -197,11 +211,7 @@ def encode(
     elif message.SHAPE == "event":
         flags |= EVENT
     number = message.OPCODE if opcode is None else opcode
-    if message.CATEGORY:
-        category = message.CATEGORY
-    else:
-        request = REQUESTS.get(number)
-        category = int(Category.COMMAND) if request is None else request.CATEGORY
+    category = message.CATEGORY or _failure_category(number)
     block = message.pack() if message.SIZE else b""
     return frame(
         category, number, block, sections_of(message), flags=flags, status=status,
@@ -221,8 +231,8 @@ def failure(
     retry_after_ms: int | None = None,
 ) -> bytes:
     """Return the frame of a reply that says only why not."""
-    said = text.encode()[: limits.TEXT_MAX].decode(errors="ignore") or None
-    message = Failure(said, None if field is None else field & 0xFFFF, retry_after_ms)
+    where = field if field is not None and 0 <= field <= 0xFFFF else None
+    message = Failure(clipped(text), where, retry_after_ms)
     return encode(
         message, opcode=opcode, status=status, session=session, correlation=correlation, seq=seq
     )
@@ -274,13 +284,17 @@ def check_header(header: tuple[Any, ...], frame_max: int) -> None:
 
 
 def message_class(header: Header) -> type[Message]:
-    """Return which message the header announces; raises `RemoteFault` UNKNOWN_OPCODE."""
+    """Return which message the header announces; raises `RemoteFault`."""
     flags = header.flags
     if flags & RESPONSE:
+        if flags & EVENT:
+            raise RemoteFault(Status.INVALID_FIELD, "a frame is a reply or an event, not both")
         if header.block_len == 0 and header.status:
             return Failure
         table = REPLIES
     else:
+        if header.status:
+            raise RemoteFault(Status.INVALID_FIELD, "only a reply carries a status")
         table = EVENTS if flags & EVENT else REQUESTS
     found = table.get(header.opcode)
     if found is None:
@@ -298,10 +312,18 @@ def _check_sum(octets: bytes, length: int) -> int:
 def _value(spec: SectionSpec, octets: bytes, start: int, size: int) -> Any:
     if spec.kind == "group":
         return _rows(spec, octets, start, size)
-    if not spec.size_min <= size <= spec.size_max:
-        status = Status.SECTION_TOO_LARGE if size > spec.size_max else Status.INVALID_FIELD
+    if size > spec.size_max:
         raise RemoteFault(
-            status, f"{spec.attribute}: {size} octets, {spec.size_max} allowed", spec.tag
+            Status.SECTION_TOO_LARGE,
+            f"{spec.attribute}: {size} octets, at most {spec.size_max} are allowed",
+            spec.tag,
+        )
+    where = start - limits.HEADER_SIZE - SECTION.size
+    if size < spec.size_min:
+        raise RemoteFault(
+            Status.INVALID_FIELD,
+            f"{spec.attribute}: {size} octets, at least {spec.size_min} are needed",
+            where,
         )
     payload = octets[start : start + size]
     if spec.kind == "octets":
@@ -310,36 +332,37 @@ def _value(spec: SectionSpec, octets: bytes, start: int, size: int) -> Any:
         try:
             return payload.decode("utf-8")
         except UnicodeDecodeError:
-            raise RemoteFault(
-                Status.INVALID_FIELD, f"{spec.attribute}: not UTF-8", spec.tag
-            ) from None
-    width = 2 if spec.kind == "u16" else 4
-    if size != width:
-        raise RemoteFault(Status.INVALID_FIELD, f"{spec.attribute}: {width} octets", spec.tag)
+            raise RemoteFault(Status.INVALID_FIELD, f"{spec.attribute}: not UTF-8", where) from None
     return int.from_bytes(payload, "big")
 
 
 def _rows(spec: SectionSpec, octets: bytes, start: int, size: int) -> tuple[Any, ...]:
+    where = start - limits.HEADER_SIZE - SECTION.size
     if size < GROUP.size or spec.row is None:
-        raise RemoteFault(Status.BAD_LENGTH, f"{spec.attribute}: a group needs 6 octets", spec.tag)
+        raise RemoteFault(Status.BAD_LENGTH, f"{spec.attribute}: a group needs 6 octets", where)
     row_len, count = GROUP.unpack_from(octets, start)
-    if row_len * count != size - GROUP.size or (row_len == 0 and count):
-        raise RemoteFault(
-            Status.BAD_LENGTH, f"{spec.attribute}: rows do not fill the group", spec.tag
-        )
+    if row_len * count != size - GROUP.size:
+        raise RemoteFault(Status.BAD_LENGTH, f"{spec.attribute}: rows do not fill the group", where)
     if row_len < spec.row.SIZE:
-        raise RemoteFault(Status.BLOCK_TOO_SHORT, f"{spec.attribute}: rows too short", spec.tag)
+        raise RemoteFault(Status.BLOCK_TOO_SHORT, f"{spec.attribute}: rows too short", where)
     if count > spec.size_max:
         raise RemoteFault(
             Status.SECTION_TOO_LARGE,
             f"{spec.attribute}: {count} rows, {spec.size_max} allowed",
             spec.tag,
         )
-    if not count and not spec.required:
-        raise RemoteFault(Status.BAD_LENGTH, f"{spec.attribute}: an empty group is left out", spec.tag)
-    first = start + GROUP.size
+    if not count:
+        raise RemoteFault(
+            Status.INVALID_FIELD, f"{spec.attribute}: a group without rows is left out", where
+        )
+    first = at = start + GROUP.size
     unpack = spec.row.unpack
-    return tuple([unpack(octets, first + row_len * i) for i in range(count)])
+    try:
+        starts = range(first, first + row_len * count, row_len)
+        return tuple([unpack(octets, at := position) for position in starts])
+    except RemoteFault as fault:
+        where = at - limits.HEADER_SIZE + (fault.field or 0)
+        raise RemoteFault(fault.status, f"{spec.attribute}: {fault.text}", where) from None
 
 
 def _read_sections(
@@ -357,7 +380,7 @@ def _read_sections(
         tag, size = SECTION.unpack_from(octets, position)
         position += 6
         if position + size > end:
-            raise RemoteFault(Status.BAD_LENGTH, "a section ends after its frame", tag)
+            raise RemoteFault(Status.BAD_LENGTH, "a section ends after its frame")
         if tag <= previous:
             raise RemoteFault(
                 Status.DUPLICATE_SECTION, f"section {tag:#06x} comes twice or out of order", tag
@@ -381,8 +404,9 @@ def _read_sections(
 def decode_body(header: Header, octets: bytes) -> Message:
     """Read the body of a frame whose header was checked; raises `RemoteFault`."""
     cls = message_class(header)
-    if cls.CATEGORY and header.category != cls.CATEGORY:
-        raise RemoteFault(Status.BAD_CATEGORY, f"{cls.__name__} has category {cls.CATEGORY}")
+    category = cls.CATEGORY or _failure_category(header.opcode)
+    if header.category != category:
+        raise RemoteFault(Status.BAD_CATEGORY, f"{cls.__name__} has category {category}")
     end = limits.HEADER_SIZE + header.length
     if header.flags & CHECKSUM:
         end = _check_sum(octets, header.length)

@@ -9,8 +9,9 @@ After a fault there is one GOODBYE with the code, and everything further is igno
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import Enum
+from types import MappingProxyType
 from typing import Any, Final
 
 import attrs
@@ -25,7 +26,7 @@ from papertrader.wire.messages import Goodbye, Heartbeat, Hello, HelloReply, Pin
 
 HEADER_SIZE: Final = limits.HEADER_SIZE
 _CONTROL_MAX: Final = 0x00FF
-_PUSHED_BY_CLIENTS: Final = frozenset({Opcode.HEARTBEAT, Opcode.GOODBYE})
+_STORED: Final = range(kinds.STORE_OPCODES, kinds.STORE_OPCODES + 0x100)
 
 
 class State(Enum):
@@ -53,24 +54,45 @@ class Link:
     connection_id: int = 0
     software: str = "papertrader"
     grease: int = 0
-    """Random bits: when not 0, HELLO carries reserved features and an unknown section."""
+    """Random, 32 bits: when not 0, HELLO carries reserved features and an unknown section."""
 
 
-# (state, what happened) -> state; what is absent is a fault of the peer.
-TRANSITIONS: Final = {
-    (State.WAIT_HELLO, "hello"): State.OPEN,
-    (State.WAIT_HELLO, "fault"): State.CLOSED,
-    (State.WAIT_HELLO, "goodbye"): State.CLOSED,
-    (State.OPEN, "frame"): State.OPEN,
-    (State.OPEN, "fault"): State.CLOSED,
-    (State.OPEN, "goodbye"): State.CLOSED,
-}
+class Happening(Enum):
+    """What can change the state of a connection."""
+
+    HELLO = "hello"
+    """The peer's HELLO was taken, and ours was said."""
+    FRAME = "frame"
+    """Any other frame of the peer but GOODBYE."""
+    GOODBYE = "goodbye"
+    """Either side said GOODBYE without accusing the other."""
+    FAULT = "fault"
+    """The peer broke the protocol, or kept silent for too long."""
+
+
+TRANSITIONS: Final[Mapping[tuple[State, Happening], State]] = MappingProxyType(
+    {
+        (State.WAIT_HELLO, Happening.HELLO): State.OPEN,
+        (State.WAIT_HELLO, Happening.GOODBYE): State.CLOSED,
+        (State.WAIT_HELLO, Happening.FAULT): State.CLOSED,
+        (State.OPEN, Happening.FRAME): State.OPEN,
+        (State.OPEN, Happening.GOODBYE): State.CLOSED,
+        (State.OPEN, Happening.FAULT): State.CLOSED,
+    }
+)
+"""(state, happening) -> state. A pair that is absent is a FAULT (HELLO_EXPECTED for a frame before
+HELLO, PROTOCOL_STATE for a second HELLO); when CLOSED nothing happens any more."""
 
 
 class Connection:
-    """The protocol's state of one connection (see the module)."""
+    """The protocol's state of one connection (see the module).
+
+    Raises `ValueError` for a keep-alive interval outside 1 to `KEEPALIVE_MAX_S` seconds.
+    """
 
     def __init__(self, link: Link, now: int) -> None:
+        if not 1 <= link.keepalive_s <= limits.KEEPALIVE_MAX_S:
+            raise ValueError(f"a keep-alive interval of {link.keepalive_s} s is out of bounds")
         self.link = link
         self.state = State.WAIT_HELLO
         self.peer: Hello | HelloReply | None = None
@@ -118,7 +140,7 @@ class Connection:
 
     def _take_hello(self, header: Header, octets: bytes, now: int) -> None:
         # HELLO is frozen for ever: it is read whatever version its header names.
-        if header.opcode != Opcode.HELLO or bool(header.flags & RESPONSE) != self.link.initiator:
+        if bool(header.flags & RESPONSE) != self.link.initiator:
             raise RemoteFault(Status.HELLO_EXPECTED, "the first frame must be HELLO")
         message = codec.decode_body(header, octets)
         if isinstance(message, HelloReply):
@@ -132,15 +154,17 @@ class Connection:
         else:
             raise RemoteFault(Status.VERSION_UNSUPPORTED, "the peer refused the connection")
         self.peer = message
-        self.frame_max_peer = min(max(message.max_frame, 4096), limits.FRAME_MAX)
-        if message.keepalive_s:
-            wished = max(limits.KEEPALIVE_MIN_S, message.keepalive_s)
-            # The timers are the server's: a client may only ask for shorter ones.
-            inner = self.link.keepalive_s < limits.KEEPALIVE_MIN_S
-            self.keepalive = min(self.link.keepalive_s, wished) * SECOND
-            if inner:
-                self.keepalive = self.link.keepalive_s * SECOND
-        self.state = TRANSITIONS[self.state, "hello"]
+        self.frame_max_peer = min(max(message.max_frame, limits.FRAME_MAX_LEAST), limits.FRAME_MAX)
+        self.keepalive = self._agreed(message.keepalive_s) * SECOND
+        self._pass(Happening.HELLO)
+
+    def _agreed(self, wished: int) -> int:
+        """Return the keep-alive interval in force: the shorter wish, within bounds."""
+        own = self.link.keepalive_s
+        if wished == 0 or own < limits.KEEPALIVE_MIN_S:
+            # On the worker link both sides are set to the same short interval.
+            return own
+        return min(own, max(limits.KEEPALIVE_MIN_S, wished))
 
     def _answer_hello(self, header: Header, message: Hello, now: int) -> None:
         spoken = message.min_version <= kinds.VERSION <= message.max_version
@@ -150,7 +174,7 @@ class Connection:
             max_version=kinds.VERSION,
             role=self.link.role,
             revision=min(kinds.REVISION, message.revision),
-            keepalive_s=min(self.link.keepalive_s, message.keepalive_s or limits.KEEPALIVE_MAX_S),
+            keepalive_s=self._agreed(message.keepalive_s),
             max_frame=self.link.frame_max,
             features=0,
             server_time=now,
@@ -192,7 +216,7 @@ class Connection:
         except RemoteFault as fault:
             self.fail(fault)
             return frames
-        if offset < len(data) and self.state is not State.CLOSED:
+        if offset < len(data):
             buffer += data[offset:]
             self._partial_since = self._partial_since or now
         return frames
@@ -213,12 +237,13 @@ class Connection:
             offset = end
             self._partial_since = 0
             if header[4] <= _CONTROL_MAX or self.state is State.WAIT_HELLO:
-                self._control_frame(header, octets, now)
-                if self.state is State.CLOSED:
-                    return offset
+                if self._control_frame(header, octets, now) is State.CLOSED:
+                    return size
             else:
                 if self.link.outer:
                     self._check_outer(header)
+                elif header[4] in _STORED:
+                    raise RemoteFault(Status.OPCODE_FORBIDDEN, "a journal record crosses no link")
                 frames.append((header, octets))
         if offset < size and data[offset : offset + 2] != MAGIC[: size - offset]:
             raise RemoteFault(Status.BAD_MAGIC, "a frame begins with PT")
@@ -226,9 +251,11 @@ class Connection:
         return offset
 
     def _first(self, header: Header) -> Header:
-        if header.magic == MAGIC and header.opcode != Opcode.HELLO:
+        if header.magic == MAGIC and header.opcode == Opcode.HELLO:
+            return header._replace(version=kinds.VERSION)
+        if header.magic == MAGIC and header.opcode != Opcode.GOODBYE:
             raise RemoteFault(Status.HELLO_EXPECTED, "the first frame must be HELLO")
-        return header._replace(version=kinds.VERSION)
+        return header
 
     def _check_outer(self, header: Header) -> None:
         if header.flags & (RESPONSE | EVENT):
@@ -236,23 +263,42 @@ class Connection:
         if kinds.INNER_OPCODES <= header.opcode < 0x8000:
             raise RemoteFault(Status.OPCODE_FORBIDDEN, f"opcode {header.opcode:#06x}")
 
-    def _control_frame(self, header: Header, octets: bytes, now: int) -> None:
+    def _control_frame(self, header: Header, octets: bytes, now: int) -> State:
         if self.link.outer and not self._control.take(now):
             raise RemoteFault(Status.PROTOCOL_STATE, "too many control frames")
         if self.state is State.WAIT_HELLO:
-            if header.opcode == Opcode.GOODBYE:
-                raise RemoteFault(Status.HELLO_EXPECTED, "the first frame must be HELLO")
+            self._first_frame(header, octets, now)
+        elif header.opcode == Opcode.HELLO:
+            raise RemoteFault(Status.PROTOCOL_STATE, "HELLO was said before")
+        else:
+            self._control_message(header, octets, now)
+        return self.state
+
+    def _first_frame(self, header: Header, octets: bytes, now: int) -> None:
+        if header.opcode == Opcode.HELLO:
             self._take_hello(header, octets, now)
             return
-        if header.opcode == Opcode.HELLO:
-            raise RemoteFault(Status.PROTOCOL_STATE, "HELLO was said before")
+        # Whoever cannot take the connection at all may say GOODBYE at once, and why.
+        message = codec.decode_body(header, octets)
+        if not isinstance(message, Goodbye):
+            raise RemoteFault(Status.HELLO_EXPECTED, "the first frame must be HELLO")
+        self.goodbye = message
+        self._pass(Happening.GOODBYE)
+
+    def _control_message(self, header: Header, octets: bytes, now: int) -> None:
         try:
             message = codec.decode_body(header, octets)
         except RemoteFault as fault:
             if fault.fatal or header.flags & (RESPONSE | EVENT):
                 raise
             self._out.append(
-                codec.failure(header.opcode, fault.status, fault.text, correlation=header.correlation)
+                codec.failure(
+                    header.opcode,
+                    fault.status,
+                    fault.text,
+                    correlation=header.correlation,
+                    field=fault.field,
+                )
             )
             return
         if isinstance(message, Ping):
@@ -265,7 +311,7 @@ class Connection:
             self.next_event_seq = message.next_event_seq
         elif isinstance(message, Goodbye):
             self.goodbye = message
-            self.state = TRANSITIONS[self.state, "goodbye"]
+            self._pass(Happening.GOODBYE)
 
     # --- sending -------------------------------------------------------------------------------
 
@@ -294,17 +340,24 @@ class Connection:
         if self.state is State.CLOSED:
             return
         message = Goodbye(
-            code=code, retry_after_ms=retry_after_ms, text=text or None, workers=workers
+            code=code, retry_after_ms=retry_after_ms, text=codec.clipped(text), workers=workers
         )
         self._out.append(codec.encode(message))
-        self._buffer.clear()
-        self.state = State.CLOSED
+        self._pass(Happening.GOODBYE)
 
     def fail(self, fault: RemoteFault) -> None:
         """Close because of the peer's fault: one GOODBYE with its code."""
-        if self.state is not State.CLOSED:
-            self.fault = fault
-            self.say_goodbye(fault.status, fault.text)
+        if self.state is State.CLOSED:
+            return
+        self.fault = fault
+        message = Goodbye(code=fault.status, text=codec.clipped(fault.text))
+        self._out.append(codec.encode(message))
+        self._pass(Happening.FAULT)
+
+    def _pass(self, happening: Happening) -> None:
+        self.state = TRANSITIONS[self.state, happening]
+        if self.state is State.CLOSED:
+            self._buffer.clear()
 
     # --- time ----------------------------------------------------------------------------------
 

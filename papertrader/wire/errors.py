@@ -12,8 +12,9 @@ class ProtocolError(Exception):
 class RemoteFault(ProtocolError):
     """The peer's octets break the protocol.
 
-    ``status`` is the code to answer with, ``field`` the offset or tag at fault (or None). When
-    ``fatal`` the frame boundary or the peer's honesty is in doubt: say GOODBYE and close.
+    ``status`` is the code to answer with. ``field`` says where (or None): a section's tag for
+    MISSING_SECTION to CRITICAL_SECTION, otherwise the offset in the body. When ``fatal`` the frame
+    boundary or the peer's honesty is in doubt: say GOODBYE and close.
     """
 
     def __init__(self, status: Status, text: str, field: int | None = None) -> None:

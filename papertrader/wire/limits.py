@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
+
+from papertrader.wire.kinds import Status
 
 HEADER_SIZE: Final = 32
 CLIENT_FRAME_MAX: Final = 64 * 1024 + HEADER_SIZE
 """Largest frame (header included) a client may send."""
 FRAME_MAX: Final = 1024 * 1024
 """Largest frame (header included) anyone may send."""
+FRAME_MAX_LEAST: Final = 4096
+"""What everyone must be able to take, whatever its HELLO says."""
 PART_BODY_MAX: Final = 64 * 1024
 """Largest body of one part of a transfer."""
 SECTIONS_MAX: Final = 32
@@ -64,6 +68,90 @@ TAG_TEXT_MAX: Final = 64
 NAME_MAX: Final = 128
 EXCHANGE_MAX: Final = 32
 PREFIX_MAX: Final = 16
+
+
+class LimitRule(NamedTuple):
+    """A row of the table of limits: which constant, in what unit, what is said beyond it, and why.
+
+    ``status`` is None where nothing is said: a default, or what only the own side keeps to.
+    """
+
+    name: str
+    unit: str
+    status: Status | None
+    meaning: str
+
+
+RULES: Final = (
+    LimitRule("HEADER_SIZE", "octets", Status.BAD_LENGTH, "header of every frame, exactly"),
+    LimitRule(
+        "CLIENT_FRAME_MAX", "octets", Status.FRAME_TOO_LARGE, "frame of a client, with header"
+    ),
+    LimitRule("FRAME_MAX", "octets", Status.FRAME_TOO_LARGE, "frame of anyone, with header"),
+    LimitRule("FRAME_MAX_LEAST", "octets", None, "frame that everyone must be able to take"),
+    LimitRule("PART_BODY_MAX", "octets", None, "body of one part of a transfer"),
+    LimitRule(
+        "SECTIONS_MAX", "sections", Status.BAD_LENGTH, "sections of one frame; they do not nest"
+    ),
+    LimitRule("ROWS_MAX", "rows", Status.RANGE_TOO_LARGE, "rows of one transfer; page further"),
+    LimitRule("LIST_ROWS_DEFAULT", "rows", None, "rows of a list when the request says 0"),
+    LimitRule(
+        "INFLIGHT_MAX", "requests", Status.TOO_MANY_INFLIGHT, "open requests of a connection"
+    ),
+    LimitRule(
+        "COMMAND_RATE", "per second", Status.RATE_LIMITED, "requests of one session, on average"
+    ),
+    LimitRule("COMMAND_BURST", "requests", Status.RATE_LIMITED, "requests of one session at once"),
+    LimitRule("CONTROL_RATE", "per second", Status.PROTOCOL_STATE, "control frames, on average"),
+    LimitRule("CONTROL_BURST", "frames", Status.PROTOCOL_STATE, "control frames at once"),
+    LimitRule(
+        "CONNECTIONS_PER_ADDRESS", "connections", Status.TOO_MANY_CONNECTIONS, "from one address"
+    ),
+    LimitRule("CONNECTIONS_MAX", "connections", Status.TOO_MANY_CONNECTIONS, "of one worker"),
+    LimitRule("SESSIONS_PER_ACCOUNT", "sessions", Status.TOO_MANY_SESSIONS, "of one account"),
+    LimitRule("SESSIONS_PER_CONNECTION", "sessions", Status.TOO_MANY_SESSIONS, "of one connection"),
+    LimitRule("HELLO_TIMEOUT_S", "seconds", Status.HELLO_TIMEOUT, "from connecting to HELLO"),
+    LimitRule("FRAME_TIMEOUT_S", "seconds", Status.KEEPALIVE_TIMEOUT, "for a frame to be complete"),
+    LimitRule(
+        "KEEPALIVE_S", "seconds", Status.KEEPALIVE_TIMEOUT, "keep-alive interval, by default"
+    ),
+    LimitRule("KEEPALIVE_MIN_S", "seconds", None, "shortest interval that a client is given"),
+    LimitRule("KEEPALIVE_MAX_S", "seconds", None, "longest interval"),
+    LimitRule(
+        "INNER_KEEPALIVE_S", "seconds", Status.KEEPALIVE_TIMEOUT, "interval on the worker link"
+    ),
+    LimitRule("LINGER_S", "seconds", None, "from GOODBYE to cutting the transport"),
+    LimitRule("OUTPUT_SOFT", "octets", None, "queued for a client: from here on quotes conflate"),
+    LimitRule("OUTPUT_HARD", "octets", Status.SLOW_CONSUMER, "queued for a client, at most"),
+    LimitRule(
+        "RELAY_WINDOW_FRAMES", "frames", Status.MASTER_UNAVAILABLE, "RELAY_UP not acknowledged"
+    ),
+    LimitRule(
+        "RELAY_WINDOW_OCTETS", "octets", Status.MASTER_UNAVAILABLE, "RELAY_UP not acknowledged"
+    ),
+    LimitRule("SYMBOLS_MAX", "rows", Status.SECTION_TOO_LARGE, "symbols of one SUBSCRIBE"),
+    LimitRule("QUOTE_SYMBOLS_MAX", "rows", Status.SECTION_TOO_LARGE, "symbols of one QUOTE_GET"),
+    LimitRule(
+        "SUBSCRIPTIONS_MAX", "subscriptions", Status.TOO_MANY_SYMBOLS, "of one client connection"
+    ),
+    LimitRule("REPLIES_KEPT", "replies", Status.SEQ_TOO_OLD, "stored replies of one session"),
+    LimitRule("EVENTS_KEPT", "events", Status.RESUME_GAP, "events of one account kept for replay"),
+    LimitRule("REPLAY_BATCH", "events", None, "replayed at once, before live traffic has its turn"),
+    LimitRule(
+        "CLOCK_TOLERANCE_MS", "milliseconds", Status.CLOCK_SKEW, "stamp outside the clock's bound"
+    ),
+    LimitRule("SOFTWARE_MAX", "octets", Status.SECTION_TOO_LARGE, "SOFTWARE"),
+    LimitRule("NOTICE_MAX", "octets", Status.SECTION_TOO_LARGE, "NOTICE"),
+    LimitRule("TEXT_MAX", "octets", Status.SECTION_TOO_LARGE, "TEXT"),
+    LimitRule("EMAIL_MAX", "octets", Status.SECTION_TOO_LARGE, "EMAIL"),
+    LimitRule("PASSWORD_MIN", "octets", Status.INVALID_FIELD, "PASSWORD of REGISTER, at least"),
+    LimitRule("PASSWORD_MAX", "octets", Status.SECTION_TOO_LARGE, "PASSWORD"),
+    LimitRule("TAG_TEXT_MAX", "octets", Status.SECTION_TOO_LARGE, "TAG"),
+    LimitRule("NAME_MAX", "octets", Status.SECTION_TOO_LARGE, "NAME"),
+    LimitRule("EXCHANGE_MAX", "octets", Status.SECTION_TOO_LARGE, "EXCHANGE and SOURCE"),
+    LimitRule("PREFIX_MAX", "octets", Status.SECTION_TOO_LARGE, "PREFIX"),
+)
+"""The table of limits, complete."""
 
 if CLIENT_FRAME_MAX > FRAME_MAX or PART_BODY_MAX + HEADER_SIZE > FRAME_MAX:
     raise RuntimeError("a part must fit in a frame, and a client's frame in anyone's")

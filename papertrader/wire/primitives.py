@@ -64,10 +64,10 @@ class Ascii(c.Adapter):
         return text.decode("ascii")
 
     def _encode(self, obj: str, context: Any, path: str) -> bytes:
-        text = obj.encode("ascii", "replace") if isinstance(obj, str) else b" "
-        if len(text) > self.length or any(not 0x21 <= octet <= 0x7E for octet in text):
+        text = obj if isinstance(obj, str) else " "
+        if len(text) > self.length or any(not "!" <= character <= "~" for character in text):
             raise c.ValidationError(f"not printable ASCII of {self.length} octets", path=path)
-        return text.ljust(self.length, b"\0")
+        return text.encode("ascii").ljust(self.length, b"\0")
 
 
 Sym16 = Ascii(16, "sym16")
@@ -173,6 +173,7 @@ class Zero(c.Adapter):
 
     def __init__(self, length: int) -> None:
         super().__init__(c.Bytes(length))
+        self.flagbuildnone = True
         self.length = length
         self.code = f"{length}s"
         self.type_name = {1: "u8", 2: "u16", 4: "u32"}.get(length, f"zero{length}")
@@ -183,5 +184,3 @@ class Zero(c.Adapter):
 
     def _encode(self, obj: None, context: Any, path: str) -> bytes:
         return bytes(self.length)
-
-

@@ -9,10 +9,12 @@ from __future__ import annotations
 from typing import Any
 from zlib import crc32
 
+import attrs
 import construct as c
 
 from papertrader.wire import kinds, limits
-from papertrader.wire.kinds import FrameFlag
+from papertrader.wire.declarations import FAILURE
+from papertrader.wire.kinds import Category, FrameFlag
 from papertrader.wire.schema import BLOCKS, HEADER_STRUCT, MESSAGES, Message, Section, Shape
 
 
@@ -70,7 +72,7 @@ def _section_value(section: Section, payload: bytes) -> Any:
         size = BLOCKS[section.row].struct.sizeof()
         if head.row_len * head.count != len(head.rows) or head.count > section.size_max:
             raise Refused("rows do not fill the group")
-        if head.row_len < size or (head.count == 0 and not section.required):
+        if head.row_len < size or head.count == 0:
             raise Refused("rows too short, or none")
         starts = range(0, len(head.rows), head.row_len)
         return tuple(_row(section.row, head.rows[at : at + size]) for at in starts)
@@ -113,15 +115,33 @@ def _sections(message: Message, rest: bytes) -> dict[str, Any]:
     return values
 
 
-def _find(opcode: int, flags: int) -> Message:
-    if flags & FrameFlag.RESPONSE:
-        shape = Shape.REPLY
-    else:
-        shape = Shape.EVENT if flags & FrameFlag.EVENT else Shape.REQUEST
+def _shape(head: Any) -> Shape:
+    if head.flags & FrameFlag.RESPONSE:
+        if head.flags & FrameFlag.EVENT:
+            raise Refused("reply and event")
+        return Shape.REPLY
+    if head.status:
+        raise Refused("a status outside a reply")
+    return Shape.EVENT if head.flags & FrameFlag.EVENT else Shape.REQUEST
+
+
+def _lookup(opcode: int, shape: Shape) -> Message | None:
     for message in MESSAGES:
         if message.shape is shape and opcode in (message.opcode, *message.also):
             return message
-    raise Refused(f"opcode {opcode:#06x} is not known")
+    return None
+
+
+def _find(head: Any) -> Message:
+    shape = _shape(head)
+    if shape is Shape.REPLY and head.status and not head.block_len:
+        request = _lookup(head.opcode, Shape.REQUEST)
+        category = Category.COMMAND if request is None else request.category
+        return attrs.evolve(FAILURE, category=category)
+    message = _lookup(head.opcode, shape)
+    if message is None:
+        raise Refused(f"opcode {head.opcode:#06x} is not known")
+    return message
 
 
 def parse(octets: bytes) -> tuple[Any, str, dict[str, Any]]:
@@ -135,7 +155,7 @@ def parse(octets: bytes) -> tuple[Any, str, dict[str, Any]]:
         raise Refused("magic or version")
     if head.flags & kinds.CRITICAL_FLAGS or len(octets) > limits.FRAME_MAX:
         raise Refused("critical flag, or too large")
-    message = _find(head.opcode, head.flags)
+    message = _find(head)
     if head.category != message.category:
         raise Refused("category")
     if head.flags & FrameFlag.CHECKSUM:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from papertrader.core.book import Book
@@ -50,6 +50,7 @@ ORDERS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(ORDERS, st.integers(1, 6), st.data())
 def test_candidates_come_in_their_turn(
     rows: list[tuple[Side, int, int, OrderState]], price: int, data: st.DataObject

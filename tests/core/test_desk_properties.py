@@ -98,6 +98,7 @@ QUANTITIES = st.integers(1, 10**9)
 SIZES = st.lists(st.integers(1, 10**9), max_size=4)
 
 
+@settings(deadline=None)
 @given(PRICES, QUANTITIES, SIZES, SIZES)
 def test_a_round_trip_at_one_price_never_profits(
     price: int, quantity: int, buy_sizes: list[int], sell_sizes: list[int]
@@ -115,6 +116,7 @@ def test_a_round_trip_at_one_price_never_profits(
     assert market.desk.check_invariants() == []
 
 
+@settings(deadline=None)
 @given(PRICES, st.lists(QUANTITIES, min_size=1, max_size=5), SIZES)
 def test_split_orders_never_beat_one_order(
     price: int, quantities: list[int], sizes: list[int]
@@ -135,6 +137,7 @@ def test_split_orders_never_beat_one_order(
         assert partly.cash() == one.cash()
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(PRICES, st.integers(0, 10**9)), min_size=1, max_size=8), PRICES)
 def test_what_is_reserved_always_suffices(quotes: list[tuple[int, int]], limit: int) -> None:
     """An order that reserved the last unit of cash fills in any pieces and never overdraws."""
@@ -204,7 +207,7 @@ def take(market: Market, step: tuple[Any, ...]) -> None:
             market.events += desk.act(seq=seq, at=seq, action=action)
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(STEPS)
 def test_no_interleaving_breaks_the_books(steps: list[tuple[Any, ...]]) -> None:
     """All invariants hold after every step, and nothing reserved is ever overdrawn."""
@@ -214,7 +217,7 @@ def test_no_interleaving_breaks_the_books(steps: list[tuple[Any, ...]]) -> None:
         assert market.desk.check_invariants() == []
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(STEPS)
 def test_recovery_and_repetition_give_the_same(steps: list[tuple[Any, ...]]) -> None:
     """Applying only the events gives the same state; deciding again gives the same events."""

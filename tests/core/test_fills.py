@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from papertrader.core.fills import (
@@ -148,6 +148,7 @@ def test_collars_of_the_default_table() -> None:
     assert collar_price(Side.SELL, m("0.01"), 400, SCALE // 100) == m("0.01")
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10**15), st.integers(0, 9999), st.integers(1, 10**9))
 def test_a_collar_lies_on_a_tick_and_not_inside(price: int, points: int, tick: int) -> None:
     """Rounding to the tick never narrows a collar, and moves it by less than a tick."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from papertrader.core import money
@@ -38,6 +38,7 @@ def test_range_ends_at_64_bits() -> None:
             money.checked(amount)
 
 
+@settings(deadline=None)
 @given(UNITS, st.integers(0, 10**4))
 def test_a_cost_is_rounded_up_and_proceeds_down(price: int, quantity: int) -> None:
     """Neither is off by a whole unit, and both go against the user."""
@@ -48,12 +49,14 @@ def test_a_cost_is_rounded_up_and_proceeds_down(price: int, quantity: int) -> No
     assert money.proceeds_of_notional(price * quantity) == money.proceeds_of(price, quantity)
 
 
+@settings(deadline=None)
 @given(st.integers(-(10**12), 10**12), st.integers(1, 10**6))
 def test_half_even_is_that_of_fractions(numerator: int, denominator: int) -> None:
     """Division half to even agrees with the rounding of exact fractions."""
     assert money.divide_half_even(numerator, denominator) == round(Fraction(numerator, denominator))
 
 
+@settings(deadline=None)
 @given(st.integers(-(10**12), 10**12), st.integers(-(10**12), 10**12))
 def test_cents_are_rounded_once(price: int, quantity: int) -> None:
     """A posting in cents is rounded once, from the exact product, half to even."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from papertrader.core.ledger import (
@@ -185,6 +185,7 @@ FILLS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(FILLS)
 def test_both_views_account_for_all_money(fills: list[tuple[int, int]]) -> None:
     """Cash in and out = realized - cost basis, on average and first in first out alike."""
@@ -205,6 +206,7 @@ def test_both_views_account_for_all_money(fills: list[tuple[int, int]]) -> None:
         assert position.cost_basis == position.fifo_cost_basis == 0
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.integers(1, 10**10), min_size=1, max_size=6),
     st.integers(1, 50),

@@ -1,0 +1,446 @@
+"""Every command of the client, once: its arguments checked, its request built, its reply read.
+
+The three faces (`blocking`, `aio`, `protocol`) only say how one waits for the answer. Functions
+here raise `TypeError` and `ValueError` for arguments that cannot be sent; everything that depends
+on the market or the account is left to the server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Final, Generic, TypeVar, cast
+
+import attrs
+
+from papertrader.client import conversion as convert
+from papertrader.client import results as r
+from papertrader.client.results import units_of
+from papertrader.core.identifiers import ID_MAX, check_symbol
+from papertrader.core.instants import from_datetime, midnight_of
+from papertrader.core.money import NULL
+from papertrader.core.orders import OPEN_STATES, OrderState, OrderType, Side, TimeInForce
+from papertrader.wire import limits
+from papertrader.wire import messages as m
+from papertrader.wire.derived import Message
+from papertrader.wire.kinds import (
+    STATE_CHANGING,
+    Adjustment,
+    Mechanism,
+    Privacy,
+    ResumeFlag,
+    Scope,
+    Topic,
+    TxKind,
+)
+
+ResultT = TypeVar("ResultT")
+
+Amount = str | int | Decimal
+Moment = datetime | date | None
+
+INTERVALS: Final = {
+    "1m": 60,
+    "5m": 300,
+    "15m": 900,
+    "1h": 3_600,
+    "1d": 86_400,
+    "1w": 604_800,
+    "1mo": 2_592_000,
+}
+"""Names of bar intervals, in seconds; a month is a calendar month."""
+
+ALL_STATES: Final = sum(1 << state for state in OrderState)
+TOKEN_OCTETS: Final = 32
+ROWS_ASKED_MAX: Final = 65_535
+INTERVAL_MS_MAX: Final = 3_600_000
+
+_IN_FORCE: Final = {
+    "day": TimeInForce.DAY,
+    "gtc": TimeInForce.GTC,
+    "ioc": TimeInForce.IOC,
+    "fok": TimeInForce.FOK,
+}
+
+
+@attrs.frozen(kw_only=True)
+class Command(Generic[ResultT]):
+    """A request and how its answer is read.
+
+    ``read`` gets every part of the reply, one for most. The message is left out of ``repr``: it
+    may hold a password.
+    """
+
+    message: Message = attrs.field(repr=False)
+    read: Callable[[Sequence[Any]], ResultT] = attrs.field(repr=False)
+    needs_session: bool = True
+
+    @property
+    def opcode(self) -> int:
+        """Which request it is."""
+        return self.message.OPCODE
+
+    @property
+    def changes_state(self) -> bool:
+        """Whether it carries a sequence number and is executed once at most."""
+        return self.opcode in STATE_CHANGING
+
+    @property
+    def client_order_id(self) -> int:
+        """The business key of an order command, 0 for others."""
+        return getattr(self.message, "client_order_id", 0)
+
+
+# --- arguments -----------------------------------------------------------------------------------
+
+
+def _number(value: int, what: str, most: int = ID_MAX, least: int = 0) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{what} must be an integer, not {type(value).__name__}")
+    if not least <= value <= most:
+        raise ValueError(f"{what} must lie between {least} and {most}, not {value}")
+    return value
+
+
+def _text(value: str, what: str, most: int, least: int = 1) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{what} must be text, not {type(value).__name__}")
+    if not least <= len(value.encode()) <= most:
+        raise ValueError(f"{what} must have {least} to {most} octets")
+    return value
+
+
+def _username(value: str) -> str:
+    _text(value, "the user name", 24)
+    if not value.isascii() or not value.isprintable() or " " in value:
+        raise ValueError("the user name may have letters, digits and _ . - only")
+    return value
+
+
+def _instant(moment: Moment, what: str) -> int:
+    """Turn a date (its midnight UTC) or an aware datetime into an instant; 0 for None."""
+    if moment is None:
+        return 0
+    if isinstance(moment, datetime):
+        if moment.tzinfo is None:
+            raise ValueError(f"{what} needs a time zone, for example datetime(..., tzinfo=UTC)")
+        return from_datetime(moment)
+    return midnight_of(moment)
+
+
+def _symbols(symbols: str | Iterable[str], most: int) -> tuple[m.SymbolRow, ...]:
+    names = (symbols,) if isinstance(symbols, str) else tuple(dict.fromkeys(symbols))
+    if len(names) > most:
+        raise ValueError(f"{len(names)} symbols are too many; give at most {most}")
+    return tuple(m.SymbolRow(symbol=check_symbol(name)) for name in names)
+
+
+def _token(token: bytes) -> bytes:
+    if not isinstance(token, bytes) or len(token) != TOKEN_OCTETS:
+        raise ValueError(f"a session token has {TOKEN_OCTETS} octets")
+    return token
+
+
+def interval_seconds(interval: str | int) -> int:
+    """Return a bar interval in seconds, from a name of `INTERVALS` or a number of seconds."""
+    if isinstance(interval, str):
+        if interval not in INTERVALS:
+            raise ValueError(f"interval {interval!r} is not one of {', '.join(INTERVALS)}")
+        return INTERVALS[interval]
+    return _number(interval, "the interval", 2**32 - 1, 1)
+
+
+# --- account and session -------------------------------------------------------------------------
+
+
+def register(
+    username: str, password: str, email: str | None, currency: str, privacy: Privacy
+) -> Command[r.Registration]:
+    """Open an account."""
+    message = m.Register(
+        username=_username(username),
+        currency=currency,
+        privacy=int(privacy),
+        email=None if email is None else _text(email, "the e-mail address", limits.EMAIL_MAX),
+        password=_text(password, "the password", limits.PASSWORD_MAX, limits.PASSWORD_MIN),
+    )
+
+    def read(parts: Sequence[m.RegisterReply]) -> r.Registration:
+        return r.Registration(
+            account=parts[0].account,
+            created_at=r.moment_of(parts[0].created_at),
+            starting_cash=r.decimal_of(parts[0].starting_cash),
+        )
+
+    return Command(message=message, read=read, needs_session=False)
+
+
+def login(
+    username: str,
+    password: str | None,
+    session_token: bytes | None,
+    remember: bool,
+    scope: Scope,
+    lifetime_s: int,
+    device: str | None,
+) -> Command[r.Login]:
+    """Open a session with a password, or beside a remembered session with its token."""
+    if (password is None) == (session_token is None):
+        raise ValueError("give the password or session_token, and not both")
+    if session_token is not None:
+        mechanism, secret = Mechanism.SESSION_TOKEN, _token(session_token).hex()
+    else:
+        mechanism, secret = Mechanism.PASSWORD, cast("str", password)
+    message = m.Login(
+        username=_username(username),
+        mechanism=mechanism,
+        remember=remember,
+        scope=scope,
+        lifetime_s=_number(lifetime_s, "lifetime_s", 2**32 - 1),
+        password=_text(secret, "the password", limits.PASSWORD_MAX),
+        device=None if device is None else _text(device, "the device name", 24),
+    )
+    return Command(
+        message=message, read=lambda parts: convert.login_of(parts[0]), needs_session=False
+    )
+
+
+def resume(token: bytes, last_event_seq: int) -> Command[r.Login]:
+    """Go on with a session."""
+    message = m.Resume(
+        token=_token(token),
+        last_event_seq=_number(last_event_seq, "last_event_seq"),
+        flags=int(ResumeFlag.TAKE_OVER),
+    )
+    return Command(
+        message=message, read=lambda parts: convert.login_of(parts[0]), needs_session=False
+    )
+
+
+def logout(everywhere: bool) -> Command[int]:
+    """End the session, or all sessions of the account; answers how many ended."""
+    return Command(
+        message=m.Logout(everywhere=bool(everywhere)),
+        read=lambda parts: cast("int", parts[0].ended),
+    )
+
+
+def account(username: str) -> Command[r.Account]:
+    """Read the own account (``""``) or another user's."""
+    message = m.AccountGet(username=_username(username) if username else "")
+    return Command(message=message, read=lambda parts: convert.account_of(parts[0]))
+
+
+# --- orders --------------------------------------------------------------------------------------
+
+
+def order_new(
+    side: Side,
+    symbol: str,
+    quantity: Amount,
+    limit: Amount | None,
+    time_in_force: str | TimeInForce,
+    client_order_id: int,
+    portfolio: int,
+    tag: str | None,
+) -> Command[r.Order]:
+    """Send a market order, or a limit order if ``limit`` is given."""
+    if isinstance(time_in_force, str):
+        if time_in_force.lower() not in _IN_FORCE:
+            raise ValueError(f"time_in_force must be one of {', '.join(_IN_FORCE)}")
+        time_in_force = _IN_FORCE[time_in_force.lower()]
+    message = m.OrderNew(
+        client_order_id=_number(client_order_id, "client_order_id", least=1),
+        portfolio=_number(portfolio, "portfolio"),
+        symbol=check_symbol(symbol),
+        side=side,
+        order_type=OrderType.MARKET if limit is None else OrderType.LIMIT,
+        time_in_force=time_in_force,
+        quantity=units_of(quantity, "quantity"),
+        limit_price=NULL if limit is None else units_of(limit, "limit"),
+        tag=None if tag is None else _text(tag, "the tag", limits.TAG_TEXT_MAX),
+    )
+    return Command(message=message, read=lambda parts: convert.order_of(parts[0]))
+
+
+def _which(order_id: int, client_order_id: int) -> None:
+    _number(order_id, "order_id")
+    _number(client_order_id, "client_order_id")
+    if bool(order_id) == bool(client_order_id):
+        raise ValueError("name the order by order_id or by client_order_id, and not by both")
+
+
+def order_cancel(order_id: int, client_order_id: int, portfolio: int) -> Command[r.Order]:
+    """Cancel an open order."""
+    _which(order_id, client_order_id)
+    message = m.OrderCancel(
+        order=order_id,
+        client_order_id=client_order_id,
+        portfolio=_number(portfolio, "portfolio"),
+    )
+    return Command(message=message, read=lambda parts: convert.order_of(parts[0]))
+
+
+def order(order_id: int, client_order_id: int, portfolio: int) -> Command[r.Order]:
+    """Read one order."""
+    _which(order_id, client_order_id)
+    message = m.OrderGet(
+        order=order_id,
+        client_order_id=client_order_id,
+        portfolio=_number(portfolio, "portfolio"),
+    )
+    return Command(message=message, read=lambda parts: convert.order_of(parts[0]))
+
+
+def orders(
+    symbol: str,
+    states: Iterable[OrderState] | None,
+    every: bool,
+    limit: int,
+    after: int,
+    portfolio: int,
+) -> Command[r.Page[r.Order]]:
+    """Read open orders, those in ``states``, or every order."""
+    wanted = frozenset(states) if states is not None else OPEN_STATES
+    message = m.OrderList(
+        portfolio=_number(portfolio, "portfolio"),
+        symbol=check_symbol(symbol) if symbol else "",
+        states=ALL_STATES if every else sum(1 << state for state in wanted),
+        limit=_number(limit, "limit", ROWS_ASKED_MAX),
+        after=_number(after, "after"),
+    )
+
+    def read(parts: Sequence[m.OrderListPart]) -> r.Page[r.Order]:
+        rows = tuple(convert.order_of(row) for part in parts for row in part.orders)
+        return _page(rows, parts[-1])
+
+    return Command(message=message, read=read)
+
+
+def _page(
+    rows: tuple[r.ItemT, ...], last: m.OrderListPart | m.AssetListPart | m.TransactionsPart
+) -> r.Page[r.ItemT]:
+    return r.Page(
+        items=rows,
+        next_after=last.next_after,
+        event_seq=last.event_seq,
+        as_of=r.moment_of(last.as_of),
+    )
+
+
+# --- market data ---------------------------------------------------------------------------------
+
+
+def asset(symbol: str) -> Command[r.Asset]:
+    """Read one asset."""
+    message = m.AssetGet(symbol=check_symbol(symbol))
+    return Command(message=message, read=lambda parts: convert.asset_of(parts[0]))
+
+
+def assets(prefix: str, limit: int) -> Command[r.Page[r.Asset]]:
+    """Read the assets whose symbol begins with ``prefix``."""
+    message = m.AssetList(
+        limit=_number(limit, "limit", ROWS_ASKED_MAX),
+        prefix=_text(prefix, "the prefix", limits.PREFIX_MAX) if prefix else None,
+    )
+
+    def read(parts: Sequence[m.AssetListPart]) -> r.Page[r.Asset]:
+        rows = tuple(convert.asset_of(row) for part in parts for row in part.assets)
+        return _page(rows, parts[-1])
+
+    return Command(message=message, read=read)
+
+
+def quotes(symbols: str | Iterable[str], max_age_ms: int) -> Command[tuple[r.Quote, ...]]:
+    """Read the newest quotes of 1 to 64 symbols."""
+    rows = _symbols(symbols, limits.QUOTE_SYMBOLS_MAX)
+    if not rows:
+        raise ValueError("name at least one symbol")
+    message = m.QuoteGet(max_age_ms=_number(max_age_ms, "max_age_ms", 2**32 - 1), symbols=rows)
+    return Command(
+        message=message,
+        read=lambda parts: tuple(convert.quote_of(row) for row in parts[0].quotes),
+    )
+
+
+def bars(
+    symbol: str, interval: str | int, from_time: Moment, to_time: Moment, limit: int, adjust: str
+) -> Command[r.Bars]:
+    """Read a series of bars."""
+    if adjust not in {"raw", "split", "total"}:
+        raise ValueError(f"adjust must be raw, split or total, not {adjust!r}")
+    message = m.BarsGet(
+        symbol=check_symbol(symbol),
+        interval_s=interval_seconds(interval),
+        adjustment=Adjustment[adjust.upper()],
+        newest_first=False,
+        from_time=_instant(from_time, "from_time"),
+        to_time=_instant(to_time, "to_time"),
+        limit=_number(limit, "limit", limits.ROWS_MAX),
+    )
+    return Command(message=message, read=convert.bars_of)
+
+
+# --- portfolio, history, events, workers ----------------------------------------------------------
+
+
+def portfolio(number: int) -> Command[r.Portfolio]:
+    """Read cash, totals and positions."""
+    message = m.PortfolioGet(portfolio=_number(number, "portfolio"))
+    return Command(message=message, read=convert.portfolio_of)
+
+
+def transactions(
+    from_time: Moment,
+    to_time: Moment,
+    kinds: Iterable[TxKind],
+    limit: int,
+    after: int,
+    number: int,
+) -> Command[r.Page[r.Transaction]]:
+    """Read ledger history, oldest first."""
+    message = m.TransactionsGet(
+        portfolio=_number(number, "portfolio"),
+        from_time=_instant(from_time, "from_time"),
+        to_time=_instant(to_time, "to_time"),
+        after=_number(after, "after"),
+        kinds=sum(1 << kind for kind in frozenset(kinds)),
+        limit=_number(limit, "limit", ROWS_ASKED_MAX),
+    )
+
+    def read(parts: Sequence[m.TransactionsPart]) -> r.Page[r.Transaction]:
+        rows = tuple(convert.transaction_of(row) for part in parts for row in part.transactions)
+        return _page(rows, parts[-1])
+
+    return Command(message=message, read=read)
+
+
+def subscribe_quotes(
+    symbols: str | Iterable[str], min_interval_ms: int, snapshot: bool
+) -> m.Subscribe:
+    """Build the request for quotes as they change."""
+    rows = _symbols(symbols, limits.SYMBOLS_MAX)
+    if not rows:
+        raise ValueError("name at least one symbol")
+    return m.Subscribe(
+        topics=int(Topic.QUOTES),
+        min_interval_ms=_number(min_interval_ms, "min_interval_ms", INTERVAL_MS_MAX),
+        snapshot=bool(snapshot),
+        symbols=rows,
+    )
+
+
+def subscribe_account(from_event_seq: int) -> m.Subscribe:
+    """Build the request for the account's numbered events."""
+    return m.Subscribe(
+        topics=int(Topic.ACCOUNT), from_event_seq=_number(from_event_seq, "from_event_seq")
+    )
+
+
+def workers(region: int) -> Command[tuple[r.WorkerInfo, ...]]:
+    """Read which workers clients may use."""
+    return Command(
+        message=m.WorkerList(region=_number(region, "region", 2**32 - 1)),
+        read=lambda parts: tuple(convert.worker_of(row) for row in parts[0].workers),
+    )

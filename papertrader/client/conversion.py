@@ -1,0 +1,293 @@
+"""From wire messages to the values of `papertrader.client.results`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from ipaddress import IPv6Address
+from typing import Final
+
+from papertrader.client import results as r
+from papertrader.client.results import decimal_of, decimal_or_none, moment_of
+from papertrader.core.instants import to_datetime
+from papertrader.core.quotes import AssetFlag, QuoteFlag
+from papertrader.wire import messages as m
+from papertrader.wire.kinds import Privacy, Status, WorkerFlag
+
+_REASONS: Final = {int(status): status.name for status in Status}
+
+
+def order_of(row: m.OrderRow | m.OrderReply) -> r.Order:
+    """Build an `Order`."""
+    return r.Order(
+        order_id=row.order,
+        client_order_id=row.client_order_id,
+        portfolio=row.portfolio,
+        symbol=row.symbol,
+        side=row.side,
+        order_type=row.order_type,
+        time_in_force=row.time_in_force,
+        state=row.state,
+        reason=_REASONS.get(row.reason, f"STATUS_{row.reason:#06x}") if row.reason else "",
+        quantity=decimal_of(row.quantity),
+        filled=decimal_of(row.filled),
+        limit_price=decimal_or_none(row.limit_price),
+        stop_price=decimal_or_none(row.stop_price),
+        average_price=decimal_or_none(row.average_price),
+        collar_price=decimal_or_none(row.collar_price),
+        reserved_cash=decimal_of(row.reserved_cash),
+        fees=decimal_of(row.fees),
+        received_at=moment_of(row.received_at),
+        accepted_at=moment_of(row.accepted_at),
+        updated_at=moment_of(row.updated_at),
+        expire_at=moment_of(row.expire_at),
+        version=row.version,
+        fills=row.fills,
+    )
+
+
+def receipt_of(row: m.ReceiptRow) -> r.Receipt:
+    """Build a `Receipt`."""
+    return r.Receipt(
+        quote_seq=row.quote_seq,
+        bid=decimal_or_none(row.bid),
+        ask=decimal_or_none(row.ask),
+        last=decimal_or_none(row.last),
+        bid_size=decimal_of(row.bid_size),
+        ask_size=decimal_of(row.ask_size),
+        observed_at=moment_of(row.observed_at),
+        source_time=moment_of(row.source_time),
+        age_ns=row.age,
+        spread_cost=decimal_of(row.spread_cost),
+        slippage=decimal_of(row.slippage),
+        limiting=row.limiting,
+    )
+
+
+def asset_of(row: m.AssetRow | m.AssetReply) -> r.Asset:
+    """Build an `Asset`; a row of a list has no name, exchange and source."""
+    named = row if isinstance(row, m.AssetReply) else None
+    return r.Asset(
+        symbol=row.symbol,
+        kind=row.kind,
+        status=row.status,
+        flags=AssetFlag(row.flags),
+        currency=row.currency,
+        tick=decimal_of(row.tick),
+        lot=decimal_of(row.lot),
+        quantity_min=decimal_of(row.quantity_min),
+        quantity_max=decimal_of(row.quantity_max),
+        first_bar=moment_of(row.first_bar),
+        last_bar=moment_of(row.last_bar),
+        name=(named and named.name) or "",
+        exchange=(named and named.exchange) or "",
+        source=(named and named.source) or "",
+    )
+
+
+def quote_of(row: m.QuoteRow | m.QuoteEvent) -> r.Quote:
+    """Build a `Quote`."""
+    return r.Quote(
+        symbol=row.symbol,
+        bid=decimal_or_none(row.bid),
+        ask=decimal_or_none(row.ask),
+        last=decimal_or_none(row.last),
+        bid_size=decimal_of(row.bid_size),
+        ask_size=decimal_of(row.ask_size),
+        last_size=decimal_of(row.last_size),
+        day_open=decimal_or_none(row.day_open),
+        day_high=decimal_or_none(row.day_high),
+        day_low=decimal_or_none(row.day_low),
+        prev_close=decimal_or_none(row.prev_close),
+        day_volume=decimal_of(row.day_volume),
+        source_time=moment_of(row.source_time),
+        observed_at=moment_of(row.observed_at),
+        quote_seq=row.quote_seq,
+        flags=QuoteFlag(row.flags),
+    )
+
+
+def bars_of(parts: Sequence[m.BarsPart]) -> r.Bars:
+    """Build `Bars` from all parts of a transfer."""
+    rows = (row for part in parts for row in part.bars)
+    return r.Bars(
+        symbol=parts[-1].symbol,
+        interval_s=parts[-1].interval_s,
+        complete=all(part.complete for part in parts),
+        as_of=moment_of(parts[-1].as_of),
+        bars=tuple(
+            r.Bar(
+                time=to_datetime(row.time),
+                open=decimal_of(row.open),
+                high=decimal_of(row.high),
+                low=decimal_of(row.low),
+                close=decimal_of(row.close),
+                volume=decimal_of(row.volume),
+            )
+            for row in rows
+        ),
+    )
+
+
+def position_of(row: m.PositionRow) -> r.Position:
+    """Build a `Position`."""
+    return r.Position(
+        symbol=row.symbol,
+        quantity=decimal_of(row.quantity),
+        reserved=decimal_of(row.reserved),
+        average_cost=decimal_or_none(row.average_cost),
+        cost_basis=decimal_of(row.cost_basis),
+        mark=decimal_or_none(row.mark),
+        last=decimal_or_none(row.last),
+        market_value=decimal_or_none(row.market_value),
+        unrealized_pnl=decimal_or_none(row.unrealized_pnl),
+        realized_pnl=decimal_of(row.realized_pnl),
+        opened_at=moment_of(row.opened_at),
+        updated_at=moment_of(row.updated_at),
+    )
+
+
+def portfolio_of(parts: Sequence[m.PortfolioPart]) -> r.Portfolio:
+    """Build a `Portfolio` from all parts of a transfer; the totals stand in each."""
+    last = parts[-1]
+    return r.Portfolio(
+        account=last.account,
+        portfolio=last.portfolio,
+        currency=last.currency,
+        cash=decimal_of(last.cash),
+        reserved_cash=decimal_of(last.reserved_cash),
+        equity=decimal_or_none(last.equity),
+        market_value=decimal_or_none(last.market_value),
+        unrealized_pnl=decimal_or_none(last.unrealized_pnl),
+        realized_pnl=decimal_of(last.realized_pnl),
+        as_of=moment_of(last.as_of),
+        market_time=moment_of(last.market_time),
+        event_seq=last.event_seq,
+        positions=tuple(position_of(row) for part in parts for row in part.positions),
+    )
+
+
+def transaction_of(row: m.TransactionRow | m.TransactionEvent) -> r.Transaction:
+    """Build a `Transaction`."""
+    return r.Transaction(
+        transaction=row.transaction,
+        portfolio=row.portfolio,
+        kind=row.kind,
+        currency=row.currency,
+        symbol=row.symbol,
+        quantity=decimal_of(row.quantity),
+        price=decimal_or_none(row.price),
+        amount=decimal_of(row.amount),
+        fees=decimal_of(row.fees),
+        cash_after=decimal_of(row.cash_after),
+        realized=decimal_of(row.realized),
+        order_id=row.order,
+        fill=row.fill,
+        received_at=moment_of(row.received_at),
+        executed_at=moment_of(row.executed_at),
+        quote_seq=row.quote_seq,
+    )
+
+
+def account_of(reply: m.AccountReply) -> r.Account:
+    """Build an `Account`."""
+    return r.Account(
+        account=reply.account,
+        username=reply.username,
+        created_at=moment_of(reply.created_at),
+        currency=reply.currency,
+        privacy=Privacy(reply.privacy),
+        cash=decimal_or_none(reply.cash),
+        reserved_cash=decimal_or_none(reply.reserved_cash),
+        equity=decimal_or_none(reply.equity),
+        realized_pnl=decimal_or_none(reply.realized_pnl),
+        as_of=moment_of(reply.as_of),
+        open_orders=reply.open_orders,
+        positions=reply.positions,
+        status=reply.status,
+        scope=reply.scope,
+        email=reply.email,
+    )
+
+
+def address_text(packed: bytes) -> str:
+    """Write 16 octets as an IPv6 address, or as IPv4 if it is a mapped one; "" for unspecified."""
+    address = IPv6Address(packed)
+    mapped = address.ipv4_mapped
+    if address.is_unspecified or (mapped is not None and mapped.is_unspecified):
+        return ""
+    return str(mapped or address)
+
+
+def worker_of(row: m.WorkerRow) -> r.WorkerInfo:
+    """Build a `WorkerInfo`."""
+    return r.WorkerInfo(
+        host=row.host,
+        address=address_text(row.address),
+        port=row.port,
+        load=row.load,
+        accepting=bool(row.flags & WorkerFlag.ACCEPTING),
+        draining=bool(row.flags & WorkerFlag.DRAINING),
+        region=row.region,
+        sessions=row.sessions,
+        rtt_us=row.rtt_us,
+    )
+
+
+def login_of(reply: m.LoginReply | m.ResumeReply) -> r.Login:
+    """Build a `Login`."""
+    return r.Login(
+        account=reply.account,
+        session_id=reply.session_id,
+        token=reply.token,
+        scope=reply.scope,
+        expires_at=moment_of(reply.expires_at),
+        next_event_seq=reply.next_event_seq,
+        failed_tries=reply.failed_tries if isinstance(reply, m.LoginReply) else 0,
+    )
+
+
+def order_update_of(event: m.OrderEvent, sequence: int, replayed: bool) -> r.OrderUpdate:
+    """Build an `OrderUpdate`; raises `ValueError` if the event has no order row."""
+    if not event.orders:
+        raise ValueError("an order event without its order")
+    fill = None
+    if event.fill:
+        fill = r.Fill(
+            order_id=event.order,
+            number=event.fill,
+            quantity=decimal_of(event.fill_quantity),
+            price=decimal_or_none(event.fill_price),
+            fees=decimal_of(event.fill_fees),
+            transaction=event.transaction,
+            receipt=receipt_of(event.receipt[0]) if event.receipt else None,
+        )
+    return r.OrderUpdate(
+        sequence=sequence,
+        kind=event.kind,
+        order=order_of(event.orders[0]),
+        fill=fill,
+        replayed=replayed,
+    )
+
+
+def transaction_update_of(
+    event: m.TransactionEvent, sequence: int, replayed: bool
+) -> r.TransactionUpdate:
+    """Build a `TransactionUpdate`."""
+    holding = None
+    if event.positions:
+        row = event.positions[0]
+        holding = r.Holding(
+            symbol=row.symbol,
+            quantity=decimal_of(row.quantity),
+            cost_basis=decimal_of(row.cost_basis),
+            realized=decimal_of(row.realized),
+            opened_at=moment_of(row.opened_at),
+            updated_at=moment_of(row.updated_at),
+        )
+    return r.TransactionUpdate(
+        sequence=sequence,
+        transaction=transaction_of(event),
+        holding=holding,
+        replayed=replayed,
+    )

@@ -1,0 +1,450 @@
+"""What the client library returns: frozen values with exact decimals and aware UTC datetimes.
+
+Prices, quantities and money are `decimal.Decimal`, exact to the wire's 1e-8 units; None stands for
+"none" or "unknown". Numbers of an enumeration that this version does not know stay plain integers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Generic, TypeVar, overload
+
+import attrs
+
+from papertrader.core.fills import LimitingRule
+from papertrader.core.instants import to_datetime
+from papertrader.core.money import NULL, format_amount, parse_amount
+from papertrader.core.orders import (
+    OPEN_STATES,
+    OrderEventKind,
+    OrderState,
+    OrderType,
+    Side,
+    TimeInForce,
+)
+from papertrader.core.quotes import AssetFlag, AssetKind, AssetStatus, QuoteFlag
+from papertrader.wire.kinds import AccountStatus, Privacy, Scope, TxKind
+
+ItemT = TypeVar("ItemT")
+
+
+def decimal_of(units: int) -> Decimal:
+    """Turn 1e-8 units into a Decimal, exactly, whatever the decimal context is."""
+    return Decimal(format_amount(units))
+
+
+def decimal_or_none(units: int) -> Decimal | None:
+    """As `decimal_of`; None for the wire's NULL."""
+    return None if units == NULL else decimal_of(units)
+
+
+def units_of(value: str | int | Decimal, what: str) -> int:
+    """Turn what a user gave for an amount into 1e-8 units.
+
+    Raises `TypeError` for a float (it cannot hold most prices exactly) and `ValueError` for
+    anything with more than 8 decimals or out of range; ``what`` names it in the message.
+    """
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        hint = " (floats are not exact)" if isinstance(value, float) else ""
+        raise TypeError(
+            f"{what} must be text, an integer or a Decimal, "
+            f'not {type(value).__name__}{hint}; write for example "12.5"'
+        )
+    if isinstance(value, Decimal):
+        text = format(value, "f")
+        text = text.rstrip("0").rstrip(".") if "." in text else text
+    else:
+        text = str(value).strip()
+    try:
+        return parse_amount(text)
+    except (ValueError, ArithmeticError):
+        raise ValueError(
+            f"{what} {text!r} is not a decimal number with at most 8 decimals and 11 digits "
+            "before the point"
+        ) from None
+
+
+def moment_of(instant: int) -> datetime | None:
+    """Turn an instant into an aware UTC datetime, None for "never"."""
+    return to_datetime(instant) if instant else None
+
+
+@attrs.frozen(kw_only=True)
+class Registration:
+    """A new account; ``starting_cash`` is what its default portfolio begins with."""
+
+    account: int
+    created_at: datetime | None
+    starting_cash: Decimal
+
+
+@attrs.frozen(kw_only=True)
+class Login:
+    """An open session. ``token`` lets `resume` go on with it later: keep it secret.
+
+    ``failed_tries`` counts failed logins since the last good one; 0 after `resume`.
+    """
+
+    account: int
+    session_id: int
+    token: bytes = attrs.field(repr=False)
+    scope: Scope | int
+    expires_at: datetime | None
+    next_event_seq: int
+    failed_tries: int = 0
+
+
+@attrs.frozen(kw_only=True)
+class Account:
+    """An account; of another user's only what its privacy allows, the rest is None or 0."""
+
+    account: int
+    username: str
+    created_at: datetime | None
+    currency: str
+    privacy: Privacy
+    cash: Decimal | None
+    reserved_cash: Decimal | None
+    equity: Decimal | None
+    realized_pnl: Decimal | None
+    as_of: datetime | None
+    open_orders: int
+    positions: int
+    status: AccountStatus | int
+    scope: Scope | int
+    email: str | None
+
+
+@attrs.frozen(kw_only=True)
+class Order:
+    """An order as it stands. Money in the portfolio's currency, ``quantity`` in shares or coins."""
+
+    order_id: int
+    client_order_id: int
+    portfolio: int
+    symbol: str
+    side: Side | int
+    order_type: OrderType | int
+    time_in_force: TimeInForce | int
+    state: OrderState | int
+    reason: str
+    """Name of the status that ended it, "" for none."""
+    quantity: Decimal
+    filled: Decimal
+    limit_price: Decimal | None
+    stop_price: Decimal | None
+    average_price: Decimal | None
+    collar_price: Decimal | None
+    """The worst price a market order may fill at."""
+    reserved_cash: Decimal
+    fees: Decimal
+    received_at: datetime | None
+    accepted_at: datetime | None
+    updated_at: datetime | None
+    expire_at: datetime | None
+    """Market time at which it expires."""
+    version: int
+    fills: int
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it may still fill."""
+        return self.state in OPEN_STATES
+
+    @property
+    def remaining(self) -> Decimal:
+        """What is still to be filled."""
+        return self.quantity - self.filled
+
+
+@attrs.frozen(kw_only=True)
+class Receipt:
+    """The quote that priced a fill, and what the fill cost against it."""
+
+    quote_seq: int
+    bid: Decimal | None
+    ask: Decimal | None
+    last: Decimal | None
+    bid_size: Decimal
+    ask_size: Decimal
+    observed_at: datetime | None
+    source_time: datetime | None
+    """Market time of the quote."""
+    age_ns: int
+    spread_cost: Decimal
+    slippage: Decimal
+    limiting: LimitingRule | int
+
+
+@attrs.frozen(kw_only=True)
+class Fill:
+    """One fill of an order; ``number`` counts from 1 within the order."""
+
+    order_id: int
+    number: int
+    quantity: Decimal
+    price: Decimal | None
+    fees: Decimal
+    transaction: int
+    receipt: Receipt | None
+
+
+@attrs.frozen(kw_only=True)
+class Asset:
+    """A tradable thing. ``tick`` and ``lot`` are the smallest steps of price and quantity."""
+
+    symbol: str
+    kind: AssetKind | int
+    status: AssetStatus | int
+    flags: AssetFlag
+    currency: str
+    tick: Decimal
+    lot: Decimal
+    quantity_min: Decimal
+    quantity_max: Decimal
+    first_bar: datetime | None
+    last_bar: datetime | None
+    name: str = ""
+    exchange: str = ""
+    source: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class Quote:
+    """The newest prices of a symbol; None where unknown.
+
+    ``source_time`` is market time, ``observed_at`` the server's clock when it received the quote.
+    """
+
+    symbol: str
+    bid: Decimal | None
+    ask: Decimal | None
+    last: Decimal | None
+    bid_size: Decimal
+    ask_size: Decimal
+    last_size: Decimal
+    day_open: Decimal | None
+    day_high: Decimal | None
+    day_low: Decimal | None
+    prev_close: Decimal | None
+    day_volume: Decimal
+    source_time: datetime | None
+    observed_at: datetime | None
+    quote_seq: int
+    flags: QuoteFlag
+
+
+@attrs.frozen(kw_only=True)
+class Bar:
+    """One bar; ``time`` is its start (market time)."""
+
+    time: datetime
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: Decimal
+
+
+@attrs.frozen(kw_only=True)
+class Bars:
+    """A series of bars, oldest first. ``complete``: the source had all that was asked."""
+
+    symbol: str
+    interval_s: int
+    complete: bool
+    as_of: datetime | None
+    bars: tuple[Bar, ...]
+
+    def __iter__(self) -> Iterator[Bar]:
+        return iter(self.bars)
+
+    def __len__(self) -> int:
+        return len(self.bars)
+
+
+@attrs.frozen(kw_only=True)
+class Position:
+    """A position with market prices. ``mark`` is what it could be closed at; None if unknown."""
+
+    symbol: str
+    quantity: Decimal
+    reserved: Decimal
+    average_cost: Decimal | None
+    cost_basis: Decimal
+    mark: Decimal | None
+    last: Decimal | None
+    market_value: Decimal | None
+    unrealized_pnl: Decimal | None
+    realized_pnl: Decimal
+    opened_at: datetime | None
+    updated_at: datetime | None
+
+
+@attrs.frozen(kw_only=True)
+class Portfolio:
+    """Cash, totals and positions. It holds every account event up to ``event_seq``."""
+
+    account: int
+    portfolio: int
+    currency: str
+    cash: Decimal
+    reserved_cash: Decimal
+    equity: Decimal | None
+    market_value: Decimal | None
+    unrealized_pnl: Decimal | None
+    realized_pnl: Decimal
+    as_of: datetime | None
+    market_time: datetime | None
+    event_seq: int
+    positions: tuple[Position, ...]
+
+
+@attrs.frozen(kw_only=True)
+class Transaction:
+    """One ledger transaction. ``amount`` is the signed change of cash, ``fees`` part of it."""
+
+    transaction: int
+    portfolio: int
+    kind: TxKind | int
+    currency: str
+    symbol: str
+    quantity: Decimal
+    price: Decimal | None
+    amount: Decimal
+    fees: Decimal
+    cash_after: Decimal
+    realized: Decimal
+    order_id: int
+    fill: int
+    received_at: datetime | None
+    executed_at: datetime | None
+    quote_seq: int
+
+
+@attrs.frozen(kw_only=True)
+class Holding:
+    """A position by itself, without market prices, as it is after a transaction."""
+
+    symbol: str
+    quantity: Decimal
+    cost_basis: Decimal
+    realized: Decimal
+    opened_at: datetime | None
+    updated_at: datetime | None
+
+
+@attrs.frozen(kw_only=True)
+class WorkerInfo:
+    """A worker that clients may use. ``host`` is the name in its certificate."""
+
+    host: str
+    address: str
+    port: int
+    load: int
+    accepting: bool
+    draining: bool
+    region: int
+    sessions: int
+    rtt_us: int
+
+
+@attrs.frozen(kw_only=True)
+class Page(Sequence[ItemT], Generic[ItemT]):
+    """Some rows of a list, and where the list goes on.
+
+    Give ``next_after`` as ``after`` for the next page; 0 means there is no more. ``event_seq`` is
+    the account event up to which the rows are complete; 0 for what is not account data.
+    """
+
+    items: tuple[ItemT, ...]
+    next_after: int
+    event_seq: int
+    as_of: datetime | None
+
+    @overload
+    def __getitem__(self, index: int) -> ItemT: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[ItemT]: ...
+    def __getitem__(self, index: int | slice) -> ItemT | Sequence[ItemT]:
+        return self.items[index]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+
+# --- what is pushed ------------------------------------------------------------------------------
+
+
+@attrs.frozen(kw_only=True)
+class OrderUpdate:
+    """An order of the account changed. ``sequence`` is contiguous over all account events."""
+
+    sequence: int
+    kind: OrderEventKind | int
+    order: Order
+    fill: Fill | None
+    replayed: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class TransactionUpdate:
+    """A ledger transaction of the account; ``holding`` is the position after it, if any."""
+
+    sequence: int
+    transaction: Transaction
+    holding: Holding | None
+    replayed: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class QuoteUpdate:
+    """A new quote of a subscribed symbol."""
+
+    subscription: int
+    quote: Quote
+
+
+@attrs.frozen(kw_only=True)
+class EventsLost:
+    """Account events are missing: read portfolio and orders anew, then go on with what follows."""
+
+    reason: str
+
+
+@attrs.frozen(kw_only=True)
+class SubscriptionEnded:
+    """A subscription could not be set up again after a lost connection."""
+
+    subscription: int
+    reason: str
+
+
+@attrs.frozen(kw_only=True)
+class ConnectionUpdate:
+    """The connection came or went; the library reconnects by itself. ``worker`` is HOST:PORT."""
+
+    connected: bool
+    worker: str
+    reason: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class SessionUpdate:
+    """The session has ended for good (expired, revoked, taken over): log in again."""
+
+    code: str
+    reason: str
+
+
+Event = (
+    OrderUpdate
+    | TransactionUpdate
+    | QuoteUpdate
+    | EventsLost
+    | SubscriptionEnded
+    | ConnectionUpdate
+    | SessionUpdate
+)

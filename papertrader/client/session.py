@@ -1,0 +1,565 @@
+"""The client's session without sockets and clock: requests, resume, safe resend, events.
+
+A face (`blocking`, `aio`, `protocol`) owns the transport and the time. It dials what
+`endpoint_to_dial` names, reports `connected`, `receive` and `lost`, writes what `data_to_send`
+gives, closes when `wants_close`, and calls `handle_time` not later than `next_deadline`. Users'
+requests come in by `submit`; what they are answered is fetched with `take_answers`, what the
+server pushed with `take_events`. ``now`` is nanoseconds of one clock that never goes back.
+
+Exactly once: a command keeps its sequence number as long as a copy of it may have been executed,
+and commands are repeated in the order of their numbers before any new one is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
+
+from papertrader.client import errors
+from papertrader.client import results as r
+from papertrader.client.calls import (
+    NOT_EXECUTED,
+    SESSION_OVER,
+    Answered,
+    Call,
+    is_done_already,
+    refusal_of,
+    retry_pause,
+)
+from papertrader.client.commands import Command
+from papertrader.client.conversion import address_text
+from papertrader.client.endpoints import Endpoint, WorkerChoice
+from papertrader.client.phases import LOGINS, PHASES, Login, Phase, Profile
+from papertrader.client.requests import RequestBook
+from papertrader.client.stream import Subscriptions, symbol_rows
+from papertrader.core.instants import MILLISECOND
+from papertrader.wire import codec, kinds, limits
+from papertrader.wire import messages as m
+from papertrader.wire.codec import EVENT, MORE, RESPONSE, Header
+from papertrader.wire.connection import Connection, Link, State
+from papertrader.wire.derived import Message
+from papertrader.wire.errors import LocalFault, RemoteFault
+from papertrader.wire.kinds import Opcode, ResumeFlag, Role, Status, WorkerFlag
+
+FAULTS_MAX: Final = 3
+"""Connections in a row that end with a protocol fault before everything open is given up."""
+_SESSIONLESS: Final = frozenset({Opcode.REGISTER, Opcode.LOGIN, Opcode.RESUME})
+_LOGS_IN: Final = frozenset({Opcode.LOGIN, Opcode.RESUME})
+
+
+def _ignore(_value: Any, _error: Exception | None) -> None:
+    """Take the outcome of a request whose reply does its work by itself."""
+
+
+class ClientSession:
+    """One user's session over changing connections (see the module)."""
+
+    def __init__(
+        self, profile: Profile, endpoints: Sequence[Endpoint], randbits: Callable[[int], int]
+    ) -> None:
+        self._profile = profile
+        self._randbits = randbits
+        self.workers = WorkerChoice(endpoints, randbits)
+        self.phase = Phase.IDLE
+        self.login = Login.NONE
+        self._requests = RequestBook()
+        self._connection: Connection | None = None
+        self._out: list[bytes] = []
+        self._token = b""
+        self._handle = 0
+        self._seq = 0
+        self._subscriptions = Subscriptions(self._requests)
+        self._events = self._subscriptions.events
+        self._resume_not_before = 0
+        self._resumes = 0
+        self._reached = False
+        self._failed_dials = 0
+        self._faults = 0
+        self._last_reason = ""
+
+    # --- what the user asks ---------------------------------------------------------------------
+
+    def submit(
+        self, command: Command[Any], now: int, timeout: int | None = None, subscription: int = 0
+    ) -> int:
+        """Take a request; its answer carries the number returned.
+
+        ``timeout`` in nanoseconds, None for the profile's. Raises `ValueError` for values that no
+        frame can hold, `NotLoggedIn` if the command needs a session and there is none,
+        `TooManyCalls`, and `ConnectionLost` after `close`.
+        """
+        if self.phase is Phase.CLOSED:
+            raise errors.ConnectionLost("this client is closed; make a new one")
+        try:
+            codec.encode(command.message, correlation=1)
+        except LocalFault as fault:
+            raise ValueError(str(fault)) from None
+        logging_in = any(
+            call.then is None and call.command.opcode in _LOGS_IN
+            for call in self._requests.under_way()
+        )
+        if command.needs_session and self.login is Login.NONE and not logging_in:
+            raise errors.NotLoggedIn(Status.NOT_LOGGED_IN, "there is no session; log in first")
+        if command.opcode in _LOGS_IN and (self.login is not Login.NONE or logging_in):
+            raise ValueError("this client has a session already; log out first")
+        deadline = now + (self._profile.timeout if timeout is None else timeout)
+        call = self._requests.new(command, deadline, None, subscription)
+        self._advance(now)
+        return call.number
+
+    def subscribe(self, request: m.Subscribe, now: int) -> int:
+        """Take a SUBSCRIBE; the answer's value is the subscription's number."""
+        number = self._requests.next_number()
+        self._subscriptions.add(number, request)
+        command = Command(message=request, read=lambda _parts: number)
+        try:
+            return self.submit(command, now, subscription=number)
+        except Exception:
+            self._subscriptions.remove(number)
+            raise
+
+    def unsubscribe(self, number: int, symbols: Iterable[str], now: int) -> int:
+        """End a subscription, or leave ``symbols`` out of it; the answer's value is None."""
+        subscription = self._subscriptions.get(number)
+        if subscription is None:
+            raise ValueError(f"there is no subscription {number}")
+        gone = frozenset(symbols)
+        request = m.Unsubscribe(subscription=subscription.correlation, symbols=symbol_rows(gone))
+        call_number = self.submit(Command(message=request, read=lambda _parts: None), now)
+        self._subscriptions.leave_out(number, gone)
+        return call_number
+
+    def abandon(self, number: int) -> None:
+        """Forget a request whose caller no longer waits; what was sent of it may still happen."""
+        call = self._requests.abandon(number)
+        if call is not None:
+            self._subscriptions.remove(call.subscription)
+
+    def close(self) -> None:
+        """End for good: GOODBYE, and everything that is under way fails."""
+        if self.phase is Phase.CLOSED:
+            return
+        self.phase = Phase.CLOSED
+        in_flight = self._requests.in_flight()
+        waiting = self._requests.take_waiting(lambda _call: True)
+        self._requests.open.clear()
+        for call in in_flight + waiting:
+            error = call.overdue(call in in_flight, "the client was closed")
+            self._requests.finish(call, None, error)
+        self._subscriptions.clear()
+        if self._connection is not None:
+            self._connection.say_goodbye(Status.OK)
+        self._token = b""
+
+    def take_answers(self) -> list[Answered]:
+        """Return and forget the requests that ended."""
+        return self._requests.take_answers()
+
+    def take_events(self) -> list[r.Event]:
+        """Return and forget what the server pushed."""
+        events = list(self._events)
+        self._events.clear()
+        return events
+
+    # --- what the transport says ------------------------------------------------------------------
+
+    def endpoint_to_dial(self, now: int) -> Endpoint | None:
+        """Return the worker to connect to now; then `connected` or `lost` must follow."""
+        if self.phase is not Phase.IDLE or now < self.workers.not_before or not self._is_wanted():
+            return None
+        self.phase = PHASES[self.phase, "dial"]
+        return self.workers.current
+
+    def connected(self, now: int) -> None:
+        """The transport stands (TLS and ALPN checked); HELLO goes out."""
+        if self.phase is Phase.CLOSED:
+            return
+        self.phase = PHASES[self.phase, "connected"]
+        self._requests.new_connection()
+        self._connection = Connection(
+            Link(
+                role=Role.CLIENT,
+                initiator=True,
+                frame_max=limits.FRAME_MAX,
+                instance=self._randbits(64),
+                keepalive_s=self._profile.keepalive_s,
+                software=self._profile.software,
+                grease=self._randbits(8) | 1,
+            ),
+            now,
+        )
+
+    def receive(self, data: bytes, now: int) -> None:
+        """Take octets from the transport."""
+        connection = self._connection
+        if connection is None or self.phase is Phase.CLOSED:
+            return
+        frames = connection.receive(data, now)
+        if self.phase is Phase.GREETING and connection.peer is not None:
+            self._greeted()
+        for header, octets in frames:
+            if not self._take_frame(header, octets, now):
+                break
+        self._subscriptions.notice_next(connection.next_event_seq)
+        self._advance(now)
+
+    def lost(self, why: str, now: int) -> None:
+        """The connection is gone, or could not be made; ``why`` is for people."""
+        if self.phase in {Phase.IDLE, Phase.CLOSED}:
+            return
+        connection, was_open = self._connection, self.phase is Phase.OPEN
+        worker = str(self.workers.current)
+        self._connection = None
+        self._out.clear()
+        self.phase = PHASES[self.phase, "lost"]
+        retry_after = 0
+        if connection is not None and connection.goodbye is not None:
+            goodbye = connection.goodbye
+            why = goodbye.text or errors.status_name(goodbye.code)
+            retry_after = goodbye.retry_after_ms * MILLISECOND
+            self._learn(goodbye.workers)
+            self._faults += Status.BAD_MAGIC <= goodbye.code <= Status.DUPLICATE_CORRELATION
+        elif connection is not None and connection.fault is not None:
+            why = connection.fault.text
+            self._faults += connection.fault.status != Status.KEEPALIVE_TIMEOUT
+        self._last_reason = f"{worker}: {why}"
+        if self.login in {Login.ATTACHED, Login.RESUMING}:
+            self.login = LOGINS[self.login, "detached"]
+        self._requests.requeue(lambda _call: True)
+        self._requests.open.clear()
+        self._subscriptions.unbind()
+        self.workers.failed(now, retry_after)
+        if was_open:
+            self._events.append(r.ConnectionUpdate(connected=False, worker=worker, reason=why))
+        self._give_up(connection)
+
+    def data_to_send(self, now: int) -> bytes:
+        """Return and forget what is to be written."""
+        connection = self._connection
+        if connection is None:
+            return b""
+        octets = b"".join(self._out) + connection.data_to_send()
+        self._out.clear()
+        if octets:
+            connection.sent(now)
+        return octets
+
+    @property
+    def wants_close(self) -> bool:
+        """Whether the transport is to be closed once everything is written."""
+        connection = self._connection
+        return connection is not None and connection.state is State.CLOSED
+
+    def next_deadline(self) -> int | None:
+        """Return when `handle_time` or `endpoint_to_dial` wants to be called at the latest."""
+        is_open = self.phase is Phase.OPEN
+        due = [self._requests.next_deadline(sending=is_open)]
+        if self._connection is not None:
+            due.append(self._connection.next_deadline())
+        if self.phase is Phase.IDLE and self._is_wanted():
+            due.append(self.workers.not_before)
+        if is_open and self.login is Login.DETACHED:
+            due.append(self._resume_not_before)
+        return min((moment for moment in due if moment is not None), default=None)
+
+    def handle_time(self, now: int) -> None:
+        """Do what fell due: heartbeats, retries, deadlines."""
+        if self.phase is Phase.CLOSED:
+            return
+        if self._connection is not None:
+            self._connection.handle_time(now)
+        for call, was_open in self._requests.take_overdue(now):
+            self._finish(call, None, call.overdue(was_open, "" if was_open else self._last_reason))
+        self._advance(now)
+
+    # --- sending ----------------------------------------------------------------------------------
+
+    def _advance(self, now: int) -> None:
+        connection = self._connection
+        if self.phase is not Phase.OPEN or connection is None or self.wants_close:
+            return
+        if self.login is Login.DETACHED and now >= self._resume_not_before:
+            self.login = LOGINS[self.login, "asked"]
+            request = m.Resume(
+                token=self._token,
+                last_event_seq=self._subscriptions.stream.last,
+                flags=int(ResumeFlag.TAKE_OVER),
+            )
+            resume = Command(message=request, read=lambda parts: parts[0], needs_session=False)
+            self._requests.new(resume, None, _ignore)
+        peer = connection.peer
+        allowed = peer.max_inflight if isinstance(peer, m.HelloReply) else 0
+        allowed = min(allowed or limits.INFLIGHT_MAX, limits.INFLIGHT_MAX)
+        room = allowed - len(self._requests.open)
+        for call in self._requests.take_ready(now, self.login is Login.ATTACHED, room):
+            self._send(call)
+
+    def _send(self, call: Call) -> None:
+        command = call.command
+        message = command.message
+        correlation = self._requests.take_correlation(call)
+        if isinstance(message, m.Subscribe):
+            self._subscriptions.bind(call.subscription, correlation)
+        if command.changes_state and not call.seq:
+            self._seq += 1
+            call.seq = self._seq
+        session = 0 if command.opcode in _SESSIONLESS else self._handle
+        self._out.append(
+            codec.encode(message, session=session, correlation=correlation, seq=call.seq)
+        )
+
+    # --- receiving --------------------------------------------------------------------------------
+
+    def _greeted(self) -> None:
+        self.phase = PHASES[self.phase, "hello"]
+        self._reached = True
+        self._resume_not_before = 0
+        self._events.append(r.ConnectionUpdate(connected=True, worker=str(self.workers.current)))
+
+    def _take_frame(self, header: Header, octets: bytes, now: int) -> bool:
+        """Take one frame; tell whether the connection is still sound."""
+        try:
+            if header.flags & RESPONSE:
+                self._take_reply(header, octets, now)
+            elif header.flags & EVENT:
+                self._take_event(header, octets)
+            else:
+                raise RemoteFault(Status.PROTOCOL_STATE, "a worker does not ask its clients")
+        except RemoteFault as fault:
+            # What this version does not know is passed over; what breaks the protocol ends it.
+            if fault.fatal and self._connection is not None:
+                self._connection.fail(fault)
+                return False
+        return True
+
+    def _take_reply(self, header: Header, octets: bytes, now: int) -> None:
+        requests = self._requests
+        if header.correlation not in requests.open:
+            raise RemoteFault(Status.PROTOCOL_STATE, "a reply to nothing")
+        call = requests.open[header.correlation]
+        more = bool(header.flags & MORE) and not header.status
+        if not more:
+            del requests.open[header.correlation]
+        self.workers.worked()
+        if call is None:
+            return
+        try:
+            if header.opcode != call.command.opcode:
+                raise RemoteFault(Status.PROTOCOL_STATE, "a reply to another request")
+            message = codec.decode_body(header, octets)
+            refused = isinstance(message, codec.Failure) or header.status not in {
+                Status.OK,
+                Status.RESUME_GAP,
+            }
+            complete = refused or call.take(message, more)
+        except RemoteFault as fault:
+            requests.open[header.correlation] = None
+            why = f"the server's answer cannot be read ({fault})"
+            unsure = call.command.changes_state
+            self._finish(call, None, call.unknown(why) if unsure else errors.ProtocolFault(why))
+            raise
+        self._faults = 0
+        if refused:
+            self._refused(call, header.status, message, now)
+        elif complete:
+            self._answered(call, header, message, now)
+
+    def _answered(self, call: Call, header: Header, message: Message, now: int) -> None:
+        if isinstance(message, m.LoginReply | m.ResumeReply):
+            self._granted(header, message, now)
+        elif isinstance(message, m.SubscribeReply):
+            self._subscriptions.granted(call.subscription, header.status, message)
+        elif isinstance(message, m.LogoutReply):
+            self._end_session()
+            self._fail_bound(errors.NotLoggedIn(Status.NOT_LOGGED_IN, "this session was ended"))
+        elif isinstance(message, m.WorkerListReply):
+            self._learn(message.workers)
+        try:
+            value = call.command.read(call.parts)
+        except (ValueError, ArithmeticError) as error:
+            fault = errors.ProtocolFault(f"the server's answer makes no sense: {error}")
+            self._finish(call, None, fault)
+        else:
+            self._finish(call, value, None)
+
+    def _refused(self, call: Call, status: int, message: Message, now: int) -> None:
+        error = refusal_of(status, message)
+        bound = call.command.needs_session
+        if call.command.opcode == Opcode.RESUME and call.then is not None:
+            self._resume_refused(status, message, error, now)
+        elif bound and status == Status.SESSION_DETACHED:
+            call.again(in_doubt=True)
+            self._requests.waiting.append(call)
+            self._detach()
+        elif bound and status == Status.NOT_LOGGED_IN and self._token and not call.revived:
+            call.revived = True
+            call.again(in_doubt=False)
+            self._requests.waiting.append(call)
+            self._detach()
+        elif status in NOT_EXECUTED or status == Status.OUTCOME_UNKNOWN:
+            self._try_later(call, status, message, error, now)
+        elif status == Status.SEQ_TOO_OLD and call.doubtful:
+            self._look_for(call)
+        elif status in SESSION_OVER and bound:
+            self._requests.waiting.append(call)
+            self._session_over(error)
+        elif is_done_already(call, error):
+            self._finish(call, error.order, None)
+        elif call.doubtful and status == Status.USERNAME_TAKEN:
+            why = "the name is taken now, perhaps by this request"
+            self._finish(call, None, call.unknown(why))
+        else:
+            self._finish(call, None, error)
+
+    def _try_later(
+        self, call: Call, status: int, message: Message, error: errors.RefusedError, now: int
+    ) -> None:
+        call.again(in_doubt=status == Status.OUTCOME_UNKNOWN)
+        call.refusal = error
+        call.not_before = now + retry_pause(call.tries, message, self._randbits(16))
+        call.tries += 1
+        if call.deadline is not None and call.not_before >= call.deadline:
+            self._finish(call, None, call.overdue(False, error.text))
+        else:
+            self._requests.waiting.append(call)
+
+    def _look_for(self, call: Call) -> None:
+        """A repeated command fell out of the reply store: ask for its order instead."""
+        original = call.command.message
+
+        def send_anew() -> None:
+            # It was not executed, and with its old number it never can be.
+            call.doubtful = False
+            call.again(in_doubt=False)
+            self._requests.waiting.append(call)
+
+        def found(value: Any, error: Exception | None) -> None:
+            if error is None:
+                self._finish(call, value, None)
+            elif isinstance(error, errors.NoSuchOrder):
+                send_anew()
+            else:
+                self._finish(call, None, call.unknown(str(error)))
+
+        if isinstance(original, m.OrderNew):
+            request = m.OrderGet(
+                client_order_id=original.client_order_id, portfolio=original.portfolio
+            )
+            probe = Command(message=request, read=call.command.read)
+            self._requests.new(probe, call.deadline, found)
+        else:
+            # Canceling twice does no harm: ORDER_DONE tells the rest.
+            send_anew()
+
+    def _take_event(self, header: Header, octets: bytes) -> None:
+        message = codec.decode_body(header, octets)
+        if isinstance(message, m.SessionEvent):
+            if message.code == Status.SESSION_DETACHED:
+                self._detach()
+            elif message.code in SESSION_OVER and self.login is not Login.NONE:
+                self._session_over(errors.refusal(message.code))
+            return
+        try:
+            self._subscriptions.take(header, message)
+        except (ValueError, ArithmeticError) as error:
+            raise RemoteFault(Status.PROTOCOL_STATE, f"an event makes no sense: {error}") from None
+
+    # --- the login --------------------------------------------------------------------------------
+
+    def _granted(self, header: Header, message: m.LoginReply | m.ResumeReply, now: int) -> None:
+        self.login = LOGINS[self.login, "granted"]
+        self._token = message.token
+        self._handle = header.session or message.session
+        self._resumes = 0
+        if isinstance(message, m.ResumeReply):
+            self._seq = max(self._seq, message.last_command_seq)
+        self._subscriptions.renew()
+        if self._profile.learn_workers:
+            command = Command(message=m.WorkerList(), read=lambda _parts: None)
+            self._requests.new(command, now + self._profile.timeout, _ignore)
+
+    def _resume_refused(
+        self, status: int, message: Message, error: errors.RefusedError, now: int
+    ) -> None:
+        if kinds.may_retry(status) or status == Status.SESSION_IN_USE:
+            self.login = LOGINS[self.login, "detached"]
+            pause = retry_pause(self._resumes, message, self._randbits(16))
+            self._resume_not_before = now + pause
+            self._resumes += 1
+        else:
+            self._session_over(error)
+
+    def _detach(self) -> None:
+        """The worker has lost our session though the connection stands: RESUME, then repeat."""
+        if self.login is Login.ATTACHED:
+            self.login = LOGINS[self.login, "detached"]
+            self._handle = 0
+            self._requests.requeue(lambda call: call.command.needs_session)
+            self._subscriptions.unbind()
+
+    def _end_session(self) -> None:
+        if self.login is not Login.NONE:
+            self.login = LOGINS[self.login, "ended"]
+        self._token = b""
+        self._handle = 0
+        self._seq = 0
+        self._subscriptions.clear()
+
+    def _session_over(self, error: errors.RefusedError) -> None:
+        """The session is gone for good; what is in doubt stays unknown."""
+        self._requests.requeue(lambda call: call.command.needs_session)
+        self._end_session()
+        self._events.append(r.SessionUpdate(code=error.code, reason=error.text))
+        self._fail_bound(errors.refusal(error.status, f"{error.text}; log in again"))
+
+    def _fail_bound(self, error: Exception) -> None:
+        """Fail every waiting request that needs the session that is no more."""
+        for call in self._requests.take_waiting(lambda call: call.command.needs_session):
+            if call.doubtful and call.command.opcode == Opcode.LOGOUT:
+                # That is what it was to bring about.
+                self._finish(call, 1, None)
+            else:
+                self._finish(call, None, call.unknown(str(error)) if call.doubtful else error)
+
+    # --- small things -----------------------------------------------------------------------------
+
+    def _finish(self, call: Call, value: Any, error: Exception | None) -> None:
+        if error is not None:
+            self._subscriptions.remove_unestablished(call.subscription)
+        self._requests.finish(call, value, error)
+        if error is not None and call.then is None and call.command.opcode in _LOGS_IN:
+            self._fail_bound(errors.NotLoggedIn(Status.NOT_LOGGED_IN, f"the login failed: {error}"))
+
+    def _give_up(self, connection: Connection | None) -> None:
+        """After a lost connection: fail what waits, if there is no sense in another try."""
+        fault = connection.fault if connection is not None else None
+        self._failed_dials += not self._reached
+        error: Exception | None = None
+        if fault is not None and fault.status == Status.VERSION_UNSUPPORTED:
+            error = errors.ProtocolFault(self._last_reason)
+        elif self._faults >= FAULTS_MAX:
+            self._faults = 0
+            error = errors.ProtocolFault(self._last_reason)
+        elif (
+            not self._reached
+            and not self._profile.patient
+            and self._failed_dials >= len(self.workers.known)
+        ):
+            self._failed_dials = 0
+            error = errors.ConnectionLost(f"cannot connect to {self._last_reason}")
+        if error is not None:
+            for call in self._requests.take_waiting(lambda _call: True):
+                self._finish(call, None, call.unknown(str(error)) if call.doubtful else error)
+
+    def _learn(self, rows: Iterable[m.WorkerRow]) -> None:
+        usable = (row for row in rows if row.port and not row.flags & WorkerFlag.DRAINING)
+        named = ((row.host or address_text(row.address), row.port) for row in usable)
+        self.workers.learn(Endpoint(host, port) for host, port in named if host)
+
+    def _is_wanted(self) -> bool:
+        return bool(
+            self._requests.waiting
+            or self._subscriptions
+            or self._profile.patient
+            or self.login is not Login.NONE
+        )

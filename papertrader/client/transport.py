@@ -1,0 +1,163 @@
+"""What the faces without Twisted stand on: TLS contexts, plain sockets, a clock, an event buffer."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Final, Protocol
+
+from papertrader.client.endpoints import Endpoint, parse_endpoint
+from papertrader.client.results import Event, EventsLost, QuoteUpdate
+
+ALPN: Final = "ptwp/1"
+DIAL_TIMEOUT_S: Final = 10.0
+SEND_TIMEOUT_S: Final = 10.0
+RECEIVE_OCTETS: Final = 256 * 1024
+EVENTS_MAX: Final = 10_000
+"""Events kept for a program that does not fetch them. Then the oldest quote goes; if there is
+none, the oldest event, and an `EventsLost` stands for it."""
+
+
+class Transport(Protocol):
+    """A connected byte stream."""
+
+    def send(self, octets: bytes) -> None:
+        """Write everything; raises `OSError`."""
+
+    def receive(self, timeout: float) -> bytes | None:
+        """Return what came, None if nothing came in ``timeout`` seconds, b"" at the end."""
+
+    def close(self) -> None:
+        """Let go of it; never raises."""
+
+
+Dial = Callable[[Endpoint, float], Transport]
+"""Connects to a worker within so many seconds; raises `OSError`."""
+
+
+def wall_clock() -> Callable[[], int]:
+    """Return a clock in nanoseconds since 1970 that never steps: read once, then monotonic."""
+    offset = time.time_ns() - time.monotonic_ns()
+    return lambda: offset + time.monotonic_ns()
+
+
+def endpoints_of(workers: str | Endpoint | Iterable[str | Endpoint]) -> Sequence[Endpoint]:
+    """Read one or several ``HOST:PORT``; raises `ValueError`."""
+    listed = [workers] if isinstance(workers, str | Endpoint) else list(workers)
+    return [one if isinstance(one, Endpoint) else parse_endpoint(one) for one in listed]
+
+
+def client_context(ca: str | Path) -> ssl.SSLContext:
+    """Return a TLS context that trusts the CA file only: TLS 1.2 or better, names checked.
+
+    Raises `ValueError`, naming the file, if it cannot be used.
+    """
+    try:
+        context = ssl.create_default_context(cafile=str(ca))
+    except (OSError, ssl.SSLError) as error:
+        reason = error.strerror or str(error)
+        raise ValueError(f"the CA file {ca} cannot be used: {reason}") from None
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols([ALPN])
+    return context
+
+
+def require_alpn(chosen: str | None) -> None:
+    """Raise `ConnectionError` unless the peer agreed to speak our protocol."""
+    if chosen != ALPN:
+        raise ConnectionError(f"the server does not speak {ALPN}; is it a PaperTrader worker?")
+
+
+def why_lost(error: BaseException) -> str:
+    """Say an I/O error in few words."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not to be trusted: {error.verify_message}"
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if isinstance(error, OSError):
+        return error.strerror or str(error) or type(error).__name__
+    return str(error) or type(error).__name__
+
+
+class TlsTransport:
+    """A TLS socket."""
+
+    def __init__(self, stream: ssl.SSLSocket) -> None:
+        self._stream = stream
+
+    def send(self, octets: bytes) -> None:
+        """Write everything; raises `OSError`, also when the peer takes nothing for 10 seconds."""
+        self._stream.settimeout(SEND_TIMEOUT_S)
+        self._stream.sendall(octets)
+
+    def receive(self, timeout: float) -> bytes | None:
+        """Return what came, None if nothing came in ``timeout`` seconds, b"" at the end."""
+        self._stream.settimeout(max(timeout, 0.0))
+        try:
+            return self._stream.recv(RECEIVE_OCTETS)
+        except (TimeoutError, ssl.SSLWantReadError, BlockingIOError):
+            return None
+
+    def close(self) -> None:
+        """Close the socket."""
+        try:
+            self._stream.close()
+        except OSError:
+            return
+
+
+def tls_dialer(ca: str | Path) -> Dial:
+    """Return what connects with TLS to workers whose certificates come from the CA file."""
+    context = client_context(ca)
+
+    def dial(endpoint: Endpoint, timeout: float) -> Transport:
+        plain = socket.create_connection((endpoint.host, endpoint.port), timeout=timeout)
+        try:
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            stream = context.wrap_socket(plain, server_hostname=endpoint.host)
+        except BaseException:
+            plain.close()
+            raise
+        try:
+            require_alpn(stream.selected_alpn_protocol())
+        except ConnectionError:
+            stream.close()
+            raise
+        return TlsTransport(stream)
+
+    return dial
+
+
+class EventBuffer:
+    """Events that came and were not fetched yet, at most EVENTS_MAX."""
+
+    def __init__(self, events_max: int = EVENTS_MAX) -> None:
+        self._events: deque[Event] = deque()
+        self._max = events_max
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    def put(self, events: Iterable[Event]) -> None:
+        """Add events, leaving out old ones when there are too many."""
+        for event in events:
+            if len(self._events) >= self._max:
+                self._make_room()
+            self._events.append(event)
+
+    def take(self) -> Event | None:
+        """Return the oldest event, None if there is none."""
+        return self._events.popleft() if self._events else None
+
+    def _make_room(self) -> None:
+        for index, event in enumerate(self._events):
+            if isinstance(event, QuoteUpdate):
+                del self._events[index]
+                return
+        self._events.popleft()
+        if self._events:
+            self._events[0] = EventsLost(reason="too many events were not fetched in time")

@@ -1,0 +1,247 @@
+"""Accepting connections within caps: in total, per address, per second; before TLS begins.
+
+A TLS handshake costs about a millisecond of the processor, so a refused connection is closed
+before it: `AcceptorFactory` is the outermost factory, TLS is within it.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from ipaddress import IPv6Address, ip_address
+from typing import Final
+
+import attrs
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import (
+    IAddress,
+    IOpenSSLServerConnectionCreator,
+    IProtocol,
+    IProtocolFactory,
+    IReactorTime,
+)
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from zope.interface import implementer
+
+from papertrader.core.buckets import TokenBucket
+from papertrader.core.instants import SECOND
+from papertrader.net.clock import Clock
+from papertrader.net.protocol import FrameProtocol
+from papertrader.wire import limits
+
+ACCEPT_RATE: Final = 10
+ACCEPT_BURST: Final = 30
+"""New connections a second from one address, and how many at once."""
+ADDRESSES_MAX: Final = 10_000
+"""Addresses remembered. Beyond it the longest unseen one without a connection is forgotten."""
+LOCAL: Final = "local"
+"""Where peers without an IP address are counted."""
+
+
+@attrs.frozen(kw_only=True)
+class AcceptCaps:
+    """How many connections are taken."""
+
+    total: int = limits.CONNECTIONS_MAX
+    per_address: int = limits.CONNECTIONS_PER_ADDRESS
+    rate: int = ACCEPT_RATE
+    burst: int = ACCEPT_BURST
+
+
+@attrs.define(slots=True, kw_only=True)
+class AcceptCounters:
+    """What became of the connections that arrived."""
+
+    accepted: int = 0
+    over_total: int = 0
+    over_address: int = 0
+    over_rate: int = 0
+    banned: int = 0
+
+    @property
+    def refused(self) -> int:
+        """All that were closed before TLS."""
+        return self.over_total + self.over_address + self.over_rate + self.banned
+
+
+@attrs.define(slots=True)
+class _Origin:
+    """One address: its open connections, its rate, its ban."""
+
+    bucket: TokenBucket
+    connections: int = 0
+    banned_until: int = 0
+
+
+def address_block(address: object) -> str:
+    """Return what an address is counted as: IPv4 /32, IPv6 /64, or `LOCAL`."""
+    host = getattr(address, "host", None)
+    if not isinstance(host, str):
+        return LOCAL
+    try:
+        ip = ip_address(host.partition("%")[0])
+    except ValueError:
+        return LOCAL
+    if isinstance(ip, IPv6Address):
+        if ip.ipv4_mapped is not None:
+            return str(ip.ipv4_mapped)
+        return str(IPv6Address(int(ip) >> 64 << 64)) + "/64"
+    return str(ip)
+
+
+class Admission:
+    """Decides which connections are taken, and remembers the addresses they come from."""
+
+    def __init__(self, clock: Clock, caps: AcceptCaps) -> None:
+        self.caps = caps
+        self.counters = AcceptCounters()
+        self.connections = 0
+        self._clock = clock
+        self._origins: OrderedDict[str, _Origin] = OrderedDict()
+
+    def admit(self, block: str) -> bool:
+        """Take one connection from ``block`` (see `address_block`), or count it as refused."""
+        now = self._clock.monotonic_ns()
+        origin = self._origin(block, now)
+        if self.connections >= self.caps.total:
+            self.counters.over_total += 1
+        elif now < origin.banned_until:
+            self.counters.banned += 1
+        elif origin.connections >= self.caps.per_address:
+            self.counters.over_address += 1
+        elif not origin.bucket.take(now):
+            self.counters.over_rate += 1
+        else:
+            origin.connections += 1
+            self.connections += 1
+            self.counters.accepted += 1
+            return True
+        return False
+
+    def release(self, block: str) -> None:
+        """Give back what `admit` took."""
+        self.connections -= 1
+        self._origins[block].connections -= 1
+
+    def ban(self, block: str, seconds: int) -> None:
+        """Refuse new connections from ``block`` for so long."""
+        now = self._clock.monotonic_ns()
+        self._origin(block, now).banned_until = now + seconds * SECOND
+
+    def _origin(self, block: str, now: int) -> _Origin:
+        origin = self._origins.get(block)
+        if origin is None:
+            if len(self._origins) >= ADDRESSES_MAX:
+                self._forget_one()
+            bucket = TokenBucket(self.caps.rate, self.caps.burst, now)
+            origin = self._origins[block] = _Origin(bucket)
+        else:
+            self._origins.move_to_end(block)
+        return origin
+
+    def _forget_one(self) -> None:
+        # At most `total` origins have a connection, so an idle one is near the front.
+        for block, origin in self._origins.items():
+            if not origin.connections:
+                del self._origins[block]
+                return
+
+
+@implementer(IProtocolFactory)
+class AcceptorFactory:
+    """Builds one `FrameProtocol` per admitted connection and knows those that live.
+
+    ``build`` makes the protocol for a peer's address. ``tls`` is given for every real network;
+    without it the link is plain (tests, a socket that another program protects). ``reactor`` times
+    the gathering of small TLS records.
+    """
+
+    def __init__(
+        self,
+        build: Callable[[IAddress], FrameProtocol],
+        clock: Clock,
+        *,
+        caps: AcceptCaps | None = None,
+        tls: IOpenSSLServerConnectionCreator | None = None,
+        reactor: IReactorTime | None = None,
+    ) -> None:
+        self.admission = Admission(clock, caps or AcceptCaps())
+        self._build = build
+        self._protocols: set[FrameProtocol] = set()
+        self._waiting: list[Deferred[None]] = []
+        inner: IProtocolFactory = _Within(self)
+        if tls is not None:
+            inner = TLSMemoryBIOFactory(tls, False, inner, reactor)
+        self._inner = inner
+
+    def __iter__(self) -> Iterator[FrameProtocol]:
+        return iter(list(self._protocols))
+
+    @property
+    def counters(self) -> AcceptCounters:
+        """What became of the connections that arrived."""
+        return self.admission.counters
+
+    def doStart(self) -> None:
+        """A port began to listen; nothing to prepare."""
+
+    def doStop(self) -> None:
+        """A port ended; the connections go on until they end."""
+
+    def buildProtocol(self, addr: IAddress) -> IProtocol | None:
+        """Return the protocol for a new connection, or None to close it before TLS."""
+        block = address_block(addr)
+        if not self.admission.admit(block):
+            return None
+        try:
+            return self._inner.buildProtocol(addr)
+        except BaseException:
+            self.admission.release(block)
+            raise
+
+    def when_empty(self) -> Deferred[None]:
+        """Return a Deferred that fires when no connection is left (at once if there is none)."""
+        waiting: Deferred[None] = Deferred()
+        if self._protocols:
+            self._waiting.append(waiting)
+        else:
+            waiting.callback(None)
+        return waiting
+
+    def abort_all(self) -> None:
+        """Cut every connection."""
+        for protocol in list(self._protocols):
+            protocol.abort()
+
+    def _made(self, addr: IAddress) -> FrameProtocol:
+        protocol = self._build(addr)
+        block = address_block(addr)
+
+        def lost() -> None:
+            self._protocols.discard(protocol)
+            self.admission.release(block)
+            if not self._protocols:
+                waiting, self._waiting = self._waiting, []
+                for each in waiting:
+                    each.callback(None)
+
+        protocol.when_lost = lost
+        self._protocols.add(protocol)
+        return protocol
+
+
+@implementer(IProtocolFactory)
+class _Within:
+    """What stands inside TLS."""
+
+    def __init__(self, outer: AcceptorFactory) -> None:
+        self._outer = outer
+
+    def doStart(self) -> None:
+        """Nothing: the outer factory is what is started."""
+
+    def doStop(self) -> None:
+        """Nothing: the outer factory is what is stopped."""
+
+    def buildProtocol(self, addr: IAddress) -> IProtocol | None:
+        return self._outer._made(addr)

@@ -1,0 +1,411 @@
+"""The settings of an installation: read from one TOML file, checked, every error told at once.
+
+The order of precedence is: command line, environment (``PAPERTRADER_<SECTION>_<KEY>``), the file
+``papertrader.toml`` in the state directory, the defaults of `papertrader.ops.variables`. The file
+is the same for the master and all workers of a machine. It holds no secrets.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
+from decimal import Decimal
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import attrs
+
+from papertrader.ops import variables as known
+from papertrader.ops.files import PUBLIC_FILE, write_new_file
+from papertrader.ops.toml_lines import lines_of
+from papertrader.ops.variables import PORT_MAX, Listen, MarketSource, Registration, Variable
+
+SETTINGS_FILE: Final = "papertrader.toml"
+SETTINGS_BYTES_MAX: Final = 256 * 1024
+"""Longest settings file that is read; the commented default has about 3 KiB."""
+
+REPLAY_FIRST: Final = date(2000, 3, 1)
+REPLAY_LAST: Final = date(2013, 3, 1)
+"""The days of the recorded market."""
+
+SIMULATED_FIRST: Final = date(1991, 1, 2)
+SIMULATED_LAST: Final = date(2026, 12, 31)
+"""Days on which the simulated market may begin: the exchange calendar reaches from a year before
+the first to some months after the last."""
+
+T = TypeVar("T")
+
+_SYNTAX_PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)\Z")
+
+
+class SettingsError(Exception):
+    """Settings cannot be used; ``problems`` has one sentence for each error, all of them."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+@attrs.frozen(kw_only=True)
+class LogSettings:
+    """The event log. ``memory_bytes``: kept in memory by each process."""
+
+    memory_bytes: int
+
+
+@attrs.frozen(kw_only=True)
+class MasterSettings:
+    """The master. ``listen``: where it waits for workers."""
+
+    listen: Listen
+
+
+@attrs.frozen(kw_only=True)
+class WorkerSettings:
+    """The workers. ``listen``: where the first one waits for clients."""
+
+    listen: Listen
+
+
+@attrs.frozen(kw_only=True)
+class MarketSettings:
+    """The market. ``update_interval_ms`` is real time; ``speed_milli`` is in thousandths."""
+
+    source: MarketSource
+    update_interval_ms: int
+    speed_milli: int
+    start: date
+    keep_closed_hours: bool
+    seed: int
+
+
+@attrs.frozen(kw_only=True)
+class AccountsSettings:
+    """New accounts. ``starting_cash`` is in 1e-8 units of ``currency``."""
+
+    starting_cash: int
+    currency: str
+    registration: Registration
+
+
+@attrs.frozen(kw_only=True)
+class AuthSettings:
+    """What checking one password costs."""
+
+    argon2_memory_kib: int
+    argon2_time: int
+
+
+@attrs.frozen(kw_only=True)
+class EffectiveValue:
+    """One setting as it counts: a TOML literal and where it comes from."""
+
+    name: str
+    literal: str
+    origin: str
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """Every deployment variable, checked. ``values`` says of each where it comes from."""
+
+    workers: int
+    log: LogSettings
+    master: MasterSettings
+    worker: WorkerSettings
+    market: MarketSettings
+    accounts: AccountsSettings
+    auth: AuthSettings
+    values: tuple[EffectiveValue, ...]
+
+    def worker_listen(self, number: int) -> Listen:
+        """Return where worker ``number`` (from 1) listens: one port further for each."""
+        if not 1 <= number <= self.workers:
+            raise ValueError(f"there is no worker {number} of {self.workers}")
+        first = self.worker.listen
+        return first if first.port == 0 else Listen(first.host, first.port + number - 1)
+
+
+def load_settings(path: Path, environ: Mapping[str, str], overrides: Mapping[str, str]) -> Settings:
+    """Read the settings of an installation.
+
+    ``overrides`` holds what the command line gave, by name (``"market.speed"``), as text. Raises
+    `SettingsError` with every error found in all three sources.
+    """
+    sources = _Sources(path.name, environ, overrides)
+    sources.read_file(path)
+    return sources.settle()
+
+
+def effective(settings: Settings) -> str:
+    """Write all settings as they count, with the origin of each; itself a valid settings file."""
+    width = max(
+        len(f"{value.name.rpartition('.')[2]} = {value.literal}") for value in settings.values
+    )
+    lines: list[str] = []
+    section = ""
+    for value in settings.values:
+        of, _, key = value.name.rpartition(".")
+        if of != section:
+            section = of
+            lines += ["", f"[{section}]"]
+        lines.append(f"{key} = {value.literal}".ljust(width) + f"  # {value.origin}")
+    return "\n".join(lines) + "\n"
+
+
+def default_settings_text(values: Mapping[str, str] | None = None) -> str:
+    """Write a settings file that explains every variable.
+
+    ``values`` (name to text) are set in it; all others stand there commented out, so that they
+    follow the defaults of later versions. Raises `SettingsError` for a wrong value.
+    """
+    settings = _Sources(SETTINGS_FILE, {}, values or {}).settle()
+    lines = [
+        "# Settings of this PaperTrader installation. A line that begins with # counts for",
+        "# nothing; what stands there is the default. Each value can also be given by the",
+        "# environment: PAPERTRADER_MARKET_SPEED=10 counts before market.speed in this file.",
+    ]
+    section = ""
+    for variable, value in zip(known.VARIABLES, settings.values, strict=True):
+        if variable.section != section:
+            section = variable.section
+            lines += ["", f"[{section}]"]
+        lines += ["", *(f"# {line}" for line in variable.comment.splitlines())]
+        given = values is not None and variable.name in values
+        lines.append(
+            f"{variable.key} = {value.literal}"
+            if given
+            else f"#{variable.key} = {variable.default}"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def write_settings_file(path: Path, text: str) -> None:
+    """Write a new settings file; raises `FileExistsError` if there is one."""
+    write_new_file(path, text.encode(), PUBLIC_FILE)
+
+
+@attrs.frozen
+class _Raw:
+    """A value as it was found: ``place`` for error messages, ``origin`` for people."""
+
+    value: object
+    origin: str
+    place: str
+    line: int = 0
+
+
+class _Sources:
+    """Collects raw values from all sources, then reads each variable from the first that has it."""
+
+    def __init__(
+        self, file_name: str, environ: Mapping[str, str], overrides: Mapping[str, str]
+    ) -> None:
+        self._file_name = file_name
+        self._file: dict[str, _Raw] = {}
+        self._environ = environ
+        self._overrides = overrides
+        self._problems: list[tuple[int, str]] = []
+        self._wrong: set[str] = set()
+        self._values: dict[str, EffectiveValue] = {}
+
+    def read_file(self, path: Path) -> None:
+        """Take the values of the TOML file; what is no TOML, or unknown, becomes a problem."""
+        try:
+            with path.open("rb") as file:
+                data = file.read(SETTINGS_BYTES_MAX + 1)
+        except OSError as error:
+            self._problem(0, f"{path}: cannot be read: {error.strerror}; check the path")
+            return
+        if len(data) > SETTINGS_BYTES_MAX:
+            self._problem(0, f"{path}: longer than {SETTINGS_BYTES_MAX} bytes; name the right file")
+            return
+        try:
+            text = data.decode("utf-8-sig").replace("\r\n", "\n")
+        except UnicodeDecodeError as error:
+            line = data.count(b"\n", 0, error.start) + 1
+            self._problem(line, f"{self._at(line)}: not UTF-8 text; save the file as UTF-8")
+            return
+        try:
+            tables = tomllib.loads(text, parse_float=Decimal)
+        except (tomllib.TOMLDecodeError, RecursionError) as error:
+            self._syntax_problem(text, str(error))
+            return
+        self._take_tables(tables, lines_of(text))
+
+    def settle(self) -> Settings:
+        """Read every variable; raises `SettingsError` if anything was wrong anywhere."""
+        self._refuse_unknown_text()
+        take = self._take
+        settings = Settings(
+            workers=take(known.WORKERS),
+            log=LogSettings(memory_bytes=take(known.LOG_MEMORY_BYTES)),
+            master=MasterSettings(listen=take(known.MASTER_LISTEN)),
+            worker=WorkerSettings(listen=take(known.WORKER_LISTEN)),
+            market=MarketSettings(
+                source=take(known.MARKET_SOURCE),
+                update_interval_ms=take(known.MARKET_UPDATE_INTERVAL_MS),
+                speed_milli=take(known.MARKET_SPEED),
+                start=take(known.MARKET_START),
+                keep_closed_hours=take(known.MARKET_KEEP_CLOSED_HOURS),
+                seed=take(known.MARKET_SEED),
+            ),
+            accounts=AccountsSettings(
+                starting_cash=take(known.ACCOUNTS_STARTING_CASH),
+                currency=take(known.ACCOUNTS_CURRENCY),
+                registration=take(known.ACCOUNTS_REGISTRATION),
+            ),
+            auth=AuthSettings(
+                argon2_memory_kib=take(known.AUTH_ARGON2_MEMORY_KIB),
+                argon2_time=take(known.AUTH_ARGON2_TIME),
+            ),
+            values=tuple(self._values[variable.name] for variable in known.VARIABLES),
+        )
+        for variable, others, problem in _contradictions(settings):
+            # A value that was wrong is a default here, and contradicts nothing.
+            if self._wrong.isdisjoint({variable.name, *others}):
+                raw = self._find(variable)
+                self._problem(raw.line, f"{raw.place}: {variable.name}: {problem}")
+        if self._problems:
+            raise SettingsError(tuple(text for _, text in sorted(self._problems)))
+        return settings
+
+    def _take(self, variable: Variable[T]) -> T:
+        raw = self._find(variable)
+        try:
+            value = variable.read(raw.value)
+        except ValueError as error:
+            self._problem(raw.line, f"{raw.place}: {variable.name}: {error}")
+            self._wrong.add(variable.name)
+            raw = _default(variable)
+            value = variable.read(raw.value)
+        self._values[variable.name] = EffectiveValue(
+            name=variable.name, literal=variable.show(value), origin=raw.origin
+        )
+        return value
+
+    def _find(self, variable: Variable[Any]) -> _Raw:
+        name = variable.name
+        if name in self._overrides:
+            return _Raw(self._overrides[name], "command line", "command line")
+        if variable.environment_name in self._environ:
+            place = f"environment {variable.environment_name}"
+            return _Raw(self._environ[variable.environment_name], place, place)
+        return self._file.get(name) or _default(variable)
+
+    def _take_tables(self, tables: Mapping[str, object], lines: Mapping[str, int]) -> None:
+        sections = {variable.section for variable in known.VARIABLES} - {""}
+        for top, content in tables.items():
+            line = lines.get(top, 1)
+            if isinstance(content, dict) and top in sections:
+                for key, value in content.items():
+                    self._take_value(f"{top}.{key}", value, lines.get(f"{top}.{key}", line))
+            elif top in sections:
+                self._problem(line, f"{self._at(line)}: {top}: is a section; write [{top}] above")
+            elif isinstance(content, dict | list) and top not in _names():
+                near = get_close_matches(top, sorted(sections), n=1)
+                hint = (
+                    f"; did you mean [{near[0]}]?" if near else f"; there are {_listed(sections)}"
+                )
+                self._problem(line, f"{self._at(line)}: [{top}]: unknown section{hint}")
+            else:
+                self._take_value(top, content, line)
+
+    def _take_value(self, name: str, value: object, line: int) -> None:
+        if name in _names():
+            origin = f"{self._file_name}:{line}"
+            self._file[name] = _Raw(value, origin, origin, line)
+        else:
+            self._problem(line, f"{self._at(line)}: {name}: unknown setting{_suggestion(name)}")
+
+    def _refuse_unknown_text(self) -> None:
+        for name in self._overrides:
+            if name not in _names():
+                self._problem(0, f"command line: {name}: unknown setting{_suggestion(name)}")
+        right = {variable.environment_name for variable in known.VARIABLES}
+        prefixes = tuple(
+            f"PAPERTRADER_{variable.section.upper()}_"
+            for variable in known.VARIABLES
+            if variable.section
+        )
+        # Other names may begin with PAPERTRADER_ too; only those of our sections are settings.
+        for name in self._environ:
+            if name.startswith(prefixes) and name not in right:
+                near = get_close_matches(name, sorted(right), n=1)
+                hint = f"; did you mean {near[0]}?" if near else ""
+                self._problem(0, f"environment {name}: unknown setting{hint}")
+
+    def _syntax_problem(self, text: str, message: str) -> None:
+        place = _SYNTAX_PLACE.search(message)
+        line = int(place[1]) if place and place[1] else text.rstrip("\n").count("\n") + 1
+        what = _SYNTAX_PLACE.sub("", message)
+        self._problem(
+            line,
+            f"{self._at(line)}: not valid TOML: {what}; write key = value, with text in quotes",
+        )
+
+    def _at(self, line: int) -> str:
+        return f"{self._file_name}:{line}"
+
+    def _problem(self, line: int, text: str) -> None:
+        self._problems.append((line, text))
+
+
+_Contradiction = tuple[Variable[date] | Variable[Listen], tuple[str, ...], str]
+
+
+def _contradictions(settings: Settings) -> Iterator[_Contradiction]:
+    """Check what no variable can say alone: the variable to blame, the others, the problem."""
+    market = settings.market
+    first, last = {
+        MarketSource.REPLAY: (REPLAY_FIRST, REPLAY_LAST),
+        MarketSource.SIMULATED: (SIMULATED_FIRST, SIMULATED_LAST),
+    }[market.source]
+    if not first <= market.start <= last:
+        yield (
+            known.MARKET_START,
+            (known.MARKET_SOURCE.name,),
+            f'{market.start} is wrong; with market.source = "{market.source}" allowed is '
+            f"{first} to {last}",
+        )
+    listen, master = settings.worker.listen, settings.master.listen
+    end = listen.port + settings.workers - 1
+    if listen.port and end > PORT_MAX:
+        yield (
+            known.WORKER_LISTEN,
+            (known.WORKERS.name,),
+            f"{settings.workers} workers need the ports {listen.port} to {end}, but the last is "
+            f"{PORT_MAX}; choose a lower first port",
+        )
+    everywhere = {"0.0.0.0", "::"}
+    same_address = listen.host == master.host or {listen.host, master.host} & everywhere
+    if listen.port and listen.port <= master.port <= end and same_address:
+        yield (
+            known.WORKER_LISTEN,
+            (known.WORKERS.name, known.MASTER_LISTEN.name),
+            f"the workers' ports {listen.port} to {end} include the master's, {master.port}; "
+            "choose others for worker.listen or master.listen",
+        )
+
+
+def _default(variable: Variable[Any]) -> _Raw:
+    value = tomllib.loads(f"value = {variable.default}", parse_float=Decimal)["value"]
+    return _Raw(value, "default", "default")
+
+
+def _names() -> list[str]:
+    return [variable.name for variable in known.VARIABLES]
+
+
+def _suggestion(name: str) -> str:
+    key = name.rpartition(".")[2]
+    same_key = [each for each in _names() if each.rpartition(".")[2] == key]
+    near = same_key or get_close_matches(name, _names(), n=1)
+    return f"; did you mean {near[0]}?" if near else f"; there are {_listed(_names())}"
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))

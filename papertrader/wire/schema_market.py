@@ -1,0 +1,198 @@
+"""Declarations: assets, quotes and bars."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import construct as c
+
+from papertrader.core.quotes import AssetFlag, AssetKind, AssetStatus, QuoteFlag
+from papertrader.wire import kinds as k
+from papertrader.wire import limits
+from papertrader.wire.declarations import (
+    DATA,
+    EVENT,
+    PART_ROWS,
+    REASON,
+    REPLY,
+    REQUEST,
+    Declarations,
+    group_section,
+    list_head,
+    part_head,
+    text_section,
+)
+from papertrader.wire.kinds import Opcode, Tag
+from papertrader.wire.primitives import (
+    U16,
+    U32,
+    U64,
+    Bool,
+    Ccy4,
+    Choice,
+    Flags,
+    Px,
+    Qty,
+    Sym16,
+    Ts,
+    Zero,
+)
+
+DECLARED: Final = Declarations()
+message, block = DECLARED.message, DECLARED.block
+
+# --- market data
+
+
+def _asset_fields() -> tuple[Any, ...]:
+    return (
+        "symbol" / Sym16 * "its name here",
+        "kind" / Choice(AssetKind, strict=False) * "what it is",
+        "status" / Choice(AssetStatus, strict=False) * "whether it may be traded",
+        "flags" / Flags(c.Int16ub, AssetFlag, strict=False) * "properties",
+        "currency" / Ccy4 * "ISO 4217",
+        "tick" / Px * "smallest price step",
+        "lot" / Qty * "smallest quantity step",
+        "quantity_min" / Qty * "smallest order",
+        "quantity_max" / Qty * "largest order",
+        "first_bar" / Ts * "market time of the first bar, 0 = unknown",
+        "last_bar" / Ts * "market time of the newest bar, 0 = unknown",
+    )
+
+
+block("AssetRow", "An asset.", *_asset_fields())
+block("SymbolRow", "A symbol.", "symbol" / Sym16 * "its name")
+message(
+    Opcode.ASSET_GET, REQUEST, "AssetGet", "One asset.", c.Struct("symbol" / Sym16 * "its name")
+)
+message(
+    Opcode.ASSET_GET,
+    REPLY,
+    "AssetReply",
+    "The asset, or NO_SUCH_SYMBOL.",
+    c.Struct(*_asset_fields()),
+    text_section(Tag.NAME, "name", limits.NAME_MAX),
+    text_section(Tag.EXCHANGE, "exchange", limits.EXCHANGE_MAX),
+    text_section(Tag.SOURCE, "source", limits.EXCHANGE_MAX),
+)
+message(
+    Opcode.ASSET_LIST,
+    REQUEST,
+    "AssetList",
+    "Assets in order of symbol.",
+    c.Struct(
+        "kinds" / U16 * "bit n = kind n; 0 = all",
+        "limit" / U16 * "rows at most; 0 = 500",
+        Zero(4),
+    ),
+    text_section(Tag.PREFIX, "prefix", limits.PREFIX_MAX),
+)
+message(
+    Opcode.ASSET_LIST,
+    REPLY,
+    "AssetListPart",
+    "One part of the list.",
+    c.Struct(*list_head()),
+    group_section(Tag.ASSETS, "assets", "AssetRow", PART_ROWS),
+    category=DATA,
+)
+message(
+    Opcode.QUOTE_GET,
+    REQUEST,
+    "QuoteGet",
+    "Newest quotes of 1 to 64 symbols.",
+    c.Struct(
+        "max_age_ms" / U32 * "a cached quote not older than this will do; 0 = any age",
+        Zero(4),
+    ),
+    group_section(Tag.SYMBOLS, "symbols", "SymbolRow", limits.QUOTE_SYMBOLS_MAX, required=True),
+)
+
+
+def quote_fields() -> tuple[Any, ...]:
+    """Return the fields of a quote; the journal records them as well."""
+    return (
+        "symbol" / Sym16 * "what",
+        "bid" / Px * "NULL if unknown",
+        "ask" / Px * "NULL if unknown",
+        "last" / Px * "NULL if unknown",
+        "bid_size" / Qty * "0 if unknown",
+        "ask_size" / Qty * "0 if unknown",
+        "last_size" / Qty * "0 if unknown",
+        "day_open" / Px * "of the session so far",
+        "day_high" / Px * "of the session so far",
+        "day_low" / Px * "of the session so far",
+        "prev_close" / Px * "of the session before, unadjusted",
+        "day_volume" / Qty * "of the session so far",
+        "source_time" / Ts * "market time: the source's stamp",
+        "observed_at" / Ts * "when the master received it: what the no-look-ahead rule compares",
+        "quote_seq" / U64 * "grows by 1 per quote of the symbol; a jump is conflation",
+        "flags" / Flags(c.Int16ub, QuoteFlag, strict=False) * "warnings",
+        Zero(6),
+    )
+
+
+block("QuoteRow", "The newest prices of a symbol.", *quote_fields())
+message(
+    Opcode.QUOTE_GET,
+    REPLY,
+    "QuoteReply",
+    "One row for each symbol that has a quote, in the order asked; NO_SUCH_SYMBOL if one is "
+    "unknown.",
+    c.Struct("as_of" / Ts * "the answerer's clock", "rows" / U32 * "rows in the group", Zero(4)),
+    group_section(Tag.QUOTES, "quotes", "QuoteRow", limits.QUOTE_SYMBOLS_MAX),
+    REASON,
+    category=DATA,
+)
+message(
+    Opcode.EV_QUOTE,
+    EVENT,
+    "QuoteEvent",
+    "A new quote of a subscribed symbol; seq 0.",
+    c.Struct(*quote_fields()),
+    category=DATA,
+)
+message(
+    Opcode.BARS_GET,
+    REQUEST,
+    "BarsGet",
+    "A series of bars, in parts.",
+    c.Struct(
+        "symbol" / Sym16 * "what",
+        "interval_s" / U32 * "60, 300, 900, 3600, 86400, 604800; 2592000 = calendar month",
+        "adjustment" / Choice(k.Adjustment, strict=True) * "raw or adjusted prices",
+        "newest_first" / Bool * "order of the rows",
+        Zero(2),
+        "from_time" / Ts * "inclusive; 0 = from the first bar",
+        "to_time" / Ts * "exclusive; 0 = to now",
+        "limit" / U32 * "rows at most, the newest of the range; 0 = server limit",
+        Zero(4),
+    ),
+)
+block(
+    "BarRow",
+    "A bar.",
+    "time" / Ts * "start of the bar, market time",
+    "open" / Px * "first price",
+    "high" / Px * "highest price",
+    "low" / Px * "lowest price",
+    "close" / Px * "last price",
+    "volume" / Qty * "traded",
+)
+message(
+    Opcode.BARS_GET,
+    REPLY,
+    "BarsPart",
+    "One part of the series.",
+    c.Struct(
+        *part_head(),
+        "symbol" / Sym16 * "what",
+        "interval_s" / U32 * "as asked",
+        "adjustment" / Choice(k.Adjustment, strict=False) * "as asked",
+        "complete" / Bool * "False: the source had less than the range asked",
+        Zero(2),
+        "as_of" / Ts * "market time up to which the newest bar is known",
+    ),
+    group_section(Tag.BARS, "bars", "BarRow", PART_ROWS),
+    category=DATA,
+)

@@ -1,0 +1,153 @@
+"""Declarations: orders."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import construct as c
+
+from papertrader.core.orders import OrderState, OrderType, Side, TimeInForce
+from papertrader.wire import kinds as k
+from papertrader.wire import limits
+from papertrader.wire.declarations import (
+    DATA,
+    PART_ROWS,
+    REASON,
+    REPLY,
+    REQUEST,
+    Declarations,
+    group_section,
+    list_head,
+    text_section,
+)
+from papertrader.wire.kinds import Opcode, Tag
+from papertrader.wire.primitives import (
+    U16,
+    U32,
+    U64,
+    Choice,
+    Err,
+    Flags,
+    Id,
+    Money,
+    Px,
+    Qty,
+    Sym16,
+    Ts,
+    Zero,
+)
+
+DECLARED: Final = Declarations()
+message, block = DECLARED.message, DECLARED.block
+
+# --- orders
+
+
+def _order_fields() -> tuple[Any, ...]:
+    return (
+        "order" / Id * "given by the master",
+        "client_order_id" / U64 * "chosen by the client",
+        "account" / Id * "whose",
+        "portfolio" / Id * "in which portfolio",
+        "symbol" / Sym16 * "what",
+        "side" / Choice(Side, strict=False) * "buy or sell",
+        "order_type" / Choice(OrderType, strict=False) * "how it is priced",
+        "time_in_force" / Choice(TimeInForce, strict=False) * "how long it stands",
+        "flags" / Flags(c.Int8ub, k.OrderFlag, strict=False) * "options",
+        "state" / Choice(OrderState, strict=False) * "where it is",
+        Zero(1),
+        "reason" / Err * "why it ended, 0 = none",
+        "quantity" / Qty * "asked",
+        "filled" / Qty * "cumulative",
+        "limit_price" / Px * "NULL unless a limit",
+        "stop_price" / Px * "NULL unless a stop",
+        "average_price" / Px * "of what filled; NULL until a fill",
+        "collar_price" / Px * "worst price a market order may fill at; NULL for others",
+        "reserved_cash" / Money * "held for it",
+        "fees" / Money * "cumulative",
+        "received_at" / Ts * "the worker's stamp",
+        "accepted_at" / Ts * "the master's stamp: total order of the account's commands",
+        "updated_at" / Ts * "last change",
+        "expire_at" / Ts * "market time at which it expires, 0 = never",
+        "version" / U32 * "grows by 1 with every change",
+        "fills" / U32 * "number of fills",
+        "replaces" / Id * "order this one replaced, 0 = none",
+    )
+
+
+block("OrderRow", "An order as it stands.", *_order_fields())
+message(
+    Opcode.ORDER_NEW,
+    REQUEST,
+    "OrderNew",
+    "Sends an order. Changes state: seq >= 1.",
+    c.Struct(
+        "client_order_id" / U64 * "unique for ever within the portfolio, not 0: the business key",
+        "portfolio" / Id * "0 = the default portfolio",
+        "symbol" / Sym16 * "what",
+        "side" / Choice(Side, strict=True) * "buy or sell",
+        "order_type" / Choice(OrderType, strict=True) * "how it is priced",
+        "time_in_force" / Choice(TimeInForce, strict=True) * "how long it stands",
+        "flags" / Flags(c.Int8ub, k.OrderFlag, strict=True) * "options",
+        "quantity" / Qty * "> 0",
+        "limit_price" / Px * "NULL unless a limit",
+        "stop_price" / Px * "NULL unless a stop",
+        "expire_at" / Ts * "for GTD, else 0",
+    ),
+    text_section(Tag.TAG, "tag", limits.TAG_TEXT_MAX),
+)
+message(
+    Opcode.ORDER_NEW,
+    REPLY,
+    "OrderReply",
+    "The order as it stands. DUPLICATE_ORDER and ORDER_DONE carry the order they speak of.",
+    c.Struct(*_order_fields()),
+    REASON,
+    also=(Opcode.ORDER_CANCEL, Opcode.ORDER_GET),
+)
+message(
+    Opcode.ORDER_CANCEL,
+    REQUEST,
+    "OrderCancel",
+    "Cancels an order. Changes state: seq >= 1.",
+    c.Struct(
+        "order" / Id * "0 = use client_order_id",
+        "client_order_id" / U64 * "used when order is 0",
+        "portfolio" / Id * "0 = the default portfolio",
+    ),
+)
+message(
+    Opcode.ORDER_GET,
+    REQUEST,
+    "OrderGet",
+    "One order.",
+    c.Struct(
+        "order" / Id * "0 = use client_order_id",
+        "client_order_id" / U64 * "used when order is 0",
+        "portfolio" / Id * "0 = the default portfolio",
+    ),
+)
+message(
+    Opcode.ORDER_LIST,
+    REQUEST,
+    "OrderList",
+    "Orders by symbol and state, oldest first.",
+    c.Struct(
+        "portfolio" / Id * "0 = the default portfolio",
+        "symbol" / Sym16 * "empty = all",
+        "states" / U16 * "bit n = state n wanted; 0 = open ones",
+        "limit" / U16 * "rows at most; 0 = 500",
+        "after" / Id * "page: orders with id greater",
+    ),
+)
+
+
+message(
+    Opcode.ORDER_LIST,
+    REPLY,
+    "OrderListPart",
+    "One part of the list.",
+    c.Struct(*list_head()),
+    group_section(Tag.ORDERS, "orders", "OrderRow", PART_ROWS),
+    category=DATA,
+)

@@ -1,0 +1,414 @@
+"""Client connections: what a client may ask, how often, and who answers.
+
+A request is refused here when it breaks a limit, answered here when it is public and known here,
+and otherwise relayed to the master without a look at its body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final, Protocol
+
+import attrs
+from OpenSSL.SSL import Connection as TlsConnection
+
+from papertrader.core.buckets import TokenBucket
+from papertrader.net.clock import Clock
+from papertrader.net.protocol import Closed, FrameProtocol, Gathering, OutputBounds, Reason
+from papertrader.wire import codec, kinds, limits
+from papertrader.wire.codec import EVENT, MORE, RESPONSE, Header
+from papertrader.wire.connection import Link
+from papertrader.wire.errors import RemoteFault
+from papertrader.wire.kinds import ClosedBy, Opcode, RelayDownFlag, Role, Status, TlsVersion
+from papertrader.wire.messages import REQUESTS, ClientClose, ClientOpen, SessionEvent
+from papertrader.worker.cache import CACHEABLE, ENTRY_OCTETS, request_key
+from papertrader.worker.market import Market
+from papertrader.worker.stamping import ClientData, Envelope
+from papertrader.worker.statistics import WorkerStatistics
+
+RELAYED_FIRST: Final = 0x0101
+RELAYED_LAST: Final = 0x06FF
+"""Opcodes that a client may ask the master."""
+WITHOUT_SESSION: Final = frozenset(
+    {Opcode.REGISTER, Opcode.LOGIN, Opcode.RESUME, Opcode.WORKER_LIST}
+)
+SESSION_BEGINS: Final = frozenset({Opcode.LOGIN, Opcode.RESUME})
+_TLS_VERSIONS: Final = {"TLSv1.2": TlsVersion.TLS12, "TLSv1.3": TlsVersion.TLS13}
+_ATTACHED: Final = (Status.OK, Status.RESUME_GAP)
+"""With RESUME_GAP the session lives; only some of its events are lost."""
+_OUTER: Final = (Role.CLIENT, Role.TOOL)
+
+
+@attrs.define(slots=True, eq=False)
+class OpenRequest:
+    """A relayed request that the master has not answered yet.
+
+    ``octets`` is the client's frame, kept as long as it may have to be relayed again: until it was
+    written once, and, without a session, until it is answered. ``worker_seq`` is 0 until then.
+    """
+
+    client: ClientProtocol
+    opcode: int
+    session: int
+    correlation: int
+    received_at: int
+    octets: bytes
+    worker_seq: int = 0
+    cache_key: bytes = b""
+    symbols: tuple[bytes, ...] = ()
+    parts: list[bytes] = attrs.Factory(list)
+    parts_octets: int = 0
+
+
+class Relay(Protocol):
+    """The way to the master, as the clients see it."""
+
+    def relay(self, request: OpenRequest) -> Status:
+        """Send a request on, or keep it until the link is back; OK, or why it was not taken."""
+
+    def answered(self, request: OpenRequest) -> None:
+        """A request relayed before is open no more."""
+
+    def tell(self, message: ClientOpen | ClientClose) -> None:
+        """Send the master a notice if the link is active."""
+
+
+class Clients:
+    """The connections that said HELLO, by number. Numbers start at 1 and are never used again."""
+
+    def __init__(self) -> None:
+        self._living: dict[int, ClientProtocol] = {}
+        self._last = 0
+        self.workers_reply: bytes = b""
+        """The newest WORKER_LIST reply that went to a client, read only when we stop."""
+
+    def __len__(self) -> int:
+        return len(self._living)
+
+    def __iter__(self) -> Iterator[ClientProtocol]:
+        return iter(list(self._living.values()))
+
+    def next_number(self) -> int:
+        """Return the number of a new connection."""
+        self._last += 1
+        return self._last
+
+    def get(self, number: int) -> ClientProtocol | None:
+        """Return the connection of that number if it lives."""
+        return self._living.get(number)
+
+    def add(self, client: ClientProtocol) -> None:
+        """Take in a connection."""
+        self._living[client.number] = client
+
+    def remove(self, client: ClientProtocol) -> None:
+        """Forget a connection."""
+        self._living.pop(client.number, None)
+
+    @property
+    def sessions(self) -> int:
+        """How many of them have a session."""
+        return sum(client.session != 0 for client in self._living.values())
+
+    @property
+    def queued(self) -> int:
+        """Octets that wait for all of them."""
+        return sum(client.queued for client in self._living.values())
+
+
+@attrs.frozen(kw_only=True)
+class Surroundings:
+    """What all client connections of a worker share."""
+
+    clock: Clock
+    clients: Clients
+    relay: Relay
+    market: Market
+    statistics: WorkerStatistics
+    gathering: Gathering
+    bounds: OutputBounds = attrs.Factory(OutputBounds)
+    command_rate: int = limits.COMMAND_RATE
+    command_burst: int = limits.COMMAND_BURST
+
+
+class ClientProtocol(FrameProtocol):
+    """One client's connection."""
+
+    def __init__(self, link: Link, data: ClientData, around: Surroundings) -> None:
+        super().__init__(link, around.clock, bounds=around.bounds, gathering=around.gathering)
+        self.number = link.connection_id
+        self.data = data
+        self.envelope = Envelope(self.number, data)
+        self.session = 0
+        self.open: dict[int, OpenRequest] = {}
+        self.opened_at = 0
+        self._detached_session = 0
+        self._relay = around.relay
+        self._market = around.market
+        self._around = around
+        self._statistics = around.statistics
+        self._commands = TokenBucket(
+            around.command_rate, around.command_burst, around.clock.wall_ns()
+        )
+        market = around.market
+        self._public: dict[int, Callable[[FrameProtocol, Header, bytes], bool]] = {
+            Opcode.ASSET_GET: market.cached,
+            Opcode.ASSET_LIST: market.cached,
+            Opcode.BARS_GET: market.cached,
+            Opcode.QUOTE_GET: self._quote_get,
+            Opcode.SUBSCRIBE: market.subscribe,
+            Opcode.UNSUBSCRIBE: market.unsubscribe,
+        }
+
+    # --- from the client ------------------------------------------------------------------------
+
+    def opened(self) -> None:
+        """Announce the client to the master."""
+        if self.connection.peer is None or self.connection.peer.role not in _OUTER:
+            raise RemoteFault(Status.OPCODE_FORBIDDEN, "only clients connect here")
+        self.opened_at = self.clock.stamp_ns()
+        self._around.clients.add(self)
+        self._relay.tell(self.announcement())
+
+    def announcement(self) -> ClientOpen:
+        """Return what the master is told about this client."""
+        return ClientOpen(
+            connection=self.number,
+            opened_at=self.opened_at,
+            address=self.data.address,
+            port=self.data.port,
+            family=self.data.family,
+            tls=self._tls_version(),
+            software=self.connection.peer.software if self.connection.peer else None,
+        )
+
+    def frame_received(self, header: Header, octets: bytes) -> None:
+        """Refuse, answer or relay one request."""
+        received_at = self.clock.stamp_ns()
+        correlation = header.correlation
+        if not correlation or correlation in self.open:
+            if correlation:
+                raise RemoteFault(Status.DUPLICATE_CORRELATION, f"request {correlation} is open")
+            raise RemoteFault(Status.PROTOCOL_STATE, "a request needs a correlation other than 0")
+        if not self._commands.take(received_at):
+            self._statistics.rate_limited += 1
+            self.refuse(header, Status.RATE_LIMITED, "too many requests", self._commands.wait_ms())
+            return
+        if not self._may_ask(header):
+            return
+        public = self._public.get(header.opcode)
+        if public is not None and self._served(public, header, octets):
+            return
+        if len(self.open) >= limits.INFLIGHT_MAX:
+            self._statistics.over_inflight += 1
+            text = f"{limits.INFLIGHT_MAX} requests are open; wait for an answer"
+            self.refuse(header, Status.TOO_MANY_INFLIGHT, text)
+            return
+        request = OpenRequest(self, header.opcode, header.session, correlation, received_at, octets)
+        if public is not None and header.opcode in CACHEABLE:
+            request.cache_key = request_key(octets)
+            if header.opcode == Opcode.QUOTE_GET:
+                request.symbols = self._market.symbols_of(header, octets)
+        status = self._relay.relay(request)
+        if status:
+            self._statistics.unavailable += 1
+            self.refuse(header, status, "the master cannot be asked now; try again", 1000)
+        else:
+            self.open[correlation] = request
+
+    def _may_ask(self, header: Header) -> bool:
+        opcode, session = header.opcode, header.session
+        if not RELAYED_FIRST <= opcode <= RELAYED_LAST:
+            self.refuse(header, Status.UNKNOWN_OPCODE, f"opcode {opcode:#06x} is not known here")
+        elif session and session == self._detached_session != self.session:
+            self.refuse(header, Status.SESSION_DETACHED, "send RESUME, then repeat the request")
+        elif session != self.session and session:
+            self.refuse(header, Status.NOT_LOGGED_IN, "this is not the session of the connection")
+        elif not session and opcode not in WITHOUT_SESSION and opcode in REQUESTS:
+            self.refuse(header, Status.NOT_LOGGED_IN, "log in first")
+        else:
+            return True
+        return False
+
+    def _served(
+        self,
+        public: Callable[[FrameProtocol, Header, bytes], bool],
+        header: Header,
+        octets: bytes,
+    ) -> bool:
+        try:
+            served = public(self, header, octets)
+        except RemoteFault as fault:
+            if fault.fatal:
+                raise
+            self.refuse(header, fault.status, fault.text, field=fault.field)
+            return True
+        self._statistics.served += served
+        return served
+
+    def _quote_get(self, client: FrameProtocol, header: Header, octets: bytes) -> bool:
+        if self._market.quotes(self, header, octets):
+            return True
+        return not self._market.is_stale and self._market.cached(self, header, octets)
+
+    def refuse(
+        self,
+        header: Header,
+        status: Status,
+        text: str,
+        retry_after_ms: int | None = None,
+        field: int | None = None,
+    ) -> None:
+        """Answer a request with why not."""
+        self._statistics.refused += 1
+        self.send(
+            codec.failure(
+                header.opcode, status, text, session=header.session,
+                correlation=header.correlation, field=field, retry_after_ms=retry_after_ms,
+            )
+        )  # fmt: skip
+
+    # --- from the master ------------------------------------------------------------------------
+
+    def deliver(self, inner: bytes, down_flags: int, cache_s: int) -> None:
+        """Take a frame that the master has for this client and write it as it is.
+
+        Raises `RemoteFault` if the master's frame is not one.
+        """
+        if len(inner) < limits.HEADER_SIZE:
+            raise RemoteFault(Status.BAD_LENGTH, "the relayed frame is shorter than a header")
+        header = codec.parse_header(inner)
+        codec.check_header(header, limits.FRAME_MAX)
+        if header.length + limits.HEADER_SIZE != len(inner):
+            raise RemoteFault(Status.BAD_LENGTH, "the relayed frame is not as long as it says")
+        if header.flags & RESPONSE:
+            request = self.open.get(header.correlation)
+            if request is None or request.opcode != header.opcode:
+                self._statistics.late_replies += 1
+                return
+            if request.cache_key and down_flags & RelayDownFlag.CACHEABLE:
+                self._collect(request, inner)
+            if not header.flags & MORE:
+                self._complete(request, header, inner, cache_s)
+        elif header.flags & EVENT and header.opcode == Opcode.EV_SESSION:
+            self._session_event(header, inner)
+        self.send(inner)
+        if down_flags & RelayDownFlag.CLOSE:
+            self.say_goodbye(Status.OK, "closed by the master")
+
+    def _collect(self, request: OpenRequest, inner: bytes) -> None:
+        request.parts_octets += len(inner)
+        if request.parts_octets > ENTRY_OCTETS:
+            request.cache_key, request.parts = b"", []
+        else:
+            request.parts.append(inner)
+
+    def _complete(self, request: OpenRequest, header: Header, inner: bytes, cache_s: int) -> None:
+        del self.open[request.correlation]
+        self._relay.answered(request)
+        opcode = header.opcode
+        if opcode in SESSION_BEGINS and header.status in _ATTACHED:
+            self._end_session()
+            self.session = header.session
+        if header.status:
+            return
+        if request.cache_key and request.parts:
+            self._market.cache.store(request.cache_key, request.parts, cache_s)
+        if opcode == Opcode.LOGOUT:
+            self._end_session()
+        elif opcode == Opcode.QUOTE_GET:
+            self._market.topics.asked(request.symbols)
+        elif opcode == Opcode.WORKER_LIST:
+            self._around.clients.workers_reply = inner
+
+    def _session_event(self, header: Header, inner: bytes) -> None:
+        event = codec.decode_body(header, inner)
+        at_once = isinstance(event, SessionEvent) and event.code and not event.grace_ms
+        if at_once and header.session in (0, self.session):
+            self._end_session()
+
+    def _end_session(self, linger: bool = False) -> None:
+        self.session = 0
+        self._market.topics.drop(self, linger)
+
+    # --- when the link to the master was lost ---------------------------------------------------
+
+    def give_up(self, request: OpenRequest, status: Status, text: str) -> None:
+        """Answer an open request in the master's place."""
+        del self.open[request.correlation]
+        self._relay.answered(request)
+        self.send(
+            codec.failure(
+                request.opcode, status, text, session=request.session,
+                correlation=request.correlation,
+            )
+        )  # fmt: skip
+
+    def detach(self) -> None:
+        """Forget the session, which the master detached, and tell the client to resume it."""
+        if self.session:
+            session, self._detached_session = self.session, self.session
+            self._end_session(linger=True)
+            self.send(codec.encode(SessionEvent(code=Status.SESSION_DETACHED), session=session))
+
+    # --- the end --------------------------------------------------------------------------------
+
+    def congested(self) -> None:
+        """Let a client that does not read wait for its next request as well."""
+        self.pause_reading()
+
+    def drained(self) -> None:
+        """Go on with a client that reads again."""
+        self._market.topics.drained(self)
+        self.resume_reading()
+
+    def closed(self, why: Closed) -> None:
+        """Forget the client and report its end.
+
+        The report's ``by`` is CLIENT with code 0 if it said GOODBYE, CLIENT with KEEPALIVE_TIMEOUT
+        if the connection was just lost, WORKER with the code we said otherwise.
+        """
+        if why.reason is Reason.FAULT:
+            self._statistics.faults += 1
+            self._statistics.slow_consumers += why.status == Status.SLOW_CONSUMER
+        self._end_session()
+        for request in list(self.open.values()):
+            self._relay.answered(request)
+        self.open.clear()
+        if self._around.clients.get(self.number) is not self:
+            return
+        self._around.clients.remove(self)
+        by = ClosedBy.WORKER if why.reason in (Reason.FAULT, Reason.OURS) else ClosedBy.CLIENT
+        code = why.status
+        if by is ClosedBy.CLIENT:
+            code = Status.OK if why.reason is Reason.GOODBYE else Status.KEEPALIVE_TIMEOUT
+        self._relay.tell(
+            ClientClose(
+                connection=self.number,
+                code=code,
+                by=by,
+                frames_up=self.counters.frames_in,
+                frames_down=self.counters.frames_out,
+                text=codec.clipped(why.text),
+            )
+        )
+
+    def _tls_version(self) -> TlsVersion:
+        handle = getattr(self.transport, "getHandle", None)
+        tls = handle() if handle is not None else None
+        if not isinstance(tls, TlsConnection):
+            return TlsVersion.NONE
+        return _TLS_VERSIONS.get(tls.get_protocol_version_name(), TlsVersion.NONE)
+
+
+def outer_link(number: int, boot: int) -> Link:
+    """Return what a worker is towards its clients."""
+    return Link(
+        role=Role.WORKER,
+        initiator=False,
+        frame_max=limits.CLIENT_FRAME_MAX,
+        instance=boot,
+        outer=True,
+        connection_id=number,
+        software=f"papertrader-worker/{kinds.REVISION}",
+    )

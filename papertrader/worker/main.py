@@ -1,0 +1,293 @@
+"""The worker: builds its parts, connects to the master, then faces the clients."""
+
+from __future__ import annotations
+
+import random
+from typing import Final
+
+import attrs
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.endpoints import HostnameEndpoint, TCP4ServerEndpoint, TCP6ServerEndpoint
+from twisted.internet.interfaces import (
+    IAddress,
+    IListeningPort,
+    IOpenSSLClientConnectionCreator,
+    IOpenSSLServerConnectionCreator,
+    IReactorPluggableNameResolver,
+    IReactorTCP,
+    IReactorTime,
+)
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from papertrader.net.clock import Clock
+from papertrader.net.factory import AcceptCaps, AcceptCounters, AcceptorFactory, address_block
+from papertrader.net.protocol import Gathering, OutputBounds
+from papertrader.net.services import ListeningService
+from papertrader.wire import codec
+from papertrader.wire.errors import RemoteFault
+from papertrader.wire.kinds import Status
+from papertrader.wire.messages import (
+    ClientClose,
+    WorkerAuth,
+    WorkerListReply,
+    WorkerRow,
+    WorkerStats,
+)
+from papertrader.worker.cache import CACHE_OCTETS, CacheCounters, ReplyCache
+from papertrader.worker.clients import ClientProtocol, Clients, Surroundings, outer_link
+from papertrader.worker.market import Market
+from papertrader.worker.stamping import client_data, packed_address
+from papertrader.worker.statistics import WorkerStatistics
+from papertrader.worker.topics import TopicCounters, Topics
+from papertrader.worker.upstream import LinkHooks, LinkState, Upstream
+
+RETRY_AFTER_MS: Final = 1_000
+"""What clients are told to wait when the worker stops."""
+GOODBYE_WORKERS_MAX: Final = 64
+BOOT_BITS: Final = 63
+
+
+@attrs.frozen(kw_only=True)
+class WorkerConfiguration:
+    """What the operator decides about one worker."""
+
+    worker_id: int
+    """Given by the operator at enrollment; must belong to the certificate."""
+    name: str
+    master_host: str
+    master_port: int
+    listen_host: str
+    listen_port: int
+    """For clients; 0 lets the system choose (see `Worker.port`)."""
+    region: int = 0
+    public_host: str = ""
+    """Name in the worker's public certificate, published to clients; at most 64 octets."""
+    caps: AcceptCaps = attrs.Factory(AcceptCaps)
+    bounds: OutputBounds = attrs.Factory(OutputBounds)
+    cache_octets: int = CACHE_OCTETS
+
+
+@attrs.frozen(kw_only=True)
+class WorkerFigures:
+    """Every counter of a worker at one moment."""
+
+    state: LinkState
+    rtt_ns: int
+    offset_ns: int
+    clients: int
+    sessions: int
+    topics: int
+    queued_octets: int
+    unacknowledged: int
+    waiting: int
+    cache_entries: int
+    cache_octets: int
+    statistics: WorkerStatistics
+    cache: CacheCounters
+    topic: TopicCounters
+    accept: AcceptCounters
+
+
+class Worker:
+    """One worker. ``start`` it, wait for `ready`, and `stop` it.
+
+    ``reactor`` makes connections and listens; ``random_source`` must be unpredictable in
+    production (`random.SystemRandom`). Without the TLS factories both links are plain, for tests.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        configuration: WorkerConfiguration,
+        reactor: IReactorTCP,
+        clock: Clock,
+        random_source: random.Random,
+        *,
+        public_tls: IOpenSSLServerConnectionCreator | None = None,
+        inner_tls: IOpenSSLClientConnectionCreator | None = None,
+    ) -> None:
+        self.configuration = configuration
+        self.clock = clock
+        self.boot = random_source.getrandbits(BOOT_BITS) or 1
+        self.statistics = WorkerStatistics()
+        self.clients = Clients()
+        self.upstream = Upstream(clock, self.clients, self.statistics, random_source, self.boot)
+        self.cache = ReplyCache(clock, configuration.cache_octets)
+        self.topics = Topics(clock, self.upstream.tell_interest)
+        self.ready: Deferred[Worker] = Deferred()
+        """Fires when the link is active and the port is open; fails with
+        `PortUnavailableError` if the port cannot be had."""
+        self._reactor = reactor
+        self._inner_tls = inner_tls
+        self._around = Surroundings(
+            clock=clock,
+            clients=self.clients,
+            relay=self.upstream,
+            market=Market(clock, self.cache, self.topics, self.upstream),
+            statistics=self.statistics,
+            gathering=Gathering(clock),
+            bounds=configuration.bounds,
+        )
+        self.acceptor = AcceptorFactory(
+            self._client, clock, caps=configuration.caps, tls=public_tls,
+            reactor=IReactorTime(reactor),
+        )  # fmt: skip
+        self._listening = self._listening_service()
+        self.upstream.hooks = LinkHooks(
+            credentials=self._credentials,
+            activated=self._activated,
+            publish=self.topics.publish,
+            close_client=self._close_client,
+            stats=self._stats,
+        )
+
+    # --- life -----------------------------------------------------------------------------------
+
+    def start(self) -> Deferred[Worker]:
+        """Connect to the master, then listen; returns `ready`."""
+        settings = self.configuration
+        # The reactor resolves names; IP addresses go straight through.
+        endpoint = HostnameEndpoint(
+            IReactorPluggableNameResolver(self._reactor),
+            settings.master_host,
+            settings.master_port,
+        )
+        self.upstream.start(endpoint, self._inner_tls, IReactorTime(self._reactor))
+        self._listening.startService()
+        self._listening.listening.addCallbacks(self._listens, self._cannot_listen)
+        return self.ready
+
+    def stop(self) -> Deferred[None]:
+        """Say GOODBYE to the clients and to the master, and end; takes 3 seconds at most."""
+        others = self._other_workers()
+        for client in list(self.acceptor):
+            client.say_goodbye(Status.SHUTDOWN, "the worker stops", RETRY_AFTER_MS, others)
+        ended = gatherResults([self._listening.stopService(), self.upstream.stop()])
+        self.topics.stop()
+        done: Deferred[None] = Deferred()
+        ended.addCallbacks(lambda _: done.callback(None), done.errback)
+        return done
+
+    @property
+    def port(self) -> int:
+        """The port that clients use: the real one once it is open."""
+        listening = self._listening.port
+        if listening is None:
+            return self.configuration.listen_port
+        port: int = getattr(listening.getHost(), "port", self.configuration.listen_port)
+        return port
+
+    def _listening_service(self) -> ListeningService:
+        host, port = self.configuration.listen_host, self.configuration.listen_port
+        kind = TCP6ServerEndpoint if ":" in host else TCP4ServerEndpoint
+        return ListeningService(
+            kind(self._reactor, port, interface=host),
+            self.acceptor,
+            self.clock,
+            where=f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
+            setting="worker.listen",
+        )
+
+    def _listens(self, port: IListeningPort) -> None:
+        self.log.info("{name} listens on port {port}", name=self.configuration.name, port=self.port)
+        self._check_ready()
+
+    def _cannot_listen(self, failure: Failure) -> None:
+        if not self.ready.called:
+            self.ready.errback(failure)
+
+    def _check_ready(self) -> None:
+        open_port = self._listening.port is not None
+        if open_port and self.upstream.state is LinkState.ACTIVE and not self.ready.called:
+            self.ready.callback(self)
+
+    def _client(self, peer: IAddress) -> ClientProtocol:
+        number = self.clients.next_number()
+        return ClientProtocol(outer_link(number, self.boot), client_data(peer), self._around)
+
+    # --- what the link needs --------------------------------------------------------------------
+
+    def _credentials(self, next_worker_seq: int, clients: int) -> WorkerAuth:
+        settings = self.configuration
+        return WorkerAuth(
+            worker_id=settings.worker_id,
+            boot=self.boot,
+            next_worker_seq=next_worker_seq,
+            listen_address=packed_address(settings.listen_host) or bytes(16),
+            listen_port=self.port,
+            max_clients=settings.caps.total,
+            clients=clients,
+            region=settings.region,
+            clock=self.clock.wall_ns(),
+            host=settings.public_host,
+        )
+
+    def _activated(self, other_master: bool) -> None:
+        if other_master:
+            self.cache.clear()
+        self.topics.renew()
+        self._check_ready()
+
+    def _close_client(self, order: ClientClose) -> None:
+        client = self.clients.get(order.connection)
+        if client is None:
+            return
+        if order.ban_s:
+            peer = client.transport.getPeer() if client.transport is not None else None
+            self.acceptor.admission.ban(address_block(peer), order.ban_s)
+        client.say_goodbye(order.code, order.text or "closed by the master")
+
+    def _other_workers(self) -> tuple[WorkerRow, ...]:
+        """Return the workers of the newest WORKER_LIST that passed here, without this one."""
+        if not self.clients.workers_reply:
+            return ()
+        try:
+            _, reply = codec.decode(self.clients.workers_reply)
+        except RemoteFault:
+            return ()
+        if not isinstance(reply, WorkerListReply):
+            return ()
+        mine = (packed_address(self.configuration.listen_host), self.port)
+        others = [row for row in reply.workers if (row.address, row.port) != mine]
+        return tuple(others[:GOODBYE_WORKERS_MAX])
+
+    # --- figures --------------------------------------------------------------------------------
+
+    def figures(self) -> WorkerFigures:
+        """Return every counter."""
+        return WorkerFigures(
+            state=self.upstream.state,
+            rtt_ns=self.upstream.rtt_ns,
+            offset_ns=self.upstream.offset_ns,
+            clients=len(self.clients),
+            sessions=self.clients.sessions,
+            topics=len(self.topics),
+            queued_octets=self.clients.queued,
+            unacknowledged=self.upstream.unacknowledged,
+            waiting=self.upstream.waiting,
+            cache_entries=len(self.cache),
+            cache_octets=self.cache.octets,
+            statistics=attrs.evolve(self.statistics),
+            cache=attrs.evolve(self.cache.counters),
+            topic=attrs.evolve(self.topics.counters),
+            accept=attrs.evolve(self.acceptor.counters),
+        )
+
+    def _stats(self) -> WorkerStats:
+        statistics = self.statistics
+        return WorkerStats(
+            clock=self.clock.wall_ns(),
+            clients=len(self.clients),
+            sessions=self.clients.sessions,
+            frames_up=statistics.frames_up,
+            frames_down=statistics.frames_down,
+            bytes_up=statistics.octets_up,
+            bytes_down=statistics.octets_down,
+            cache_hits=self.cache.counters.hits,
+            cache_misses=self.cache.counters.misses,
+            rejected=statistics.refused + statistics.faults + self.acceptor.counters.refused,
+            queue_up=self.upstream.unacknowledged,
+            queue_down=min(self.clients.queued, 0xFFFF_FFFF),
+        )

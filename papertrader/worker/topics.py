@@ -1,0 +1,335 @@
+"""Quotes for many clients: the newest per symbol, who wants it, and sending it encoded once.
+
+A quote comes from the master as a ready EV_QUOTE frame. For each subscriber only octets 16 to 23
+(session, correlation) differ, so a delivery is a join of slices; a client gets all symbols of one
+update in one write. A subscriber that reads too slowly, or asked for an interval, gets the newest
+quote of each symbol when its time has come: what lay between is conflated.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from typing import Final, Protocol
+
+import attrs
+
+from papertrader.core.instants import SECOND
+from papertrader.net.clock import Clock, Timer
+from papertrader.wire import codec, limits
+from papertrader.wire.errors import RemoteFault
+from papertrader.wire.kinds import Opcode, Status
+from papertrader.wire.messages import QuoteRow
+
+TOPICS_MAX: Final = 16_384
+"""Symbols that one worker follows. A subscription that needs more is answered SERVER_BUSY."""
+ASKED_MAX: Final = 4_096
+"""Symbols followed only because somebody asked for their quote; the longest unasked one goes."""
+ASKED_S: Final = 60
+"""How long a symbol is followed after it was asked for."""
+
+_ADDRESS: Final = struct.Struct(">II")
+_ROW: Final = slice(limits.HEADER_SIZE, limits.HEADER_SIZE + QuoteRow.SIZE)
+_SYMBOL: Final = slice(limits.HEADER_SIZE, limits.HEADER_SIZE + 16)
+
+
+class Subscriber(Protocol):
+    """What a client connection is to the topics."""
+
+    is_congested: bool
+
+    def send(self, octets: bytes, frames: int = 1) -> None:
+        """Send whole frames."""
+
+
+@attrs.define(slots=True, eq=False)
+class Subscription:
+    """One SUBSCRIBE(QUOTES). ``symbols`` are packed (16 octets), as everywhere in this module."""
+
+    subscriber: Subscriber
+    address: bytes
+    interval: int
+    symbols: set[bytes]
+    next_at: int = 0
+    held: dict[bytes, bytes] = attrs.Factory(dict)
+    ready: list[bytes] = attrs.Factory(list)
+    timer: Timer | None = None
+
+
+@attrs.define(slots=True, eq=False)
+class _Topic:
+    newest: bytes = b""
+    subscriptions: dict[Subscription, None] = attrs.Factory(dict)
+
+
+@attrs.define(slots=True, kw_only=True)
+class TopicCounters:
+    """What went through the topics."""
+
+    published: int = 0
+    delivered: int = 0
+    conflated: int = 0
+    unwanted: int = 0
+
+
+class TopicsFullError(Exception):
+    """TOPICS_MAX symbols are followed already."""
+
+
+class Topics:
+    """All topics of a worker. ``tell`` reports interest to the master: (symbol, True or False)."""
+
+    def __init__(
+        self, clock: Clock, tell: Callable[[bytes, bool], None], topics_max: int = TOPICS_MAX
+    ) -> None:
+        self.counters = TopicCounters()
+        self._clock = clock
+        self._tell = tell
+        self._topics_max = topics_max
+        self._topics: dict[bytes, _Topic] = {}
+        self._subscriptions: dict[Subscriber, dict[int, Subscription]] = {}
+        self._asked: OrderedDict[bytes, int] = OrderedDict()
+        self._asked_timer: Timer | None = None
+
+    def __len__(self) -> int:
+        return len(self._topics)
+
+    # --- subscriptions --------------------------------------------------------------------------
+
+    def subscribe(
+        self,
+        subscriber: Subscriber,
+        session: int,
+        correlation: int,
+        symbols: Iterable[bytes],
+        interval_ms: int = 0,
+    ) -> None:
+        """Begin a subscription; raises `TopicsFullError` and changes nothing then."""
+        wanted = set(symbols)
+        if len(self._topics) + sum(each not in self._topics for each in wanted) > self._topics_max:
+            raise TopicsFullError(f"{self._topics_max} symbols are followed by this worker")
+        subscription = Subscription(
+            subscriber, _ADDRESS.pack(session, correlation), interval_ms * 1_000_000, wanted
+        )
+        self._subscriptions.setdefault(subscriber, {})[correlation] = subscription
+        for symbol in wanted:
+            self._topic(symbol).subscriptions[subscription] = None
+
+    def snapshot(self, subscriber: Subscriber, correlation: int) -> None:
+        """Send the newest known quote of each symbol of a subscription."""
+        subscription = self._subscriptions[subscriber][correlation]
+        for symbol in sorted(subscription.symbols):
+            newest = self._topics[symbol].newest
+            if newest:
+                subscription.held[symbol] = newest
+        self._send_held(subscription)
+
+    def unsubscribe(
+        self, subscriber: Subscriber, correlation: int, symbols: Iterable[bytes] = ()
+    ) -> int | None:
+        """End a subscription, or only ``symbols`` of it.
+
+        Returns how many symbols are left, None if there is no such subscription.
+        """
+        subscription = self._subscriptions.get(subscriber, {}).get(correlation)
+        if subscription is None:
+            return None
+        self._leave(subscription, set(symbols) or set(subscription.symbols))
+        if not subscription.symbols:
+            self._end(subscriber, correlation, subscription)
+        return len(subscription.symbols)
+
+    def drop(self, subscriber: Subscriber, linger: bool = False) -> None:
+        """End all subscriptions of a client.
+
+        With ``linger`` the symbols are followed a while longer: the client will come again.
+        """
+        for correlation, subscription in list(self._subscriptions.get(subscriber, {}).items()):
+            if linger:
+                self.asked(subscription.symbols)
+            self._leave(subscription, set(subscription.symbols))
+            self._end(subscriber, correlation, subscription)
+
+    def counts(self, subscriber: Subscriber) -> tuple[int, int]:
+        """Return a client's number of subscriptions and of symbols in them."""
+        mine = self._subscriptions.get(subscriber, {}).values()
+        return len(mine), sum(len(each.symbols) for each in mine)
+
+    def has(self, subscriber: Subscriber, correlation: int) -> bool:
+        """Tell whether this is a subscription of that client."""
+        return correlation in self._subscriptions.get(subscriber, {})
+
+    # --- newest quotes --------------------------------------------------------------------------
+
+    def newest(self, symbols: Iterable[bytes]) -> list[bytes] | None:
+        """Return the quote row of each symbol, in order; None if one is not known here."""
+        rows = []
+        for symbol in symbols:
+            topic = self._topics.get(symbol)
+            if topic is None or not topic.newest:
+                return None
+            rows.append(topic.newest[_ROW])
+        return rows
+
+    def asked(self, symbols: Iterable[bytes]) -> None:
+        """Follow symbols for ASKED_S from now. What does not fit the bounds is not followed."""
+        until = self._clock.monotonic_ns() + ASKED_S * SECOND
+        for symbol in symbols:
+            if symbol not in self._topics and len(self._topics) >= self._topics_max:
+                continue
+            self._topic(symbol)
+            self._asked[symbol] = until
+            self._asked.move_to_end(symbol)
+            if len(self._asked) > ASKED_MAX:
+                self._forget_asked(next(iter(self._asked)))
+        if self._asked and self._asked_timer is None:
+            self._asked_timer = self._clock.call_later(ASKED_S, self._expire_asked)
+
+    def renew(self) -> None:
+        """Tell a master that does not know it what is followed here; it sends the newest quotes."""
+        for symbol, topic in self._topics.items():
+            topic.newest = b""
+            self._tell(symbol, True)
+
+    def stop(self) -> None:
+        """End everything without telling anyone."""
+        for subscriptions in list(self._subscriptions.values()):
+            for subscription in subscriptions.values():
+                if subscription.timer is not None:
+                    subscription.timer.cancel()
+        self._subscriptions.clear()
+        self._topics.clear()
+        self._asked.clear()
+        if self._asked_timer is not None:
+            self._asked_timer.cancel()
+            self._asked_timer = None
+
+    # --- fan-out --------------------------------------------------------------------------------
+
+    def publish(self, inner: bytes) -> None:
+        """Take EV_QUOTE frames of the master and deliver them.
+
+        Raises `RemoteFault` if ``inner`` is not a row of whole EV_QUOTE frames.
+        """
+        now = self._clock.monotonic_ns()
+        ready: dict[Subscription, None] = {}
+        held: dict[Subscription, None] = {}
+        for quote in _quotes(inner):
+            symbol = quote[_SYMBOL]
+            self.counters.published += 1
+            topic = self._topics.get(symbol)
+            if topic is None:
+                self.counters.unwanted += 1
+                continue
+            topic.newest = quote
+            head, tail = quote[:16], quote[24:]
+            for subscription in topic.subscriptions:
+                if subscription.interval or subscription.subscriber.is_congested:
+                    if symbol in subscription.held:
+                        self.counters.conflated += 1
+                    subscription.held[symbol] = quote
+                    held[subscription] = None
+                else:
+                    subscription.ready += (head, subscription.address, tail)
+                    ready[subscription] = None
+        for subscription in ready:
+            self._deliver(subscription, now)
+        for subscription in held:
+            self._release(subscription, now)
+
+    def drained(self, subscriber: Subscriber) -> None:
+        """A slow client reads again: send it the newest of what was held back."""
+        now = self._clock.monotonic_ns()
+        for subscription in list(self._subscriptions.get(subscriber, {}).values()):
+            self._release(subscription, now)
+
+    def _release(self, subscription: Subscription, now: int) -> None:
+        """Send what is held if its time has come, or see to it that it will be sent."""
+        if not subscription.held or subscription.subscriber.is_congested:
+            # A congested client is served by `drained`.
+            return
+        if now >= subscription.next_at:
+            self._send_held(subscription)
+        elif subscription.timer is None:
+            wait = (subscription.next_at - now) / SECOND
+            subscription.timer = self._clock.call_later(wait, self._interval_over, subscription)
+
+    def _deliver(self, subscription: Subscription, now: int) -> None:
+        ready, subscription.ready = subscription.ready, []
+        if subscription.interval:
+            subscription.next_at = now + subscription.interval
+        frames = len(ready) // 3
+        self.counters.delivered += frames
+        subscription.subscriber.send(b"".join(ready), frames)
+
+    def _send_held(self, subscription: Subscription) -> None:
+        held, subscription.held = subscription.held, {}
+        for quote in held.values():
+            subscription.ready += (quote[:16], subscription.address, quote[24:])
+        if held:
+            self._deliver(subscription, self._clock.monotonic_ns())
+
+    def _interval_over(self, subscription: Subscription) -> None:
+        subscription.timer = None
+        self._release(subscription, max(self._clock.monotonic_ns(), subscription.next_at))
+
+    # --- interest -------------------------------------------------------------------------------
+
+    def _topic(self, symbol: bytes) -> _Topic:
+        topic = self._topics.get(symbol)
+        if topic is None:
+            topic = self._topics[symbol] = _Topic()
+            self._tell(symbol, True)
+        return topic
+
+    def _leave(self, subscription: Subscription, symbols: set[bytes]) -> None:
+        for symbol in symbols & subscription.symbols:
+            subscription.symbols.discard(symbol)
+            subscription.held.pop(symbol, None)
+            self._topics[symbol].subscriptions.pop(subscription, None)
+            self._drop_unwanted(symbol)
+
+    def _end(self, subscriber: Subscriber, correlation: int, subscription: Subscription) -> None:
+        if subscription.timer is not None:
+            subscription.timer.cancel()
+        mine = self._subscriptions[subscriber]
+        del mine[correlation]
+        if not mine:
+            del self._subscriptions[subscriber]
+
+    def _drop_unwanted(self, symbol: bytes) -> None:
+        if symbol not in self._asked and not self._topics[symbol].subscriptions:
+            del self._topics[symbol]
+            self._tell(symbol, False)
+
+    def _forget_asked(self, symbol: bytes) -> None:
+        del self._asked[symbol]
+        self._drop_unwanted(symbol)
+
+    def _expire_asked(self) -> None:
+        self._asked_timer = None
+        now = self._clock.monotonic_ns()
+        while self._asked:
+            symbol, until = next(iter(self._asked.items()))
+            if until > now:
+                wait = (until - now) / SECOND
+                self._asked_timer = self._clock.call_later(wait, self._expire_asked)
+                return
+            self._forget_asked(symbol)
+
+
+def _quotes(inner: bytes) -> Iterable[bytes]:
+    offset, size = 0, len(inner)
+    while offset < size:
+        if size - offset < limits.HEADER_SIZE:
+            raise RemoteFault(Status.BAD_LENGTH, "a published frame is cut short")
+        header = codec.parse_header(inner, offset)
+        codec.check_header(header, limits.FRAME_MAX)
+        end = offset + limits.HEADER_SIZE + header.length
+        if end > size or header.block_len < QuoteRow.SIZE:
+            raise RemoteFault(Status.BAD_LENGTH, "a published frame is cut short")
+        if header.opcode != Opcode.EV_QUOTE or header.flags & codec.CHECKSUM:
+            raise RemoteFault(Status.PROTOCOL_STATE, "only plain EV_QUOTE frames are published")
+        yield inner[offset:end]
+        offset = end

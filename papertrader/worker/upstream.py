@@ -1,0 +1,451 @@
+"""The link to the master: it reconnects for ever, and says what becomes of what was under way.
+
+=================  ==========================================
+state              what happens to a client's request
+=================  ==========================================
+CONNECTING         it waits
+AUTHENTICATING     it waits
+ACTIVE             it is relayed at once
+LOST               it waits
+=================  ==========================================
+
+When the link becomes active again, waiting requests without a session are relayed (with their old
+``worker_seq`` and flag RESENT if they were written before); those with one are answered
+SESSION_DETACHED, since the master detached every session of the lost link. What has waited
+LINK_WAIT_S is answered MASTER_UNAVAILABLE if it was never written, else OUTCOME_UNKNOWN.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Callable
+from enum import Enum
+from typing import Final
+
+import attrs
+from twisted.application.internet import ClientService
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import (
+    IOpenSSLClientConnectionCreator,
+    IProtocolFactory,
+    IReactorTime,
+    IStreamClientEndpoint,
+)
+from twisted.internet.protocol import Factory
+from twisted.logger import Logger
+from twisted.protocols.tls import TLSMemoryBIOFactory
+
+from papertrader.core.instants import SECOND
+from papertrader.net.caller import CallError, CallRefusedError
+from papertrader.net.clock import Clock, Timer
+from papertrader.wire import codec, limits
+from papertrader.wire.derived import Message
+from papertrader.wire.errors import RemoteFault
+from papertrader.wire.kinds import Status, TopicKind
+from papertrader.wire.messages import (
+    ClientClose,
+    ClientOpen,
+    TopicInterest,
+    WorkerAuth,
+    WorkerAuthReply,
+    WorkerStats,
+)
+from papertrader.worker.clients import Clients, OpenRequest
+from papertrader.worker.link import MasterLink
+from papertrader.worker.stamping import ENVELOPE_SIZE
+from papertrader.worker.statistics import WorkerStatistics
+
+BACKOFF_MIN_S: Final = 0.1
+BACKOFF_MAX_S: Final = 5.0
+LINK_WAIT_S: Final = 10
+"""How long a request waits for the link to come back before it is answered without the master."""
+_UNAVAILABLE: Final = "the master cannot be reached; nothing was done, try again"
+_UNKNOWN: Final = "the master cannot be reached; ask again with the same seq for the outcome"
+_DETACHED: Final = "the link to the master was lost; send RESUME, then repeat the request"
+
+
+class LinkState(Enum):
+    """Where the link is in its life."""
+
+    CONNECTING = "connecting"
+    AUTHENTICATING = "authenticating"
+    ACTIVE = "active"
+    LOST = "lost"
+
+
+# (state, what happened) -> state; what is absent cannot happen.
+TRANSITIONS: Final = {
+    (LinkState.CONNECTING, "opened"): LinkState.AUTHENTICATING,
+    (LinkState.CONNECTING, "failed"): LinkState.LOST,
+    (LinkState.AUTHENTICATING, "accepted"): LinkState.ACTIVE,
+    (LinkState.AUTHENTICATING, "failed"): LinkState.LOST,
+    (LinkState.ACTIVE, "failed"): LinkState.LOST,
+    (LinkState.LOST, "failed"): LinkState.LOST,
+    (LinkState.LOST, "retried"): LinkState.CONNECTING,
+    (LinkState.CONNECTING, "retried"): LinkState.CONNECTING,
+}
+
+
+class LinkTransitionError(RuntimeError):
+    """The link's state machine was told of something that cannot happen: a bug here."""
+
+
+@attrs.frozen(kw_only=True)
+class LinkHooks:
+    """What the rest of the worker does when something comes from the master."""
+
+    credentials: Callable[[int, int], WorkerAuth]
+    """(next worker_seq, clients) -> what to say in WORKER_AUTH."""
+    activated: Callable[[bool], None]
+    """The link is active; True if another master (or a restarted one) answers than before."""
+    publish: Callable[[bytes], None]
+    """EV_QUOTE frames of TOPIC_PUBLISH."""
+    close_client: Callable[[ClientClose], None]
+    """The master orders a client closed."""
+    stats: Callable[[], WorkerStats]
+
+
+class Upstream:
+    """Relays the clients' requests and delivers what the master sends (see the module)."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        clock: Clock,
+        clients: Clients,
+        statistics: WorkerStatistics,
+        random_source: random.Random,
+        boot: int,
+    ) -> None:
+        self.state = LinkState.CONNECTING
+        self.boot = boot
+        self.master: WorkerAuthReply | None = None
+        self.clock = clock
+        self.clients = clients
+        self.statistics = statistics
+        self.hooks: LinkHooks | None = None
+        self._random = random_source
+        self._service: ClientService | None = None
+        self._link: MasterLink | None = None
+        self._failures = 0
+        self._next_seq = 1
+        self._window = limits.RELAY_WINDOW_FRAMES
+        self._unacked: deque[tuple[int, int]] = deque(maxlen=limits.RELAY_WINDOW_FRAMES)
+        self._unacked_octets = 0
+        self._kept_octets = 0
+        self._waiting: dict[int, OpenRequest] = {}
+        self._waiting_new = 0
+        self._waiting_octets = 0
+        self._lost_at = 0
+        self._wait_timer: Timer | None = None
+        self._stats_timer: Timer | None = None
+
+    # --- life -----------------------------------------------------------------------------------
+
+    def start(
+        self,
+        endpoint: IStreamClientEndpoint,
+        tls: IOpenSSLClientConnectionCreator | None,
+        reactor: IReactorTime,
+    ) -> None:
+        """Begin to connect, and never stop trying until `stop`."""
+        if self.hooks is None:
+            raise RuntimeError("the link's hooks must be set before it starts")
+        self._lost_at = self.clock.monotonic_ns()
+        factory: IProtocolFactory = _LinkFactory(self)
+        if tls is not None:
+            factory = TLSMemoryBIOFactory(tls, True, factory, reactor)
+        self._service = ClientService(
+            endpoint, factory, retryPolicy=lambda _: self._backoff(), clock=reactor
+        )
+        self._service.startService()
+
+    def stop(self) -> Deferred[None]:
+        """Say GOODBYE to the master and stop for good."""
+        for timer in (self._wait_timer, self._stats_timer):
+            if timer is not None:
+                timer.cancel()
+        self._wait_timer = self._stats_timer = None
+        service, self._service = self._service, None
+        if self._link is not None:
+            self._link.say_goodbye(Status.SHUTDOWN, "the worker stops")
+        stopped: Deferred[None] = Deferred()
+        if service is None:
+            stopped.callback(None)
+        else:
+            service.stopService().chainDeferred(stopped)
+        return stopped
+
+    def _backoff(self) -> float:
+        """Return the seconds to wait before the next attempt, and note the failure of this one."""
+        self._happened("failed")
+        ceiling = min(BACKOFF_MAX_S, BACKOFF_MIN_S * 2.0 ** min(self._failures, 16))
+        self._failures += 1
+        return max(BACKOFF_MIN_S, ceiling * (0.5 + self._random.random() / 2))
+
+    def _happened(self, event: str) -> None:
+        try:
+            self.state = TRANSITIONS[self.state, event]
+        except KeyError:
+            raise LinkTransitionError(f"{event} in state {self.state.value}") from None
+
+    # --- the link's own protocol ----------------------------------------------------------------
+
+    def link_made(self) -> MasterLink:
+        """Return the protocol of a connection attempt that reached the master's port."""
+        self._happened("retried")
+        return MasterLink(self, self.clock, self.boot)
+
+    def link_opened(self, link: MasterLink) -> None:
+        """HELLO went both ways: say who we are."""
+        self._happened("opened")
+        self._link = link
+        if self.hooks is None:
+            raise RuntimeError("the link's hooks are not set")
+        message = self.hooks.credentials(self._next_seq, len(self.clients))
+        link.caller.call(message).addCallbacks(
+            self._accepted, self._refused, callbackArgs=(link,), errbackArgs=(link,)
+        ).addErrback(lambda failure: self.log.failure("the link could not begin", failure))
+
+    def _refused(self, failure: object, link: MasterLink) -> None:
+        error = getattr(failure, "value", failure)
+        if isinstance(error, CallRefusedError):
+            self.statistics.link_refusals += 1
+            self.log.error("the master refused this worker: {error}", error=str(error))
+        elif not isinstance(error, (CallError, RemoteFault)):
+            self.log.error("the link could not begin: {error}", error=repr(error))
+        link.say_goodbye(Status.OK, "not accepted")
+
+    def _accepted(self, reply: Message, link: MasterLink) -> None:
+        if not isinstance(reply, WorkerAuthReply) or link is not self._link or link.ended:
+            return
+        self._happened("accepted")
+        other = self.master is None or self.master.master_boot != reply.master_boot
+        self.master = reply
+        self._failures = 0
+        self.statistics.links += 1
+        self._window = min(limits.RELAY_WINDOW_FRAMES, reply.relay_window or 1)
+        self.log.info("the link to the master is active")
+        link.begin_pings()
+        self._resume(other)
+        if reply.stats_every_s:
+            self._stats_timer = self.clock.call_later(reply.stats_every_s, self._send_stats)
+
+    def link_closed(self, link: MasterLink, why: str) -> None:
+        """The link is of no more use: keep what is under way until it is back."""
+        if link is not self._link:
+            return
+        self._link = None
+        if self._stats_timer is not None:
+            self._stats_timer.cancel()
+            self._stats_timer = None
+        was_active = self.state is LinkState.ACTIVE
+        self._happened("failed")
+        if not was_active or self._service is None:
+            return
+        self.statistics.link_losses += 1
+        self.log.warn("the link to the master was lost: {why}", why=why or "no reason given")
+        self._lost_at = self.clock.monotonic_ns()
+        self._unacked.clear()
+        self._unacked_octets = 0
+        under_way = [request for client in self.clients for request in client.open.values()]
+        under_way.sort(key=lambda request: request.received_at)
+        self._waiting = {request.received_at: request for request in under_way}
+        self._arm_wait()
+
+    def published(self, inner: bytes) -> None:
+        """EV_QUOTE frames came for many clients."""
+        if self.hooks is not None:
+            self.hooks.publish(inner)
+
+    def ordered_closed(self, order: ClientClose) -> None:
+        """The master orders a client closed."""
+        if self.hooks is not None:
+            self.hooks.close_client(order)
+
+    # --- relaying -------------------------------------------------------------------------------
+
+    def relay(self, request: OpenRequest) -> Status:
+        """Send a request on, or keep it until the link is back; OK, or why it was not taken."""
+        size = len(request.octets) + ENVELOPE_SIZE
+        if not request.session and self._kept_octets + size > limits.RELAY_WINDOW_OCTETS:
+            return Status.SERVER_BUSY
+        if self.state is not LinkState.ACTIVE:
+            return self._hold(request, size)
+        if (
+            len(self._unacked) >= self._window
+            or self._unacked_octets + size > limits.RELAY_WINDOW_OCTETS
+        ):
+            return Status.MASTER_UNAVAILABLE
+        self._keep(request, size)
+        self._write(request, size)
+        return Status.OK
+
+    def answered(self, request: OpenRequest) -> None:
+        """A request relayed before is open no more."""
+        if not request.session:
+            self._kept_octets -= len(request.octets) + ENVELOPE_SIZE
+        if self._waiting and self._waiting.pop(request.received_at, None) is not None:
+            self._count_waiting(request, -1)
+
+    def tell(self, message: ClientOpen | ClientClose | TopicInterest | WorkerStats) -> None:
+        """Send the master a notice if the link is active; else it is told all anew later."""
+        if self.state is LinkState.ACTIVE and self._link is not None:
+            self._link.send(codec.encode(message))
+
+    def tell_interest(self, symbol: bytes, add: bool) -> None:
+        """Tell the master that the first client wants a symbol's quotes, or the last no more."""
+        name = symbol.rstrip(b"\0").decode("ascii")
+        self.tell(TopicInterest(kind=TopicKind.QUOTE, add=add, symbol=name))
+
+    def acknowledged(self, worker_seq: int) -> None:
+        """The master has taken every frame up to ``worker_seq``."""
+        unacked = self._unacked
+        while unacked and unacked[0][0] <= worker_seq:
+            self._unacked_octets -= unacked.popleft()[1]
+
+    def _keep(self, request: OpenRequest, size: int) -> None:
+        if not request.session:
+            self._kept_octets += size
+
+    def _write(self, request: OpenRequest, size: int) -> None:
+        if self._link is None:
+            raise RuntimeError("an active link has a connection")
+        resent = request.worker_seq != 0
+        if not resent:
+            request.worker_seq = self._next_seq
+            self._next_seq += 1
+        octets = request.client.envelope.wrap(
+            request.received_at, request.worker_seq, request.octets, resent
+        )
+        self._unacked.append((request.worker_seq, size))
+        self._unacked_octets += size
+        if request.session:
+            request.octets = b""
+        statistics = self.statistics
+        statistics.frames_up += 1
+        statistics.octets_up += len(octets)
+        self._link.send(octets)
+
+    # --- while the link is lost -----------------------------------------------------------------
+
+    def _hold(self, request: OpenRequest, size: int) -> Status:
+        if (
+            self._waiting_new >= self._window
+            or self._waiting_octets + size > limits.RELAY_WINDOW_OCTETS
+        ):
+            return Status.MASTER_UNAVAILABLE
+        self._keep(request, size)
+        self._waiting[request.received_at] = request
+        self._count_waiting(request, 1)
+        self._arm_wait()
+        return Status.OK
+
+    def _count_waiting(self, request: OpenRequest, sign: int) -> None:
+        if not request.worker_seq:
+            self._waiting_new += sign
+            self._waiting_octets += sign * (len(request.octets) + ENVELOPE_SIZE)
+
+    def _arm_wait(self) -> None:
+        if self._wait_timer is None and self._waiting:
+            due = self._deadline(next(iter(self._waiting.values())))
+            wait = max(0, due - self.clock.monotonic_ns()) / SECOND
+            self._wait_timer = self.clock.call_later(wait, self._give_up)
+
+    def _deadline(self, request: OpenRequest) -> int:
+        """Monotonic instant: LINK_WAIT_S after arrival, and not before so long without link."""
+        arrived = request.received_at - self.clock.wall_ns() + self.clock.monotonic_ns()
+        return max(arrived, self._lost_at) + LINK_WAIT_S * SECOND
+
+    def _give_up(self) -> None:
+        self._wait_timer = None
+        now = self.clock.monotonic_ns()
+        for request in list(self._waiting.values()):
+            if self._deadline(request) > now:
+                break
+            self._answer_unknown(request)
+        self._arm_wait()
+
+    def _resume(self, other_master: bool) -> None:
+        """Bring a master up to date that has just accepted us, in this order: clients, interest,
+        requests, and the clients about their sessions."""
+        if self._wait_timer is not None:
+            self._wait_timer.cancel()
+            self._wait_timer = None
+        waiting, self._waiting = self._waiting, {}
+        self._waiting_new = self._waiting_octets = 0
+        for client in self.clients:
+            self.tell(client.announcement())
+        if self.hooks is not None:
+            self.hooks.activated(other_master)
+        for request in waiting.values():
+            self._resume_request(request)
+        for client in self.clients:
+            client.detach()
+
+    def _resume_request(self, request: OpenRequest) -> None:
+        client = request.client
+        if client.open.get(request.correlation) is not request:
+            return
+        if request.session:
+            self.statistics.detached += 1
+            client.give_up(request, Status.SESSION_DETACHED, _DETACHED)
+        elif len(self._unacked) < self._window:
+            self.statistics.resent += request.worker_seq != 0
+            self._write(request, len(request.octets) + ENVELOPE_SIZE)
+        else:
+            self._answer_unknown(request)
+
+    def _answer_unknown(self, request: OpenRequest) -> None:
+        if request.worker_seq:
+            self.statistics.outcome_unknown += 1
+            request.client.give_up(request, Status.OUTCOME_UNKNOWN, _UNKNOWN)
+        else:
+            self.statistics.unavailable += 1
+            request.client.give_up(request, Status.MASTER_UNAVAILABLE, _UNAVAILABLE)
+
+    # --- figures --------------------------------------------------------------------------------
+
+    @property
+    def silent_ns(self) -> int:
+        """Nanoseconds without an active link; 0 while it is active."""
+        if self.state is LinkState.ACTIVE:
+            return 0
+        return self.clock.monotonic_ns() - self._lost_at
+
+    @property
+    def offset_ns(self) -> int:
+        """Master's clock minus the worker's, by the quickest of the last PINGs."""
+        return self._link.offset_ns if self._link is not None else 0
+
+    @property
+    def rtt_ns(self) -> int:
+        """Round trip to the master, by the quickest of the last PINGs; 0 if not measured."""
+        return self._link.rtt_ns if self._link is not None else 0
+
+    @property
+    def unacknowledged(self) -> int:
+        """RELAY_UP frames that the master has not acknowledged."""
+        return len(self._unacked)
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for the link."""
+        return len(self._waiting)
+
+    def _send_stats(self) -> None:
+        if self.hooks is not None and self.master is not None:
+            self.tell(self.hooks.stats())
+            self._stats_timer = self.clock.call_later(self.master.stats_every_s, self._send_stats)
+
+
+class _LinkFactory(Factory):
+    noisy = False
+
+    def __init__(self, upstream: Upstream) -> None:
+        self._upstream = upstream
+
+    def buildProtocol(self, addr: object) -> MasterLink:
+        return self._upstream.link_made()
