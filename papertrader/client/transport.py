@@ -1,4 +1,4 @@
-"""What the faces without Twisted stand on: TLS contexts, plain sockets, a clock, an event buffer."""
+"""What the faces without Twisted stand on: TLS contexts, sockets, a clock, an event buffer."""
 
 from __future__ import annotations
 

@@ -38,7 +38,6 @@ UPDATE_MS_MAX: Final = 3_600_000
 RESERVE_S: Final = 10
 """Market time is reserved on disk this far ahead (wall seconds): after a crash the market goes on
 after what anybody can have seen."""
-MARKET_TIME: Final = "market_time"
 BARS_ROWS_MAX: Final = 5_000
 """Bars worked out in one go; a longer series is asked for in pages, so that no one waits."""
 ASSET_CACHE_S: Final = 30
@@ -53,6 +52,11 @@ class MarketTime:
         self._market_clock = market_clock
         self._clock = clock
         self._source = source
+
+    @property
+    def name(self) -> str:
+        """Which market this is."""
+        return self._source.name
 
     @property
     def speed_milli(self) -> int:
@@ -70,9 +74,9 @@ class MarketTime:
         return self._source.calendar(symbol).next_session(self.now()).close
 
 
-def remember_market_time(store: TruthStore, market_at: int) -> Change:
-    """Return the change that keeps ``market_at`` as the time from which to go on."""
-    return lambda db: store.set_meta(MARKET_TIME, str(market_at))
+def market_time_key(source: TapeSource) -> str:
+    """Return under which key a market's time is kept: each market has its own."""
+    return f"market_time.{source.name}"
 
 
 class Assets:
@@ -96,7 +100,7 @@ class Assets:
                 f"the update interval must be {UPDATE_MS_MIN} to {UPDATE_MS_MAX} milliseconds"
             )
         self._source = source
-        self._market = market
+        self.market = market
         self._clock = clock
         self._transactions = transactions
         self._workers = workers
@@ -119,14 +123,14 @@ class Assets:
 
     def start(self) -> None:
         """List the assets, apply what is due, and begin to update."""
-        self._market_at = self._market.now()
+        self._market_at = self.market.now()
         self._workers.newest = self._newest_frame
         self.log.info(
             "market {name}: time {at}, {count} assets, speed {speed}",
             name=self._source.name,
             at=format_instant(self._market_at),
             count=len(self._source.assets),
-            speed=self._market.speed_milli / 1_000,
+            speed=self.market.speed_milli / 1_000,
         )
         self._update()
 
@@ -135,7 +139,7 @@ class Assets:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._journal.change(remember_market_time(self._store, self._market_at))
+        self._journal.change(self._remember(self._market_at))
 
     def _update(self) -> None:
         self._timer = self._clock.call_later(self._interval_s, self._update)
@@ -148,7 +152,7 @@ class Assets:
 
     def update(self) -> None:
         """Take the market from where it was to where it is."""
-        before, now = self._market_at, self._market.now()
+        before, now = self._market_at, self.market.now()
         self._market_at = now
         self.updates += 1
         self._reserve(now)
@@ -159,9 +163,14 @@ class Assets:
         self._take(self._source.quotes(now))
 
     def _reserve(self, now: int) -> None:
-        if now > self._reserved_until - RESERVE_S * self._market.speed_milli * SECOND // 2_000:
-            self._reserved_until = now + RESERVE_S * self._market.speed_milli * SECOND // 1_000
-            self._journal.change(remember_market_time(self._store, self._reserved_until))
+        if now > self._reserved_until - RESERVE_S * self.market.speed_milli * SECOND // 2_000:
+            self._reserved_until = now + RESERVE_S * self.market.speed_milli * SECOND // 1_000
+            self._journal.change(self._remember(self._reserved_until))
+
+    def _remember(self, market_at: int) -> Change:
+        """Return the change that keeps ``market_at`` as the time from which to go on."""
+        key = market_time_key(self._source)
+        return lambda db: self._store.set_meta(key, str(market_at))
 
     def _list(self, now: int) -> None:
         for symbol, asset in list(self._unlisted.items()):

@@ -20,7 +20,7 @@ from twisted.python.failure import Failure
 from papertrader.core.desk import Desk
 from papertrader.core.marketclock import ClockMode, MarketClock
 from papertrader.master.accounts import AccountBook, AccountRules, Accounts
-from papertrader.master.assets import MARKET_TIME, Assets, MarketTime
+from papertrader.master.assets import Assets, MarketTime, market_time_key
 from papertrader.master.authorization import SWEEP_S, Authorization
 from papertrader.master.commands import Command, Refused
 from papertrader.master.database import TruthStore
@@ -202,7 +202,7 @@ class Main:
 
     def _market_clock(self, source: TapeSource) -> MarketClock:
         rules = self.rules.market
-        reached = int(self.store.meta(MARKET_TIME, "0"))
+        reached = int(self.store.meta(market_time_key(source), "0"))
         start = min(max(rules.start, reached, source.first_time()), source.last_time())
         mode = ClockMode.REPLAY if rules.source == "replay" else ClockMode.SIMULATED
         return MarketClock(
@@ -214,6 +214,10 @@ class Main:
             skip_closed=not rules.keep_closed_hours,
             market_end=source.last_time(),
         )
+
+    def admitted(self, spki: bytes, uuid: str) -> bool:
+        """Tell whether a worker's key may come in (asked within its TLS handshake)."""
+        return self.running and self.workers.admitted(spki, uuid)
 
     def start(self) -> None:
         """Start the modules. After this the workers may be listened to."""

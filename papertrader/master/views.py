@@ -77,6 +77,24 @@ class ViewStore:
         with self._db.atomic("IMMEDIATE"):
             self._db.create_tables(TABLES)
             self._set_meta("version", VIEWS_VERSION)
+        self._load_watermark()
+
+    def open_read_only(self) -> None:
+        """Open existing tables in one snapshot; raises `StoreError` if they cannot be read."""
+        self._db = connect(self.path, {}, read_only=True)
+        try:
+            self._db.execute_sql("BEGIN")
+            if self._meta("version") != VIEWS_VERSION:
+                raise StoreError(
+                    f"{self.path} is of another version; make it again with: papertrader rebuild"
+                )
+            self._load_watermark()
+        except peewee.DatabaseError as error:
+            raise StoreError(
+                f"{self.path} cannot be read ({error}); make it again with: papertrader rebuild"
+            ) from None
+
+    def _load_watermark(self) -> None:
         self.watermark = int(self._meta("watermark") or 0)
         self.head = bytes.fromhex(self._meta("head") or GENESIS.hex())
 

@@ -84,10 +84,9 @@ class MarketSettings:
 
 @attrs.frozen(kw_only=True)
 class AccountsSettings:
-    """New accounts. ``starting_cash`` is in 1e-8 units of ``currency``."""
+    """New accounts. ``starting_cash`` is in 1e-8 units of the market's currency."""
 
     starting_cash: int
-    currency: str
     registration: Registration
 
 
@@ -255,7 +254,6 @@ class _Sources:
             ),
             accounts=AccountsSettings(
                 starting_cash=take(known.ACCOUNTS_STARTING_CASH),
-                currency=take(known.ACCOUNTS_CURRENCY),
                 registration=take(known.ACCOUNTS_REGISTRATION),
             ),
             auth=AuthSettings(

@@ -216,15 +216,6 @@ def _cash(raw: object) -> int:
     )
 
 
-def _currency(raw: object) -> str:
-    if raw != "USD":
-        raise ValueError(
-            f'{_shown(raw)} is wrong; allowed is "USD": every asset of the recorded and of the '
-            "simulated market is priced in it"
-        )
-    return "USD"
-
-
 WORKERS: Final = Variable(
     name="workers",
     default="1",
@@ -321,14 +312,6 @@ ACCOUNTS_STARTING_CASH: Final[Variable[int]] = Variable(
     comment="""\
 What a new account begins with, as a decimal number in quotes.""",
 )
-ACCOUNTS_CURRENCY: Final[Variable[str]] = Variable(
-    name="accounts.currency",
-    default='"USD"',
-    read=_currency,
-    show=_quoted,
-    comment="""\
-The currency of new accounts.""",
-)
 ACCOUNTS_REGISTRATION: Final = Variable(
     name="accounts.registration",
     default='"open"',
@@ -367,7 +350,6 @@ VARIABLES: Final[tuple[Variable[Any], ...]] = (
     MARKET_KEEP_CLOSED_HOURS,
     MARKET_SEED,
     ACCOUNTS_STARTING_CASH,
-    ACCOUNTS_CURRENCY,
     ACCOUNTS_REGISTRATION,
     AUTH_ARGON2_MEMORY_KIB,
     AUTH_ARGON2_TIME,

@@ -109,7 +109,7 @@ RULES: Final = (
     ),
     LimitRule("CONNECTIONS_MAX", "connections", Status.TOO_MANY_CONNECTIONS, "of one worker"),
     LimitRule("SESSIONS_PER_ACCOUNT", "sessions", Status.TOO_MANY_SESSIONS, "of one account"),
-    LimitRule("SESSIONS_PER_CONNECTION", "sessions", Status.TOO_MANY_SESSIONS, "of one connection"),
+    LimitRule("SESSIONS_PER_CONNECTION", "sessions", Status.SESSION_IN_USE, "of one connection"),
     LimitRule("HELLO_TIMEOUT_S", "seconds", Status.HELLO_TIMEOUT, "from connecting to HELLO"),
     LimitRule("FRAME_TIMEOUT_S", "seconds", Status.KEEPALIVE_TIMEOUT, "for a frame to be complete"),
     LimitRule(

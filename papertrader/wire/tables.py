@@ -75,9 +75,10 @@ def type_of(field: Field) -> str:
     """Return the type of a field as the tables write it."""
     if field.reserved:
         return f"zero {field.size}"
+    said = field.type_name
     if isinstance(field.inner, p.Flags):
-        return f"{field.type_name} {field.inner.members.__name__}"
-    return field.type_name
+        said = f"{said} {field.inner.members.__name__}"
+    return said if getattr(field.inner, "strict", True) else f"{said} open"
 
 
 def bound_of(section: Section) -> str:

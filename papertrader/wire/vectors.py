@@ -249,7 +249,7 @@ def _chosen_replies() -> Iterator[Vector]:
         octets=codec.failure(0x0A5A, Status.UNKNOWN_OPCODE, correlation=4),
     )  # fmt: skip
     yield Vector(
-        name="first-part", clause="9.7", comment="part 1 of 2: MORE is set",
+        name="first-part", clause="9.6", comment="part 1 of 2: MORE is set",
         octets=codec.encode(
             m.BarsPart(part=1, parts=2, rows=1, total_rows=2, bars=(m.BarRow(time=INSTANT),)),
             session=7, correlation=8, flags=codec.MORE,

@@ -1,6 +1,7 @@
-"""The two ``twistd`` commands. Nothing else may be imported here: an error would hide both commands.
+"""The two ``twistd`` commands. Nothing else may be imported here: an error would hide them both.
 
-There must never be an ``__init__.py`` beside this file, nor in ``twisted/``: it would replace Twisted's own.
+There must never be an ``__init__.py`` beside this file, nor in ``twisted/``: it would replace
+Twisted's own.
 """
 
 from twisted.application.service import ServiceMaker

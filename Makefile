@@ -1,0 +1,72 @@
+# make run     install into .venv if needed, then start PaperTrader; stop it with Ctrl-C
+# make test    install the development tools too, then run every check and the whole test suite
+# make clean   remove what these two made (never your accounts or settings)
+#
+# Only make and Python 3.11 or newer are needed. Variables:
+#   ARGS=...         options for `papertrader up`
+#   PYTEST_ARGS=...  options for pytest
+#   PYTHON=...       the Python to use; the newest one found otherwise
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := run
+.PHONY: run test clean
+
+ARGS =
+PYTEST_ARGS =
+PYTHON =
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+RUNTIME := $(VENV)/.installed-runtime
+DEVELOPMENT := $(VENV)/.installed-development
+PACKAGING := pyproject.toml setup.cfg
+
+# A directory left by an interrupted run, or whose Python is gone, is made anew.
+define MAKE_VENV
+@if $(BIN)/python -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then exit 0; fi; \
+for python in $(if $(PYTHON),'$(PYTHON)',python3.14 python3.13 python3.12 python3.11 python3 python); do \
+	if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+		echo "Making $(VENV) with $$("$$python" --version) ..."; \
+		"$$python" -m venv --clear $(VENV) && exit 0; \
+		echo "error: $$python cannot make a virtual environment." >&2; \
+		echo "hint: install its venv module (Debian, Ubuntu: apt install python3-venv), then try again." >&2; \
+		exit 1; \
+	fi; \
+done; \
+echo "error: PaperTrader needs Python 3.11 or newer, and $(if $(PYTHON),'$(PYTHON)' is not,none was found)." >&2; \
+echo "hint: install it from your system or from python.org, or name it: make PYTHON=/path/to/python3" >&2; \
+exit 1
+endef
+
+# `exec` puts the program in the place of the shell, so that Ctrl-C and SIGTERM reach it and
+# nothing stands between. make itself passes a SIGTERM on to it and waits until it has ended.
+run: $(RUNTIME)
+	@exec $(BIN)/papertrader up $(ARGS)
+
+test: $(DEVELOPMENT)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+$(RUNTIME): $(PACKAGING)
+	$(MAKE_VENV)
+	@echo "Installing PaperTrader into $(VENV) (once, about a minute) ..."
+	@$(PIP) install --editable .
+	@echo "Installed."
+	@touch $@
+
+# setuptools is named because the packaging tests build without fetching it again.
+$(DEVELOPMENT): $(PACKAGING)
+	$(MAKE_VENV)
+	@echo "Installing PaperTrader and its development tools into $(VENV) (once, about two minutes) ..."
+	@$(PIP) install --editable '.[dev]' 'setuptools>=77'
+	@echo "Installed."
+	@touch $(RUNTIME) $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info htmlcov .coverage .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .hypothesis _trial_temp
+	find papertrader tests benchmarks twisted -name __pycache__ -type d -prune -exec rm -rf {} +
+	find twisted -name dropin.cache -delete

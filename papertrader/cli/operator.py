@@ -1,0 +1,94 @@
+"""The operator's commands: ``audit`` and ``rebuild``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Final
+
+import click
+
+from papertrader.master.database import StoreError
+from papertrader.ops.inspection import Report, audit, rebuild
+from papertrader.ops.options import default_state_dir
+from papertrader.ops.process import StartError
+
+EXIT_VIOLATED: Final = 1
+EXIT_UNREADABLE: Final = 2
+
+_STATE = click.option(
+    "--state-dir",
+    type=click.Path(path_type=Path),
+    help="The installation (default: the user's).",
+)
+
+
+def _show(report: Report, as_json: bool) -> int:
+    if as_json:
+        clean = not report.violations_in_all
+        content = {
+            "schema": 1,
+            "clean": clean,
+            "batches": report.batches,
+            "inputs": report.inputs,
+            "transactions": report.transactions,
+            "orders": report.orders,
+            "checkpoints": report.checkpoints,
+            "views_at": report.views_at,
+            "violations": report.violations,
+            "violations_in_all": report.violations_in_all,
+        }
+        click.echo(json.dumps(content))
+    else:
+        click.echo(
+            f"{report.batches:,} batches, {report.inputs:,} inputs, {report.orders:,} orders,"
+            f" {report.transactions:,} transactions, {report.checkpoints:,} checkpoints of memory,"
+            f" views at {report.views_at:,}"
+        )
+        for sentence in report.violations:
+            click.echo(f"violated: {sentence}")
+        click.echo(
+            "clean"
+            if not report.violations_in_all
+            else f"{report.violations_in_all} violations; keep a copy of the directory before"
+            " anything else"
+        )
+    return EXIT_VIOLATED if report.violations_in_all else 0
+
+
+@click.command("audit")
+@_STATE
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def audit_command(state_dir: Path | None, as_json: bool) -> None:
+    """Recompute the books from the journal and compare everything with it.
+
+    Works while the master runs. Exit code 0: clean; 1: violated, and it lists where; 2: cannot
+    read.
+    """
+    state = (state_dir or default_state_dir()).absolute()
+    showing = sys.stderr.isatty() and not as_json
+
+    def progress(done: int, total: int) -> None:
+        if showing and total:
+            click.echo(f"\r{done:,} of {total:,} batches", nl=done == total, err=True)
+
+    try:
+        report = audit(state, progress)
+    except StoreError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(EXIT_UNREADABLE)
+    sys.exit(_show(report, as_json))
+
+
+@click.command("rebuild")
+@_STATE
+def rebuild_command(state_dir: Path | None) -> None:
+    """Throw the views away and make them again from the journal (the master must be stopped)."""
+    state = (state_dir or default_state_dir()).absolute()
+    try:
+        report = rebuild(state, lambda line: click.echo(line, err=True))
+    except (StartError, StoreError) as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(EXIT_UNREADABLE)
+    sys.exit(_show(report, False))

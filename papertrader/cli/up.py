@@ -1,0 +1,342 @@
+"""``papertrader up``: a whole PaperTrader on this machine, from nothing, in one command.
+
+It makes what is missing, starts the same ``twistd`` services an operator uses, watches over them,
+and stops them in order. It holds no data and no secrets itself.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+import click
+
+from papertrader.core.instants import format_instant, to_datetime
+from papertrader.master.database import StoreError
+from papertrader.net.credentials import CredentialsError
+from papertrader.ops.certificates import CertificateError, authority_file
+from papertrader.ops.installation import prepare, prepare_settings
+from papertrader.ops.options import SETTINGS_FILE, default_state_dir
+from papertrader.ops.process import (
+    StartError,
+    StateLock,
+    read_run_file,
+    run_directory,
+    write_run_file,
+)
+from papertrader.ops.settings import Settings, SettingsError, load_settings
+from papertrader.ops.variables import MarketSource
+
+START_S: Final = 30.0
+"""A server that is not ready by then has failed."""
+STOP_S: Final = 4.5
+"""A server that has not stopped by then is killed."""
+POLL_S: Final = 0.05
+BACKOFF_MIN_S: Final = 0.2
+BACKOFF_MAX_S: Final = 10.0
+CRASHES_MAX: Final = 10
+CRASHES_WINDOW_S: Final = 600.0
+EXIT_CRASH_LOOP: Final = 70
+_PR_SET_PDEATHSIG: Final = 1
+
+
+def _die_with_parent() -> None:
+    """Ask Linux to stop this child if ``up`` itself is killed."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+@attrs.define
+class Child:
+    """One server process, and how often it had to be started."""
+
+    name: str
+    arguments: list[str]
+    process: subprocess.Popen[bytes] | None = None
+    crashes: list[float] = attrs.Factory(list)
+    start_at: float = 0.0
+
+
+class Supervisor:
+    """Starts the servers, restarts what dies, stops all. One thread, a loop with a short sleep."""
+
+    def __init__(self, state: Path, settings: Settings, overrides: dict[str, str]) -> None:
+        self._state = state
+        self._settings = settings
+        self._overrides = overrides
+        self._children: list[Child] = []
+        self.stopping = False
+
+    # --- starting ------------------------------------------------------------------------------
+
+    def _spawn(self, child: Child) -> None:
+        log = run_directory(self._state) / f"{child.name}.err"
+        program = Path(sys.executable).with_name("twistd")
+        command = [
+            str(program), "-n", "--pidfile=", "--logger=papertrader.ops.process.no_observer",
+            *child.arguments, "--state-dir", str(self._state),
+        ]  # fmt: skip
+        with open(log, "wb") as errors:
+            child.process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                # Ctrl-C is for `up` alone, which stops the others in order.
+                start_new_session=True,
+                preexec_fn=_die_with_parent,  # noqa: PLW1509 (this process has one thread)
+            )
+
+    def _sets(self, **more: str) -> list[str]:
+        pairs = {**self._overrides, **{k.replace("__", "."): v for k, v in more.items()}}
+        return [part for name, value in pairs.items() for part in ("--set", f"{name}={value}")]
+
+    def start(self) -> list[str]:
+        """Start master and workers; return the workers' addresses when all are ready."""
+        master = Child("master", ["papertrader-master", *self._sets()])
+        said = self._start(master, "master.json")
+        host = self._settings.master.listen.host
+        address = f"[{host}]:{said['port']}" if ":" in host else f"{host}:{said['port']}"
+        # From now on the port is fixed, so that a restarted master is found again.
+        master.arguments = ["papertrader-master", *self._sets(master__listen=address)]
+        addresses = []
+        for number in range(1, self._settings.workers + 1):
+            sets = self._sets(master__listen=address)
+            child = Child(
+                f"worker-{number}", ["papertrader-worker", *sets, "--number", str(number)]
+            )
+            said = self._start(child, f"worker-{number}.json")
+            found = _address(said)
+            sets = self._sets(master__listen=address)
+            listen = self._settings.worker.listen
+            if listen.port == 0 and self._settings.workers == 1:
+                sets = self._sets(master__listen=address, worker__listen=found)
+            child.arguments = ["papertrader-worker", *sets, "--number", str(number)]
+            addresses.append(found)
+        return addresses
+
+    def _start(self, child: Child, run_file: str) -> dict[str, Any]:
+        self._spawn(child)
+        self._children.append(child)
+        deadline = time.monotonic() + START_S
+        while time.monotonic() < deadline and not self.stopping:
+            said = read_run_file(self._state, run_file)
+            process = child.process
+            if process is None or process.poll() is not None:
+                raise StartError(self._last_words(child))
+            if said is not None and said.get("pid") == process.pid:
+                return said
+            time.sleep(POLL_S)
+        if self.stopping:
+            raise KeyboardInterrupt
+        raise StartError(
+            f"{child.name} was not ready within {START_S:.0f} seconds; see {self._state / 'log'}"
+        )
+
+    def _last_words(self, child: Child) -> str:
+        text = (run_directory(self._state) / f"{child.name}.err").read_text(errors="replace")
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        marked = [line.partition("error: ")[2] for line in lines if "error: " in line]
+        return (marked or lines or [f"{child.name} ended without a word"])[-1]
+
+    # --- watching ------------------------------------------------------------------------------
+
+    def watch(self, tell: Callable[[str], None]) -> int:
+        """Watch until told to stop; return the exit code."""
+        while not self.stopping:
+            for child in self._children:
+                if not self._look_after(child, tell):
+                    return EXIT_CRASH_LOOP
+            time.sleep(POLL_S)
+        return 0
+
+    def _look_after(self, child: Child, tell: Callable[[str], None]) -> bool:
+        now = time.monotonic()
+        if child.process is not None:
+            code = child.process.poll()
+            if code is None:
+                return True
+            child.process = None
+            child.crashes = [at for at in child.crashes if now - at < CRASHES_WINDOW_S] + [now]
+            if len(child.crashes) > CRASHES_MAX and not _is_kill(code):
+                tell(f"{child.name} crashed {len(child.crashes)} times; giving up")
+                return False
+            recent = sum(1 for at in child.crashes if now - at < BACKOFF_MAX_S * 3)
+            delay = min(BACKOFF_MAX_S, BACKOFF_MIN_S * 2 ** max(0, recent - 1))
+            if _is_kill(code):
+                delay = BACKOFF_MIN_S
+            child.start_at = now + delay
+            tell(f"{child.name} ended ({_ending(code)}); starting it again")
+        elif now >= child.start_at:
+            self._spawn(child)
+        return True
+
+    def stop(self) -> None:
+        """Stop the workers, then the master; kill what does not stop in time."""
+        deadline = time.monotonic() + STOP_S
+        workers = [child for child in self._children if child.name != "master"]
+        masters = [child for child in self._children if child.name == "master"]
+        for group, until in ((workers, deadline - STOP_S / 2), (masters, deadline)):
+            running = [child.process for child in group if child.process is not None]
+            for process in running:
+                process.terminate()
+            for process in running:
+                try:
+                    process.wait(max(0.01, until - time.monotonic()))
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+
+
+def _is_kill(code: int) -> bool:
+    """Tell whether somebody killed the process, which says nothing about its health."""
+    return code in (-signal.SIGKILL, -signal.SIGTERM)
+
+
+def _ending(code: int) -> str:
+    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+
+
+def _address(said: dict[str, Any]) -> str:
+    host = "127.0.0.1" if said["host"] in ("0.0.0.0", "::") else said["host"]
+    return f"[{host}]:{said['port']}" if ":" in host else f"{host}:{said['port']}"
+
+
+def _overrides(options: dict[str, Any], listens: tuple[str, str]) -> dict[str, str]:
+    chosen = {
+        "workers": options["workers"],
+        "market.source": options["market"],
+        "market.speed": options["speed"],
+        "market.start": options["market_clock"],
+        "market.keep_closed_hours": "true" if options["keep_closed_hours"] else None,
+    }
+    for name, key, listen in zip(
+        ("master.listen", "worker.listen"), ("master_port", "worker_port"), listens, strict=True
+    ):
+        if options[key] is not None:
+            host = listen.rpartition(":")[0]
+            chosen[name] = f"{host}:{options[key]}"
+    return {name: str(value) for name, value in chosen.items() if value is not None}
+
+
+@click.command("up")
+@click.option("--state-dir", type=click.Path(path_type=Path), help="Where everything is kept.")
+@click.option("--workers", type=int, help="Number of workers, at least 1.")
+@click.option("--master-port", type=int, help="Port for the workers; 0 = any free one.")
+@click.option("--worker-port", type=int, help="Port for clients; 0 = any free one.")
+@click.option("--market", type=click.Choice(["replay", "simulated"]), help="Which market.")
+@click.option("--speed", help="Market seconds in a real second (default 60).")
+@click.option("--market-clock", metavar="DATE", help="First day of the market, as 2010-01-04.")
+@click.option("--keep-closed-hours", is_flag=True, help="Do not skip nights and weekends.")
+def up(state_dir: Path | None, **options: Any) -> None:
+    """Run a whole PaperTrader on this machine: master, workers and a market."""
+    sys.exit(run((state_dir or default_state_dir()).absolute(), options))
+
+
+def run(state: Path, options: dict[str, Any]) -> int:
+    """Prepare, start, tell, watch, stop. Returns the exit code."""
+    lock = StateLock(state, "up")
+    supervisor: Supervisor | None = None
+    try:
+        prepare_settings(state, _progress)
+        path = state / SETTINGS_FILE
+        settings = load_settings(path, os.environ, {})
+        listens = (str(settings.master.listen), str(settings.worker.listen))
+        overrides = _overrides(options, listens)
+        settings = load_settings(path, os.environ, overrides)
+        lock.acquire()
+        prepare(state, settings.workers, now=datetime.now(UTC), new_uuid=uuid.uuid4)
+        supervisor = Supervisor(state, settings, overrides)
+        _catch_signals(supervisor)
+        _progress("starting the master and its workers ...")
+        addresses = supervisor.start()
+        write_run_file(
+            state, "workers.json", {"workers": addresses, "ca": str(authority_file(state))}
+        )
+        _ready(state, addresses, settings)
+        return supervisor.watch(_progress)
+    except KeyboardInterrupt:
+        return 0
+    except SettingsError as error:
+        for problem in error.problems:
+            click.echo(f"error: {problem}", err=True)
+        return 1
+    except (StartError, StoreError, CertificateError, CredentialsError) as error:
+        click.echo(f"error: {error}", err=True)
+        return 1
+    finally:
+        if supervisor is not None:
+            _progress("stopping ...")
+            supervisor.stop()
+            (run_directory(state) / "workers.json").unlink(missing_ok=True)
+        lock.release()
+
+
+def _catch_signals(supervisor: Supervisor) -> None:
+    def stop(number: int, frame: object) -> None:
+        supervisor.stopping = True
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
+
+
+def _progress(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def _ready(state: Path, addresses: list[str], settings: Settings) -> None:
+    click.echo(f"READY worker={addresses[0]} ca={authority_file(state)} state={state}")
+    replay = settings.market.source is MarketSource.REPLAY
+    market = (read_run_file(state, "master.json") or {}).get("market", {})
+    now = int(market.get("time", 0))
+    what = "recorded prices of real US shares" if replay else "a simulated market"
+    speed = Decimal(settings.market.speed_milli) / 1000
+    click.echo(f"\nThe market: {what}, now at {format_instant(now)[:16]}Z, {speed} x real time.")
+    if now and to_datetime(now).date() > settings.market.start and _is_given(settings):
+        click.echo(
+            "It had come so far before and goes on from there: a market never goes back for"
+            " accounts that know what comes. For an earlier day choose another --state-dir."
+        )
+    command = _command(state)
+    trade = "buy AAPL 10" if replay else "assets"
+    click.echo(
+        f"In another terminal, type next:\n"
+        f"  {command} register ann\n"
+        f"  {command} login ann\n"
+        f"  {command} {trade}\n"
+        f"  {command} portfolio\n"
+        "Ctrl-C stops it; everything is kept."
+    )
+    sys.stdout.flush()
+
+
+def _is_given(settings: Settings) -> bool:
+    """Tell whether somebody asked for the market's first day."""
+    return any(v.name == "market.start" and v.origin != "default" for v in settings.values)
+
+
+def _command(state: Path) -> str:
+    """Return how to call this program from where the user is."""
+    program = Path(sys.executable).with_name("papertrader")
+    found = shutil.which("papertrader")
+    if found is not None and Path(found).resolve() == program.resolve():
+        name = "papertrader"
+    elif program.is_relative_to(Path.cwd()):
+        name = str(program.relative_to(Path.cwd()))
+    else:
+        name = str(program)
+    default = state == default_state_dir().absolute()
+    return name if default else f"{name} --state-dir {shlex.quote(str(state))}"

@@ -1,0 +1,449 @@
+"""The blocking face of the client library: sockets of the standard library, no threads, no Twisted.
+
+A call sends its request and works the connection until the answer is there; `Client.events` does
+the same for what the server pushes. Between calls nothing runs: a program that pauses for minutes
+should keep ``events`` running or log in with ``remember=True``.
+
+>>> with Client("127.0.0.1:2049", ca="ca.pem") as client:
+...     registration = client.register("ada", "correct horse")
+...     login = client.login("ada", "correct horse")
+...     order = client.buy("AAPL", 10, limit="190.25")
+...     print(order.side.name, order.quantity, order.symbol, order.state.name)
+...     print(client.order(order_id=order.order_id).limit_price)
+...     print(client.portfolio().cash)
+BUY 10.00 AAPL PENDING
+190.25
+100000.00
+
+Prices, quantities and money are text, integers or `decimal.Decimal`; a float raises `TypeError`.
+Every method may raise what `papertrader.client.errors` lists: `RefusedError` when the server says
+no, `ConnectionLost` when it cannot be reached, `OutcomeUnknown` when a command was sent and its
+fate is not known.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar, cast
+
+from papertrader.client import commands
+from papertrader.client import results as r
+from papertrader.client.commands import Amount, Command, Moment
+from papertrader.client.endpoints import Endpoint
+from papertrader.client.phases import Profile
+from papertrader.client.session import ClientSession
+from papertrader.client.transport import (
+    DIAL_TIMEOUT_S,
+    Dial,
+    EventBuffer,
+    Transport,
+    endpoints_of,
+    tls_dialer,
+    wall_clock,
+    why_lost,
+)
+from papertrader.core.instants import SECOND
+from papertrader.core.orders import OrderState, Side, TimeInForce
+from papertrader.wire.kinds import Privacy, Scope, TxKind
+
+ResultT = TypeVar("ResultT")
+
+_STEP_S: Final = 1.0
+CLIENT_ORDER_ID_BITS: Final = 63
+PRIVATE: Final = Privacy(0)
+
+
+class Client:
+    """A user of PaperTrader, over whichever worker can be reached. Use it as a context manager.
+
+    ``workers`` is one or several ``HOST:PORT``; ``ca`` the file with the certificate authority that
+    signed theirs. ``timeout`` (seconds) bounds each call, repeats included. ``patient``: keep
+    trying for that long even if no worker was ever reached. ``dial``, ``now_ns``, ``sleep`` and
+    ``randbits`` replace the network, the clock and the random source. Not for several threads.
+    """
+
+    def __init__(
+        self,
+        workers: str | Endpoint | Iterable[str | Endpoint],
+        ca: str | Path | None = None,
+        *,
+        timeout: float = 30.0,
+        patient: bool = False,
+        learn_workers: bool = True,
+        dial: Dial | None = None,
+        now_ns: Callable[[], int] | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        randbits: Callable[[int], int] = secrets.randbits,
+    ) -> None:
+        if dial is None and ca is None:
+            raise ValueError("name the file of the certificate authority: ca=PATH")
+        self._dial = dial if dial is not None else tls_dialer(cast("str | Path", ca))
+        self._now = now_ns if now_ns is not None else wall_clock()
+        self._sleep = sleep
+        self._randbits = randbits
+        profile = Profile(
+            timeout=round(timeout * SECOND), patient=patient, learn_workers=learn_workers
+        )
+        self._session = ClientSession(profile, endpoints_of(workers), randbits)
+        self._transport: Transport | None = None
+        self._events = EventBuffer()
+        self._answers: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # --- account and session ----------------------------------------------------------------------
+
+    def register(
+        self,
+        username: str,
+        password: str,
+        *,
+        email: str | None = None,
+        currency: str = "",
+        privacy: Privacy = PRIVATE,
+    ) -> r.Registration:
+        """Open an account: name of 3 to 24 letters, digits and ``_ . -``, password of 8 to 256
+        octets, ``currency`` empty for the server's default. Raises `UsernameTaken`."""
+        return self._ask(commands.register(username, password, email, currency, privacy))
+
+    def login(
+        self,
+        username: str,
+        password: str | None = None,
+        *,
+        session_token: bytes | None = None,
+        remember: bool = False,
+        scope: Scope = Scope.TRADE,
+        lifetime_s: int = 0,
+        device: str | None = None,
+    ) -> r.Login:
+        """Open a session, with the password or beside a remembered session with its token.
+
+        Without ``remember`` the session ends with `close`, or a minute after a lost connection.
+        ``lifetime_s`` 0 is the server's default. Raises `AuthenticationFailed`.
+        """
+        return self._ask(
+            commands.login(username, password, session_token, remember, scope, lifetime_s, device)
+        )
+
+    def resume(self, token: bytes, *, last_event_seq: int = 0) -> r.Login:
+        """Go on with a session by the newest token received; other users of it are detached.
+
+        Raises `SessionEnded` if it has ended.
+        """
+        return self._ask(commands.resume(token, last_event_seq))
+
+    def logout(self, *, everywhere: bool = False) -> int:
+        """End the session, or every session of the account; returns how many ended."""
+        return self._ask(commands.logout(everywhere))
+
+    def account(self, username: str = "") -> r.Account:
+        """Read the own account, or what another user shows of theirs."""
+        return self._ask(commands.account(username))
+
+    # --- market data ------------------------------------------------------------------------------
+
+    def asset(self, symbol: str) -> r.Asset:
+        """Read one asset. Raises `NoSuchSymbol`."""
+        return self._ask(commands.asset(symbol))
+
+    def assets(self, prefix: str = "", *, limit: int = 0) -> r.Page[r.Asset]:
+        """Read the assets whose symbol begins with ``prefix``; ``limit`` 0 is 500."""
+        return self._ask(commands.assets(prefix, limit))
+
+    def quotes(self, symbols: str | Iterable[str], *, max_age_ms: int = 0) -> tuple[r.Quote, ...]:
+        """Read the newest quotes of 1 to 64 symbols; those without one are left out.
+
+        ``max_age_ms``: a quote older than this is asked for anew, 0 takes any age.
+        """
+        return self._ask(commands.quotes(symbols, max_age_ms))
+
+    def bars(
+        self,
+        symbol: str,
+        interval: str | int = "1d",
+        *,
+        from_time: Moment = None,
+        to_time: Moment = None,
+        limit: int = 0,
+        adjust: str = "raw",
+    ) -> r.Bars:
+        """Read bars of market time, oldest first.
+
+        ``interval`` is ``1m 5m 15m 1h 1d 1w 1mo`` or seconds; ``from_time`` inclusive, ``to_time``
+        exclusive (dates mean midnight UTC); ``limit`` takes the newest of the range, 0 for the
+        server's limit; ``adjust`` is ``raw``, ``split`` or ``total``.
+        """
+        return self._ask(commands.bars(symbol, interval, from_time, to_time, limit, adjust))
+
+    # --- orders -----------------------------------------------------------------------------------
+
+    def buy(
+        self,
+        symbol: str,
+        quantity: Amount,
+        limit: Amount | None = None,
+        time_in_force: str | TimeInForce = "day",
+        client_order_id: int | None = None,
+        portfolio: int = 0,
+        tag: str | None = None,
+    ) -> r.Order:
+        """Buy ``quantity`` shares or coins at the market, or at ``limit`` or better.
+
+        ``time_in_force`` is ``day`` or ``gtc``. ``client_order_id`` (1 to 2**64 - 1) must never be
+        used twice; without it a random one is taken. The order fills on the first price update
+        after it arrived: the answer says that it was accepted. Raises `InsufficientCash`,
+        `NoSuchSymbol`, `RefusedError`; `OutcomeUnknown` carries the client order id.
+        """
+        return self.order_new(
+            Side.BUY, symbol, quantity, limit, time_in_force, client_order_id, portfolio, tag
+        )
+
+    def sell(
+        self,
+        symbol: str,
+        quantity: Amount,
+        limit: Amount | None = None,
+        time_in_force: str | TimeInForce = "day",
+        client_order_id: int | None = None,
+        portfolio: int = 0,
+        tag: str | None = None,
+    ) -> r.Order:
+        """Sell what is held; as `buy`. Raises `InsufficientPosition`."""
+        return self.order_new(
+            Side.SELL, symbol, quantity, limit, time_in_force, client_order_id, portfolio, tag
+        )
+
+    def order_new(
+        self,
+        side: Side,
+        symbol: str,
+        quantity: Amount,
+        limit: Amount | None = None,
+        time_in_force: str | TimeInForce = "day",
+        client_order_id: int | None = None,
+        portfolio: int = 0,
+        tag: str | None = None,
+    ) -> r.Order:
+        """Send an order of either side; see `buy`."""
+        if client_order_id is None:
+            client_order_id = self._randbits(CLIENT_ORDER_ID_BITS) or 1
+        return self._ask(
+            commands.order_new(
+                side, symbol, quantity, limit, time_in_force, client_order_id, portfolio, tag
+            )
+        )
+
+    def order_cancel(
+        self, order_id: int = 0, *, client_order_id: int = 0, portfolio: int = 0
+    ) -> r.Order:
+        """Cancel an open order, named by one of the two ids.
+
+        Raises `NoSuchOrder`, and `RefusedError` ORDER_DONE (with the order) if it has ended.
+        """
+        return self._ask(commands.order_cancel(order_id, client_order_id, portfolio))
+
+    def order(self, order_id: int = 0, *, client_order_id: int = 0, portfolio: int = 0) -> r.Order:
+        """Read one order, named by one of the two ids. Raises `NoSuchOrder`."""
+        return self._ask(commands.order(order_id, client_order_id, portfolio))
+
+    def orders(
+        self,
+        symbol: str = "",
+        *,
+        states: Iterable[OrderState] | None = None,
+        every: bool = False,
+        limit: int = 0,
+        after: int = 0,
+        portfolio: int = 0,
+    ) -> r.Page[r.Order]:
+        """Read orders, oldest first: the open ones, those in ``states``, or ``every`` one.
+
+        ``limit`` 0 is 500; give the page's ``next_after`` as ``after`` to go on.
+        """
+        return self._ask(commands.orders(symbol, states, every, limit, after, portfolio))
+
+    def portfolio(self, portfolio: int = 0) -> r.Portfolio:
+        """Read cash, totals and positions; 0 is the default portfolio."""
+        return self._ask(commands.portfolio(portfolio))
+
+    def transactions(
+        self,
+        *,
+        from_time: Moment = None,
+        to_time: Moment = None,
+        kinds: Iterable[TxKind] = (),
+        limit: int = 0,
+        after: int = 0,
+        portfolio: int = 0,
+    ) -> r.Page[r.Transaction]:
+        """Read ledger history, oldest first; ``kinds`` empty for all, ``limit`` 0 is 500."""
+        return self._ask(commands.transactions(from_time, to_time, kinds, limit, after, portfolio))
+
+    # --- events -----------------------------------------------------------------------------------
+
+    def subscribe_quotes(
+        self, symbols: str | Iterable[str], *, min_interval_ms: int = 0, snapshot: bool = True
+    ) -> int:
+        """Have quotes of up to 512 symbols pushed to `events`; returns the subscription's number.
+
+        ``min_interval_ms``: at most one quote per symbol and interval, 0 for every one.
+        ``snapshot``: begin with the newest ones.
+        """
+        request = commands.subscribe_quotes(symbols, min_interval_ms, snapshot)
+        return cast("int", self._await(self._session.subscribe(request, self._now())))
+
+    def subscribe_account(self, *, from_event_seq: int = 0) -> int:
+        """Have the account's orders and transactions pushed to `events`, each exactly once.
+
+        ``from_event_seq`` repeats from that event on; 0 sends only new ones.
+        """
+        request = commands.subscribe_account(from_event_seq)
+        return cast("int", self._await(self._session.subscribe(request, self._now())))
+
+    def unsubscribe(self, subscription: int, symbols: Iterable[str] = ()) -> None:
+        """End a subscription, or leave ``symbols`` out of it."""
+        self._await(self._session.unsubscribe(subscription, symbols, self._now()))
+
+    def events(self, timeout: float | None = None) -> Iterator[r.Event]:
+        """Give what the server pushes, for ``timeout`` seconds in all; None goes on for ever.
+
+        The connection is kept alive, and set up again when it is lost, while this runs.
+        """
+        until = None if timeout is None else self._now() + round(timeout * SECOND)
+        while True:
+            event = self._events.take()
+            if event is not None:
+                yield event
+            elif until is not None and self._now() >= until:
+                return
+            else:
+                self._step(until)
+
+    def workers(self, region: int = 0) -> tuple[r.WorkerInfo, ...]:
+        """Read which workers clients may use; ``region`` 0 for any."""
+        return self._ask(commands.workers(region))
+
+    def close(self) -> None:
+        """Say GOODBYE and let go of the connection. A session not to be remembered ends."""
+        self._session.close()
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            try:
+                transport.send(self._session.data_to_send(self._now()))
+                # What was not read would make the system reset the connection, and the GOODBYE
+                # could be lost with it.
+                transport.receive(0.0)
+            except OSError:
+                pass
+            finally:
+                transport.close()
+
+    # --- working the connection -------------------------------------------------------------------
+
+    def _ask(self, command: Command[ResultT]) -> ResultT:
+        return cast("ResultT", self._await(self._session.submit(command, self._now())))
+
+    def _await(self, number: int) -> Any:
+        try:
+            while True:
+                for answer in self._session.take_answers():
+                    if answer.call == number:
+                        if answer.error is not None:
+                            raise answer.error
+                        return answer.value
+                self._step(None)
+        finally:
+            self._session.abandon(number)
+
+    def _step(self, until: int | None) -> None:
+        """Do one thing: connect, write and read, or wait, not beyond ``until``."""
+        now = self._now()
+        if self._transport is None:
+            endpoint = self._session.endpoint_to_dial(now)
+            if endpoint is not None:
+                self._connect(endpoint, now)
+            else:
+                self._session.handle_time(now)
+                self._sleep(self._pause(now, until))
+        else:
+            self._write(self._transport)
+            if self._transport is not None:
+                self._read(self._transport, self._pause(now, until))
+        self._events.put(self._session.take_events())
+
+    def _pause(self, now: int, until: int | None) -> float:
+        due = self._session.next_deadline()
+        ends = [moment for moment in (due, until) if moment is not None]
+        return min(_STEP_S, max(0, min(ends) - now) / SECOND) if ends else _STEP_S
+
+    def _connect(self, endpoint: Endpoint, now: int) -> None:
+        due = self._session.next_deadline()
+        allowed = DIAL_TIMEOUT_S
+        if due is not None:
+            allowed = min(allowed, max(0.1, (due - now) / SECOND))
+        try:
+            transport = self._dial(endpoint, allowed)
+        except OSError as error:
+            self._session.lost(why_lost(error), self._now())
+        except BaseException:
+            self._session.lost("interrupted", self._now())
+            raise
+        else:
+            self._transport = transport
+            self._session.connected(self._now())
+
+    def _write(self, transport: Transport) -> None:
+        octets = self._session.data_to_send(self._now())
+        try:
+            if octets:
+                transport.send(octets)
+        except OSError as error:
+            self._read_last_words(transport)
+            self._lose(why_lost(error))
+        else:
+            if self._session.wants_close:
+                self._lose("closed")
+
+    def _read(self, transport: Transport, pause: float) -> None:
+        try:
+            data = transport.receive(pause)
+        except OSError as error:
+            self._lose(why_lost(error))
+            return
+        now = self._now()
+        if data:
+            self._session.receive(data, now)
+        elif data is not None:
+            self._lose("the server closed the connection")
+            return
+        self._session.handle_time(now)
+        self._write(transport)
+
+    def _read_last_words(self, transport: Transport) -> None:
+        """A GOODBYE with its reason may lie unread before the end of the connection."""
+        try:
+            data = transport.receive(0.0)
+        except OSError:
+            return
+        if data:
+            self._session.receive(data, self._now())
+
+    def _lose(self, why: str) -> None:
+        if self._transport is not None:
+            self._transport.close()
+            self._transport = None
+        self._session.lost(why, self._now())

@@ -1,0 +1,262 @@
+"""Looking into a state directory: the audit, and making the views again.
+
+The audit believes nothing that can be recomputed. From the journal's outcomes alone it makes the
+books again and compares: the hash chain link by link, the double entry of every transaction, the
+invariants, the views row by row, and the hashes that the running master took of its own memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+import peewee
+
+from papertrader.core.desk import Desk
+from papertrader.core.events import OrderChanged, TransactionPosted
+from papertrader.core.ledger import InvariantViolated
+from papertrader.core.restore import restore_state
+from papertrader.master import records
+from papertrader.master.database import (
+    GENESIS,
+    StoreError,
+    audit_hash,
+    chain,
+    connect,
+    journal_batches,
+)
+from papertrader.master.views import ViewStore, load_desk
+from papertrader.ops.process import StateLock
+from papertrader.wire import limits
+from papertrader.wire.errors import RemoteFault
+
+VIOLATIONS_MAX = 100
+"""Violations listed; the rest are counted."""
+
+Progress = Callable[[int, int], None]
+"""(batches done, batches in all)."""
+
+
+@attrs.define
+class Report:
+    """What an audit found. ``violations`` is empty when the books are right."""
+
+    batches: int = 0
+    inputs: int = 0
+    transactions: int = 0
+    orders: int = 0
+    checkpoints: int = 0
+    views_at: int = 0
+    violations: list[str] = attrs.Factory(list)
+    violations_in_all: int = 0
+
+    def violated(self, sentence: str) -> None:
+        """Note a violation."""
+        self.violations_in_all += 1
+        if len(self.violations) < VIOLATIONS_MAX:
+            self.violations.append(sentence)
+
+
+@attrs.define
+class _Digests:
+    """What the views must hold, as running hashes of rows in their order."""
+
+    transactions: dict[int, Any] = attrs.Factory(dict)
+    entries: int = 0
+    events: dict[int, int] = attrs.Factory(dict)
+
+
+def audit(state: Path, progress: Progress = lambda done, total: None) -> Report:
+    """Recompute everything in a state directory, live or not. Raises `StoreError` if unreadable."""
+    path = state / "truth.db"
+    if not path.exists():
+        raise StoreError(f"there is no {path}; name the installation with --state-dir")
+    report = Report()
+    # The views' snapshot is taken first: it can then never be ahead of the journal's.
+    views = _open_views(state)
+    truth = connect(path, {}, read_only=True)
+    try:
+        truth.execute_sql("BEGIN")
+        desk = Desk()
+        views_hash, digests = _replay(truth, views, desk, report, progress)
+        for sentence in desk.check_invariants():
+            report.violated(sentence)
+        report.orders = len(desk.state.orders)
+        _audit_log(truth, report)
+        _accounts(truth, desk, report)
+        if views is not None:
+            _compare_views(views, views_hash, digests, report)
+    except peewee.DatabaseError as error:
+        raise StoreError(f"{path} cannot be read: {error}") from None
+    finally:
+        truth.close()
+        if views is not None:
+            views.close()
+    return report
+
+
+def _open_views(state: Path) -> ViewStore | None:
+    path = state / "views.db"
+    if not path.exists():
+        return None
+    views = ViewStore(path)
+    views.open_read_only()
+    return views
+
+
+def _checkpoints(truth: peewee.Database) -> Iterator[tuple[int, bytes]]:
+    for seq, value in truth.execute_sql("SELECT seq, state_hash FROM checkpoint ORDER BY rowid"):
+        yield int(seq), bytes(value)
+
+
+def _replay(
+    truth: peewee.Database,
+    views: ViewStore | None,
+    desk: Desk,
+    report: Report,
+    progress: Progress,
+) -> tuple[bytes, _Digests]:
+    """Apply every outcome of the journal; return the state's hash at the views' watermark."""
+    (total,) = truth.execute_sql("SELECT count(*) FROM journal").fetchone()
+    checkpoints: dict[int, bytes] = dict(_checkpoints(truth))
+    watermark = views.watermark if views is not None else -1
+    views_hash = desk.state_hash() if watermark == 0 else b""
+    digests = _Digests()
+    head, expected = GENESIS, 1
+    for number, (batch, first, last, epoch, previous, hash_, frames) in enumerate(
+        journal_batches(truth), 1
+    ):
+        report.batches += 1
+        if batch != number or first != expected or last < first:
+            report.violated(f"batch {batch}: inputs {first} to {last} do not follow {expected - 1}")
+        if previous != head or chain(previous, first, last, epoch, frames) != hash_:
+            report.violated(f"batch {batch}: the hash chain is broken")
+        head, expected = hash_, last + 1
+        seq = 0
+        for seq, message in _records(frames, batch, report):
+            if not first <= seq <= last:
+                report.violated(f"batch {batch}: a record of input {seq} stands in it")
+            _apply(desk, seq, message, digests, report, counted=last <= watermark)
+        report.inputs += last - first + 1
+        if last in checkpoints:
+            report.checkpoints += 1
+            if desk.state_hash() != checkpoints[last]:
+                report.violated(
+                    f"after input {last} the master's memory was not what the books say"
+                )
+        if last == watermark:
+            views_hash = desk.state_hash()
+            if views is not None and views.head != hash_:
+                report.violated("the views follow from another journal")
+        if number % 64 == 0:
+            progress(number, total)
+    progress(total, total)
+    return views_hash, digests
+
+
+def _records(frames: bytes, batch: int, report: Report) -> Iterator[tuple[int, Any]]:
+    try:
+        for message in records.read_frames(frames):
+            yield records.seq_of(message), message
+    except RemoteFault as fault:
+        report.violated(f"batch {batch}: a record cannot be read ({fault})")
+
+
+def _apply(
+    desk: Desk, seq: int, message: Any, digests: _Digests, report: Report, counted: bool
+) -> None:
+    try:
+        fact = records.fact_of(message)
+        if fact is None or isinstance(fact, records.StoredReply):
+            return
+        desk.apply(fact)
+    except (InvariantViolated, RemoteFault, ValueError, TypeError) as error:
+        report.violated(f"input {seq}: {error}")
+        return
+    if isinstance(fact, TransactionPosted):
+        report.transactions += 1
+        if counted:
+            row = records.transaction_row(fact.transaction).pack()
+            digests.transactions.setdefault(fact.account, hashlib.sha256()).update(row)
+            digests.entries += len(fact.entries)
+    if counted and isinstance(fact, TransactionPosted | OrderChanged):
+        digests.events[fact.account] = fact.event_seq
+
+
+def _audit_log(truth: peewee.Database, report: Report) -> None:
+    head, expected = GENESIS, 1
+    rows = truth.execute_sql(
+        "SELECT seq, at, kind, account, detail, previous, hash FROM audit ORDER BY seq"
+    )
+    for seq, at, kind, account, detail, previous, hash_ in rows:
+        if (
+            seq != expected
+            or previous != head
+            or audit_hash(previous, seq, at, kind, account, detail) != hash_
+        ):
+            report.violated(f"the audit log is broken at entry {seq}")
+        head, expected = hash_, seq + 1
+
+
+def _accounts(truth: peewee.Database, desk: Desk, report: Report) -> None:
+    known = {row[0] for row in truth.execute_sql("SELECT id FROM account")}
+    for account in desk.state.accounts:
+        if account not in known:
+            report.violated(f"account {account} has portfolios but does not exist")
+    for account in known - set(desk.state.accounts):
+        report.violated(f"account {account} has no portfolio")
+
+
+def _compare_views(views: ViewStore, expected: bytes, digests: _Digests, report: Report) -> None:
+    report.views_at = views.watermark
+    probe = Desk()
+    probe.state = restore_state(views.image())
+    if probe.state_hash() != expected:
+        report.violated(f"the views at input {views.watermark} differ from the journal")
+    (entries,) = views.db.execute_sql("SELECT count(*) FROM view_entry").fetchone()
+    if entries != digests.entries:
+        report.violated(f"the views hold {entries} ledger entries, the journal {digests.entries}")
+    found: dict[int, Any] = {}
+    for account, block in views.db.execute_sql(
+        "SELECT account, block FROM view_transaction ORDER BY account, id"
+    ):
+        found.setdefault(account, hashlib.sha256()).update(block)
+    for account in found.keys() | digests.transactions.keys():
+        mine, theirs = digests.transactions.get(account), found.get(account)
+        if mine is None or theirs is None or mine.digest() != theirs.digest():
+            report.violated(f"the views' transactions of account {account} differ")
+    for account, last, count in views.db.execute_sql(
+        "SELECT account, max(seq), count(*) FROM view_event GROUP BY account"
+    ):
+        if last != digests.events.get(account) or count < min(last, limits.EVENTS_KEPT):
+            report.violated(f"the views miss events of account {account}")
+
+
+def rebuild(state: Path, progress: Callable[[str], None]) -> Report:
+    """Throw the views away and make them again from the journal; no master may run.
+
+    Raises `StartError` if one does, `StoreError` if the journal cannot be read.
+    """
+    path = state / "truth.db"
+    if not path.exists():
+        raise StoreError(f"there is no {path}; name the installation with --state-dir")
+    lock = StateLock(state, "master")
+    lock.acquire()
+    try:
+        for suffix in ("", "-wal", "-shm"):
+            (state / f"views.db{suffix}").unlink(missing_ok=True)
+        progress("reading the journal ...")
+        views = ViewStore(state / "views.db")
+        views.open()
+        truth = connect(path, {}, read_only=True)
+        try:
+            load_desk(views, truth, Desk())
+        finally:
+            truth.close()
+            views.close()
+    finally:
+        lock.release()
+    return audit(state)

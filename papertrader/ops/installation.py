@@ -1,0 +1,113 @@
+"""Making an installation on first use: directory, settings, authority, certificates, registry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from uuid import UUID
+
+from papertrader.core.instants import from_datetime
+from papertrader.master.database import StoreError, TruthStore
+from papertrader.net.credentials import load_certificates, worker_identity
+from papertrader.ops.certificates import (
+    authority_file,
+    certificate_files,
+    issue_master,
+    issue_worker,
+    issue_worker_public,
+    make_authority,
+)
+from papertrader.ops.files import make_private_directory
+from papertrader.ops.options import SETTINGS_FILE
+from papertrader.ops.process import StartError, StateLock
+from papertrader.ops.settings import default_settings_text, write_settings_file
+
+Tell = Callable[[str], None]
+"""Shows a line of progress to a person."""
+
+
+def prepare(
+    state: Path,
+    workers: int,
+    *,
+    now: datetime,
+    new_uuid: Callable[[], UUID],
+) -> None:
+    """Make whatever an installation with so many workers lacks; keep whatever is there.
+
+    Raises `StartError` if the directory cannot be used, `CertificateError`, `CredentialsError`,
+    `StoreError`.
+    """
+    try:
+        _certificates(state, workers, now, new_uuid)
+    except OSError as error:
+        raise _unusable(state, error) from None
+    _register(state, workers, now)
+
+
+def prepare_settings(state: Path, tell: Tell) -> None:
+    """Make the state directory and its settings file if they are missing; raises `StartError`."""
+    try:
+        make_private_directory(state)
+        if not (state / SETTINGS_FILE).exists():
+            tell(f"making a new installation in {state}")
+            write_settings_file(state / SETTINGS_FILE, default_settings_text())
+    except OSError as error:
+        raise _unusable(state, error) from None
+
+
+def _unusable(state: Path, error: OSError) -> StartError:
+    return StartError(
+        f"cannot use {state}: {error.strerror or error}; make it writable for you or choose"
+        " another place with --state-dir"
+    )
+
+
+def _certificates(state: Path, workers: int, now: datetime, new_uuid: Callable[[], UUID]) -> None:
+    if not authority_file(state).exists():
+        make_authority(state, now=now)
+    if not certificate_files(state, "master")[0].exists():
+        issue_master(state, now=now)
+    for number in range(1, workers + 1):
+        name = f"worker-{number}"
+        if not certificate_files(state, name)[0].exists():
+            issue_worker(state, name, str(new_uuid()), now=now)
+        if not certificate_files(state, f"{name}-public")[0].exists():
+            issue_worker_public(state, name, now=now)
+
+
+def _register(state: Path, workers: int, now: datetime) -> None:
+    """Enter the workers' keys in the master's registry; no master may run meanwhile."""
+    lock = StateLock(state, "master")
+    lock.acquire()
+    store = TruthStore(state / "truth.db")
+    try:
+        store.open()
+        with store.db.atomic("IMMEDIATE"):
+            for number in range(1, workers + 1):
+                _register_worker(state, store, number, from_datetime(now))
+    finally:
+        store.close()
+        lock.release()
+
+
+def _register_worker(state: Path, store: TruthStore, number: int, at: int) -> None:
+    name = f"worker-{number}"
+    certificate = load_certificates(certificate_files(state, name)[0])[0]
+    try:
+        identity = worker_identity(certificate)
+    except ValueError as error:
+        raise StartError(f"the certificate of {name} is not a worker's: {error}") from None
+    row = store.db.execute_sql("SELECT uuid, spki FROM worker WHERE id = ?", (number,)).fetchone()
+    if row is None:
+        store.db.execute_sql(
+            "INSERT INTO worker (id, name, uuid, spki, active, added_at) VALUES (?, ?, ?, ?, 1, ?)",
+            (number, name, identity.uuid, identity.spki, at),
+        )
+        store.audit(at, "worker added", detail=f"{name} {identity.uuid}")(store.db)
+    elif (row[0], bytes(row[1])) != (identity.uuid, identity.spki):
+        raise StoreError(
+            f"{name} is registered with another key than its certificate has; put the old"
+            f" certificate back in {state / 'tls'}"
+        )

@@ -1,0 +1,57 @@
+"""The options that both ``twistd`` commands share."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from typing import Final
+
+import platformdirs
+from twisted.python import usage
+
+from papertrader.ops.settings import Settings, SettingsError, load_settings
+
+SETTINGS_FILE: Final = "papertrader.toml"
+STATE_VARIABLE: Final = "PAPERTRADER_STATE_DIR"
+
+
+def default_state_dir() -> Path:
+    """Return the user's state directory by the platform's convention, or what the environment
+    says."""
+    named = os.environ.get(STATE_VARIABLE)
+    return Path(named) if named else Path(platformdirs.user_state_dir("papertrader", False))
+
+
+class ServerOptions(usage.Options):
+    """State directory and settings; all errors in them are told at once, before anything starts."""
+
+    optParameters = [
+        ["state-dir", "s", None, "Directory of this installation (default: the user's state)."],
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.overrides: dict[str, str] = {}
+        self.settings: Settings
+        self.state: Path
+
+    def opt_set(self, pair: str) -> None:
+        """Set one deployment variable for this run, as in --set market.speed=10 (repeatable)."""
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise usage.UsageError(f"--set takes name=value, not {pair!r}")
+        self.overrides[name.strip()] = value.strip()
+
+    def postOptions(self) -> None:
+        """Read the settings; raises `usage.UsageError` with every error found."""
+        given = self["state-dir"]
+        self.state = (Path(given) if given else default_state_dir()).absolute()
+        try:
+            self.settings = load_settings(self.state / SETTINGS_FILE, os.environ, self.overrides)
+        except SettingsError as error:
+            raise usage.UsageError("\n".join(error.problems)) from None
+
+    def midnight(self, day: date) -> datetime:
+        """Return the beginning of a day in UTC."""
+        return datetime.combine(day, time(), tzinfo=UTC)

@@ -1,0 +1,258 @@
+"""A whole master in memory for tests: real store on disk, fake time, no sockets, no threads."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import attrs
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.task import Clock as FakeReactor
+
+from papertrader.core.instants import from_datetime, SECOND
+from papertrader.core.money import SCALE
+from papertrader.master.accounts import AccountRules
+from papertrader.master.commands import Command
+from papertrader.master.main import Main, MarketRules, MasterRules, Threads
+from papertrader.net.clock import Clock
+from papertrader.wire import codec
+from papertrader.wire import messages as m
+from papertrader.wire.kinds import FrameFlag
+from datetime import UTC, datetime
+
+START = from_datetime(datetime(2012, 6, 4, 14, 0, tzinfo=UTC))
+PASSWORD = "a long enough one"
+
+
+def at_once(function: Any, *arguments: Any) -> Deferred[Any]:
+    """Run what would run in a thread here and now."""
+    return maybeDeferred(function, *arguments)
+
+
+def rules(state_dir: Path, **market: Any) -> MasterRules:
+    """Return the rules of a replay master with quick password hashes."""
+    chosen: dict[str, Any] = {
+        "source": "replay",
+        "start": START,
+        "speed_milli": 60_000,
+        "keep_closed_hours": False,
+        "seed": 1,
+        "update_interval_ms": 250,
+    }
+    chosen.update(market)
+    return MasterRules(
+        state_dir=state_dir,
+        market=MarketRules(**chosen),
+        accounts=AccountRules(
+            starting_cash=100_000 * SCALE, currency="USD", registration_open=True
+        ),
+        argon2_memory_kib=8,
+        argon2_passes=1,
+    )
+
+
+class FakeLink:
+    """A worker's link that keeps what it is given: (connection, header, message)."""
+
+    def __init__(self, worker_id: int = 1, boot: int = 7) -> None:
+        self.worker_id = worker_id
+        self.boot = boot
+        self.sent: list[tuple[int, bytes, int]] = []
+        self.closed: list[tuple[int, int]] = []
+
+    def relay(
+        self,
+        connection: int,
+        octets: bytes,
+        *,
+        accepted_at: int = 0,
+        flags: int = 0,
+        cache_s: int = 0,
+    ) -> None:
+        self.sent.append((connection, octets, flags))
+
+    def close_client(self, connection: int, code: int, text: str = "") -> None:
+        self.closed.append((connection, code))
+
+
+@attrs.define(eq=False)
+class Answer:
+    """One frame that a client got."""
+
+    header: codec.Header
+    message: Any
+
+
+class MasterKit:
+    """A running master, its fake time, and clients to speak to it."""
+
+    def __init__(self, state_dir: Path, **market: Any) -> None:
+        self.state_dir = state_dir
+        self.market = market
+        self.reactor = FakeReactor()
+        self.reactor.advance(1_000)
+        self.wall = 1_800_000_000 * SECOND
+        self.failures: list[str] = []
+        self._entropy = 0
+        self.seq = 0
+        self.boot()
+
+    def boot(self) -> None:
+        """Start a master on the state directory."""
+        self.clock = Clock(self.reactor, lambda: self.wall)
+        self.wall += 1_000 * SECOND
+        threads = Threads(truth=at_once, views=at_once, hashing=at_once)
+        self.main = Main(
+            rules(self.state_dir, **self.market),
+            self.clock,
+            threads,
+            self.entropy,
+            self.failures.append,
+        )
+        self.main.initialize()
+        self.main.start()
+        self.turn()
+
+    def entropy(self, size: int) -> bytes:
+        """Give octets that are the same in every run."""
+        self._entropy += 1
+        return hashlib.sha256(self._entropy.to_bytes(8, "big")).digest()[:size]
+
+    def turn(self, seconds: float = 0.0) -> None:
+        """Let time go on in steps of a market update."""
+        left = seconds
+        while left > 0:
+            step = min(0.05, left)
+            self.reactor.advance(step)
+            left -= step
+        self.reactor.advance(0)
+        self.reactor.advance(0)
+
+    def crash(self) -> None:
+        """Drop the master as kill -9 would: nothing is flushed, nothing said; start another."""
+        self.clock.cancel_all()
+        for store in (self.main.store, self.main.view_store):
+            store.db.close()
+            store._db = None
+        self.boot()
+
+    def stop(self) -> None:
+        """Stop the master as SIGTERM would."""
+        done = Deferred.fromCoroutine(self.main.stop())
+        self.turn()
+        assert done.called
+        self.clock.cancel_all()
+
+    def client(self, link: FakeLink | None = None, connection: int = 1) -> MasterClient:
+        """Return a client on a connection of a worker."""
+        return MasterClient(self, link or FakeLink(), connection)
+
+
+class MasterClient:
+    """Speaks to a master as a worker relays it."""
+
+    def __init__(self, kit: MasterKit, link: FakeLink, connection: int) -> None:
+        self.kit = kit
+        self.link = link
+        self.connection = connection
+        self.session = 0
+        self.token = b""
+        self.seq = 0
+        self.correlation = 0
+        self._read = 0
+
+    def send(self, message: Any, *, seq: int = 0, session: int | None = None, resent: bool = False) -> int:
+        """Relay one message; return its correlation."""
+        self.correlation += 1
+        octets = codec.encode(
+            message,
+            session=self.session if session is None else session,
+            correlation=self.correlation,
+            seq=seq,
+        )
+        self.relay(octets, resent=resent)
+        return self.correlation
+
+    def relay(self, octets: bytes, resent: bool = False, worker_seq: int | None = None) -> None:
+        """Relay one frame."""
+        if worker_seq is None:
+            self.kit.seq += 1
+            worker_seq = self.kit.seq
+        stamp = self.kit.clock.stamp_ns()
+        envelope = codec.encode(
+            m.RelayUp(
+                received_at=stamp, worker_seq=worker_seq, connection=self.connection, inner=octets
+            )
+        )
+        self.kit.main.command(
+            Command(
+                self.link,
+                self.connection,
+                worker_seq,
+                stamp,
+                self.kit.clock.stamp_ns(),
+                bytes(16),
+                resent,
+                codec.parse_header(octets),
+                octets,
+                envelope,
+            )
+        )
+
+    def inbox(self) -> list[Answer]:
+        """Return what came since the last look."""
+        mine = [octets for connection, octets, _ in self.link.sent if connection == self.connection]
+        fresh = mine[self._read :]
+        self._read = len(mine)
+        return [Answer(*codec.decode(octets)) for octets in fresh]
+
+    def ask(self, message: Any, *, seq: int = 0, **options: Any) -> Answer:
+        """Relay one message and return its (last) reply; events before it stay unread."""
+        correlation = self.send(message, seq=seq, **options)
+        self.kit.turn()
+        replies = [
+            answer
+            for answer in self.inbox()
+            if answer.header.correlation == correlation
+            and answer.header.flags & FrameFlag.RESPONSE
+        ]
+        assert replies, f"no reply to {type(message).__name__}"
+        return replies[-1]
+
+    def register(self, name: str = "ann") -> Answer:
+        """Open an account."""
+        return self.ask(m.Register(username=name, password=PASSWORD), session=0)
+
+    def login(self, name: str = "ann", remember: bool = True) -> Answer:
+        """Open a session."""
+        answer = self.ask(
+            m.Login(username=name, password=PASSWORD, remember=remember, scope=2), session=0
+        )
+        if answer.header.status == 0:
+            self.session, self.token = answer.header.session, answer.message.token
+        return answer
+
+    def resume(self, last_event_seq: int = 0, take_over: bool = True) -> Answer:
+        """Go on with the session."""
+        answer = self.ask(
+            m.Resume(token=self.token, last_event_seq=last_event_seq, flags=2 * take_over),
+            session=0,
+        )
+        if answer.header.status == 0:
+            self.session, self.token = answer.header.session, answer.message.token
+            self.seq = max(self.seq, answer.message.last_command_seq)
+        return answer
+
+    def order(self, symbol: str, quantity: str, side: int = 1, **fields: Any) -> Answer:
+        """Send a new order with the next number."""
+        self.seq += 1
+        from papertrader.core.money import parse_amount
+
+        fields.setdefault("client_order_id", self.seq)
+        return self.ask(
+            m.OrderNew(symbol=symbol, side=side, quantity=parse_amount(quantity), **fields),
+            seq=self.seq,
+        )
+
+

@@ -1,0 +1,440 @@
+"""The settings file: every variable, its limits, its sources in order, and all errors at once."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from datetime import date
+from itertools import groupby
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from papertrader.core.money import parse_amount
+from papertrader.ops.settings import (
+    SETTINGS_BYTES_MAX,
+    Settings,
+    SettingsError,
+    default_settings_text,
+    effective,
+    load_settings,
+    write_settings_file,
+)
+from papertrader.ops.toml_lines import lines_of
+from papertrader.ops.variables import (
+    MARKET_SPEED,
+    VARIABLES,
+    Listen,
+    MarketSource,
+    Registration,
+    Variable,
+)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Where the settings file of a test goes."""
+    return tmp_path / "papertrader.toml"
+
+
+def load(
+    file: Path,
+    text: str,
+    environ: Mapping[str, str] | None = None,
+    overrides: Mapping[str, str] | None = None,
+) -> Settings:
+    """Write a settings file and load it."""
+    file.write_text(text, encoding="utf-8")
+    return load_settings(file, environ or {}, overrides or {})
+
+
+def problems(
+    file: Path,
+    text: str,
+    environ: Mapping[str, str] | None = None,
+    overrides: Mapping[str, str] | None = None,
+) -> list[str]:
+    """Load a wrong settings file and return what is said of it."""
+    with pytest.raises(SettingsError) as caught:
+        load(file, text, environ, overrides)
+    assert str(caught.value) == "\n".join(caught.value.problems)
+    return list(caught.value.problems)
+
+
+def test_defaults(file: Path) -> None:
+    """An empty file gives the documented defaults."""
+    settings = load(file, "")
+    assert settings.workers == 1
+    assert settings.log.memory_bytes == 16 * 2**20
+    assert settings.master.listen == Listen("127.0.0.1", 2048)
+    assert settings.worker.listen == Listen("127.0.0.1", 2049)
+    assert settings.market.source is MarketSource.REPLAY
+    assert settings.market.update_interval_ms == 250
+    assert settings.market.speed_milli == 60_000
+    assert settings.market.start == date(2010, 1, 4)
+    assert settings.market.keep_closed_hours is False
+    assert settings.market.seed == 1
+    assert settings.accounts.starting_cash == parse_amount("100000")
+    assert settings.accounts.currency == "USD"
+    assert settings.accounts.registration is Registration.OPEN
+    assert settings.auth.argon2_memory_kib == 19_456
+    assert settings.auth.argon2_time == 2
+
+
+FULL = """\
+workers = 3
+log.memory_bytes = "64 KiB"
+[master]
+listen = "[::1]:0"
+[worker]
+listen = "0.0.0.0:7000"
+[market]
+source = "simulated"
+update_interval_ms = 500
+speed = 2.125
+start = 2026-01-02
+keep_closed_hours = true
+seed = 9223372036854775807
+[accounts]
+starting_cash = "25000.50"
+currency = "USD"
+registration = "closed"
+[auth]
+argon2_memory_kib = 65536
+argon2_time = 3
+"""
+
+
+def test_every_variable_from_the_file(file: Path) -> None:
+    """Each variable can be set in the file."""
+    settings = load(file, FULL)
+    assert settings.workers == 3
+    assert settings.log.memory_bytes == 65_536
+    assert settings.master.listen == Listen("::1", 0)
+    assert settings.worker.listen == Listen("0.0.0.0", 7000)
+    assert settings.market.source is MarketSource.SIMULATED
+    assert settings.market.update_interval_ms == 500
+    assert settings.market.speed_milli == 2_125
+    assert settings.market.start == date(2026, 1, 2)
+    assert settings.market.keep_closed_hours is True
+    assert settings.market.seed == 2**63 - 1
+    assert settings.accounts.starting_cash == parse_amount("25000.5")
+    assert settings.accounts.registration is Registration.CLOSED
+    assert settings.auth.argon2_memory_kib == 65_536
+    assert settings.auth.argon2_time == 3
+    assert all(value.origin.startswith("papertrader.toml:") for value in settings.values)
+
+
+def test_every_variable_from_text(file: Path) -> None:
+    """The environment and the command line, which have text alone, can say the same as the file."""
+    expected = load(file, FULL)
+    flat = {variable.name: "" for variable in VARIABLES}
+    for section, content in tomllib.loads(FULL, parse_float=str).items():
+        for key, value in content.items() if isinstance(content, dict) else [("", content)]:
+            text = str(value).lower() if isinstance(value, bool) else str(value)
+            flat[f"{section}.{key}".rstrip(".")] = text
+    environ = {variable.environment_name: flat[variable.name] for variable in VARIABLES}
+    for settings in (load(file, "", environ), load(file, "", None, flat)):
+        assert [v.literal for v in settings.values] == [v.literal for v in expected.values]
+
+
+def test_precedence(file: Path) -> None:
+    """Command line before environment before file before default, and each origin is told."""
+    settings = load(
+        file,
+        "workers = 2\n\n[market]\nseed = 2\nspeed = 2\n",
+        {"PAPERTRADER_MARKET_SEED": "3", "PAPERTRADER_MARKET_SPEED": "3"},
+        {"market.speed": "4"},
+    )
+    assert (settings.workers, settings.market.seed, settings.market.speed_milli) == (2, 3, 4000)
+    origins = {value.name: value.origin for value in settings.values}
+    assert origins["workers"] == "papertrader.toml:1"
+    assert origins["market.seed"] == "environment PAPERTRADER_MARKET_SEED"
+    assert origins["market.speed"] == "command line"
+    assert origins["log.memory_bytes"] == "default"
+
+
+def test_a_wrong_value_that_is_overridden_does_not_count(file: Path) -> None:
+    """Only the value that counts is judged: an override can repair a broken file."""
+    settings = load(file, "workers = 0\n", None, {"workers": "2"})
+    assert settings.workers == 2
+
+
+def test_all_errors_at_once(file: Path) -> None:
+    """Every error of every source is listed, in the order of the lines, with what is allowed."""
+    text = """\
+workers = 0
+speed = 3
+[markt]
+x = 1
+[market]
+speed = "fast"
+sped = 1
+start = 2020-01-01
+[accounts]
+starting_cash = 100.0
+"""
+    environ = {"PAPERTRADER_MARKET_SEDE": "3", "PAPERTRADER_AUTH_ARGON2_TIME": "x"}
+    assert problems(file, text, environ, {"workrs": "1"}) == [
+        "command line: workrs: unknown setting; did you mean workers?",
+        'environment PAPERTRADER_AUTH_ARGON2_TIME: auth.argon2_time: "x" is wrong; '
+        "allowed is a whole number from 1 to 10",
+        "environment PAPERTRADER_MARKET_SEDE: unknown setting; did you mean "
+        "PAPERTRADER_MARKET_SEED?",
+        "papertrader.toml:1: workers: 0 is wrong; allowed is a whole number from 1 to 64",
+        "papertrader.toml:2: speed: unknown setting; did you mean market.speed?",
+        "papertrader.toml:3: [markt]: unknown section; did you mean [market]?",
+        'papertrader.toml:6: market.speed: "fast" is wrong; allowed is from 0.001 to 10000, '
+        "with at most 3 decimals",
+        "papertrader.toml:7: market.sped: unknown setting; did you mean market.speed?",
+        "papertrader.toml:8: market.start: 2020-01-01 is wrong; with market.source = "
+        '"replay" allowed is 2000-03-01 to 2013-03-01',
+        "papertrader.toml:10: accounts.starting_cash: 100.0 is wrong; allowed is a decimal number "
+        'in quotes from "1.00" to "1000000000.00", without commas, such as "100000.00"',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("workers = ", 1),
+        ("workers = 1\nworkers = 2\n", 2),
+        ("\n\n[market\n", 3),
+        ('[market]\nsource = "replay\n', 2),
+        ('[market]\nsource = """replay\n\n', 2),
+        ("workers = 1\n= 3", 2),
+    ],
+)
+def test_syntax_errors_have_their_line(file: Path, text: str, line: int) -> None:
+    """What is no TOML is told with its line; what other sources say is still checked."""
+    found = problems(file, text, None, {"workers": "0"})
+    assert len(found) == 2
+    assert found[0].startswith("command line: workers: ")
+    assert found[1].startswith(f"papertrader.toml:{line}: not valid TOML: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "literals"),
+    [
+        ("workers", ["0", "65", "-1", "1.0", "true", '"two"', "[1]", "{}", '""', "9" * 30]),
+        ("log.memory_bytes", ["65535", '"63 KiB"', '"2 GiB"', '"16 MB"', "1.5", '""', "true"]),
+        ("log.memory_bytes", ['"-64 KiB"', '"9999999999999 GiB"']),
+        ("master.listen", ["2048", '"2048"', '":2048"', '"localhost:1"', '"127.0.0.1"']),
+        ("worker.listen", ['"127.0.0.1:65536"', '"::1:2049"', '"[127.0.0.1]:1"', '"1.2.3:4"']),
+        ("market.update_interval_ms", ["99", "3600001", "1000.0", '"1 s"']),
+        ("market.source", ['"Replay"', '"live"', "1", "true", "[]"]),
+        ("market.speed", ["0", "-1", "0.0001", "10000.001", "inf", "nan", "1e3", "true", '"1x"']),
+        ("market.start", ["2010", '"2010-02-30"', '"20100104"', "2010-01-04T00:00:00", "true"]),
+        ("market.keep_closed_hours", ["0", "1", '"yes"', '"True"']),
+        ("market.seed", ["-1", "9223372036854775808", '"x"']),
+        ("accounts.starting_cash", ["100000", "100000.00", '"0.99"', '"1000000000.01"', '"1,000"']),
+        ("accounts.starting_cash", ['"1e5"', '"-5"', '"1.123456789"', '"NaN"']),
+        ("accounts.currency", ['"EUR"', '"usd"', "1"]),
+        ("accounts.registration", ['"invite"', "true"]),
+        ("auth.argon2_memory_kib", ["7167", "1048577"]),
+        ("auth.argon2_time", ["0", "11"]),
+    ],
+)
+def test_values_that_are_refused(file: Path, name: str, literals: list[str]) -> None:
+    """Each wrong value is one error that names the setting, its line and what is allowed."""
+    for literal in literals:
+        (found,) = problems(file, f"\n{name} = {literal}\n")
+        assert found.startswith(f"papertrader.toml:2: {name}: "), found
+        assert "allowed is" in found
+
+
+@pytest.mark.parametrize(
+    ("name", "literals"),
+    [
+        ("workers", ["1", "64", '"8"']),
+        ("log.memory_bytes", ["65536", '"64KiB"', '"1 GiB"', '"65536"', '"100000 b"']),
+        ("worker.listen", ['"[::]:2049"', '"0.0.0.0:0"', '"10.0.0.1:65535"']),
+        ("market.speed", ["0.001", "10000", "1.500", '"0.25"']),
+        ("market.start", ["2000-03-01", "2013-03-01", '"2012-02-29"']),
+        ("accounts.starting_cash", ['"1"', '"1000000000.00"', '"0001.00000001"']),
+        ("auth.argon2_memory_kib", ["7168", "1048576"]),
+    ],
+)
+def test_values_that_are_taken(file: Path, name: str, literals: list[str]) -> None:
+    """The ends of each range belong to it."""
+    for literal in literals:
+        settings = load(file, f"{name} = {literal}\n")
+        assert next(v.origin for v in settings.values if v.name == name) == "papertrader.toml:1"
+
+
+def test_start_depends_on_the_source(file: Path) -> None:
+    """The simulated market begins on other days than the recorded one."""
+    text = '[market]\nsource = "simulated"\nstart = {}\n'
+    assert load(file, text.format("2024-05-06")).market.start == date(2024, 5, 6)
+    (found,) = problems(file, text.format("1990-05-06"))
+    assert found.startswith("papertrader.toml:3: market.start: ")
+
+
+def test_a_wrong_value_does_not_cause_a_second_error(file: Path) -> None:
+    """A start that suits the source that was meant is not blamed for the source's typo."""
+    (found,) = problems(file, '[market]\nsource = "simulatd"\nstart = 2024-05-06\n')
+    assert "market.source" in found
+
+
+def test_ports_of_the_workers(file: Path) -> None:
+    """Each worker has the next port; port 0 is free choice for all."""
+    settings = load(file, "workers = 3\n")
+    assert [settings.worker_listen(number).port for number in (1, 2, 3)] == [2049, 2050, 2051]
+    free = load(file, 'workers = 3\nworker.listen = "127.0.0.1:0"\n')
+    assert [free.worker_listen(number).port for number in (1, 2, 3)] == [0, 0, 0]
+    for number in (0, 4):
+        with pytest.raises(ValueError, match="no worker"):
+            settings.worker_listen(number)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('workers = 3\nworker.listen = "127.0.0.1:65534"\n', "65534 to 65536"),
+        ('worker.listen = "127.0.0.1:2048"\n', "include the master's"),
+        ('workers = 4\nworker.listen = "0.0.0.0:2045"\n', "include the master's"),
+    ],
+)
+def test_ports_that_collide(file: Path, text: str, message: str) -> None:
+    """Ports beyond the last, and the master's among the workers', are told before any start."""
+    (found,) = problems(file, text)
+    assert "worker.listen" in found
+    assert message in found
+
+
+def test_ports_on_other_addresses_do_not_collide(file: Path) -> None:
+    """The same port on another address is fine."""
+    assert load(file, 'worker.listen = "127.0.0.2:2048"\n').worker.listen.port == 2048
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[[market]]\nspeed = 1\n", "papertrader.toml:1: market: is a section; write [market]"),
+        ("market = 3\n", "papertrader.toml:1: market: is a section"),
+        ("[zzz]\n", "papertrader.toml:1: [zzz]: unknown section; there are accounts, auth"),
+        ("zzz = 1\n", "papertrader.toml:1: zzz: unknown setting; there are accounts.currency"),
+        ("[workers]\nn = 1\n", "papertrader.toml:1: workers: {'n': 1} is wrong"),
+        ("market = { sped = 1 }\n", "papertrader.toml:1: market.sped: unknown setting; did you"),
+        ("[market]\n[market.speed]\nx = 1\n", "papertrader.toml:2: market.speed: {'x': 1} is"),
+    ],
+)
+def test_wrong_shapes(file: Path, text: str, message: str) -> None:
+    """Sections in the place of values and values in the place of sections are told as such."""
+    (found,) = problems(file, text)
+    assert found.startswith(message)
+
+
+def test_unusable_files(file: Path) -> None:
+    """A missing file, a huge one and one that is no text each get a sentence."""
+    with pytest.raises(SettingsError, match="cannot be read: No such file"):
+        load_settings(file, {}, {})
+    file.write_bytes(b"# \n# \xff\n")
+    with pytest.raises(SettingsError, match=r"papertrader\.toml:2: not UTF-8"):
+        load_settings(file, {}, {})
+    file.write_bytes(b"#" * (SETTINGS_BYTES_MAX + 1))
+    with pytest.raises(SettingsError, match="longer than"):
+        load_settings(file, {}, {})
+    file.write_bytes(b"workers = " + b"[" * 100_000)
+    with pytest.raises(SettingsError, match="not valid TOML"):
+        load_settings(file, {}, {})
+
+
+def test_files_of_other_systems(file: Path) -> None:
+    """A byte order mark and line ends of two characters are accepted."""
+    file.write_bytes(b"\xef\xbb\xbfworkers = 2\r\n[market]\r\nseed = 5\r\n")
+    settings = load_settings(file, {}, {})
+    assert (settings.workers, settings.market.seed) == (2, 5)
+
+
+def test_foreign_environment_variables_are_left_alone(file: Path) -> None:
+    """Only names in our sections are settings; others that begin alike belong to other tools."""
+    settings = load(
+        file, "", {"PAPERTRADER_HOME": "/x", "PAPERTRADER_PASSWORD_FILE": "y", "A": "b"}
+    )
+    assert settings.workers == 1
+
+
+def test_default_text_explains_and_changes_nothing(file: Path) -> None:
+    """The file written at first use leaves every value at its default."""
+    settings = load(file, default_settings_text())
+    assert all(value.origin == "default" for value in settings.values)
+
+
+def test_default_text_shows_the_real_defaults(file: Path) -> None:
+    """Each commented line, once made to count, says exactly the default."""
+    lines = default_settings_text().splitlines()
+    opened = "\n".join(line[1:] if line[:1] == "#" and line[1:2] != " " else line for line in lines)
+    settings = load(file, opened)
+    assert all(value.origin != "default" for value in settings.values)
+    assert [v.literal for v in settings.values] == [v.literal for v in load(file, "").values]
+    assert max(map(len, lines)) <= 100
+
+
+def test_default_text_with_values(file: Path) -> None:
+    """Values given at first use stand in the file and count."""
+    text = default_settings_text({"market.speed": "2.50", "worker.listen": "127.0.0.1:0"})
+    settings = load(file, text)
+    assert settings.market.speed_milli == 2_500
+    assert settings.worker.listen.port == 0
+    changed = [value.name for value in settings.values if value.origin != "default"]
+    assert changed == ["worker.listen", "market.speed"]
+    with pytest.raises(SettingsError, match=r"market\.speed"):
+        default_settings_text({"market.speed": "0"})
+
+
+def test_effective_text_is_a_settings_file(file: Path) -> None:
+    """What `effective` prints gives the same settings when loaded."""
+    settings = load(file, FULL, {"PAPERTRADER_MARKET_SEED": "77"})
+    text = effective(settings)
+    assert "# environment PAPERTRADER_MARKET_SEED" in text
+    again = load(file, text)
+    assert [v.literal for v in again.values] == [v.literal for v in settings.values]
+
+
+def test_settings_file_is_never_overwritten(file: Path) -> None:
+    """An operator's file is left alone."""
+    file.write_text("workers = 2\n")
+    with pytest.raises(FileExistsError):
+        write_settings_file(file, default_settings_text())
+    assert file.read_text() == "workers = 2\n"
+    other = file.with_name("other.toml")
+    write_settings_file(other, default_settings_text())
+    assert load_settings(other, {}, {}).workers == 1
+
+
+def test_names_are_distinct() -> None:
+    """No two variables share a name or an environment variable; sections are in one piece."""
+    assert len({variable.name for variable in VARIABLES}) == len(VARIABLES)
+    assert len({variable.environment_name for variable in VARIABLES}) == len(VARIABLES)
+    sections = [variable.section for variable in VARIABLES]
+    assert [each for each, _ in groupby(sections)] == list(dict.fromkeys(sections))
+    assert all(isinstance(variable, Variable) and variable.comment for variable in VARIABLES)
+
+
+@given(st.integers(min_value=1, max_value=10_000_000))
+def test_speed_keeps_every_thousandth(speed_milli: int) -> None:
+    """What is shown is read back as the same number of thousandths."""
+    assert MARKET_SPEED.read(MARKET_SPEED.show(speed_milli)) == speed_milli
+
+
+@given(st.text(max_size=60), st.sampled_from(VARIABLES))
+def test_any_text_is_taken_or_refused_in_words(text: str, variable: Variable[object]) -> None:
+    """No text makes a reader fail otherwise than with a sentence."""
+    try:
+        value = variable.read(text)
+    except ValueError as error:
+        assert "allowed is" in str(error)
+    else:
+        literal = variable.show(value)
+        assert "value" in tomllib.loads(f"value = {literal}")
+
+
+def test_lines_of_keys() -> None:
+    """Each key is found on its line: in tables, dotted, quoted, after texts of many lines."""
+    text = 'a = """\nb = 1\n"""\nb = 2\n[c]\n"d" = 1\n e . f = 2\n[c.g]\nh = 1\n# i = 1\n'
+    assert lines_of(text) == {
+        "a": 1, "b": 4, "c": 5, "c.d": 6, "c.e.f": 7, "c.g": 8, "c.g.h": 9,
+    }  # fmt: skip
