@@ -1,19 +1,22 @@
 # make run     install into .venv if needed, then start PaperTrader; stop it with Ctrl-C
 # make test    install the development tools too, then run every check and the whole test suite
+# make torture kill -9 the master 50 times in a stream of orders, and other long campaigns
 # make clean   remove what these two made (never your accounts or settings)
 #
 # Only make and Python 3.11 or newer are needed. Variables:
 #   ARGS=...         options for `papertrader up`
 #   PYTEST_ARGS=...  options for pytest
+#   KILLS=...        how often `make torture` kills (50)
 #   PYTHON=...       the Python to use; the newest one found otherwise
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := run
-.PHONY: run test clean
+.PHONY: run test torture clean
 
 ARGS =
 PYTEST_ARGS =
 PYTHON =
+KILLS = 50
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -50,6 +53,9 @@ test: $(DEVELOPMENT)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest $(PYTEST_ARGS)
+
+torture: $(DEVELOPMENT)
+	PAPERTRADER_KILLS=$(KILLS) $(BIN)/pytest -s tests/torture $(PYTEST_ARGS)
 
 $(RUNTIME): $(PACKAGING)
 	$(MAKE_VENV)

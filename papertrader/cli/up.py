@@ -38,7 +38,7 @@ from papertrader.ops.process import (
     write_run_file,
 )
 from papertrader.ops.settings import Settings, SettingsError, load_settings
-from papertrader.ops.variables import MarketSource
+from papertrader.ops.variables import Listen, MarketSource
 
 START_S: Final = 30.0
 """A server that is not ready by then has failed."""
@@ -119,12 +119,11 @@ class Supervisor:
                 f"worker-{number}", ["papertrader-worker", *sets, "--number", str(number)]
             )
             said = self._start(child, f"worker-{number}.json")
-            found = _address(said)
-            sets = self._sets(master__listen=address)
-            listen = self._settings.worker.listen
-            if listen.port == 0 and self._settings.workers == 1:
-                sets = self._sets(master__listen=address, worker__listen=found)
+            # Its port is fixed too; worker N listens N - 1 above the setting.
+            first = Listen(str(said["host"]), int(said["port"]) - number + 1)
+            sets = self._sets(master__listen=address, worker__listen=str(first))
             child.arguments = ["papertrader-worker", *sets, "--number", str(number)]
+            found = _address(said)
             addresses.append(found)
         return addresses
 

@@ -7,6 +7,7 @@ order of the specification: states, modules, then the workers are listened to.
 
 from __future__ import annotations
 
+import gc
 import os
 import secrets
 from typing import Any
@@ -39,6 +40,8 @@ from papertrader.ops.process import (
 from papertrader.ops.settings import Settings
 from papertrader.ops.variables import Registration
 
+GC_THRESHOLD = 50_000
+"""Objects between two young collections: orders and events are kept, so most walks are vain."""
 CURRENCY = "USD"
 """Every asset of the recorded and of the simulated market is priced in it."""
 INNER_CAPS = AcceptCaps(total=1_024, per_address=256, rate=100, burst=200)
@@ -121,6 +124,10 @@ class MasterService(Service):
             main.admitted,
         )
         main.initialize()
+        # What was loaded lives as long as the process: the collector need not walk it again.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(GC_THRESHOLD)
         self._main = main
         main.start()
         listen = settings.master.listen
