@@ -32,6 +32,7 @@ class MeteredTransport(FakeTransport):
         self.aborted = False
         self.reading = True
         self.no_delay = False
+        self.closing = False
 
     def write(self, data: bytes) -> None:
         """Take octets; a stalled end tells its producer to wait, as a full socket buffer does."""
@@ -45,6 +46,12 @@ class MeteredTransport(FakeTransport):
         if self.stalled and not self.aborted:
             return None
         return super().getOutBuffer()
+
+    def loseConnection(self) -> None:
+        """Close once everything is out; a stalled end cannot."""
+        self.closing = True
+        if not self.stalled:
+            super().loseConnection()
 
     def abortConnection(self) -> None:
         """Cut."""
@@ -69,6 +76,8 @@ class MeteredTransport(FakeTransport):
         self.stalled = False
         if self.producer is not None:
             self.producer.resumeProducing()
+        if self.closing:
+            super().loseConnection()
 
 
 class Peer(Protocol):

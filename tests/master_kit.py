@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import attrs
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock as FakeReactor
+from twisted.python.failure import Failure
 
-from papertrader.core.instants import from_datetime, SECOND
-from papertrader.core.money import SCALE
+from papertrader.core.instants import SECOND, from_datetime
+from papertrader.core.money import SCALE, parse_amount
+from papertrader.core.quotes import Quote
 from papertrader.master.accounts import AccountRules
 from papertrader.master.commands import Command
 from papertrader.master.main import Main, MarketRules, MasterRules, Threads
 from papertrader.net.clock import Clock
+from papertrader.ops.inspection import Report, audit
 from papertrader.wire import codec
 from papertrader.wire import messages as m
-from papertrader.wire.kinds import FrameFlag
-from datetime import UTC, datetime
+from papertrader.wire.kinds import FrameFlag, Topic
 
 START = from_datetime(datetime(2012, 6, 4, 14, 0, tzinfo=UTC))
 PASSWORD = "a long enough one"
@@ -28,6 +32,46 @@ PASSWORD = "a long enough one"
 def at_once(function: Any, *arguments: Any) -> Deferred[Any]:
     """Run what would run in a thread here and now."""
     return maybeDeferred(function, *arguments)
+
+
+class Gate:
+    """A thread whose work is done when a test says so, call by call."""
+
+    def __init__(self) -> None:
+        self._calls: list[tuple[Deferred[Any], Callable[..., Any], tuple[Any, ...]]] = []
+
+    def __call__(self, function: Any, *arguments: Any) -> Deferred[Any]:
+        """Take a call."""
+        done: Deferred[Any] = Deferred()
+        self._calls.append((done, function, arguments))
+        return done
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def work(self) -> None:
+        """Do the oldest call, and tell."""
+        done, function, arguments = self._calls.pop(0)
+        try:
+            result = function(*arguments)
+        except Exception:
+            result = Failure()
+        done.callback(result)
+
+    def do_untold(self) -> None:
+        """Do the oldest call, but let nobody know: the process ends before it could."""
+        _, function, arguments = self._calls.pop(0)
+        function(*arguments)
+
+    def fail(self, error: Exception, *, done_all_the_same: bool = False) -> None:
+        """Let the oldest call fail, after doing its work or without."""
+        waiting, function, arguments = self._calls.pop(0)
+        if done_all_the_same:
+            function(*arguments)
+        waiting.errback(Failure(error))
+
+
+AT_ONCE = Threads(truth=at_once, views=at_once, hashing=at_once)
 
 
 def rules(state_dir: Path, **market: Any) -> MasterRules:
@@ -82,14 +126,35 @@ class Answer:
 
     header: codec.Header
     message: Any
+    octets: bytes
+
+    @property
+    def status(self) -> int:
+        """What became of the request."""
+        return self.header.status
+
+    @property
+    def is_reply(self) -> bool:
+        """Whether it answers a request."""
+        return bool(self.header.flags & FrameFlag.RESPONSE)
 
 
 class MasterKit:
     """A running master, its fake time, and clients to speak to it."""
 
-    def __init__(self, state_dir: Path, **market: Any) -> None:
+    def __init__(
+        self,
+        state_dir: Path,
+        *,
+        threads: Threads = AT_ONCE,
+        registration_open: bool = True,
+        **market: Any,
+    ) -> None:
         self.state_dir = state_dir
+        self.threads = threads
         self.market = market
+        self.registration_open = registration_open
+        self.quotes = 1 << 50
         self.reactor = FakeReactor()
         self.reactor.advance(1_000)
         self.wall = 1_800_000_000 * SECOND
@@ -101,12 +166,12 @@ class MasterKit:
     def boot(self) -> None:
         """Start a master on the state directory."""
         self.clock = Clock(self.reactor, lambda: self.wall)
-        self.wall += 1_000 * SECOND
-        threads = Threads(truth=at_once, views=at_once, hashing=at_once)
+        chosen = rules(self.state_dir, **self.market)
+        accounts = attrs.evolve(chosen.accounts, registration_open=self.registration_open)
         self.main = Main(
-            rules(self.state_dir, **self.market),
+            attrs.evolve(chosen, accounts=accounts),
             self.clock,
-            threads,
+            self.threads,
             self.entropy,
             self.failures.append,
         )
@@ -129,12 +194,16 @@ class MasterKit:
         self.reactor.advance(0)
         self.reactor.advance(0)
 
-    def crash(self) -> None:
-        """Drop the master as kill -9 would: nothing is flushed, nothing said; start another."""
+    def kill(self) -> None:
+        """Drop the master as kill -9 would: nothing is flushed, nothing said."""
+        self.wall = self.clock.wall_ns() + 1_000 * SECOND
         self.clock.cancel_all()
-        for store in (self.main.store, self.main.view_store):
-            store.db.close()
-            store._db = None
+        self.main.store.close()
+        self.main.view_store.close()
+
+    def crash(self) -> None:
+        """Kill the master and start another."""
+        self.kill()
         self.boot()
 
     def stop(self) -> None:
@@ -142,7 +211,33 @@ class MasterKit:
         done = Deferred.fromCoroutine(self.main.stop())
         self.turn()
         assert done.called
+        self.wall = self.clock.wall_ns() + 1_000 * SECOND
         self.clock.cancel_all()
+
+    def check(self) -> Report:
+        """Stop, and look for anything that is wrong: in the books, or in memory against them."""
+        assert self.failures == []
+        assert self.main.internal_errors == 0
+        self.stop()
+        report = audit(self.state_dir)
+        assert report.violations == []
+        return report
+
+    def quote(self, symbol: str, bid: str, ask: str, **fields: Any) -> Quote:
+        """Let the market show a quote of the test's own now; prices as text."""
+        self.quotes += 1
+        fields.setdefault("observed_at", self.clock.stamp_ns())
+        quote = Quote(
+            symbol=symbol,
+            bid=parse_amount(bid),
+            ask=parse_amount(ask),
+            last=parse_amount(bid),
+            quote_seq=self.quotes,
+            **fields,
+        )
+        self.main.transactions.observe(quote)
+        self.turn()
+        return quote
 
     def client(self, link: FakeLink | None = None, connection: int = 1) -> MasterClient:
         """Return a client on a connection of a worker."""
@@ -160,9 +255,19 @@ class MasterClient:
         self.token = b""
         self.seq = 0
         self.correlation = 0
+        self.address = bytes(16)
         self._read = 0
+        self._held: list[Answer] = []
 
-    def send(self, message: Any, *, seq: int = 0, session: int | None = None, resent: bool = False) -> int:
+    def send(
+        self,
+        message: Any,
+        *,
+        seq: int = 0,
+        session: int | None = None,
+        resent: bool = False,
+        worker_seq: int = 0,
+    ) -> int:
         """Relay one message; return its correlation."""
         self.correlation += 1
         octets = codec.encode(
@@ -171,12 +276,12 @@ class MasterClient:
             correlation=self.correlation,
             seq=seq,
         )
-        self.relay(octets, resent=resent)
+        self.relay(octets, resent=resent, worker_seq=worker_seq)
         return self.correlation
 
-    def relay(self, octets: bytes, resent: bool = False, worker_seq: int | None = None) -> None:
-        """Relay one frame."""
-        if worker_seq is None:
+    def relay(self, octets: bytes, *, resent: bool = False, worker_seq: int = 0) -> None:
+        """Relay one frame, under the worker's next number unless one is given."""
+        if worker_seq == 0:
             self.kit.seq += 1
             worker_seq = self.kit.seq
         stamp = self.kit.clock.stamp_ns()
@@ -192,7 +297,7 @@ class MasterClient:
                 worker_seq,
                 stamp,
                 self.kit.clock.stamp_ns(),
-                bytes(16),
+                self.address,
                 resent,
                 codec.parse_header(octets),
                 octets,
@@ -200,25 +305,42 @@ class MasterClient:
             )
         )
 
+    def events(self) -> list[Answer]:
+        """Return the events that came since the last look; replies are dropped."""
+        return [each for each in self.inbox() if not each.is_reply]
+
+    def follow(self, after: int = 0) -> Answer:
+        """Ask for the account's events, from the one behind ``after`` on if it is not 0."""
+        return self.ask(m.Subscribe(topics=Topic.ACCOUNT, from_event_seq=after and after + 1))
+
     def inbox(self) -> list[Answer]:
         """Return what came since the last look."""
         mine = [octets for connection, octets, _ in self.link.sent if connection == self.connection]
         fresh = mine[self._read :]
         self._read = len(mine)
-        return [Answer(*codec.decode(octets)) for octets in fresh]
+        held, self._held = self._held, []
+        return held + [Answer(*codec.decode(octets), octets) for octets in fresh]
 
     def ask(self, message: Any, *, seq: int = 0, **options: Any) -> Answer:
-        """Relay one message and return its (last) reply; events before it stay unread."""
+        """Relay one message and return its (last) reply; other frames stay unread."""
+        return self.ask_all(message, seq=seq, **options)[-1]
+
+    def ask_all(self, message: Any, *, seq: int = 0, **options: Any) -> list[Answer]:
+        """Relay one message and return all parts of its reply; other frames stay unread."""
         correlation = self.send(message, seq=seq, **options)
         self.kit.turn()
-        replies = [
-            answer
-            for answer in self.inbox()
-            if answer.header.correlation == correlation
-            and answer.header.flags & FrameFlag.RESPONSE
-        ]
+        replies = self.replies(correlation)
         assert replies, f"no reply to {type(message).__name__}"
-        return replies[-1]
+        return replies
+
+    def replies(self, correlation: int) -> list[Answer]:
+        """Return the replies to one request; other frames stay unread."""
+        found, others = [], []
+        for each in self.inbox():
+            mine = each.is_reply and each.header.correlation == correlation
+            (found if mine else others).append(each)
+        self._held = others
+        return found
 
     def register(self, name: str = "ann") -> Answer:
         """Open an account."""
@@ -247,12 +369,8 @@ class MasterClient:
     def order(self, symbol: str, quantity: str, side: int = 1, **fields: Any) -> Answer:
         """Send a new order with the next number."""
         self.seq += 1
-        from papertrader.core.money import parse_amount
-
         fields.setdefault("client_order_id", self.seq)
         return self.ask(
             m.OrderNew(symbol=symbol, side=side, quantity=parse_amount(quantity), **fields),
             seq=self.seq,
         )
-
-

@@ -46,12 +46,16 @@ class House:
         self.reactor = MemoryReactorClock()
         self.clock = Clock(self.reactor, lambda: WALL_NS)
         configuration = attrs.evolve(CONFIGURATION, **changes)
-        self.worker = Worker(configuration, self.reactor, self.clock, random.Random(5))
+        self.worker = self.make_worker(configuration)
         self.wires: list[Wire] = []
         self.peers: list[Peer] = []
         self.master_boot = 1000
         self.dialled = 0
         self.worker.start()
+
+    def make_worker(self, configuration: WorkerConfiguration) -> Worker:
+        """Return the worker under test."""
+        return Worker(configuration, self.reactor, self.clock, random.Random(5))
 
     # --- time and octets ------------------------------------------------------------------------
 
@@ -59,7 +63,8 @@ class House:
         """Move octets and run what is due now, until nothing moves."""
         for _ in range(200):
             self.reactor.advance(0)
-            if not any([wire.flush() for wire in list(self.wires)]):
+            moved = [wire.flush() for wire in list(self.wires)]
+            if not any(moved):
                 return
         raise AssertionError("the links never come to rest")
 

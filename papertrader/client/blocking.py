@@ -39,7 +39,6 @@ from papertrader.client.session import ClientSession
 from papertrader.client.transport import (
     DIAL_TIMEOUT_S,
     Dial,
-    EventBuffer,
     Transport,
     endpoints_of,
     tls_dialer,
@@ -90,7 +89,6 @@ class Client:
         )
         self._session = ClientSession(profile, endpoints_of(workers), randbits)
         self._transport: Transport | None = None
-        self._events = EventBuffer()
         self._answers: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
@@ -325,7 +323,7 @@ class Client:
         """
         until = None if timeout is None else self._now() + round(timeout * SECOND)
         while True:
-            event = self._events.take()
+            event = self._session.take_event()
             if event is not None:
                 yield event
             elif until is not None and self._now() >= until:
@@ -383,7 +381,6 @@ class Client:
             self._write(self._transport)
             if self._transport is not None:
                 self._read(self._transport, self._pause(now, until))
-        self._events.put(self._session.take_events())
 
     def _pause(self, now: int, until: int | None) -> float:
         due = self._session.next_deadline()
@@ -397,7 +394,8 @@ class Client:
             allowed = min(allowed, max(0.1, (due - now) / SECOND))
         try:
             transport = self._dial(endpoint, allowed)
-        except OSError as error:
+        except (OSError, ValueError) as error:
+            # ValueError: a host name that cannot be encoded; there may be other workers.
             self._session.lost(why_lost(error), self._now())
         except BaseException:
             self._session.lost("interrupted", self._now())

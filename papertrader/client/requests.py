@@ -27,7 +27,7 @@ class RequestBook:
     def __init__(self) -> None:
         self.waiting: list[Call] = []
         self.open: dict[int, Call | None] = {}
-        self._answers: deque[Answered] = deque()
+        self._answers: deque[Answered] = deque()  # at most CALLS_MAX
         self._numbers = 0
         self._correlation = 0
 

@@ -4,7 +4,7 @@ A face (`blocking`, `aio`, `protocol`) owns the transport and the time. It dials
 `endpoint_to_dial` names, reports `connected`, `receive` and `lost`, writes what `data_to_send`
 gives, closes when `wants_close`, and calls `handle_time` not later than `next_deadline`. Users'
 requests come in by `submit`; what they are answered is fetched with `take_answers`, what the
-server pushed with `take_events`. ``now`` is nanoseconds of one clock that never goes back.
+server pushed with `take_event`. ``now`` is nanoseconds of one clock that never goes back.
 
 Exactly once: a command keeps its sequence number as long as a copy of it may have been executed,
 and commands are repeated in the order of their numbers before any new one is sent.
@@ -155,11 +155,14 @@ class ClientSession:
         """Return and forget the requests that ended."""
         return self._requests.take_answers()
 
-    def take_events(self) -> list[r.Event]:
-        """Return and forget what the server pushed."""
-        events = list(self._events)
-        self._events.clear()
-        return events
+    def take_event(self) -> r.Event | None:
+        """Return and forget the oldest thing that the server pushed, None if there is none."""
+        return self._events.take()
+
+    @property
+    def has_events(self) -> bool:
+        """Whether `take_event` has something."""
+        return len(self._events) > 0
 
     # --- what the transport says ------------------------------------------------------------------
 

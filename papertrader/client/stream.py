@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
 from enum import Enum
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import attrs
 
 from papertrader.client import results as r
+from papertrader.client.buffer import EventBuffer
 from papertrader.client.commands import Command
 from papertrader.client.conversion import order_update_of, quote_of, transaction_update_of
 from papertrader.client.requests import RequestBook
@@ -41,6 +41,8 @@ class Subscription:
     request: Subscribe
     correlation: int = 0
     established: bool = False
+    newest: dict[str, int] = attrs.Factory(dict)
+    """Number of the last quote given per symbol: another worker may repeat one, or lag behind."""
 
     @property
     def is_account(self) -> bool:
@@ -123,7 +125,7 @@ class Subscriptions:
         self._requests = requests
         self._all: dict[int, Subscription] = {}
         self.stream = AccountStream()
-        self.events: deque[r.Event] = deque()
+        self.events = EventBuffer()
 
     def __len__(self) -> int:
         return len(self._all)
@@ -207,7 +209,11 @@ class Subscriptions:
         replayed = bool(header.flags & REPLAYED)
         if isinstance(message, m.QuoteEvent):
             for subscription in self._all.values():
-                if subscription.correlation == header.correlation:
+                if (
+                    subscription.correlation == header.correlation
+                    and message.quote_seq > subscription.newest.get(message.symbol, 0)
+                ):
+                    subscription.newest[message.symbol] = message.quote_seq
                     quote = quote_of(message)
                     update = r.QuoteUpdate(subscription=subscription.number, quote=quote)
                     self.events.append(update)

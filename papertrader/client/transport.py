@@ -1,25 +1,22 @@
-"""What the faces without Twisted stand on: TLS contexts, sockets, a clock, an event buffer."""
+"""What the faces without Twisted stand on: TLS contexts, sockets, a clock."""
 
 from __future__ import annotations
 
 import socket
 import ssl
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Protocol
 
 from papertrader.client.endpoints import Endpoint, parse_endpoint
-from papertrader.client.results import Event, EventsLost, QuoteUpdate
+from papertrader.core.instants import from_datetime
 
 ALPN: Final = "ptwp/1"
 DIAL_TIMEOUT_S: Final = 10.0
 SEND_TIMEOUT_S: Final = 10.0
 RECEIVE_OCTETS: Final = 256 * 1024
-EVENTS_MAX: Final = 10_000
-"""Events kept for a program that does not fetch them. Then the oldest quote goes; if there is
-none, the oldest event, and an `EventsLost` stands for it."""
 
 
 class Transport(Protocol):
@@ -41,7 +38,8 @@ Dial = Callable[[Endpoint, float], Transport]
 
 def wall_clock() -> Callable[[], int]:
     """Return a clock in nanoseconds since 1970 that never steps: read once, then monotonic."""
-    offset = time.time_ns() - time.monotonic_ns()
+    # Programs without Twisted have no clock of `papertrader.net`: this is the one of theirs.
+    offset = from_datetime(datetime.now(UTC)) - time.monotonic_ns()
     return lambda: offset + time.monotonic_ns()
 
 
@@ -130,34 +128,3 @@ def tls_dialer(ca: str | Path) -> Dial:
         return TlsTransport(stream)
 
     return dial
-
-
-class EventBuffer:
-    """Events that came and were not fetched yet, at most EVENTS_MAX."""
-
-    def __init__(self, events_max: int = EVENTS_MAX) -> None:
-        self._events: deque[Event] = deque()
-        self._max = events_max
-
-    def __len__(self) -> int:
-        return len(self._events)
-
-    def put(self, events: Iterable[Event]) -> None:
-        """Add events, leaving out old ones when there are too many."""
-        for event in events:
-            if len(self._events) >= self._max:
-                self._make_room()
-            self._events.append(event)
-
-    def take(self) -> Event | None:
-        """Return the oldest event, None if there is none."""
-        return self._events.popleft() if self._events else None
-
-    def _make_room(self) -> None:
-        for index, event in enumerate(self._events):
-            if isinstance(event, QuoteUpdate):
-                del self._events[index]
-                return
-        self._events.popleft()
-        if self._events:
-            self._events[0] = EventsLost(reason="too many events were not fetched in time")

@@ -48,6 +48,6 @@ def adjust(
                 round(bar.low * price),
                 round(bar.close * price),
                 round(bar.volume * volume),
-            )  # fmt: skip
+            )
         )
     return out[::-1]

@@ -7,6 +7,7 @@ from typing import Final
 
 import attrs
 import peewee
+from twisted.internet.defer import Deferred
 
 from papertrader.core.identifiers import check_currency
 from papertrader.master.authorization import Authorization
@@ -88,6 +89,20 @@ class AccountRules:
     registration_open: bool
 
 
+@attrs.define
+class _Opening:
+    """A registration whose password is being hashed; ``source`` names the frame that asked."""
+
+    source: str
+    waiting: list[Deferred[None]] = attrs.Factory(list)
+
+    def over(self) -> Deferred[None]:
+        """Return a Deferred that fires when it is done, or refused."""
+        waiting: Deferred[None] = Deferred()
+        self.waiting.append(waiting)
+        return waiting
+
+
 class Accounts:
     """The module. ``authorization`` hashes; ``transactions`` opens portfolios."""
 
@@ -108,7 +123,8 @@ class Accounts:
         self._transactions = transactions
         self._clock = clock
         self._rules = rules
-        self._in_progress: set[str] = set()
+        self._in_progress: dict[str, _Opening] = {}
+        """By user name; never more than the vault's queue of hashes."""
 
     async def register(self, command: Command, message: m.Register) -> bytes:
         """Open an account with its default portfolio and its starting cash.
@@ -116,18 +132,22 @@ class Accounts:
         A frame that the worker sent again after a lost link gets the first answer.
         """
         source = f"{command.link.worker_id}/{command.link.boot}/{command.worker_seq}"
-        known = self._book.named(message.username)
+        name = message.username.casefold()
+        begun = self._in_progress.get(name)
+        if begun is not None and command.resent and begun.source == source:
+            await begun.over()
+        known = self._book.named(name)
         if known is not None and command.resent and known.registered_by == source:
             return self._registered(command, known)
         self._check(message, known)
-        name = message.username.casefold()
-        self._in_progress.add(name)
+        self._in_progress[name] = opening = _Opening(source)
         try:
             hashed = await self._authorization.hash_password(
                 command.address, message.password or ""
             )
-        finally:
-            self._in_progress.discard(name)
+        except Refused:
+            self._end(name, opening)
+            raise
         account = Account(
             account=self._book.next_id(),
             username=message.username,
@@ -139,7 +159,13 @@ class Accounts:
             registered_by=source,
         )
         self._open(account)
+        self._end(name, opening)
         return self._registered(command, account)
+
+    def _end(self, name: str, opening: _Opening) -> None:
+        del self._in_progress[name]
+        for waiting in opening.waiting:
+            waiting.callback(None)
 
     def _check(self, message: m.Register, known: Account | None) -> None:
         if not self._rules.registration_open:
@@ -155,7 +181,7 @@ class Accounts:
                 Status.USERNAME_TAKEN, f"The name {message.username} is taken; choose another."
             )
         if message.email and _EMAIL.match(message.email) is None:
-            raise Refused(Status.INVALID_FIELD, "That is not an e-mail address.", field=6)
+            raise Refused(Status.INVALID_FIELD, "That is not an e-mail address.")
         if message.currency not in ("", self._rules.currency):
             raise Refused(
                 Status.INVALID_FIELD,

@@ -125,6 +125,7 @@ class Assets:
         """List the assets, apply what is due, and begin to update."""
         self._market_at = self.market.now()
         self._workers.newest = self._newest_frame
+        self._workers.is_listed = self._source.assets.__contains__
         self.log.info(
             "market {name}: time {at}, {count} assets, speed {speed}",
             name=self._source.name,

@@ -88,6 +88,8 @@ class Authorization:
         self._entropy = entropy
         self._stream_of = stream_of
         self._failures = FailureCounter()
+        self._logging_in: set[tuple[Link, int]] = set()
+        """Connections whose password is being checked; never more than the vault's queue."""
         self.sessions = SessionTable()
         self.on_notice: Callable[[Session, int], None] = lambda session, code: None
 
@@ -154,12 +156,19 @@ class Authorization:
 
     async def login(self, command: Command, message: m.Login) -> bytes:
         """Open a session. One code and the same work, whatever is wrong with the login."""
-        if self.sessions.of_connection(command.link, command.connection) is not None:
+        here = (command.link, command.connection)
+        if self.sessions.of_connection(*here) is not None or here in self._logging_in:
             raise Refused(Status.SESSION_IN_USE, "This connection has a session; log out first.")
         if message.mechanism == Mechanism.SESSION_TOKEN:
             account, parent = self._by_token(message)
         else:
-            account, parent = await self._by_password(command, message), None
+            self._logging_in.add(here)
+            try:
+                account, parent = await self._by_password(command, message), None
+                if here not in self._logging_in:
+                    raise Refused(Status.SESSION_DETACHED, "The connection is gone; log in again.")
+            finally:
+                self._logging_in.discard(here)
         if account.status != AccountStatus.ACTIVE:
             raise Refused(Status.ACCOUNT_SUSPENDED, "This account is suspended.")
         failed, account.failed_tries = account.failed_tries, 0
@@ -199,16 +208,13 @@ class Authorization:
     async def _by_password(self, command: Command, message: m.Login) -> Account:
         now = command.accepted_at
         keys = (b"a" + command.address, b"u" + message.username.casefold().encode())
-        wait = max(self._failures.wait_ms(key, now) for key in keys)
-        if wait:
-            raise Refused(
-                Status.RATE_LIMITED,
-                f"Too many failed logins; try again in {-(-wait // 1000)} seconds.",
-                retry_after_ms=wait,
-            )
+        self._check_tries(keys)
         account = self._book.named(message.username)
         hashed = account.password_hash if account is not None else None
         good = await self._vault.verify(hashed, message.password or "")
+        # Others that were let in beside this one may have failed meanwhile: without this, as many
+        # passwords could be tried at once as there is room in the queue.
+        self._check_tries(keys)
         if account is None or not good:
             for key in keys:
                 self._failures.failed(key, now)
@@ -219,6 +225,16 @@ class Authorization:
             raise Refused(Status.AUTH_FAILED, _REFUSED_LOGIN)
         self._failures.clear(keys[1])
         return account
+
+    def _check_tries(self, keys: tuple[bytes, ...]) -> None:
+        now = self._clock.wall_ns()
+        wait = max(self._failures.wait_ms(key, now) for key in keys)
+        if wait:
+            raise Refused(
+                Status.RATE_LIMITED,
+                f"Too many failed logins; try again in {-(-wait // 1000)} seconds.",
+                retry_after_ms=wait,
+            )
 
     def _count_failure(self, account: Account) -> None:
         account.failed_tries += 1
@@ -322,9 +338,9 @@ class Authorization:
             )
         self._make_room(command, session, message)
         fresh = self._entropy(32)
-        self.sessions.rotate(session, shown, token_hash(fresh))
+        forgotten = self.sessions.rotate(session, shown, token_hash(fresh))
         self.sessions.attach(session, command.link, command.connection)
-        self._store_rotation(session, command.accepted_at)
+        self._store_rotation(session, forgotten, command.accepted_at)
         oldest, upcoming = self._stream_of(session.account)
         gap = bool(message.last_event_seq) and message.last_event_seq + 1 < oldest
         reply = m.ResumeReply(
@@ -348,7 +364,9 @@ class Authorization:
 
     def _make_room(self, command: Command, session: Session, message: m.Resume) -> None:
         here = self.sessions.of_connection(command.link, command.connection)
-        if here is not None and here is not session:
+        if (command.link, command.connection) in self._logging_in or (
+            here is not None and here is not session
+        ):
             raise Refused(Status.SESSION_IN_USE, "This connection has another session.")
         if session.link is not None and here is not session:
             if not message.flags & ResumeFlag.TAKE_OVER:
@@ -356,7 +374,7 @@ class Authorization:
             self.on_notice(session, Status.SESSION_TAKEN_OVER)
             self.sessions.detach(session, command.accepted_at)
 
-    def _store_rotation(self, session: Session, now: int) -> None:
+    def _store_rotation(self, session: Session, forgotten: list[bytes], now: int) -> None:
         row = (session.token_hash, session.previous_hash, session.session_id)
         spent = session.spent[-1] if session.spent else None
 
@@ -368,25 +386,31 @@ class Authorization:
                     " VALUES (?, ?, ?)",
                     (spent, session.session_id, now),
                 )
+            for hash_ in forgotten:
+                db.execute_sql("DELETE FROM spent_token WHERE token_hash = ?", (hash_,))
 
         self._journal.change(rotate)
 
     def logout(self, command: Command, session: Session, message: m.Logout) -> bytes:
         """End this session and those opened beside it; or all of the account."""
+        ended = self.end(session, 0)
         if message.everywhere:
-            ended = sum(self.end(each, 0) for each in self.sessions.of_account(session.account))
-        else:
-            ended = self.end(session, 0)
+            others = self.sessions.of_account(session.account)
+            ended += sum(self.end(each, Status.SESSION_REVOKED) for each in others)
         head = command.header
         return codec.encode(
             m.LogoutReply(ended=ended), session=head.session, correlation=head.correlation
         )
 
     def end(self, session: Session, reason: int) -> int:
-        """End a session and those opened beside it; return how many. Durable with the batch."""
+        """End a session and those opened beside it; return how many. Durable with the batch.
+
+        ``reason`` is what its connection is told; 0: nothing, since it asked for it itself.
+        """
         if self.sessions.get(session.session_id) is None:
             return 0
-        ended = sum(self.end(child, reason) for child in self.sessions.children(session))
+        why = reason or Status.SESSION_REVOKED
+        ended = sum(self.end(child, why) for child in self.sessions.children(session))
         if reason and session.link is not None:
             self.on_notice(session, reason)
         self.sessions.remove(session)
@@ -409,6 +433,7 @@ class Authorization:
 
     def connection_closed(self, link: Link, connection: int, clean: bool) -> None:
         """A client's connection is gone; ``clean`` when it said goodbye."""
+        self._logging_in.discard((link, connection))
         session = self.sessions.of_connection(link, connection)
         if session is None:
             return
@@ -418,6 +443,7 @@ class Authorization:
 
     def link_lost(self, link: Link) -> None:
         """A worker's link is gone: its sessions are detached."""
+        self._logging_in = {key for key in self._logging_in if key[0] is not link}
         self.sessions.detach_link(link, self._clock.wall_ns())
 
     def require_trade(self, session: Session) -> None:

@@ -63,8 +63,8 @@ class Command:
     address: bytes
     resent: bool
     header: Header
-    octets: bytes
-    envelope: bytes
+    octets: bytes = attrs.field(repr=False)
+    envelope: bytes = attrs.field(repr=False)
 
     def answer(self, octets: bytes, *, flags: int = 0, cache_s: int = 0) -> None:
         """Send a finished frame back to the client."""
@@ -91,11 +91,13 @@ class Command:
             retry_after_ms=retry_after_ms,
         )
 
+    def unknown_reply(self) -> bytes:
+        """Return the reply that says that nobody knows whether the command was done."""
+        return self.failure(
+            Status.OUTCOME_UNKNOWN,
+            "The outcome is not known; send the same command again with the same number.",
+        )
+
     def unknown(self) -> None:
         """Answer that nobody knows whether the command was done."""
-        self.answer(
-            self.failure(
-                Status.OUTCOME_UNKNOWN,
-                "the outcome is not known; send the same command again with the same number",
-            )
-        )
+        self.answer(self.unknown_reply())

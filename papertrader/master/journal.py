@@ -149,7 +149,8 @@ class Journal:
         self._flying = None
         self.commits += 1
         self.durable_seq = batch.last_seq or self.durable_seq
-        if batch.facts:
+        if batch.frames:
+            # Without facts too: the views must know that they are complete up to here.
             self._sink.take(batch.facts, self.durable_seq, head)
         if self._open:
             self._kick()

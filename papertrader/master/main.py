@@ -25,7 +25,7 @@ from papertrader.master.authorization import SWEEP_S, Authorization
 from papertrader.master.commands import Command, Refused
 from papertrader.master.database import TruthStore
 from papertrader.master.history import History
-from papertrader.master.journal import Journal
+from papertrader.master.journal import Journal, StoreFailed
 from papertrader.master.passwords import PasswordVault
 from papertrader.master.providers.base import TapeSource, load_calendars
 from papertrader.master.providers.replay import replay_source
@@ -338,6 +338,8 @@ class Main:
             return command.failure(error.status, error.text, error.field, error.retry_after_ms)
         if isinstance(error, RemoteFault):
             return command.failure(error.status, error.text, error.field)
+        if isinstance(error, StoreFailed):
+            return command.unknown_reply()
         # Our bug. The client gets a reference to look for in the log, never the exception's text.
         self.internal_errors += 1
         reference = f"{command.link.worker_id}-{command.connection}-{command.worker_seq}"

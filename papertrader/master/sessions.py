@@ -80,11 +80,13 @@ class Session:
         while len(self.replies) > limits.REPLIES_KEPT:
             self.replies.popitem(last=False)
 
-    def spend(self, hash_: bytes) -> None:
-        """Remember a token that may not be shown any more."""
+    def spend(self, hash_: bytes) -> list[bytes]:
+        """Remember a token that may not be shown any more; return those now forgotten."""
         if hash_:
             self.spent.append(hash_)
-            del self.spent[:-SPENT_KEPT]
+        forgotten = self.spent[:-SPENT_KEPT]
+        del self.spent[:-SPENT_KEPT]
+        return forgotten
 
 
 class SessionTable:
@@ -168,16 +170,24 @@ class SessionTable:
             self.detach(session, now)
         return lost
 
-    def rotate(self, session: Session, shown: bytes, fresh: bytes) -> None:
-        """Replace the token after ``shown`` (a hash) was used by ``fresh`` (a hash)."""
+    def rotate(self, session: Session, shown: bytes, fresh: bytes) -> list[bytes]:
+        """Replace the token after ``shown`` (a hash) was used by ``fresh`` (a hash).
+
+        Returns the spent tokens (hashes) that are not remembered any more.
+        """
+        forgotten: list[bytes] = []
         if shown == session.token_hash:
-            session.spend(session.previous_hash)
+            forgotten = session.spend(session.previous_hash)
             session.previous_hash = shown
         else:
             # The reply that carried the present token was lost: nobody can ever show it.
             self._by_token.pop(session.token_hash, None)
+        for hash_ in forgotten:
+            # Or it would still find the session, and pass for a good token.
+            self._by_token.pop(hash_, None)
         session.token_hash = fresh
         self._by_token[fresh] = session
+        return forgotten
 
     def remove(self, session: Session) -> None:
         """Forget a session that ended."""

@@ -63,6 +63,9 @@ class Streams:
 
     def subscribe(self, command: Command, session: Session, message: m.Subscribe) -> None:
         """Answer SUBSCRIBE(ACCOUNT): from now on, or from an older event on."""
+        if session.link is not command.link or session.connection != command.connection:
+            # It was detached while the answer waited for the journal: nobody is left to listen.
+            return
         oldest, upcoming = self.bounds(session.account)
         start = message.from_event_seq or upcoming
         gap = start < oldest

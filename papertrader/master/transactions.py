@@ -27,7 +27,7 @@ from papertrader.master.views import BACKLOG_MAX, Views
 from papertrader.net.clock import Clock
 from papertrader.wire import codec
 from papertrader.wire import messages as m
-from papertrader.wire.kinds import FrameFlag, OrderFlag, Status, Tag, is_stored
+from papertrader.wire.kinds import FrameFlag, Status, Tag, is_stored
 
 CLIENT_ORDER_ID_MAX = 2**63 - 1
 
@@ -118,7 +118,7 @@ class Transactions:
         if stored is not None:
             return stored
         self._check(message)
-        portfolio = self.portfolio_of(session, message.portfolio)
+        portfolio = message.portfolio or self._first_portfolio(session)
         market_at = self._market.now()
         expires = message.expire_at
         if message.time_in_force == TimeInForce.DAY:
@@ -155,7 +155,7 @@ class Transactions:
         stored = self._stored(command, session)
         if stored is not None:
             return stored
-        portfolio = self.portfolio_of(session, message.portfolio)
+        portfolio = message.portfolio or self._first_portfolio(session)
         seq = self._journal.next_seq()
         outcome = self.desk.cancel(
             seq=seq,
@@ -173,9 +173,6 @@ class Transactions:
             raise Refused(
                 Status.INVALID_FIELD, "client_order_id must be 1 to 9223372036854775807.", field=0
             )
-        if message.flags:
-            names = ", ".join(flag.name or "" for flag in OrderFlag(message.flags))
-            raise Refused(Status.TYPE_UNSUPPORTED, f"Orders with {names} are not taken here.")
         if self._views.backlog > BACKLOG_MAX:
             raise Refused(Status.SERVER_BUSY, "The server is catching up.", retry_after_ms=1_000)
 
@@ -185,8 +182,15 @@ class Transactions:
         else:
             self.orders_refused += 1
 
+    def _first_portfolio(self, session: Session) -> int:
+        # A command's portfolio is judged by the desk alone: its refusals are stored replies.
+        return self.desk.state.accounts[session.account].portfolios[0]
+
     def portfolio_of(self, session: Session, portfolio: int) -> int:
-        """Return the portfolio that a session means; 0 stands for the account's first."""
+        """Return the portfolio that a question means; 0 stands for the account's first.
+
+        Raises `Refused` for one that is not the account's.
+        """
         mine = self.desk.state.accounts[session.account].portfolios
         if portfolio == 0:
             return mine[0]

@@ -342,6 +342,8 @@ class Workers:
         self._topics: dict[str, set[WorkerLink]] = {}
         self.listener: Listener
         self.newest: Callable[[str], bytes | None] = lambda symbol: None
+        self.is_listed: Callable[[str], bool] = lambda symbol: False
+        """Whether the market has, or will have, a symbol: nobody else's topics are kept."""
 
     def load(self, db: peewee.Database) -> None:
         """Read the registry from the store."""
@@ -402,15 +404,13 @@ class Workers:
 
     def interest(self, link: WorkerLink, message: m.TopicInterest) -> None:
         """Note whether a worker wants a symbol's quotes; the newest is sent at once."""
-        if message.kind != TopicKind.QUOTE:
+        if message.kind != TopicKind.QUOTE or not self.is_listed(message.symbol):
             return
         listening = self._topics.setdefault(message.symbol, set())
         if not message.add:
             listening.discard(link)
             return
         newest = self.newest(message.symbol)
-        if newest is None and not listening and message.symbol not in self._topics:
-            return
         listening.add(link)
         if newest is not None:
             link.publish([newest])

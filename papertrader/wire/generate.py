@@ -19,6 +19,7 @@ from papertrader.wire import primitives as p
 from papertrader.wire.schema import BLOCKS, MESSAGES, Block, Message, Section, Shape
 
 PLAIN = {"u8": "B", "u16": "H", "u32": "I", "u64": "Q"}
+MODULE = Path(__file__).with_name("messages.py")
 SECRET = {"password", "token", "inner"}
 ENUM_MODULES = {
     "LimitingRule": "papertrader.core.fills",
@@ -144,7 +145,8 @@ def _section_annotation(section: Section) -> tuple[str, str]:
     return ("int | None", "None")
 
 
-def _class_source(name: str, docs: str, struct_: Any, message: Message | None) -> str:
+def class_source(name: str, docs: str, struct_: Any, message: Message | None) -> str:
+    """Return the source of one class; ``message`` is None for the rows of a group."""
     fields = fields_of(struct_)
     named = [field for field in fields if not field.reserved]
     checks = [field.refusal for field in fields if field.refusal]
@@ -276,8 +278,8 @@ def source() -> str:
     """Return the text of ``messages.py``."""
     parts = [_heading()]
     blocks: list[Block] = list(BLOCKS.values())
-    parts += [_class_source(block.name, block.docs, block.struct, None) for block in blocks]
-    parts += [_class_source(m.name, m.docs, m.struct, m) for m in MESSAGES]
+    parts += [class_source(block.name, block.docs, block.struct, None) for block in blocks]
+    parts += [class_source(m.name, m.docs, m.struct, m) for m in MESSAGES]
     parts.append("\n")
     parts.append(_registry("REQUESTS", Shape.REQUEST))
     parts.append(_registry("REPLIES", Shape.REPLY))
@@ -285,9 +287,8 @@ def source() -> str:
     return "\n".join(parts) + "\n"
 
 
-def main() -> None:
-    """Write the module beside this one."""
-    target = Path(__file__).with_name("messages.py")
+def main(target: Path = MODULE) -> None:
+    """Write the module."""
     target.write_text(source(), encoding="utf-8")
     sys.stdout.write(f"{target.name}: {len(MESSAGES)} messages, {len(BLOCKS)} rows\n")
 

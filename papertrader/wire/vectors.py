@@ -317,7 +317,7 @@ def _bad_headers() -> Iterator[Vector]:
     )  # fmt: skip
 
 
-def _bad_value(field: Field) -> tuple[str, bytes] | None:
+def bad_value(field: Field) -> tuple[str, bytes] | None:
     """Return why and what: octets that the field's type refuses, or None if it takes all."""
     inner = field.inner
     if isinstance(inner, p.Zero):
@@ -339,7 +339,7 @@ def _bad_fields() -> Iterator[Vector]:
     for message in MESSAGES:
         octets, at = codec.encode(least(message)), limits.HEADER_SIZE
         for field in fields_of(message.struct):
-            bad = _bad_value(field)
+            bad = bad_value(field)
             if bad is not None:
                 yield Vector(
                     name=f"{message.name}-{at - limits.HEADER_SIZE}-{field.name or 'reserved'}",

@@ -36,6 +36,9 @@ SESSION_BEGINS: Final = frozenset({Opcode.LOGIN, Opcode.RESUME})
 _TLS_VERSIONS: Final = {"TLSv1.2": TlsVersion.TLS12, "TLSv1.3": TlsVersion.TLS13}
 _ATTACHED: Final = (Status.OK, Status.RESUME_GAP)
 """With RESUME_GAP the session lives; only some of its events are lost."""
+# Plain integers: the operators of IntFlag are slow, and each frame passes here.
+_CACHEABLE: Final = int(RelayDownFlag.CACHEABLE)
+_CLOSE: Final = int(RelayDownFlag.CLOSE)
 _OUTER: Final = (Role.CLIENT, Role.TOOL)
 
 
@@ -286,14 +289,14 @@ class ClientProtocol(FrameProtocol):
             if request is None or request.opcode != header.opcode:
                 self._statistics.late_replies += 1
                 return
-            if request.cache_key and down_flags & RelayDownFlag.CACHEABLE:
+            if request.cache_key and down_flags & _CACHEABLE:
                 self._collect(request, inner)
             if not header.flags & MORE:
                 self._complete(request, header, inner, cache_s)
         elif header.flags & EVENT and header.opcode == Opcode.EV_SESSION:
             self._session_event(header, inner)
         self.send(inner)
-        if down_flags & RelayDownFlag.CLOSE:
+        if down_flags & _CLOSE:
             self.say_goodbye(Status.OK, "closed by the master")
 
     def _collect(self, request: OpenRequest, inner: bytes) -> None:

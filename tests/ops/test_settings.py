@@ -77,7 +77,6 @@ def test_defaults(file: Path) -> None:
     assert settings.market.keep_closed_hours is False
     assert settings.market.seed == 1
     assert settings.accounts.starting_cash == parse_amount("100000")
-    assert settings.accounts.currency == "USD"
     assert settings.accounts.registration is Registration.OPEN
     assert settings.auth.argon2_memory_kib == 19_456
     assert settings.auth.argon2_time == 2
@@ -99,7 +98,6 @@ keep_closed_hours = true
 seed = 9223372036854775807
 [accounts]
 starting_cash = "25000.50"
-currency = "USD"
 registration = "closed"
 [auth]
 argon2_memory_kib = 65536
@@ -231,7 +229,6 @@ def test_syntax_errors_have_their_line(file: Path, text: str, line: int) -> None
         ("market.seed", ["-1", "9223372036854775808", '"x"']),
         ("accounts.starting_cash", ["100000", "100000.00", '"0.99"', '"1000000000.01"', '"1,000"']),
         ("accounts.starting_cash", ['"1e5"', '"-5"', '"1.123456789"', '"NaN"']),
-        ("accounts.currency", ['"EUR"', '"usd"', "1"]),
         ("accounts.registration", ['"invite"', "true"]),
         ("auth.argon2_memory_kib", ["7167", "1048577"]),
         ("auth.argon2_time", ["0", "11"]),
@@ -315,7 +312,7 @@ def test_ports_on_other_addresses_do_not_collide(file: Path) -> None:
         ("[[market]]\nspeed = 1\n", "papertrader.toml:1: market: is a section; write [market]"),
         ("market = 3\n", "papertrader.toml:1: market: is a section"),
         ("[zzz]\n", "papertrader.toml:1: [zzz]: unknown section; there are accounts, auth"),
-        ("zzz = 1\n", "papertrader.toml:1: zzz: unknown setting; there are accounts.currency"),
+        ("zzz = 1\n", "papertrader.toml:1: zzz: unknown setting; there are accounts.registration"),
         ("[workers]\nn = 1\n", "papertrader.toml:1: workers: {'n': 1} is wrong"),
         ("market = { sped = 1 }\n", "papertrader.toml:1: market.sped: unknown setting; did you"),
         ("[market]\n[market.speed]\nx = 1\n", "papertrader.toml:2: market.speed: {'x': 1} is"),

@@ -6,14 +6,16 @@ from typing import Any
 from zlib import crc32
 
 import attrs
+import construct
 import pytest
 
 from papertrader.core.money import NULL
 from papertrader.wire import codec, kinds, limits, vectors
 from papertrader.wire import messages as m
 from papertrader.wire.declarations import FAILURE
-from papertrader.wire.derived import MEMO_MAX, Message, ascii_get, ascii_of
+from papertrader.wire.derived import MEMO_MAX, Message, ascii_get, ascii_of, packed, packed_get
 from papertrader.wire.errors import LocalFault, ProtocolError, RemoteFault
+from papertrader.wire.generate import fields_of
 from papertrader.wire.kinds import Opcode, Status, Tag
 from papertrader.wire.schema import BLOCKS, MESSAGES, Section, Shape
 from tests.wire.frames import HEAD, compare, patched, rebuilt, with_body
@@ -281,8 +283,11 @@ def test_memos_stay_bounded() -> None:
     """Junk symbols cannot make the memo of decoded text grow beyond its bound."""
     for number in range(MEMO_MAX + 10):
         ascii_of(b"%016d" % number)
+        packed(f"{number}", 16)
     held = sum(ascii_get(b"%016d" % number) is not None for number in range(MEMO_MAX + 10))
+    sent = sum(packed_get((f"{number}", 16)) is not None for number in range(MEMO_MAX + 10))
     assert 0 < held <= MEMO_MAX
+    assert 0 < sent <= MEMO_MAX
 
 
 def test_describe_names_opcodes() -> None:
@@ -311,11 +316,50 @@ def test_plain_rows_do_not_unpack() -> None:
         Message().pack()
 
 
-@pytest.mark.parametrize("declared", MESSAGES, ids=lambda declared: declared.name)
-def test_short_octets_are_a_remote_fault(declared: Any) -> None:
-    """unpack of too few octets says RemoteFault, as for any bad input."""
-    cls = vectors.TABLES[declared.shape][declared.opcode]
+@pytest.mark.parametrize("name", [d.name for d in (*MESSAGES, *BLOCKS.values())])
+def test_blocks_refuse_in_both_directions(name: str) -> None:
+    """unpack of too few octets says RemoteFault, pack of an impossible value LocalFault."""
+    cls = getattr(m, name)
     with pytest.raises(RemoteFault):
         cls.unpack(bytes(cls.SIZE - 1))
-    assert declared.shape.value == cls.SHAPE
-    assert (cls.SHAPE == "reply") == (declared.shape is Shape.REPLY)
+    refused = 0
+    for field in attrs.fields(cls)[:3]:
+        try:
+            attrs.evolve(cls(), **{field.name: object()}).pack()
+        except LocalFault as fault:
+            refused += name in str(fault)
+    # A boolean takes any object, by its truth; sections are not the block's.
+    assert refused or name == "Logout"
+
+
+@pytest.mark.parametrize("declared", [*MESSAGES, *BLOCKS.values()], ids=lambda d: d.name)
+def test_every_field_that_can_be_wrong(declared: Any) -> None:
+    """A bad value in any field is INVALID_FIELD at its offset, and construct refuses it too."""
+    cls = getattr(m, declared.name)
+    good, at = cls().pack(), 0
+    for field in fields_of(declared.struct):
+        bad = vectors.bad_value(field)
+        if bad is not None:
+            octets = good[:at] + bad[1] + good[at + field.size :]
+            with pytest.raises(RemoteFault) as caught:
+                cls.unpack(octets)
+            assert (caught.value.status, caught.value.field) == (Status.INVALID_FIELD, at)
+            with pytest.raises(construct.ConstructError):
+                declared.struct.parse(octets)
+        at += field.size
+    assert at == cls.SIZE
+
+
+def test_a_boolean_is_what_its_truth_is() -> None:
+    """LOGOUT's only field takes any object: what is sent is 0 or 1."""
+    for value, octet in ((True, 1), ("yes", 1), (0, 0)):
+        assert m.Logout(everywhere=value).pack() == bytes([octet, 0])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("declared", MESSAGES, ids=lambda declared: declared.name)
+def test_shapes(declared: Any) -> None:
+    """encode sets RESPONSE for replies, EVENT for events and neither for requests."""
+    header, _ = codec.decode(codec.encode(vectors.least(declared)))
+    flags = {Shape.REQUEST: 0, Shape.REPLY: codec.RESPONSE, Shape.EVENT: codec.EVENT}
+    assert header.flags == flags[declared.shape]
+    assert header.category == declared.category

@@ -155,6 +155,22 @@ def test_goodbye_instead_of_hello() -> None:
     assert initiator.data_to_send() == b""
 
 
+@pytest.mark.parametrize(
+    ("end", "octets"),
+    [
+        (client, HELLO),
+        (worker, codec.encode(m.HelloReply(version=1))),
+        (worker, codec.failure(Opcode.GOODBYE, Status.INTERNAL)),
+    ],
+)
+def test_hello_of_the_wrong_side(end: Callable[[], Connection], octets: bytes) -> None:
+    """The initiator is not greeted, the acceptor not answered; a reply is no GOODBYE."""
+    connection = end()
+    connection.receive(octets, START)
+    assert connection.fault is not None
+    assert connection.fault.status in (Status.HELLO_EXPECTED, Status.BAD_CATEGORY)
+
+
 def test_the_peers_least_frame() -> None:
     """Whatever HELLO says, FRAME_MAX_LEAST is taken to fit, and never more than FRAME_MAX."""
     for told, used in ((0, limits.FRAME_MAX_LEAST), (2**32 - 1, limits.FRAME_MAX)):

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import attrs
 import construct as c
 import pytest
 
@@ -145,6 +146,9 @@ def test_tags_say_what_they_are() -> None:
             assert bool(section.row) == (section.kind == "group")
             assert section.kind in ("text", "octets", "u16", "u32", "group")
             assert not section.tag & kinds.TAG_CRITICAL
+            if section.kind in ("u16", "u32"):
+                width = int(section.kind[1:]) // 8
+                assert (section.size_min, section.size_max) == (width, width)
     assert not set(kinds.GREASE_TAGS) & {int(tag) for tag in Tag}
     assert not set(kinds.GREASE_OPCODES) & {int(opcode) for opcode in Opcode}
     assert all(not tag & kinds.TAG_CRITICAL for tag in kinds.GREASE_TAGS)
@@ -179,9 +183,20 @@ def test_the_header_is_32_octets() -> None:
     assert sizes == [(name, size) for name, size, _, _ in HEADER_FIELDS]
 
 
-def test_the_generated_module_is_current() -> None:
+def test_the_generated_module_is_current(tmp_path: Path) -> None:
     """messages.py is what the generator writes from the declarations of today."""
-    assert (PACKAGE / "messages.py").read_text(encoding="utf-8") == generate.source()
+    written = tmp_path / "messages.py"
+    generate.main(written)
+    current = (PACKAGE / "messages.py").read_text(encoding="utf-8")
+    assert current == generate.source() == written.read_text(encoding="utf-8")
+
+
+def test_an_integer_section_can_be_declared() -> None:
+    """The generator writes integer sections too, though only failures have one today."""
+    message = attrs.evolve(FAILURE, name="Sample", struct=c.Struct("x" / p.U8 * "x"))
+    source = generate.class_source(message.name, message.docs, message.struct, message)
+    assert "    field: int | None = None" in source
+    assert "SectionSpec(0x0004, 'field', 'u16', 2, False, 2, None)" in source
 
 
 def test_journal_records_are_not_reachable_from_links() -> None:

@@ -63,7 +63,7 @@ def test_what_may_not_be_kept_is_not_kept() -> None:
     it, _ = cache()
     it.store(b"a", [reply()], 0)
     it.store(b"b", [reply(flags=CHECKSUM)], 5)
-    it.store(b"c", [reply(400_000)] * (ENTRY_OCTETS // 400_000 + 1), 5)
+    it.store(b"c", [reply(60_000)] * (ENTRY_OCTETS // 60_000 + 1), 5)
     it.store(b"d" * 5000, [reply()], 5)
     assert len(it) == 0
     assert it.octets == 0

@@ -74,7 +74,7 @@ def packed(*symbols: str) -> list[bytes]:
 def test_a_delivery_is_the_masters_frame_with_another_address(
     clients: list[tuple[int, int]], symbols: list[str]
 ) -> None:
-    """Each subscriber gets exactly the octets that encoding for it alone would give, in one write."""
+    """Each subscriber gets the octets that encoding for it alone would give, in one write."""
     it = Board()
     readers = []
     for session, correlation in clients:

@@ -91,6 +91,7 @@ class Market:
         self.dials: list[str] = []
         self.workers: tuple = ()
         self.skip_events: set[int] = set()
+        self.quote_seq = 7
 
     def plan(self, opcode: int, *what: object) -> None:
         self.plans[opcode].extend(what)
@@ -121,7 +122,8 @@ class Market:
     def quote(self, symbol: str = "AAPL", last: int = ASK) -> dict:
         return {
             "symbol": symbol, "bid": BID, "ask": ASK, "last": last, "bid_size": 100 * SCALE,
-            "ask_size": 100 * SCALE, "source_time": START, "observed_at": START, "quote_seq": 7,
+            "ask_size": 100 * SCALE, "source_time": START, "observed_at": START,
+            "quote_seq": self.quote_seq,
         }  # fmt: skip
 
     def tick(self) -> None:
@@ -130,6 +132,7 @@ class Market:
             for order in account.orders:
                 if order.state == OrderState.PENDING:
                     self._fill(account, order)
+        self.quote_seq += 1
         for peer in self.peers:
             peer.push_quotes()
 
@@ -287,15 +290,11 @@ class Peer:
             getattr(self, f"_{Opcode(header.opcode).name.lower()}")(header, message)
 
     def _send(self, header: codec.Header, message: object, **more: object) -> None:
-        octets = codec.encode(
-            message, opcode=header.opcode, correlation=header.correlation, **more
-        )
+        octets = codec.encode(message, opcode=header.opcode, correlation=header.correlation, **more)
         self.out.append(octets)
 
     def _fail(self, header: codec.Header, status: int, text: str) -> None:
-        self.out.append(
-            codec.failure(header.opcode, status, text, correlation=header.correlation)
-        )
+        self.out.append(codec.failure(header.opcode, status, text, correlation=header.correlation))
 
     def _event(self, message: object, **more: object) -> None:
         handle = self.session.handle if self.session else 0
@@ -443,7 +442,9 @@ class Peer:
 
     # --- lists, in parts -------------------------------------------------------------------------
 
-    def _parts(self, header: codec.Header, cls: type, group: str, rows: list, **fixed: object) -> None:
+    def _parts(
+        self, header: codec.Header, cls: type, group: str, rows: list, **fixed: object
+    ) -> None:
         size = self.market.part_rows
         chunks = [rows[i : i + size] for i in range(0, len(rows), size)] or [[]]
         for number, chunk in enumerate(chunks, 1):
@@ -478,7 +479,8 @@ class Peer:
         ]
         self._parts(
             header, m.BarsPart, "bars", rows, symbol=message.symbol,
-            interval_s=message.interval_s, adjustment=message.adjustment, complete=True, as_of=START,
+            interval_s=message.interval_s, adjustment=message.adjustment, complete=True,
+            as_of=START,
         )  # fmt: skip
 
     def _portfolio_get(self, header: codec.Header, message: m.PortfolioGet) -> None:
@@ -522,7 +524,10 @@ class Peer:
 
     def _worker_list(self, header: codec.Header, message: m.WorkerList) -> None:
         self._send(
-            header, m.WorkerListReply(as_of=START, rows=len(self.market.workers), workers=self.market.workers)
+            header,
+            m.WorkerListReply(
+                as_of=START, rows=len(self.market.workers), workers=self.market.workers
+            ),
         )
 
     # --- subscriptions ---------------------------------------------------------------------------
@@ -560,9 +565,9 @@ class Peer:
         self._send(header, m.UnsubscribeReply(symbols_left=len(symbols)))
 
     def push_account(self, account: FakeAccount, message: object, sequence: int) -> None:
-        if self.account_topic and not self.lost and self.session is not None:
-            if self.session.account == account.number:
-                self._event(message, correlation=self.account_topic, seq=sequence)
+        listens = self.account_topic and not self.lost and self.session is not None
+        if listens and self.session.account == account.number:
+            self._event(message, correlation=self.account_topic, seq=sequence)
 
     def push_quotes(self, only: int = 0) -> None:
         if self.lost or self.session is None:
@@ -607,6 +612,7 @@ class BlockingMarket(Market):
     def __init__(self) -> None:
         super().__init__()
         self.idle: deque = deque()
+        self.random = Random(1)
 
     def on_idle(self) -> None:
         if self.idle:
@@ -619,6 +625,5 @@ class BlockingMarket(Market):
         """What a `Client` has to be given to talk to this market."""
         return {
             "dial": self.transport, "now_ns": self.clock, "sleep": self.clock.sleep,
-            "randbits": Random(1).getrandbits,
+            "randbits": self.random.getrandbits,
         }  # fmt: skip
-

@@ -1,0 +1,322 @@
+"""What the worker answers itself: cached replies, quotes it has, subscriptions."""
+
+from __future__ import annotations
+
+import pytest
+
+from papertrader.core.quotes import QuoteFlag
+from papertrader.wire import codec, limits
+from papertrader.wire import messages as m
+from papertrader.wire.codec import CACHED, MORE
+from papertrader.wire.derived import Message
+from papertrader.wire.kinds import Opcode, RelayDownFlag, Status, Tag, Topic
+from papertrader.worker.topics import ASKED_S
+from tests.link_kit import WALL_NS
+from tests.worker_kit import ClientPeer, House, failure_of, quote, quote_get, request, subscribe
+
+CACHEABLE = int(RelayDownFlag.CACHEABLE)
+
+
+def scene() -> tuple[House, ClientPeer]:
+    """A worker with an active link and a client with session 77."""
+    it = House()
+    it.connect_master()
+    client = it.connect_client()
+    it.log_in(client)
+    return it, client
+
+
+def follow(it: House, client: ClientPeer, *symbols: str) -> None:
+    """Make the worker know the quotes of some symbols."""
+    it.ask(client, subscribe(*symbols), correlation=900, session=77)
+    it.publish(*[quote(symbol, last=n, seq=n) for n, symbol in enumerate(symbols, 1)])
+    client.take()
+    it.master.take()
+
+
+# --- cache -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("message", "reply"),
+    [
+        (m.AssetGet(symbol="A"), m.AssetReply(symbol="A")),
+        (m.AssetList(limit=3), m.AssetListPart()),
+        (m.BarsGet(symbol="A", interval_s=60), m.BarsPart(symbol="A")),
+        (quote_get("A"), m.QuoteReply(rows=0)),
+    ],
+)
+def test_a_cacheable_reply_is_given_again_until_it_expires(
+    message: Message, reply: Message
+) -> None:
+    """The second client gets the same reply, CACHED, without the master; after its time, a miss."""
+    it, client = scene()
+    other = it.connect_client(port=4001)
+    it.log_in(other, 71)
+    it.ask(client, message, correlation=5, session=77)
+    inner = it.answer(it.relayed()[0], reply, down=CACHEABLE, cache_s=10)
+    assert [octets for _, octets in client.frames] == [inner]
+    it.ask(other, message, correlation=6, session=71)
+    assert it.relayed() == []
+    ((header, octets),) = other.frames
+    assert octets == codec.readdress(inner, 71, 6, CACHED)
+    assert header.flags & CACHED
+    it.advance(10)
+    it.ask(other, message, correlation=7, session=71)
+    assert len(it.relayed()) == 1
+
+
+def test_a_reply_in_parts_is_cached_whole() -> None:
+    """All parts, in order, in one write."""
+    it, client = scene()
+    message = m.BarsGet(symbol="A", interval_s=60)
+    it.ask(client, message, correlation=5, session=77)
+    (up,) = it.relayed()
+    parts = [m.BarsPart(part=n, parts=3, symbol="A") for n in (1, 2, 3)]
+    inners = [
+        it.answer(up, part, down=CACHEABLE, cache_s=10, flags=MORE if part.part < 3 else 0)
+        for part in parts
+    ]
+    client.take()
+    writes = len(client.wire.near.writes)
+    it.ask(client, message, correlation=6, session=77)
+    assert [octets for _, octets in client.frames] == [
+        codec.readdress(inner, 77, 6, CACHED) for inner in inners
+    ]
+    assert len(client.wire.near.writes) == writes + 1
+
+
+@pytest.mark.parametrize(
+    ("down", "cache_s", "status"),
+    [(0, 10, 0), (CACHEABLE, 0, 0), (CACHEABLE, 10, Status.NO_SUCH_SYMBOL)],
+)
+def test_only_good_replies_that_the_master_marked_are_kept(
+    down: int, cache_s: int, status: int
+) -> None:
+    """Unmarked, timeless and failed replies are asked for again."""
+    it, client = scene()
+    it.ask(client, m.AssetGet(symbol="A"), correlation=5, session=77)
+    reply: Message = codec.Failure(text="no") if status else m.AssetReply(symbol="A")
+    it.answer(it.relayed()[0], reply, down=down, cache_s=cache_s, status=status)
+    it.ask(client, m.AssetGet(symbol="A"), correlation=6, session=77)
+    assert len(it.relayed()) == 1
+
+
+def test_private_replies_are_never_kept_even_if_marked() -> None:
+    """The worker does not rely on the mark alone."""
+    it, client = scene()
+    it.ask(client, m.AccountGet(), correlation=5, session=77)
+    it.answer(it.relayed()[0], m.AccountReply(account=5), down=CACHEABLE, cache_s=10)
+    it.ask(client, m.AccountGet(), correlation=6, session=77)
+    assert len(it.relayed()) == 1
+
+
+@pytest.mark.parametrize("same_master", [True, False])
+def test_the_cache_goes_on_during_a_loss_and_ends_with_another_master(same_master: bool) -> None:
+    """Cached reads are answered without a link; a new master_boot voids everything."""
+    it, client = scene()
+    it.ask(client, m.AssetGet(symbol="A"), correlation=5, session=77)
+    it.answer(it.relayed()[0], m.AssetReply(symbol="A"), down=CACHEABLE, cache_s=600)
+    client.take()
+    it.cut_master()
+    it.ask(client, m.AssetGet(symbol="A"), correlation=6, session=77)
+    assert [header.status for header, _ in client.take()] == [0]
+    it.advance(6)
+    it.master_boot += not same_master
+    it.connect_master()
+    client.take()
+    it.log_in(client, 78)
+    it.ask(client, m.AssetGet(symbol="A"), correlation=7, session=78)
+    assert len(it.relayed()) == (0 if same_master else 1)
+
+
+# --- QUOTE_GET -------------------------------------------------------------------------------
+
+
+def test_known_quotes_are_answered_here_as_the_master_would() -> None:
+    """Rows are the EV_QUOTE root blocks, in the order asked."""
+    it, client = scene()
+    follow(it, client, "A", "B")
+    it.ask(client, quote_get("B", "A"), correlation=5, session=77)
+    assert it.relayed() == []
+    ((header, reply),) = client.take()
+    assert (header.session, header.correlation) == (77, 5)
+    assert header.flags & CACHED
+    assert isinstance(reply, m.QuoteReply)
+    assert [(row.symbol, row.last, row.quote_seq) for row in reply.quotes] == [
+        ("B", 2, 2),
+        ("A", 1, 1),
+    ]
+    assert (reply.rows, reply.as_of) == (2, it.clock.wall_ns())
+    assert not any(row.flags & QuoteFlag.STALE for row in reply.quotes)
+
+
+def test_an_unknown_or_too_old_quote_is_asked_of_the_master() -> None:
+    """max_age_ms counts from observed_at; one missing symbol is enough."""
+    it, client = scene()
+    follow(it, client, "A")
+    it.ask(client, quote_get("A", "B"), correlation=5, session=77)
+    assert len(it.relayed()) == 1
+    age_ms = (it.clock.wall_ns() - WALL_NS) // 1_000_000
+    it.advance(2)
+    it.ask(client, quote_get("A", max_age_ms=age_ms + 1999), correlation=6, session=77)
+    assert len(it.relayed()) == 1
+    it.ask(client, quote_get("A", max_age_ms=age_ms + 2000), correlation=7, session=77)
+    assert it.relayed() == []
+
+
+def test_a_symbol_asked_for_is_followed_for_a_minute() -> None:
+    """Once the master knows it, its quotes come here; unknown symbols cause no interest."""
+    it, client = scene()
+    it.ask(client, quote_get("A"), correlation=5, session=77)
+    it.ask(client, quote_get("NONE"), correlation=6, session=77)
+    good, bad = it.relayed()
+    it.answer(good, m.QuoteReply())
+    it.answer(bad, codec.Failure(text="no such symbol"), status=Status.NO_SUCH_SYMBOL)
+    assert [(each.symbol, each.add) for each in it.told(m.TopicInterest)] == [("A", True)]
+    it.publish(quote("A"))
+    client.take()
+    it.ask(client, quote_get("A"), correlation=7, session=77)
+    assert it.relayed() == []
+    it.advance(ASKED_S + 1)
+    assert [(each.symbol, each.add) for each in it.told(m.TopicInterest)] == [("A", False)]
+    it.ask(client, quote_get("A"), correlation=8, session=77)
+    assert len(it.relayed()) == 1
+
+
+def test_quotes_are_stale_after_five_seconds_without_link() -> None:
+    """Still answered, but flagged."""
+    it, client = scene()
+    follow(it, client, "A")
+    it.cut_master()
+    it.advance(4.5)
+    it.ask(client, quote_get("A"), correlation=5, session=77)
+    it.advance(1)
+    it.ask(client, quote_get("A"), correlation=6, session=77)
+    replies = [reply for _, reply in client.take() if isinstance(reply, m.QuoteReply)]
+    assert [reply.quotes[0].flags for reply in replies] == [0, QuoteFlag.STALE]
+    assert replies[0].quotes[0].last == replies[1].quotes[0].last
+
+
+# --- SUBSCRIBE -------------------------------------------------------------------------------
+
+
+def test_quotes_reach_their_subscribers_in_one_write_each() -> None:
+    """An update of 10 symbols is one write per client, octets exact."""
+    it, client = scene()
+    other = it.connect_client(port=4001)
+    it.log_in(other, 71)
+    symbols = [f"S{n}" for n in range(10)]
+    it.ask(client, subscribe(*symbols), correlation=5, session=77)
+    it.ask(other, subscribe(*symbols[:3]), correlation=6, session=71)
+    client.take()
+    other.take()
+    frames = [quote(symbol, seq=n) for n, symbol in enumerate(symbols)]
+    writes = len(client.wire.near.writes), len(other.wire.near.writes)
+    it.publish(*frames)
+    assert len(client.wire.near.writes) == writes[0] + 1
+    assert len(other.wire.near.writes) == writes[1] + 1
+    assert [octets for _, octets in client.frames] == [
+        codec.readdress(each, 77, 5) for each in frames
+    ]
+    assert [octets for _, octets in other.frames] == [
+        codec.readdress(each, 71, 6) for each in frames[:3]
+    ]
+
+
+def test_a_snapshot_follows_the_reply() -> None:
+    """First the reply, then the newest quotes."""
+    it, client = scene()
+    follow(it, client, "A")
+    it.ask(client, subscribe("A", "B", snapshot=True), correlation=5, session=77)
+    (reply, event) = client.take()
+    assert isinstance(reply[1], m.SubscribeReply)
+    assert isinstance(event[1], m.QuoteEvent)
+    assert event[0].correlation == 5
+
+
+def test_unsubscribing_ends_it() -> None:
+    """Some symbols, then all; an unknown subscription is the master's to answer."""
+    it, client = scene()
+    it.ask(client, subscribe("A", "B"), correlation=5, session=77)
+    client.take()
+    rows = (m.SymbolRow(symbol="A"),)
+    it.ask(client, m.Unsubscribe(subscription=5, symbols=rows), correlation=6, session=77)
+    it.ask(client, m.Unsubscribe(subscription=5), correlation=7, session=77)
+    replies = [reply for _, reply in client.take() if isinstance(reply, m.UnsubscribeReply)]
+    assert [reply.symbols_left for reply in replies] == [1, 0]
+    it.publish(quote("A"), quote("B"))
+    assert client.frames == []
+    it.master.take()
+    it.ask(client, m.Unsubscribe(subscription=5), correlation=8, session=77)
+    assert len(it.relayed()) == 1
+
+
+def test_account_events_are_the_masters_business() -> None:
+    """SUBSCRIBE(ACCOUNT) is relayed, and so are its events."""
+    it, client = scene()
+    it.ask(client, m.Subscribe(topics=Topic.ACCOUNT), correlation=5, session=77)
+    (up,) = it.relayed()
+    it.answer(up, m.SubscribeReply(next_event_seq=1))
+    event = codec.encode(m.TransactionEvent(), session=77, correlation=5, seq=1)
+    it.down(1, event)
+    assert client.frames[-1][1] == event
+
+
+@pytest.mark.parametrize(
+    ("message", "status"),
+    [
+        (m.Subscribe(topics=Topic.QUOTES), Status.MISSING_SECTION),
+        (subscribe(""), Status.INVALID_FIELD),
+        (
+            m.Subscribe(topics=Topic.QUOTES | Topic.ACCOUNT, symbols=(m.SymbolRow(symbol="A"),)),
+            Status.INVALID_FIELD,
+        ),
+        (m.Subscribe(topics=Topic.BARS), Status.INVALID_FIELD),
+        (m.QuoteGet(symbols=(m.SymbolRow(symbol=""),)), Status.INVALID_FIELD),
+    ],
+)
+def test_what_is_wrong_in_a_request_is_answered(message: Message, status: Status) -> None:
+    """The connection lives."""
+    it, client = scene()
+    it.ask(client, message, correlation=5, session=77)
+    assert failure_of(client.take()[0]) == (5, status)
+    assert client.goodbye is None
+
+
+def test_the_fault_names_its_place() -> None:
+    """FIELD tells which section is missing."""
+    it, client = scene()
+    client.send(request(Opcode.QUOTE_GET, bytes(8), session=77, correlation=5))
+    it.settle()
+    ((header, failure),) = client.take()
+    assert header.status == Status.MISSING_SECTION
+    assert isinstance(failure, codec.Failure)
+    assert failure.field == Tag.SYMBOLS
+
+
+def test_subscriptions_of_one_client_are_bounded() -> None:
+    """Their number, the symbols in all of them, and one number per subscription."""
+    it, client = scene()
+    for number in range(limits.SUBSCRIPTIONS_MAX):
+        it.ask(client, subscribe(f"S{number}"), correlation=100 + number, session=77)
+    client.take()
+    it.ask(client, subscribe("X"), correlation=50, session=77)
+    it.ask(client, m.Unsubscribe(subscription=100), correlation=51, session=77)
+    it.ask(client, subscribe("X"), correlation=101, session=77)
+    many = [f"M{n}" for n in range(limits.SYMBOLS_MAX)]
+    it.ask(client, subscribe(*many), correlation=52, session=77)
+    frames = client.take()
+    assert failure_of(frames[0]) == (50, Status.TOO_MANY_SYMBOLS)
+    assert failure_of(frames[2]) == (101, Status.INVALID_FIELD)
+    assert failure_of(frames[3]) == (52, Status.TOO_MANY_SYMBOLS)
+
+
+def test_subscriptions_end_with_the_client() -> None:
+    """The master is told that the last one left."""
+    it, client = scene()
+    it.ask(client, subscribe("A"), correlation=5, session=77)
+    it.master.take()
+    client.wire.cut()
+    it.settle()
+    assert [(each.symbol, each.add) for each in it.told(m.TopicInterest)] == [("A", False)]
