@@ -20,6 +20,7 @@ START_S = 60.0
 STOP_S = 15.0
 PASSWORD = "a long enough one"
 PROGRAM = Path(sys.executable).with_name("papertrader")
+UP = [sys.executable, "-c", "from papertrader.cli.up import up; up()"]
 
 
 class Server:
@@ -35,7 +36,7 @@ class Server:
     def start(self) -> Server:
         """Start and wait for READY; fails with what was printed."""
         command = [
-            sys.executable, "-c", "from papertrader.cli.up import up; up()", "--state-dir", str(self.state), "--worker-port", "0",
+            *UP, "--state-dir", str(self.state), "--worker-port", "0",
             "--master-port", "0", *self.arguments,
         ]  # fmt: skip
         with open(self.output, "ab") as out:

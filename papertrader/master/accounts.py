@@ -145,10 +145,16 @@ class Accounts:
             hashed = await self._authorization.hash_password(
                 command.address, message.password or ""
             )
-        except Refused:
-            self._end(name, opening)
-            raise
-        account = Account(
+            account = self._account(command, message, hashed, source)
+            self._open(account)
+        finally:
+            del self._in_progress[name]
+            for waiting in opening.waiting:
+                waiting.callback(None)
+        return self._registered(command, account)
+
+    def _account(self, command: Command, message: m.Register, hashed: str, source: str) -> Account:
+        return Account(
             account=self._book.next_id(),
             username=message.username,
             email=message.email or "",
@@ -158,14 +164,6 @@ class Accounts:
             created_at=command.accepted_at,
             registered_by=source,
         )
-        self._open(account)
-        self._end(name, opening)
-        return self._registered(command, account)
-
-    def _end(self, name: str, opening: _Opening) -> None:
-        del self._in_progress[name]
-        for waiting in opening.waiting:
-            waiting.callback(None)
 
     def _check(self, message: m.Register, known: Account | None) -> None:
         if not self._rules.registration_open:

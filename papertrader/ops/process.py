@@ -7,7 +7,6 @@ import json
 import os
 import resource
 import secrets
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -156,8 +155,8 @@ class Process:
         if self._ending:
             return
         self._ending = True
-        sys.stderr.write(f"papertrader-{self.name}: error: {sentence}\n")
-        sys.stderr.flush()
+        # Past sys.stderr, which twistd has turned into a log.
+        os.write(2, f"papertrader-{self.name}: error: {sentence}\n".encode(errors="replace"))
         core: IReactorCore = self.reactor
         core.addSystemEventTrigger("after", "shutdown", os._exit, code)
         self.clock.call_later(delay_s, self._stop_reactor)
