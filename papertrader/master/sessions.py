@@ -100,7 +100,7 @@ class SessionTable:
         self._by_connection: dict[tuple[Link, int], Session] = {}
         self._by_account: dict[int, dict[int, Session]] = {}
         self.on_detach: Callable[[Session], None] = lambda session: None
-        """Called when a session loses its connection, or ends."""
+        """Called when a session loses its connection, begins anew on one, or ends."""
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -151,7 +151,8 @@ class SessionTable:
         return [s for s in self.of_account(session.account) if s.parent == session.session_id]
 
     def attach(self, session: Session, link: Link, connection: int) -> None:
-        """Bind a session to a connection."""
+        """Bind a session to a connection. What it listened to must be asked for again."""
+        self.on_detach(session)
         session.link, session.connection = link, connection
         session.subscription, session.detached_at = 0, 0
         self._by_connection[link, connection] = session

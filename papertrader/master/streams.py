@@ -100,16 +100,20 @@ class Streams:
                 _, upcoming = self.bounds(session.account)
                 if session.cursor >= upcoming:
                     return
+                start = session.cursor
                 rows = await self._views.ask(
                     self._views.watermark,
                     self._store.events,
                     session.account,
-                    session.cursor,
+                    start,
                     limits.REPLAY_BATCH,
                 )
                 if not rows:
                     # Durable, but the views are still to write it.
                     await self._views.reached(self._views.watermark + 1)
+                if session.cursor != start:
+                    # A newer SUBSCRIBE has begun elsewhere meanwhile.
+                    continue
                 for seq, frame in rows:
                     if session.subscription and session.cursor <= seq < upcoming:
                         self._send(session, frame, REPLAYED)

@@ -216,7 +216,7 @@ def run(state: Path, steps: list[tuple[str, int]]) -> None:
     assert audit(state).violations == []
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps=STEPS)
 def test_no_gap_and_no_double_however_it_interleaves(steps: list[tuple[str, Any]]) -> None:
     """I-13: replays, live events, lagging views and new subscriptions in any order."""

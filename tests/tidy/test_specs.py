@@ -1,4 +1,4 @@
-"""The texts under ``specs``: what they name exists, no sentence is forgotten, decisions are whole."""
+"""The texts under ``specs`` name what exists, forget no sentence, and decisions are whole."""
 
 from __future__ import annotations
 

@@ -1,0 +1,137 @@
+"""``papertrader register``, ``login``, ``logout``, ``account``."""
+
+from __future__ import annotations
+
+import contextlib
+
+import click
+
+from papertrader.cli.invocation import Invocation, json_option, pass_invocation
+from papertrader.cli.output import moment, money, name, pairs, plain, write_json
+from papertrader.cli.place import (
+    Place,
+    StoredLogin,
+    find_place,
+    forget_login,
+    load_login,
+    save_login,
+)
+from papertrader.cli.problems import Problem
+from papertrader.cli.visit import ask_password, connect, logged_in
+from papertrader.client import errors
+
+
+@click.command()
+@click.argument("username", metavar="NAME")
+@click.option("--email", help="An e-mail address, if you wish to give one.")
+@json_option
+@pass_invocation
+def register(invocation: Invocation, username: str, email: str | None) -> None:
+    """Open an account. The password is asked for twice, or read with --password-file."""
+    place = find_place(invocation)
+    password = ask_password(invocation, twice=True)
+    with connect(invocation, place) as client:
+        try:
+            made = client.register(username, password, email=email)
+        except ValueError as error:
+            raise Problem.usage(str(error)) from None
+    if invocation.as_json:
+        write_json(registration=made)
+        return
+    click.echo(f"Account {username} is open, with {money(made.starting_cash)} to trade with.")
+    click.echo(f"next: {invocation.command_line()} login {username}", err=True)
+
+
+@click.command()
+@click.argument("username", metavar="[NAME]", required=False)
+@json_option
+@pass_invocation
+def login(invocation: Invocation, username: str | None) -> None:
+    """Log in; later commands use this login. The password is asked for without echo."""
+    place = find_place(invocation)
+    username = username or invocation.user
+    if username is None:
+        username = click.prompt("User name", err=True)
+    password = ask_password(invocation)
+    with connect(invocation, place) as client:
+        try:
+            made = client.login(username, password, remember=True, device="command line")
+        except ValueError as error:
+            raise Problem.usage(str(error)) from None
+    _end_stored(invocation, place)
+    stored = StoredLogin(
+        user=username, token=made.token, expires_at=str(plain(made.expires_at) or "")
+    )
+    save_login(place, stored)
+    if invocation.as_json:
+        write_json(login=made, user=username)
+        return
+    click.echo(f"Logged in as {username} until {moment(made.expires_at, seconds=False)} UTC.")
+    if made.failed_tries:
+        click.echo(f"warning: {made.failed_tries} failed logins since the last good one", err=True)
+    click.echo(f"next: {invocation.command_line()} assets", err=True)
+
+
+def _end_stored(invocation: Invocation, place: Place) -> None:
+    """End the login that a new one replaces, if that is still possible."""
+    with contextlib.suppress(Problem, errors.PaperTraderError):
+        stored = load_login(place)
+        with connect(invocation, place) as client:
+            client.resume(stored.token)
+            client.logout()
+
+
+@click.command()
+@click.option("--everywhere", is_flag=True, help="End every session of the account.")
+@json_option
+@pass_invocation
+def logout(invocation: Invocation, everywhere: bool) -> None:
+    """End the stored login and forget it."""
+    place = find_place(invocation)
+    stored = load_login(place)
+    ended = 0
+    with connect(invocation, place) as client:
+        try:
+            client.resume(stored.token)
+            ended = client.logout(everywhere=everywhere)
+        except (errors.SessionEnded, errors.AuthenticationFailed, errors.NotLoggedIn):
+            if everywhere:
+                forget_login(place)
+                raise Problem.not_logged_in("the stored login had ended already") from None
+    forget_login(place)
+    if invocation.as_json:
+        write_json(ended=ended)
+    else:
+        click.echo(f"Logged out {stored.user}.")
+
+
+@click.command()
+@click.argument("username", metavar="[NAME]", required=False, default="")
+@json_option
+@pass_invocation
+def account(invocation: Invocation, username: str) -> None:
+    """Show your account, or what another user shows of theirs."""
+    with logged_in(invocation) as client:
+        try:
+            found = client.account(username)
+        except ValueError as error:
+            raise Problem.usage(str(error)) from None
+    if invocation.as_json:
+        write_json(account=found)
+        return
+    rows = [
+        ("user", found.username),
+        ("account", str(found.account)),
+        ("since", moment(found.created_at)),
+        ("status", name(found.status)),
+        ("currency", found.currency),
+        ("cash", money(found.cash)),
+        ("reserved for orders", money(found.reserved_cash)),
+        ("equity", money(found.equity)),
+        ("realized profit", money(found.realized_pnl)),
+        ("open orders", str(found.open_orders)),
+        ("positions", str(found.positions)),
+    ]
+    if found.email:
+        rows.append(("e-mail", found.email))
+    click.echo(pairs(rows))

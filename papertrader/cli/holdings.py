@@ -1,0 +1,139 @@
+"""``papertrader portfolio``, ``orders``, ``history``."""
+
+from __future__ import annotations
+
+from collections import deque
+from datetime import date, timedelta
+from typing import Final
+
+import click
+
+from papertrader.cli.invocation import Invocation, json_option, pass_invocation
+from papertrader.cli.output import amount, moment, money, name, pairs, table, write_json
+from papertrader.cli.parameters import DATE, SYMBOL
+from papertrader.cli.visit import logged_in
+from papertrader.client.results import Order, Transaction
+
+ROWS_MAX: Final = 50_000
+ROWS_DEFAULT: Final = 50
+PAGE_ROWS: Final = 5_000
+
+_LIMIT = click.option(
+    "--limit",
+    type=click.IntRange(1, ROWS_MAX),
+    default=ROWS_DEFAULT,
+    show_default=True,
+    help="Rows at most, the newest.",
+)
+
+
+@click.command()
+@json_option
+@pass_invocation
+def portfolio(invocation: Invocation) -> None:
+    """Show cash, positions and what they are worth."""
+    with logged_in(invocation) as client:
+        found = client.portfolio()
+    if invocation.as_json:
+        write_json(portfolio=found)
+        return
+    if found.positions:
+        rows = [
+            (
+                each.symbol, amount(each.quantity), amount(each.reserved),
+                money(each.average_cost), money(each.mark), money(each.market_value),
+                money(each.unrealized_pnl), money(each.realized_pnl),
+            )
+            for each in found.positions
+        ]  # fmt: skip
+        headings = (
+            "symbol", ">quantity", ">in orders", ">average cost", ">mark", ">value",
+            ">unrealized", ">realized",
+        )  # fmt: skip
+        click.echo(table(headings, rows) + "\n")
+    totals = [
+        ("cash", found.cash),
+        ("reserved for orders", found.reserved_cash),
+        ("positions", found.market_value),
+        ("equity", found.equity),
+        ("unrealized profit", found.unrealized_pnl),
+        ("realized profit", found.realized_pnl),
+    ]
+    width = max(len(money(value)) for _, value in totals)
+    lines = [(label, f"{money(value).rjust(width)} {found.currency}") for label, value in totals]
+    lines.append(("market time", f"{moment(found.market_time)} UTC"))
+    click.echo(pairs(lines))
+
+
+@click.command()
+@click.option("--all", "every", is_flag=True, help="Ended orders too.")
+@click.option("--symbol", type=SYMBOL, default=None)
+@_LIMIT
+@json_option
+@pass_invocation
+def orders(invocation: Invocation, every: bool, symbol: str | None, limit: int) -> None:
+    """List your open orders, oldest first."""
+    newest: deque[Order] = deque(maxlen=limit)
+    after = 0
+    with logged_in(invocation) as client:
+        while True:
+            page = client.orders(symbol or "", every=every, limit=PAGE_ROWS, after=after)
+            newest.extend(page)
+            if not page.next_after or page.next_after <= after:
+                break
+            after = page.next_after
+    if invocation.as_json:
+        write_json(orders=list(newest))
+        return
+    rows = [
+        (
+            str(each.order_id), moment(each.accepted_at), name(each.side), each.symbol,
+            amount(each.quantity), amount(each.filled),
+            "market" if each.limit_price is None else money(each.limit_price),
+            money(each.average_price), name(each.time_in_force), name(each.state),
+            each.reason.replace("_", " ").lower(),
+        )
+        for each in newest
+    ]  # fmt: skip
+    headings = (
+        ">order", "accepted (UTC)", "side", "symbol", ">quantity", ">filled", ">limit",
+        ">average", "in force", "state", "",
+    )  # fmt: skip
+    click.echo(table(headings, rows))
+
+
+@click.command()
+@click.option("--from", "first", type=DATE, help="First day (UTC, the server's clock).")
+@click.option("--to", "last", type=DATE, help="Last day (UTC, the server's clock).")
+@_LIMIT
+@json_option
+@pass_invocation
+def history(invocation: Invocation, first: date | None, last: date | None, limit: int) -> None:
+    """List what changed your cash and positions, oldest first."""
+    newest: deque[Transaction] = deque(maxlen=limit)
+    after = 0
+    until = None if last is None else last + timedelta(days=1)
+    with logged_in(invocation) as client:
+        while True:
+            page = client.transactions(from_time=first, to_time=until, limit=PAGE_ROWS, after=after)
+            newest.extend(page)
+            if not page.next_after or page.next_after <= after:
+                break
+            after = page.next_after
+    if invocation.as_json:
+        write_json(transactions=list(newest))
+        return
+    rows = [
+        (
+            moment(each.executed_at), name(each.kind), each.symbol,
+            amount(each.quantity) if each.symbol else "", money(each.price),
+            money(each.amount), money(each.cash_after),
+            money(each.realized) if each.realized else "",
+        )
+        for each in newest
+    ]  # fmt: skip
+    headings = (
+        "date (UTC)", "kind", "symbol", ">quantity", ">price", ">amount", ">cash after",
+        ">realized",
+    )  # fmt: skip
+    click.echo(table(headings, rows))

@@ -1,0 +1,67 @@
+"""One call of the command line: its global options, and the surroundings that tests replace."""
+
+from __future__ import annotations
+
+import secrets
+import shlex
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import attrs
+import click
+
+if TYPE_CHECKING:
+    from papertrader.client.transport import Dial
+
+STATE_VARIABLE: Final = "PAPERTRADER_STATE_DIR"
+
+FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
+
+
+@attrs.define(kw_only=True)
+class Invocation:
+    """The global options as given. ``dial``, ``now_ns`` and ``sleep`` replace the network and the
+    clock; ``randbits`` gives random bits."""
+
+    state_dir: Path | None = None
+    connect: str | None = None
+    ca: Path | None = None
+    user: str | None = None
+    password_file: Path | None = None
+    as_json: bool = False
+    debug: bool = False
+    dial: Dial | None = None
+    now_ns: Callable[[], int] | None = None
+    sleep: Callable[[float], None] = time.sleep
+    randbits: Callable[[int], int] = secrets.randbits
+
+    def command_line(self) -> str:
+        """Return how to call this program again for the same place, for hints."""
+        parts = ["papertrader"]
+        if self.state_dir is not None:
+            parts += ["--state-dir", str(self.state_dir)]
+        if self.connect is not None:
+            parts += ["--connect", self.connect, "--ca", str(self.ca)]
+        return shlex.join(parts)
+
+
+def _set_json(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:
+    if value:
+        ctx.ensure_object(Invocation).as_json = True
+
+
+def json_option(function: FunctionT) -> FunctionT:
+    """Let ``--json`` stand after the command as well as before it."""
+    option = click.option(
+        "--json",
+        is_flag=True,
+        expose_value=False,
+        callback=_set_json,
+        help="Print one JSON object (schema 1).",
+    )
+    return option(function)
+
+
+pass_invocation = click.make_pass_decorator(Invocation, ensure=True)

@@ -1,0 +1,144 @@
+"""``papertrader``: the command line's entry. Commands are imported only when they are called."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final, cast
+
+import click
+
+from papertrader.cli.invocation import STATE_VARIABLE, Invocation
+from papertrader.cli.problems import EXIT_CODES, EXIT_INTERRUPTED, Problem, report
+
+COMMANDS: Final = {
+    "up": "papertrader.cli.up:up",
+    "register": "papertrader.cli.account:register",
+    "login": "papertrader.cli.account:login",
+    "logout": "papertrader.cli.account:logout",
+    "account": "papertrader.cli.account:account",
+    "assets": "papertrader.cli.market:assets",
+    "quote": "papertrader.cli.market:quote",
+    "bars": "papertrader.cli.market:bars",
+    "watch": "papertrader.cli.watch:watch",
+    "buy": "papertrader.cli.trading:buy",
+    "sell": "papertrader.cli.trading:sell",
+    "orders": "papertrader.cli.holdings:orders",
+    "cancel": "papertrader.cli.trading:cancel",
+    "portfolio": "papertrader.cli.holdings:portfolio",
+    "history": "papertrader.cli.holdings:history",
+    "workers": "papertrader.cli.market:workers",
+    "audit": "papertrader.cli.operator:audit_command",
+    "rebuild": "papertrader.cli.operator:rebuild_command",
+    "completion": "papertrader.cli.tools:completion",
+    "version": "papertrader.cli.tools:version",
+}
+"""Name of each command, in the order of the help, and where it is: ``module:attribute``."""
+
+_OWN_STATE_DIR: Final = ("up", "audit", "rebuild")
+"""Commands with an option of their own for the state directory."""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands, in the order of the help."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command; None if there is none of that name."""
+        place = COMMANDS.get(cmd_name)
+        if place is None:
+            return None
+        module, _, attribute = place.partition(":")
+        return cast("click.Command", getattr(import_module(module), attribute))
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write what each exit code means."""
+        with formatter.section("Exit codes"):
+            formatter.write_dl([(str(code), meaning) for code, meaning in EXIT_CODES])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; every way to fail becomes a message and an exit code."""
+        try:
+            return super().invoke(ctx)
+        except (KeyboardInterrupt, click.Abort):
+            click.echo("interrupted", err=True)
+            ctx.exit(EXIT_INTERRUPTED)
+        except (click.exceptions.Exit, BrokenPipeError):
+            raise
+        except Exception as error:
+            invocation = ctx.obj if isinstance(ctx.obj, Invocation) else Invocation()
+            if invocation.debug:
+                raise
+            ctx.exit(report(error, invocation.as_json, _program(invocation)))
+
+
+def _program(invocation: Invocation) -> str:
+    """Return how hints call this program: with the state directory, if one was named."""
+    return invocation.command_line()
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.option(
+    "--state-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar=STATE_VARIABLE,
+    help=f"Where the local PaperTrader keeps its files (or {STATE_VARIABLE}).",
+)
+@click.option("--connect", metavar="HOST:PORT", help="A worker elsewhere; needs --ca.")
+@click.option(
+    "--ca",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Certificate authority of the worker named by --connect.",
+)
+@click.option("--user", metavar="NAME", help="User for this call alone; needs --password-file.")
+@click.option(
+    "--password-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File whose first line is the password.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object (schema 1).")
+@click.option("--debug", is_flag=True, help="Show a traceback on errors.")
+@click.pass_context
+def main(
+    ctx: click.Context,
+    state_dir: Path | None,
+    connect: str | None,
+    ca: Path | None,
+    user: str | None,
+    password_file: Path | None,
+    as_json: bool,
+    debug: bool,
+) -> None:
+    """Trade with fake money against real, recorded or simulated prices.
+
+    Begin with: papertrader up; then, in another terminal, papertrader register NAME.
+    """
+    invocation = ctx.ensure_object(Invocation)
+    invocation.state_dir = state_dir
+    invocation.connect = connect
+    invocation.ca = ca
+    invocation.user = user
+    invocation.password_file = password_file
+    invocation.as_json = invocation.as_json or as_json
+    invocation.debug = debug
+    if (connect is None) != (ca is None):
+        raise Problem.usage(
+            "--connect and --ca go together", "papertrader --connect HOST:PORT --ca FILE ..."
+        )
+    if user is not None and password_file is None:
+        raise Problem.usage(
+            "--user needs --password-file", "a password never stands on the command line"
+        )
+    if state_dir is not None:
+        ctx.default_map = {name: {"state_dir": state_dir} for name in _OWN_STATE_DIR}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

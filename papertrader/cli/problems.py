@@ -1,0 +1,120 @@
+"""What the command line says when something fails, and with which exit code it ends."""
+
+from __future__ import annotations
+
+import json
+from typing import Final, Self
+
+import click
+
+EXIT_REFUSED: Final = 1
+EXIT_USAGE: Final = 2
+EXIT_CONNECT: Final = 3
+EXIT_LOGIN: Final = 4
+EXIT_UNKNOWN: Final = 5
+EXIT_BUG: Final = 70
+EXIT_INTERRUPTED: Final = 130
+
+EXIT_CODES: Final = (
+    (0, "done"),
+    (EXIT_REFUSED, "the server refused"),
+    (EXIT_USAGE, "wrong usage"),
+    (EXIT_CONNECT, "cannot connect"),
+    (EXIT_LOGIN, "not logged in"),
+    (EXIT_UNKNOWN, "sent, but nobody knows whether it was executed"),
+    (EXIT_BUG, "a mistake in this program"),
+    (EXIT_INTERRUPTED, "interrupted"),
+)
+
+_HINTS: Final = {
+    "AUTH_FAILED": "check the name, or make an account with: {program} register NAME",
+    "USERNAME_TAKEN": "choose another name, or log in with: {program} login NAME",
+    "NO_SUCH_SYMBOL": "see what there is with: {program} assets",
+    "INSUFFICIENT_CASH": "see your cash with: {program} portfolio",
+    "INSUFFICIENT_POSITION": "see what you hold with: {program} portfolio",
+    "NO_SUCH_ORDER": "see your orders with: {program} orders --all",
+    "ORDER_DONE": "see your orders with: {program} orders --all",
+    "BAD_TICK": "see the smallest price step with: {program} assets",
+    "BAD_LOT": "see the smallest quantity step with: {program} assets",
+    "TOO_MANY_SESSIONS": "end the others with: {program} logout --everywhere",
+}
+
+
+class Problem(Exception):
+    """A failure of the command line itself, with what to do about it.
+
+    ``code`` is what programs see with ``--json``. ``{program}`` in a hint becomes the command.
+    """
+
+    def __init__(self, code: str, text: str, hint: str, exit_code: int) -> None:
+        super().__init__(text)
+        self.code = code
+        self.text = text
+        self.hint = hint
+        self.exit_code = exit_code
+
+    @classmethod
+    def usage(cls, text: str, hint: str = "") -> Self:
+        """Return the problem of a wrong argument."""
+        return cls("USAGE", text, hint, EXIT_USAGE)
+
+    @classmethod
+    def not_logged_in(cls, text: str = "you are not logged in") -> Self:
+        """Return the problem of a missing or ended login."""
+        return cls("NOT_LOGGED_IN", text, "log in with: {program} login NAME", EXIT_LOGIN)
+
+
+def _problem_of(error: Exception) -> Problem:
+    """Turn whatever was raised into a `Problem`."""
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, click.ClickException):
+        context = getattr(error, "ctx", None)
+        hint = f"see: {context.command_path} --help" if context is not None else ""
+        return Problem.usage(error.format_message(), hint)
+    # Imported late: usage errors and --help need nothing of the client.
+    from papertrader.client import errors  # noqa: PLC0415
+
+    if isinstance(error, errors.NotLoggedIn | errors.SessionEnded):
+        return Problem.not_logged_in(error.text)
+    if isinstance(error, errors.RefusedError):
+        return Problem(error.code, error.text, _HINTS.get(error.code, ""), EXIT_REFUSED)
+    if isinstance(error, errors.OutcomeUnknown):
+        hint = "look with: {program} orders --all"
+        if error.client_order_id:
+            hint += (
+                f"; to repeat it without doing it twice, add"
+                f" --client-order-id {error.client_order_id}"
+            )
+        return Problem("OUTCOME_UNKNOWN", str(error), hint, EXIT_UNKNOWN)
+    if isinstance(error, errors.ProtocolFault):
+        hint = "check that both sides are of the same version: {program} version"
+        return Problem("PROTOCOL_FAULT", str(error), hint, EXIT_CONNECT)
+    if isinstance(error, errors.PaperTraderError):
+        hint = "is it running? start one with: make run (or papertrader up)"
+        return Problem("CONNECTION_LOST", str(error), hint, EXIT_CONNECT)
+    text = f"{type(error).__name__}: {error}"
+    hint = "run it again with --debug before the command, and report what it prints"
+    return Problem("INTERNAL", text, hint, EXIT_BUG)
+
+
+def report(error: Exception, as_json: bool, program: str) -> int:
+    """Tell the user (or their program) on stderr; return the exit code."""
+    problem = _problem_of(error)
+    text = _sentence(problem.text)
+    hint = problem.hint.replace("{program}", program)
+    if as_json:
+        content = {"code": problem.code, "text": text}
+        if hint:
+            content["hint"] = hint
+        click.echo(json.dumps({"schema": 1, "error": content}), err=True)
+    else:
+        click.echo(f"error: {text}", err=True)
+        if hint:
+            click.echo(f"hint: {hint}", err=True)
+    return problem.exit_code
+
+
+def _sentence(text: str) -> str:
+    """Join lines: an error is one line."""
+    return " ".join(text.split())

@@ -1,0 +1,221 @@
+"""``papertrader buy``, ``sell``, ``cancel``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any, Final
+
+import attrs
+import click
+
+from papertrader.cli.invocation import Invocation, json_option, pass_invocation
+from papertrader.cli.output import amount, moment, money, name, write_json
+from papertrader.cli.parameters import AMOUNT, SYMBOL
+from papertrader.cli.problems import EXIT_REFUSED
+from papertrader.cli.visit import logged_in
+from papertrader.client import errors
+from papertrader.client.blocking import CLIENT_ORDER_ID_BITS, Client
+from papertrader.client.results import (
+    EventsLost,
+    Fill,
+    Order,
+    OrderUpdate,
+    SessionUpdate,
+    TransactionUpdate,
+)
+from papertrader.core.identifiers import ID_MAX
+from papertrader.core.orders import OrderState, Side
+
+WAIT_DEFAULT_S: Final = 10.0
+WAIT_MAX_S: Final = 86_400.0
+
+
+@attrs.define
+class Progress:
+    """What became of an order while it was watched."""
+
+    order: Order
+    fills: list[Fill] = attrs.Factory(list)
+    transactions: int = 0
+    cash_after: Decimal | None = None
+    currency: str = ""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the order has ended and everything about it is known."""
+        return not self.order.is_open and self.transactions >= self.order.fills
+
+    def take(self, event: object) -> None:
+        """Take an event; those of other orders change nothing."""
+        if isinstance(event, OrderUpdate) and event.order.order_id == self.order.order_id:
+            if event.order.version >= self.order.version:
+                self.order = event.order
+            if event.fill is not None:
+                self.fills.append(event.fill)
+        elif isinstance(event, TransactionUpdate):
+            transaction = event.transaction
+            if transaction.order_id == self.order.order_id:
+                self.transactions += 1
+                self.cash_after = transaction.cash_after
+                self.currency = transaction.currency
+
+
+def _order_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what buy and sell have in common."""
+    options = (
+        click.argument("symbol", type=SYMBOL),
+        click.argument("quantity", type=AMOUNT),
+        click.option("--limit", type=AMOUNT, metavar="PRICE", help="This price or better."),
+        click.option(
+            "--gtc/--day",
+            "good_till_canceled",
+            help="Keep it until it is filled or canceled / until the market closes (default).",
+        ),
+        click.option(
+            "--wait",
+            type=click.FloatRange(0, WAIT_MAX_S),
+            default=WAIT_DEFAULT_S,
+            show_default=True,
+            metavar="SECONDS",
+            help="Wait for the next price update to fill it; 0 = do not wait.",
+        ),
+        click.option(
+            "--client-order-id",
+            type=click.IntRange(1, ID_MAX),
+            metavar="N",
+            help="Your own number for it: the same number is never executed twice.",
+        ),
+        json_option,
+        pass_invocation,
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+# A negative number is an argument to be refused with a reason, not an unknown option.
+_SETTINGS: Final = {"ignore_unknown_options": True}
+
+
+@click.command(context_settings=_SETTINGS)
+@_order_options
+def buy(invocation: Invocation, symbol: str, quantity: Decimal, **options: Any) -> None:
+    """Buy QUANTITY of SYMBOL, at the market or with --limit.
+
+    The order fills on the first price update after it arrived; the fill is shown with the quote it
+    was made on.
+    """
+    _trade(invocation, Side.BUY, symbol, quantity, **options)
+
+
+@click.command(context_settings=_SETTINGS)
+@_order_options
+def sell(invocation: Invocation, symbol: str, quantity: Decimal, **options: Any) -> None:
+    """Sell QUANTITY of SYMBOL that you hold, at the market or with --limit."""
+    _trade(invocation, Side.SELL, symbol, quantity, **options)
+
+
+def _trade(
+    invocation: Invocation,
+    side: Side,
+    symbol: str,
+    quantity: Decimal,
+    *,
+    limit: Decimal | None,
+    good_till_canceled: bool,
+    wait: float,
+    client_order_id: int | None,
+) -> None:
+    number = client_order_id or invocation.randbits(CLIENT_ORDER_ID_BITS) or 1
+    in_force = "gtc" if good_till_canceled else "day"
+    with logged_in(invocation) as client:
+        if wait:
+            client.subscribe_account()
+        try:
+            order = client.order_new(side, symbol, quantity, limit, in_force, number)
+        except KeyboardInterrupt:
+            click.echo(
+                f"the order may have been sent; look with: {invocation.command_line()}"
+                f" orders --all (client order id {number})",
+                err=True,
+            )
+            raise
+        progress = Progress(order)
+        if not invocation.as_json:
+            click.echo(_accepted(order))
+        if wait:
+            _follow(client, progress, wait)
+    if invocation.as_json:
+        write_json(order=progress.order, fills=progress.fills, cash_after=progress.cash_after)
+    else:
+        _tell(invocation, progress, wait)
+    if progress.order.state in {OrderState.REJECTED, OrderState.EXPIRED}:
+        raise click.exceptions.Exit(EXIT_REFUSED)
+
+
+def _follow(client: Client, progress: Progress, seconds: float) -> None:
+    """Watch the order until it has ended, at most for ``seconds``."""
+    for event in client.events(seconds):
+        if isinstance(event, SessionUpdate):
+            raise errors.SessionEnded(0, event.reason)
+        if isinstance(event, EventsLost):
+            progress.order = client.order(progress.order.order_id)
+        progress.take(event)
+        if progress.is_complete:
+            return
+
+
+def _accepted(order: Order) -> str:
+    price = "at the market" if order.limit_price is None else f"at {money(order.limit_price)}"
+    return (
+        f"Order {order.order_id}: {name(order.side)} {amount(order.quantity)} {order.symbol}"
+        f" {price}, {name(order.time_in_force)}"
+    )
+
+
+def _tell(invocation: Invocation, progress: Progress, waited: float) -> None:
+    order = progress.order
+    for fill in progress.fills:
+        price = fill.price if fill.price is not None else Decimal(0)
+        line = (
+            f"Filled: {amount(fill.quantity)} {order.symbol} at {money(price)}"
+            f" = {money((fill.quantity * price).quantize(Decimal('0.01')))}"
+        )
+        receipt = fill.receipt
+        if receipt is not None:
+            line += (
+                f" (bid {money(receipt.bid)}, ask {money(receipt.ask)},"
+                f" market time {moment(receipt.source_time)} UTC)"
+            )
+        click.echo(line)
+    if progress.cash_after is not None:
+        click.echo(f"Cash now: {money(progress.cash_after)} {progress.currency}".rstrip())
+    if not order.is_open and order.state != OrderState.FILLED:
+        why = f": {order.reason.replace('_', ' ').lower()}" if order.reason else ""
+        click.echo(f"The order was {name(order.state)}{why}.")
+    elif order.is_open:
+        rest = f"{amount(order.remaining)} of {amount(order.quantity)} not filled"
+        after = f" within {waited:g} s" if waited else " yet"
+        click.echo(
+            f"{rest}{after}; the order stays open. See it with: {invocation.command_line()} orders",
+            err=True,
+        )
+
+
+@click.command()
+@click.argument("order_id", metavar="ORDER_ID", type=click.IntRange(1, ID_MAX))
+@json_option
+@pass_invocation
+def cancel(invocation: Invocation, order_id: int) -> None:
+    """Cancel an open order."""
+    with logged_in(invocation) as client:
+        order = client.order_cancel(order_id)
+    if invocation.as_json:
+        write_json(order=order)
+    else:
+        done = f", {amount(order.filled)} were filled before" if order.filled else ""
+        click.echo(
+            f"Order {order.order_id} canceled: {name(order.side)} {amount(order.quantity)}"
+            f" {order.symbol}{done}"
+        )

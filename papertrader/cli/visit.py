@@ -1,0 +1,81 @@
+"""A visit to the server: passwords, the connection, the login of one command, GOODBYE."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from papertrader.cli.invocation import Invocation
+from papertrader.cli.place import Place, find_place, load_login
+from papertrader.cli.problems import Problem
+from papertrader.client import errors
+from papertrader.client.blocking import Client
+
+
+def password_from(path: Path) -> str:
+    """Return the first line of a password file; raises `Problem`."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            password = file.readline().rstrip("\r\n")
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise Problem.usage(f"the password file {path} cannot be read: {reason}") from None
+    if not password:
+        raise Problem.usage(f"the first line of {path} is empty; it has to be the password")
+    return password
+
+
+def ask_password(invocation: Invocation, twice: bool = False) -> str:
+    """Get a password: from the file named, from a terminal without echo, or a line of stdin."""
+    if invocation.password_file is not None:
+        return password_from(invocation.password_file)
+    if sys.stdin.isatty():
+        return str(click.prompt("Password", hide_input=True, confirmation_prompt=twice, err=True))
+    line = sys.stdin.readline().rstrip("\r\n")
+    if not line:
+        raise Problem.usage(
+            "there is no password", "type it at a terminal, or use --password-file FILE"
+        )
+    return line
+
+
+def connect(invocation: Invocation, place: Place, learn_workers: bool = False) -> Client:
+    """Return a client of the place; it connects with its first request. Raises `Problem`."""
+    try:
+        return Client(
+            place.workers,
+            place.ca,
+            learn_workers=learn_workers,
+            dial=invocation.dial,
+            now_ns=invocation.now_ns,
+            sleep=invocation.sleep,
+            randbits=invocation.randbits,
+        )
+    except ValueError as error:
+        raise Problem.usage(str(error)) from None
+
+
+@contextlib.contextmanager
+def logged_in(invocation: Invocation, learn_workers: bool = False) -> Iterator[Client]:
+    """Give a client with a session: by --user, or beside the stored login. Ends with GOODBYE."""
+    place = find_place(invocation)
+    if invocation.user is not None and invocation.password_file is not None:
+        password = password_from(invocation.password_file)
+        with connect(invocation, place, learn_workers) as client:
+            try:
+                client.login(invocation.user, password)
+            except ValueError as error:
+                raise Problem.usage(str(error)) from None
+            yield client
+        return
+    stored = load_login(place)
+    with connect(invocation, place, learn_workers) as client:
+        try:
+            client.login(stored.user, session_token=stored.token)
+        except (errors.AuthenticationFailed, ValueError):
+            raise Problem.not_logged_in("the stored login is no longer valid") from None
+        yield client

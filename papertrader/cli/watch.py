@@ -1,0 +1,90 @@
+"""``papertrader watch``: live quotes and own orders, line by line."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import click
+
+from papertrader.cli.invocation import Invocation, json_option, pass_invocation
+from papertrader.cli.output import amount, money, name, write_json
+from papertrader.cli.parameters import SYMBOL
+from papertrader.cli.visit import logged_in
+from papertrader.client import errors
+from papertrader.client import results as r
+from papertrader.wire.kinds import Status
+
+_KINDS = {
+    r.QuoteUpdate: "quote",
+    r.OrderUpdate: "order",
+    r.TransactionUpdate: "transaction",
+    r.EventsLost: "events_lost",
+    r.ConnectionUpdate: "connection",
+    r.SessionUpdate: "session",
+    r.SubscriptionEnded: "subscription_ended",
+}
+
+
+@click.command()
+@click.argument("symbols", metavar="[SYMBOL]...", type=SYMBOL, nargs=-1)
+@json_option
+@pass_invocation
+def watch(invocation: Invocation, symbols: tuple[str, ...]) -> None:
+    """Show live quotes and your own order events until Ctrl-C.
+
+    Without symbols: of what you hold. With --json: one object on each line.
+    """
+    with logged_in(invocation, learn_workers=True) as client:
+        try:
+            client.subscribe_account()
+            watched = symbols or tuple(each.symbol for each in client.portfolio().positions)
+            if watched:
+                client.subscribe_quotes(watched)
+            if not invocation.as_json:
+                what = f"{', '.join(watched)} and your orders" if watched else "your orders"
+                click.echo(f"watching {what}; Ctrl-C ends it", err=True)
+            for event in client.events():
+                if invocation.as_json:
+                    write_json(event=_KINDS[type(event)], content=event)
+                else:
+                    _show(event)
+                if isinstance(event, r.SessionUpdate):
+                    raise errors.SessionEnded(Status.SESSION_EXPIRED, event.reason)
+        except KeyboardInterrupt:
+            # This is how it is meant to be ended.
+            return
+
+
+def _clock(moment: datetime | None) -> str:
+    return "--:--:--" if moment is None else moment.strftime("%m-%d %H:%M:%S")
+
+
+def _show(event: r.Event) -> None:
+    if isinstance(event, r.QuoteUpdate):
+        quote = event.quote
+        click.echo(
+            f"{_clock(quote.source_time)}  {quote.symbol:<8}"
+            f"  bid {money(quote.bid):>12}  ask {money(quote.ask):>12}"
+            f"  last {money(quote.last):>12}"
+        )
+    elif isinstance(event, r.OrderUpdate):
+        order = event.order
+        line = (
+            f"{_clock(order.updated_at)}  order {order.order_id} {name(event.kind)}:"
+            f" {name(order.side)} {amount(order.quantity)} {order.symbol}"
+        )
+        if event.fill is not None:
+            line += f", {amount(event.fill.quantity)} at {money(event.fill.price)}"
+        click.echo(line)
+    elif isinstance(event, r.TransactionUpdate):
+        transaction = event.transaction
+        click.echo(
+            f"{_clock(transaction.executed_at)}  {name(transaction.kind)} {transaction.symbol}"
+            f"  {money(transaction.amount)}  cash now {money(transaction.cash_after)}"
+        )
+    elif isinstance(event, r.ConnectionUpdate):
+        state = "connected to" if event.connected else "lost"
+        reason = f": {event.reason}" if event.reason else ""
+        click.echo(f"{state} {event.worker}{reason}", err=True)
+    elif isinstance(event, r.EventsLost | r.SubscriptionEnded):
+        click.echo(f"warning: {event.reason}", err=True)
