@@ -163,8 +163,8 @@ class MasterKit:
         self.seq = 0
         self.boot()
 
-    def boot(self) -> None:
-        """Start a master on the state directory."""
+    def boot(self, *, start: bool = True) -> None:
+        """Begin a master on the state directory, and start it."""
         self.clock = Clock(self.reactor, lambda: self.wall)
         chosen = rules(self.state_dir, **self.market)
         accounts = attrs.evolve(chosen.accounts, registration_open=self.registration_open)
@@ -176,6 +176,11 @@ class MasterKit:
             self.failures.append,
         )
         self.main.initialize()
+        if start:
+            self.start()
+
+    def start(self) -> None:
+        """Start the master's modules: the market goes on."""
         self.main.start()
         self.turn()
 

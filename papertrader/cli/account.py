@@ -58,11 +58,17 @@ def login(invocation: Invocation, username: str | None) -> None:
             made = client.login(username, password, remember=True, device="command line")
         except ValueError as error:
             raise Problem.usage(str(error)) from None
-    _end_stored(invocation, place)
-    stored = StoredLogin(
-        user=username, token=made.token, expires_at=str(plain(made.expires_at) or "")
-    )
-    save_login(place, stored)
+        expires_at = str(plain(made.expires_at) or "")
+        stored = StoredLogin(user=username, token=made.token, expires_at=expires_at)
+        try:
+            replaced = _stored(place)
+            save_login(place, stored)
+        except Problem:
+            # A session that nobody can use must not stay behind.
+            client.logout()
+            raise
+    if replaced is not None:
+        _end(invocation, place, replaced)
     if invocation.as_json:
         write_json(login=made, user=username)
         return
@@ -72,13 +78,17 @@ def login(invocation: Invocation, username: str | None) -> None:
     click.echo(f"next: {invocation.command_line()} assets", err=True)
 
 
-def _end_stored(invocation: Invocation, place: Place) -> None:
-    """End the login that a new one replaces, if that is still possible."""
-    with contextlib.suppress(Problem, errors.PaperTraderError):
-        stored = load_login(place)
-        with connect(invocation, place) as client:
-            client.resume(stored.token)
-            client.logout()
+def _stored(place: Place) -> StoredLogin | None:
+    with contextlib.suppress(Problem):
+        return load_login(place)
+    return None
+
+
+def _end(invocation: Invocation, place: Place, stored: StoredLogin) -> None:
+    """End the login that a new one has replaced, if that is still possible."""
+    with contextlib.suppress(errors.PaperTraderError), connect(invocation, place) as client:
+        client.resume(stored.token)
+        client.logout()
 
 
 @click.command()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import secrets
 import shlex
+import shutil
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +20,14 @@ if TYPE_CHECKING:
 STATE_VARIABLE: Final = "PAPERTRADER_STATE_DIR"
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
+
+
+def _program() -> str:
+    """Return how the user can call this program: by its name, if that is on the search path."""
+    called = Path(sys.argv[0])
+    if called.name != "papertrader" or shutil.which("papertrader") is not None:
+        return "papertrader"
+    return sys.argv[0]
 
 
 @attrs.define(kw_only=True)
@@ -36,10 +46,11 @@ class Invocation:
     now_ns: Callable[[], int] | None = None
     sleep: Callable[[float], None] = time.sleep
     randbits: Callable[[int], int] = secrets.randbits
+    program: str = attrs.Factory(_program)
 
     def command_line(self) -> str:
         """Return how to call this program again for the same place, for hints."""
-        parts = ["papertrader"]
+        parts = [self.program]
         if self.state_dir is not None:
             parts += ["--state-dir", str(self.state_dir)]
         if self.connect is not None:

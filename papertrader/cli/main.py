@@ -73,12 +73,7 @@ class LazyGroup(click.Group):
             invocation = ctx.obj if isinstance(ctx.obj, Invocation) else Invocation()
             if invocation.debug:
                 raise
-            ctx.exit(report(error, invocation.as_json, _program(invocation)))
-
-
-def _program(invocation: Invocation) -> str:
-    """Return how hints call this program: with the state directory, if one was named."""
-    return invocation.command_line()
+            ctx.exit(report(error, invocation))
 
 
 @click.group(

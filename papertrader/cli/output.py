@@ -46,7 +46,7 @@ def name(value: object) -> str:
     if isinstance(value, IntFlag):
         return ",".join(flag.name.lower() for flag in value if flag.name) or NOTHING
     if isinstance(value, Enum):
-        return value.name.lower().replace("_", " ")
+        return value.name.lower().replace("_", " ").replace("cancelled", "canceled")
     return str(value)
 
 

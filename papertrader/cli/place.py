@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -121,7 +122,8 @@ def save_login(place: Place, login: StoredLogin) -> None:
             os.fsync(file.fileno())
         partial.replace(place.login_file)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
         raise Problem(
             "CANNOT_STORE_LOGIN",
             f"the login cannot be stored in {directory}: {error.strerror or error}",

@@ -7,6 +7,8 @@ from typing import Final, Self
 
 import click
 
+from papertrader.cli.invocation import Invocation
+
 EXIT_REFUSED: Final = 1
 EXIT_USAGE: Final = 2
 EXIT_CONNECT: Final = 3
@@ -64,7 +66,7 @@ class Problem(Exception):
         return cls("NOT_LOGGED_IN", text, "log in with: {program} login NAME", EXIT_LOGIN)
 
 
-def _problem_of(error: Exception) -> Problem:
+def _problem_of(error: Exception, remote: bool) -> Problem:
     """Turn whatever was raised into a `Problem`."""
     if isinstance(error, Problem):
         return error
@@ -91,19 +93,23 @@ def _problem_of(error: Exception) -> Problem:
         hint = "check that both sides are of the same version: {program} version"
         return Problem("PROTOCOL_FAULT", str(error), hint, EXIT_CONNECT)
     if isinstance(error, errors.PaperTraderError):
-        hint = "is it running? start one with: make run (or papertrader up)"
+        hint = (
+            "check the address, the CA file, and whether a worker runs there"
+            if remote
+            else "is it running? start one with: make run (or papertrader up)"
+        )
         return Problem("CONNECTION_LOST", str(error), hint, EXIT_CONNECT)
     text = f"{type(error).__name__}: {error}"
     hint = "run it again with --debug before the command, and report what it prints"
     return Problem("INTERNAL", text, hint, EXIT_BUG)
 
 
-def report(error: Exception, as_json: bool, program: str) -> int:
+def report(error: Exception, invocation: Invocation) -> int:
     """Tell the user (or their program) on stderr; return the exit code."""
-    problem = _problem_of(error)
+    problem = _problem_of(error, remote=invocation.connect is not None)
     text = _sentence(problem.text)
-    hint = problem.hint.replace("{program}", program)
-    if as_json:
+    hint = problem.hint.replace("{program}", invocation.command_line())
+    if invocation.as_json:
         content = {"code": problem.code, "text": text}
         if hint:
             content["hint"] = hint

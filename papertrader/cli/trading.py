@@ -193,7 +193,7 @@ def _tell(invocation: Invocation, progress: Progress, waited: float) -> None:
         click.echo(f"Cash now: {money(progress.cash_after)} {progress.currency}".rstrip())
     if not order.is_open and order.state != OrderState.FILLED:
         why = f": {order.reason.replace('_', ' ').lower()}" if order.reason else ""
-        click.echo(f"The order was {name(order.state)}{why}.")
+        click.echo(f"The order is {name(order.state)}{why}.")
     elif order.is_open:
         rest = f"{amount(order.remaining)} of {amount(order.quantity)} not filled"
         after = f" within {waited:g} s" if waited else " yet"

@@ -43,7 +43,12 @@ def watch(invocation: Invocation, symbols: tuple[str, ...]) -> None:
             if not invocation.as_json:
                 what = f"{', '.join(watched)} and your orders" if watched else "your orders"
                 click.echo(f"watching {what}; Ctrl-C ends it", err=True)
+            connections = 0
             for event in client.events():
+                connections += isinstance(event, r.ConnectionUpdate)
+                if isinstance(event, r.ConnectionUpdate) and connections == 1:
+                    # The first one is no news.
+                    continue
                 if invocation.as_json:
                     write_json(event=_KINDS[type(event)], content=event)
                 else:

@@ -82,6 +82,18 @@ def tls_endpoints(reactor: Any, ca: str | Path) -> EndpointFor:
     return endpoint_for
 
 
+def _why_lost(reason: Failure) -> str:
+    """Say in few words why a connection ended."""
+    if reason.check(ConnectionDone) is not None:
+        return "the server closed the connection"
+    arguments = reason.value.args if reason.value is not None else ()
+    details = arguments[0] if arguments else ""
+    if isinstance(details, list):
+        # pyOpenSSL's errors: a list of (library, function, reason).
+        return "TLS failed: " + "; ".join(str(each[-1]) for each in details)
+    return reason.getErrorMessage()
+
+
 @implementer(IHandshakeListener)
 class _Octets(Protocol):
     """One connection: passes what happens to its client."""
@@ -109,9 +121,7 @@ class _Octets(Protocol):
         self._client._received(self, data)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        clean = reason.check(ConnectionDone) is not None
-        why = "the server closed the connection" if clean else reason.getErrorMessage()
-        self._client._lost(self, why)
+        self._client._lost(self, _why_lost(reason))
 
     def write(self, octets: bytes) -> None:
         if self.transport is not None:

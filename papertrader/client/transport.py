@@ -13,7 +13,6 @@ from typing import Final, Protocol
 from papertrader.client.endpoints import Endpoint, parse_endpoint
 from papertrader.core.instants import from_datetime
 
-ALPN: Final = "ptwp/1"
 DIAL_TIMEOUT_S: Final = 10.0
 SEND_TIMEOUT_S: Final = 10.0
 RECEIVE_OCTETS: Final = 256 * 1024

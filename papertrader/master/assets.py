@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+import peewee
 from twisted.logger import Logger
 
-from papertrader.core.adjust import adjust
-from papertrader.core.instants import SECOND, format_instant
+from papertrader.core.adjust import adjust, joined
+from papertrader.core.instants import DAY, SECOND, format_instant
 from papertrader.core.marketclock import MarketClock
 from papertrader.core.money import NULL
-from papertrader.core.quotes import Asset, AssetStatus, Quote
+from papertrader.core.quotes import Asset, AssetStatus, Bar, Quote
 from papertrader.master import records
 from papertrader.master.commands import Command, Refused
 from papertrader.master.database import Change, TruthStore
@@ -42,6 +43,7 @@ BARS_ROWS_MAX: Final = 5_000
 """Bars worked out in one go; a longer series is asked for in pages, so that no one waits."""
 ASSET_CACHE_S: Final = 30
 BARS_CACHE_S: Final = 1
+_DAY_S: Final = 86_400
 _CACHEABLE: Final = int(RelayDownFlag.CACHEABLE)
 
 
@@ -75,8 +77,13 @@ class MarketTime:
 
 
 def market_time_key(source: TapeSource) -> str:
-    """Return under which key a market's time is kept: each market has its own."""
+    """Return under which key is kept from which time a market goes on: each has its own."""
     return f"market_time.{source.name}"
+
+
+def market_reached_key(source: TapeSource) -> str:
+    """Return under which key is kept up to which time everything of a market was done."""
+    return f"market_reached.{source.name}"
 
 
 class Assets:
@@ -110,8 +117,11 @@ class Assets:
         self._timer: Timer | None = None
         self._newest: dict[str, Quote] = {}
         self._unlisted = dict(source.assets)
-        self._market_at = 0
+        # After a crash the market goes on later than it was: what was due in between is due still.
+        self._market_at = int(store.meta(market_reached_key(source), "0"))
         self._reserved_until = 0
+        self._durable_until = 0
+        self._held = False
         # Quote numbers go on from nothing that is on disk: each epoch has its own range.
         self._number = store.epoch << 32
         self._numbers: dict[str, int] = {}
@@ -123,13 +133,14 @@ class Assets:
 
     def start(self) -> None:
         """List the assets, apply what is due, and begin to update."""
-        self._market_at = self.market.now()
+        now = self.market.now()
+        self._market_at = min(self._market_at or now, now)
         self._workers.newest = self._newest_frame
         self._workers.is_listed = self._source.assets.__contains__
         self.log.info(
             "market {name}: time {at}, {count} assets, speed {speed}",
             name=self._source.name,
-            at=format_instant(self._market_at),
+            at=format_instant(now),
             count=len(self._source.assets),
             speed=self.market.speed_milli / 1_000,
         )
@@ -144,6 +155,9 @@ class Assets:
 
     def _update(self) -> None:
         self._timer = self._clock.call_later(self._interval_s, self._update)
+        self._update_safely()
+
+    def _update_safely(self) -> None:
         try:
             self.update()
         except Exception:
@@ -152,11 +166,18 @@ class Assets:
             self.on_fail()
 
     def update(self) -> None:
-        """Take the market from where it was to where it is."""
+        """Take the market from where it was to where it is.
+
+        Held while the disk is late to reserve that time: after a crash, what was seen of it would
+        come again.
+        """
         before, now = self._market_at, self.market.now()
+        self._reserve(now)
+        self._held = now > self._durable_until
+        if self._held:
+            return
         self._market_at = now
         self.updates += 1
-        self._reserve(now)
         self._list(now)
         self._transactions.advance(now)
         for action in self._source.actions(before, now):
@@ -167,11 +188,23 @@ class Assets:
         if now > self._reserved_until - RESERVE_S * self.market.speed_milli * SECOND // 2_000:
             self._reserved_until = now + RESERVE_S * self.market.speed_milli * SECOND // 1_000
             self._journal.change(self._remember(self._reserved_until))
+            until = self._reserved_until
+            self._journal.when_durable(lambda: self._reserved(until))
+
+    def _reserved(self, until: int) -> None:
+        self._durable_until = until
+        if self._held and self._timer is not None:
+            self._update_safely()
 
     def _remember(self, market_at: int) -> Change:
         """Return the change that keeps ``market_at`` as the time from which to go on."""
-        key = market_time_key(self._source)
-        return lambda db: self._store.set_meta(key, str(market_at))
+        reached = self._market_at
+
+        def remember(db: peewee.Database) -> None:
+            self._store.set_meta(market_time_key(self._source), str(market_at))
+            self._store.set_meta(market_reached_key(self._source), str(reached))
+
+        return remember
 
     def _list(self, now: int) -> None:
         for symbol, asset in list(self._unlisted.items()):
@@ -322,13 +355,7 @@ class Assets:
         )
         complete = len(bars) < limit or not message.from_time
         if message.adjustment != Adjustment.RAW and bars:
-            actions = [a for a in self._source.actions(0, now) if a.symbol == message.symbol]
-            bars = adjust(
-                bars,
-                actions,
-                lambda at: self._close_before(message.symbol, at, now),
-                message.adjustment == Adjustment.TOTAL,
-            )
+            bars = self._adjusted(message, bars, now)
         if message.newest_first:
             bars = bars[::-1]
         rows = [m.BarRow(b.time, b.open, b.high, b.low, b.close, b.volume).pack() for b in bars]
@@ -341,6 +368,21 @@ class Assets:
         )
         self._send(command, session, Tag.BARS, m.BarRow.SIZE, rows, head, BARS_CACHE_S)
 
+    def _adjusted(self, message: m.BarsGet, bars: list[Bar], now: int) -> list[Bar]:
+        symbol, with_dividends = message.symbol, message.adjustment == Adjustment.TOTAL
+        actions = [a for a in self._source.actions(bars[0].time, now) if a.symbol == symbol]
+
+        def adjusted(raw: list[Bar]) -> list[Bar]:
+            return adjust(
+                raw, actions, lambda at: self._close_before(symbol, at, now), with_dividends
+            )
+
+        if not actions or message.interval_s <= _DAY_S:
+            return adjusted(bars)
+        # A split may lie within a week or month: its days are adjusted one by one.
+        days = self._source.bars(symbol, _DAY_S, bars[0].time, message.to_time, now)
+        return joined(adjusted(days), [bar.time for bar in bars])
+
     def _close_before(self, symbol: str, at: int, now: int) -> int:
-        days = self._source.bars(symbol, 86_400, 0, at - 86_400 * SECOND // 2, now, 1, newest=True)
+        days = self._source.bars(symbol, _DAY_S, 0, at - DAY // 2, now, 1, newest=True)
         return days[-1].close if days and days[-1].close != NULL else 0

@@ -294,6 +294,7 @@ class Main:
             Opcode.QUOTE_GET: self.assets.quote_get,
             Opcode.BARS_GET: self.assets.bars_get,
             Opcode.SUBSCRIBE: self._subscribe,
+            Opcode.UNSUBSCRIBE: self._unsubscribe,
             Opcode.WORKER_LIST: self._worker_list,
         }
 
@@ -375,6 +376,15 @@ class Main:
                 field=0,
             )
         self.journal.when_durable(lambda: self.streams.subscribe(command, session, message))
+
+    def _unsubscribe(self, command: Command, session: Session, message: m.Unsubscribe) -> bytes:
+        """End the subscription to the account's events; quotes are the worker's."""
+        if message.subscription == session.subscription:
+            self.streams.unsubscribe(session)
+        head = command.header
+        return codec.encode(
+            m.UnsubscribeReply(), session=session.handle, correlation=head.correlation
+        )
 
     def _worker_list(self, command: Command, session: Session, message: m.WorkerList) -> bytes:
         rows = tuple(self.workers.listing(message.region))

@@ -25,11 +25,20 @@ from papertrader.master.sessions import Session, request_hash
 from papertrader.master.streams import Streams
 from papertrader.master.views import BACKLOG_MAX, Views
 from papertrader.net.clock import Clock
-from papertrader.wire import codec
+from papertrader.wire import codec, limits
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import FrameFlag, Status, Tag, is_stored
 
 CLIENT_ORDER_ID_MAX = 2**63 - 1
+
+
+_ADDRESS = slice(limits.HEADER_SIZE + 24, limits.HEADER_SIZE + 42)
+"""Where a RELAY_UP envelope has the client's address and port."""
+
+
+def _without_address(envelope: bytes) -> bytes:
+    """Return the envelope as the journal keeps it: nothing in it leads to a person."""
+    return envelope[: _ADDRESS.start] + bytes(18) + envelope[_ADDRESS.stop :]
 
 
 class Market(Protocol):
@@ -241,7 +250,7 @@ class Transactions:
             session_id=session.session_id,
             expire_at=expire_at,
         ).pack()
-        sections = codec.section(Tag.INNER, command.envelope)
+        sections = codec.section(Tag.INNER, _without_address(command.envelope))
         if quote is not None:
             rows = [records.quote_block(quote)]
             sections += codec.group(Tag.QUOTES, m.QuoteRow.SIZE, rows)

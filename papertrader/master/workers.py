@@ -216,6 +216,8 @@ class WorkerLink(FrameProtocol):
         self.worker, self.auth = worker, message
         self.worker_id, self.boot = message.worker_id, message.boot
         self.last_seq = self._workers.last_seq(message.worker_id, message.boot)
+        # A master that has just started has acknowledged nothing; the worker counts on.
+        self._acked = max(self.last_seq, message.next_worker_seq - 1)
         self.bound = ClockBound(message.clock - now)
         self._workers.joined(self)
         self._ping()
@@ -230,6 +232,8 @@ class WorkerLink(FrameProtocol):
             raise RemoteFault(Status.BAD_LENGTH, "RELAY_UP holds one frame and nothing else")
         inner = octets[at + 6 :]
         now = self.clock.stamp_ns()
+        if envelope.worker_seq > self._acked + limits.RELAY_WINDOW_FRAMES:
+            raise RemoteFault(Status.WINDOW_EXCEEDED, "more frames than may be unacknowledged")
         self.last_seq = envelope.worker_seq
         resent = bool(envelope.flags & RelayUpFlag.RESENT)
         inner_header = codec.parse_header(inner)

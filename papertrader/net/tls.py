@@ -53,8 +53,8 @@ from papertrader.net.credentials import (
     worker_identity,
 )
 
-PUBLIC_ALPN: Final = b"ptwp/1"
-INNER_ALPN: Final = b"ptwp-inner/1"
+PUBLIC_ALPN: Final = kinds.ALPN_CLIENT.encode("ascii")
+INNER_ALPN: Final = kinds.ALPN_WORKER.encode("ascii")
 
 CHAIN_DEPTH_MAX: Final = 4
 """Most certificates between a peer's own and the authority; a longer chain is refused."""

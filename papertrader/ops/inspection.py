@@ -125,7 +125,7 @@ def _replay(
     watermark = views.watermark if views is not None else -1
     views_hash = desk.state_hash() if watermark == 0 else b""
     digests = _Digests()
-    head, expected = GENESIS, 1
+    head, expected, done = GENESIS, 1, 0
     for number, (batch, first, last, epoch, previous, hash_, frames) in enumerate(
         journal_batches(truth), 1
     ):
@@ -135,26 +135,33 @@ def _replay(
         if previous != head or chain(previous, first, last, epoch, frames) != hash_:
             report.violated(f"batch {batch}: the hash chain is broken")
         head, expected = hash_, last + 1
-        seq = 0
         for seq, message in _records(frames, batch, report):
             if not first <= seq <= last:
                 report.violated(f"batch {batch}: a record of input {seq} stands in it")
+            if seq != done:
+                _compare_memory(desk, checkpoints.pop(done, None), done, report)
+                done = seq
             _apply(desk, seq, message, digests, report, counted=last <= watermark)
         report.inputs += last - first + 1
-        if last in checkpoints:
-            report.checkpoints += 1
-            if desk.state_hash() != checkpoints[last]:
-                report.violated(
-                    f"after input {last} the master's memory was not what the books say"
-                )
         if last == watermark:
             views_hash = desk.state_hash()
             if views is not None and views.head != hash_:
                 report.violated("the views follow from another journal")
         if number % 64 == 0:
             progress(number, total)
+    _compare_memory(desk, checkpoints.pop(done, None), done, report)
+    for seq in checkpoints:
+        report.violated(f"the hash of memory after input {seq} belongs to no input of the journal")
     progress(total, total)
     return views_hash, digests
+
+
+def _compare_memory(desk: Desk, taken: bytes | None, seq: int, report: Report) -> None:
+    """Compare what the master's memory was after input ``seq`` with what the books make it."""
+    if taken is not None:
+        report.checkpoints += 1
+        if desk.state_hash() != taken:
+            report.violated(f"after input {seq} the master's memory was not as in the books")
 
 
 def _records(frames: bytes, batch: int, report: Report) -> Iterator[tuple[int, Any]]:

@@ -10,6 +10,12 @@ from typing import Final, NamedTuple
 MAGIC: Final = b"PT"
 VERSION: Final = 1
 REVISION: Final = 1
+ALPN_CLIENT: Final = "ptwp/1"
+"""What TLS names the client link by."""
+ALPN_WORKER: Final = "ptwp-inner/1"
+"""What TLS names the worker link by."""
+PORT_CLIENT: Final = 2049
+PORT_WORKER: Final = 2048
 
 
 class Category(IntEnum):
@@ -477,6 +483,11 @@ STATE_CHANGING: Final = frozenset({Opcode.ORDER_NEW, Opcode.ORDER_CANCEL})
 LOGOUT changes state as well, but ends the session that would hold its stored reply: saying it
 twice is harmless, so it carries 0.
 """
+
+WITHOUT_SESSION: Final = frozenset(
+    {Opcode.REGISTER, Opcode.LOGIN, Opcode.RESUME, Opcode.WORKER_LIST}
+)
+"""Requests of clients that need no session."""
 
 
 class Tag(IntEnum):

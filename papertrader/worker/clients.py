@@ -19,7 +19,15 @@ from papertrader.wire import codec, kinds, limits
 from papertrader.wire.codec import EVENT, MORE, RESPONSE, Header
 from papertrader.wire.connection import Link
 from papertrader.wire.errors import RemoteFault
-from papertrader.wire.kinds import ClosedBy, Opcode, RelayDownFlag, Role, Status, TlsVersion
+from papertrader.wire.kinds import (
+    WITHOUT_SESSION,
+    ClosedBy,
+    Opcode,
+    RelayDownFlag,
+    Role,
+    Status,
+    TlsVersion,
+)
 from papertrader.wire.messages import REQUESTS, ClientClose, ClientOpen, SessionEvent
 from papertrader.worker.cache import CACHEABLE, ENTRY_OCTETS, request_key
 from papertrader.worker.market import Market
@@ -29,9 +37,6 @@ from papertrader.worker.statistics import WorkerStatistics
 RELAYED_FIRST: Final = 0x0101
 RELAYED_LAST: Final = 0x06FF
 """Opcodes that a client may ask the master."""
-WITHOUT_SESSION: Final = frozenset(
-    {Opcode.REGISTER, Opcode.LOGIN, Opcode.RESUME, Opcode.WORKER_LIST}
-)
 SESSION_BEGINS: Final = frozenset({Opcode.LOGIN, Opcode.RESUME})
 _TLS_VERSIONS: Final = {"TLSv1.2": TlsVersion.TLS12, "TLSv1.3": TlsVersion.TLS13}
 _ATTACHED: Final = (Status.OK, Status.RESUME_GAP)

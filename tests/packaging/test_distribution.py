@@ -39,7 +39,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     made = ("__pycache__", "*.pyc", "dropin.cache", "*.egg-info", "_trial_temp")
     for name in ("papertrader", "twisted", "specs", "tests"):
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns(*made))
-    for name in ("pyproject.toml", "setup.cfg", "MANIFEST.in", "README.rst", "LICENSE", "Makefile"):
+    texts = ("README.rst", "CONTRIBUTING.rst", "LICENSE")
+    for name in ("pyproject.toml", "setup.cfg", "MANIFEST.in", "Makefile", *texts):
         shutil.copy(ROOT / name, copy)
     # A cache that lies about must not get into the wheel.
     (copy / "twisted" / "plugins" / "dropin.cache").write_bytes(b"stale")
