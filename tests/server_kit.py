@@ -20,7 +20,7 @@ START_S = 60.0
 STOP_S = 15.0
 PASSWORD = "a long enough one"
 PROGRAM = Path(sys.executable).with_name("papertrader")
-UP = [sys.executable, "-c", "from papertrader.cli.up import up; up()"]
+UP = [str(PROGRAM), "up"]
 
 
 class Server:

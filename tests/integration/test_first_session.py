@@ -1,0 +1,153 @@
+"""A newcomer's first session, typed as the README shows it, against real processes."""
+
+from __future__ import annotations
+
+import json
+import re
+import stat
+import time
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tests.server_kit import PASSWORD, Server, running
+
+pytestmark = pytest.mark.slow
+
+
+def ok(server: Server, *arguments: str) -> str:
+    """Run a command that must work; return what it printed."""
+    done = server.cli(*arguments)
+    assert done.returncode == 0, f"{arguments}: {done.stderr}"
+    assert "Traceback" not in done.stderr
+    return done.stdout
+
+
+def portfolio(server: Server) -> dict[str, object]:
+    """Return the portfolio as programs read it."""
+    content: dict[str, object] = json.loads(ok(server, "--json", "portfolio"))["portfolio"]
+    return content
+
+
+def password_file(tmp_path: Path) -> Path:
+    """Return a file with the password, as scripts use it."""
+    path = tmp_path / "password"
+    path.write_text(PASSWORD + "\n")
+    path.chmod(0o600)
+    return path
+
+
+def test_the_first_session(tmp_path: Path) -> None:
+    """Register, log in, buy, sell, look: the money adds up by hand, also after a second start."""
+    secret = str(password_file(tmp_path))
+    with running(tmp_path / "state") as server:
+        assert re.fullmatch(
+            r"READY worker=127\.0\.0\.1:\d+ ca=\S+ca\.pem state=\S+", server.ready_line
+        )
+        ok(server, "--password-file", secret, "register", "ann")
+        ok(server, "--password-file", secret, "login", "ann")
+        token = server.state / "client" / "session.json"
+        assert stat.S_IMODE(token.stat().st_mode) == 0o600
+        assert "AAPL" in ok(server, "assets")
+        assert "AAPL" in ok(server, "quote", "AAPL")
+        bought = ok(server, "buy", "AAPL", "10")
+        match = re.search(r"10 AAPL at ([\d,.]+)", bought)
+        assert match is not None, bought
+        price = Decimal(match[1].replace(",", ""))
+        held = portfolio(server)
+        assert Decimal(str(held["cash"])) == Decimal(100_000) - 10 * price
+        sold = ok(server, "sell", "AAPL", "10")
+        match = re.search(r"10 AAPL at ([\d,.]+)", sold)
+        assert match is not None, sold
+        back = Decimal(match[1].replace(",", ""))
+        cash = Decimal(100_000) - 10 * price + 10 * back
+        assert Decimal(str(portfolio(server)["cash"])) == cash
+        history = json.loads(ok(server, "--json", "history"))
+        amounts = [Decimal(row["amount"]) for row in history["transactions"]]
+        assert amounts == [Decimal(100_000), -10 * price, 10 * back]
+        limit = ok(server, "--json", "buy", "IBM", "5", "--limit", "1.00", "--gtc", "--wait", "0")
+        number = json.loads(limit)["order"]["order_id"]
+        assert ok(server, "audit").endswith("clean\n")
+        assert server.stop() < 5
+        assert ok(server, "rebuild").endswith("clean\n")
+        began = time.monotonic()
+        server.start()
+        assert time.monotonic() - began < 5, "a second start takes too long"
+        again = portfolio(server)
+        assert Decimal(str(again["cash"])) == cash
+        assert str(number) in ok(server, "orders")
+        ok(server, "cancel", str(number))
+        assert str(number) not in ok(server, "orders")
+        assert server.audit().violations == []
+        assert server.stop() < 5
+
+
+def test_refusals_have_codes_and_sentences(tmp_path: Path) -> None:
+    """Each kind of bad input: its own code, one clear sentence, the documented exit code."""
+    secret = str(password_file(tmp_path))
+    with running(tmp_path / "state") as server:
+        ok(server, "--password-file", secret, "register", "ann")
+        assert server.cli("buy", "AAPL", "1").returncode == 4, "not logged in"
+        ok(server, "--password-file", secret, "login", "ann")
+        wrong = tmp_path / "wrong"
+        wrong.write_text("not the password\n")
+        cases = {
+            "USERNAME_TAKEN": ("--password-file", secret, "register", "Ann"),
+            "AUTH_FAILED": ("--user", "ann", "--password-file", str(wrong), "portfolio"),
+            "NO_SUCH_SYMBOL": ("buy", "NOPE", "1"),
+            "INSUFFICIENT_CASH": ("buy", "AAPL", "100000"),
+            "INSUFFICIENT_POSITION": ("sell", "AAPL", "1"),
+            "BAD_LOT": ("buy", "AAPL", "0.5"),
+            "BAD_TICK": ("buy", "AAPL", "1", "--limit", "100.001"),
+        }
+        for code, arguments in cases.items():
+            done = server.cli("--json", *arguments)
+            assert done.returncode in (1, 4), f"{code}: {done}"
+            error = json.loads(done.stderr.splitlines()[-1])["error"]
+            assert error["code"] == code
+            assert len(error["text"]) > 10
+            assert "Traceback" not in done.stderr
+        assert server.audit().violations == []
+
+
+def test_killing_up_leaves_nothing_running(tmp_path: Path) -> None:
+    """``up`` itself is killed: its servers stop too, and the next start goes on."""
+    with running(tmp_path / "state") as server:
+        assert server.process is not None
+        pids = [int(server.said(name)["pid"]) for name in ("master.json", "worker-1.json")]
+        server.process.kill()
+        server.process.wait()
+        server.process = None
+        deadline = time.monotonic() + 10
+        for pid in pids:
+            while time.monotonic() < deadline and Path(f"/proc/{pid}").exists():
+                with_status = Path(f"/proc/{pid}/stat").read_text().split()[2]
+                if with_status == "Z":
+                    break
+                time.sleep(0.05)
+            else:
+                assert not Path(f"/proc/{pid}").exists()
+        server.start()
+        assert server.audit().violations == []
+
+
+def test_the_simulated_market_ticks(tmp_path: Path) -> None:
+    """At least 20 assets, coins among them, prices several times a second, a year of history."""
+    secret = str(password_file(tmp_path))
+    with running(tmp_path / "state", "--market", "simulated") as server:
+        ok(server, "--password-file", secret, "register", "ann")
+        ok(server, "--password-file", secret, "login", "ann")
+        assets = json.loads(ok(server, "--json", "assets"))["assets"]
+        assert len(assets) >= 20
+        assert sum(1 for asset in assets if asset["kind"].lower() == "crypto") == 2
+        symbol = assets[0]["symbol"]
+        with server.client() as client:
+            client.login("ann", PASSWORD)
+            client.subscribe_quotes([symbol])
+            seen = list(client.events(timeout=2.0))
+            assert len(seen) >= 5
+            assert len(client.bars(symbol, limit=300)) >= 250
+        server.wait_for_new("worker-1", server.kill("worker-1"))
+        ok(server, "buy", symbol, "1")
+        assert server.audit().violations == []
