@@ -178,9 +178,14 @@ class Supervisor:
             if _is_kill(code):
                 delay = BACKOFF_MIN_S
             child.start_at = now + delay
-            tell(f"{child.name} ended ({_ending(code)}); starting it again")
+            why = "" if _is_kill(code) else f": {self._last_words(child)}"
+            tell(f"{child.name} ended ({_ending(code)}{why}); starting it again")
         elif now >= child.start_at:
-            self._spawn(child)
+            try:
+                self._spawn(child)
+            except OSError as error:
+                tell(f"{child.name} cannot be started: {error.strerror or error}; trying again")
+                child.start_at = now + BACKOFF_MAX_S
         return True
 
     def stop(self) -> None:

@@ -291,17 +291,30 @@ class TruthStore:
         return self._db
 
     def open(self) -> None:
-        """Open or create the store, bring its schema up to date, begin a new epoch."""
+        """Open or create the store, bring its schema up to date, begin a new epoch.
+
+        Raises `StoreError`, for a full disk too.
+        """
         fresh = not self.path.exists()
         self._db = connect(self.path, PRAGMAS)
         truth.initialize(self._db)
+        try:
+            self._begin_epoch(fresh)
+        except peewee.DatabaseError as error:
+            raise StoreError(
+                f"{self.path} cannot be written: {error}; make room on the disk, or check the file"
+            ) from None
+        self._load_heads()
+
+    def _begin_epoch(self, fresh: bool) -> None:
+        if self._db is None:
+            raise StoreError("the store is not open")
         with self._db.atomic("IMMEDIATE"):
             if fresh or not self._db.table_exists("meta"):
                 self._create()
             self._check_version()
             self.epoch = int(self.meta("epoch", "0")) + 1
             self.set_meta("epoch", str(self.epoch))
-        self._load_heads()
 
     def _create(self) -> None:
         self.db.create_tables(TABLES)
@@ -352,9 +365,15 @@ class TruthStore:
     def write(self, batch: Batch) -> bytes:
         """Make one batch durable: one transaction, one fsync. Return the new head of the chain.
 
-        Any exception means that nobody knows whether it was committed.
+        Any exception means that nobody knows whether it was committed. Raises `StoreError` with
+        the first cause: after some errors SQLite has rolled back already, and says so at length.
         """
-        db = self.db
+        try:
+            return self._write(self.db, batch)
+        except peewee.DatabaseError as error:
+            raise StoreError(f"{self.path}: {_first_cause(error)}") from error
+
+    def _write(self, db: peewee.Database, batch: Batch) -> bytes:
         with db.atomic("IMMEDIATE"):
             head = self.head
             number = self.batch
@@ -399,6 +418,12 @@ class TruthStore:
         if self._db is not None:
             self._db.close()
             self._db = None
+
+
+def _first_cause(error: BaseException) -> BaseException:
+    while error.__context__ is not None:
+        error = error.__context__
+    return error
 
 
 def journal_batches(db: peewee.Database, after_seq: int = 0) -> Iterator[tuple[Any, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -155,8 +156,9 @@ class Process:
         if self._ending:
             return
         self._ending = True
-        # Past sys.stderr, which twistd has turned into a log.
-        os.write(2, f"papertrader-{self.name}: error: {sentence}\n".encode(errors="replace"))
+        # Past sys.stderr, which twistd has turned into a log. A full disk must not stop the end.
+        with contextlib.suppress(OSError):
+            os.write(2, f"papertrader-{self.name}: error: {sentence}\n".encode(errors="replace"))
         core: IReactorCore = self.reactor
         core.addSystemEventTrigger("after", "shutdown", os._exit, code)
         self.clock.call_later(delay_s, self._stop_reactor)
