@@ -16,7 +16,8 @@ from random import Random
 import attrs
 
 from papertrader.core.instants import SECOND
-from papertrader.core.money import SCALE, cost_of, proceeds_of
+from papertrader.core.marketclock import ClockMode
+from papertrader.core.money import NULL, SCALE, cost_of, proceeds_of
 from papertrader.core.orders import OrderEventKind, OrderState, OrderType, Side
 from papertrader.core.quotes import AssetKind, AssetStatus
 from papertrader.wire import codec, limits
@@ -25,14 +26,17 @@ from papertrader.wire.codec import MORE, REPLAYED
 from papertrader.wire.connection import Connection, Link, State
 from papertrader.wire.kinds import (
     STATE_CHANGING,
+    MarketState,
     Mechanism,
     Opcode,
+    OrderFlag,
     Role,
     Scope,
     Status,
     Topic,
     TxKind,
 )
+from tests.owner_kit import OwnerPeer, key_shown
 
 START = 1_700_000_000 * SECOND
 BID = 18_240_000_000
@@ -61,6 +65,8 @@ class ServerSession:
     replies: dict = attrs.Factory(dict)
     peer: object = None
     handle: int = 0
+    device: str = ""
+    number: int = 0
 
 
 @attrs.define
@@ -72,7 +78,10 @@ class FakeAccount:
     orders: list = attrs.Factory(list)
     transactions: list = attrs.Factory(list)
     events: list = attrs.Factory(list)
+    privacy: int = 0
+    email: str = ""
     shares: dict = attrs.Factory(lambda: defaultdict(int))
+    portfolios: dict = attrs.Factory(dict)
 
 
 class Market:
@@ -92,6 +101,7 @@ class Market:
         self.workers: tuple = ()
         self.skip_events: set[int] = set()
         self.quote_seq = 7
+        self.keys: list = []
 
     def plan(self, opcode: int, *what: object) -> None:
         self.plans[opcode].extend(what)
@@ -124,6 +134,12 @@ class Market:
             "symbol": symbol, "bid": BID, "ask": ASK, "last": last, "bid_size": 100 * SCALE,
             "ask_size": 100 * SCALE, "source_time": START, "observed_at": START,
             "quote_seq": self.quote_seq,
+        }  # fmt: skip
+
+    def hours(self, state: int = MarketState.OPEN) -> dict:
+        return {
+            "exchange": "XNYS", "state": state, "now": START, "next_open": START + 86_400 * SECOND,
+            "next_close": START + 3_600 * SECOND, "update_interval_ms": 250,
         }  # fmt: skip
 
     def tick(self) -> None:
@@ -204,7 +220,7 @@ def reply_of(order: m.OrderRow) -> m.OrderReply:
     return m.OrderReply(**{a.name: getattr(order, a.name) for a in attrs.fields(m.OrderRow)})
 
 
-class Peer:
+class Peer(OwnerPeer):
     """The server's end of one connection: octets in with `take`, octets out with `give`."""
 
     def __init__(self, market: Market, number: int) -> None:
@@ -219,6 +235,7 @@ class Peer:
         self.lost = False
         self.account_topic = 0
         self.quote_topics: dict[int, set[str]] = {}
+        self.public_topics: dict[int, m.Subscribe] = {}
 
     @property
     def closed(self) -> bool:
@@ -242,6 +259,7 @@ class Peer:
         self.out.clear()
         self.account_topic = 0
         self.quote_topics.clear()
+        self.public_topics.clear()
         if self.session is not None and self.session.peer is self:
             self.session.peer = None
 
@@ -253,6 +271,8 @@ class Peer:
     def _request(self, header: codec.Header, octets: bytes) -> None:
         message = codec.decode_body(header, octets)
         self.market.requests.append((header, message))
+        if header.opcode == Opcode.CANCEL:
+            return
         plan = self.market.plans[header.opcode]
         act = plan.popleft() if plan else None
         if act == "drop":
@@ -277,6 +297,7 @@ class Peer:
         self.session = None
         self.account_topic = 0
         self.quote_topics.clear()
+        self.public_topics.clear()
         self._event(m.SessionEvent(code=Status.SESSION_DETACHED))
 
     def _act(self, header: codec.Header, message: object, octets: bytes) -> None:
@@ -314,6 +335,10 @@ class Peer:
         account = self.market.accounts.get(message.username)
         if message.mechanism == Mechanism.SESSION_TOKEN:
             good = account is not None and bytes.fromhex(message.password) in self.market.sessions
+        elif message.mechanism == Mechanism.API_KEY:
+            key = key_shown(self.market.keys, message.password)
+            account = self.market.account(key.account) if key is not None else None
+            good = account is not None and message.username in {"", account.username}
         else:
             good = account is not None and account.password == message.password
         if not good:
@@ -321,11 +346,12 @@ class Peer:
             return
         token = hashlib.sha256(b"%d" % len(self.market.sessions)).digest()
         session = ServerSession(account.number, token, message.remember)
+        session.device = message.device or ""
         self.market.sessions[token] = session
         self._attach(session)
         reply = m.LoginReply(
             token=token, session=session.handle, scope=Scope.TRADE, account=account.number,
-            session_id=session.handle, expires_at=START + 86_400 * SECOND,
+            session_id=session.number, expires_at=START + 86_400 * SECOND,
             next_event_seq=len(account.events) + 1,
         )  # fmt: skip
         self._send(header, reply, session=session.handle)
@@ -333,6 +359,7 @@ class Peer:
     def _attach(self, session: ServerSession) -> None:
         self.market.handles += 1
         session.handle = self.market.handles
+        session.number = session.number or session.handle
         session.peer = self
         self.session = session
 
@@ -348,7 +375,7 @@ class Peer:
         account = self.market.account(session.account)
         reply = m.ResumeReply(
             token=token, session=session.handle, scope=Scope.TRADE, account=session.account,
-            session_id=session.handle, expires_at=START + 86_400 * SECOND,
+            session_id=session.number, expires_at=START + 86_400 * SECOND,
             last_command_seq=session.last_seq, oldest_event_seq=self.market.events_kept_from,
             next_event_seq=len(account.events) + 1,
         )  # fmt: skip
@@ -367,7 +394,7 @@ class Peer:
             m.AccountReply(
                 account=account.number, username=account.username, created_at=START,
                 currency="USD", cash=account.cash, equity=account.cash, as_of=START,
-                scope=Scope.TRADE,
+                scope=Scope.TRADE, privacy=account.privacy, email=account.email or None,
             ),
         )  # fmt: skip
 
@@ -378,6 +405,9 @@ class Peer:
 
     def _command(self, header: codec.Header, message: object, octets: bytes) -> None:
         session = self.session
+        if isinstance(message, m.OrderNew) and message.flags & OrderFlag.VALIDATE_ONLY:
+            self._preview(header, message)
+            return
         content = (header.opcode, octets[limits.HEADER_SIZE :])
         if header.seq == 0:
             self._fail(header, Status.SEQ_REQUIRED, "seq")
@@ -392,7 +422,10 @@ class Peer:
                 self._send(header, reply, status=status, flags=REPLAYED)
         else:
             session.last_seq = header.seq
-            if header.opcode == Opcode.ORDER_NEW:
+            change = getattr(self, f"_change_{Opcode(header.opcode).name.lower()}", None)
+            if change is not None:
+                reply, status = change(message)
+            elif header.opcode == Opcode.ORDER_NEW:
                 reply, status = self._order_new(message)
             else:
                 reply, status = self._order_cancel(message)
@@ -415,6 +448,98 @@ class Peer:
         if self.market.fill_at_once:
             self.market.tick()
         return accepted, Status.OK
+
+    def _preview(self, header: codec.Header, wish: m.OrderNew) -> None:
+        cost = cost_of(ASK, wish.quantity)
+        left = self._mine().cash - cost
+        if header.seq or left < 0:
+            status = Status.INVALID_FIELD if header.seq else Status.INSUFFICIENT_CASH
+            self._fail(header, status, "There is too little cash.")
+            return
+        row = m.PreviewRow(price=ASK, cost=cost, buying_power_after=left, currency="USD")
+        shown = m.OrderReply(
+            symbol=wish.symbol, side=wish.side, order_type=wish.order_type, quantity=wish.quantity,
+            time_in_force=wish.time_in_force, reserved_cash=cost, version=1, preview=(row,),
+        )  # fmt: skip
+        self._send(header, shown)
+
+    def _change_order_replace(self, wish: m.OrderReplace) -> tuple[object, int]:
+        account = self._mine()
+        found = next((each for each in account.orders if each.order == wish.order), None)
+        if found is None:
+            return codec.Failure("There is no such order."), Status.NO_SUCH_ORDER
+        if wish.expect_version not in {0, found.version}:
+            reply = reply_of(found)
+            reply.text = "The order has changed."
+            return reply, Status.STALE_VERSION
+        found.state = OrderState.REPLACED
+        anew = m.OrderNew(
+            client_order_id=wish.client_order_id, portfolio=found.portfolio, symbol=found.symbol,
+            side=found.side, order_type=found.order_type, time_in_force=found.time_in_force,
+            quantity=wish.quantity or found.quantity,
+            limit_price=found.limit_price if wish.limit_price == NULL else wish.limit_price,
+        )  # fmt: skip
+        new = self.market.new_order(account, anew)
+        new.replaces = found.order
+        return reply_of(new), Status.OK
+
+    def _change_order_cancel_all(self, wish: m.OrderCancelAll) -> tuple[object, int]:
+        pending = [each for each in self._mine().orders if each.state == OrderState.PENDING]
+        meant = [
+            each for each in pending
+            if wish.symbol in {"", each.symbol} and wish.side in {0, each.side}
+        ]  # fmt: skip
+        for order in meant:
+            order.state = OrderState.CANCELLED
+        left = len(pending) - len(meant)
+        return m.OrderCancelAllReply(cancelled=len(meant), still_open=left), Status.OK
+
+    def _listed(self, number: int) -> m.ListedRow:
+        rows = self._mine().portfolios
+        if not rows:
+            cash = self._mine().cash
+            rows[1] = m.ListedRow(
+                portfolio=1, currency="USD", season=1, cash=cash, equity=cash, deposited=cash
+            )
+        return rows[number or 1]
+
+    def _portfolio_list(self, header: codec.Header, message: m.PortfolioList) -> None:
+        self._listed(1)
+        rows = list(self._mine().portfolios.values())
+        self._parts(header, m.PortfolioListPart, "portfolios", rows, as_of=START)
+
+    def _change_portfolio_create(self, wish: m.PortfolioCreate) -> tuple[object, int]:
+        first = self._listed(1)
+        rows = self._mine().portfolios
+        if wish.name in {row.name for row in rows.values()}:
+            return codec.Failure("You have a portfolio of that name."), Status.NAME_TAKEN
+        cash = 100_000 * SCALE if wish.cash == NULL else wish.cash
+        rows[len(rows) + 1] = attrs.evolve(
+            first, portfolio=len(rows) + 1, name=wish.name, cash=cash, equity=cash
+        )
+        return self._listed_reply(len(rows)), Status.OK
+
+    def _listed_reply(self, number: int) -> m.ListedReply:
+        row = self._listed(number)
+        return m.ListedReply(**{a.name: getattr(row, a.name) for a in attrs.fields(m.ListedRow)})
+
+    def _change_portfolio_update(self, wish: m.PortfolioUpdate) -> tuple[object, int]:
+        self._listed(wish.portfolio).name = wish.name
+        return self._listed_reply(wish.portfolio), Status.OK
+
+    def _change_portfolio_reset(self, wish: m.PortfolioReset) -> tuple[object, int]:
+        row = self._listed(wish.portfolio)
+        row.season += 1
+        row.season_at = START
+        row.cash = 100_000 * SCALE if wish.cash == NULL else wish.cash
+        return self._listed_reply(wish.portfolio), Status.OK
+
+    def _change_portfolio_cash(self, wish: m.PortfolioCash) -> tuple[object, int]:
+        row = self._listed(wish.portfolio)
+        if row.cash + wish.amount < 0:
+            return codec.Failure("There is too little cash."), Status.INSUFFICIENT_CASH
+        row.cash += wish.amount
+        return self._listed_reply(wish.portfolio), Status.OK
 
     def _find(self, message: m.OrderGet | m.OrderCancel) -> m.OrderRow | None:
         for order in self._mine().orders:
@@ -483,8 +608,18 @@ class Peer:
             as_of=START,
         )  # fmt: skip
 
+    def _shown(self, username: str | None) -> FakeAccount | None:
+        """The own account, or another one that its owner shows."""
+        if username is None:
+            return self._mine()
+        account = self.market.accounts.get(username)
+        return account if account is not None and account.privacy & 3 else None
+
     def _portfolio_get(self, header: codec.Header, message: m.PortfolioGet) -> None:
-        account = self._mine()
+        account = self._shown(message.username)
+        if account is None:
+            self._fail(header, Status.NO_SUCH_ACCOUNT, "There is no account that you may see.")
+            return
         rows = [
             m.PositionRow(
                 symbol=symbol, quantity=quantity, average_cost=ASK,
@@ -503,7 +638,11 @@ class Peer:
         )  # fmt: skip
 
     def _transactions_get(self, header: codec.Header, message: m.TransactionsGet) -> None:
-        rows = [row for row in self._mine().transactions if row.transaction > message.after]
+        account = self._shown(message.username)
+        if account is None:
+            self._fail(header, Status.NO_SUCH_ACCOUNT, "There is no account that you may see.")
+            return
+        rows = [row for row in account.transactions if row.transaction > message.after]
         self._parts(header, m.TransactionsPart, "transactions", rows, as_of=START)
 
     def _quote_get(self, header: codec.Header, message: m.QuoteGet) -> None:
@@ -522,6 +661,21 @@ class Peer:
         )  # fmt: skip
         self._send(header, reply)
 
+    def _market_status(self, header: codec.Header, message: m.MarketStatus) -> None:
+        if message.exchange not in {"", "XNYS"}:
+            self._fail(header, Status.NO_DATA, "Nothing of that exchange is listed here.")
+            return
+        self._send(header, m.MarketStatusReply(**self.market.hours()))
+
+    def _clock_get(self, header: codec.Header, message: m.ClockGet) -> None:
+        self._send(
+            header,
+            m.ClockReply(
+                mode=ClockMode.REPLAY, skips_closed=True, speed_milli=60_000, now=START,
+                as_of=START,
+            ),
+        )  # fmt: skip
+
     def _worker_list(self, header: codec.Header, message: m.WorkerList) -> None:
         self._send(
             header,
@@ -533,6 +687,13 @@ class Peer:
     # --- subscriptions ---------------------------------------------------------------------------
 
     def _subscribe(self, header: codec.Header, message: m.Subscribe) -> None:
+        if message.topics in (Topic.BARS, Topic.MARKET):
+            self.public_topics[header.correlation] = message
+            self._send(header, m.SubscribeReply())
+            if message.topics == Topic.MARKET and message.snapshot:
+                event = m.MarketEvent(**self.market.hours())
+                self._event(event, correlation=header.correlation)
+            return
         if message.topics == Topic.QUOTES:
             self.quote_topics[header.correlation] = {row.symbol for row in message.symbols}
             self._send(header, m.SubscribeReply())
@@ -558,6 +719,7 @@ class Peer:
             )  # fmt: skip
 
     def _unsubscribe(self, header: codec.Header, message: m.Unsubscribe) -> None:
+        self.public_topics.pop(message.subscription, None)
         symbols = self.quote_topics.get(message.subscription, set())
         symbols -= {row.symbol for row in message.symbols} or set(symbols)
         if not symbols:
@@ -568,6 +730,22 @@ class Peer:
         listens = self.account_topic and not self.lost and self.session is not None
         if listens and self.session.account == account.number:
             self._event(message, correlation=self.account_topic, seq=sequence)
+
+    def push_bar(self, symbol: str, time: int, final: bool) -> None:
+        """Push a bar to every subscription to bars of the symbol."""
+        for correlation, request in self.public_topics.items():
+            if symbol in {row.symbol for row in request.symbols}:
+                event = m.BarEvent(
+                    symbol=symbol, interval_s=request.bar_interval_s, final=final, time=time,
+                    open=BID, high=ASK, low=BID, close=ASK, volume=SCALE,
+                )  # fmt: skip
+                self._event(event, correlation=correlation)
+
+    def push_market(self, state: int) -> None:
+        """Push an opening or a close to every subscription to the market."""
+        for correlation, request in self.public_topics.items():
+            if request.topics == Topic.MARKET:
+                self._event(m.MarketEvent(**self.market.hours(state)), correlation=correlation)
 
     def push_quotes(self, only: int = 0) -> None:
         if self.lost or self.session is None:

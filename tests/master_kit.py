@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import attrs
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.task import Clock as FakeReactor
 from twisted.python.failure import Failure
 
@@ -19,11 +20,15 @@ from papertrader.core.quotes import Quote
 from papertrader.master.accounts import AccountRules
 from papertrader.master.commands import Command
 from papertrader.master.main import Main, MarketRules, MasterRules, Threads
+from papertrader.master.providers import recorded, replay
 from papertrader.net.clock import Clock
 from papertrader.ops.inspection import Report, audit
 from papertrader.wire import codec
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import FrameFlag, Topic
+
+# The recorded days never change, and reading them is most of what a start takes.
+replay.load_daily = functools.cache(recorded.load_daily)  # type: ignore[attr-defined]
 
 START = from_datetime(datetime(2012, 6, 4, 14, 0, tzinfo=UTC))
 PASSWORD = "a long enough one"
@@ -104,6 +109,7 @@ class FakeLink:
         self.boot = boot
         self.sent: list[tuple[int, bytes, int]] = []
         self.closed: list[tuple[int, int]] = []
+        self.cancelled: list[tuple[int, int]] = []
 
     def relay(
         self,
@@ -115,6 +121,19 @@ class FakeLink:
         cache_s: int = 0,
     ) -> None:
         self.sent.append((connection, octets, flags))
+
+    def relay_parts(
+        self, connection: int, correlation: int, parts: Sequence[bytes], **marks: int
+    ) -> bool:
+        for part in parts:
+            self.relay(connection, part, **marks)
+        return True
+
+    def cancel(self, connection: int, correlation: int) -> None:
+        self.cancelled.append((connection, correlation))
+
+    def room(self, connection: int) -> Deferred[None]:
+        return succeed(None)
 
     def close_client(self, connection: int, code: int, text: str = "") -> None:
         self.closed.append((connection, code))

@@ -234,6 +234,21 @@ def subscribe(*symbols: str, **changes: Any) -> m.Subscribe:
     return m.Subscribe(topics=1, symbols=rows, **changes)
 
 
+def subscribe_bars(*symbols: str, interval_s: int, **changes: Any) -> m.Subscribe:
+    """SUBSCRIBE(BARS)."""
+    return attrs.evolve(subscribe(*symbols, **changes), topics=2, bar_interval_s=interval_s)
+
+
+def bar(symbol: str, interval_s: int, time: int, final: bool = False) -> bytes:
+    """An EV_BAR frame as the master publishes it."""
+    return codec.encode(m.BarEvent(symbol=symbol, interval_s=interval_s, time=time, final=final))
+
+
+def market_event() -> bytes:
+    """An EV_MARKET frame as the master publishes it."""
+    return codec.encode(m.MarketEvent(exchange="XNYS", state=3, now=WALL_NS))
+
+
 def quote_get(*symbols: str, max_age_ms: int = 0) -> m.QuoteGet:
     """QUOTE_GET."""
     rows = tuple(m.SymbolRow(symbol=symbol) for symbol in symbols)

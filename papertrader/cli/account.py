@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from typing import Final
 
 import click
 
@@ -19,6 +20,9 @@ from papertrader.cli.place import (
 from papertrader.cli.problems import Problem
 from papertrader.cli.visit import ask_password, connect, logged_in
 from papertrader.client import errors
+from papertrader.wire.kinds import Privacy
+
+SHOW_ALL: Final = Privacy.PORTFOLIO_PUBLIC | Privacy.HISTORY_PUBLIC | Privacy.LISTED
 
 
 @click.command()
@@ -117,12 +121,25 @@ def logout(invocation: Invocation, everywhere: bool) -> None:
 
 @click.command()
 @click.argument("username", metavar="[NAME]", required=False, default="")
+@click.option(
+    "--public/--private",
+    "public",
+    default=None,
+    help="Let others see your portfolio and history, and be listed / show nothing.",
+)
+@click.option("--email", help='Set your e-mail address; "" removes it.')
 @json_option
 @pass_invocation
-def account(invocation: Invocation, username: str) -> None:
-    """Show your account, or what another user shows of theirs."""
+def account(invocation: Invocation, username: str, public: bool | None, email: str | None) -> None:
+    """Show your account, or what another user shows of theirs; or change what yours shows."""
+    changes = public is not None or email is not None
+    if username and changes:
+        raise Problem.usage("only your own account can be changed; leave out the name")
+    privacy = None if public is None else (SHOW_ALL if public else Privacy(0))
     with logged_in(invocation) as client:
         try:
+            if changes:
+                client.account_update(privacy=privacy, email=email)
             found = client.account(username)
         except ValueError as error:
             raise Problem.usage(str(error)) from None
@@ -141,6 +158,7 @@ def account(invocation: Invocation, username: str) -> None:
         ("realized profit", money(found.realized_pnl)),
         ("open orders", str(found.open_orders)),
         ("positions", str(found.positions)),
+        ("shown to others", name(found.privacy).replace("_", " ").replace(",", ", ")),
     ]
     if found.email:
         rows.append(("e-mail", found.email))

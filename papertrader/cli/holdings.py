@@ -1,4 +1,4 @@
-"""``papertrader portfolio``, ``orders``, ``history``."""
+"""``papertrader orders``, ``history``, and what ``papertrader portfolio`` shows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
 from papertrader.cli.output import amount, moment, money, name, pairs, table, write_json
-from papertrader.cli.parameters import DATE, SYMBOL
+from papertrader.cli.parameters import DATE, SYMBOL, of_option, portfolio_option
 from papertrader.cli.visit import logged_in
 from papertrader.client.results import Order, Transaction
 
@@ -27,13 +27,10 @@ _LIMIT = click.option(
 )
 
 
-@click.command()
-@json_option
-@pass_invocation
-def portfolio(invocation: Invocation) -> None:
-    """Show cash, positions and what they are worth."""
+def show_portfolio(invocation: Invocation, number: int, username: str) -> None:
+    """Print cash, positions and what they are worth; 0 is the default portfolio, "" the user."""
     with logged_in(invocation) as client:
-        found = client.portfolio()
+        found = client.portfolio(number, username=username)
     if invocation.as_json:
         write_json(portfolio=found)
         return
@@ -69,15 +66,20 @@ def portfolio(invocation: Invocation) -> None:
 @click.option("--all", "every", is_flag=True, help="Ended orders too.")
 @click.option("--symbol", type=SYMBOL, default=None)
 @_LIMIT
+@portfolio_option
 @json_option
 @pass_invocation
-def orders(invocation: Invocation, every: bool, symbol: str | None, limit: int) -> None:
+def orders(
+    invocation: Invocation, every: bool, symbol: str | None, limit: int, portfolio: int | None
+) -> None:
     """List your open orders, oldest first."""
     newest: deque[Order] = deque(maxlen=limit)
     after = 0
     with logged_in(invocation) as client:
         while True:
-            page = client.orders(symbol or "", every=every, limit=PAGE_ROWS, after=after)
+            page = client.orders(
+                symbol or "", every=every, limit=PAGE_ROWS, after=after, portfolio=portfolio or 0
+            )
             newest.extend(page)
             if not page.next_after or page.next_after <= after:
                 break
@@ -106,16 +108,32 @@ def orders(invocation: Invocation, every: bool, symbol: str | None, limit: int) 
 @click.option("--from", "first", type=DATE, help="First day (UTC, the server's clock).")
 @click.option("--to", "last", type=DATE, help="Last day (UTC, the server's clock).")
 @_LIMIT
+@portfolio_option
+@of_option
 @json_option
 @pass_invocation
-def history(invocation: Invocation, first: date | None, last: date | None, limit: int) -> None:
+def history(
+    invocation: Invocation,
+    first: date | None,
+    last: date | None,
+    limit: int,
+    portfolio: int | None,
+    username: str | None,
+) -> None:
     """List what changed your cash and positions, oldest first."""
     newest: deque[Transaction] = deque(maxlen=limit)
     after = 0
     until = None if last is None else last + timedelta(days=1)
     with logged_in(invocation) as client:
         while True:
-            page = client.transactions(from_time=first, to_time=until, limit=PAGE_ROWS, after=after)
+            page = client.transactions(
+                from_time=first,
+                to_time=until,
+                limit=PAGE_ROWS,
+                after=after,
+                portfolio=portfolio or 0,
+                username=username or "",
+            )
             newest.extend(page)
             if not page.next_after or page.next_after <= after:
                 break

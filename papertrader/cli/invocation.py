@@ -40,6 +40,7 @@ class Invocation:
     ca: Path | None = None
     user: str | None = None
     password_file: Path | None = None
+    key_file: Path | None = None
     as_json: bool = False
     debug: bool = False
     dial: Dial | None = None

@@ -18,15 +18,21 @@ COMMANDS: Final = {
     "login": "papertrader.cli.account:login",
     "logout": "papertrader.cli.account:logout",
     "account": "papertrader.cli.account:account",
+    "password": "papertrader.cli.owner:password",
+    "sessions": "papertrader.cli.owner:sessions",
+    "key": "papertrader.cli.owner:key",
     "assets": "papertrader.cli.market:assets",
     "quote": "papertrader.cli.market:quote",
     "bars": "papertrader.cli.market:bars",
+    "market": "papertrader.cli.market:market",
     "watch": "papertrader.cli.watch:watch",
     "buy": "papertrader.cli.trading:buy",
     "sell": "papertrader.cli.trading:sell",
     "orders": "papertrader.cli.holdings:orders",
     "cancel": "papertrader.cli.trading:cancel",
-    "portfolio": "papertrader.cli.holdings:portfolio",
+    "replace": "papertrader.cli.trading:replace",
+    "portfolio": "papertrader.cli.portfolios:portfolio",
+    "portfolios": "papertrader.cli.portfolios:portfolios",
     "history": "papertrader.cli.holdings:history",
     "workers": "papertrader.cli.market:workers",
     "audit": "papertrader.cli.operator:audit_command",
@@ -98,6 +104,11 @@ class LazyGroup(click.Group):
     type=click.Path(path_type=Path, dir_okay=False),
     help="File whose first line is the password.",
 )
+@click.option(
+    "--key-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File whose first line is an API key, to log in with for this call alone.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object (schema 1).")
 @click.option("--debug", is_flag=True, help="Show a traceback on errors.")
 @click.pass_context
@@ -108,6 +119,7 @@ def main(
     ca: Path | None,
     user: str | None,
     password_file: Path | None,
+    key_file: Path | None,
     as_json: bool,
     debug: bool,
 ) -> None:
@@ -121,15 +133,17 @@ def main(
     invocation.ca = ca
     invocation.user = user
     invocation.password_file = password_file
+    invocation.key_file = key_file
     invocation.as_json = invocation.as_json or as_json
     invocation.debug = debug
     if (connect is None) != (ca is None):
         raise Problem.usage(
             "--connect and --ca go together", "papertrader --connect HOST:PORT --ca FILE ..."
         )
-    if user is not None and password_file is None:
+    if user is not None and password_file is None and key_file is None:
         raise Problem.usage(
-            "--user needs --password-file", "a password never stands on the command line"
+            "--user needs --password-file or --key-file",
+            "a password never stands on the command line",
         )
     if state_dir is not None:
         ctx.default_map = {name: {"state_dir": state_dir} for name in _OWN_STATE_DIR}

@@ -1,4 +1,4 @@
-"""``papertrader assets``, ``quote``, ``bars``, ``workers``."""
+"""``papertrader assets``, ``quote``, ``bars``, ``market``, ``workers``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
 from papertrader.cli.output import amount, day, moment, money, name, table, write_json
 from papertrader.cli.parameters import DATE, SYMBOL
+from papertrader.cli.problems import Problem
 from papertrader.cli.visit import logged_in
 from papertrader.client.commands import INTERVALS
 from papertrader.client.results import Bar
@@ -106,6 +107,36 @@ def bars(
 
     heading = "day" if daily else "begins (UTC)"
     click.echo(table((heading, ">open", ">high", ">low", ">close", ">volume"), map(row, found)))
+
+
+@click.command()
+@click.argument("exchange", metavar="[EXCHANGE]", required=False, default="")
+@json_option
+@pass_invocation
+def market(invocation: Invocation, exchange: str) -> None:
+    """Show whether the market is open, its time and its speed.
+
+    EXCHANGE is a code such as XNYS; without it, the exchange that drives the market's clock.
+    """
+    with logged_in(invocation) as client:
+        try:
+            state = client.market(exchange.upper())
+        except ValueError as error:
+            raise Problem.usage(str(error)) from None
+        clock = client.clock()
+    if invocation.as_json:
+        write_json(market=state, clock=clock)
+        return
+    first, then = ("closes", "opens") if state.is_open else ("opens", "closes")
+    times = {"opens": state.next_open, "closes": state.next_close}
+    speed = "paused" if clock.paused else f"{amount(clock.speed)} times as fast as life"
+    skips = ", closed hours left out" if clock.skips_closed else ""
+    click.echo(f"{state.exchange} is {name(state.state)} ({name(clock.mode)} market)")
+    click.echo(f"market time  {moment(clock.now)} UTC, {speed}{skips}")
+    for what in (first, then):
+        click.echo(f"{what:<11}  {moment(times[what])} UTC")
+    if clock.ends_at is not None:
+        click.echo(f"{'data ends':<11}  {moment(clock.ends_at)} UTC")
 
 
 @click.command()

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from papertrader.client.results import decimal_of, units_of
-from papertrader.core.identifiers import check_symbol
+from papertrader.core.identifiers import ID_MAX, check_name, check_symbol
 
 if TYPE_CHECKING:
     Kind = click.ParamType[Any]
 else:
     # Older releases of click have no type argument here.
     Kind = click.ParamType
+
+
+FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
 
 class SymbolType(Kind):
@@ -60,6 +65,60 @@ class DateType(Kind):
             self.fail(f"{value!r} is not a date; write it as 2010-01-31", param, ctx)
 
 
+class PortfolioNameType(Kind):
+    """The name of a portfolio."""
+
+    name = "name"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name as it is."""
+        try:
+            return check_name(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+PORTFOLIO_NAME = PortfolioNameType()
+
+
+class UsernameType(Kind):
+    """A user name: letters, digits and ``_ . -``."""
+
+    name = "name"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name if it can be one."""
+        text = str(value)
+        if re.fullmatch(r"[A-Za-z0-9_.-]{1,24}", text) is None:
+            self.fail(f"{text!r} is not a user name", param, ctx)
+        return text
+
+
 SYMBOL = SymbolType()
+USERNAME = UsernameType()
 AMOUNT = AmountType()
 DATE = DateType()
+
+
+def portfolio_option(function: FunctionT) -> FunctionT:
+    """Let ``--portfolio N`` name another portfolio than the default one."""
+    option = click.option(
+        "--portfolio",
+        type=click.IntRange(1, ID_MAX),
+        default=None,
+        metavar="N",
+        help="Another portfolio than your first; see: papertrader portfolios.",
+    )
+    return option(function)
+
+
+def of_option(function: FunctionT) -> FunctionT:
+    """Let ``--of NAME`` name another user, whose data is shown as far as their privacy allows."""
+    option = click.option(
+        "--of",
+        "username",
+        type=USERNAME,
+        metavar="NAME",
+        help="Another user's, as far as it is shown to others.",
+    )
+    return option(function)

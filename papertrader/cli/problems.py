@@ -36,8 +36,15 @@ _HINTS: Final = {
     "INSUFFICIENT_POSITION": "see what you hold with: {program} portfolio",
     "NO_SUCH_ORDER": "see your orders with: {program} orders --all",
     "ORDER_DONE": "see your orders with: {program} orders --all",
+    "STALE_VERSION": "see your orders with: {program} orders",
+    "NO_SUCH_PORTFOLIO": "see your portfolios with: {program} portfolios",
+    "NAME_TAKEN": "see your portfolios with: {program} portfolios",
+    "PORTFOLIO_LIMIT": "see your portfolios with: {program} portfolios",
     "BAD_TICK": "see the smallest price step with: {program} assets",
     "BAD_LOT": "see the smallest quantity step with: {program} assets",
+    "NO_SUCH_SESSION": "see your sessions with: {program} sessions",
+    "NO_SUCH_KEY": "see your API keys with: {program} key list",
+    "TOO_MANY_KEYS": "revoke one with: {program} key revoke KEY",
     "TOO_MANY_SESSIONS": "end the others with: {program} logout --everywhere",
 }
 

@@ -1,4 +1,4 @@
-"""``papertrader buy``, ``sell``, ``cancel``."""
+"""``papertrader buy``, ``sell``, ``cancel``, ``replace``."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import attrs
 import click
 
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
-from papertrader.cli.output import amount, moment, money, name, write_json
-from papertrader.cli.parameters import AMOUNT, SYMBOL
-from papertrader.cli.problems import EXIT_REFUSED
+from papertrader.cli.output import amount, moment, money, name, pairs, write_json
+from papertrader.cli.parameters import AMOUNT, SYMBOL, portfolio_option
+from papertrader.cli.problems import EXIT_REFUSED, Problem
 from papertrader.cli.visit import logged_in
 from papertrader.client import errors
 from papertrader.client.blocking import CLIENT_ORDER_ID_BITS, Client
@@ -73,6 +73,13 @@ def _order_options(function: Callable[..., Any]) -> Callable[..., Any]:
             help="Keep it until it is filled or canceled / until the market closes (default).",
         ),
         click.option(
+            "--ioc", is_flag=True, help="Take what the next price update gives; cancel the rest."
+        ),
+        click.option("--fok", is_flag=True, help="All of it at the next price update, or nothing."),
+        click.option(
+            "--preview", is_flag=True, help="Show what it would cost; nothing is sent to market."
+        ),
+        click.option(
             "--wait",
             type=click.FloatRange(0, WAIT_MAX_S),
             default=WAIT_DEFAULT_S,
@@ -86,6 +93,7 @@ def _order_options(function: Callable[..., Any]) -> Callable[..., Any]:
             metavar="N",
             help="Your own number for it: the same number is never executed twice.",
         ),
+        portfolio_option,
         json_option,
         pass_invocation,
     )
@@ -124,16 +132,29 @@ def _trade(
     *,
     limit: Decimal | None,
     good_till_canceled: bool,
+    ioc: bool,
+    fok: bool,
+    preview: bool,
     wait: float,
     client_order_id: int | None,
+    portfolio: int | None,
 ) -> None:
+    given = (("gtc", good_till_canceled), ("ioc", ioc), ("fok", fok))
+    chosen = [each for each, is_given in given if is_given]
+    if len(chosen) > 1:
+        raise Problem.usage(f"--{chosen[0]} and --{chosen[1]} exclude one another")
+    in_force = chosen[0] if chosen else "day"
+    if preview:
+        _show_preview(invocation, side, symbol, quantity, limit, in_force, portfolio or 0)
+        return
     number = client_order_id or invocation.randbits(CLIENT_ORDER_ID_BITS) or 1
-    in_force = "gtc" if good_till_canceled else "day"
     with logged_in(invocation) as client:
         if wait:
             client.subscribe_account()
         try:
-            order = client.order_new(side, symbol, quantity, limit, in_force, number)
+            order = client.order_new(
+                side, symbol, quantity, limit, in_force, number, portfolio or 0
+            )
         except KeyboardInterrupt:
             click.echo(
                 f"the order may have been sent; look with: {invocation.command_line()}"
@@ -203,14 +224,61 @@ def _tell(invocation: Invocation, progress: Progress, waited: float) -> None:
         )
 
 
+def _show_preview(
+    invocation: Invocation,
+    side: Side,
+    symbol: str,
+    quantity: Decimal,
+    limit: Decimal | None,
+    in_force: str,
+    portfolio: int,
+) -> None:
+    """Print what an order would cost."""
+    with logged_in(invocation) as client:
+        found = client.order_preview(side, symbol, quantity, limit, in_force, portfolio)
+    if invocation.as_json:
+        write_json(preview=found)
+        return
+    what = "cost" if found.cost >= 0 else "proceeds"
+    rows = [
+        ("price", f"{money(found.price)} {found.currency}"),
+        (what, f"{money(abs(found.cost))} {found.currency}"),
+        ("fees", f"{money(found.fees)} {found.currency}"),
+        ("reserved meanwhile", f"{money(found.order.reserved_cash)} {found.currency}"),
+        ("free cash then", f"{money(found.buying_power_after)} {found.currency}"),
+    ]
+    click.echo(f"{name(side)} {amount(quantity)} {symbol}: a preview, nothing was sent")
+    click.echo(pairs(rows))
+
+
 @click.command()
-@click.argument("order_id", metavar="ORDER_ID", type=click.IntRange(1, ID_MAX))
+@click.argument(
+    "order_id", metavar="[ORDER_ID]", type=click.IntRange(1, ID_MAX), required=False, default=None
+)
+@click.option("--all", "every", is_flag=True, help="Every open order of the portfolio.")
+@click.option("--symbol", type=SYMBOL, default=None, help="With --all: of this symbol only.")
+@portfolio_option
 @json_option
 @pass_invocation
-def cancel(invocation: Invocation, order_id: int) -> None:
-    """Cancel an open order."""
+def cancel(
+    invocation: Invocation,
+    order_id: int | None,
+    every: bool,
+    symbol: str | None,
+    portfolio: int | None,
+) -> None:
+    """Cancel an open order, or with --all every one."""
+    if (order_id is None) != every:
+        raise Problem.usage(
+            "name one order, or give --all", "see your orders with: {program} orders"
+        )
+    if symbol is not None and not every:
+        raise Problem.usage("--symbol goes with --all")
+    if order_id is None:
+        _cancel_all(invocation, symbol or "", portfolio or 0)
+        return
     with logged_in(invocation) as client:
-        order = client.order_cancel(order_id)
+        order = client.order_cancel(order_id, portfolio=portfolio or 0)
     if invocation.as_json:
         write_json(order=order)
     else:
@@ -219,3 +287,46 @@ def cancel(invocation: Invocation, order_id: int) -> None:
             f"Order {order.order_id} canceled: {name(order.side)} {amount(order.quantity)}"
             f" {order.symbol}{done}"
         )
+
+
+def _cancel_all(invocation: Invocation, symbol: str, portfolio: int) -> None:
+    with logged_in(invocation) as client:
+        done = client.order_cancel_all(symbol, portfolio=portfolio)
+    if invocation.as_json:
+        write_json(cancelled=done.cancelled, still_open=done.still_open)
+    else:
+        noun = "order" if done.cancelled == 1 else "orders"
+        click.echo(f"{done.cancelled} {noun} canceled, {done.still_open} still open")
+
+
+@click.command()
+@click.argument("order_id", metavar="ORDER_ID", type=click.IntRange(1, ID_MAX))
+@click.option("--quantity", type=AMOUNT, help="New total, with what has been filled already.")
+@click.option("--limit", type=AMOUNT, metavar="PRICE", help="New limit.")
+@portfolio_option
+@json_option
+@pass_invocation
+def replace(
+    invocation: Invocation,
+    order_id: int,
+    quantity: Decimal | None,
+    limit: Decimal | None,
+    portfolio: int | None,
+) -> None:
+    """Put a new order with another quantity or limit in the place of an open one.
+
+    The new order has a number of its own. If a fill comes first, nothing is replaced.
+    """
+    if quantity is None and limit is None:
+        raise Problem.usage("give --quantity, --limit, or both")
+    with logged_in(invocation) as client:
+        try:
+            order = client.order_replace(
+                order_id, quantity=quantity, limit=limit, portfolio=portfolio or 0
+            )
+        except ValueError as error:
+            raise Problem.usage(str(error)) from None
+    if invocation.as_json:
+        write_json(order=order)
+    else:
+        click.echo(f"{_accepted(order)}, in the place of order {order.replaces}")

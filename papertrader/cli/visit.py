@@ -16,25 +16,34 @@ from papertrader.client import errors
 from papertrader.client.blocking import Client
 
 
-def password_from(path: Path) -> str:
-    """Return the first line of a password file; raises `Problem`."""
+def password_from(path: Path, what: str = "password") -> str:
+    """Return the first line of a file with a password or another secret; raises `Problem`."""
     try:
         with open(path, encoding="utf-8") as file:
             password = file.readline().rstrip("\r\n")
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise Problem.usage(f"the password file {path} cannot be read: {reason}") from None
+        raise Problem.usage(f"the {what} file {path} cannot be read: {reason}") from None
     if not password:
-        raise Problem.usage(f"the first line of {path} is empty; it has to be the password")
+        raise Problem.usage(f"the first line of {path} is empty; it has to be the {what}")
     return password
 
 
-def ask_password(invocation: Invocation, twice: bool = False) -> str:
+def ask_password(invocation: Invocation, twice: bool = False, label: str = "Password") -> str:
     """Get a password: from the file named, from a terminal without echo, or a line of stdin."""
     if invocation.password_file is not None:
         return password_from(invocation.password_file)
+    return _typed(label, twice)
+
+
+def ask_new_password() -> str:
+    """Get the next password: from a terminal without echo, twice, or a line of stdin."""
+    return _typed("New password", twice=True)
+
+
+def _typed(label: str, twice: bool) -> str:
     if sys.stdin.isatty():
-        return str(click.prompt("Password", hide_input=True, confirmation_prompt=twice, err=True))
+        return str(click.prompt(label, hide_input=True, confirmation_prompt=twice, err=True))
     line = sys.stdin.readline().rstrip("\r\n")
     if not line:
         raise Problem.usage(
@@ -61,8 +70,20 @@ def connect(invocation: Invocation, place: Place, learn_workers: bool = False) -
 
 @contextlib.contextmanager
 def logged_in(invocation: Invocation, learn_workers: bool = False) -> Iterator[Client]:
-    """Give a client with a session: by --user, or beside the stored login. Ends with GOODBYE."""
+    """Give a client with a session: by --user, by --key-file, or beside the stored login.
+
+    Ends with GOODBYE.
+    """
     place = find_place(invocation)
+    if invocation.key_file is not None:
+        credential = password_from(invocation.key_file, what="API key")
+        with connect(invocation, place, learn_workers) as client:
+            try:
+                client.login(invocation.user or "", api_key=credential)
+            except ValueError as error:
+                raise Problem.usage(str(error)) from None
+            yield client
+        return
     if invocation.user is not None and invocation.password_file is not None:
         password = password_from(invocation.password_file)
         with connect(invocation, place, learn_workers) as client:

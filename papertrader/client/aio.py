@@ -25,8 +25,11 @@ from papertrader.client import results as r
 from papertrader.client.blocking import CLIENT_ORDER_ID_BITS, PRIVATE
 from papertrader.client.commands import Amount, Command, Moment
 from papertrader.client.endpoints import Endpoint
+from papertrader.client.observing import AsyncObserver
+from papertrader.client.owning import AsyncOwner
 from papertrader.client.phases import Profile
 from papertrader.client.session import ClientSession
+from papertrader.client.trading import AsyncTrader
 from papertrader.client.transport import (
     DIAL_TIMEOUT_S,
     client_context,
@@ -37,6 +40,7 @@ from papertrader.client.transport import (
 )
 from papertrader.core.instants import SECOND
 from papertrader.core.orders import OrderState, Side, TimeInForce
+from papertrader.wire import messages as m
 from papertrader.wire.kinds import Privacy, Scope, TxKind
 
 ResultT = TypeVar("ResultT")
@@ -86,7 +90,7 @@ class _Octets(asyncio.Protocol):
         self._client._lost(self, why)
 
 
-class AsyncClient:
+class AsyncClient(AsyncObserver, AsyncOwner, AsyncTrader):
     """A user of PaperTrader on an asyncio loop; see `papertrader.client.blocking.Client`.
 
     Use it as an asynchronous context manager, on one loop. It stays connected while it is open.
@@ -149,10 +153,11 @@ class AsyncClient:
 
     async def login(
         self,
-        username: str,
+        username: str = "",
         password: str | None = None,
         *,
         session_token: bytes | None = None,
+        api_key: str | None = None,
         remember: bool = False,
         scope: Scope = Scope.TRADE,
         lifetime_s: int = 0,
@@ -160,7 +165,9 @@ class AsyncClient:
     ) -> r.Login:
         """Open a session; as `Client.login`."""
         return await self._ask(
-            commands.login(username, password, session_token, remember, scope, lifetime_s, device)
+            commands.login(
+                username, password, session_token, api_key, remember, scope, lifetime_s, device
+            )
         )
 
     async def resume(self, token: bytes, *, last_event_seq: int = 0) -> r.Login:
@@ -281,9 +288,9 @@ class AsyncClient:
         """Read orders, oldest first; as `Client.orders`."""
         return await self._ask(commands.orders(symbol, states, every, limit, after, portfolio))
 
-    async def portfolio(self, portfolio: int = 0) -> r.Portfolio:
+    async def portfolio(self, portfolio: int = 0, *, username: str = "") -> r.Portfolio:
         """Read cash, totals and positions."""
-        return await self._ask(commands.portfolio(portfolio))
+        return await self._ask(commands.portfolio(portfolio, username))
 
     async def transactions(
         self,
@@ -294,10 +301,11 @@ class AsyncClient:
         limit: int = 0,
         after: int = 0,
         portfolio: int = 0,
+        username: str = "",
     ) -> r.Page[r.Transaction]:
         """Read ledger history, oldest first; as `Client.transactions`."""
         return await self._ask(
-            commands.transactions(from_time, to_time, kinds, limit, after, portfolio)
+            commands.transactions(from_time, to_time, kinds, limit, after, portfolio, username)
         )
 
     # --- events -----------------------------------------------------------------------------------
@@ -306,13 +314,11 @@ class AsyncClient:
         self, symbols: str | Iterable[str], *, min_interval_ms: int = 0, snapshot: bool = True
     ) -> int:
         """Have quotes pushed to `events`; as `Client.subscribe_quotes`."""
-        request = commands.subscribe_quotes(symbols, min_interval_ms, snapshot)
-        return cast("int", await self._await(self._session.subscribe(request, self._now())))
+        return await self._subscribe(commands.subscribe_quotes(symbols, min_interval_ms, snapshot))
 
     async def subscribe_account(self, *, from_event_seq: int = 0) -> int:
         """Have the account's events pushed to `events`; as `Client.subscribe_account`."""
-        request = commands.subscribe_account(from_event_seq)
-        return cast("int", await self._await(self._session.subscribe(request, self._now())))
+        return await self._subscribe(commands.subscribe_account(from_event_seq))
 
     async def unsubscribe(self, subscription: int, symbols: Iterable[str] = ()) -> None:
         """End a subscription, or leave ``symbols`` out of it."""
@@ -353,6 +359,9 @@ class AsyncClient:
 
     async def _ask(self, command: Command[ResultT]) -> ResultT:
         return cast("ResultT", await self._await(self._session.submit(command, self._now())))
+
+    async def _subscribe(self, request: m.Subscribe) -> int:
+        return cast("int", await self._await(self._session.subscribe(request, self._now())))
 
     async def _await(self, number: int) -> Any:
         self._drive()

@@ -34,8 +34,11 @@ from papertrader.client import commands
 from papertrader.client import results as r
 from papertrader.client.commands import Amount, Command, Moment
 from papertrader.client.endpoints import Endpoint
+from papertrader.client.observing import BlockingObserver
+from papertrader.client.owning import BlockingOwner
 from papertrader.client.phases import Profile
 from papertrader.client.session import ClientSession
+from papertrader.client.trading import BlockingTrader
 from papertrader.client.transport import (
     DIAL_TIMEOUT_S,
     Dial,
@@ -47,6 +50,7 @@ from papertrader.client.transport import (
 )
 from papertrader.core.instants import SECOND
 from papertrader.core.orders import OrderState, Side, TimeInForce
+from papertrader.wire import messages as m
 from papertrader.wire.kinds import Privacy, Scope, TxKind
 
 ResultT = TypeVar("ResultT")
@@ -56,7 +60,7 @@ CLIENT_ORDER_ID_BITS: Final = 63
 PRIVATE: Final = Privacy(0)
 
 
-class Client:
+class Client(BlockingObserver, BlockingOwner, BlockingTrader):
     """A user of PaperTrader, over whichever worker can be reached. Use it as a context manager.
 
     ``workers`` is one or several ``HOST:PORT``; ``ca`` the file with the certificate authority that
@@ -119,22 +123,26 @@ class Client:
 
     def login(
         self,
-        username: str,
+        username: str = "",
         password: str | None = None,
         *,
         session_token: bytes | None = None,
+        api_key: str | None = None,
         remember: bool = False,
         scope: Scope = Scope.TRADE,
         lifetime_s: int = 0,
         device: str | None = None,
     ) -> r.Login:
-        """Open a session, with the password or beside a remembered session with its token.
+        """Open a session: with the password, beside a remembered session with its token, or with
+        an API key (its owner's name may be left out).
 
         Without ``remember`` the session ends with `close`, or a minute after a lost connection.
         ``lifetime_s`` 0 is the server's default. Raises `AuthenticationFailed`.
         """
         return self._ask(
-            commands.login(username, password, session_token, remember, scope, lifetime_s, device)
+            commands.login(
+                username, password, session_token, api_key, remember, scope, lifetime_s, device
+            )
         )
 
     def resume(self, token: bytes, *, last_event_seq: int = 0) -> r.Login:
@@ -201,10 +209,12 @@ class Client:
     ) -> r.Order:
         """Buy ``quantity`` shares or coins at the market, or at ``limit`` or better.
 
-        ``time_in_force`` is ``day`` or ``gtc``. ``client_order_id`` (1 to 2**64 - 1) must never be
-        used twice; without it a random one is taken. The order fills on the first price update
-        after it arrived: the answer says that it was accepted. Raises `InsufficientCash`,
-        `NoSuchSymbol`, `RefusedError`; `OutcomeUnknown` carries the client order id.
+        ``time_in_force`` is ``day``, ``gtc``, ``ioc`` (what the first price update gives; the rest
+        is cancelled) or ``fok`` (all of it then, or nothing). ``client_order_id`` (1 to 2**64 - 1)
+        must never be used twice; without it a random one is taken. The order fills on the first
+        price update after it arrived: the answer says that it was accepted. Raises
+        `InsufficientCash`, `NoSuchSymbol`, `RefusedError`; `OutcomeUnknown` carries the client
+        order id.
         """
         return self.order_new(
             Side.BUY, symbol, quantity, limit, time_in_force, client_order_id, portfolio, tag
@@ -274,9 +284,13 @@ class Client:
         """
         return self._ask(commands.orders(symbol, states, every, limit, after, portfolio))
 
-    def portfolio(self, portfolio: int = 0) -> r.Portfolio:
-        """Read cash, totals and positions; 0 is the default portfolio."""
-        return self._ask(commands.portfolio(portfolio))
+    def portfolio(self, portfolio: int = 0, *, username: str = "") -> r.Portfolio:
+        """Read cash, totals and positions; 0 is the default portfolio.
+
+        ``username``: another user's, as far as it is shown. Raises `RefusedError` (PRIVATE,
+        NO_SUCH_ACCOUNT).
+        """
+        return self._ask(commands.portfolio(portfolio, username))
 
     def transactions(
         self,
@@ -287,9 +301,15 @@ class Client:
         limit: int = 0,
         after: int = 0,
         portfolio: int = 0,
+        username: str = "",
     ) -> r.Page[r.Transaction]:
-        """Read ledger history, oldest first; ``kinds`` empty for all, ``limit`` 0 is 500."""
-        return self._ask(commands.transactions(from_time, to_time, kinds, limit, after, portfolio))
+        """Read ledger history, oldest first; ``kinds`` empty for all, ``limit`` 0 is 500.
+
+        ``username`` as for `portfolio`.
+        """
+        return self._ask(
+            commands.transactions(from_time, to_time, kinds, limit, after, portfolio, username)
+        )
 
     # --- events -----------------------------------------------------------------------------------
 
@@ -301,16 +321,14 @@ class Client:
         ``min_interval_ms``: at most one quote per symbol and interval, 0 for every one.
         ``snapshot``: begin with the newest ones.
         """
-        request = commands.subscribe_quotes(symbols, min_interval_ms, snapshot)
-        return cast("int", self._await(self._session.subscribe(request, self._now())))
+        return self._subscribe(commands.subscribe_quotes(symbols, min_interval_ms, snapshot))
 
     def subscribe_account(self, *, from_event_seq: int = 0) -> int:
         """Have the account's orders and transactions pushed to `events`, each exactly once.
 
         ``from_event_seq`` repeats from that event on; 0 sends only new ones.
         """
-        request = commands.subscribe_account(from_event_seq)
-        return cast("int", self._await(self._session.subscribe(request, self._now())))
+        return self._subscribe(commands.subscribe_account(from_event_seq))
 
     def unsubscribe(self, subscription: int, symbols: Iterable[str] = ()) -> None:
         """End a subscription, or leave ``symbols`` out of it."""
@@ -354,6 +372,9 @@ class Client:
 
     def _ask(self, command: Command[ResultT]) -> ResultT:
         return cast("ResultT", self._await(self._session.submit(command, self._now())))
+
+    def _subscribe(self, request: m.Subscribe) -> int:
+        return cast("int", self._await(self._session.subscribe(request, self._now())))
 
     def _await(self, number: int) -> Any:
         try:

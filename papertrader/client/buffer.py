@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
-from papertrader.client.results import Event, EventsLost, QuoteUpdate
+from papertrader.client.results import BarUpdate, Event, EventsLost, QuoteUpdate
 
 EVENTS_MAX: Final = 10_000
-"""Events kept. Then the oldest quote goes; if there is none, the oldest event, and an `EventsLost`
-stands for it."""
+"""Events kept. Then the oldest quote or bar in formation goes; if there is none, the oldest event,
+and an `EventsLost` stands for it."""
 
 
 class EventBuffer:
@@ -34,7 +34,7 @@ class EventBuffer:
 
     def _make_room(self) -> None:
         for index, event in enumerate(self._events):
-            if isinstance(event, QuoteUpdate):
+            if isinstance(event, QuoteUpdate) or (isinstance(event, BarUpdate) and not event.final):
                 del self._events[index]
                 return
         self._events.popleft()

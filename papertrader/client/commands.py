@@ -28,6 +28,7 @@ from papertrader.wire.kinds import (
     STATE_CHANGING,
     Adjustment,
     Mechanism,
+    OrderFlag,
     Privacy,
     ResumeFlag,
     Scope,
@@ -84,6 +85,8 @@ class Command(Generic[ResultT]):
     @property
     def changes_state(self) -> bool:
         """Whether it carries a sequence number and is executed once at most."""
+        if isinstance(self.message, m.OrderNew) and self.message.flags & OrderFlag.VALIDATE_ONLY:
+            return False
         return self.opcode in STATE_CHANGING
 
     @property
@@ -151,6 +154,16 @@ def interval_seconds(interval: str | int) -> int:
     return _number(interval, "the interval", 2**32 - 1, 1)
 
 
+def whole_number(value: int, what: str, most: int = ID_MAX) -> int:
+    """Return ``value`` if it is an integer of 0 to ``most``; raises `TypeError`, `ValueError`."""
+    return _number(value, what, most)
+
+
+def symbol_rows_of(symbols: str | Iterable[str], most: int) -> tuple[m.SymbolRow, ...]:
+    """Return the rows of a SYMBOLS group; raises `ValueError` for more than ``most``."""
+    return _symbols(symbols, most)
+
+
 # --- account and session -------------------------------------------------------------------------
 
 
@@ -180,20 +193,23 @@ def login(
     username: str,
     password: str | None,
     session_token: bytes | None,
+    api_key: str | None,
     remember: bool,
     scope: Scope,
     lifetime_s: int,
     device: str | None,
 ) -> Command[r.Login]:
-    """Open a session with a password, or beside a remembered session with its token."""
-    if (password is None) == (session_token is None):
-        raise ValueError("give the password or session_token, and not both")
+    """Open a session: with a password, beside a remembered one with its token, with an API key."""
+    if sum(secret is not None for secret in (password, session_token, api_key)) != 1:
+        raise ValueError("give one of the password, session_token and api_key")
     if session_token is not None:
         mechanism, secret = Mechanism.SESSION_TOKEN, _token(session_token).hex()
+    elif api_key is not None:
+        mechanism, secret = Mechanism.API_KEY, _text(api_key, "the API key", limits.PASSWORD_MAX)
     else:
         mechanism, secret = Mechanism.PASSWORD, cast("str", password)
     message = m.Login(
-        username=_username(username),
+        username=_username(username) if username or api_key is None else "",
         mechanism=mechanism,
         remember=remember,
         scope=scope,
@@ -246,11 +262,28 @@ def order_new(
     tag: str | None,
 ) -> Command[r.Order]:
     """Send a market order, or a limit order if ``limit`` is given."""
+    message = order_wish(
+        side, symbol, quantity, limit, time_in_force, client_order_id, portfolio, tag
+    )
+    return Command(message=message, read=lambda parts: convert.order_of(parts[0]))
+
+
+def order_wish(
+    side: Side,
+    symbol: str,
+    quantity: Amount,
+    limit: Amount | None,
+    time_in_force: str | TimeInForce,
+    client_order_id: int,
+    portfolio: int,
+    tag: str | None,
+) -> m.OrderNew:
+    """Build the request of an order."""
     if isinstance(time_in_force, str):
         if time_in_force.lower() not in _IN_FORCE:
             raise ValueError(f"time_in_force must be one of {', '.join(_IN_FORCE)}")
         time_in_force = _IN_FORCE[time_in_force.lower()]
-    message = m.OrderNew(
+    return m.OrderNew(
         client_order_id=_number(client_order_id, "client_order_id", least=1),
         portfolio=_number(portfolio, "portfolio"),
         symbol=check_symbol(symbol),
@@ -261,7 +294,6 @@ def order_new(
         limit_price=NULL if limit is None else units_of(limit, "limit"),
         tag=None if tag is None else _text(tag, "the tag", limits.TAG_TEXT_MAX),
     )
-    return Command(message=message, read=lambda parts: convert.order_of(parts[0]))
 
 
 def _which(order_id: int, client_order_id: int) -> None:
@@ -385,9 +417,11 @@ def bars(
 # --- portfolio, history, events, workers ----------------------------------------------------------
 
 
-def portfolio(number: int) -> Command[r.Portfolio]:
-    """Read cash, totals and positions."""
-    message = m.PortfolioGet(portfolio=_number(number, "portfolio"))
+def portfolio(number: int, username: str = "") -> Command[r.Portfolio]:
+    """Read cash, totals and positions, of another user's if ``username`` is given."""
+    message = m.PortfolioGet(
+        portfolio=_number(number, "portfolio"), username=_username(username) if username else None
+    )
     return Command(message=message, read=convert.portfolio_of)
 
 
@@ -398,8 +432,9 @@ def transactions(
     limit: int,
     after: int,
     number: int,
+    username: str = "",
 ) -> Command[r.Page[r.Transaction]]:
-    """Read ledger history, oldest first."""
+    """Read ledger history, oldest first, of another user's if ``username`` is given."""
     message = m.TransactionsGet(
         portfolio=_number(number, "portfolio"),
         from_time=_instant(from_time, "from_time"),
@@ -407,6 +442,7 @@ def transactions(
         after=_number(after, "after"),
         kinds=sum(1 << kind for kind in frozenset(kinds)),
         limit=_number(limit, "limit", ROWS_ASKED_MAX),
+        username=_username(username) if username else None,
     )
 
     def read(parts: Sequence[m.TransactionsPart]) -> r.Page[r.Transaction]:

@@ -18,6 +18,7 @@ _REASONS: Final = {int(status): status.name for status in Status}
 
 def order_of(row: m.OrderRow | m.OrderReply) -> r.Order:
     """Build an `Order`."""
+    successor = row.successor if isinstance(row, m.OrderReply) else ()
     return r.Order(
         order_id=row.order,
         client_order_id=row.client_order_id,
@@ -42,6 +43,8 @@ def order_of(row: m.OrderRow | m.OrderReply) -> r.Order:
         expire_at=moment_of(row.expire_at),
         version=row.version,
         fills=row.fills,
+        replaces=row.replaces,
+        replaced_by=successor[0].replaced_by if successor else 0,
     )
 
 

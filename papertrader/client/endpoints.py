@@ -9,13 +9,14 @@ from typing import Final
 import attrs
 
 from papertrader.core.instants import MILLISECOND, SECOND
+from papertrader.wire.kinds import PORT_CLIENT
 
 ENDPOINTS_MAX: Final = 64
 """Workers one client knows; more that it is told of are left out."""
 BACKOFF_MIN: Final = 200 * MILLISECOND
 BACKOFF_MAX: Final = 5 * SECOND
 PORT_MAX: Final = 65_535
-DEFAULT_PORT: Final = 2049
+DEFAULT_PORT: Final = PORT_CLIENT
 RETRY_AFTER_MAX: Final = 60 * SECOND
 """Longest wait a server's "retry after" is believed."""
 

@@ -38,12 +38,16 @@ from papertrader.client import results as r
 from papertrader.client.blocking import CLIENT_ORDER_ID_BITS, PRIVATE
 from papertrader.client.commands import Amount, Command, Moment
 from papertrader.client.endpoints import Endpoint
+from papertrader.client.observing import TwistedObserver
+from papertrader.client.owning import TwistedOwner
 from papertrader.client.phases import Profile
 from papertrader.client.session import ClientSession
+from papertrader.client.trading import TwistedTrader
 from papertrader.client.transport import ALPN, DIAL_TIMEOUT_S, endpoints_of
 from papertrader.core.instants import SECOND
 from papertrader.core.orders import OrderState, Side, TimeInForce
 from papertrader.net.clock import Clock, Timer
+from papertrader.wire import messages as m
 from papertrader.wire.kinds import Privacy, Scope, TxKind
 
 ResultT = TypeVar("ResultT")
@@ -150,7 +154,7 @@ class _OctetsFactory(Factory):
         return [ALPN.encode()]
 
 
-class TwistedClient:
+class TwistedClient(TwistedObserver, TwistedOwner, TwistedTrader):
     """A user of PaperTrader on a Twisted reactor; see `papertrader.client.blocking.Client`.
 
     ``clock`` and ``endpoint_for`` replace the reactor's time and the TLS endpoints. It goes on
@@ -210,10 +214,11 @@ class TwistedClient:
 
     def login(
         self,
-        username: str,
+        username: str = "",
         password: str | None = None,
         *,
         session_token: bytes | None = None,
+        api_key: str | None = None,
         remember: bool = False,
         scope: Scope = Scope.TRADE,
         lifetime_s: int = 0,
@@ -221,7 +226,9 @@ class TwistedClient:
     ) -> Deferred[r.Login]:
         """Open a session; as `Client.login`."""
         return self._ask(
-            commands.login(username, password, session_token, remember, scope, lifetime_s, device)
+            commands.login(
+                username, password, session_token, api_key, remember, scope, lifetime_s, device
+            )
         )
 
     def resume(self, token: bytes, *, last_event_seq: int = 0) -> Deferred[r.Login]:
@@ -342,9 +349,9 @@ class TwistedClient:
         """Read orders, oldest first; as `Client.orders`."""
         return self._ask(commands.orders(symbol, states, every, limit, after, portfolio))
 
-    def portfolio(self, portfolio: int = 0) -> Deferred[r.Portfolio]:
+    def portfolio(self, portfolio: int = 0, *, username: str = "") -> Deferred[r.Portfolio]:
         """Read cash, totals and positions."""
-        return self._ask(commands.portfolio(portfolio))
+        return self._ask(commands.portfolio(portfolio, username))
 
     def transactions(
         self,
@@ -355,9 +362,12 @@ class TwistedClient:
         limit: int = 0,
         after: int = 0,
         portfolio: int = 0,
+        username: str = "",
     ) -> Deferred[r.Page[r.Transaction]]:
         """Read ledger history, oldest first; as `Client.transactions`."""
-        return self._ask(commands.transactions(from_time, to_time, kinds, limit, after, portfolio))
+        return self._ask(
+            commands.transactions(from_time, to_time, kinds, limit, after, portfolio, username)
+        )
 
     # --- events -----------------------------------------------------------------------------------
 
@@ -369,13 +379,11 @@ class TwistedClient:
         self, symbols: str | Iterable[str], *, min_interval_ms: int = 0, snapshot: bool = True
     ) -> Deferred[int]:
         """Have quotes pushed to the listeners; as `Client.subscribe_quotes`."""
-        request = commands.subscribe_quotes(symbols, min_interval_ms, snapshot)
-        return self._await(self._session.subscribe(request, self._clock.wall_ns()))
+        return self._subscribe(commands.subscribe_quotes(symbols, min_interval_ms, snapshot))
 
     def subscribe_account(self, *, from_event_seq: int = 0) -> Deferred[int]:
         """Have the account's events pushed to the listeners; as `Client.subscribe_account`."""
-        request = commands.subscribe_account(from_event_seq)
-        return self._await(self._session.subscribe(request, self._clock.wall_ns()))
+        return self._subscribe(commands.subscribe_account(from_event_seq))
 
     def unsubscribe(self, subscription: int, symbols: Iterable[str] = ()) -> Deferred[None]:
         """End a subscription, or leave ``symbols`` out of it."""
@@ -413,6 +421,9 @@ class TwistedClient:
 
     def _ask(self, command: Command[ResultT]) -> Deferred[ResultT]:
         return self._await(self._session.submit(command, self._clock.wall_ns()))
+
+    def _subscribe(self, request: m.Subscribe) -> Deferred[int]:
+        return self._await(self._session.subscribe(request, self._clock.wall_ns()))
 
     def _await(self, number: int) -> Deferred[Any]:
         def forget(_deferred: Deferred[Any]) -> None:

@@ -13,6 +13,17 @@ from papertrader.wire.kinds import Opcode
 
 CORRELATION_MAX: Final = 2**32 - 1
 
+_TRANSFERS: Final = frozenset(
+    {
+        Opcode.ASSET_LIST,
+        Opcode.BARS_GET,
+        Opcode.ORDER_LIST,
+        Opcode.PORTFOLIO_GET,
+        Opcode.TRANSACTIONS_GET,
+    }
+)
+"""Requests whose reply may be long: worth a CANCEL when nobody waits for it any more."""
+
 _MADE_ANEW: Final = frozenset({Opcode.RESUME, Opcode.WORKER_LIST})
 """Requests of the session itself that are made anew on each connection, never repeated."""
 
@@ -30,6 +41,7 @@ class RequestBook:
         self._answers: deque[Answered] = deque()  # at most CALLS_MAX
         self._numbers = 0
         self._correlation = 0
+        self._unwanted: list[int] = []
 
     def next_number(self) -> int:
         """Return the number the next call will have."""
@@ -71,6 +83,7 @@ class RequestBook:
     def new_connection(self) -> None:
         """Begin the correlations anew; 1 is HELLO's."""
         self.open.clear()
+        self._unwanted.clear()
         self._correlation = 1
 
     def take_correlation(self, call: Call) -> int:
@@ -137,7 +150,7 @@ class RequestBook:
         late: list[tuple[Call, bool]] = []
         for correlation, call in self.open.items():
             if call is not None and call.deadline is not None and call.deadline <= now:
-                self.open[correlation] = None
+                self._leave(correlation, call)
                 late.append((call, True))
         waiting = self.take_waiting(lambda c: c.deadline is not None and c.deadline <= now)
         return late + [(call, False) for call in waiting]
@@ -146,10 +159,20 @@ class RequestBook:
         """Forget a call whose caller no longer waits; returns it."""
         for correlation, call in self.open.items():
             if call is not None and call.number == number:
-                self.open[correlation] = None
+                self._leave(correlation, call)
                 return call
         found = self.take_waiting(lambda call: call.number == number)
         return found[0] if found else None
+
+    def _leave(self, correlation: int, call: Call) -> None:
+        self.open[correlation] = None
+        if call.command.opcode in _TRANSFERS and len(self._unwanted) < CALLS_MAX:
+            self._unwanted.append(correlation)
+
+    def take_unwanted(self) -> list[int]:
+        """Return and forget the correlations of transfers that nobody waits for any more."""
+        unwanted, self._unwanted = self._unwanted, []
+        return [correlation for correlation in unwanted if correlation in self.open]
 
     def next_deadline(self, sending: bool) -> int | None:
         """Return when the first call is overdue or, if ``sending``, due for another try."""

@@ -15,6 +15,7 @@ import attrs
 
 from papertrader.core.fills import LimitingRule
 from papertrader.core.instants import to_datetime
+from papertrader.core.marketclock import ClockMode
 from papertrader.core.money import NULL, format_amount, parse_amount
 from papertrader.core.orders import (
     OPEN_STATES,
@@ -25,6 +26,7 @@ from papertrader.core.orders import (
     TimeInForce,
 )
 from papertrader.core.quotes import AssetFlag, AssetKind, AssetStatus, QuoteFlag
+from papertrader.wire import kinds
 from papertrader.wire.kinds import AccountStatus, Privacy, Scope, TxKind
 
 ItemT = TypeVar("ItemT")
@@ -147,6 +149,10 @@ class Order:
     """Market time at which it expires."""
     version: int
     fills: int
+    replaces: int = 0
+    """The order in whose place it came, 0 for none."""
+    replaced_by: int = 0
+    """The order in its place, where the server told it; 0 for none."""
 
     @property
     def is_open(self) -> bool:
@@ -246,6 +252,39 @@ class Bar:
     low: Decimal
     close: Decimal
     volume: Decimal
+
+
+@attrs.frozen(kw_only=True)
+class MarketState:
+    """Whether an exchange is open. All times are market time."""
+
+    exchange: str
+    state: kinds.MarketState | int
+    now: datetime
+    next_open: datetime | None
+    next_close: datetime | None
+    update_interval_ms: int
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it trades now."""
+        return self.state == kinds.MarketState.OPEN
+
+
+@attrs.frozen(kw_only=True)
+class MarketClock:
+    """Where market time stands: ``now``, when the server's own clock showed ``as_of``.
+
+    ``speed`` is market seconds per second; ``ends_at`` None: the market's data does not end.
+    """
+
+    mode: ClockMode | int
+    paused: bool
+    skips_closed: bool
+    speed: Decimal
+    now: datetime
+    ends_at: datetime | None
+    as_of: datetime
 
 
 @attrs.frozen(kw_only=True)
@@ -408,6 +447,25 @@ class QuoteUpdate:
 
 
 @attrs.frozen(kw_only=True)
+class BarUpdate:
+    """A bar of a subscribed symbol; ``final``: it is closed and will not change."""
+
+    subscription: int
+    symbol: str
+    interval_s: int
+    final: bool
+    bar: Bar
+
+
+@attrs.frozen(kw_only=True)
+class MarketUpdate:
+    """The market has opened or closed."""
+
+    subscription: int
+    market: MarketState
+
+
+@attrs.frozen(kw_only=True)
 class EventsLost:
     """Account events are missing: read portfolio and orders anew, then go on with what follows."""
 
@@ -443,6 +501,8 @@ Event = (
     OrderUpdate
     | TransactionUpdate
     | QuoteUpdate
+    | BarUpdate
+    | MarketUpdate
     | EventsLost
     | SubscriptionEnded
     | ConnectionUpdate

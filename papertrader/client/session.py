@@ -32,6 +32,7 @@ from papertrader.client.endpoints import Endpoint, WorkerChoice
 from papertrader.client.phases import LOGINS, PHASES, Login, Phase, Profile
 from papertrader.client.requests import RequestBook
 from papertrader.client.stream import Subscriptions, symbol_rows
+from papertrader.core.buckets import TokenBucket
 from papertrader.core.instants import MILLISECOND
 from papertrader.wire import codec, kinds, limits
 from papertrader.wire import messages as m
@@ -44,6 +45,15 @@ from papertrader.wire.kinds import Opcode, ResumeFlag, Role, Status, WorkerFlag
 FAULTS_MAX: Final = 3
 """Connections in a row that end with a protocol fault before everything open is given up."""
 _SESSIONLESS: Final = frozenset({Opcode.REGISTER, Opcode.LOGIN, Opcode.RESUME})
+_ONCE_ONLY: Final = (
+    m.PasswordChange,
+    m.ApiKeyCreate,
+    m.OrderCancelAll,
+    m.PortfolioCreate,
+    m.PortfolioReset,
+    m.PortfolioCash,
+)
+"""Commands that would fail or do harm if they were done twice: their owner has to look."""
 _LOGS_IN: Final = frozenset({Opcode.LOGIN, Opcode.RESUME})
 
 
@@ -65,6 +75,8 @@ class ClientSession:
         self._requests = RequestBook()
         self._connection: Connection | None = None
         self._out: list[bytes] = []
+        # Half of what a worker takes of control frames: PING and HEARTBEAT come on top.
+        self._cancels = TokenBucket(limits.CONTROL_RATE // 2, limits.CONTROL_BURST // 2, 0)
         self._token = b""
         self._handle = 0
         self._seq = 0
@@ -241,11 +253,18 @@ class ClientSession:
         connection = self._connection
         if connection is None:
             return b""
+        self._cancel_unwanted(now)
         octets = b"".join(self._out) + connection.data_to_send()
         self._out.clear()
         if octets:
             connection.sent(now)
         return octets
+
+    def _cancel_unwanted(self, now: int) -> None:
+        """End transfers that nobody waits for; too many at once are let come instead."""
+        for correlation in self._requests.take_unwanted():
+            if self.phase is Phase.OPEN and self._cancels.take(now):
+                self._out.append(codec.encode(m.Cancel(target=correlation), session=self._handle))
 
     @property
     def wants_close(self) -> bool:
@@ -444,14 +463,16 @@ class ClientSession:
             else:
                 self._finish(call, None, call.unknown(str(error)))
 
-        if isinstance(original, m.OrderNew):
+        if isinstance(original, m.OrderNew | m.OrderReplace):
             request = m.OrderGet(
                 client_order_id=original.client_order_id, portfolio=original.portfolio
             )
             probe = Command(message=request, read=call.command.read)
             self._requests.new(probe, call.deadline, found)
+        elif isinstance(original, _ONCE_ONLY):
+            self._finish(call, None, call.unknown("its answer is not kept any more"))
         else:
-            # Canceling twice does no harm: ORDER_DONE tells the rest.
+            # Done twice it does no harm: ORDER_DONE and the like tell the rest.
             send_anew()
 
     def _take_event(self, header: Header, octets: bytes) -> None:

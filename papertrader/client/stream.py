@@ -12,6 +12,7 @@ from papertrader.client import results as r
 from papertrader.client.buffer import EventBuffer
 from papertrader.client.commands import Command
 from papertrader.client.conversion import order_update_of, quote_of, transaction_update_of
+from papertrader.client.market_commands import bar_update_of, market_state_of
 from papertrader.client.requests import RequestBook
 from papertrader.wire import limits
 from papertrader.wire import messages as m
@@ -42,11 +43,12 @@ class Subscription:
     correlation: int = 0
     established: bool = False
     newest: dict[str, int] = attrs.Factory(dict)
-    """Number of the last quote given per symbol: another worker may repeat one, or lag behind."""
+    """Number of the last quote, or time of the last closed bar, given per symbol: another worker
+    may repeat one, or lag behind."""
 
     @property
     def is_account(self) -> bool:
-        """Whether it is for account events and not for quotes."""
+        """Whether it is for account events and not for public ones."""
         return bool(self.request.topics & Topic.ACCOUNT)
 
     def without(self, symbols: frozenset[str]) -> bool:
@@ -217,6 +219,20 @@ class Subscriptions:
                     quote = quote_of(message)
                     update = r.QuoteUpdate(subscription=subscription.number, quote=quote)
                     self.events.append(update)
+        elif isinstance(message, m.BarEvent):
+            for subscription in self._all.values():
+                if (
+                    subscription.correlation == header.correlation
+                    and message.time > subscription.newest.get(message.symbol, 0)
+                ):
+                    if message.final:
+                        subscription.newest[message.symbol] = message.time
+                    self.events.append(bar_update_of(subscription.number, message))
+        elif isinstance(message, m.MarketEvent):
+            for subscription in self._all.values():
+                if subscription.correlation == header.correlation:
+                    state, number = market_state_of(message), subscription.number
+                    self.events.append(r.MarketUpdate(subscription=number, market=state))
         elif isinstance(message, m.OrderEvent):
             self._account_event(order_update_of(message, header.seq, replayed), header.seq)
         elif isinstance(message, m.TransactionEvent):

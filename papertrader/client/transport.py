@@ -12,7 +12,9 @@ from typing import Final, Protocol
 
 from papertrader.client.endpoints import Endpoint, parse_endpoint
 from papertrader.core.instants import from_datetime
+from papertrader.wire.kinds import ALPN_CLIENT
 
+ALPN: Final = ALPN_CLIENT
 DIAL_TIMEOUT_S: Final = 10.0
 SEND_TIMEOUT_S: Final = 10.0
 RECEIVE_OCTETS: Final = 256 * 1024

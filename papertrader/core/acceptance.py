@@ -22,7 +22,15 @@ from papertrader.core.money import (
     format_amount,
     proceeds_of,
 )
-from papertrader.core.orders import NewOrder, OrderType, Side, TimeInForce
+from papertrader.core.orders import (
+    IMMEDIATE,
+    NewOrder,
+    Order,
+    OrderType,
+    Replacement,
+    Side,
+    TimeInForce,
+)
 from papertrader.core.portfolio import PortfolioState
 from papertrader.core.quotes import Asset, AssetStatus, Quote
 from papertrader.core.refusals import Refusal
@@ -30,7 +38,7 @@ from papertrader.core.rules import DeskRules
 from papertrader.core.state import AccountState
 
 TYPES: Final = frozenset({OrderType.MARKET, OrderType.LIMIT})
-TIMES_IN_FORCE: Final = frozenset({TimeInForce.DAY, TimeInForce.GTC})
+TIMES_IN_FORCE: Final = frozenset({TimeInForce.DAY, TimeInForce.GTC, *IMMEDIATE})
 
 
 @attrs.define
@@ -52,7 +60,7 @@ class Terms:
 
 
 def find_portfolio(
-    command: NewOrder, portfolios: Mapping[int, PortfolioState]
+    command: NewOrder | Replacement, portfolios: Mapping[int, PortfolioState]
 ) -> Refused | PortfolioState:
     """Return the portfolio named, if it is the account's and the client order id is new to it."""
     portfolio = portfolios.get(command.portfolio)
@@ -129,16 +137,18 @@ def _check_kind(command: NewOrder) -> Refused | None:
     if command.time_in_force not in TIMES_IN_FORCE:
         return Refused(
             Refusal.TIF_UNSUPPORTED,
-            f"Time in force {command.time_in_force.name} is not supported; use DAY or GTC.",
+            f"Time in force {command.time_in_force.name} is not supported; use DAY, GTC,"
+            " IOC or FOK.",
         )
     if command.time_in_force == TimeInForce.GTC and command.expire_at:
         return Refused(
             Refusal.TIF_UNSUPPORTED, "A GTC order has no expiry time; send 0 for it, or use DAY."
         )
-    if command.time_in_force == TimeInForce.DAY and command.expire_at <= 0:
+    if command.time_in_force != TimeInForce.GTC and command.expire_at <= 0:
         return Refused(
             Refusal.TIF_UNSUPPORTED,
-            f"The calendar of {command.symbol} has no session to end a DAY order; use GTC.",
+            f"The calendar of {command.symbol} has no session to end a"
+            f" {command.time_in_force.name} order; use GTC.",
         )
     return None
 
@@ -234,14 +244,21 @@ def find_terms(
     return Terms(collar, points, 0, command.quantity)
 
 
-def check_room(command: NewOrder, account: AccountState, rules: DeskRules) -> Refused | None:
-    """Check the order's deadline, and how many open orders the account has already."""
+def check_room(
+    command: NewOrder, account: AccountState, rules: DeskRules, old: Order | None = None
+) -> Refused | None:
+    """Check the order's deadline, and how many open orders the account has already.
+
+    An order in the place of ``old`` makes them no more.
+    """
     if 0 < command.expire_at <= command.market_at:
         return Refused(
             Refusal.DEADLINE_PASSED,
             f"The order would have expired at {format_instant(command.expire_at)}, and the market's"
             f" time is {format_instant(command.market_at)}; send it for the next session.",
         )
+    if old is not None:
+        return None
     if account.open_orders >= rules.open_orders_max:
         return Refused(
             Refusal.OPEN_ORDER_LIMIT,
@@ -258,15 +275,23 @@ def check_room(command: NewOrder, account: AccountState, rules: DeskRules) -> Re
     return None
 
 
-def check_funds(command: NewOrder, terms: Terms, portfolio: PortfolioState) -> Refused | None:
-    """Check that the portfolio has what the order would reserve."""
+def check_funds(
+    command: NewOrder, terms: Terms, portfolio: PortfolioState, old: Order | None = None
+) -> Refused | None:
+    """Check that the portfolio has what the order would reserve.
+
+    What ``old``, in whose place it would come, has reserved is there for it.
+    """
     if command.side == Side.SELL_SHORT:
         return Refused(
             Refusal.SHORT_NOT_ALLOWED,
             f"This is a cash portfolio and cannot sell {command.symbol} short; buy it first, then"
             " use SELL.",
         )
-    free = portfolio.available_quantity(command.symbol)
+    free, cash = portfolio.available_quantity(command.symbol), portfolio.available_cash
+    if old is not None:
+        free += old.reserved_quantity
+        cash += old.reserved_cash
     if terms.reserved_quantity > free:
         held = portfolio.quantity(command.symbol)
         return Refused(
@@ -275,14 +300,41 @@ def check_funds(command: NewOrder, terms: Terms, portfolio: PortfolioState) -> R
             f" you hold {_shares(held)}, of which"
             f" {_shares(held - free)} are in open sell orders; reduce the quantity or cancel one.",
         )
-    if terms.reserved_cash > portfolio.available_cash:
+    if terms.reserved_cash > cash:
         points = terms.collar_basis_points
         percent = format_amount(points * SCALE // 100, 0)
         including = f" including the {percent} % collar" if points else ""
         return Refused(
             Refusal.INSUFFICIENT_CASH,
             f"The order needs {format_amount(terms.reserved_cash, group=True)} {portfolio.currency}"
-            f"{including}, available {format_amount(portfolio.available_cash, group=True)}"
+            f"{including}, available {format_amount(cash, group=True)}"
             f" {portfolio.currency}; reduce the quantity or cancel an open order.",
         )
     return None
+
+
+def new_order(command: NewOrder, terms: Terms, order_id: int, replaces: int = 0) -> Order:
+    """Return the order that ``command`` makes on ``terms``."""
+    return Order(
+        order_id=order_id,
+        client_order_id=command.client_order_id,
+        account=command.account,
+        portfolio=command.portfolio,
+        symbol=command.symbol,
+        side=command.side,
+        order_type=command.order_type,
+        time_in_force=command.time_in_force,
+        flags=command.flags,
+        quantity=command.quantity,
+        limit_price=command.limit_price,
+        stop_price=command.stop_price,
+        reserved_cash=terms.reserved_cash,
+        reserved_quantity=terms.reserved_quantity,
+        collar_price=terms.collar_price,
+        received_at=command.received_at,
+        accepted_at=command.at,
+        updated_at=command.at,
+        expire_at=command.expire_at,
+        replaces=replaces,
+        sequence=command.seq,
+    )

@@ -78,7 +78,7 @@ def plan_split(
     )
     price, amount, quote_seq = NULL, 0, 0
     if result.fraction_numerator:
-        old_price = _last_price(quote)
+        old_price = last_price(quote)
         if quote is None or old_price == NULL:
             old_price = position.avg_cost
         else:
@@ -189,7 +189,7 @@ def split_quote(quote: Quote, action: CorporateAction) -> Quote:
     )
 
 
-def _last_price(quote: Quote | None) -> int:
+def last_price(quote: Quote | None) -> int:
     """Return the last trade's price, or else the bid; `NULL` if neither is known."""
     if quote is None:
         return NULL

@@ -15,7 +15,7 @@ import attrs
 
 from papertrader.core.ledger import LedgerKind, cash_asset
 from papertrader.core.orders import Order, OrderState
-from papertrader.core.portfolio import PortfolioState, Position
+from papertrader.core.portfolio import ADDED, PortfolioState, Position
 from papertrader.core.state import DeskState
 
 if TYPE_CHECKING:
@@ -97,14 +97,19 @@ def _order_violations(state: DeskState) -> Iterator[str]:
 
 def _counter_violations(state: DeskState) -> Iterator[str]:
     open_orders: dict[int, Counter[str]] = {account: Counter() for account in state.accounts}
+    listed = {portfolio: set(orders) for portfolio, orders in state.open_orders.items()}
     in_books: dict[str, list[int]] = {symbol: [] for symbol in state.books}
     for order in sorted(state.orders.values(), key=_order_id):
         if order.is_open:
+            listed[order.portfolio].discard(order.order_id)
             open_orders[order.account][order.symbol] += 1
             in_books[order.symbol].append(order.order_id)
     for symbol, book in state.books.items():
         if book.order_ids() != in_books[symbol]:
             yield f"the book of {symbol} does not have the open orders"
+    for portfolio, left in listed.items():
+        if left:
+            yield f"portfolio {portfolio} lists order {min(left)} as open"
     for account in state.accounts.values():
         counted = open_orders[account.account]
         if account.open_orders != counted.total() or account.open_orders_by_symbol != counted:
@@ -155,7 +160,12 @@ def _encode(value: Any, digest: HASH) -> None:
         elif isinstance(value, list | tuple):
             parts = list(value)
         else:
-            parts = [getattr(value, field.name) for field in attrs.fields(type(value))]
+            parts = [
+                part
+                for field in attrs.fields(type(value))
+                if (part := getattr(value, field.name)) != field.default
+                or ADDED not in field.metadata
+            ]
         digest.update(b"(%d:" % len(parts))
         for part in parts:
             _encode(part, digest)

@@ -12,7 +12,7 @@ start. To repeat a decision, repeat with it `Desk.last_quote` as it then was.
 from __future__ import annotations
 
 from papertrader.core import acceptance
-from papertrader.core.acceptance import Refused, Terms
+from papertrader.core.acceptance import Refused, Terms, new_order
 from papertrader.core.actions import (
     Posting,
     check_action,
@@ -22,14 +22,15 @@ from papertrader.core.actions import (
     split_order,
     split_quote,
 )
+from papertrader.core.amendment import amended, check_replaceable
 from papertrader.core.audit import find_violations, state_hash
 from papertrader.core.book import Book
+from papertrader.core.cashier import Cashier
 from papertrader.core.events import (
     ActionApplied,
     Event,
-    OrderChanged,
     Outcome,
-    PortfolioOpened,
+    Preview,
 )
 from papertrader.core.fills import (
     displayed_size,
@@ -38,11 +39,21 @@ from papertrader.core.fills import (
     receipt_for,
     touch_price,
 )
-from papertrader.core.identifiers import check_currency, check_id, check_symbol
-from papertrader.core.money import AmountOverflow, checked
-from papertrader.core.orders import NewOrder, Order, OrderEventKind, Side, next_state
+from papertrader.core.identifiers import check_currency, check_symbol
+from papertrader.core.money import AMOUNT_MIN, NULL, SCALE, AmountOverflow
+from papertrader.core.orders import (
+    IMMEDIATE,
+    NewOrder,
+    Order,
+    OrderEventKind,
+    Replacement,
+    Side,
+    SideFilter,
+    TimeInForce,
+    next_state,
+)
 from papertrader.core.portfolio import PortfolioState
-from papertrader.core.postings import action_event, deposit_event, fill_events
+from papertrader.core.postings import action_event, fill_events
 from papertrader.core.quotes import (
     ActionKind,
     Asset,
@@ -52,26 +63,16 @@ from papertrader.core.quotes import (
     QuoteFlag,
 )
 from papertrader.core.refusals import Refusal
-from papertrader.core.rules import DeskRules
-from papertrader.core.state import DeskState
 
 _NOT_TRADING = frozenset({AssetStatus.HALTED, AssetStatus.DELISTED})
 
 
-class Desk:
+class Desk(Cashier):
     """Orders in, events out. Every input carries a ``seq`` greater than that of all before it.
 
     Inputs raise `ValueError` for what only a faulty caller can send; what a trader can get wrong
     is a `Refusal` in the `Outcome`. Neither changes anything.
     """
-
-    def __init__(self, rules: DeskRules | None = None) -> None:
-        self.rules = rules if rules is not None else DeskRules()
-        self.state = DeskState()
-        self._assets: dict[str, Asset] = {}
-        self._quotes: dict[str, Quote] = {}
-        self._sequence = 0
-        self._events: list[Event] = []
 
     # Reference data
 
@@ -94,63 +95,61 @@ class Desk:
 
     # Inputs
 
-    def open_portfolio(
-        self, *, seq: int, at: int, account: int, portfolio: int, currency: str, deposit: int
-    ) -> list[Event]:
-        """Open a portfolio and pay ``deposit`` (0 or more) into it.
-
-        Raises `ValueError` if the number is taken or invalid, or the deposit does not fit.
-        """
-        check_id(account, "account")
-        check_id(portfolio, "portfolio")
-        check_currency(currency)
-        if portfolio in self.state.portfolios:
-            raise ValueError(f"portfolio {portfolio} exists already; choose another number")
-        if deposit < 0:
-            raise ValueError("a portfolio cannot open with less than 0 in cash")
-        checked(deposit)
-        self._begin(seq)
-        self._emit(PortfolioOpened(account, portfolio, currency, at))
-        if deposit:
-            self._emit(deposit_event(self.state, self.state.portfolios[portfolio], deposit, at))
-        return self._finish()
-
-    def deposit(self, *, seq: int, at: int, portfolio: int, amount: int) -> list[Event]:
-        """Pay ``amount`` (more than 0) into a portfolio.
-
-        Raises `ValueError` for an unknown portfolio or amount, and `AmountOverflow` if the cash
-        would not fit.
-        """
-        owner = self.state.portfolios.get(portfolio)
-        if owner is None or amount <= 0:
-            raise ValueError(f"cannot pay {amount} into portfolio {portfolio}; check both")
-        event = deposit_event(self.state, owner, amount, at)
-        self._begin(seq)
-        self._emit(event)
-        return self._finish()
-
     def submit(self, command: NewOrder) -> Outcome:
         """Accept or refuse a new order. It fills at the earliest on the next quote observed."""
         self._begin(command.seq)
-        portfolio = acceptance.find_portfolio(command, self.state.portfolios)
-        if isinstance(portfolio, Refused):
-            return self._refuse(command, portfolio)
-        asset = acceptance.find_asset(command, self._assets, portfolio)
-        if isinstance(asset, Refused):
-            return self._refuse(command, asset)
-        refused = acceptance.check_shape(command, asset, self.rules)
-        if refused is not None:
-            return self._refuse(command, refused)
-        quote = self._quotes.get(asset.symbol)
-        terms = acceptance.find_terms(command, asset, quote, self.rules)
+        terms = self._judge(command)
         if isinstance(terms, Refused):
             return self._refuse(command, terms)
-        account = self.state.accounts[command.account]
-        refused = acceptance.check_room(command, account, self.rules)
-        refused = refused or acceptance.check_funds(command, terms, portfolio)
-        if refused is not None:
-            return self._refuse(command, refused)
         order = self._accept(command, terms)
+        return Outcome(None, "", order, self._finish())
+
+    def preview(self, command: NewOrder) -> Preview:
+        """Tell what `submit` would answer, and what the order would cost; it is not an input."""
+        terms = self._judge(command)
+        if isinstance(terms, Refused):
+            refused = self._refuse(command, terms)
+            return Preview(refusal=refused.refusal, text=refused.text, order=refused.order)
+        order = new_order(command, terms, 0)
+        price = order.bound_price
+        quote = self._quotes.get(order.symbol)
+        touch = NULL if quote is None else touch_price(order.side, quote)
+        if touch != NULL and (touch < price if order.side == Side.BUY else touch > price):
+            price = touch
+        notional = price * order.quantity if order.side == Side.BUY else -price * order.quantity
+        free = self.state.portfolios[order.portfolio].available_cash
+        return Preview(
+            refusal=None,
+            text="",
+            order=order,
+            price=price,
+            cost=max(AMOUNT_MIN, -(-notional // SCALE)),
+            available_after=free - order.reserved_cash,
+        )
+
+    def replace(self, command: Replacement) -> Outcome:
+        """Put a new order in the place of an open one; the new one's number is in the outcome.
+
+        What the old order has reserved is there for the new one, and nobody can come between: the
+        larger of both is held until the swap. A fill may come first; the refusal says so then.
+        """
+        self._begin(command.seq)
+        owner = acceptance.find_portfolio(command, self.state.portfolios)
+        if isinstance(owner, Refused):
+            return self._refuse(command, owner)
+        old = self.order(command.order_id)
+        found = check_replaceable(command, old)
+        if isinstance(found, Refused):
+            shown = None if found.refusal == Refusal.NO_SUCH_ORDER else old
+            return Outcome(found.refusal, found.text, shown, [])
+        wish = amended(command, found)
+        if isinstance(wish, Refused):
+            return self._refuse(command, wish)
+        terms = self._judge(wish, found)
+        if isinstance(terms, Refused):
+            return self._refuse(command, terms)
+        self._end(found, OrderEventKind.REPLACED, 0, command.at)
+        order = self._accept(wish, terms, replaces=found.order_id)
         return Outcome(None, "", order, self._finish())
 
     def cancel(
@@ -187,6 +186,29 @@ class Desk:
             )
         ended = self._end(order, OrderEventKind.CANCELLED, 0, at)
         return Outcome(None, "", ended, self._finish())
+
+    def cancel_all(
+        self,
+        *,
+        seq: int,
+        at: int,
+        account: int,
+        portfolio: int,
+        symbol: str = "",
+        side: SideFilter = SideFilter.ANY,
+    ) -> Outcome:
+        """Cancel every open order of a portfolio, or those of one symbol or side; one event each.
+
+        None to cancel is no refusal.
+        """
+        self._begin(seq)
+        if self._owned(account, portfolio) is None:
+            return self._no_portfolio(portfolio)
+        for order_id in sorted(self.state.open_orders[portfolio]):
+            order = self.state.orders[order_id]
+            if symbol in ("", order.symbol) and side in (SideFilter.ANY, order.side):
+                self._end(order, OrderEventKind.CANCELLED, 0, at)
+        return Outcome(None, "", None, self._finish())
 
     def would_act(self, quote: Quote) -> bool:
         """Tell, cheaply, whether `observe` may yield events; False when it certainly yields none.
@@ -322,20 +344,26 @@ class Desk:
 
     # Deciding
 
-    def _begin(self, seq: int) -> None:
-        if seq <= self._sequence:
-            raise ValueError(f"input {seq} comes after input {self._sequence}; it must be greater")
-        self._sequence = seq
+    def _judge(self, command: NewOrder, old: Order | None = None) -> Refused | Terms:
+        """Decide whether an order may enter, perhaps in the place of ``old``, and on what terms."""
+        portfolio = acceptance.find_portfolio(command, self.state.portfolios)
+        if isinstance(portfolio, Refused):
+            return portfolio
+        asset = acceptance.find_asset(command, self._assets, portfolio)
+        if isinstance(asset, Refused):
+            return asset
+        refused = acceptance.check_shape(command, asset, self.rules)
+        if refused is not None:
+            return refused
+        quote = self._quotes.get(asset.symbol)
+        terms = acceptance.find_terms(command, asset, quote, self.rules)
+        if isinstance(terms, Refused):
+            return terms
+        account = self.state.accounts[command.account]
+        refused = acceptance.check_room(command, account, self.rules, old)
+        return refused or acceptance.check_funds(command, terms, portfolio, old) or terms
 
-    def _emit(self, event: Event) -> None:
-        self.state.apply(event)
-        self._events.append(event)
-
-    def _finish(self) -> list[Event]:
-        events, self._events = self._events, []
-        return events
-
-    def _refuse(self, command: NewOrder, refused: Refused) -> Outcome:
+    def _refuse(self, command: NewOrder | Replacement, refused: Refused) -> Outcome:
         order = None
         if refused.refusal == Refusal.DUPLICATE_ORDER:
             order = self.order_by_client_id(command.portfolio, command.client_order_id)
@@ -353,40 +381,10 @@ class Desk:
             return None
         return book if may_fill(quote) and self._is_news(quote) else None
 
-    def _accept(self, command: NewOrder, terms: Terms) -> Order:
-        order = Order(
-            order_id=self.state.order_last + 1,
-            client_order_id=command.client_order_id,
-            account=command.account,
-            portfolio=command.portfolio,
-            symbol=command.symbol,
-            side=command.side,
-            order_type=command.order_type,
-            time_in_force=command.time_in_force,
-            flags=command.flags,
-            quantity=command.quantity,
-            limit_price=command.limit_price,
-            stop_price=command.stop_price,
-            reserved_cash=terms.reserved_cash,
-            reserved_quantity=terms.reserved_quantity,
-            collar_price=terms.collar_price,
-            received_at=command.received_at,
-            accepted_at=command.at,
-            updated_at=command.at,
-            expire_at=command.expire_at,
-            sequence=command.seq,
-        )
+    def _accept(self, command: NewOrder, terms: Terms, replaces: int = 0) -> Order:
+        order = new_order(command, terms, self.state.order_last + 1, replaces)
         self._change(OrderEventKind.ACCEPTED, order, command.at)
         return order
-
-    def _change(self, kind: OrderEventKind, order: Order, at: int) -> None:
-        event_seq = self.state.accounts[order.account].event_seq + 1
-        self._emit(OrderChanged(order.account, order.portfolio, event_seq, kind, order, at))
-
-    def _end(self, order: Order, kind: OrderEventKind, reason: int, at: int) -> Order:
-        ended = end_order(order, kind, reason, at)
-        self._change(kind, ended, at)
-        return ended
 
     def _plan(self, action: CorporateAction, asset: Asset, at: int) -> list[Posting]:
         """Work out what an action posts to each portfolio, before anything is changed."""
@@ -423,6 +421,8 @@ class Desk:
             fill = fill_from_quote(order, quote, size_left, asset.lot)
             if fill.quantity == 0:
                 continue
+            if order.time_in_force == TimeInForce.FOK and fill.quantity < order.remaining:
+                continue
             try:
                 changed, posted = fill_events(self.state, order, fill, quote)
             except AmountOverflow:
@@ -433,6 +433,15 @@ class Desk:
             self._emit(changed)
             self._emit(posted)
             size_left -= fill.quantity
+            if changed.order.is_open and order.time_in_force in IMMEDIATE:
+                self._give_up(changed.order, quote, asset)
+
+    def _give_up(self, order: Order, quote: Quote, asset: Asset) -> None:
+        """Cancel what ``quote``, the only one that an IOC or FOK order may use, did not fill."""
+        receipt = receipt_for(order, quote, fill_from_quote(order, quote, 0, asset.lot))
+        reason, at = int(Refusal.NOT_FILLABLE), quote.observed_at
+        ended = end_order(order, OrderEventKind.CANCELLED, reason, at)
+        self._change(OrderEventKind.CANCELLED, ended, at, receipt)
 
     def _wake(self, book: Book, quote: Quote, asset: Asset) -> None:
         """Let orders that met their first eligible quote, and took nothing, rest in the book."""
@@ -444,20 +453,13 @@ class Desk:
         ]
         for _, _, order_id in sorted(eligible):
             order = self.state.orders[order_id]
+            if order.time_in_force in IMMEDIATE:
+                self._give_up(order, quote, asset)
+                continue
             # It took nothing, so if its bound would have let it, the size was gone.
             fill = fill_from_quote(order, quote, 0, asset.lot)
             changed = order.snapshot()
             changed.state = next_state(order.state, OrderEventKind.WORKING)
             changed.version += 1
             changed.updated_at = at
-            self._emit(
-                OrderChanged(
-                    order.account,
-                    order.portfolio,
-                    self.state.accounts[order.account].event_seq + 1,
-                    OrderEventKind.WORKING,
-                    changed,
-                    at,
-                    receipt=receipt_for(order, quote, fill),
-                )
-            )
+            self._change(OrderEventKind.WORKING, changed, at, receipt_for(order, quote, fill))

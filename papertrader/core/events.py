@@ -72,7 +72,34 @@ class ActionApplied:
     at: int
 
 
-Event: TypeAlias = PortfolioOpened | OrderChanged | TransactionPosted | ActionApplied
+@attrs.define
+class PortfolioNamed:
+    """A portfolio got its name, or another one."""
+
+    account: int
+    portfolio: int
+    name: str
+    at: int
+
+
+@attrs.define
+class SeasonBegun:
+    """A portfolio, without positions and open orders now, counts its profits anew."""
+
+    account: int
+    portfolio: int
+    season: int
+    at: int
+
+
+Event: TypeAlias = (
+    PortfolioOpened
+    | OrderChanged
+    | TransactionPosted
+    | ActionApplied
+    | PortfolioNamed
+    | SeasonBegun
+)
 
 
 @attrs.define
@@ -87,3 +114,22 @@ class Outcome:
     text: str
     order: Order | None
     events: list[Event]
+
+
+@attrs.define(kw_only=True)
+class Preview:
+    """What an order would be and cost if it were sent now; nothing was changed.
+
+    ``order`` is as it would be accepted, with number 0. ``price`` is what it would fill at on the
+    newest quote, or its limit; ``cost`` the cash that would take (negative: bring), without
+    ``fees``; ``available_after`` the cash that would be free once it is accepted. If there is a
+    ``refusal`` they are 0, and ``order`` is the order that the refusal speaks of, if any.
+    """
+
+    refusal: Refusal | None
+    text: str
+    order: Order | None
+    price: int = 0
+    cost: int = 0
+    fees: int = 0
+    available_after: int = 0

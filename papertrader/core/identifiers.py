@@ -10,8 +10,10 @@ from typing import Final
 
 ID_MAX: Final = 2**64 - 1
 SYMBOL_CHARACTERS_MAX: Final = 16
+NAME_CHARACTERS_MAX: Final = 24
 
 _SYMBOL = re.compile(r"[A-Z0-9^][A-Z0-9.^=/-]{0,15}\Z", re.ASCII)
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,23}\Z", re.ASCII)
 _CURRENCY = re.compile(r"[A-Z]{3}\Z", re.ASCII)
 
 
@@ -39,6 +41,19 @@ def check_symbol(symbol: str) -> str:
             " A-Z 0-9 . ^ = / -"
         )
     return symbol
+
+
+def check_name(name: str) -> str:
+    """Return ``name``, or raise `ValueError` unless it can name a portfolio.
+
+    1 to 24 characters: letters, digits and ``_ . -``, the first a letter or digit.
+    """
+    if _NAME.match(name) is None:
+        raise ValueError(
+            f"{name!r} cannot name a portfolio; use 1 to {NAME_CHARACTERS_MAX} letters, digits"
+            " and _ . -, a letter or digit first"
+        )
+    return name
 
 
 def check_currency(currency: str) -> str:

@@ -37,6 +37,12 @@ class TransactionKind(IntEnum):
     WITHDRAWAL = 11
 
 
+FUNDING: Final = frozenset(
+    {TransactionKind.DEPOSIT, TransactionKind.WITHDRAWAL, TransactionKind.RESET}
+)
+"""Kinds that, without a symbol, move the owner's money in or out: no profit, no loss."""
+
+
 class LedgerKind(IntEnum):
     """Kinds of ledger account. The first two belong to a portfolio, the others to the system."""
 

@@ -23,6 +23,15 @@ class Side(IntEnum):
     SELL_SHORT = 3
 
 
+class SideFilter(IntEnum):
+    """Orders of which side are meant; a member's number is that of the `Side`."""
+
+    ANY = 0
+    BUY = 1
+    SELL = 2
+    SELL_SHORT = 3
+
+
 class OrderType(IntEnum):
     """How an order is priced."""
 
@@ -81,12 +90,17 @@ OPEN_STATES: Final = frozenset(
 """States that hold a reservation, and that a cancel or an expiry may end."""
 
 
+IMMEDIATE: Final = frozenset({TimeInForce.IOC, TimeInForce.FOK})
+"""Times in force that end an order with the first quote it may use."""
+
+
 def _transitions() -> dict[tuple[OrderState, OrderEventKind], OrderState]:
     table = {(OrderState.PENDING, OrderEventKind.WORKING): OrderState.WORKING}
     for state in OPEN_STATES:
         table[state, OrderEventKind.FILL] = OrderState.PARTIALLY_FILLED
         table[state, OrderEventKind.CANCELLED] = OrderState.CANCELLED
         table[state, OrderEventKind.EXPIRED] = OrderState.EXPIRED
+        table[state, OrderEventKind.REPLACED] = OrderState.REPLACED
         table[state, OrderEventKind.ADJUSTED] = state
     return table
 
@@ -221,7 +235,7 @@ class NewOrder:
 
     ``seq`` is the journal sequence of this input, ``received_at`` the worker's stamp, ``at`` the
     master's instant and ``market_at`` the market time. ``expire_at`` (market time) is the close
-    of the session for DAY, worked out by the caller, and 0 for GTC.
+    of the session for DAY, IOC and FOK, worked out by the caller, and 0 for GTC.
     """
 
     seq: int
@@ -240,3 +254,28 @@ class NewOrder:
     limit_price: int = NULL
     stop_price: int = NULL
     expire_at: int = 0
+
+
+@attrs.define(kw_only=True)
+class Replacement:
+    """A trader's wish to put a new order in the place of the open order ``order_id``.
+
+    ``client_order_id`` names the new order. ``quantity`` is the total, with what the old order has
+    filled; 0 leaves it, and ``limit_price`` `NULL` leaves the limit. ``expect_version`` is the
+    version of the old order that the trader has seen, 0 for any. Side, type and time in force stay;
+    ``stop_price`` and ``expire_at`` must be none.
+    """
+
+    seq: int
+    at: int
+    received_at: int
+    market_at: int
+    account: int
+    portfolio: int
+    order_id: int
+    client_order_id: int
+    quantity: int = 0
+    limit_price: int = NULL
+    stop_price: int = NULL
+    expire_at: int = 0
+    expect_version: int = 0

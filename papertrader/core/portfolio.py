@@ -16,6 +16,9 @@ import attrs
 from papertrader.core.ledger import InvariantViolated, LedgerAccount, LedgerKind
 from papertrader.core.money import NULL, SCALE, checked, divide_half_even, proceeds_of
 
+ADDED: Final = "added"
+"""Metadata of a field that came later; at its default it is left out of the state's hash, so that
+the hashes of older states stay good."""
 LOTS_MAX: Final = 256
 """Lots kept for one position. One more, and the two oldest are merged into one."""
 
@@ -89,7 +92,9 @@ class PortfolioState:
 
     ``realized`` is the profit of prices, ``dividends`` and ``fees`` are apart. ``positions`` keeps
     those that are flat now, for what they realized; ``reserved_quantity`` is per symbol.
-    ``client_order_ids`` leads from each client order id ever used to the order.
+    ``client_order_ids`` leads from each client order id ever used to the order. ``deposited`` (less
+    what was withdrawn), ``realized``, ``dividends`` and ``fees`` count from the beginning of the
+    ``season``, the first of which is 1; ``season_at`` is 0 in the first.
     """
 
     portfolio: int
@@ -104,6 +109,9 @@ class PortfolioState:
     positions: dict[str, Position] = attrs.Factory(dict)
     reserved_quantity: dict[str, int] = attrs.Factory(dict)
     client_order_ids: dict[int, int] = attrs.Factory(dict)
+    name: str = attrs.field(default="", metadata={ADDED: True})
+    season: int = attrs.field(default=1, metadata={ADDED: True})
+    season_at: int = attrs.field(default=0, metadata={ADDED: True})
     cash_account: LedgerAccount = attrs.field(init=False)
     position_account: LedgerAccount = attrs.field(init=False)
 

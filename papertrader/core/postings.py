@@ -17,7 +17,13 @@ from papertrader.core.ledger import (
     trade_entries,
     transfer_entries,
 )
-from papertrader.core.money import checked, cost_of_notional, proceeds_of_notional
+from papertrader.core.money import (
+    checked,
+    cost_of,
+    cost_of_notional,
+    proceeds_of,
+    proceeds_of_notional,
+)
 from papertrader.core.orders import Order, OrderEventKind, Side, next_state
 from papertrader.core.portfolio import PortfolioState, Position, trade
 from papertrader.core.quotes import Quote
@@ -119,11 +125,21 @@ def deposit_event(
     state: DeskState, portfolio: PortfolioState, amount: int, at: int
 ) -> TransactionPosted:
     """Return the event of ``amount`` paid in. Raises `AmountOverflow` if the cash does not fit."""
+    return funding_event(state, portfolio, amount, TransactionKind.DEPOSIT, at)
+
+
+def funding_event(
+    state: DeskState, portfolio: PortfolioState, amount: int, kind: TransactionKind, at: int
+) -> TransactionPosted:
+    """Return the event of ``amount`` paid in or, if it is negative, out.
+
+    Raises `AmountOverflow` if the cash does not fit.
+    """
     account = state.accounts[portfolio.account]
     transaction = Transaction(
         transaction_id=account.transaction_id + 1,
         portfolio=portfolio.portfolio,
-        kind=TransactionKind.DEPOSIT,
+        kind=kind,
         currency=portfolio.currency,
         amount=amount,
         cash_after=checked(portfolio.cash + amount),
@@ -138,6 +154,57 @@ def deposit_event(
         amount=amount,
     )
     return _posted(account, transaction, entries, None)
+
+
+def closing_event(
+    state: DeskState,
+    portfolio: PortfolioState,
+    position: Position,
+    price: int,
+    quote_seq: int,
+    at: int,
+) -> TransactionPosted:
+    """Return the event of a reset closing ``position`` at ``price``.
+
+    Proceeds are rounded down and the counterparty's cost up, as in a sale. Raises
+    `AmountOverflow` if some figure does not fit.
+    """
+    account = state.accounts[portfolio.account]
+    quantity, proceeds = position.quantity, proceeds_of(price, position.quantity)
+    transaction_id = account.transaction_id + 1
+    after, realized = trade(
+        position,
+        quantity=-quantity,
+        price=price,
+        gross=proceeds,
+        at=at,
+        transaction=transaction_id,
+    )
+    transaction = Transaction(
+        transaction_id=transaction_id,
+        portfolio=portfolio.portfolio,
+        kind=TransactionKind.RESET,
+        currency=portfolio.currency,
+        amount=proceeds,
+        cash_after=checked(portfolio.cash + proceeds),
+        executed_at=at,
+        received_at=at,
+        symbol=position.symbol,
+        quantity=quantity,
+        price=price,
+        quote_seq=quote_seq,
+        realized=realized,
+    )
+    entries = trade_entries(
+        cash=portfolio.cash_account,
+        position=portfolio.position_account,
+        symbol=position.symbol,
+        currency=portfolio.currency,
+        quantity=-quantity,
+        gross=proceeds,
+        market=-cost_of(price, quantity),
+    )
+    return _posted(account, transaction, entries, after)
 
 
 def action_event(state: DeskState, posting: Posting, at: int) -> TransactionPosted:

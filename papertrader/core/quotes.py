@@ -73,6 +73,10 @@ class Asset:
     last_bar: int = 0
 
 
+BAR_INTERVALS_S: Final = (60, 300, 900, 3_600, 86_400, 604_800, 2_592_000)
+"""Lengths of bar that can be asked for, in seconds; the last stands for one calendar month."""
+
+
 @attrs.define(kw_only=True)
 class Quote:
     """The newest prices of one symbol. Unknown prices are `NULL`, unknown sizes 0.

@@ -44,6 +44,7 @@ def restore_state(image: StateImage) -> DeskState:
     for portfolio in image.portfolios:
         state.portfolios[portfolio.portfolio] = portfolio
         state.orders_by_portfolio[portfolio.portfolio] = []
+        state.open_orders[portfolio.portfolio] = set()
         state.accounts[portfolio.account].portfolios.append(portfolio.portfolio)
     for number, position in image.positions:
         state.portfolios[number].positions[position.symbol] = position
@@ -64,6 +65,8 @@ def _restore_order(state: DeskState, order: Order) -> None:
     state.order_last = max(state.order_last, order.order_id)
     state.sequence_last = max(state.sequence_last, order.sequence)
     book = state.books.setdefault(order.symbol, Book())
+    if order.replaces:
+        state.replaced_by[order.replaces] = order.order_id
     if not order.is_open:
         return
     account, symbol = state.accounts[order.account], order.symbol
@@ -71,6 +74,7 @@ def _restore_order(state: DeskState, order: Order) -> None:
     if order.state != OrderState.PENDING:
         book.pending.pop(order.order_id, None)
     account.open_orders += 1
+    state.open_orders[order.portfolio].add(order.order_id)
     by_symbol = account.open_orders_by_symbol
     by_symbol[symbol] = by_symbol.get(symbol, 0) + 1
     portfolio.reserved_cash += order.reserved_cash

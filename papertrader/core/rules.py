@@ -38,6 +38,10 @@ class DeskRules:
     """Quantity of one order, beside the asset's own bound; more is QUANTITY_LIMIT."""
     price_max: int = attrs.field(default=100_000_000 * SCALE, validator=attrs.validators.ge(1))
     """Limit price; more is PRICE_BAND."""
+    portfolios_max: int = attrs.field(default=16, validator=attrs.validators.ge(1))
+    """Portfolios of one account; one more is PORTFOLIO_LIMIT."""
+    cash_max: int = attrs.field(default=1_000_000_000 * SCALE, validator=attrs.validators.ge(1))
+    """Cash up to which an owner may pay into a portfolio; more is AMOUNT_OVERFLOW."""
     collars: tuple[tuple[int, int], ...] = attrs.field(
         default=((0, 400), (50 * SCALE, 250)), validator=_check_collars
     )

@@ -16,10 +16,12 @@ from papertrader.core.events import (
     ActionApplied,
     Event,
     OrderChanged,
+    PortfolioNamed,
     PortfolioOpened,
+    SeasonBegun,
     TransactionPosted,
 )
-from papertrader.core.ledger import InvariantViolated, Ledger, TransactionKind
+from papertrader.core.ledger import FUNDING, InvariantViolated, Ledger, TransactionKind
 from papertrader.core.orders import (
     IllegalTransitionError,
     Order,
@@ -55,6 +57,10 @@ class DeskState:
         self.portfolios: dict[int, PortfolioState] = {}
         self.orders: dict[int, Order] = {}
         self.orders_by_portfolio: dict[int, list[int]] = {}
+        self.open_orders: dict[int, set[int]] = {}
+        """The open orders of each portfolio."""
+        self.replaced_by: dict[int, int] = {}
+        """From each order that was replaced to the one in its place."""
         self.books: dict[str, Book] = {}
         self.ledger = Ledger()
         self.applied: set[tuple[str, ActionKind, int]] = set()
@@ -75,6 +81,10 @@ class DeskState:
             self._apply_transaction(event)
         elif isinstance(event, PortfolioOpened):
             self._apply_opening(event)
+        elif isinstance(event, PortfolioNamed):
+            self._named(event).name = event.name
+        elif isinstance(event, SeasonBegun):
+            self._apply_season(event)
         else:
             self._apply_action(event)
 
@@ -123,6 +133,28 @@ class DeskState:
             event.portfolio, event.account, event.currency
         )
         self.orders_by_portfolio[event.portfolio] = []
+        self.open_orders[event.portfolio] = set()
+
+    def _named(self, event: PortfolioNamed | SeasonBegun) -> PortfolioState:
+        portfolio = self.portfolios.get(event.portfolio)
+        if portfolio is None or portfolio.account != event.account:
+            raise InvariantViolated(
+                f"account {event.account} has no portfolio {event.portfolio}, but an event for it"
+            )
+        return portfolio
+
+    def _apply_season(self, event: SeasonBegun) -> None:
+        portfolio = self._named(event)
+        name = f"season {event.season} of portfolio {event.portfolio}"
+        if event.season != portfolio.season + 1:
+            raise InvariantViolated(f"{name} follows season {portfolio.season}")
+        held = any(position.quantity for position in portfolio.positions.values())
+        if held or self.open_orders[event.portfolio]:
+            raise InvariantViolated(f"{name} begins with positions or open orders")
+        portfolio.season, portfolio.season_at = event.season, event.at
+        portfolio.deposited = portfolio.cash
+        portfolio.realized = portfolio.dividends = portfolio.fees = 0
+        portfolio.positions.clear()
 
     def _apply_action(self, event: ActionApplied) -> None:
         action = event.action
@@ -172,6 +204,8 @@ class DeskState:
                 raise InvariantViolated(f"{name} reserves more cash than there is")
             if order.reserved_quantity > portfolio.available_quantity(order.symbol):
                 raise InvariantViolated(f"{name} reserves more {order.symbol} than there is")
+            if order.replaces:
+                self._check_replacing(order, name)
             return
         try:
             expected = next_state(old.state, event.kind, complete=order.filled == order.quantity)
@@ -185,6 +219,16 @@ class DeskState:
         if order.reserved_cash > old.reserved_cash:
             raise InvariantViolated(f"{name} reserves more cash than when it was accepted")
 
+    def _check_replacing(self, order: Order, name: str) -> None:
+        old = self.orders.get(order.replaces)
+        if (
+            old is None
+            or old.state != OrderState.REPLACED
+            or old.order_id in self.replaced_by
+            or (old.portfolio, old.symbol, old.side) != (order.portfolio, order.symbol, order.side)
+        ):
+            raise InvariantViolated(f"{name} cannot replace order {order.replaces}")
+
     def _enter(self, order: Order, account: AccountState, portfolio: PortfolioState) -> None:
         symbol = order.symbol
         book = self.books.get(symbol)
@@ -192,6 +236,9 @@ class DeskState:
             book = self.books[symbol] = Book()
         book.add(order)
         account.open_orders += 1
+        self.open_orders[order.portfolio].add(order.order_id)
+        if order.replaces:
+            self.replaced_by[order.replaces] = order.order_id
         by_symbol = account.open_orders_by_symbol
         by_symbol[symbol] = by_symbol.get(symbol, 0) + 1
         portfolio.client_order_ids[order.client_order_id] = order.order_id
@@ -206,6 +253,7 @@ class DeskState:
         if not order.is_open:
             book.remove(old)
             account.open_orders -= 1
+            self.open_orders[order.portfolio].remove(order.order_id)
             left = account.open_orders_by_symbol[order.symbol] - 1
             if left:
                 account.open_orders_by_symbol[order.symbol] = left
@@ -227,7 +275,7 @@ class DeskState:
         portfolio.cash = transaction.cash_after
         portfolio.realized += transaction.realized
         portfolio.fees += transaction.fees
-        if transaction.kind == TransactionKind.DEPOSIT:
+        if transaction.kind in FUNDING and not transaction.symbol:
             portfolio.deposited += transaction.amount
         elif transaction.kind == TransactionKind.DIVIDEND:
             portfolio.dividends += transaction.amount

@@ -24,6 +24,8 @@ from papertrader.wire.kinds import AccountStatus, Privacy, Status
 
 ACCOUNTS_MAX: Final = 1_000_000
 _USERNAME: Final = re.compile(r"[A-Za-z0-9_.-]{3,24}\Z")
+_SHOWN: Final = Privacy.PORTFOLIO_PUBLIC | Privacy.HISTORY_PUBLIC
+"""Without any of these an account does not exist for others."""
 _EMAIL: Final = re.compile(r"[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f]{1,255}\Z")
 
 
@@ -78,6 +80,29 @@ class AccountBook:
     def next_id(self) -> int:
         """Return the number of the next account."""
         return max(self._by_id, default=0) + 1
+
+
+def account_shown(book: AccountBook, session: Session, username: str, needed: int) -> Account:
+    """Return the account of ``username`` if it shows ``needed`` to others; "" is one's own.
+
+    Raises `Refused`: NO_SUCH_ACCOUNT when it shows nothing at all, PRIVATE when it shows other
+    things.
+    """
+    own = book.get(session.account)
+    asked = book.named(username) if username else own
+    if asked is own:
+        return own
+    if asked is None or not asked.privacy & _SHOWN:
+        raise Refused(Status.NO_SUCH_ACCOUNT, f"There is no account {username} that you may see.")
+    if not asked.privacy & needed:
+        raise Refused(Status.PRIVATE, f"{asked.username} does not show this to others.")
+    return asked
+
+
+def check_email(email: str) -> None:
+    """Raise `Refused` for text that is no e-mail address."""
+    if _EMAIL.match(email) is None:
+        raise Refused(Status.INVALID_FIELD, "That is not an e-mail address.")
 
 
 @attrs.frozen(kw_only=True)
@@ -178,8 +203,8 @@ class Accounts:
             raise Refused(
                 Status.USERNAME_TAKEN, f"The name {message.username} is taken; choose another."
             )
-        if message.email and _EMAIL.match(message.email) is None:
-            raise Refused(Status.INVALID_FIELD, "That is not an e-mail address.")
+        if message.email:
+            check_email(message.email)
         if message.currency not in ("", self._rules.currency):
             raise Refused(
                 Status.INVALID_FIELD,
@@ -224,11 +249,7 @@ class Accounts:
     def describe(self, command: Command, session: Session, message: m.AccountGet) -> bytes:
         """Answer ACCOUNT_GET: all of one's own account, of another's what it made public."""
         own = self._book.get(session.account)
-        asked = self._book.named(message.username) if message.username else own
-        if asked is None or (asked is not own and not asked.privacy & Privacy.PORTFOLIO_PUBLIC):
-            raise Refused(
-                Status.NO_SUCH_ACCOUNT, f"There is no account {message.username} that you may see."
-            )
+        asked = account_shown(self._book, session, message.username, Privacy.PORTFOLIO_PUBLIC)
         summary = self._transactions.summary(asked.account)
         reply = m.AccountReply(
             account=asked.account,

@@ -19,19 +19,21 @@ from papertrader.core.marketclock import MarketClock
 from papertrader.core.money import NULL
 from papertrader.core.quotes import Asset, AssetStatus, Bar, Quote
 from papertrader.master import records
+from papertrader.master.bars import FormingBars
 from papertrader.master.commands import Command, Refused
 from papertrader.master.database import Change, TruthStore
 from papertrader.master.holdings import parts, rows_limit
+from papertrader.master.hours import MarketHours
 from papertrader.master.journal import Journal
 from papertrader.master.providers.base import INTERVALS_S, TapeSource
 from papertrader.master.sessions import Session
 from papertrader.master.transactions import Transactions
-from papertrader.master.workers import Workers
+from papertrader.master.workers import MARKET_TOPIC, Topic, Workers
 from papertrader.net.clock import Clock, Timer
 from papertrader.wire import codec
 from papertrader.wire import messages as m
 from papertrader.wire.derived import Message
-from papertrader.wire.kinds import Adjustment, Opcode, RelayDownFlag, Status, Tag
+from papertrader.wire.kinds import Adjustment, Opcode, RelayDownFlag, Status, Tag, TopicKind
 
 UPDATE_MS_MIN: Final = 50
 UPDATE_MS_MAX: Final = 3_600_000
@@ -51,7 +53,7 @@ class MarketTime:
     """The market clock of a running master, and its memory on disk."""
 
     def __init__(self, market_clock: MarketClock, clock: Clock, source: TapeSource) -> None:
-        self._market_clock = market_clock
+        self.market_clock = market_clock
         self._clock = clock
         self._source = source
 
@@ -63,11 +65,11 @@ class MarketTime:
     @property
     def speed_milli(self) -> int:
         """Thousandths of a market second per second."""
-        return self._market_clock.speed_milli
+        return self.market_clock.speed_milli
 
     def now(self) -> int:
         """Return market time."""
-        return self._market_clock.now(self._clock.wall_ns())
+        return self.market_clock.now(self._clock.wall_ns())
 
     def day_end(self, symbol: str) -> int:
         """Return when a DAY order of ``symbol`` sent now expires; 0 for an unknown symbol."""
@@ -116,6 +118,8 @@ class Assets:
         self._interval_s = update_interval_ms / 1_000
         self._timer: Timer | None = None
         self._newest: dict[str, Quote] = {}
+        self._bars = FormingBars(source)
+        self.hours = MarketHours(source, market.market_clock, clock, update_interval_ms)
         self._unlisted = dict(source.assets)
         # After a crash the market goes on later than it was: what was due in between is due still.
         self._market_at = int(store.meta(market_reached_key(source), "0"))
@@ -136,7 +140,8 @@ class Assets:
         now = self.market.now()
         self._market_at = min(self._market_at or now, now)
         self._workers.newest = self._newest_frame
-        self._workers.is_listed = self._source.assets.__contains__
+        self._workers.is_listed = self._is_listed
+        self._workers.forget = self._forget
         self.log.info(
             "market {name}: time {at}, {count} assets, speed {speed}",
             name=self._source.name,
@@ -183,6 +188,9 @@ class Assets:
         for action in self._source.actions(before, now):
             self._transactions.act(action)
         self._take(self._source.quotes(now))
+        hours = self.hours.changed(now)
+        if hours is not None:
+            self._workers.publish([(MARKET_TOPIC, hours)], TopicKind.MARKET)
 
     def _reserve(self, now: int) -> None:
         if now > self._reserved_until - RESERVE_S * self.market.speed_milli * SECOND // 2_000:
@@ -223,11 +231,29 @@ class Assets:
             self._transactions.observe(quote)
             published.append((quote.symbol, records.quote_event(quote)))
         self.quotes += len(published)
-        self._workers.publish(published)
+        self._workers.publish(published, TopicKind.QUOTE)
+        if len(self._bars):
+            symbols = [quote.symbol for quote in quotes]
+            bars = self._bars.update(symbols, self._market_at)
+            self._workers.publish(bars, TopicKind.BAR)
 
-    def _newest_frame(self, symbol: str) -> bytes | None:
-        quote = self._newest.get(symbol)
+    def _newest_frame(self, topic: Topic) -> bytes | None:
+        """Return what a worker that has just come to follow a topic is sent first."""
+        if isinstance(topic, tuple):
+            return self._bars.newest(topic, self._market_at)
+        if topic == MARKET_TOPIC:
+            return self.hours.event(self._market_at)
+        quote = self._newest.get(topic)
         return None if quote is None else records.quote_event(quote)
+
+    def _is_listed(self, topic: Topic) -> bool:
+        if isinstance(topic, tuple):
+            return topic[0] in self._source.assets and topic[1] in INTERVALS_S
+        return topic == MARKET_TOPIC or topic in self._source.assets
+
+    def _forget(self, topic: Topic) -> None:
+        if isinstance(topic, tuple):
+            self._bars.forget(topic)
 
     # --- questions -----------------------------------------------------------------------------
 
@@ -306,8 +332,8 @@ class Assets:
         cache_s: int,
     ) -> None:
         opcode, correlation = command.header.opcode, command.header.correlation
-        for frame in parts(opcode, tag, size, rows, head, session.handle, correlation):
-            command.answer(frame, flags=_CACHEABLE, cache_s=cache_s)
+        frames = parts(opcode, tag, size, rows, head, session.handle, correlation)
+        command.answer_parts(frames, flags=_CACHEABLE, cache_s=cache_s)
 
     def quote_get(self, command: Command, session: Session, message: m.QuoteGet) -> bytes:
         """Answer QUOTE_GET; the worker answers most of them itself."""
@@ -384,5 +410,5 @@ class Assets:
         return joined(adjusted(days), [bar.time for bar in bars])
 
     def _close_before(self, symbol: str, at: int, now: int) -> int:
-        days = self._source.bars(symbol, _DAY_S, 0, at - DAY // 2, now, 1, newest=True)
+        days = self._source.bars(symbol, _DAY_S, 0, at - at % DAY, now, 1, newest=True)
         return days[-1].close if days and days[-1].close != NULL else 0

@@ -13,6 +13,7 @@ from papertrader.core.instants import SECOND
 from papertrader.master.commands import Command, Link, Refused
 from papertrader.master.database import TruthStore
 from papertrader.master.journal import Journal
+from papertrader.master.keys import ApiKey, KeyTable
 from papertrader.master.passwords import PasswordVault
 from papertrader.master.sessions import (
     LIFETIME,
@@ -91,17 +92,20 @@ class Authorization:
         self._logging_in: set[tuple[Link, int]] = set()
         """Connections whose password is being checked; never more than the vault's queue."""
         self.sessions = SessionTable()
+        self.keys = KeyTable()
         self.on_notice: Callable[[Session, int], None] = lambda session, code: None
 
     # --- loading and sweeping ------------------------------------------------------------------
 
     def load(self, db: peewee.Database, now: int) -> list[int]:
-        """Read the living sessions; return their numbers."""
+        """Read the living sessions and the keys; return the sessions' numbers."""
+        self.keys.load(db)
         (last,) = db.execute_sql("SELECT coalesce(max(id), 0) FROM session").fetchone()
         self.sessions.last_id = last
         rows = db.execute_sql(
             "SELECT id, account, token_hash, scope, remember, expires_at, parent, previous_hash,"
-            " device FROM session WHERE ended_at = 0 AND expires_at > ? ORDER BY id",
+            " device, api_key, created_at, last_seen_at, address, worker FROM session"
+            " WHERE ended_at = 0 AND expires_at > ? ORDER BY id",
             (now,),
         )
         for row in list(rows):
@@ -115,6 +119,11 @@ class Authorization:
                 parent=row[6],
                 previous_hash=row[7],
                 device=row[8],
+                api_key=row[9],
+                created_at=row[10],
+                last_seen_at=row[11],
+                address=row[12],
+                worker=row[13],
                 detached_at=now,
             )
             spent = db.execute_sql(
@@ -146,11 +155,16 @@ class Authorization:
         if command.accepted_at >= session.expires_at:
             self.end(session, Status.SESSION_EXPIRED)
             raise Refused(Status.SESSION_EXPIRED, "The session has expired; log in again.")
+        session.last_seen_at = command.accepted_at
         return session
 
     async def hash_password(self, address: bytes, password: str) -> str:
         """Hash a new password. Raises `Refused` when the hashing queue is full."""
         return await self._vault.hash(password)
+
+    async def fingerprint(self, octets: bytes, salt: bytes) -> bytes:
+        """Return a slow hash of a request that holds a password; raises `Refused` likewise."""
+        return await self._vault.fingerprint(octets, salt)
 
     # --- login ---------------------------------------------------------------------------------
 
@@ -159,12 +173,15 @@ class Authorization:
         here = (command.link, command.connection)
         if self.sessions.of_connection(*here) is not None or here in self._logging_in:
             raise Refused(Status.SESSION_IN_USE, "This connection has a session; log out first.")
+        parent, key = None, None
         if message.mechanism == Mechanism.SESSION_TOKEN:
             account, parent = self._by_token(message)
+        elif message.mechanism == Mechanism.API_KEY:
+            account, key = self._by_key(command, message)
         else:
             self._logging_in.add(here)
             try:
-                account, parent = await self._by_password(command, message), None
+                account = await self._by_password(command, message)
                 if here not in self._logging_in:
                     raise Refused(Status.SESSION_DETACHED, "The connection is gone; log in again.")
             finally:
@@ -172,7 +189,7 @@ class Authorization:
         if account.status != AccountStatus.ACTIVE:
             raise Refused(Status.ACCOUNT_SUSPENDED, "This account is suspended.")
         failed, account.failed_tries = account.failed_tries, 0
-        session, token = self._open(command, message, account, parent)
+        session, token = self._open(command, message, account, parent, key)
         _, next_event = self._stream_of(account.account)
         reply = m.LoginReply(
             token=token,
@@ -205,24 +222,46 @@ class Authorization:
             )
         return named, parent
 
+    def _by_key(self, command: Command, message: m.Login) -> tuple[Account, ApiKey]:
+        now, tries = command.accepted_at, (b"a" + command.address,)
+        self._check_tries(tries)
+        key = self.keys.shown(message.password or "", now)
+        account = self._book.get(key.account) if key is not None else None
+        named = self._book.named(message.username) if message.username else account
+        if key is None or account is None or named is not account:
+            self._failures.failed(tries[0], now)
+            self._journal.change(self._store.audit(now, "login refused", 0, "API key"))
+            raise Refused(Status.AUTH_FAILED, "That API key is not valid, or not any more.")
+        key.last_used_at = now
+        return account, key
+
     async def _by_password(self, command: Command, message: m.Login) -> Account:
+        return await self.confirm(command, message.username, message.password or "", _REFUSED_LOGIN)
+
+    async def confirm(self, command: Command, username: str, password: str, text: str) -> Account:
+        """Return the account of a user name if the password is its own.
+
+        Raises `Refused` with AUTH_FAILED and ``text`` if not, RATE_LIMITED after too many tries,
+        SERVER_BUSY when the hashing queue is full.
+        """
         now = command.accepted_at
-        keys = (b"a" + command.address, b"u" + message.username.casefold().encode())
+        keys = (b"a" + command.address, b"u" + username.casefold().encode())
         self._check_tries(keys)
-        account = self._book.named(message.username)
+        account = self._book.named(username)
         hashed = account.password_hash if account is not None else None
-        good = await self._vault.verify(hashed, message.password or "")
+        good = await self._vault.verify(hashed, password)
         # Others that were let in beside this one may have failed meanwhile: without this, as many
         # passwords could be tried at once as there is room in the queue.
         self._check_tries(keys)
-        if account is None or not good:
+        # The password may have been changed meanwhile: the old one must open nothing any more.
+        if account is None or not good or account.password_hash != hashed:
             for key in keys:
                 self._failures.failed(key, now)
             number = 0 if account is None else account.account
             if account is not None:
                 self._count_failure(account)
             self._journal.change(self._store.audit(now, "login refused", number))
-            raise Refused(Status.AUTH_FAILED, _REFUSED_LOGIN)
+            raise Refused(Status.AUTH_FAILED, text)
         self._failures.clear(keys[1])
         return account
 
@@ -248,7 +287,12 @@ class Authorization:
         self._journal.change(count)
 
     def _open(
-        self, command: Command, message: m.Login, account: Account, parent: Session | None
+        self,
+        command: Command,
+        message: m.Login,
+        account: Account,
+        parent: Session | None,
+        key: ApiKey | None,
     ) -> tuple[Session, bytes]:
         now = command.accepted_at
         mine = self.sessions.of_account(account.account)
@@ -269,6 +313,8 @@ class Authorization:
         scope = int(message.scope)
         if parent is not None:
             expires, scope = min(expires, parent.expires_at), min(scope, parent.scope)
+        if key is not None:
+            expires, scope = min(expires, key.expires_at or expires), min(scope, key.scope)
         token = self._entropy(32)
         session = Session(
             session_id=self.sessions.next_id(),
@@ -279,6 +325,11 @@ class Authorization:
             expires_at=expires,
             parent=parent.session_id if parent else 0,
             device=message.device or "",
+            api_key=key.key if key else (parent.api_key if parent else 0),
+            created_at=now,
+            last_seen_at=now,
+            address=command.address,
+            worker=command.link.worker_id,
         )
         self.sessions.add(session)
         self.sessions.attach(session, command.link, command.connection)
@@ -299,14 +350,20 @@ class Authorization:
             command.address,
             command.accepted_at,
             session.expires_at,
+            command.accepted_at,
+            session.api_key,
         )
 
         def insert(db: peewee.Database) -> None:
             db.execute_sql(
                 "INSERT INTO session (id, account, parent, token_hash, previous_hash, remember,"
-                " scope, device, worker, address, created_at, expires_at, ended_at, end_reason)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0)",
+                " scope, device, worker, address, created_at, expires_at, last_seen_at, api_key,"
+                " ended_at, end_reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0)",
                 row,
+            )
+            db.execute_sql(
+                "UPDATE api_key SET last_used_at = ? WHERE id = ?",
+                (session.created_at, session.api_key),
             )
             db.execute_sql("UPDATE account SET failed_tries = 0 WHERE id = ?", (session.account,))
 
@@ -340,6 +397,8 @@ class Authorization:
         fresh = self._entropy(32)
         forgotten = self.sessions.rotate(session, shown, token_hash(fresh))
         self.sessions.attach(session, command.link, command.connection)
+        session.last_seen_at, session.address = command.accepted_at, command.address
+        session.worker = command.link.worker_id
         self._store_rotation(session, forgotten, command.accepted_at)
         oldest, upcoming = self._stream_of(session.account)
         gap = bool(message.last_event_seq) and message.last_event_seq + 1 < oldest
@@ -375,11 +434,22 @@ class Authorization:
             self.sessions.detach(session, command.accepted_at)
 
     def _store_rotation(self, session: Session, forgotten: list[bytes], now: int) -> None:
-        row = (session.token_hash, session.previous_hash, session.session_id)
+        row = (
+            session.token_hash,
+            session.previous_hash,
+            now,
+            session.address,
+            session.worker,
+            session.session_id,
+        )
         spent = session.spent[-1] if session.spent else None
 
         def rotate(db: peewee.Database) -> None:
-            db.execute_sql("UPDATE session SET token_hash = ?, previous_hash = ? WHERE id = ?", row)
+            db.execute_sql(
+                "UPDATE session SET token_hash = ?, previous_hash = ?, last_seen_at = ?,"
+                " address = ?, worker = ? WHERE id = ?",
+                row,
+            )
             if spent is not None:
                 db.execute_sql(
                     "INSERT OR IGNORE INTO spent_token (token_hash, session, spent_at)"
@@ -401,6 +471,18 @@ class Authorization:
         return codec.encode(
             m.LogoutReply(ended=ended), session=head.session, correlation=head.correlation
         )
+
+    def end_others(self, session: Session) -> int:
+        """End every other session of the account; return how many. This one goes on by itself."""
+        if session.parent:
+            session.parent = 0
+            self._journal.change(
+                lambda db: db.execute_sql(
+                    "UPDATE session SET parent = 0 WHERE id = ?", (session.session_id,)
+                )
+            )
+        others = [s for s in self.sessions.of_account(session.account) if s is not session]
+        return sum(self.end(each, Status.SESSION_REVOKED) for each in others)
 
     def end(self, session: Session, reason: int) -> int:
         """End a session and those opened beside it; return how many. Durable with the batch.

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Final, Protocol
 
 import attrs
+from twisted.internet.defer import Deferred
 
 from papertrader.wire import codec
 from papertrader.wire.codec import Header
 from papertrader.wire.kinds import Status
+
+BUSY_RETRY_MS: Final = 1_000
+"""What a client is told to wait when too much of its own is on its way already."""
 
 
 class Link(Protocol):
@@ -27,6 +32,24 @@ class Link(Protocol):
         cache_s: int = 0,
     ) -> None:
         """Send one frame to one client of the worker."""
+
+    def relay_parts(
+        self,
+        connection: int,
+        correlation: int,
+        parts: Sequence[bytes],
+        *,
+        accepted_at: int = 0,
+        flags: int = 0,
+        cache_s: int = 0,
+    ) -> bool:
+        """Send the parts of one reply as the client takes them; False: too much waits for it."""
+
+    def cancel(self, connection: int, correlation: int) -> None:
+        """End a transfer to a client of which parts still wait."""
+
+    def room(self, connection: int) -> Deferred[None]:
+        """Fire when no reply or event waits for a client."""
 
     def close_client(self, connection: int, code: int, text: str = "") -> None:
         """Have the worker close one client."""
@@ -71,6 +94,25 @@ class Command:
         self.link.relay(
             self.connection, octets, accepted_at=self.accepted_at, flags=flags, cache_s=cache_s
         )
+
+    def answer_parts(self, parts: Sequence[bytes], *, flags: int = 0, cache_s: int = 0) -> None:
+        """Send the frames of a reply back to the client, SERVER_BUSY if too much waits for it."""
+        taken = self.link.relay_parts(
+            self.connection,
+            self.header.correlation,
+            parts,
+            accepted_at=self.accepted_at,
+            flags=flags,
+            cache_s=cache_s,
+        )
+        if not taken:
+            self.answer(
+                self.failure(
+                    Status.SERVER_BUSY,
+                    "Too much that you asked for waits to be sent; read it first.",
+                    retry_after_ms=BUSY_RETRY_MS,
+                )
+            )
 
     def failure(
         self,

@@ -17,11 +17,11 @@ from typing import Any, Final
 
 import attrs
 import peewee
-from playhouse.migrations import Runner
 
-SCHEMA_VERSION: Final = 1
+from papertrader.master.migrations import migrate
+
+SCHEMA_VERSION: Final = 2
 GENESIS: Final = bytes(32)
-MIGRATIONS: Final = Path(__file__).with_name("migrations")
 
 PRAGMAS: Final = {
     "journal_mode": "wal",
@@ -110,11 +110,32 @@ class SessionRow(Table):
     expires_at = peewee.BigIntegerField()
     ended_at = peewee.BigIntegerField(default=0)
     end_reason = peewee.BigIntegerField(default=0)
+    last_seen_at = peewee.BigIntegerField(default=0)
+    api_key = peewee.BigIntegerField(default=0)
 
     class Meta:
         """Name in SQL."""
 
         table_name = "session"
+
+
+class ApiKeyRow(Table):
+    """An API key; of its secret only the SHA-256 hash is kept."""
+
+    id = peewee.BigIntegerField(primary_key=True)
+    account = peewee.BigIntegerField(index=True)
+    secret_hash = peewee.BlobField(unique=True)
+    scope = peewee.BigIntegerField()
+    label = peewee.TextField()
+    created_at = peewee.BigIntegerField()
+    expires_at = peewee.BigIntegerField(default=0)
+    last_used_at = peewee.BigIntegerField(default=0)
+    revoked_at = peewee.BigIntegerField(default=0)
+
+    class Meta:
+        """Name in SQL."""
+
+        table_name = "api_key"
 
 
 class SpentTokenRow(Table):
@@ -194,6 +215,7 @@ TABLES: Final = (
     JournalRow,
     AccountRow,
     SessionRow,
+    ApiKeyRow,
     SpentTokenRow,
     WorkerRow,
     AuditRow,
@@ -334,7 +356,7 @@ class TruthStore:
                 f" {SCHEMA_VERSION}); upgrade the program"
             )
         if version < SCHEMA_VERSION:
-            Runner(self.db, str(MIGRATIONS)).up()
+            migrate(self.db, version, SCHEMA_VERSION)
             self.set_meta("schema", str(SCHEMA_VERSION))
 
     def _load_heads(self) -> None:

@@ -6,8 +6,11 @@ everything that the asker may have been told.
 
 from __future__ import annotations
 
+from typing import Final
+
 from papertrader.core.refusals import Refusal
 from papertrader.master import records
+from papertrader.master.accounts import AccountBook, account_shown
 from papertrader.master.commands import Command, Refused
 from papertrader.master.holdings import orders_wanted, page_end, parts, rows_limit
 from papertrader.master.journal import Journal
@@ -16,7 +19,10 @@ from papertrader.master.transactions import Market, Transactions
 from papertrader.master.views import Views, ViewStore
 from papertrader.wire import messages as m
 from papertrader.wire.derived import Message
-from papertrader.wire.kinds import Tag
+from papertrader.wire.kinds import Privacy, Tag
+
+STORED_MAX: Final = 2**63 - 1
+"""The store's integers have a sign; nothing in it is greater than this."""
 
 
 class History:
@@ -29,12 +35,14 @@ class History:
         views: Views,
         store: ViewStore,
         market: Market,
+        book: AccountBook,
     ) -> None:
         self._transactions = transactions
         self._journal = journal
         self._views = views
         self._store = store
         self._market = market
+        self._book = book
 
     def order_get(self, command: Command, session: Session, message: m.OrderGet) -> bytes:
         """Answer ORDER_GET by order number, or by client order id."""
@@ -51,7 +59,11 @@ class History:
             )
         head = command.header
         return records.order_reply(
-            head.opcode, order, session=session.handle, correlation=head.correlation
+            head.opcode,
+            order,
+            session=session.handle,
+            correlation=head.correlation,
+            more=records.successor_section(desk.state.replaced_by.get(order.order_id, 0)),
         )
 
     def order_list(self, command: Command, session: Session, message: m.OrderList) -> list[bytes]:
@@ -75,11 +87,12 @@ class History:
     def portfolio_get(
         self, command: Command, session: Session, message: m.PortfolioGet
     ) -> list[bytes]:
-        """Answer PORTFOLIO_GET: totals, and positions by symbol."""
-        portfolio = self._transactions.portfolio_of(session, message.portfolio)
-        summary = self._transactions.summary(session.account, portfolio)
+        """Answer PORTFOLIO_GET: totals, and positions by symbol; of another user's if shown."""
+        account = self._account(session, message.username, Privacy.PORTFOLIO_PUBLIC)
+        portfolio = self._transactions.portfolio_in(account, message.portfolio)
+        summary = self._transactions.summary(account, portfolio)
         head = m.PortfolioPart(
-            account=session.account,
+            account=account,
             portfolio=portfolio,
             currency=summary.currency,
             cash=summary.cash,
@@ -90,7 +103,7 @@ class History:
             realized_pnl=summary.realized,
             as_of=summary.as_of,
             market_time=self._market.now(),
-            event_seq=self._transactions.desk.next_event_seq(session.account) - 1,
+            event_seq=self._told(session, account),
         )
         rows = [row.pack() for row in summary.positions]
         return self._parts(command, session, Tag.POSITIONS, m.PositionRow.SIZE, rows, head)
@@ -98,19 +111,20 @@ class History:
     async def transactions_get(
         self, command: Command, session: Session, message: m.TransactionsGet
     ) -> list[bytes]:
-        """Answer TRANSACTIONS_GET, oldest first."""
-        portfolio = self._transactions.portfolio_of(session, message.portfolio)
+        """Answer TRANSACTIONS_GET, oldest first; of another user's account if shown."""
+        account = self._account(session, message.username, Privacy.HISTORY_PUBLIC)
+        portfolio = self._transactions.portfolio_in(account, message.portfolio)
         limit = rows_limit(message.limit)
-        told = self._transactions.desk.next_event_seq(session.account) - 1
+        told = self._told(session, account)
         await self._journal.durable()
         rows = await self._views.ask(
             self._journal.durable_seq,
             self._store.transactions,
-            session.account,
+            account,
             portfolio,
-            message.after,
-            message.from_time,
-            message.to_time,
+            min(message.after, STORED_MAX),
+            min(message.from_time, STORED_MAX),
+            min(message.to_time, STORED_MAX),
             message.kinds,
             limit,
         )
@@ -119,6 +133,17 @@ class History:
             as_of=command.accepted_at, event_seq=told, next_after=page_end(numbers, limit)
         )
         return self._parts(command, session, Tag.TRANSACTIONS, m.TransactionRow.SIZE, rows, head)
+
+    def _account(self, session: Session, username: str | None, needed: int) -> int:
+        if username is None:
+            return session.account
+        return account_shown(self._book, session, username, needed).account
+
+    def _told(self, session: Session, account: int) -> int:
+        """Return up to which event the answer goes; of another's stream nothing is told."""
+        if account != session.account:
+            return 0
+        return self._transactions.desk.next_event_seq(account) - 1
 
     def _parts(
         self,

@@ -27,6 +27,8 @@ from papertrader.master.database import TruthStore
 from papertrader.master.history import History
 from papertrader.master.journal import Journal, StoreFailed
 from papertrader.master.passwords import PasswordVault
+from papertrader.master.portfolios import Portfolios
+from papertrader.master.profile import Profile
 from papertrader.master.providers.base import TapeSource, load_calendars
 from papertrader.master.providers.replay import replay_source
 from papertrader.master.providers.simulated import simulated_source
@@ -197,7 +199,13 @@ class Main:
             self.clock,
             rules.accounts,
         )
-        self.history = History(self.transactions, self.journal, self.views, self.view_store, market)
+        self.profile = Profile(
+            self.book, self.store, self.journal, self.authorization, self._entropy
+        )
+        self.portfolios = Portfolios(self.transactions, rules.accounts)
+        self.history = History(
+            self.transactions, self.journal, self.views, self.view_store, market, self.book
+        )
         self._route()
 
     def _market_clock(self, source: TapeSource) -> MarketClock:
@@ -279,28 +287,47 @@ class Main:
             Opcode.REGISTER: self.accounts.register,
             Opcode.LOGIN: self.authorization.login,
             Opcode.RESUME: self.authorization.resume,
+            Opcode.WORKER_LIST: self._worker_list,
         }
         self._routes: dict[int, Callable[[Command, Session, Any], Any]] = {
             Opcode.LOGOUT: self.authorization.logout,
+            Opcode.SESSION_LIST: self.profile.session_list,
+            Opcode.SESSION_REVOKE: self.profile.session_revoke,
+            Opcode.PASSWORD_CHANGE: self.profile.password_change,
+            Opcode.ACCOUNT_UPDATE: self.profile.account_update,
+            Opcode.APIKEY_CREATE: self.profile.key_create,
+            Opcode.APIKEY_LIST: self.profile.key_list,
+            Opcode.APIKEY_REVOKE: self.profile.key_revoke,
             Opcode.ACCOUNT_GET: self.accounts.describe,
             Opcode.ORDER_NEW: self.transactions.order_new,
+            Opcode.ORDER_REPLACE: self.transactions.order_replace,
             Opcode.ORDER_CANCEL: self.transactions.order_cancel,
+            Opcode.ORDER_CANCEL_ALL: self.transactions.order_cancel_all,
             Opcode.ORDER_GET: self.history.order_get,
             Opcode.ORDER_LIST: self.history.order_list,
             Opcode.PORTFOLIO_GET: self.history.portfolio_get,
             Opcode.TRANSACTIONS_GET: self.history.transactions_get,
+            Opcode.PORTFOLIO_CREATE: self.portfolios.create,
+            Opcode.PORTFOLIO_LIST: self.portfolios.listing,
+            Opcode.PORTFOLIO_UPDATE: self.portfolios.update,
+            Opcode.PORTFOLIO_RESET: self.portfolios.reset,
+            Opcode.PORTFOLIO_CASH: self.portfolios.move_cash,
             Opcode.ASSET_GET: self.assets.asset_get,
             Opcode.ASSET_LIST: self.assets.asset_list,
             Opcode.QUOTE_GET: self.assets.quote_get,
             Opcode.BARS_GET: self.assets.bars_get,
+            Opcode.MARKET_STATUS: self.assets.hours.market_status,
+            Opcode.CLOCK_GET: self.assets.hours.clock_get,
             Opcode.SUBSCRIBE: self._subscribe,
             Opcode.UNSUBSCRIBE: self._unsubscribe,
-            Opcode.WORKER_LIST: self._worker_list,
         }
 
     def command(self, command: Command) -> None:
         """Parse a command, find its module, answer it once it is durable (`workers.Listener`)."""
         self.commands += 1
+        if command.header.opcode == Opcode.CANCEL:
+            self._cancel(command)
+            return
         try:
             answer = self._dispatch(command)
         except Exception as error:
@@ -312,6 +339,17 @@ class Main:
             )
         else:
             self._answer(command, answer)
+
+    @staticmethod
+    def _cancel(command: Command) -> None:
+        """End a transfer of the same connection. What CANCEL is too late for has its answer."""
+        try:
+            message = codec.decode_body(command.header, command.octets)
+        except RemoteFault:
+            # Its worker took it for a CANCEL: it knows more than we do, and nothing is owed.
+            return
+        if isinstance(message, m.Cancel):
+            command.link.cancel(command.connection, message.target)
 
     def _dispatch(self, command: Command) -> Any:
         header = command.header
@@ -361,8 +399,10 @@ class Main:
         flags = RelayDownFlag.CLOSE if codec.parse_header(frames[0]).status >> 8 == 1 else 0
 
         def send() -> None:
-            for frame in frames:
-                command.answer(frame, flags=flags)
+            if len(frames) == 1:
+                command.answer(frames[0], flags=flags)
+            else:
+                command.answer_parts(frames, flags=flags)
 
         self.journal.when_durable(send, command.unknown)
 
@@ -386,10 +426,11 @@ class Main:
             m.UnsubscribeReply(), session=session.handle, correlation=head.correlation
         )
 
-    def _worker_list(self, command: Command, session: Session, message: m.WorkerList) -> bytes:
+    def _worker_list(self, command: Command, message: m.WorkerList) -> bytes:
         rows = tuple(self.workers.listing(message.region))
         reply = m.WorkerListReply(as_of=command.accepted_at, rows=len(rows), workers=rows)
-        return codec.encode(reply, session=session.handle, correlation=command.header.correlation)
+        head = command.header
+        return codec.encode(reply, session=head.session, correlation=head.correlation)
 
     def _notice(self, session: Session, code: int) -> None:
         """Tell a session's connection what becomes of it."""

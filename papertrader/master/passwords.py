@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from argon2.low_level import Type
+from argon2.low_level import Type, hash_secret_raw
 from twisted.internet.defer import Deferred
 
 from papertrader.master.commands import Refused
@@ -17,6 +17,7 @@ from papertrader.wire.kinds import Status
 QUEUE_MAX: Final = 32
 """Hashes waiting or running; one more is refused at once (SERVER_BUSY), whoever asks."""
 BUSY_RETRY_MS: Final = 2_000
+FINGERPRINT_OCTETS: Final = 32
 
 _COMMON_WORDS: Final = (
     "password passw0rd password1 password123 12345678 123456789 1234567890 87654321 11111111 "
@@ -66,6 +67,24 @@ class PasswordVault:
         """Return the Argon2id string of a password; raises `Refused` when the queue is full."""
         hashed: str = await self._queue(self._hasher.hash, password)
         return hashed
+
+    async def fingerprint(self, octets: bytes, salt: bytes) -> bytes:
+        """Return 32 octets that tell ``octets`` apart and are as hard to undo as a password's hash.
+
+        Raises `Refused` when the queue is full. ``salt`` has 8 octets or more.
+        """
+        hasher = self._hasher
+        made: bytes = await self._queue(
+            hash_secret_raw,
+            octets,
+            salt,
+            hasher.time_cost,
+            hasher.memory_cost,
+            hasher.parallelism,
+            FINGERPRINT_OCTETS,
+            hasher.type,
+        )
+        return made
 
     async def verify(self, hashed: str | None, password: str) -> bool:
         """Tell whether the password fits; None stands for a user that does not exist."""

@@ -15,7 +15,10 @@ from papertrader.core.events import (
     ActionApplied,
     Event,
     OrderChanged,
+    PortfolioNamed,
     PortfolioOpened,
+    Preview,
+    SeasonBegun,
     TransactionPosted,
 )
 from papertrader.core.fills import LimitingRule, Receipt
@@ -99,8 +102,12 @@ def order_reply(
     text: str = "",
     session: int = 0,
     correlation: int = 0,
+    more: bytes = b"",
 ) -> bytes:
-    """Return the reply frame that shows an order; the block is an OrderRow's."""
+    """Return the reply frame that shows an order; the block is an OrderRow's.
+
+    ``more`` are further sections, whose tags are above TEXT's.
+    """
     sections = b""
     if text:
         sections = codec.section(Tag.TEXT, text.encode()[: limits.TEXT_MAX])
@@ -108,12 +115,32 @@ def order_reply(
         _COMMAND,
         opcode,
         order_row(order).pack(),
-        sections,
+        sections + more,
         flags=codec.RESPONSE,
         status=status,
         session=session,
         correlation=correlation,
     )
+
+
+def successor_section(replaced_by: int) -> bytes:
+    """Return the section that names the order in another's place; nothing for 0."""
+    if not replaced_by:
+        return b""
+    row = m.SuccessorRow(replaced_by).pack()
+    return codec.group(Tag.SUCCESSOR, m.SuccessorRow.SIZE, [row])
+
+
+def preview_section(preview: Preview, currency: str) -> bytes:
+    """Return the section that tells what an order would cost."""
+    row = m.PreviewRow(
+        price=preview.price,
+        cost=preview.cost,
+        fees=preview.fees,
+        buying_power_after=preview.available_after,
+        currency=currency,
+    )
+    return codec.group(Tag.PREVIEW, m.PreviewRow.SIZE, [row.pack()])
 
 
 def quote_block(quote: Quote) -> bytes:
@@ -283,6 +310,22 @@ def event_record(seq: int, event: Event, push: bytes = b"") -> bytes:
         action = event.action
         message = m.StoreApplied(
             seq=seq, symbol=action.symbol, kind=action.kind, action_at=action.at, at=event.at
+        )
+    elif isinstance(event, PortfolioNamed):
+        message = m.StoreName(
+            seq=seq,
+            account=event.account,
+            portfolio=event.portfolio,
+            name=event.name,
+            at=event.at,
+        )
+    elif isinstance(event, SeasonBegun):
+        message = m.StoreSeason(
+            seq=seq,
+            account=event.account,
+            portfolio=event.portfolio,
+            season=event.season,
+            at=event.at,
         )
     else:
         return portfolio_record(seq, event, 0)
@@ -505,6 +548,10 @@ def fact_of(message: Message) -> Fact | None:
             symbol=message.symbol, kind=ActionKind(message.kind), at=message.action_at
         )
         return ActionApplied(action, message.at)
+    if isinstance(message, m.StoreName):
+        return PortfolioNamed(message.account, message.portfolio, message.name, message.at)
+    if isinstance(message, m.StoreSeason):
+        return SeasonBegun(message.account, message.portfolio, message.season, message.at)
     return None
 
 

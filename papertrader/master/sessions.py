@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 import attrs
+from twisted.internet.defer import Deferred
 
 from papertrader.core.instants import SECOND
 from papertrader.master.commands import Link
@@ -62,6 +63,14 @@ class Session:
     """Next account event to send; live ones are held back while it lags (a replay runs)."""
     replaying: bool = False
     detached_at: int = 0
+    api_key: int = 0
+    """The key that opened it, or the one it was opened beside; 0 = none."""
+    created_at: int = 0
+    last_seen_at: int = 0
+    address: bytes = b""
+    worker: int = 0
+    underway: dict[int, list[Deferred[None]]] = attrs.Factory(dict)
+    """Commands that wait for a password's hash, by number, and who waits for their end."""
 
     @property
     def handle(self) -> int:

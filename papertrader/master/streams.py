@@ -118,6 +118,8 @@ class Streams:
                     if session.subscription and session.cursor <= seq < upcoming:
                         self._send(session, frame, REPLAYED)
                         session.cursor = seq + 1
+                if session.link is not None:
+                    await session.link.room(session.connection)
         finally:
             session.replaying = False
 

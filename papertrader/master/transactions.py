@@ -14,22 +14,26 @@ from twisted.logger import Logger
 
 from papertrader.core.desk import Desk
 from papertrader.core.events import Event, OrderChanged, Outcome, PortfolioOpened, TransactionPosted
-from papertrader.core.orders import NewOrder, OrderType, TimeInForce
+from papertrader.core.orders import IMMEDIATE, NewOrder, OrderType, Replacement, TimeInForce
 from papertrader.core.quotes import CorporateAction, Quote
 from papertrader.core.refusals import Refusal
 from papertrader.master import records
 from papertrader.master.commands import Command, Refused
 from papertrader.master.holdings import Summary, summarize
 from papertrader.master.journal import Fact, Journal
-from papertrader.master.sessions import Session, request_hash
+from papertrader.master.replies import keep_reply, stored_reply
+from papertrader.master.sessions import Session
 from papertrader.master.streams import Streams
 from papertrader.master.views import BACKLOG_MAX, Views
 from papertrader.net.clock import Clock
 from papertrader.wire import codec, limits
 from papertrader.wire import messages as m
-from papertrader.wire.kinds import FrameFlag, Status, Tag, is_stored
+from papertrader.wire.derived import Message
+from papertrader.wire.kinds import OrderFlag, Status, Tag
 
 CLIENT_ORDER_ID_MAX = 2**63 - 1
+_OF_THE_SESSION = frozenset({TimeInForce.DAY, *IMMEDIATE})
+"""Times in force that end with the session at the latest."""
 
 
 _ADDRESS = slice(limits.HEADER_SIZE + 24, limits.HEADER_SIZE + 42)
@@ -123,40 +127,105 @@ class Transactions:
 
     def order_new(self, command: Command, session: Session, message: m.OrderNew) -> bytes:
         """Decide a new order; the reply is kept for whoever asks the same again."""
+        if message.flags & OrderFlag.VALIDATE_ONLY:
+            return self._preview(command, session, message)
         stored = self._stored(command, session)
         if stored is not None:
             return stored
-        self._check(message)
-        portfolio = message.portfolio or self._first_portfolio(session)
-        market_at = self._market.now()
-        expires = message.expire_at
-        if message.time_in_force == TimeInForce.DAY:
-            expires = self._market.day_end(message.symbol)
+        self._check(message.client_order_id, 0)
         seq = self._journal.next_seq()
-        order = NewOrder(
+        order = self._wish(seq, command, session, message)
+        used = []
+        if message.order_type == OrderType.MARKET:
+            used = self._quotes_of([message.symbol])
+        outcome = self.desk.submit(order)
+        self._count(outcome)
+        before = self._input(
+            seq, command, session, order.portfolio, order.market_at, order.expire_at, used
+        )
+        return self._conclude(seq, command, session, before, outcome)
+
+    def _wish(self, seq: int, command: Command, session: Session, message: m.OrderNew) -> NewOrder:
+        expires = message.expire_at
+        if message.time_in_force in _OF_THE_SESSION:
+            expires = self._market.day_end(message.symbol)
+        return NewOrder(
             seq=seq,
             at=command.accepted_at,
             received_at=command.received_at,
-            market_at=market_at,
+            market_at=self._market.now(),
             account=session.account,
-            portfolio=portfolio,
+            portfolio=message.portfolio or self.first_portfolio(session),
             client_order_id=message.client_order_id,
             symbol=message.symbol,
             side=message.side,
             order_type=message.order_type,
             time_in_force=message.time_in_force,
             quantity=message.quantity,
-            flags=message.flags,
+            flags=message.flags & ~OrderFlag.VALIDATE_ONLY,
             limit_price=message.limit_price,
             stop_price=message.stop_price,
             expire_at=expires,
         )
-        used = None
-        if message.order_type == OrderType.MARKET:
-            used = self.desk.last_quote(message.symbol)
-        outcome = self.desk.submit(order)
+
+    def _preview(self, command: Command, session: Session, message: m.OrderNew) -> bytes:
+        """Answer what the order would be and cost; nothing is changed, journalled or kept."""
+        if not session.may_trade:
+            raise Refused(Status.SCOPE_DENIED, "This session may read, not trade.")
+        head = command.header
+        if head.seq:
+            raise Refused(
+                Status.INVALID_FIELD, "A preview changes nothing and has no number; send seq 0."
+            )
+        self._check(message.client_order_id, 0)
+        wish = self._wish(0, command, session, message)
+        preview = self.desk.preview(wish)
+        status = 0 if preview.refusal is None else int(preview.refusal)
+        if preview.order is None:
+            return command.failure(status, preview.text)
+        more = b""
+        if not status:
+            currency = self.desk.state.portfolios[wish.portfolio].currency
+            more = records.preview_section(preview, currency)
+        return records.order_reply(
+            head.opcode,
+            preview.order,
+            status,
+            preview.text,
+            session.handle,
+            head.correlation,
+            more,
+        )
+
+    def order_replace(self, command: Command, session: Session, message: m.OrderReplace) -> bytes:
+        """Decide a replace; the reply, the new order, is kept likewise."""
+        stored = self._stored(command, session)
+        if stored is not None:
+            return stored
+        self._check(message.client_order_id, 8)
+        seq, market_at = self._journal.next_seq(), self._market.now()
+        old = self.desk.order(message.order)
+        used = []
+        if old is not None and old.order_type == OrderType.MARKET:
+            used = self._quotes_of([old.symbol])
+        wish = Replacement(
+            seq=seq,
+            at=command.accepted_at,
+            received_at=command.received_at,
+            market_at=market_at,
+            account=session.account,
+            portfolio=message.portfolio or self.first_portfolio(session),
+            order_id=message.order,
+            client_order_id=message.client_order_id,
+            quantity=message.quantity,
+            limit_price=message.limit_price,
+            stop_price=message.stop_price,
+            expire_at=message.expire_at,
+            expect_version=message.expect_version,
+        )
+        outcome = self.desk.replace(wish)
         self._count(outcome)
-        before = self._input(seq, command, session, portfolio, market_at, expires, used)
+        before = self._input(seq, command, session, wish.portfolio, market_at, 0, used)
         return self._conclude(seq, command, session, before, outcome)
 
     def order_cancel(self, command: Command, session: Session, message: m.OrderCancel) -> bytes:
@@ -164,7 +233,7 @@ class Transactions:
         stored = self._stored(command, session)
         if stored is not None:
             return stored
-        portfolio = message.portfolio or self._first_portfolio(session)
+        portfolio = message.portfolio or self.first_portfolio(session)
         seq = self._journal.next_seq()
         outcome = self.desk.cancel(
             seq=seq,
@@ -174,13 +243,77 @@ class Transactions:
             order_id=message.order,
             client_order_id=message.client_order_id,
         )
-        before = self._input(seq, command, session, portfolio, self._market.now(), 0, None)
+        before = self._input(seq, command, session, portfolio, self._market.now(), 0)
         return self._conclude(seq, command, session, before, outcome)
 
-    def _check(self, message: m.OrderNew) -> None:
-        if not 0 < message.client_order_id <= CLIENT_ORDER_ID_MAX:
+    def order_cancel_all(
+        self, command: Command, session: Session, message: m.OrderCancelAll
+    ) -> bytes:
+        """Cancel what the message names; the reply says how many orders that were."""
+        portfolio = message.portfolio or self.first_portfolio(session)
+
+        def decide(seq: int) -> Outcome:
+            return self.desk.cancel_all(
+                seq=seq,
+                at=command.accepted_at,
+                account=session.account,
+                portfolio=portfolio,
+                symbol=message.symbol,
+                side=message.side,
+            )
+
+        def answer(outcome: Outcome) -> Message:
+            return m.OrderCancelAllReply(
+                cancelled=len(outcome.events),
+                still_open=len(self.desk.state.open_orders[portfolio]),
+            )
+
+        return self.decide(command, session, portfolio, decide, answer)
+
+    def decide(
+        self,
+        command: Command,
+        session: Session,
+        portfolio: int,
+        decision: Callable[[int], Outcome],
+        answer: Callable[[Outcome], Message],
+        *,
+        uses: Iterable[str] = (),
+        deposit: int = 0,
+    ) -> bytes:
+        """Decide a command of another module exactly once; the reply is kept.
+
+        ``decision`` gets the input's sequence number; ``answer`` makes the reply of what was not
+        refused. ``uses`` are the symbols whose newest quotes the decision depends on; ``deposit``
+        is what a portfolio that it opens begins with.
+        """
+        stored = self._stored(command, session)
+        if stored is not None:
+            return stored
+        used = self._quotes_of(uses)
+        seq = self._journal.next_seq()
+        outcome = decision(seq)
+        before = self._input(seq, command, session, portfolio, self._market.now(), 0, used)
+        reply = b""
+        if outcome.refusal is None:
+            reply = codec.encode(
+                answer(outcome),
+                session=session.handle,
+                correlation=command.header.correlation,
+                opcode=command.header.opcode,
+            )
+        return self._conclude(seq, command, session, before, outcome, reply, deposit)
+
+    def _quotes_of(self, symbols: Iterable[str]) -> list[Quote]:
+        found = (self.desk.last_quote(symbol) for symbol in symbols)
+        return [quote for quote in found if quote is not None]
+
+    def _check(self, client_order_id: int, field: int) -> None:
+        if not 0 < client_order_id <= CLIENT_ORDER_ID_MAX:
             raise Refused(
-                Status.INVALID_FIELD, "client_order_id must be 1 to 9223372036854775807.", field=0
+                Status.INVALID_FIELD,
+                "client_order_id must be 1 to 9223372036854775807.",
+                field=field,
             )
         if self._views.backlog > BACKLOG_MAX:
             raise Refused(Status.SERVER_BUSY, "The server is catching up.", retry_after_ms=1_000)
@@ -191,7 +324,8 @@ class Transactions:
         else:
             self.orders_refused += 1
 
-    def _first_portfolio(self, session: Session) -> int:
+    def first_portfolio(self, session: Session) -> int:
+        """Return the account's default portfolio, which 0 stands for."""
         # A command's portfolio is judged by the desk alone: its refusals are stored replies.
         return self.desk.state.accounts[session.account].portfolios[0]
 
@@ -200,36 +334,22 @@ class Transactions:
 
         Raises `Refused` for one that is not the account's.
         """
-        mine = self.desk.state.accounts[session.account].portfolios
+        return self.portfolio_in(session.account, portfolio)
+
+    def portfolio_in(self, account: int, portfolio: int) -> int:
+        """Return the same for a question about any account; raises `Refused` likewise."""
+        known = self.desk.state.accounts[account].portfolios
         if portfolio == 0:
-            return mine[0]
-        if portfolio not in mine:
-            raise Refused(Refusal.NO_SUCH_PORTFOLIO, f"You have no portfolio {portfolio}.")
+            return known[0]
+        if portfolio not in known:
+            raise Refused(Refusal.NO_SUCH_PORTFOLIO, f"The account has no portfolio {portfolio}.")
         return portfolio
 
     # --- exactly once --------------------------------------------------------------------------
 
     def _stored(self, command: Command, session: Session) -> bytes | None:
         """Return the stored reply for a sequence that was used; None for a fresh one (R1 to R5)."""
-        if not session.may_trade:
-            raise Refused(Status.SCOPE_DENIED, "This session may read, not trade.")
-        seq = command.header.seq
-        if seq == 0:
-            raise Refused(Status.SEQ_REQUIRED, "A command that changes something needs a number.")
-        if seq > session.last_seq:
-            return None
-        kept = session.replies.get(seq)
-        if kept is None:
-            raise Refused(
-                Status.SEQ_TOO_OLD,
-                "The answer to that command is not kept any more; ask for the order instead.",
-            )
-        hash_, frame = kept
-        if hash_ != request_hash(command.header.opcode, command.octets):
-            raise Refused(Status.SEQ_REUSED, "Another command was sent under that number.")
-        return codec.readdress(
-            frame, session.handle, command.header.correlation, int(FrameFlag.REPLAYED)
-        )
+        return stored_reply(command, session)
 
     def _input(
         self,
@@ -239,7 +359,7 @@ class Transactions:
         portfolio: int,
         market_at: int,
         expire_at: int,
-        quote: Quote | None,
+        quotes: Sequence[Quote] = (),
     ) -> bytes:
         block = m.StoreCommand(
             seq=seq,
@@ -251,32 +371,42 @@ class Transactions:
             expire_at=expire_at,
         ).pack()
         sections = codec.section(Tag.INNER, _without_address(command.envelope))
-        if quote is not None:
-            rows = [records.quote_block(quote)]
+        if quotes:
+            rows = [records.quote_block(quote) for quote in quotes]
             sections += codec.group(Tag.QUOTES, m.QuoteRow.SIZE, rows)
         return codec.frame(
             m.StoreCommand.CATEGORY, m.StoreCommand.OPCODE, block, sections, flags=records.CHECKED
         )
 
     def _conclude(
-        self, seq: int, command: Command, session: Session, before: bytes, outcome: Outcome
+        self,
+        seq: int,
+        command: Command,
+        session: Session,
+        before: bytes,
+        outcome: Outcome,
+        reply: bytes = b"",
+        deposit: int = 0,
     ) -> bytes:
+        """Journal an input with its outcome; ``reply`` is that of one without an order."""
         head = command.header
         status = 0 if outcome.refusal is None else int(outcome.refusal)
-        if outcome.order is None:
-            reply = command.failure(status, outcome.text)
-        else:
+        order = outcome.order
+        if order is not None:
+            successor = self.desk.state.replaced_by.get(order.order_id, 0)
             reply = records.order_reply(
-                head.opcode, outcome.order, status, outcome.text, session.handle, head.correlation
+                head.opcode,
+                order,
+                status,
+                outcome.text,
+                session.handle,
+                head.correlation,
+                records.successor_section(successor),
             )
-        kept = None
-        if is_stored(status):
-            hash_ = request_hash(head.opcode, command.octets)
-            session.keep_reply(head.seq, hash_, reply)
-            kept = records.StoredReply(
-                session.session_id, head.seq, hash_, command.accepted_at, reply
-            )
-        self._post(seq, [before], outcome.events, kept)
+        elif not reply:
+            reply = command.failure(status, outcome.text)
+        kept = keep_reply(command, session, reply)
+        self._post(seq, [before], outcome.events, kept, deposit)
         return reply
 
     # --- outcomes ------------------------------------------------------------------------------

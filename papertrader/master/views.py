@@ -7,6 +7,7 @@ here and the journal's later outcomes are applied on top.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -17,8 +18,15 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from papertrader.core.desk import Desk
-from papertrader.core.events import ActionApplied, OrderChanged, PortfolioOpened, TransactionPosted
-from papertrader.core.ledger import LedgerAccount, LedgerKind
+from papertrader.core.events import (
+    ActionApplied,
+    OrderChanged,
+    PortfolioNamed,
+    PortfolioOpened,
+    SeasonBegun,
+    TransactionPosted,
+)
+from papertrader.core.ledger import FUNDING, LedgerAccount, LedgerKind
 from papertrader.core.orders import Order
 from papertrader.core.portfolio import Lot, PortfolioState, Position
 from papertrader.core.quotes import ActionKind
@@ -30,7 +38,7 @@ from papertrader.master.viewtables import SQL, TABLES, views
 from papertrader.wire import limits
 from papertrader.wire import messages as m
 
-VIEWS_VERSION: Final = "1"
+VIEWS_VERSION: Final = "2"
 BACKLOG_MAX: Final = 200_000
 """Facts waiting to be written; from here on the master takes no further orders (SERVER_BUSY)."""
 WRITE_MAX: Final = 5_000
@@ -41,7 +49,6 @@ PRUNE_EVERY: Final = 1_024
 PRAGMAS: Final = {"journal_mode": "wal", "synchronous": 1, "busy_timeout": 5000}
 
 
-_DEPOSIT: Final = 8
 _DIVIDEND: Final = 6
 
 
@@ -123,6 +130,19 @@ class ViewStore:
 
     def write(self, facts: Sequence[Fact], last_seq: int, head: bytes) -> None:
         """Write what the journal made durable up to ``last_seq``."""
+        with self.db.atomic("IMMEDIATE"):
+            begun = 0
+            # What comes before a new season and what comes after it must not be mixed.
+            for index, (_, fact) in enumerate(facts, 1):
+                if isinstance(fact, SeasonBegun):
+                    self._write(facts[begun:index])
+                    begun = index
+            self._write(facts[begun:])
+            self._set_meta("watermark", str(last_seq))
+            self._set_meta("head", head.hex())
+        self.watermark, self.head = last_seq, head
+
+    def _write(self, facts: Sequence[Fact]) -> None:
         rows: dict[str, list[tuple[Any, ...]]] = {key: [] for key in SQL}
         orders: dict[int, tuple[Any, ...]] = {}
         positions: dict[tuple[int, str], tuple[Any, ...]] = {}
@@ -142,20 +162,21 @@ class ViewStore:
             elif isinstance(fact, PortfolioOpened):
                 rows["portfolio"].append((fact.portfolio, fact.account, fact.currency))
                 accounts.setdefault(fact.account, (fact.account, 0, 0))
+            elif isinstance(fact, PortfolioNamed):
+                rows["name"].append((fact.name, fact.portfolio))
+            elif isinstance(fact, SeasonBegun):
+                rows["season"].append((fact.season, fact.at, fact.portfolio))
+                rows["forget"].append((fact.portfolio,))
             elif isinstance(fact, ActionApplied):
                 action = fact.action
                 rows["applied"].append((action.symbol, int(action.kind), action.at))
         rows["order"] = list(orders.values())
         rows["position"] = list(positions.values())
         rows["account"] = list(accounts.values())
-        with self.db.atomic("IMMEDIATE"):
-            connection = self.db.connection()
-            for name, values in rows.items():
-                if values:
-                    connection.executemany(SQL[name], values)
-            self._set_meta("watermark", str(last_seq))
-            self._set_meta("head", head.hex())
-        self.watermark, self.head = last_seq, head
+        connection = self.db.connection()
+        for name, values in rows.items():
+            if values:
+                connection.executemany(SQL[name], values)
 
     def _event(
         self,
@@ -209,7 +230,7 @@ class ViewStore:
         rows["totals"].append(
             (
                 t.cash_after,
-                t.amount if t.kind == _DEPOSIT else 0,
+                t.amount if t.kind in FUNDING and not t.symbol else 0,
                 t.realized,
                 t.amount if t.kind == _DIVIDEND else 0,
                 t.fees,
@@ -242,10 +263,13 @@ class ViewStore:
                 realized=row[5],
                 dividends=row[6],
                 fees=row[7],
+                name=row[8],
+                season=row[9],
+                season_at=row[10],
             )
             for row in ask(
-                "SELECT id, account, currency, cash, deposited, realized, dividends, fees"
-                " FROM view_portfolio ORDER BY id"
+                "SELECT id, account, currency, cash, deposited, realized, dividends, fees, name,"
+                " season, season_at FROM view_portfolio ORDER BY id"
             )
         ]
         return StateImage(
@@ -362,9 +386,15 @@ def load_desk(store: ViewStore, truth: peewee.Database, desk: Desk) -> list[reco
     """Fill ``desk`` from the views, and bring both up to the journal's end.
 
     Old decisions are never decided again: only outcomes are applied. Returns the stored replies
-    that came after the watermark. Raises `StoreError` if the views belong to another journal.
+    that came after the watermark. Raises `StoreError` if the views are damaged or belong to another
+    journal.
     """
-    desk.state = restore_state(store.image())
+    try:
+        desk.state = restore_state(store.image())
+    except (LookupError, ValueError, TypeError, struct.error) as error:
+        raise StoreError(
+            f"{store.path} is damaged ({error}); make it again with: papertrader rebuild"
+        ) from None
     row = truth.execute_sql(
         "SELECT hash FROM journal WHERE last_seq <= ? ORDER BY batch DESC LIMIT 1",
         (store.watermark,),

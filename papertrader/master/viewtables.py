@@ -50,6 +50,9 @@ class ViewPortfolio(View):
     realized = _integer(default=0)
     dividends = _integer(default=0)
     fees = _integer(default=0)
+    name = peewee.TextField(default="")
+    season = _integer(default=1)
+    season_at = _integer(default=0)
 
 
 class ViewOrder(View):
@@ -202,8 +205,9 @@ SQL: Final = {
     "position": "INSERT INTO view_position (portfolio, symbol, block, lots) VALUES (?, ?, ?, ?)"
     " ON CONFLICT (portfolio, symbol) DO UPDATE SET block = excluded.block, lots = excluded.lots",
     "portfolio": "INSERT INTO view_portfolio"
-    " (id, account, currency, cash, deposited, realized, dividends, fees)"
-    " VALUES (?, ?, ?, 0, 0, 0, 0, 0)",
+    " (id, account, currency, cash, deposited, realized, dividends, fees, name, season, season_at)"
+    " VALUES (?, ?, ?, 0, 0, 0, 0, 0, '', 1, 0)",
+    "name": "UPDATE view_portfolio SET name = ? WHERE id = ?",
     "totals": "UPDATE view_portfolio SET cash = ?, deposited = deposited + ?,"
     " realized = realized + ?, dividends = dividends + ?, fees = fees + ? WHERE id = ?",
     "event": "INSERT INTO view_event (account, seq, frame) VALUES (?, ?, ?)",
@@ -213,4 +217,7 @@ SQL: Final = {
     "prune_event": "DELETE FROM view_event WHERE account = ? AND seq <= ?",
     "prune_reply": "DELETE FROM view_reply WHERE session = ? AND seq NOT IN"
     " (SELECT seq FROM view_reply WHERE session = ? ORDER BY seq DESC LIMIT ?)",
+    "season": "UPDATE view_portfolio SET season = ?, season_at = ?, deposited = cash,"
+    " realized = 0, dividends = 0, fees = 0 WHERE id = ?",
+    "forget": "DELETE FROM view_position WHERE portfolio = ?",
 }

@@ -10,15 +10,18 @@ from __future__ import annotations
 
 import struct
 from collections import deque
-from collections.abc import Callable, Iterable
-from typing import Any, Final, Protocol
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, Protocol, TypeAlias
 
 import attrs
 import peewee
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from papertrader.core.instants import SECOND
 from papertrader.master.commands import Command
+from papertrader.master.directory import WorkerDirectory
+from papertrader.master.flow import ClientFlows, Mark
 from papertrader.net.clock import Clock, Timer
 from papertrader.net.credentials import PeerIdentity
 from papertrader.net.protocol import Closed, FrameProtocol
@@ -31,6 +34,7 @@ from papertrader.wire.errors import RemoteFault
 from papertrader.wire.kinds import (
     Category,
     ClosedBy,
+    DrainMode,
     FrameFlag,
     Opcode,
     RelayUpFlag,
@@ -38,7 +42,6 @@ from papertrader.wire.kinds import (
     Status,
     Tag,
     TopicKind,
-    WorkerFlag,
 )
 
 PING_S: Final = 2.0
@@ -52,6 +55,10 @@ STAMP_AGE_MAX: Final = 15 * SECOND
 ACK_DELAY_S: Final = 0.05
 STATS_EVERY_S: Final = 10
 PUBLISH_OCTETS_MAX: Final = 512 * 1024
+Topic: TypeAlias = str | tuple[str, int]
+"""What workers may follow: a symbol (its quotes), a symbol and an interval (its bars), or
+`MARKET_TOPIC`."""
+MARKET_TOPIC: Final = ""
 _SECTION = struct.Struct(">HI")
 _DOWN_SIZE: Final = m.RelayDown.SIZE
 _EVENT: Final = int(FrameFlag.EVENT)
@@ -128,6 +135,7 @@ class WorkerLink(FrameProtocol):
         self.stats: m.WorkerStats | None = None
         self.bound = ClockBound(0)
         self.clients: dict[int, m.ClientOpen] = {}
+        self.flows = ClientFlows(self)
         self.last_seq = 0
         self._last_stamp = 0
         self._acked = 0
@@ -140,6 +148,9 @@ class WorkerLink(FrameProtocol):
 
     def opened(self) -> None:
         """HELLO is done; the next frame must be WORKER_AUTH."""
+        peer = self.connection.peer
+        if peer is None or peer.role != Role.WORKER:
+            raise RemoteFault(Status.OPCODE_FORBIDDEN, "only workers connect here")
         self.connection.on_pong = self._pong
 
     def closed(self, why: Closed) -> None:
@@ -147,8 +158,13 @@ class WorkerLink(FrameProtocol):
         for timer in (self._ack_timer, self._ping_timer):
             if timer is not None:
                 timer.cancel()
+        self.flows.closed_all()
         if self.worker is not None:
             self._workers.lost(self, why)
+
+    def drained(self) -> None:
+        """The worker takes octets again: go on with transfers."""
+        self.flows.resume()
 
     def _ping(self) -> None:
         self.ping(1)
@@ -164,7 +180,13 @@ class WorkerLink(FrameProtocol):
         if opcode == Opcode.RELAY_UP and self.worker is not None:
             self._relay_up(header, octets)
             return
-        message = codec.decode_body(header, octets)
+        try:
+            message = codec.decode_body(header, octets)
+        except RemoteFault as fault:
+            if fault.status != Status.UNKNOWN_OPCODE or self.worker is None:
+                raise
+            self._unknown(header, fault)
+            return
         if self.worker is None:
             if not isinstance(message, m.WorkerAuth):
                 raise RemoteFault(Status.PROTOCOL_STATE, "WORKER_AUTH must come first")
@@ -173,8 +195,12 @@ class WorkerLink(FrameProtocol):
             if len(self.clients) >= limits.CONNECTIONS_MAX * 2:
                 raise RemoteFault(Status.TOO_MANY_CONNECTIONS, "more clients than a worker has")
             self.clients[message.connection] = message
+            self.flows.opened(message.connection)
+        elif isinstance(message, m.RelayCredit):
+            self.flows.credited(message.connection, message.total)
         elif isinstance(message, m.ClientClose):
             self.clients.pop(message.connection, None)
+            self.flows.closed(message.connection)
             clean = message.by == ClosedBy.CLIENT and message.code == 0
             self._workers.listener.client_closed(self, message.connection, clean)
         elif isinstance(message, m.TopicInterest):
@@ -184,6 +210,14 @@ class WorkerLink(FrameProtocol):
         else:
             raise RemoteFault(
                 Status.OPCODE_FORBIDDEN, f"{codec.describe(opcode)} is not for a worker to send"
+            )
+
+    def _unknown(self, header: Header, fault: RemoteFault) -> None:
+        """A newer worker may say what is not known here: notices are ignored, requests answered."""
+        if not header.flags & (codec.RESPONSE | codec.EVENT):
+            correlation = header.correlation
+            self.send(
+                codec.failure(header.opcode, fault.status, fault.text, correlation=correlation)
             )
 
     def _authenticate(self, header: Header, message: m.WorkerAuth) -> None:
@@ -225,16 +259,15 @@ class WorkerLink(FrameProtocol):
     # --- up ------------------------------------------------------------------------------------
 
     def _relay_up(self, header: Header, octets: bytes) -> None:
-        envelope = m.RelayUp.unpack(octets, limits.HEADER_SIZE)
         at = limits.HEADER_SIZE + header.block_len
-        tag, size = _SECTION.unpack_from(octets, at)
-        if tag != Tag.INNER or at + 6 + size != len(octets):
-            raise RemoteFault(Status.BAD_LENGTH, "RELAY_UP holds one frame and nothing else")
-        inner = octets[at + 6 :]
+        if header.block_len < m.RelayUp.SIZE or len(octets) < at + _SECTION.size:
+            raise RemoteFault(Status.BAD_LENGTH, "RELAY_UP is shorter than its parts")
+        envelope = m.RelayUp.unpack(octets, limits.HEADER_SIZE)
+        inner = self._inner(header, octets, at)
         now = self.clock.stamp_ns()
         if envelope.worker_seq > self._acked + limits.RELAY_WINDOW_FRAMES:
             raise RemoteFault(Status.WINDOW_EXCEEDED, "more frames than may be unacknowledged")
-        self.last_seq = envelope.worker_seq
+        self.last_seq = max(self.last_seq, envelope.worker_seq)
         resent = bool(envelope.flags & RelayUpFlag.RESENT)
         inner_header = codec.parse_header(inner)
         command = Command(
@@ -267,6 +300,21 @@ class WorkerLink(FrameProtocol):
         codec.check_header(inner_header, limits.CLIENT_FRAME_MAX)
         self._workers.listener.command(command)
 
+    @staticmethod
+    def _inner(header: Header, octets: bytes, at: int) -> bytes:
+        """Return the frame that stands in RELAY_UP's section at ``at``; raises `RemoteFault`."""
+        tag, size = _SECTION.unpack_from(octets, at)
+        start = at + _SECTION.size
+        if tag == Tag.INNER and start + size == len(octets) and not header.flags & codec.CHECKSUM:
+            inner = octets[start:]
+        else:
+            # A newer worker may have added sections: the long way.
+            message = codec.decode_body(header, octets)
+            inner = message.inner if isinstance(message, m.RelayUp) else b""
+        if len(inner) < limits.HEADER_SIZE:
+            raise RemoteFault(Status.BAD_LENGTH, "RELAY_UP holds no whole frame")
+        return inner
+
     def _acknowledge(self) -> None:
         self._ack_timer = None
         if self._acked < self.last_seq:
@@ -284,9 +332,48 @@ class WorkerLink(FrameProtocol):
         flags: int = 0,
         cache_s: int = 0,
     ) -> None:
-        """Send one frame to one client. Does nothing when the link is gone."""
+        """Send one frame to one client, or keep it until there is credit.
+
+        Does nothing when the link is gone.
+        """
         if self.worker is None or self.ended:
             return
+        if self.flows.may_send(connection, len(octets)):
+            self._write_down(connection, octets, accepted_at, flags, cache_s)
+        else:
+            self.flows.hold(connection, octets, Mark(accepted_at, flags, cache_s))
+
+    def relay_parts(
+        self,
+        connection: int,
+        correlation: int,
+        parts: Sequence[bytes],
+        *,
+        accepted_at: int = 0,
+        flags: int = 0,
+        cache_s: int = 0,
+    ) -> bool:
+        """Send the parts of one reply as credit comes; False if too much waits for the client."""
+        if self.worker is None or self.ended:
+            return True
+        mark = Mark(accepted_at, flags, cache_s)
+        return self.flows.transfer(connection, correlation, parts, mark)
+
+    def cancel(self, connection: int, correlation: int) -> None:
+        """End a transfer to a client of which parts still wait."""
+        self.flows.cancel(connection, correlation)
+
+    def room(self, connection: int) -> Deferred[None]:
+        """Fire when nothing but transfers waits for a client's credit."""
+        return self.flows.room(connection)
+
+    def write_down(self, connection: int, octets: bytes, mark: Mark) -> None:
+        """Send one frame in RELAY_DOWN, whatever the credit is (`flow.Outlet`)."""
+        self._write_down(connection, octets, mark.accepted_at, mark.flags, mark.cache_s)
+
+    def _write_down(
+        self, connection: int, octets: bytes, accepted_at: int, flags: int, cache_s: int
+    ) -> None:
         self._acked = self.last_seq
         block = m.RelayDown(connection, self.last_seq, accepted_at, flags, cache_s).pack()
         size = len(octets)
@@ -312,21 +399,21 @@ class WorkerLink(FrameProtocol):
         )
         self.send(codec.encode(message))
 
-    def publish(self, frames: list[bytes]) -> None:
-        """Send quotes for the worker to spread: as few frames as the size limit allows."""
+    def publish(self, frames: list[bytes], kind: TopicKind = TopicKind.QUOTE) -> None:
+        """Send events for the worker to spread: as few frames as the size limit allows."""
         batch: list[bytes] = []
         size = 0
         for frame in frames:
             if size + len(frame) > PUBLISH_OCTETS_MAX:
-                self._publish(batch)
+                self._publish(batch, kind)
                 batch, size = [], 0
             batch.append(frame)
             size += len(frame)
         if batch:
-            self._publish(batch)
+            self._publish(batch, kind)
 
-    def _publish(self, batch: list[bytes]) -> None:
-        message = m.TopicPublish(kind=TopicKind.QUOTE, frames=len(batch), inner=b"".join(batch))
+    def _publish(self, batch: list[bytes], kind: TopicKind) -> None:
+        message = m.TopicPublish(kind=kind, frames=len(batch), inner=b"".join(batch))
         self.send(codec.encode(message))
 
 
@@ -341,13 +428,16 @@ class Workers:
         self.update_interval_ms = update_interval_ms
         self._registry: dict[tuple[bytes, str], RegisteredWorker] = {}
         self._links: dict[int, WorkerLink] = {}
+        self.directory = WorkerDirectory()
         self._numbers = 0
         self._last_seqs: dict[tuple[int, int], int] = {}
-        self._topics: dict[str, set[WorkerLink]] = {}
+        self._topics: dict[Topic, set[WorkerLink]] = {}
         self.listener: Listener
-        self.newest: Callable[[str], bytes | None] = lambda symbol: None
-        self.is_listed: Callable[[str], bool] = lambda symbol: False
-        """Whether the market has, or will have, a symbol: nobody else's topics are kept."""
+        self.newest: Callable[[Topic], bytes | None] = lambda topic: None
+        self.is_listed: Callable[[Topic], bool] = lambda topic: False
+        """Whether the market has, or will have, a topic: no others are kept."""
+        self.forget: Callable[[Topic], None] = lambda topic: None
+        """Told of each topic that no worker follows any more."""
 
     def load(self, db: peewee.Database) -> None:
         """Read the registry from the store."""
@@ -392,6 +482,7 @@ class Workers:
             )
             older.say_goodbye(Status.WORKER_BOOTED, "this worker has a newer link")
         self.log.info("worker {worker} is in", worker=link.worker_id)
+        self.directory.joined(link, self.links())
 
     def lost(self, link: WorkerLink, why: Closed) -> None:
         """A worker's link is gone."""
@@ -401,32 +492,48 @@ class Workers:
         self._last_seqs[link.worker_id, link.boot] = link.last_seq
         if self._links.get(link.worker_id) is link:
             del self._links[link.worker_id]
-        for listening in self._topics.values():
-            listening.discard(link)
+            self.directory.tell(self.links())
+        for topic in list(self._topics):
+            self._uninterested(topic, link)
         self.log.info("worker {worker} is gone: {why}", worker=link.worker_id, why=str(why))
         self.listener.link_lost(link)
 
     def interest(self, link: WorkerLink, message: m.TopicInterest) -> None:
-        """Note whether a worker wants a symbol's quotes; the newest is sent at once."""
-        if message.kind != TopicKind.QUOTE or not self.is_listed(message.symbol):
+        """Note whether a worker follows a topic; the newest of it is sent at once."""
+        topic: Topic = message.symbol
+        if message.kind == TopicKind.BAR:
+            topic = (message.symbol, message.interval_s)
+        if (topic == MARKET_TOPIC) != (message.kind == TopicKind.MARKET):
+            raise RemoteFault(Status.INVALID_FIELD, "the symbol and the kind of topic do not fit")
+        if not self.is_listed(topic):
             return
-        listening = self._topics.setdefault(message.symbol, set())
         if not message.add:
-            listening.discard(link)
+            self._uninterested(topic, link)
             return
-        newest = self.newest(message.symbol)
-        listening.add(link)
+        newest = self.newest(topic)
+        self._topics.setdefault(topic, set()).add(link)
         if newest is not None:
-            link.publish([newest])
+            link.publish([newest], message.kind)
 
-    def publish(self, quotes: Iterable[tuple[str, bytes]]) -> None:
-        """Send new quotes, each (symbol, EV_QUOTE frame), to the workers that want them."""
+    def _uninterested(self, topic: Topic, link: WorkerLink) -> None:
+        listening = self._topics.get(topic)
+        if listening is None:
+            return
+        listening.discard(link)
+        if not listening:
+            del self._topics[topic]
+            self.forget(topic)
+
+    def publish(
+        self, frames: Iterable[tuple[Topic, bytes]], kind: TopicKind = TopicKind.QUOTE
+    ) -> None:
+        """Send new events of one kind, each (topic, frame), to the workers that follow them."""
         per_link: dict[WorkerLink, list[bytes]] = {}
-        for symbol, frame in quotes:
-            for link in self._topics.get(symbol, ()):
+        for topic, frame in frames:
+            for link in self._topics.get(topic, ()):
                 per_link.setdefault(link, []).append(frame)
-        for link, frames in per_link.items():
-            link.publish(frames)
+        for link, batch in per_link.items():
+            link.publish(batch, kind)
 
     def links(self) -> list[WorkerLink]:
         """Return the links that are up."""
@@ -434,22 +541,13 @@ class Workers:
 
     def listing(self, region: int) -> list[m.WorkerRow]:
         """Return the workers that clients may use."""
-        rows = []
-        for link in self.links():
-            auth = link.auth
-            if auth is None or (region and auth.region != region):
-                continue
-            load = min(100, len(link.clients) * 100 // max(1, auth.max_clients))
-            rows.append(
-                m.WorkerRow(
-                    address=auth.listen_address,
-                    port=auth.listen_port,
-                    load=load,
-                    flags=WorkerFlag.ACCEPTING,
-                    region=auth.region,
-                    sessions=link.stats.sessions if link.stats else len(link.clients),
-                    rtt_us=link.rtt_us,
-                    host=auth.host,
-                )
-            )
-        return rows
+        return self.directory.rows(self.links(), region)
+
+    def drain(self, worker_id: int, mode: DrainMode, deadline_ms: int) -> bool:
+        """Begin or (OFF) end to drain a worker; False if it is not registered."""
+        if all(worker.worker_id != worker_id for worker in self._registry.values()):
+            return False
+        order = m.WorkerDrain(mode=mode, deadline_ms=deadline_ms)
+        self.directory.drain(worker_id, order, self.links())
+        self.log.info("worker {worker}: {mode}", worker=worker_id, mode=mode.name)
+        return True

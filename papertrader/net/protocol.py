@@ -227,7 +227,9 @@ class FrameProtocol(Protocol):
     def _take_control(self) -> None:
         control = self.connection.data_to_send()
         if control:
-            self._queue.append(control)
+            # Answers to PING overtake what waits; GOODBYE is the last frame of all.
+            last = self.connection.state is State.CLOSED
+            self._queue.insert(len(self._queue) if last else 0, control)
             self._queue_octets += len(control)
 
     def _write_out(self) -> None:

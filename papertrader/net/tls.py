@@ -52,6 +52,7 @@ from papertrader.net.credentials import (
     load_credentials,
     worker_identity,
 )
+from papertrader.wire import kinds
 
 PUBLIC_ALPN: Final = kinds.ALPN_CLIENT.encode("ascii")
 INNER_ALPN: Final = kinds.ALPN_WORKER.encode("ascii")

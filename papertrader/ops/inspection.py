@@ -8,6 +8,8 @@ invariants, the views row by row, and the hashes that the running master took of
 from __future__ import annotations
 
 import hashlib
+import struct
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -60,13 +62,71 @@ class Report:
             self.violations.append(sentence)
 
 
+_UNREADABLE = (
+    RemoteFault,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    struct.error,
+)
+"""What damaged records and rows can make the code that reads them raise."""
+
+
 @attrs.define
 class _Digests:
-    """What the views must hold, as running hashes of rows in their order."""
+    """Rows of the views, as running hashes by account in their order; replies one by one.
+
+    ``oldest`` holds the first event that the views keep of each account; ``replies`` the digest
+    of a stored reply by (session, command sequence), ``replied`` how many each session had.
+    """
 
     transactions: dict[int, Any] = attrs.Factory(dict)
-    entries: int = 0
-    events: dict[int, int] = attrs.Factory(dict)
+    entries: dict[int, Any] = attrs.Factory(dict)
+    events: dict[int, Any] = attrs.Factory(dict)
+    last_event: dict[int, int] = attrs.Factory(dict)
+    oldest: dict[int, int] = attrs.Factory(dict)
+    replies: dict[tuple[int, int], bytes] = attrs.Factory(dict)
+    replied: Counter[int] = attrs.Factory(Counter)
+
+    def transaction(self, account: int, *row: Any) -> None:
+        """Take a row of the transactions."""
+        self.transactions.setdefault(account, hashlib.sha256()).update(repr(row).encode())
+
+    def entry(self, account: int, *row: Any) -> None:
+        """Take a row of the ledger entries."""
+        self.entries.setdefault(account, hashlib.sha256()).update(repr(row).encode())
+
+    def event(self, account: int, seq: int, frame: bytes) -> None:
+        """Take an event that the views still keep."""
+        self.last_event[account] = seq
+        if seq >= self.oldest.get(account, 0):
+            digest = self.events.setdefault(account, hashlib.sha256())
+            digest.update(seq.to_bytes(8, "big") + frame)
+
+    def reply(self, session: int, seq: int, *row: Any) -> None:
+        """Take a stored reply."""
+        self.replies[session, seq] = hashlib.sha256(repr(row).encode()).digest()
+        self.replied[session] += 1
+
+    def differences(self, views: _Digests) -> Iterator[str]:
+        """Give a sentence for each difference of the views from what the journal makes them."""
+        for what, mine, theirs in (
+            ("transactions", self.transactions, views.transactions),
+            ("ledger entries", self.entries, views.entries),
+            ("events", self.events, views.events),
+        ):
+            for account in sorted(mine.keys() | theirs.keys()):
+                a, b = mine.get(account), theirs.get(account)
+                if a is None or b is None or a.digest() != b.digest():
+                    yield f"the views' {what} of account {account} differ"
+        for key, digest in views.replies.items():
+            if self.replies.get(key) != digest:
+                yield f"the views' reply to command {key[1]} of session {key[0]} differs"
+        for session, count in views.replied.items():
+            if count < min(self.replied[session], limits.REPLIES_KEPT):
+                yield f"the views miss replies of session {session}"
 
 
 def audit(state: Path, progress: Progress = lambda done, total: None) -> Report:
@@ -125,6 +185,8 @@ def _replay(
     watermark = views.watermark if views is not None else -1
     views_hash = desk.state_hash() if watermark == 0 else b""
     digests = _Digests()
+    if views is not None:
+        digests.oldest = _oldest_events(views)
     head, expected, done = GENESIS, 1, 0
     for number, (batch, first, last, epoch, previous, hash_, frames) in enumerate(
         journal_batches(truth), 1
@@ -168,7 +230,7 @@ def _records(frames: bytes, batch: int, report: Report) -> Iterator[tuple[int, A
     try:
         for message in records.read_frames(frames):
             yield records.seq_of(message), message
-    except RemoteFault as fault:
+    except _UNREADABLE as fault:
         report.violated(f"batch {batch}: a record cannot be read ({fault})")
 
 
@@ -177,20 +239,37 @@ def _apply(
 ) -> None:
     try:
         fact = records.fact_of(message)
-        if fact is None or isinstance(fact, records.StoredReply):
+        if isinstance(fact, records.StoredReply):
+            if counted:
+                frame, hash_ = fact.frame, fact.request_hash
+                digests.reply(fact.session_id, fact.command_seq, hash_, fact.at, frame)
+            return
+        if fact is None:
             return
         desk.apply(fact)
-    except (InvariantViolated, RemoteFault, ValueError, TypeError) as error:
+    except (InvariantViolated, *_UNREADABLE) as error:
         report.violated(f"input {seq}: {error}")
         return
     if isinstance(fact, TransactionPosted):
         report.transactions += 1
-        if counted:
-            row = records.transaction_row(fact.transaction).pack()
-            digests.transactions.setdefault(fact.account, hashlib.sha256()).update(row)
-            digests.entries += len(fact.entries)
     if counted and isinstance(fact, TransactionPosted | OrderChanged):
-        digests.events[fact.account] = fact.event_seq
+        digests.event(fact.account, fact.event_seq, message.inner)
+    if counted and isinstance(fact, TransactionPosted):
+        t = fact.transaction
+        block = records.transaction_row(t).pack()
+        digests.transaction(
+            fact.account, t.transaction_id, t.portfolio, int(t.kind), t.executed_at, block
+        )
+        for entry in fact.entries:
+            owner = entry.ledger_account
+            digests.entry(
+                fact.account,
+                t.transaction_id,
+                int(owner.kind),
+                owner.portfolio,
+                entry.asset,
+                entry.amount,
+            )
 
 
 def _audit_log(truth: peewee.Database, report: Report) -> None:
@@ -220,26 +299,46 @@ def _accounts(truth: peewee.Database, desk: Desk, report: Report) -> None:
 def _compare_views(views: ViewStore, expected: bytes, digests: _Digests, report: Report) -> None:
     report.views_at = views.watermark
     probe = Desk()
-    probe.state = restore_state(views.image())
-    if probe.state_hash() != expected:
+    try:
+        probe.state = restore_state(views.image())
+        found = probe.state_hash()
+    except _UNREADABLE as error:
+        report.violated(f"the views at input {views.watermark} cannot be read ({error})")
+        return
+    if found != expected:
         report.violated(f"the views at input {views.watermark} differ from the journal")
-    (entries,) = views.db.execute_sql("SELECT count(*) FROM view_entry").fetchone()
-    if entries != digests.entries:
-        report.violated(f"the views hold {entries} ledger entries, the journal {digests.entries}")
-    found: dict[int, Any] = {}
-    for account, block in views.db.execute_sql(
-        "SELECT account, block FROM view_transaction ORDER BY account, id"
-    ):
-        found.setdefault(account, hashlib.sha256()).update(block)
-    for account in found.keys() | digests.transactions.keys():
-        mine, theirs = digests.transactions.get(account), found.get(account)
-        if mine is None or theirs is None or mine.digest() != theirs.digest():
-            report.violated(f"the views' transactions of account {account} differ")
-    for account, last, count in views.db.execute_sql(
-        "SELECT account, max(seq), count(*) FROM view_event GROUP BY account"
-    ):
-        if last != digests.events.get(account) or count < min(last, limits.EVENTS_KEPT):
+    kept = _digests_of(views)
+    for sentence in digests.differences(kept):
+        report.violated(sentence)
+    for account, last in digests.last_event.items():
+        if last - digests.oldest.get(account, last + 1) + 1 < min(last, limits.EVENTS_KEPT):
             report.violated(f"the views miss events of account {account}")
+
+
+def _oldest_events(views: ViewStore) -> dict[int, int]:
+    return dict(
+        views.db.execute_sql("SELECT account, min(seq) FROM view_event GROUP BY account").fetchall()
+    )
+
+
+def _digests_of(views: ViewStore) -> _Digests:
+    """Return what the views do hold."""
+    digests, db = _Digests(), views.db
+    for row in db.execute_sql(
+        "SELECT account, id, portfolio, kind, executed_at, block FROM view_transaction"
+        " ORDER BY account, id"
+    ):
+        digests.transaction(*row)
+    for row in db.execute_sql(
+        'SELECT account, "transaction", ledger_kind, portfolio, asset, amount FROM view_entry'
+        " ORDER BY id"
+    ):
+        digests.entry(*row)
+    for row in db.execute_sql("SELECT account, seq, frame FROM view_event ORDER BY account, seq"):
+        digests.event(*row)
+    for row in db.execute_sql("SELECT session, seq, request_hash, at, frame FROM view_reply"):
+        digests.reply(*row)
+    return digests
 
 
 def rebuild(state: Path, progress: Callable[[str], None]) -> Report:

@@ -18,6 +18,9 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import LogEvent, Logger, globalLogPublisher
 from twisted.python.threadpool import ThreadPool
 
+# Names the field at fault of a bad frame. Loading it takes as long as a slow turn of the reactor:
+# not when the first bad frame comes.
+import papertrader.wire.reference  # noqa: F401
 from papertrader.eventlog import EventLog, EventLogSettings
 from papertrader.net.clock import Clock
 from papertrader.ops.files import make_private_directory

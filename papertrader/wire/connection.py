@@ -26,6 +26,7 @@ from papertrader.wire.messages import Goodbye, Heartbeat, Hello, HelloReply, Pin
 
 HEADER_SIZE: Final = limits.HEADER_SIZE
 _CONTROL_MAX: Final = 0x00FF
+_CANCEL: Final = int(Opcode.CANCEL)
 _STORED: Final = range(kinds.STORE_OPCODES, kinds.STORE_OPCODES + 0x100)
 
 
@@ -239,6 +240,9 @@ class Connection:
             if header[4] <= _CONTROL_MAX or self.state is State.WAIT_HELLO:
                 if self._control_frame(header, octets, now) is State.CLOSED:
                     return size
+                if header[4] == _CANCEL:
+                    # Whoever answers requests deals with it, in the order of what came.
+                    frames.append((header, octets))
             else:
                 if self.link.outer:
                     self._check_outer(header)

@@ -20,14 +20,16 @@ from papertrader.wire.schema import BLOCKS, MESSAGES, Block, Message, Section, S
 
 PLAIN = {"u8": "B", "u16": "H", "u32": "I", "u64": "Q"}
 MODULE = Path(__file__).with_name("messages.py")
-SECRET = {"password", "token", "inner"}
+SECRET = {"password", "new_password", "token", "secret", "inner"}
 ENUM_MODULES = {
     "LimitingRule": "papertrader.core.fills",
     "LedgerKind": "papertrader.core.ledger",
+    "ClockMode": "papertrader.core.marketclock",
     "OrderEventKind": "papertrader.core.orders",
     "OrderState": "papertrader.core.orders",
     "OrderType": "papertrader.core.orders",
     "Side": "papertrader.core.orders",
+    "SideFilter": "papertrader.core.orders",
     "TimeInForce": "papertrader.core.orders",
     "ActionKind": "papertrader.core.quotes",
     "AssetKind": "papertrader.core.quotes",

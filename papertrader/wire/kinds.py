@@ -52,14 +52,17 @@ class Role(IntEnum):
 
 
 class Mechanism(IntEnum):
-    """How a LOGIN proves who it is. 2 is kept for API keys, 4 and up for sealed logins.
+    """How a LOGIN proves who it is. 4 and up are kept for sealed logins.
 
+    API_KEY: the PASSWORD section is the key's number (8 octets, big-endian) and its secret (32),
+    written as 80 hexadecimal digits; the user name may be left empty.
     SESSION_TOKEN opens a second session beside a remembered one, whose token (64 hexadecimal
     digits) stands in the PASSWORD section; that token is not used up. The new session ends with the
     old one at the latest. So several programs of one user can share one stored login.
     """
 
     PASSWORD = 1
+    API_KEY = 2
     SESSION_TOKEN = 3
 
 
@@ -76,6 +79,13 @@ class Privacy(IntFlag):
     PORTFOLIO_PUBLIC = 1
     HISTORY_PUBLIC = 2
     LISTED = 4
+
+
+class AccountField(IntFlag):
+    """What an ACCOUNT_UPDATE sets."""
+
+    PRIVACY = 1
+    EMAIL = 2
 
 
 class AccountStatus(IntEnum):
@@ -111,6 +121,13 @@ class Topic(IntFlag):
     BARS = 2
     MARKET = 4
     ACCOUNT = 8
+
+
+class MarketState(IntEnum):
+    """Whether an exchange trades. 2, 4 and 5 are kept for pre-market, after-hours and a halt."""
+
+    CLOSED = 1
+    OPEN = 3
 
 
 class TopicKind(IntEnum):
@@ -167,6 +184,15 @@ class ClosedBy(IntEnum):
     MASTER = 3
 
 
+class DrainMode(IntEnum):
+    """What becomes of the clients of a worker (WORKER_DRAIN)."""
+
+    OFF = 0
+    ADMIT_NONE = 1
+    MOVE = 2
+    BOOT = 3
+
+
 class WorkerFlag(IntFlag):
     """State of a worker in WORKER_LIST."""
 
@@ -197,26 +223,45 @@ class Opcode(IntEnum):
     PING = 0x0002
     HEARTBEAT = 0x0003
     GOODBYE = 0x0004
+    CANCEL = 0x0006
     REGISTER = 0x0101
     LOGIN = 0x0102
     RESUME = 0x0104
     LOGOUT = 0x0105
+    SESSION_LIST = 0x0106
+    SESSION_REVOKE = 0x0107
+    PASSWORD_CHANGE = 0x0108
     ACCOUNT_GET = 0x0109
+    ACCOUNT_UPDATE = 0x010A
+    APIKEY_CREATE = 0x010C
+    APIKEY_LIST = 0x010D
+    APIKEY_REVOKE = 0x010E
     ORDER_NEW = 0x0201
+    ORDER_REPLACE = 0x0202
     ORDER_CANCEL = 0x0203
+    ORDER_CANCEL_ALL = 0x0204
     ORDER_GET = 0x0205
     ORDER_LIST = 0x0206
     ASSET_GET = 0x0301
     ASSET_LIST = 0x0302
     QUOTE_GET = 0x0303
     BARS_GET = 0x0304
+    MARKET_STATUS = 0x0305
+    CLOCK_GET = 0x0306
     PORTFOLIO_GET = 0x0401
     TRANSACTIONS_GET = 0x0402
+    PORTFOLIO_CREATE = 0x0404
+    PORTFOLIO_LIST = 0x0405
+    PORTFOLIO_UPDATE = 0x0406
+    PORTFOLIO_RESET = 0x0407
+    PORTFOLIO_CASH = 0x0409
     SUBSCRIBE = 0x0501
     UNSUBSCRIBE = 0x0502
     EV_QUOTE = 0x0510
+    EV_BAR = 0x0511
     EV_ORDER = 0x0512
     EV_TX = 0x0513
+    EV_MARKET = 0x0514
     EV_SESSION = 0x0515
     WORKER_LIST = 0x0601
     WORKER_AUTH = 0x7001
@@ -224,10 +269,13 @@ class Opcode(IntEnum):
     CLIENT_CLOSE = 0x7003
     RELAY_UP = 0x7010
     RELAY_DOWN = 0x7011
+    RELAY_CREDIT = 0x7012
     RELAY_ACK = 0x7013
     TOPIC_PUBLISH = 0x7023
     TOPIC_INTEREST = 0x7024
     WORKER_STATS = 0x7030
+    WORKERS_CHANGED = 0x7031
+    WORKER_DRAIN = 0x7032
     STORE_COMMAND = 0x7E01
     STORE_QUOTE = 0x7E02
     STORE_TIME = 0x7E03
@@ -237,6 +285,8 @@ class Opcode(IntEnum):
     STORE_TX = 0x7E13
     STORE_REPLY = 0x7E14
     STORE_APPLIED = 0x7E15
+    STORE_NAME = 0x7E16
+    STORE_SEASON = 0x7E17
 
 
 INNER_OPCODES: Final = 0x7001
@@ -298,6 +348,9 @@ class Status(IntEnum):
     NO_SUCH_ACCOUNT = 0x0310
     SESSION_DETACHED = 0x0311
     PASSWORD_WEAK = 0x0312
+    NO_SUCH_SESSION = 0x0313
+    NO_SUCH_KEY = 0x0314
+    TOO_MANY_KEYS = 0x0315
     NO_SUCH_SYMBOL = 0x0401
     SYMBOL_HALTED = 0x0402
     MARKET_CLOSED = 0x0403
@@ -319,9 +372,13 @@ class Status(IntEnum):
     OPEN_ORDER_LIMIT = 0x0413
     DEADLINE_PASSED = 0x0414
     NO_SUCH_PORTFOLIO = 0x0415
+    NOT_FILLABLE = 0x0416
+    NAME_TAKEN = 0x0417
+    PORTFOLIO_LIMIT = 0x0418
     NO_DATA = 0x0501
     RANGE_TOO_LARGE = 0x0502
     INTERVAL_UNSUPPORTED = 0x0503
+    CANCELLED = 0x0506
     TOO_MANY_SYMBOLS = 0x0507
     RATE_LIMITED = 0x0601
     TOO_MANY_INFLIGHT = 0x0602
@@ -429,6 +486,9 @@ _MEANINGS: Final[Mapping[Status, str]] = MappingProxyType(
         Status.NO_SUCH_ACCOUNT: "No account has this user name.",
         Status.SESSION_DETACHED: "The worker lost the session: RESUME, then send it again.",
         Status.PASSWORD_WEAK: "The password is too easy to guess.",
+        Status.NO_SUCH_SESSION: "The account has no such session.",
+        Status.NO_SUCH_KEY: "The account has no such API key.",
+        Status.TOO_MANY_KEYS: "The account has too many API keys.",
         Status.NO_SUCH_SYMBOL: "The symbol is not traded here.",
         Status.SYMBOL_HALTED: "The symbol may not be traded this way at present.",
         Status.MARKET_CLOSED: "The market is closed.",
@@ -450,9 +510,13 @@ _MEANINGS: Final[Mapping[Status, str]] = MappingProxyType(
         Status.OPEN_ORDER_LIMIT: "The portfolio has too many open orders.",
         Status.DEADLINE_PASSED: "The command reached the market too late.",
         Status.NO_SUCH_PORTFOLIO: "The account has no such portfolio.",
+        Status.NOT_FILLABLE: "An IOC or FOK order found too little; only as an order's reason.",
+        Status.NAME_TAKEN: "Another portfolio of the account has this name.",
+        Status.PORTFOLIO_LIMIT: "The account has as many portfolios as it may have.",
         Status.NO_DATA: "There is nothing for what was asked.",
         Status.RANGE_TOO_LARGE: "More was asked than one transfer may hold.",
         Status.INTERVAL_UNSUPPORTED: "Bars of this interval are not offered.",
+        Status.CANCELLED: "The transfer was ended because its requester said CANCEL.",
         Status.TOO_MANY_SYMBOLS: "Too many symbols, or subscriptions.",
         Status.RATE_LIMITED: "Too many commands; RETRY_AFTER says when.",
         Status.TOO_MANY_INFLIGHT: "Too many requests of the connection are open.",
@@ -477,7 +541,23 @@ STATUS_RULES: Final[Mapping[Status, StatusRule]] = MappingProxyType(
 """The status registry, complete."""
 
 
-STATE_CHANGING: Final = frozenset({Opcode.ORDER_NEW, Opcode.ORDER_CANCEL})
+STATE_CHANGING: Final = frozenset(
+    {
+        Opcode.SESSION_REVOKE,
+        Opcode.PASSWORD_CHANGE,
+        Opcode.ACCOUNT_UPDATE,
+        Opcode.APIKEY_CREATE,
+        Opcode.APIKEY_REVOKE,
+        Opcode.ORDER_NEW,
+        Opcode.ORDER_REPLACE,
+        Opcode.ORDER_CANCEL,
+        Opcode.ORDER_CANCEL_ALL,
+        Opcode.PORTFOLIO_CREATE,
+        Opcode.PORTFOLIO_UPDATE,
+        Opcode.PORTFOLIO_RESET,
+        Opcode.PORTFOLIO_CASH,
+    }
+)
 """Commands of a session that carry ``seq`` >= 1 and whose reply is stored.
 
 LOGOUT changes state as well, but ends the session that would hold its stored reply: saying it
@@ -500,6 +580,7 @@ class Tag(IntEnum):
     RETRY_AFTER = 0x0005
     EMAIL = 0x0006
     PASSWORD = 0x0007
+    NEW_PASSWORD = 0x0008
     DEVICE = 0x000A
     TAG = 0x000B
     NAME = 0x000C
@@ -513,12 +594,18 @@ class Tag(IntEnum):
     TRANSACTIONS = 0x4004
     QUOTES = 0x4005
     ASSETS = 0x4006
+    SESSIONS = 0x4007
     SYMBOLS = 0x4008
     WORKERS = 0x4009
     RECEIPT = 0x400D
+    PREVIEW = 0x400E
+    SUCCESSOR = 0x400F
+    KEYS = 0x4010
     ENTRIES = 0x4011
     LOTS = 0x4012
+    PORTFOLIOS = 0x4013
     PREFIX = 0x0014
+    USERNAME = 0x8016
 
 
 TAG_CRITICAL: Final = 0x8000

@@ -31,6 +31,8 @@ CONNECTIONS_PER_ADDRESS: Final = 32
 CONNECTIONS_MAX: Final = 5_000
 SESSIONS_PER_ACCOUNT: Final = 16
 SESSIONS_PER_CONNECTION: Final = 1
+KEYS_PER_ACCOUNT: Final = 16
+"""API keys of one account that are not revoked."""
 HELLO_TIMEOUT_S: Final = 5
 FRAME_TIMEOUT_S: Final = 10
 """A frame must be complete so long after its first octet (slow-loris)."""
@@ -46,6 +48,8 @@ OUTPUT_HARD: Final = 4 * 1024 * 1024
 RELAY_WINDOW_FRAMES: Final = 4_096
 RELAY_WINDOW_OCTETS: Final = 16 * 1024 * 1024
 """RELAY_UP not yet acknowledged by the master, per worker."""
+RELAY_CREDIT_OCTETS: Final = 256 * 1024
+"""What the master may send a client before its worker gives more credit."""
 SYMBOLS_MAX: Final = 512
 """Symbols in one subscription, and in one QUOTE_GET at most `QUOTE_SYMBOLS_MAX`."""
 QUOTE_SYMBOLS_MAX: Final = 64
@@ -61,6 +65,7 @@ CLOCK_TOLERANCE_MS: Final = 250
 SOFTWARE_MAX: Final = 64
 NOTICE_MAX: Final = 1_024
 TEXT_MAX: Final = 1_024
+USERNAME_MAX: Final = 24
 EMAIL_MAX: Final = 321
 PASSWORD_MIN: Final = 8
 PASSWORD_MAX: Final = 256
@@ -109,6 +114,7 @@ RULES: Final = (
     ),
     LimitRule("CONNECTIONS_MAX", "connections", Status.TOO_MANY_CONNECTIONS, "of one worker"),
     LimitRule("SESSIONS_PER_ACCOUNT", "sessions", Status.TOO_MANY_SESSIONS, "of one account"),
+    LimitRule("KEYS_PER_ACCOUNT", "keys", Status.TOO_MANY_KEYS, "of one account"),
     LimitRule("SESSIONS_PER_CONNECTION", "sessions", Status.SESSION_IN_USE, "of one connection"),
     LimitRule("HELLO_TIMEOUT_S", "seconds", Status.HELLO_TIMEOUT, "from connecting to HELLO"),
     LimitRule("FRAME_TIMEOUT_S", "seconds", Status.KEEPALIVE_TIMEOUT, "for a frame to be complete"),
@@ -129,6 +135,7 @@ RULES: Final = (
     LimitRule(
         "RELAY_WINDOW_OCTETS", "octets", Status.MASTER_UNAVAILABLE, "RELAY_UP not acknowledged"
     ),
+    LimitRule("RELAY_CREDIT_OCTETS", "octets", None, "relayed to a client before more credit"),
     LimitRule("SYMBOLS_MAX", "rows", Status.SECTION_TOO_LARGE, "symbols of one SUBSCRIBE"),
     LimitRule("QUOTE_SYMBOLS_MAX", "rows", Status.SECTION_TOO_LARGE, "symbols of one QUOTE_GET"),
     LimitRule(
@@ -143,8 +150,9 @@ RULES: Final = (
     LimitRule("SOFTWARE_MAX", "octets", Status.SECTION_TOO_LARGE, "SOFTWARE"),
     LimitRule("NOTICE_MAX", "octets", Status.SECTION_TOO_LARGE, "NOTICE"),
     LimitRule("TEXT_MAX", "octets", Status.SECTION_TOO_LARGE, "TEXT"),
+    LimitRule("USERNAME_MAX", "octets", Status.SECTION_TOO_LARGE, "USERNAME"),
     LimitRule("EMAIL_MAX", "octets", Status.SECTION_TOO_LARGE, "EMAIL"),
-    LimitRule("PASSWORD_MIN", "octets", Status.INVALID_FIELD, "PASSWORD of REGISTER, at least"),
+    LimitRule("PASSWORD_MIN", "octets", Status.INVALID_FIELD, "a new password, at least"),
     LimitRule("PASSWORD_MAX", "octets", Status.SECTION_TOO_LARGE, "PASSWORD"),
     LimitRule("TAG_TEXT_MAX", "octets", Status.SECTION_TOO_LARGE, "TAG"),
     LimitRule("NAME_MAX", "octets", Status.SECTION_TOO_LARGE, "NAME"),
@@ -155,3 +163,5 @@ RULES: Final = (
 
 if CLIENT_FRAME_MAX > FRAME_MAX or PART_BODY_MAX + HEADER_SIZE > FRAME_MAX:
     raise RuntimeError("a part must fit in a frame, and a client's frame in anyone's")
+if 2 * (PART_BODY_MAX + HEADER_SIZE) > RELAY_CREDIT_OCTETS:
+    raise RuntimeError("the credit must let parts through while half of it is not given back")

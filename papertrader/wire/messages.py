@@ -13,7 +13,8 @@ import attrs
 
 from papertrader.core.fills import LimitingRule
 from papertrader.core.ledger import LedgerKind
-from papertrader.core.orders import OrderEventKind, OrderState, OrderType, Side, TimeInForce
+from papertrader.core.marketclock import ClockMode
+from papertrader.core.orders import OrderEventKind, OrderState, OrderType, Side, SideFilter, TimeInForce
 from papertrader.core.quotes import ActionKind, AssetKind, AssetStatus
 from papertrader.core.money import NULL
 from papertrader.wire.derived import (
@@ -32,17 +33,20 @@ from papertrader.wire.derived import (
     sized as _sized,
 )
 from papertrader.wire.errors import LocalFault
-from papertrader.wire.kinds import AccountStatus, Adjustment, ClosedBy, Family, Mechanism, Role, Scope, TlsVersion, TopicKind, TxKind
+from papertrader.wire.kinds import AccountStatus, Adjustment, ClosedBy, DrainMode, Family, MarketState, Mechanism, Role, Scope, TlsVersion, TopicKind, TxKind
 
 _ACCOUNTSTATUS: Final[dict[int, AccountStatus]] = {int(m): m for m in AccountStatus}
 _ACTIONKIND: Final[dict[int, ActionKind]] = {int(m): m for m in ActionKind}
 _ADJUSTMENT: Final[dict[int, Adjustment]] = {int(m): m for m in Adjustment}
 _ASSETKIND: Final[dict[int, AssetKind]] = {int(m): m for m in AssetKind}
 _ASSETSTATUS: Final[dict[int, AssetStatus]] = {int(m): m for m in AssetStatus}
+_CLOCKMODE: Final[dict[int, ClockMode]] = {int(m): m for m in ClockMode}
 _CLOSEDBY: Final[dict[int, ClosedBy]] = {int(m): m for m in ClosedBy}
+_DRAINMODE: Final[dict[int, DrainMode]] = {int(m): m for m in DrainMode}
 _FAMILY: Final[dict[int, Family]] = {int(m): m for m in Family}
 _LEDGERKIND: Final[dict[int, LedgerKind]] = {int(m): m for m in LedgerKind}
 _LIMITINGRULE: Final[dict[int, LimitingRule]] = {int(m): m for m in LimitingRule}
+_MARKETSTATE: Final[dict[int, MarketState]] = {int(m): m for m in MarketState}
 _MECHANISM: Final[dict[int, Mechanism]] = {int(m): m for m in Mechanism}
 _ORDEREVENTKIND: Final[dict[int, OrderEventKind]] = {int(m): m for m in OrderEventKind}
 _ORDERSTATE: Final[dict[int, OrderState]] = {int(m): m for m in OrderState}
@@ -50,10 +54,93 @@ _ORDERTYPE: Final[dict[int, OrderType]] = {int(m): m for m in OrderType}
 _ROLE: Final[dict[int, Role]] = {int(m): m for m in Role}
 _SCOPE: Final[dict[int, Scope]] = {int(m): m for m in Scope}
 _SIDE: Final[dict[int, Side]] = {int(m): m for m in Side}
+_SIDEFILTER: Final[dict[int, SideFilter]] = {int(m): m for m in SideFilter}
 _TIMEINFORCE: Final[dict[int, TimeInForce]] = {int(m): m for m in TimeInForce}
 _TLSVERSION: Final[dict[int, TlsVersion]] = {int(m): m for m in TlsVersion}
 _TOPICKIND: Final[dict[int, TopicKind]] = {int(m): m for m in TopicKind}
 _TXKIND: Final[dict[int, TxKind]] = {int(m): m for m in TxKind}
+
+
+@attrs.define(slots=True, eq=True)
+class SessionRow(Row):
+    """A session, without its token."""
+
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QQQQ16s24sQQQBBBB4s')
+    SIZE: ClassVar[int] = 104
+
+    session_id: int = 0
+    created_at: int = 0
+    last_seen_at: int = 0
+    expires_at: int = 0
+    address: bytes = bytes(16)
+    device: bytes = bytes(24)
+    worker: int = 0
+    parent: int = 0
+    key: int = 0
+    scope: int = Scope.READ
+    online: bool = False
+    current: bool = False
+    remember: bool = False
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> SessionRow:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (session_id, created_at, last_seen_at, expires_at, address, device, worker, parent, key, scope, online, current, remember, _zero13,) = _unpack_SessionRow(octets, offset)
+            if _zero13 != b'\x00\x00\x00\x00':
+                raise ValueError
+            return cls(session_id, created_at, last_seen_at, expires_at, address, device, worker, parent, key, _SCOPE.get(scope, scope), _BOOL[online], _BOOL[current], _BOOL[remember])
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_SessionRow(self.session_id, self.created_at, self.last_seen_at, self.expires_at, _sized(self.address, 16), _sized(self.device, 24), self.worker, self.parent, self.key, self.scope, 1 if self.online else 0, 1 if self.current else 0, 1 if self.remember else 0, b'\x00\x00\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"SessionRow: {error}") from None
+
+
+_unpack_SessionRow = SessionRow.LAYOUT.unpack_from
+_pack_SessionRow = SessionRow.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class ApiKeyRow(Row):
+    """A key, without its secret."""
+
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QQQQB3sL64s')
+    SIZE: ClassVar[int] = 104
+
+    key: int = 0
+    created_at: int = 0
+    last_used_at: int = 0
+    expires_at: int = 0
+    scope: int = Scope.READ
+    sessions: int = 0
+    label: bytes = bytes(64)
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> ApiKeyRow:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (key, created_at, last_used_at, expires_at, scope, _zero5, sessions, label,) = _unpack_ApiKeyRow(octets, offset)
+            if _zero5 != b'\x00\x00\x00':
+                raise ValueError
+            return cls(key, created_at, last_used_at, expires_at, _SCOPE.get(scope, scope), sessions, label)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_ApiKeyRow(self.key, self.created_at, self.last_used_at, self.expires_at, self.scope, b'\x00\x00\x00', self.sessions, _sized(self.label, 64))
+        except _BAD as error:
+            raise LocalFault(f"ApiKeyRow: {error}") from None
+
+
+_unpack_ApiKeyRow = ApiKeyRow.LAYOUT.unpack_from
+_pack_ApiKeyRow = ApiKeyRow.LAYOUT.pack
 
 
 @attrs.define(slots=True, eq=True)
@@ -111,6 +198,72 @@ class OrderRow(Row):
 
 _unpack_OrderRow = OrderRow.LAYOUT.unpack_from
 _pack_OrderRow = OrderRow.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class PreviewRow(Row):
+    """What an order would cost if it were sent now."""
+
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>qqqq4s4s')
+    SIZE: ClassVar[int] = 40
+
+    price: int = NULL
+    cost: int = 0
+    fees: int = 0
+    buying_power_after: int = 0
+    currency: str = ""
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> PreviewRow:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (price, cost, fees, buying_power_after, currency, _zero5,) = _unpack_PreviewRow(octets, offset)
+            if _zero5 != b'\x00\x00\x00\x00':
+                raise ValueError
+            return cls(price, cost, fees, buying_power_after, _ccy(currency))
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_PreviewRow(self.price, self.cost, self.fees, self.buying_power_after, _packed_get((self.currency, 4)) or _packed(self.currency, 4), b'\x00\x00\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"PreviewRow: {error}") from None
+
+
+_unpack_PreviewRow = PreviewRow.LAYOUT.unpack_from
+_pack_PreviewRow = PreviewRow.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class SuccessorRow(Row):
+    """The order that took another's place."""
+
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>Q')
+    SIZE: ClassVar[int] = 8
+
+    replaced_by: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> SuccessorRow:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (replaced_by,) = _unpack_SuccessorRow(octets, offset)
+            return cls(replaced_by)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_SuccessorRow(self.replaced_by)
+        except _BAD as error:
+            raise LocalFault(f"SuccessorRow: {error}") from None
+
+
+_unpack_SuccessorRow = SuccessorRow.LAYOUT.unpack_from
+_pack_SuccessorRow = SuccessorRow.LAYOUT.pack
 
 
 @attrs.define(slots=True, eq=True)
@@ -351,6 +504,47 @@ class TransactionRow(Row):
 
 _unpack_TransactionRow = TransactionRow.LAYOUT.unpack_from
 _pack_TransactionRow = TransactionRow.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class ListedRow(Row):
+    """A portfolio in short."""
+
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>Q24s4sLQqqqqqLL')
+    SIZE: ClassVar[int] = 96
+
+    portfolio: int = 0
+    name: str = ""
+    currency: str = ""
+    season: int = 0
+    season_at: int = 0
+    cash: int = 0
+    reserved_cash: int = 0
+    equity: int = 0
+    deposited: int = 0
+    realized_pnl: int = 0
+    open_orders: int = 0
+    positions: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> ListedRow:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (portfolio, name, currency, season, season_at, cash, reserved_cash, equity, deposited, realized_pnl, open_orders, positions,) = _unpack_ListedRow(octets, offset)
+            return cls(portfolio, _ascii_get(name) or _ascii(name), _ccy(currency), season, season_at, cash, reserved_cash, equity, deposited, realized_pnl, open_orders, positions)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_ListedRow(self.portfolio, _packed_get((self.name, 24)) or _packed(self.name, 24), _packed_get((self.currency, 4)) or _packed(self.currency, 4), self.season, self.season_at, self.cash, self.reserved_cash, self.equity, self.deposited, self.realized_pnl, self.open_orders, self.positions)
+        except _BAD as error:
+            raise LocalFault(f"ListedRow: {error}") from None
+
+
+_unpack_ListedRow = ListedRow.LAYOUT.unpack_from
+_pack_ListedRow = ListedRow.LAYOUT.pack
 
 
 @attrs.define(slots=True, eq=True)
@@ -785,6 +979,40 @@ _pack_Goodbye = Goodbye.LAYOUT.pack
 
 
 @attrs.define(slots=True, eq=True)
+class Cancel(Message):
+    """Requester to answerer: send no more of the reply to a request; never answered itself."""
+
+    OPCODE: ClassVar[int] = 0x0006
+    SHAPE: ClassVar[str] = 'event'
+    CATEGORY: ClassVar[int] = 3
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>L')
+    SIZE: ClassVar[int] = 4
+
+    target: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> Cancel:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (target,) = _unpack_Cancel(octets, offset)
+            return cls(target)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_Cancel(self.target)
+        except _BAD as error:
+            raise LocalFault(f"Cancel: {error}") from None
+
+
+_unpack_Cancel = Cancel.LAYOUT.unpack_from
+_pack_Cancel = Cancel.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
 class Register(Message):
     """Opens an account. Session 0, seq 0: the user name is the idempotency key."""
 
@@ -1193,8 +1421,537 @@ _pack_AccountReply = AccountReply.LAYOUT.pack
 
 
 @attrs.define(slots=True, eq=True)
+class SessionList(Message):
+    """The living sessions of the account, oldest first."""
+
+    OPCODE: ClassVar[int] = 0x0106
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>4s')
+    SIZE: ClassVar[int] = 4
+
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> SessionList:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (_zero0,) = _unpack_SessionList(octets, offset)
+            if _zero0 != b'\x00\x00\x00\x00':
+                raise ValueError
+            return cls()
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_SessionList(b'\x00\x00\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"SessionList: {error}") from None
+
+
+_unpack_SessionList = SessionList.LAYOUT.unpack_from
+_pack_SessionList = SessionList.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class SessionListPart(Message):
+    """One part of the list."""
+
+    OPCODE: ClassVar[int] = 0x0106
+    SHAPE: ClassVar[str] = 'reply'
+    CATEGORY: ClassVar[int] = 2
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x4007, 'sessions', 'group', 16, False, 0, SessionRow),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>LLLLQQQ')
+    SIZE: ClassVar[int] = 40
+
+    part: int = 0
+    parts: int = 0
+    rows: int = 0
+    total_rows: int = 0
+    as_of: int = 0
+    event_seq: int = 0
+    next_after: int = 0
+    sessions: tuple[SessionRow, ...] = ()
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> SessionListPart:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (part, parts, rows, total_rows, as_of, event_seq, next_after,) = _unpack_SessionListPart(octets, offset)
+            return cls(part, parts, rows, total_rows, as_of, event_seq, next_after)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_SessionListPart(self.part, self.parts, self.rows, self.total_rows, self.as_of, self.event_seq, self.next_after)
+        except _BAD as error:
+            raise LocalFault(f"SessionListPart: {error}") from None
+
+
+_unpack_SessionListPart = SessionListPart.LAYOUT.unpack_from
+_pack_SessionListPart = SessionListPart.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class SessionRevoke(Message):
+    """Ends another session of the account and those beside it. Changes state."""
+
+    OPCODE: ClassVar[int] = 0x0107
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>Q')
+    SIZE: ClassVar[int] = 8
+
+    session_id: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> SessionRevoke:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (session_id,) = _unpack_SessionRevoke(octets, offset)
+            return cls(session_id)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_SessionRevoke(self.session_id)
+        except _BAD as error:
+            raise LocalFault(f"SessionRevoke: {error}") from None
+
+
+_unpack_SessionRevoke = SessionRevoke.LAYOUT.unpack_from
+_pack_SessionRevoke = SessionRevoke.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class SessionRevokeReply(Message):
+    """OK, NO_SUCH_SESSION; INVALID_FIELD for the login that asks (LOGOUT ends that)."""
+
+    OPCODE: ClassVar[int] = 0x0107
+    SHAPE: ClassVar[str] = 'reply'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>L4s')
+    SIZE: ClassVar[int] = 8
+
+    ended: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> SessionRevokeReply:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (ended, _zero1,) = _unpack_SessionRevokeReply(octets, offset)
+            if _zero1 != b'\x00\x00\x00\x00':
+                raise ValueError
+            return cls(ended)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_SessionRevokeReply(self.ended, b'\x00\x00\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"SessionRevokeReply: {error}") from None
+
+
+_unpack_SessionRevokeReply = SessionRevokeReply.LAYOUT.unpack_from
+_pack_SessionRevokeReply = SessionRevokeReply.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class PasswordChange(Message):
+    """Sets a new password and ends every other session of the account. Changes state."""
+
+    OPCODE: ClassVar[int] = 0x0108
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x0007, 'password', 'text', 256, True, 1, None),
+        SectionSpec(0x0008, 'new_password', 'text', 256, True, 8, None),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>4s')
+    SIZE: ClassVar[int] = 4
+
+    password: str | None = attrs.field(default=None, repr=False)
+    new_password: str | None = attrs.field(default=None, repr=False)
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> PasswordChange:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (_zero0,) = _unpack_PasswordChange(octets, offset)
+            if _zero0 != b'\x00\x00\x00\x00':
+                raise ValueError
+            return cls()
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_PasswordChange(b'\x00\x00\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"PasswordChange: {error}") from None
+
+
+_unpack_PasswordChange = PasswordChange.LAYOUT.unpack_from
+_pack_PasswordChange = PasswordChange.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class PasswordChangeReply(Message):
+    """OK, AUTH_FAILED, PASSWORD_WEAK, RATE_LIMITED or SERVER_BUSY."""
+
+    OPCODE: ClassVar[int] = 0x0108
+    SHAPE: ClassVar[str] = 'reply'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>L4s')
+    SIZE: ClassVar[int] = 8
+
+    ended: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> PasswordChangeReply:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (ended, _zero1,) = _unpack_PasswordChangeReply(octets, offset)
+            if _zero1 != b'\x00\x00\x00\x00':
+                raise ValueError
+            return cls(ended)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_PasswordChangeReply(self.ended, b'\x00\x00\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"PasswordChangeReply: {error}") from None
+
+
+_unpack_PasswordChangeReply = PasswordChangeReply.LAYOUT.unpack_from
+_pack_PasswordChangeReply = PasswordChangeReply.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class AccountUpdate(Message):
+    """Changes what others see, or the e-mail address. Changes state."""
+
+    OPCODE: ClassVar[int] = 0x010a
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x0006, 'email', 'text', 321, False, 1, None),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>LL')
+    SIZE: ClassVar[int] = 8
+
+    mask: int = 0
+    privacy: int = 0
+    email: str | None = None
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> AccountUpdate:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (mask, privacy,) = _unpack_AccountUpdate(octets, offset)
+            if mask & 0xfffffffc or privacy & 0xfffffff8:
+                raise ValueError
+            return cls(mask, privacy)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_AccountUpdate(_masked(self.mask, 0x3), _masked(self.privacy, 0x7))
+        except _BAD as error:
+            raise LocalFault(f"AccountUpdate: {error}") from None
+
+
+_unpack_AccountUpdate = AccountUpdate.LAYOUT.unpack_from
+_pack_AccountUpdate = AccountUpdate.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class AccountUpdateReply(Message):
+    """OK or INVALID_FIELD."""
+
+    OPCODE: ClassVar[int] = 0x010a
+    SHAPE: ClassVar[str] = 'reply'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>LB3s')
+    SIZE: ClassVar[int] = 8
+
+    privacy: int = 0
+    has_email: bool = False
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> AccountUpdateReply:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (privacy, has_email, _zero2,) = _unpack_AccountUpdateReply(octets, offset)
+            if _zero2 != b'\x00\x00\x00':
+                raise ValueError
+            return cls(privacy, _BOOL[has_email])
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_AccountUpdateReply(self.privacy, 1 if self.has_email else 0, b'\x00\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"AccountUpdateReply: {error}") from None
+
+
+_unpack_AccountUpdateReply = AccountUpdateReply.LAYOUT.unpack_from
+_pack_AccountUpdateReply = AccountUpdateReply.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class ApiKeyCreate(Message):
+    """Makes a key with which programs log in. Changes state."""
+
+    OPCODE: ClassVar[int] = 0x010c
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x000b, 'label', 'text', 64, True, 1, None),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>B3sL')
+    SIZE: ClassVar[int] = 8
+
+    scope: Scope = Scope.READ
+    lifetime_s: int = 0
+    label: str | None = None
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> ApiKeyCreate:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (scope, _zero1, lifetime_s,) = _unpack_ApiKeyCreate(octets, offset)
+            if _zero1 != b'\x00\x00\x00':
+                raise ValueError
+            return cls(_SCOPE[scope], lifetime_s)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_ApiKeyCreate(_SCOPE[self.scope], b'\x00\x00\x00', self.lifetime_s)
+        except _BAD as error:
+            raise LocalFault(f"ApiKeyCreate: {error}") from None
+
+
+_unpack_ApiKeyCreate = ApiKeyCreate.LAYOUT.unpack_from
+_pack_ApiKeyCreate = ApiKeyCreate.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class ApiKeyCreateReply(Message):
+    """OK, TOO_MANY_KEYS. The only frame that ever holds the secret."""
+
+    OPCODE: ClassVar[int] = 0x010c
+    SHAPE: ClassVar[str] = 'reply'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>Q32sQQB7s')
+    SIZE: ClassVar[int] = 64
+
+    key: int = 0
+    secret: bytes = attrs.field(default=bytes(32), repr=False)
+    created_at: int = 0
+    expires_at: int = 0
+    scope: int = Scope.READ
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> ApiKeyCreateReply:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (key, secret, created_at, expires_at, scope, _zero5,) = _unpack_ApiKeyCreateReply(octets, offset)
+            if _zero5 != b'\x00\x00\x00\x00\x00\x00\x00':
+                raise ValueError
+            return cls(key, secret, created_at, expires_at, _SCOPE.get(scope, scope))
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_ApiKeyCreateReply(self.key, _sized(self.secret, 32), self.created_at, self.expires_at, self.scope, b'\x00\x00\x00\x00\x00\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"ApiKeyCreateReply: {error}") from None
+
+
+_unpack_ApiKeyCreateReply = ApiKeyCreateReply.LAYOUT.unpack_from
+_pack_ApiKeyCreateReply = ApiKeyCreateReply.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class ApiKeyList(Message):
+    """The keys of the account, oldest first."""
+
+    OPCODE: ClassVar[int] = 0x010d
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>4s')
+    SIZE: ClassVar[int] = 4
+
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> ApiKeyList:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (_zero0,) = _unpack_ApiKeyList(octets, offset)
+            if _zero0 != b'\x00\x00\x00\x00':
+                raise ValueError
+            return cls()
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_ApiKeyList(b'\x00\x00\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"ApiKeyList: {error}") from None
+
+
+_unpack_ApiKeyList = ApiKeyList.LAYOUT.unpack_from
+_pack_ApiKeyList = ApiKeyList.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class ApiKeyListPart(Message):
+    """One part of the list."""
+
+    OPCODE: ClassVar[int] = 0x010d
+    SHAPE: ClassVar[str] = 'reply'
+    CATEGORY: ClassVar[int] = 2
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x4010, 'keys', 'group', 16, False, 0, ApiKeyRow),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>LLLLQQQ')
+    SIZE: ClassVar[int] = 40
+
+    part: int = 0
+    parts: int = 0
+    rows: int = 0
+    total_rows: int = 0
+    as_of: int = 0
+    event_seq: int = 0
+    next_after: int = 0
+    keys: tuple[ApiKeyRow, ...] = ()
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> ApiKeyListPart:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (part, parts, rows, total_rows, as_of, event_seq, next_after,) = _unpack_ApiKeyListPart(octets, offset)
+            return cls(part, parts, rows, total_rows, as_of, event_seq, next_after)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_ApiKeyListPart(self.part, self.parts, self.rows, self.total_rows, self.as_of, self.event_seq, self.next_after)
+        except _BAD as error:
+            raise LocalFault(f"ApiKeyListPart: {error}") from None
+
+
+_unpack_ApiKeyListPart = ApiKeyListPart.LAYOUT.unpack_from
+_pack_ApiKeyListPart = ApiKeyListPart.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class ApiKeyRevoke(Message):
+    """Voids a key for ever and ends the sessions that it opened. Changes state."""
+
+    OPCODE: ClassVar[int] = 0x010e
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>Q')
+    SIZE: ClassVar[int] = 8
+
+    key: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> ApiKeyRevoke:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (key,) = _unpack_ApiKeyRevoke(octets, offset)
+            return cls(key)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_ApiKeyRevoke(self.key)
+        except _BAD as error:
+            raise LocalFault(f"ApiKeyRevoke: {error}") from None
+
+
+_unpack_ApiKeyRevoke = ApiKeyRevoke.LAYOUT.unpack_from
+_pack_ApiKeyRevoke = ApiKeyRevoke.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class ApiKeyRevokeReply(Message):
+    """OK or NO_SUCH_KEY."""
+
+    OPCODE: ClassVar[int] = 0x010e
+    SHAPE: ClassVar[str] = 'reply'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>L4s')
+    SIZE: ClassVar[int] = 8
+
+    ended: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> ApiKeyRevokeReply:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (ended, _zero1,) = _unpack_ApiKeyRevokeReply(octets, offset)
+            if _zero1 != b'\x00\x00\x00\x00':
+                raise ValueError
+            return cls(ended)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_ApiKeyRevokeReply(self.ended, b'\x00\x00\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"ApiKeyRevokeReply: {error}") from None
+
+
+_unpack_ApiKeyRevokeReply = ApiKeyRevokeReply.LAYOUT.unpack_from
+_pack_ApiKeyRevokeReply = ApiKeyRevokeReply.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
 class OrderNew(Message):
-    """Sends an order. Changes state: seq >= 1."""
+    """Sends an order. Changes state: seq >= 1; with VALIDATE_ONLY it does not, and seq is 0."""
 
     OPCODE: ClassVar[int] = 0x0201
     SHAPE: ClassVar[str] = 'request'
@@ -1250,6 +2007,8 @@ class OrderReply(Message):
     CATEGORY: ClassVar[int] = 1
     SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
         SectionSpec(0x0001, 'text', 'text', 1024, False, 1, None),
+        SectionSpec(0x400e, 'preview', 'group', 1, False, 0, PreviewRow),
+        SectionSpec(0x400f, 'successor', 'group', 1, False, 0, SuccessorRow),
     )
     LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QQQQ16sBBBBB1sHqqqqqqqqQQQQLLQ')
     SIZE: ClassVar[int] = 168
@@ -1281,6 +2040,8 @@ class OrderReply(Message):
     fills: int = 0
     replaces: int = 0
     text: str | None = None
+    preview: tuple[PreviewRow, ...] = ()
+    successor: tuple[SuccessorRow, ...] = ()
 
     @classmethod
     def unpack(cls, octets: bytes, offset: int = 0) -> OrderReply:
@@ -1303,6 +2064,49 @@ class OrderReply(Message):
 
 _unpack_OrderReply = OrderReply.LAYOUT.unpack_from
 _pack_OrderReply = OrderReply.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class OrderReplace(Message):
+    """Puts a new order in the place of an open one; the reply is the new one. Changes state: seq >= 1."""
+
+    OPCODE: ClassVar[int] = 0x0202
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QQQqqqQL4s')
+    SIZE: ClassVar[int] = 64
+
+    order: int = 0
+    client_order_id: int = 0
+    portfolio: int = 0
+    quantity: int = 0
+    limit_price: int = NULL
+    stop_price: int = NULL
+    expire_at: int = 0
+    expect_version: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> OrderReplace:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (order, client_order_id, portfolio, quantity, limit_price, stop_price, expire_at, expect_version, _zero8,) = _unpack_OrderReplace(octets, offset)
+            if _zero8 != b'\x00\x00\x00\x00':
+                raise ValueError
+            return cls(order, client_order_id, portfolio, quantity, limit_price, stop_price, expire_at, expect_version)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_OrderReplace(self.order, self.client_order_id, self.portfolio, self.quantity, self.limit_price, self.stop_price, self.expire_at, self.expect_version, b'\x00\x00\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"OrderReplace: {error}") from None
+
+
+_unpack_OrderReplace = OrderReplace.LAYOUT.unpack_from
+_pack_OrderReplace = OrderReplace.LAYOUT.pack
 
 
 @attrs.define(slots=True, eq=True)
@@ -1339,6 +2143,79 @@ class OrderCancel(Message):
 
 _unpack_OrderCancel = OrderCancel.LAYOUT.unpack_from
 _pack_OrderCancel = OrderCancel.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class OrderCancelAll(Message):
+    """Cancels the open orders of a portfolio, one event each. Changes state: seq >= 1."""
+
+    OPCODE: ClassVar[int] = 0x0204
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>Q16sB7s')
+    SIZE: ClassVar[int] = 32
+
+    portfolio: int = 0
+    symbol: str = ""
+    side: SideFilter = SideFilter.ANY
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> OrderCancelAll:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (portfolio, symbol, side, _zero3,) = _unpack_OrderCancelAll(octets, offset)
+            if _zero3 != b'\x00\x00\x00\x00\x00\x00\x00':
+                raise ValueError
+            return cls(portfolio, _ascii_get(symbol) or _ascii(symbol), _SIDEFILTER[side])
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_OrderCancelAll(self.portfolio, _packed_get((self.symbol, 16)) or _packed(self.symbol, 16), _SIDEFILTER[self.side], b'\x00\x00\x00\x00\x00\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"OrderCancelAll: {error}") from None
+
+
+_unpack_OrderCancelAll = OrderCancelAll.LAYOUT.unpack_from
+_pack_OrderCancelAll = OrderCancelAll.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class OrderCancelAllReply(Message):
+    """How many it were."""
+
+    OPCODE: ClassVar[int] = 0x0204
+    SHAPE: ClassVar[str] = 'reply'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>LL')
+    SIZE: ClassVar[int] = 8
+
+    cancelled: int = 0
+    still_open: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> OrderCancelAllReply:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (cancelled, still_open,) = _unpack_OrderCancelAllReply(octets, offset)
+            return cls(cancelled, still_open)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_OrderCancelAllReply(self.cancelled, self.still_open)
+        except _BAD as error:
+            raise LocalFault(f"OrderCancelAllReply: {error}") from None
+
+
+_unpack_OrderCancelAllReply = OrderCancelAllReply.LAYOUT.unpack_from
+_pack_OrderCancelAllReply = OrderCancelAllReply.LAYOUT.pack
 
 
 @attrs.define(slots=True, eq=True)
@@ -1848,17 +2725,257 @@ _pack_BarsPart = BarsPart.LAYOUT.pack
 
 
 @attrs.define(slots=True, eq=True)
+class BarEvent(Message):
+    """A bar of a subscribed symbol, in formation or closed; seq 0."""
+
+    OPCODE: ClassVar[int] = 0x0511
+    SHAPE: ClassVar[str] = 'event'
+    CATEGORY: ClassVar[int] = 2
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>16sLB3sQqqqqq')
+    SIZE: ClassVar[int] = 72
+
+    symbol: str = ""
+    interval_s: int = 0
+    final: bool = False
+    time: int = 0
+    open: int = NULL
+    high: int = NULL
+    low: int = NULL
+    close: int = NULL
+    volume: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> BarEvent:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (symbol, interval_s, final, _zero3, time, open, high, low, close, volume,) = _unpack_BarEvent(octets, offset)
+            if _zero3 != b'\x00\x00\x00':
+                raise ValueError
+            return cls(_ascii_get(symbol) or _ascii(symbol), interval_s, _BOOL[final], time, open, high, low, close, volume)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_BarEvent(_packed_get((self.symbol, 16)) or _packed(self.symbol, 16), self.interval_s, 1 if self.final else 0, b'\x00\x00\x00', self.time, self.open, self.high, self.low, self.close, self.volume)
+        except _BAD as error:
+            raise LocalFault(f"BarEvent: {error}") from None
+
+
+_unpack_BarEvent = BarEvent.LAYOUT.unpack_from
+_pack_BarEvent = BarEvent.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class MarketStatus(Message):
+    """Whether an exchange is open, and when it opens and closes next."""
+
+    OPCODE: ClassVar[int] = 0x0305
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>4s')
+    SIZE: ClassVar[int] = 4
+
+    exchange: str = ""
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> MarketStatus:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (exchange,) = _unpack_MarketStatus(octets, offset)
+            return cls(_ccy(exchange))
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_MarketStatus(_packed_get((self.exchange, 4)) or _packed(self.exchange, 4))
+        except _BAD as error:
+            raise LocalFault(f"MarketStatus: {error}") from None
+
+
+_unpack_MarketStatus = MarketStatus.LAYOUT.unpack_from
+_pack_MarketStatus = MarketStatus.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class MarketStatusReply(Message):
+    """OK; NO_DATA when nothing of that exchange is listed here."""
+
+    OPCODE: ClassVar[int] = 0x0305
+    SHAPE: ClassVar[str] = 'reply'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>4sB3sQQQL4s')
+    SIZE: ClassVar[int] = 40
+
+    exchange: str = ""
+    state: int = MarketState.CLOSED
+    now: int = 0
+    next_open: int = 0
+    next_close: int = 0
+    update_interval_ms: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> MarketStatusReply:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (exchange, state, _zero2, now, next_open, next_close, update_interval_ms, _zero7,) = _unpack_MarketStatusReply(octets, offset)
+            if _zero2 != b'\x00\x00\x00' or _zero7 != b'\x00\x00\x00\x00':
+                raise ValueError
+            return cls(_ccy(exchange), _MARKETSTATE.get(state, state), now, next_open, next_close, update_interval_ms)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_MarketStatusReply(_packed_get((self.exchange, 4)) or _packed(self.exchange, 4), self.state, b'\x00\x00\x00', self.now, self.next_open, self.next_close, self.update_interval_ms, b'\x00\x00\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"MarketStatusReply: {error}") from None
+
+
+_unpack_MarketStatusReply = MarketStatusReply.LAYOUT.unpack_from
+_pack_MarketStatusReply = MarketStatusReply.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class MarketEvent(Message):
+    """The exchange that drives the market's clock has opened or closed; seq 0."""
+
+    OPCODE: ClassVar[int] = 0x0514
+    SHAPE: ClassVar[str] = 'event'
+    CATEGORY: ClassVar[int] = 2
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>4sB3sQQQL4s')
+    SIZE: ClassVar[int] = 40
+
+    exchange: str = ""
+    state: int = MarketState.CLOSED
+    now: int = 0
+    next_open: int = 0
+    next_close: int = 0
+    update_interval_ms: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> MarketEvent:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (exchange, state, _zero2, now, next_open, next_close, update_interval_ms, _zero7,) = _unpack_MarketEvent(octets, offset)
+            if _zero2 != b'\x00\x00\x00' or _zero7 != b'\x00\x00\x00\x00':
+                raise ValueError
+            return cls(_ccy(exchange), _MARKETSTATE.get(state, state), now, next_open, next_close, update_interval_ms)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_MarketEvent(_packed_get((self.exchange, 4)) or _packed(self.exchange, 4), self.state, b'\x00\x00\x00', self.now, self.next_open, self.next_close, self.update_interval_ms, b'\x00\x00\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"MarketEvent: {error}") from None
+
+
+_unpack_MarketEvent = MarketEvent.LAYOUT.unpack_from
+_pack_MarketEvent = MarketEvent.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class ClockGet(Message):
+    """Where market time stands and how fast it runs."""
+
+    OPCODE: ClassVar[int] = 0x0306
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>4s')
+    SIZE: ClassVar[int] = 4
+
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> ClockGet:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (_zero0,) = _unpack_ClockGet(octets, offset)
+            if _zero0 != b'\x00\x00\x00\x00':
+                raise ValueError
+            return cls()
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_ClockGet(b'\x00\x00\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"ClockGet: {error}") from None
+
+
+_unpack_ClockGet = ClockGet.LAYOUT.unpack_from
+_pack_ClockGet = ClockGet.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class ClockReply(Message):
+    """OK."""
+
+    OPCODE: ClassVar[int] = 0x0306
+    SHAPE: ClassVar[str] = 'reply'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>BBB1sLQQQ')
+    SIZE: ClassVar[int] = 32
+
+    mode: int = ClockMode.LIVE
+    paused: bool = False
+    skips_closed: bool = False
+    speed_milli: int = 0
+    now: int = 0
+    ends_at: int = 0
+    as_of: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> ClockReply:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (mode, paused, skips_closed, _zero3, speed_milli, now, ends_at, as_of,) = _unpack_ClockReply(octets, offset)
+            if _zero3 != b'\x00':
+                raise ValueError
+            return cls(_CLOCKMODE.get(mode, mode), _BOOL[paused], _BOOL[skips_closed], speed_milli, now, ends_at, as_of)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_ClockReply(self.mode, 1 if self.paused else 0, 1 if self.skips_closed else 0, b'\x00', self.speed_milli, self.now, self.ends_at, self.as_of)
+        except _BAD as error:
+            raise LocalFault(f"ClockReply: {error}") from None
+
+
+_unpack_ClockReply = ClockReply.LAYOUT.unpack_from
+_pack_ClockReply = ClockReply.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
 class PortfolioGet(Message):
-    """Cash, totals and positions."""
+    """Cash, totals and positions; of another user's as far as their privacy allows."""
 
     OPCODE: ClassVar[int] = 0x0401
     SHAPE: ClassVar[str] = 'request'
     CATEGORY: ClassVar[int] = 1
-    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x8016, 'username', 'text', 24, False, 1, None),
+    )
     LAYOUT: ClassVar[struct.Struct] = struct.Struct('>Q')
     SIZE: ClassVar[int] = 8
 
     portfolio: int = 0
+    username: str | None = None
 
     @classmethod
     def unpack(cls, octets: bytes, offset: int = 0) -> PortfolioGet:
@@ -1937,12 +3054,14 @@ _pack_PortfolioPart = PortfolioPart.LAYOUT.pack
 
 @attrs.define(slots=True, eq=True)
 class TransactionsGet(Message):
-    """Ledger history, oldest first."""
+    """Ledger history, oldest first; another user's likewise."""
 
     OPCODE: ClassVar[int] = 0x0402
     SHAPE: ClassVar[str] = 'request'
     CATEGORY: ClassVar[int] = 1
-    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x8016, 'username', 'text', 24, False, 1, None),
+    )
     LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QQQQHH4s')
     SIZE: ClassVar[int] = 40
 
@@ -1952,6 +3071,7 @@ class TransactionsGet(Message):
     after: int = 0
     kinds: int = 0
     limit: int = 0
+    username: str | None = None
 
     @classmethod
     def unpack(cls, octets: bytes, offset: int = 0) -> TransactionsGet:
@@ -2020,8 +3140,274 @@ _pack_TransactionsPart = TransactionsPart.LAYOUT.pack
 
 
 @attrs.define(slots=True, eq=True)
+class PortfolioCreate(Message):
+    """Opens a further portfolio. Changes state: seq >= 1."""
+
+    OPCODE: ClassVar[int] = 0x0404
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>24sq')
+    SIZE: ClassVar[int] = 32
+
+    name: str = ""
+    cash: int = NULL
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> PortfolioCreate:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (name, cash,) = _unpack_PortfolioCreate(octets, offset)
+            return cls(_ascii_get(name) or _ascii(name), cash)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_PortfolioCreate(_packed_get((self.name, 24)) or _packed(self.name, 24), self.cash)
+        except _BAD as error:
+            raise LocalFault(f"PortfolioCreate: {error}") from None
+
+
+_unpack_PortfolioCreate = PortfolioCreate.LAYOUT.unpack_from
+_pack_PortfolioCreate = PortfolioCreate.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class ListedReply(Message):
+    """The portfolio as it stands after the command."""
+
+    OPCODE: ClassVar[int] = 0x0404
+    SHAPE: ClassVar[str] = 'reply'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x0001, 'text', 'text', 1024, False, 1, None),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>Q24s4sLQqqqqqLL')
+    SIZE: ClassVar[int] = 96
+
+    portfolio: int = 0
+    name: str = ""
+    currency: str = ""
+    season: int = 0
+    season_at: int = 0
+    cash: int = 0
+    reserved_cash: int = 0
+    equity: int = 0
+    deposited: int = 0
+    realized_pnl: int = 0
+    open_orders: int = 0
+    positions: int = 0
+    text: str | None = None
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> ListedReply:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (portfolio, name, currency, season, season_at, cash, reserved_cash, equity, deposited, realized_pnl, open_orders, positions,) = _unpack_ListedReply(octets, offset)
+            return cls(portfolio, _ascii_get(name) or _ascii(name), _ccy(currency), season, season_at, cash, reserved_cash, equity, deposited, realized_pnl, open_orders, positions)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_ListedReply(self.portfolio, _packed_get((self.name, 24)) or _packed(self.name, 24), _packed_get((self.currency, 4)) or _packed(self.currency, 4), self.season, self.season_at, self.cash, self.reserved_cash, self.equity, self.deposited, self.realized_pnl, self.open_orders, self.positions)
+        except _BAD as error:
+            raise LocalFault(f"ListedReply: {error}") from None
+
+
+_unpack_ListedReply = ListedReply.LAYOUT.unpack_from
+_pack_ListedReply = ListedReply.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class PortfolioList(Message):
+    """The portfolios of the account, the default one first."""
+
+    OPCODE: ClassVar[int] = 0x0405
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>8s')
+    SIZE: ClassVar[int] = 8
+
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> PortfolioList:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (_zero0,) = _unpack_PortfolioList(octets, offset)
+            if _zero0 != b'\x00\x00\x00\x00\x00\x00\x00\x00':
+                raise ValueError
+            return cls()
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_PortfolioList(b'\x00\x00\x00\x00\x00\x00\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"PortfolioList: {error}") from None
+
+
+_unpack_PortfolioList = PortfolioList.LAYOUT.unpack_from
+_pack_PortfolioList = PortfolioList.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class PortfolioListPart(Message):
+    """One part of the list."""
+
+    OPCODE: ClassVar[int] = 0x0405
+    SHAPE: ClassVar[str] = 'reply'
+    CATEGORY: ClassVar[int] = 2
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x4013, 'portfolios', 'group', 4096, False, 0, ListedRow),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>LLLLQQQ')
+    SIZE: ClassVar[int] = 40
+
+    part: int = 0
+    parts: int = 0
+    rows: int = 0
+    total_rows: int = 0
+    as_of: int = 0
+    event_seq: int = 0
+    next_after: int = 0
+    portfolios: tuple[ListedRow, ...] = ()
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> PortfolioListPart:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (part, parts, rows, total_rows, as_of, event_seq, next_after,) = _unpack_PortfolioListPart(octets, offset)
+            return cls(part, parts, rows, total_rows, as_of, event_seq, next_after)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_PortfolioListPart(self.part, self.parts, self.rows, self.total_rows, self.as_of, self.event_seq, self.next_after)
+        except _BAD as error:
+            raise LocalFault(f"PortfolioListPart: {error}") from None
+
+
+_unpack_PortfolioListPart = PortfolioListPart.LAYOUT.unpack_from
+_pack_PortfolioListPart = PortfolioListPart.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class PortfolioUpdate(Message):
+    """Gives a portfolio another name. Changes state: seq >= 1."""
+
+    OPCODE: ClassVar[int] = 0x0406
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>Q24s')
+    SIZE: ClassVar[int] = 32
+
+    portfolio: int = 0
+    name: str = ""
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> PortfolioUpdate:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (portfolio, name,) = _unpack_PortfolioUpdate(octets, offset)
+            return cls(portfolio, _ascii_get(name) or _ascii(name))
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_PortfolioUpdate(self.portfolio, _packed_get((self.name, 24)) or _packed(self.name, 24))
+        except _BAD as error:
+            raise LocalFault(f"PortfolioUpdate: {error}") from None
+
+
+_unpack_PortfolioUpdate = PortfolioUpdate.LAYOUT.unpack_from
+_pack_PortfolioUpdate = PortfolioUpdate.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class PortfolioReset(Message):
+    """Cancels the open orders, closes the positions at the last price and begins a new season. Changes state: seq >= 1."""
+
+    OPCODE: ClassVar[int] = 0x0407
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>Qq')
+    SIZE: ClassVar[int] = 16
+
+    portfolio: int = 0
+    cash: int = NULL
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> PortfolioReset:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (portfolio, cash,) = _unpack_PortfolioReset(octets, offset)
+            return cls(portfolio, cash)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_PortfolioReset(self.portfolio, self.cash)
+        except _BAD as error:
+            raise LocalFault(f"PortfolioReset: {error}") from None
+
+
+_unpack_PortfolioReset = PortfolioReset.LAYOUT.unpack_from
+_pack_PortfolioReset = PortfolioReset.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class PortfolioCash(Message):
+    """Pays money in or takes money out. Changes state: seq >= 1."""
+
+    OPCODE: ClassVar[int] = 0x0409
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>Qq')
+    SIZE: ClassVar[int] = 16
+
+    portfolio: int = 0
+    amount: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> PortfolioCash:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (portfolio, amount,) = _unpack_PortfolioCash(octets, offset)
+            return cls(portfolio, amount)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_PortfolioCash(self.portfolio, self.amount)
+        except _BAD as error:
+            raise LocalFault(f"PortfolioCash: {error}") from None
+
+
+_unpack_PortfolioCash = PortfolioCash.LAYOUT.unpack_from
+_pack_PortfolioCash = PortfolioCash.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
 class Subscribe(Message):
-    """Asks for events; the reply's correlation names the subscription in every event. ACCOUNT stands alone: it is served by the master, public topics by the worker."""
+    """Asks for events of one topic; the reply's correlation names the subscription in every event. ACCOUNT is served by the master, public topics by the worker."""
 
     OPCODE: ClassVar[int] = 0x0501
     SHAPE: ClassVar[str] = 'request'
@@ -2029,30 +3415,31 @@ class Subscribe(Message):
     SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
         SectionSpec(0x4008, 'symbols', 'group', 512, False, 0, SymbolRow),
     )
-    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>LLQB3s')
-    SIZE: ClassVar[int] = 20
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>LLQB3sL')
+    SIZE: ClassVar[int] = 24
 
     topics: int = 0
     min_interval_ms: int = 0
     from_event_seq: int = 0
     snapshot: bool = False
+    bar_interval_s: int = 0
     symbols: tuple[SymbolRow, ...] = ()
 
     @classmethod
     def unpack(cls, octets: bytes, offset: int = 0) -> Subscribe:
         """Read the block at ``offset``; raises `RemoteFault`."""
         try:
-            (topics, min_interval_ms, from_event_seq, snapshot, _zero4,) = _unpack_Subscribe(octets, offset)
+            (topics, min_interval_ms, from_event_seq, snapshot, _zero4, bar_interval_s,) = _unpack_Subscribe(octets, offset)
             if topics & 0xfffffff0 or _zero4 != b'\x00\x00\x00':
                 raise ValueError
-            return cls(topics, min_interval_ms, from_event_seq, _BOOL[snapshot])
+            return cls(topics, min_interval_ms, from_event_seq, _BOOL[snapshot], bar_interval_s)
         except _BAD:
             raise blame(cls, octets, offset) from None
 
     def pack(self) -> bytes:
         """Return the block's octets; raises `LocalFault`."""
         try:
-            return _pack_Subscribe(_masked(self.topics, 0xf), self.min_interval_ms, self.from_event_seq, 1 if self.snapshot else 0, b'\x00\x00\x00')
+            return _pack_Subscribe(_masked(self.topics, 0xf), self.min_interval_ms, self.from_event_seq, 1 if self.snapshot else 0, b'\x00\x00\x00', self.bar_interval_s)
         except _BAD as error:
             raise LocalFault(f"Subscribe: {error}") from None
 
@@ -2063,7 +3450,7 @@ _pack_Subscribe = Subscribe.LAYOUT.pack
 
 @attrs.define(slots=True, eq=True)
 class SubscribeReply(Message):
-    """OK, TOO_MANY_SYMBOLS, NO_SUCH_SYMBOL; RESUME_GAP: subscribed, but events are lost."""
+    """OK, TOO_MANY_SYMBOLS, INTERVAL_UNSUPPORTED; RESUME_GAP: subscribed, but events are lost."""
 
     OPCODE: ClassVar[int] = 0x0501
     SHAPE: ClassVar[str] = 'reply'
@@ -2648,6 +4035,41 @@ _pack_RelayDown = RelayDown.LAYOUT.pack
 
 
 @attrs.define(slots=True, eq=True)
+class RelayCredit(Message):
+    """Worker to master: how much one client may have been sent in all."""
+
+    OPCODE: ClassVar[int] = 0x7012
+    SHAPE: ClassVar[str] = 'event'
+    CATEGORY: ClassVar[int] = 3
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QQ')
+    SIZE: ClassVar[int] = 16
+
+    connection: int = 0
+    total: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> RelayCredit:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (connection, total,) = _unpack_RelayCredit(octets, offset)
+            return cls(connection, total)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_RelayCredit(self.connection, self.total)
+        except _BAD as error:
+            raise LocalFault(f"RelayCredit: {error}") from None
+
+
+_unpack_RelayCredit = RelayCredit.LAYOUT.unpack_from
+_pack_RelayCredit = RelayCredit.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
 class RelayAck(Message):
     """Master to worker when no RELAY_DOWN carried it."""
 
@@ -2806,6 +4228,81 @@ _pack_WorkerStats = WorkerStats.LAYOUT.pack
 
 
 @attrs.define(slots=True, eq=True)
+class WorkersChanged(Message):
+    """Master to worker when it changes: the other workers that take clients."""
+
+    OPCODE: ClassVar[int] = 0x7031
+    SHAPE: ClassVar[str] = 'event'
+    CATEGORY: ClassVar[int] = 3
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x4009, 'workers', 'group', 64, False, 0, WorkerRow),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>4s')
+    SIZE: ClassVar[int] = 4
+
+    workers: tuple[WorkerRow, ...] = ()
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> WorkersChanged:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (_zero0,) = _unpack_WorkersChanged(octets, offset)
+            if _zero0 != b'\x00\x00\x00\x00':
+                raise ValueError
+            return cls()
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_WorkersChanged(b'\x00\x00\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"WorkersChanged: {error}") from None
+
+
+_unpack_WorkersChanged = WorkersChanged.LAYOUT.unpack_from
+_pack_WorkersChanged = WorkersChanged.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class WorkerDrain(Message):
+    """Master to worker: take no more clients, move them to others, or boot them off."""
+
+    OPCODE: ClassVar[int] = 0x7032
+    SHAPE: ClassVar[str] = 'event'
+    CATEGORY: ClassVar[int] = 3
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>B3sL')
+    SIZE: ClassVar[int] = 8
+
+    mode: DrainMode = DrainMode.OFF
+    deadline_ms: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> WorkerDrain:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (mode, _zero1, deadline_ms,) = _unpack_WorkerDrain(octets, offset)
+            if _zero1 != b'\x00\x00\x00':
+                raise ValueError
+            return cls(_DRAINMODE[mode], deadline_ms)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_WorkerDrain(_DRAINMODE[self.mode], b'\x00\x00\x00', self.deadline_ms)
+        except _BAD as error:
+            raise LocalFault(f"WorkerDrain: {error}") from None
+
+
+_unpack_WorkerDrain = WorkerDrain.LAYOUT.unpack_from
+_pack_WorkerDrain = WorkerDrain.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
 class StoreCommand(Message):
     """Input: a client's command with what the master added. INNER is its RELAY_UP envelope."""
 
@@ -2814,7 +4311,7 @@ class StoreCommand(Message):
     CATEGORY: ClassVar[int] = 1
     SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
         SectionSpec(0x0010, 'inner', 'octets', 1048576, True, 32, None),
-        SectionSpec(0x4005, 'quotes', 'group', 1, False, 0, QuoteRow),
+        SectionSpec(0x4005, 'quotes', 'group', 4096, False, 0, QuoteRow),
     )
     LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QQQQQQQ')
     SIZE: ClassVar[int] = 56
@@ -3191,6 +4688,84 @@ _unpack_StoreApplied = StoreApplied.LAYOUT.unpack_from
 _pack_StoreApplied = StoreApplied.LAYOUT.pack
 
 
+@attrs.define(slots=True, eq=True)
+class StoreName(Message):
+    """Outcome: a portfolio got a name."""
+
+    OPCODE: ClassVar[int] = 0x7e16
+    SHAPE: ClassVar[str] = 'event'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QQQ24sQ')
+    SIZE: ClassVar[int] = 56
+
+    seq: int = 0
+    account: int = 0
+    portfolio: int = 0
+    name: str = ""
+    at: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> StoreName:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (seq, account, portfolio, name, at,) = _unpack_StoreName(octets, offset)
+            return cls(seq, account, portfolio, _ascii_get(name) or _ascii(name), at)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_StoreName(self.seq, self.account, self.portfolio, _packed_get((self.name, 24)) or _packed(self.name, 24), self.at)
+        except _BAD as error:
+            raise LocalFault(f"StoreName: {error}") from None
+
+
+_unpack_StoreName = StoreName.LAYOUT.unpack_from
+_pack_StoreName = StoreName.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class StoreSeason(Message):
+    """Outcome: a portfolio began a new season."""
+
+    OPCODE: ClassVar[int] = 0x7e17
+    SHAPE: ClassVar[str] = 'event'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QQQL4sQ')
+    SIZE: ClassVar[int] = 40
+
+    seq: int = 0
+    account: int = 0
+    portfolio: int = 0
+    season: int = 0
+    at: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> StoreSeason:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (seq, account, portfolio, season, _zero4, at,) = _unpack_StoreSeason(octets, offset)
+            if _zero4 != b'\x00\x00\x00\x00':
+                raise ValueError
+            return cls(seq, account, portfolio, season, at)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_StoreSeason(self.seq, self.account, self.portfolio, self.season, b'\x00\x00\x00\x00', self.at)
+        except _BAD as error:
+            raise LocalFault(f"StoreSeason: {error}") from None
+
+
+_unpack_StoreSeason = StoreSeason.LAYOUT.unpack_from
+_pack_StoreSeason = StoreSeason.LAYOUT.pack
+
+
 
 REQUESTS: Final[dict[int, type[Message]]] = {
     0x0001: Hello,
@@ -3200,16 +4775,32 @@ REQUESTS: Final[dict[int, type[Message]]] = {
     0x0104: Resume,
     0x0105: Logout,
     0x0109: AccountGet,
+    0x0106: SessionList,
+    0x0107: SessionRevoke,
+    0x0108: PasswordChange,
+    0x010a: AccountUpdate,
+    0x010c: ApiKeyCreate,
+    0x010d: ApiKeyList,
+    0x010e: ApiKeyRevoke,
     0x0201: OrderNew,
+    0x0202: OrderReplace,
     0x0203: OrderCancel,
+    0x0204: OrderCancelAll,
     0x0205: OrderGet,
     0x0206: OrderList,
     0x0301: AssetGet,
     0x0302: AssetList,
     0x0303: QuoteGet,
     0x0304: BarsGet,
+    0x0305: MarketStatus,
+    0x0306: ClockGet,
     0x0401: PortfolioGet,
     0x0402: TransactionsGet,
+    0x0404: PortfolioCreate,
+    0x0405: PortfolioList,
+    0x0406: PortfolioUpdate,
+    0x0407: PortfolioReset,
+    0x0409: PortfolioCash,
     0x0501: Subscribe,
     0x0502: Unsubscribe,
     0x0601: WorkerList,
@@ -3224,16 +4815,32 @@ REPLIES: Final[dict[int, type[Message]]] = {
     0x0104: ResumeReply,
     0x0105: LogoutReply,
     0x0109: AccountReply,
+    0x0106: SessionListPart,
+    0x0107: SessionRevokeReply,
+    0x0108: PasswordChangeReply,
+    0x010a: AccountUpdateReply,
+    0x010c: ApiKeyCreateReply,
+    0x010d: ApiKeyListPart,
+    0x010e: ApiKeyRevokeReply,
     0x0201: OrderReply,
+    0x0202: OrderReply,
     0x0203: OrderReply,
     0x0205: OrderReply,
+    0x0204: OrderCancelAllReply,
     0x0206: OrderListPart,
     0x0301: AssetReply,
     0x0302: AssetListPart,
     0x0303: QuoteReply,
     0x0304: BarsPart,
+    0x0305: MarketStatusReply,
+    0x0306: ClockReply,
     0x0401: PortfolioPart,
     0x0402: TransactionsPart,
+    0x0404: ListedReply,
+    0x0406: ListedReply,
+    0x0407: ListedReply,
+    0x0409: ListedReply,
+    0x0405: PortfolioListPart,
     0x0501: SubscribeReply,
     0x0502: UnsubscribeReply,
     0x0601: WorkerListReply,
@@ -3243,7 +4850,10 @@ REPLIES: Final[dict[int, type[Message]]] = {
 EVENTS: Final[dict[int, type[Message]]] = {
     0x0003: Heartbeat,
     0x0004: Goodbye,
+    0x0006: Cancel,
     0x0510: QuoteEvent,
+    0x0511: BarEvent,
+    0x0514: MarketEvent,
     0x0512: OrderEvent,
     0x0513: TransactionEvent,
     0x0515: SessionEvent,
@@ -3251,10 +4861,13 @@ EVENTS: Final[dict[int, type[Message]]] = {
     0x7003: ClientClose,
     0x7010: RelayUp,
     0x7011: RelayDown,
+    0x7012: RelayCredit,
     0x7013: RelayAck,
     0x7023: TopicPublish,
     0x7024: TopicInterest,
     0x7030: WorkerStats,
+    0x7031: WorkersChanged,
+    0x7032: WorkerDrain,
     0x7e01: StoreCommand,
     0x7e02: StoreQuote,
     0x7e03: StoreTime,
@@ -3264,4 +4877,6 @@ EVENTS: Final[dict[int, type[Message]]] = {
     0x7e13: StoreTransaction,
     0x7e14: StoreReply,
     0x7e15: StoreApplied,
+    0x7e16: StoreName,
+    0x7e17: StoreSeason,
 }

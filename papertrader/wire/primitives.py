@@ -95,6 +95,8 @@ class Octets(c.Adapter):
 Ip16 = Octets(16, "ip16")
 Tok32 = Octets(32, "tok32")
 Hash32 = Octets(32, "hash32")
+Text24 = Octets(24, "text24")
+Text64 = Octets(64, "text64")
 
 
 class Choice(c.Adapter):

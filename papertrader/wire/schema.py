@@ -13,6 +13,7 @@ from typing import Final
 import construct as c
 
 from papertrader.wire import (
+    schema_account,
     schema_inner,
     schema_journal,
     schema_market,
@@ -36,6 +37,7 @@ __all__ = [
 
 GROUPS: Final[dict[str, Declarations]] = {
     "session": schema_session.DECLARED,
+    "account": schema_account.DECLARED,
     "orders": schema_orders.DECLARED,
     "market": schema_market.DECLARED,
     "portfolio": schema_portfolio.DECLARED,

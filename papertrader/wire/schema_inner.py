@@ -16,6 +16,7 @@ from papertrader.wire.declarations import (
     REQUEST,
     Declarations,
     Section,
+    group_section,
     text_section,
 )
 from papertrader.wire.kinds import Opcode, Tag
@@ -146,6 +147,17 @@ message(
     category=CONTROL,
 )
 message(
+    Opcode.RELAY_CREDIT,
+    EVENT,
+    "RelayCredit",
+    "Worker to master: how much one client may have been sent in all.",
+    c.Struct(
+        "connection" / U64 * "which client connection",
+        "total" / U64 * "octets of frames in RELAY_DOWN since its CLIENT_OPEN; never less than before",
+    ),
+    category=CONTROL,
+)
+message(
     Opcode.RELAY_ACK,
     EVENT,
     "RelayAck",
@@ -175,7 +187,7 @@ message(
         "add" / Bool * "True: first subscriber came; False: last one left",
         Zero(2),
         "interval_s" / U32 * "bars only, else 0",
-        "symbol" / Sym16 * "which",
+        "symbol" / Sym16 * "which; empty for MARKET",
     ),
     category=CONTROL,
 )
@@ -197,6 +209,27 @@ message(
         "rejected" / U64 * "frames and connections refused since the boot",
         "queue_up" / U32 * "RELAY_UP unacknowledged now",
         "queue_down" / U32 * "octets queued for clients now",
+    ),
+    category=CONTROL,
+)
+message(
+    Opcode.WORKERS_CHANGED,
+    EVENT,
+    "WorkersChanged",
+    "Master to worker when it changes: the other workers that take clients.",
+    c.Struct(Zero(4)),
+    group_section(Tag.WORKERS, "workers", "WorkerRow", 64),
+    category=CONTROL,
+)
+message(
+    Opcode.WORKER_DRAIN,
+    EVENT,
+    "WorkerDrain",
+    "Master to worker: take no more clients, move them to others, or boot them off.",
+    c.Struct(
+        "mode" / Choice(k.DrainMode, strict=True) * "OFF: as before; the others take no new ones",
+        Zero(3),
+        "deadline_ms" / U32 * "MOVE: for so long open requests may still be answered",
     ),
     category=CONTROL,
 )

@@ -9,7 +9,13 @@ import construct as c
 from papertrader.core.ledger import LedgerKind
 from papertrader.core.quotes import ActionKind
 from papertrader.wire import limits
-from papertrader.wire.declarations import EVENT, Declarations, Section, group_section
+from papertrader.wire.declarations import (
+    EVENT,
+    PART_ROWS,
+    Declarations,
+    Section,
+    group_section,
+)
 from papertrader.wire.kinds import Opcode, Tag
 from papertrader.wire.primitives import (
     U32,
@@ -19,6 +25,7 @@ from papertrader.wire.primitives import (
     Hash32,
     Id,
     Money,
+    Name24,
     Px,
     Qty,
     Sym16,
@@ -47,7 +54,7 @@ message(
         "expire_at" / Ts * "end of the order by the calendar, 0 = none",
     ),
     Section(Tag.INNER, "inner", "octets", limits.FRAME_MAX, True, size_min=32),
-    group_section(Tag.QUOTES, "quotes", "QuoteRow", 1),
+    group_section(Tag.QUOTES, "quotes", "QuoteRow", PART_ROWS),
 )
 message(
     Opcode.STORE_QUOTE,
@@ -175,6 +182,33 @@ message(
         "kind" / Choice(ActionKind, strict=True) * "what",
         Zero(7),
         "action_at" / Ts * "which action",
+        "at" / Ts * "master's clock",
+    ),
+)
+message(
+    Opcode.STORE_NAME,
+    EVENT,
+    "StoreName",
+    "Outcome: a portfolio got a name.",
+    c.Struct(
+        "seq" / U64 * "input that caused it",
+        "account" / Id * "whose",
+        "portfolio" / Id * "which",
+        "name" / Name24 * "the name",
+        "at" / Ts * "master's clock",
+    ),
+)
+message(
+    Opcode.STORE_SEASON,
+    EVENT,
+    "StoreSeason",
+    "Outcome: a portfolio began a new season.",
+    c.Struct(
+        "seq" / U64 * "input that caused it",
+        "account" / Id * "whose",
+        "portfolio" / Id * "which",
+        "season" / U32 * "which season",
+        Zero(4),
         "at" / Ts * "master's clock",
     ),
 )

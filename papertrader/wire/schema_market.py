@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import construct as c
 
+from papertrader.core.marketclock import ClockMode
 from papertrader.core.quotes import AssetFlag, AssetKind, AssetStatus, QuoteFlag
 from papertrader.wire import kinds as k
 from papertrader.wire import limits
@@ -195,4 +196,85 @@ message(
     ),
     group_section(Tag.BARS, "bars", "BarRow", PART_ROWS),
     category=DATA,
+)
+message(
+    Opcode.EV_BAR,
+    EVENT,
+    "BarEvent",
+    "A bar of a subscribed symbol, in formation or closed; seq 0.",
+    c.Struct(
+        "symbol" / Sym16 * "what",
+        "interval_s" / U32 * "as subscribed to",
+        "final" / Bool * "True: the bar is closed and will not change",
+        Zero(3),
+        "time" / Ts * "start of the bar, market time",
+        "open" / Px * "first price",
+        "high" / Px * "highest price",
+        "low" / Px * "lowest price",
+        "close" / Px * "last price",
+        "volume" / Qty * "traded",
+    ),
+    category=DATA,
+)
+
+# --- the market's clock and hours
+
+
+def _market_fields() -> tuple[Any, ...]:
+    return (
+        "exchange" / Ccy4 * "market identifier code, or 24/7",
+        "state" / Choice(k.MarketState, strict=False) * "whether it trades now",
+        Zero(3),
+        "now" / Ts * "market time",
+        "next_open" / Ts * "market time of the next opening after now",
+        "next_close" / Ts * "market time of the next close after now",
+        "update_interval_ms" / U32 * "how often prices are taken",
+        Zero(4),
+    )
+
+
+message(
+    Opcode.MARKET_STATUS,
+    REQUEST,
+    "MarketStatus",
+    "Whether an exchange is open, and when it opens and closes next.",
+    c.Struct("exchange" / Ccy4 * "empty = the one that drives the market's clock"),
+)
+message(
+    Opcode.MARKET_STATUS,
+    REPLY,
+    "MarketStatusReply",
+    "OK; NO_DATA when nothing of that exchange is listed here.",
+    c.Struct(*_market_fields()),
+)
+message(
+    Opcode.EV_MARKET,
+    EVENT,
+    "MarketEvent",
+    "The exchange that drives the market's clock has opened or closed; seq 0.",
+    c.Struct(*_market_fields()),
+    category=DATA,
+)
+message(
+    Opcode.CLOCK_GET,
+    REQUEST,
+    "ClockGet",
+    "Where market time stands and how fast it runs.",
+    c.Struct(Zero(4)),
+)
+message(
+    Opcode.CLOCK_GET,
+    REPLY,
+    "ClockReply",
+    "OK.",
+    c.Struct(
+        "mode" / Choice(ClockMode, strict=False) * "where market time comes from",
+        "paused" / Bool * "True: it stands still",
+        "skips_closed" / Bool * "True: closed hours are left out",
+        Zero(1),
+        "speed_milli" / U32 * "thousandths of a market second per second",
+        "now" / Ts * "market time",
+        "ends_at" / Ts * "market time at which the market's data ends; 0 = never",
+        "as_of" / Ts * "master's clock at that market time",
+    ),
 )

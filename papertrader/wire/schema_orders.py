@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import construct as c
 
-from papertrader.core.orders import OrderState, OrderType, Side, TimeInForce
+from papertrader.core.orders import OrderState, OrderType, Side, SideFilter, TimeInForce
 from papertrader.wire import kinds as k
 from papertrader.wire import limits
 from papertrader.wire.declarations import (
@@ -25,6 +25,7 @@ from papertrader.wire.primitives import (
     U16,
     U32,
     U64,
+    Ccy4,
     Choice,
     Err,
     Flags,
@@ -80,7 +81,7 @@ message(
     Opcode.ORDER_NEW,
     REQUEST,
     "OrderNew",
-    "Sends an order. Changes state: seq >= 1.",
+    "Sends an order. Changes state: seq >= 1; with VALIDATE_ONLY it does not, and seq is 0.",
     c.Struct(
         "client_order_id" / U64 * "unique for ever within the portfolio, not 0: the business key",
         "portfolio" / Id * "0 = the default portfolio",
@@ -103,7 +104,42 @@ message(
     "The order as it stands. DUPLICATE_ORDER and ORDER_DONE carry the order they speak of.",
     c.Struct(*_order_fields()),
     REASON,
-    also=(Opcode.ORDER_CANCEL, Opcode.ORDER_GET),
+    group_section(Tag.PREVIEW, "preview", "PreviewRow", 1),
+    group_section(Tag.SUCCESSOR, "successor", "SuccessorRow", 1),
+    also=(Opcode.ORDER_REPLACE, Opcode.ORDER_CANCEL, Opcode.ORDER_GET),
+)
+block(
+    "PreviewRow",
+    "What an order would cost if it were sent now.",
+    "price" / Px * "at which it would fill on the newest quote, or its limit",
+    "cost" / Money * "cash it would take at that price; negative: would bring",
+    "fees" / Money * "that would come on top",
+    "buying_power_after" / Money * "cash that would be free once it is accepted",
+    "currency" / Ccy4 * "of the money",
+    Zero(4),
+)
+block(
+    "SuccessorRow",
+    "The order that took another's place.",
+    "replaced_by" / Id * "its number",
+)
+message(
+    Opcode.ORDER_REPLACE,
+    REQUEST,
+    "OrderReplace",
+    "Puts a new order in the place of an open one; the reply is the new one. Changes state: "
+    "seq >= 1.",
+    c.Struct(
+        "order" / Id * "the one to replace",
+        "client_order_id" / U64 * "of the new order, as in ORDER_NEW",
+        "portfolio" / Id * "0 = the default portfolio",
+        "quantity" / Qty * "total, with what has filled; 0 = as it was",
+        "limit_price" / Px * "NULL = as it was",
+        "stop_price" / Px * "NULL = as it was",
+        "expire_at" / Ts * "0 = as it was",
+        "expect_version" / U32 * "the order's version must be this; 0 = any",
+        Zero(4),
+    ),
 )
 message(
     Opcode.ORDER_CANCEL,
@@ -114,6 +150,28 @@ message(
         "order" / Id * "0 = use client_order_id",
         "client_order_id" / U64 * "used when order is 0",
         "portfolio" / Id * "0 = the default portfolio",
+    ),
+)
+message(
+    Opcode.ORDER_CANCEL_ALL,
+    REQUEST,
+    "OrderCancelAll",
+    "Cancels the open orders of a portfolio, one event each. Changes state: seq >= 1.",
+    c.Struct(
+        "portfolio" / Id * "0 = the default portfolio",
+        "symbol" / Sym16 * "empty = all",
+        "side" / Choice(SideFilter, strict=True) * "of which side",
+        Zero(7),
+    ),
+)
+message(
+    Opcode.ORDER_CANCEL_ALL,
+    REPLY,
+    "OrderCancelAllReply",
+    "How many it were.",
+    c.Struct(
+        "cancelled" / U32 * "orders cancelled",
+        "still_open" / U32 * "open orders that the portfolio has left",
     ),
 )
 message(

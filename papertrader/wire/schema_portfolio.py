@@ -7,6 +7,7 @@ from typing import Any, Final
 import construct as c
 
 from papertrader.core.fills import LimitingRule
+from papertrader.core.money import NULL
 from papertrader.core.orders import OrderEventKind
 from papertrader.wire import kinds as k
 from papertrader.wire import limits
@@ -21,6 +22,7 @@ from papertrader.wire.declarations import (
     group_section,
     list_head,
     part_head,
+    text_section,
 )
 from papertrader.wire.kinds import Opcode, Tag
 from papertrader.wire.primitives import (
@@ -28,6 +30,7 @@ from papertrader.wire.primitives import (
     U16,
     U32,
     U64,
+    Alias,
     Bool,
     Ccy4,
     Choice,
@@ -37,6 +40,7 @@ from papertrader.wire.primitives import (
     Id,
     Ip16,
     Money,
+    Name24,
     Px,
     Qty,
     Sym16,
@@ -45,6 +49,8 @@ from papertrader.wire.primitives import (
 )
 
 DECLARED: Final = Declarations()
+StartingCash: Final = Alias(c.Int64sb, "money", NULL)
+"""Money that the server chooses when it is NULL."""
 message, block = DECLARED.message, DECLARED.block
 
 # --- portfolio and history
@@ -53,8 +59,9 @@ message(
     Opcode.PORTFOLIO_GET,
     REQUEST,
     "PortfolioGet",
-    "Cash, totals and positions.",
+    "Cash, totals and positions; of another user's as far as their privacy allows.",
     c.Struct("portfolio" / Id * "0 = the default portfolio"),
+    text_section(Tag.USERNAME, "username", limits.USERNAME_MAX),
 )
 message(
     Opcode.PORTFOLIO_GET,
@@ -100,7 +107,7 @@ message(
     Opcode.TRANSACTIONS_GET,
     REQUEST,
     "TransactionsGet",
-    "Ledger history, oldest first.",
+    "Ledger history, oldest first; another user's likewise.",
     c.Struct(
         "portfolio" / Id * "0 = the default portfolio",
         "from_time" / Ts * "inclusive; 0 = from the beginning",
@@ -110,6 +117,7 @@ message(
         "limit" / U16 * "rows at most; 0 = 500",
         Zero(4),
     ),
+    text_section(Tag.USERNAME, "username", limits.USERNAME_MAX),
 )
 
 
@@ -147,20 +155,111 @@ message(
     category=DATA,
 )
 
+# --- several portfolios
+
+
+def _listed_fields() -> tuple[Any, ...]:
+    return (
+        "portfolio" / Id * "which",
+        "name" / Name24 * "given by its owner; empty until then",
+        "currency" / Ccy4 * "of the money",
+        "season" / U32 * "1, and one more with each reset",
+        "season_at" / Ts * "when the season began; 0 = with the portfolio",
+        "cash" / Money * "settled cash",
+        "reserved_cash" / Money * "held for open buy orders",
+        "equity" / Money * "cash and positions, longs at bid",
+        "deposited" / Money * "paid in, less what was taken out, in this season",
+        "realized_pnl" / Money * "price, dividends and fees in this season",
+        "open_orders" / U32 * "number",
+        "positions" / U32 * "number",
+    )
+
+
+block("ListedRow", "A portfolio in short.", *_listed_fields())
+message(
+    Opcode.PORTFOLIO_CREATE,
+    REQUEST,
+    "PortfolioCreate",
+    "Opens a further portfolio. Changes state: seq >= 1.",
+    c.Struct(
+        "name" / Name24 * "1 to 24 of A-Z a-z 0-9 _ . -, new to the account",
+        "cash" / StartingCash * "to begin with, 0 or more; NULL = the server's default",
+    ),
+)
+message(
+    Opcode.PORTFOLIO_CREATE,
+    REPLY,
+    "ListedReply",
+    "The portfolio as it stands after the command.",
+    c.Struct(*_listed_fields()),
+    REASON,
+    also=(Opcode.PORTFOLIO_UPDATE, Opcode.PORTFOLIO_RESET, Opcode.PORTFOLIO_CASH),
+)
+message(
+    Opcode.PORTFOLIO_LIST,
+    REQUEST,
+    "PortfolioList",
+    "The portfolios of the account, the default one first.",
+    c.Struct(Zero(8)),
+)
+message(
+    Opcode.PORTFOLIO_LIST,
+    REPLY,
+    "PortfolioListPart",
+    "One part of the list.",
+    c.Struct(*list_head()),
+    group_section(Tag.PORTFOLIOS, "portfolios", "ListedRow", PART_ROWS),
+    category=DATA,
+)
+message(
+    Opcode.PORTFOLIO_UPDATE,
+    REQUEST,
+    "PortfolioUpdate",
+    "Gives a portfolio another name. Changes state: seq >= 1.",
+    c.Struct(
+        "portfolio" / Id * "0 = the default portfolio",
+        "name" / Name24 * "as in PORTFOLIO_CREATE",
+    ),
+)
+message(
+    Opcode.PORTFOLIO_RESET,
+    REQUEST,
+    "PortfolioReset",
+    "Cancels the open orders, closes the positions at the last price and begins a new season. "
+    "Changes state: seq >= 1.",
+    c.Struct(
+        "portfolio" / Id * "0 = the default portfolio",
+        "cash" / StartingCash * "to begin with, 0 or more; NULL = the server's default",
+    ),
+)
+message(
+    Opcode.PORTFOLIO_CASH,
+    REQUEST,
+    "PortfolioCash",
+    "Pays money in or takes money out. Changes state: seq >= 1.",
+    c.Struct(
+        "portfolio" / Id * "0 = the default portfolio",
+        "amount" / Money * "not 0; negative = taken out",
+    ),
+)
+
 # --- subscriptions and events
 
 message(
     Opcode.SUBSCRIBE,
     REQUEST,
     "Subscribe",
-    "Asks for events; the reply's correlation names the subscription in every event. "
-    "ACCOUNT stands alone: it is served by the master, public topics by the worker.",
+    "Asks for events of one topic; the reply's correlation names the subscription in every "
+    "event. ACCOUNT is served by the master, public topics by the worker.",
     c.Struct(
-        "topics" / Flags(c.Int32ub, k.Topic, strict=True) * "QUOTES, or ACCOUNT",
-        "min_interval_ms" / U32 * "at most one quote per symbol and interval; 0 = every update",
+        "topics" / Flags(c.Int32ub, k.Topic, strict=True) * "exactly one",
+        "min_interval_ms"
+        / U32
+        * "QUOTES, BARS: at most one per symbol and interval; 0 = every update",
         "from_event_seq" / U64 * "ACCOUNT: replay from here; 0 = only new ones",
-        "snapshot" / Bool * "QUOTES: send the newest quote first",
+        "snapshot" / Bool * "not ACCOUNT: send what is known first",
         Zero(3),
+        "bar_interval_s" / U32 * "BARS: length of the bars, as in BARS_GET; else 0",
     ),
     group_section(Tag.SYMBOLS, "symbols", "SymbolRow", limits.SYMBOLS_MAX),
 )
@@ -168,7 +267,7 @@ message(
     Opcode.SUBSCRIBE,
     REPLY,
     "SubscribeReply",
-    "OK, TOO_MANY_SYMBOLS, NO_SUCH_SYMBOL; RESUME_GAP: subscribed, but events are lost.",
+    "OK, TOO_MANY_SYMBOLS, INTERVAL_UNSUPPORTED; RESUME_GAP: subscribed, but events are lost.",
     c.Struct(
         "next_event_seq" / U64 * "ACCOUNT: sequence the next event will carry; else 0",
         "oldest_event_seq" / U64 * "ACCOUNT: oldest event still kept; else 0",

@@ -136,6 +136,15 @@ message(
     category=CONTROL,
 )
 
+message(
+    Opcode.CANCEL,
+    EVENT,
+    "Cancel",
+    "Requester to answerer: send no more of the reply to a request; never answered itself.",
+    c.Struct("target" / U32 * "correlation of the request"),
+    category=CONTROL,
+)
+
 # --- account and session
 
 message(
@@ -170,8 +179,8 @@ message(
     "Login",
     "Opens a session. Session 0, seq 0.",
     c.Struct(
-        "username" / Name24 * "as registered, any case",
-        "mechanism" / Choice(k.Mechanism, strict=True) * "PASSWORD; others are reserved",
+        "username" / Name24 * "as registered, any case; may be empty with API_KEY",
+        "mechanism" / Choice(k.Mechanism, strict=True) * "PASSWORD, API_KEY or SESSION_TOKEN",
         "remember" / Bool * "True: a long-lived session; False: it ends a minute after a lost link",
         "scope" / Choice(k.Scope, strict=True) * "what the session may do",
         Zero(1),

@@ -10,12 +10,15 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import struct
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from papertrader.wire import kinds, limits, tables, vectors
+from papertrader.core.money import AMOUNT_MAX, AMOUNT_MIN, NULL, SCALE
+from papertrader.wire import codec, kinds, limits, tables, vectors
+from papertrader.wire import primitives as p
 from papertrader.wire.declarations import FAILURE
 from papertrader.wire.generate import Field, fields_of
 from papertrader.wire.kinds import STATUS_RULES, FrameFlag, Opcode, Tag
@@ -80,6 +83,20 @@ def refused_text() -> str:
 # --- the schema as JSON ------------------------------------------------------------------------
 
 
+def _reading(field: Field) -> str:
+    """Return how the octets of a field are read, for readers that do not know the types."""
+    inner = field.inner
+    if field.reserved:
+        return "zero"
+    if isinstance(inner, p.Ascii):
+        return "text"
+    if isinstance(inner, p.Octets):
+        return "octets"
+    if isinstance(inner, p.Bool8):
+        return "boolean"
+    return "signed" if field.code == "q" else "unsigned"
+
+
 def _field(field: Field, offset: int) -> dict[str, Any]:
     members = getattr(field.inner, "members", None)
     return {
@@ -87,6 +104,8 @@ def _field(field: Field, offset: int) -> dict[str, Any]:
         "offset": offset,
         "octets": field.size,
         "type": field.type_name if not field.reserved else "zero",
+        "read": _reading(field),
+        "null": str(NULL) if getattr(field.inner, "default", 0) == NULL else None,
         "of": members.__name__ if members is not None else None,
         "strict": bool(getattr(field.inner, "strict", True)),
         "meaning": field.docs,
@@ -113,6 +132,18 @@ def _section(section: Section) -> dict[str, Any]:
     }
 
 
+def _heads(*fields: tuple[str, struct.Struct, int]) -> list[dict[str, Any]]:
+    """Return the fields of the head of a section or group as (name, octets)."""
+    return [
+        {"name": name, "octets": struct.calcsize(">" + layout.format[1:][place])}
+        for name, layout, place in fields
+    ]
+
+
+def _arrows(arrows: Sequence[tuple[str, str, str]]) -> list[dict[str, str]]:
+    return [{"state": a, "happening": what, "next": b} for a, what, b in arrows]
+
+
 def _header() -> list[dict[str, Any]]:
     described, offset = [], 0
     for name, size, kind, meaning in HEADER_FIELDS:
@@ -129,16 +160,33 @@ def schema() -> dict[str, Any]:
         "version": kinds.VERSION,
         "revision": kinds.REVISION,
         "magic": kinds.MAGIC.decode("ascii"),
+        "byte_order": "big",
+        "links": {
+            "client": {"alpn": kinds.ALPN_CLIENT, "port": kinds.PORT_CLIENT},
+            "worker": {"alpn": kinds.ALPN_WORKER, "port": kinds.PORT_WORKER},
+        },
+        "amounts": {
+            "units": SCALE,
+            "null": str(NULL),
+            "min": str(AMOUNT_MIN),
+            "max": str(AMOUNT_MAX),
+        },
         "header": _header(),
+        "section_head": _heads(("tag", codec.SECTION, 0), ("length", codec.SECTION, 1)),
+        "group_head": _heads(("row_len", codec.GROUP, 0), ("count", codec.GROUP, 1)),
+        "checksum": {"octets": codec.CRC.size, "function": "CRC-32, IEEE 802.3"},
         "types": [
             {"type": name, "octets": octets, "meaning": meaning}
             for name, octets, meaning in tables.TYPES
         ],
         "flags": {flag.name: int(flag) for flag in FrameFlag},
         "critical_flags": kinds.CRITICAL_FLAGS,
+        "critical_tag": kinds.TAG_CRITICAL,
+        "group_tag": kinds.TAG_GROUP,
         "tags": {tag.name: int(tag) for tag in Tag},
         "opcodes": {opcode.name: int(opcode) for opcode in Opcode},
         "state_changing": sorted(int(opcode) for opcode in kinds.STATE_CHANGING),
+        "without_session": sorted(int(opcode) for opcode in kinds.WITHOUT_SESSION),
         "grease": {
             "opcodes": list(kinds.GREASE_OPCODES),
             "tags": list(kinds.GREASE_TAGS),
@@ -157,6 +205,10 @@ def schema() -> dict[str, Any]:
             }
             for message in MESSAGES
         ],
+        "states": {
+            "connection": _arrows(tables.connection_arrows()),
+            "order": _arrows(tables.order_arrows()),
+        },
         "failure": [_section(section) for section in FAILURE.sections],
         "rows": [
             {

@@ -11,7 +11,9 @@ from enum import IntEnum, IntFlag
 from types import MappingProxyType
 from typing import Final
 
-from papertrader.wire import kinds, limits
+from papertrader.core import orders
+from papertrader.core.orders import OrderEventKind, OrderState
+from papertrader.wire import examples, kinds, limits
 from papertrader.wire import primitives as p
 from papertrader.wire.connection import TRANSITIONS, Happening, State
 from papertrader.wire.declarations import FAILURE
@@ -42,6 +44,7 @@ TYPES: Final = (
     ("ip16", "16", "an IPv6 address, or IPv4 as ::ffff:a.b.c.d"),
     ("tok32", "32", "a secret token: any octets"),
     ("hash32", "32", "a SHA-256"),
+    ("text24, text64", "24, 64", "UTF-8 text for people, NUL-padded; as it was given, not checked"),
     ("op", "2", "u16: an opcode"),
     ("err", "2", "u16: a status"),
     ("e:NAME", "1", "a member of the enumeration NAME"),
@@ -208,6 +211,75 @@ def _states() -> str:
     return table(("state", "happening", "next state"), rows)
 
 
+def drawing(arrows: Sequence[tuple[str, str, str]], finals: Sequence[str] = ()) -> str:
+    """Return (state, what happens, next state) as a diagram in a literal block.
+
+    What leads from one state to the same next one shares an arrow; ``finals`` have none.
+    """
+    ways: dict[tuple[str, str], list[str]] = {}
+    for state, happening, after in arrows:
+        ways.setdefault((state, after), []).append(happening)
+    said = {way: ", ".join(happenings) for way, happenings in ways.items()}
+    left = max(len(state) for state in (*(state for state, _ in ways), *finals)) + 2
+    middle = max(map(len, said.values()))
+    lines, before = [], ""
+    for (state, after), text in sorted(said.items(), key=lambda way: _place(arrows, way[0][0])):
+        if before not in ("", state):
+            lines.append("")
+        label = f"[{state}]" if state != before else ""
+        lines.append(f"{label:<{left}} --{text}{'-' * (middle - len(text))}--> {after}")
+        before = state
+    lines += [line for state in finals for line in ("", f"[{state}]")]
+    return "::\n\n" + "\n".join(f"    {line}".rstrip() for line in lines)
+
+
+def _place(arrows: Sequence[tuple[str, str, str]], state: str) -> int:
+    return next(number for number, arrow in enumerate(arrows) if arrow[0] == state)
+
+
+def connection_arrows() -> list[tuple[str, str, str]]:
+    """Return the state machine of one end of a connection."""
+    return [(a.name, what.name, b.name) for (a, what), b in TRANSITIONS.items()]
+
+
+def order_arrows() -> list[tuple[str, str, str]]:
+    """Return the state machine of an order; a FILL is told apart by what it leaves."""
+    arrows = [("(none)", OrderEventKind.ACCEPTED.name, OrderState.PENDING.name)]
+    for state in OrderState:
+        for kind in OrderEventKind:
+            after = orders.TRANSITIONS.get((state, kind))
+            if after is not None:
+                part = " of a part" if kind is OrderEventKind.FILL else ""
+                arrows.append((state.name, kind.name + part, after.name))
+            if after is not None and kind is OrderEventKind.FILL:
+                whole = orders.next_state(state, kind, complete=True)
+                arrows.append((state.name, "FILL of the rest", whole.name))
+    return arrows
+
+
+def _finals(arrows: Sequence[tuple[str, str, str]]) -> list[str]:
+    left = {state for state, _, _ in arrows}
+    return list(dict.fromkeys(after for _, _, after in arrows if after not in left))
+
+
+def _states_drawn() -> str:
+    arrows = connection_arrows()
+    return drawing(arrows, _finals(arrows))
+
+
+def _order_states() -> str:
+    arrows = order_arrows()
+    return drawing(arrows, _finals(arrows))
+
+
+def _examples() -> str:
+    parts = []
+    for title, lines in examples.worked():
+        body = "\n".join(f"    {line}" for line in lines)
+        parts.append(_titled(title, f"::\n\n{body}"))
+    return "\n\n".join(parts)
+
+
 def _sections(sections: Sequence[Section]) -> str:
     rows = [
         (
@@ -275,6 +347,9 @@ REGIONS: Final[Mapping[str, Callable[[], str]]] = MappingProxyType(
         "tags": _tags,
         "failure": _failure,
         "states": _states,
+        "states-drawn": _states_drawn,
+        "order-states": _order_states,
+        "examples": _examples,
         "limits": _limits,
         "statuses": _statuses,
         "opcodes": _opcodes,

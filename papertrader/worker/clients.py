@@ -6,7 +6,7 @@ and otherwise relayed to the master without a look at its body.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol
 
 import attrs
@@ -28,7 +28,15 @@ from papertrader.wire.kinds import (
     Status,
     TlsVersion,
 )
-from papertrader.wire.messages import REQUESTS, ClientClose, ClientOpen, SessionEvent
+from papertrader.wire.messages import (
+    REQUESTS,
+    Cancel,
+    ClientClose,
+    ClientOpen,
+    RelayCredit,
+    SessionEvent,
+    WorkerRow,
+)
 from papertrader.worker.cache import CACHEABLE, ENTRY_OCTETS, request_key
 from papertrader.worker.market import Market
 from papertrader.worker.stamping import ClientData, Envelope
@@ -38,6 +46,11 @@ RELAYED_FIRST: Final = 0x0101
 RELAYED_LAST: Final = 0x06FF
 """Opcodes that a client may ask the master."""
 SESSION_BEGINS: Final = frozenset({Opcode.LOGIN, Opcode.RESUME})
+RETRY_AFTER_MS: Final = 1_000
+"""What clients that are sent away are told to wait if there is no other worker."""
+CREDIT_STEP: Final = limits.RELAY_CREDIT_OCTETS // 2
+"""More credit is given when a client has taken so much: rarely, and before it runs out."""
+_CANCEL: Final = int(Opcode.CANCEL)
 _TLS_VERSIONS: Final = {"TLSv1.2": TlsVersion.TLS12, "TLSv1.3": TlsVersion.TLS13}
 _ATTACHED: Final = (Status.OK, Status.RESUME_GAP)
 """With RESUME_GAP the session lives; only some of its events are lost."""
@@ -74,10 +87,13 @@ class Relay(Protocol):
     def relay(self, request: OpenRequest) -> Status:
         """Send a request on, or keep it until the link is back; OK, or why it was not taken."""
 
+    def pass_on(self, notice: OpenRequest) -> None:
+        """Send on what has no answer, if the link is active and has room; else it is dropped."""
+
     def answered(self, request: OpenRequest) -> None:
         """A request relayed before is open no more."""
 
-    def tell(self, message: ClientOpen | ClientClose) -> None:
+    def tell(self, message: ClientOpen | ClientClose | RelayCredit) -> None:
         """Send the master a notice if the link is active."""
 
 
@@ -87,8 +103,10 @@ class Clients:
     def __init__(self) -> None:
         self._living: dict[int, ClientProtocol] = {}
         self._last = 0
-        self.workers_reply: bytes = b""
-        """The newest WORKER_LIST reply that went to a client, read only when we stop."""
+        self.others: tuple[WorkerRow, ...] = ()
+        """The other workers that take clients, as the master told."""
+        self.admitting = True
+        """False: the worker is drained; whoever comes is sent to the others."""
 
     def __len__(self) -> int:
         return len(self._living)
@@ -151,6 +169,8 @@ class ClientProtocol(FrameProtocol):
         self.open: dict[int, OpenRequest] = {}
         self.opened_at = 0
         self._detached_session = 0
+        self._relayed = 0
+        self._granted = limits.RELAY_CREDIT_OCTETS
         self._relay = around.relay
         self._market = around.market
         self._around = around
@@ -174,12 +194,16 @@ class ClientProtocol(FrameProtocol):
         """Announce the client to the master."""
         if self.connection.peer is None or self.connection.peer.role not in _OUTER:
             raise RemoteFault(Status.OPCODE_FORBIDDEN, "only clients connect here")
+        if not self._around.clients.admitting:
+            self.say_goodbye(Status.SHUTDOWN, "this worker takes no more clients")
+            return
         self.opened_at = self.clock.stamp_ns()
         self._around.clients.add(self)
         self._relay.tell(self.announcement())
 
     def announcement(self) -> ClientOpen:
-        """Return what the master is told about this client."""
+        """Return what the master is told about this client; its credit begins anew with it."""
+        self._relayed, self._granted = 0, limits.RELAY_CREDIT_OCTETS
         return ClientOpen(
             connection=self.number,
             opened_at=self.opened_at,
@@ -193,6 +217,9 @@ class ClientProtocol(FrameProtocol):
     def frame_received(self, header: Header, octets: bytes) -> None:
         """Refuse, answer or relay one request."""
         received_at = self.clock.stamp_ns()
+        if header.opcode == _CANCEL:
+            self._cancel(header, octets, received_at)
+            return
         correlation = header.correlation
         if not correlation or correlation in self.open:
             if correlation:
@@ -223,6 +250,13 @@ class ClientProtocol(FrameProtocol):
             self.refuse(header, status, "the master cannot be asked now; try again", 1000)
         else:
             self.open[correlation] = request
+
+    def _cancel(self, header: Header, octets: bytes, received_at: int) -> None:
+        """Pass CANCEL on if its target is open; its answer, or the whole reply, ends the target."""
+        message = codec.decode_body(header, octets)
+        if isinstance(message, Cancel) and message.target in self.open and self.session:
+            self._statistics.cancels += 1
+            self._relay.pass_on(OpenRequest(self, _CANCEL, self.session, 0, received_at, octets))
 
     def _may_ask(self, header: Header) -> bool:
         opcode, session = header.opcode, header.session
@@ -283,6 +317,7 @@ class ClientProtocol(FrameProtocol):
 
         Raises `RemoteFault` if the master's frame is not one.
         """
+        self._relayed += len(inner)
         if len(inner) < limits.HEADER_SIZE:
             raise RemoteFault(Status.BAD_LENGTH, "the relayed frame is shorter than a header")
         header = codec.parse_header(inner)
@@ -302,7 +337,9 @@ class ClientProtocol(FrameProtocol):
             self._session_event(header, inner)
         self.send(inner)
         if down_flags & _CLOSE:
-            self.say_goodbye(Status.OK, "closed by the master")
+            # The master answers a fatal fault with a reply: it is this end that says GOODBYE.
+            fatal = header.flags & RESPONSE and kinds.is_fatal(header.status)
+            self.say_goodbye(header.status if fatal else Status.OK, "closed by the master")
 
     def _collect(self, request: OpenRequest, inner: bytes) -> None:
         request.parts_octets += len(inner)
@@ -326,8 +363,6 @@ class ClientProtocol(FrameProtocol):
             self._end_session()
         elif opcode == Opcode.QUOTE_GET:
             self._market.topics.asked(request.symbols)
-        elif opcode == Opcode.WORKER_LIST:
-            self._around.clients.workers_reply = inner
 
     def _session_event(self, header: Header, inner: bytes) -> None:
         event = codec.decode_body(header, inner)
@@ -360,6 +395,24 @@ class ClientProtocol(FrameProtocol):
             self.send(codec.encode(SessionEvent(code=Status.SESSION_DETACHED), session=session))
 
     # --- the end --------------------------------------------------------------------------------
+
+    def say_goodbye(
+        self,
+        code: int,
+        text: str = "",
+        retry_after_ms: int = RETRY_AFTER_MS,
+        workers: Sequence[WorkerRow] = (),
+    ) -> None:
+        """Say GOODBYE, with the other workers if none are named, and close."""
+        super().say_goodbye(code, text, retry_after_ms, workers or self._around.clients.others)
+
+    def flush(self) -> None:
+        """Write what waits; then the master may send as much again as the client has taken."""
+        super().flush()
+        credit = self._relayed + limits.RELAY_CREDIT_OCTETS - self.queued
+        if credit >= self._granted + CREDIT_STEP and not self.ended:
+            self._granted = credit
+            self._relay.tell(RelayCredit(connection=self.number, total=credit))
 
     def congested(self) -> None:
         """Let a client that does not read wait for its next request as well."""

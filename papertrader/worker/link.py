@@ -20,6 +20,9 @@ from papertrader.wire.messages import (
     RelayAck,
     RelayDown,
     TopicPublish,
+    WorkerDrain,
+    WorkerRow,
+    WorkersChanged,
 )
 from papertrader.worker.clients import Clients
 from papertrader.worker.statistics import WorkerStatistics
@@ -55,10 +58,16 @@ class LinkOwner(Protocol):
         """The master has taken every frame up to ``worker_seq``."""
 
     def published(self, inner: bytes) -> None:
-        """EV_QUOTE frames came for many clients."""
+        """Public events came for many clients."""
 
     def ordered_closed(self, order: ClientClose) -> None:
         """The master orders a client closed."""
+
+    def others_changed(self, workers: tuple[WorkerRow, ...]) -> None:
+        """Other workers take clients than before."""
+
+    def ordered_drained(self, order: WorkerDrain) -> None:
+        """The master orders what becomes of the clients."""
 
 
 class MasterLink(FrameProtocol):
@@ -153,10 +162,13 @@ class MasterLink(FrameProtocol):
         if isinstance(message, RelayAck):
             self._owner.acknowledged(message.ack_worker_seq)
         elif isinstance(message, TopicPublish):
-            if message.kind == kinds.TopicKind.QUOTE:
-                self._owner.published(message.inner)
+            self._owner.published(message.inner)
         elif isinstance(message, ClientClose) and message.by == ClosedBy.MASTER:
             self._owner.ordered_closed(message)
+        elif isinstance(message, WorkersChanged):
+            self._owner.others_changed(message.workers)
+        elif isinstance(message, WorkerDrain):
+            self._owner.ordered_drained(message)
         else:
             self._statistics.unknown_frames += 1
 

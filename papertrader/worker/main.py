@@ -24,27 +24,22 @@ from papertrader.net.clock import Clock
 from papertrader.net.factory import AcceptCaps, AcceptCounters, AcceptorFactory, address_block
 from papertrader.net.protocol import Gathering, OutputBounds
 from papertrader.net.services import ListeningService
-from papertrader.wire import codec
-from papertrader.wire.errors import RemoteFault
 from papertrader.wire.kinds import Status
 from papertrader.wire.messages import (
     ClientClose,
     WorkerAuth,
-    WorkerListReply,
     WorkerRow,
     WorkerStats,
 )
 from papertrader.worker.cache import CACHE_OCTETS, CacheCounters, ReplyCache
 from papertrader.worker.clients import ClientProtocol, Clients, Surroundings, outer_link
+from papertrader.worker.draining import Draining
 from papertrader.worker.market import Market
 from papertrader.worker.stamping import client_data, packed_address
 from papertrader.worker.statistics import WorkerStatistics
 from papertrader.worker.topics import TopicCounters, Topics
 from papertrader.worker.upstream import LinkHooks, LinkState, Upstream
 
-RETRY_AFTER_MS: Final = 1_000
-"""What clients are told to wait when the worker stops."""
-GOODBYE_WORKERS_MAX: Final = 64
 BOOT_BITS: Final = 63
 
 
@@ -135,11 +130,14 @@ class Worker:
             reactor=IReactorTime(reactor),
         )  # fmt: skip
         self._listening = self._listening_service()
+        self._draining = Draining(clock, self.clients)
         self.upstream.hooks = LinkHooks(
             credentials=self._credentials,
             activated=self._activated,
             publish=self.topics.publish,
             close_client=self._close_client,
+            others_changed=self._others_changed,
+            drain=self._draining.ordered,
             stats=self._stats,
         )
 
@@ -161,9 +159,9 @@ class Worker:
 
     def stop(self) -> Deferred[None]:
         """Say GOODBYE to the clients and to the master, and end; takes 3 seconds at most."""
-        others = self._other_workers()
+        self._draining.stop()
         for client in list(self.acceptor):
-            client.say_goodbye(Status.SHUTDOWN, "the worker stops", RETRY_AFTER_MS, others)
+            client.say_goodbye(Status.SHUTDOWN, "the worker stops")
         ended = gatherResults([self._listening.stopService(), self.upstream.stop()])
         self.topics.stop()
         done: Deferred[None] = Deferred()
@@ -239,19 +237,8 @@ class Worker:
             self.acceptor.admission.ban(address_block(peer), order.ban_s)
         client.say_goodbye(order.code, order.text or "closed by the master")
 
-    def _other_workers(self) -> tuple[WorkerRow, ...]:
-        """Return the workers of the newest WORKER_LIST that passed here, without this one."""
-        if not self.clients.workers_reply:
-            return ()
-        try:
-            _, reply = codec.decode(self.clients.workers_reply)
-        except RemoteFault:
-            return ()
-        if not isinstance(reply, WorkerListReply):
-            return ()
-        mine = (packed_address(self.configuration.listen_host), self.port)
-        others = [row for row in reply.workers if (row.address, row.port) != mine]
-        return tuple(others[:GOODBYE_WORKERS_MAX])
+    def _others_changed(self, workers: tuple[WorkerRow, ...]) -> None:
+        self.clients.others = workers
 
     # --- figures --------------------------------------------------------------------------------
 

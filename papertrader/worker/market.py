@@ -1,4 +1,4 @@
-"""What the worker answers itself: quotes it has, subscriptions to quotes, cached replies.
+"""What the worker answers itself: quotes it has, public subscriptions, cached replies.
 
 Only the bodies of requests answered here are read. What cannot be answered here goes on to the
 master as it came.
@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Final, Protocol
 
 from papertrader.core.instants import MILLISECOND, SECOND
-from papertrader.core.quotes import QuoteFlag
+from papertrader.core.quotes import BAR_INTERVALS_S, QuoteFlag
 from papertrader.net.clock import Clock
 from papertrader.wire import codec, limits
 from papertrader.wire.codec import CACHED, RESPONSE, Header
@@ -27,7 +27,7 @@ from papertrader.wire.messages import (
     UnsubscribeReply,
 )
 from papertrader.worker.cache import ReplyCache, request_key
-from papertrader.worker.topics import Subscriber, Topics, TopicsFullError
+from papertrader.worker.topics import MARKET_TOPIC, Subscriber, Topics, TopicsFullError
 
 STALE_S: Final = 5
 """Quotes given out so long after the link to the master was lost are flagged STALE."""
@@ -103,21 +103,17 @@ class Market:
         return True
 
     def subscribe(self, client: Subscriber, header: Header, octets: bytes) -> bool:
-        """Serve SUBSCRIBE(QUOTES); False for SUBSCRIBE(ACCOUNT); raises `RemoteFault`."""
+        """Serve SUBSCRIBE of a public topic; False for ACCOUNT; raises `RemoteFault`."""
         if _first_u32(header, octets) == Topic.ACCOUNT:
             return False
         request = codec.decode_body(header, octets)
-        if not isinstance(request, Subscribe) or request.topics != Topic.QUOTES:
-            raise RemoteFault(Status.INVALID_FIELD, "subscribe to QUOTES or to ACCOUNT", 0)
-        symbols = set(packed_symbols(request.symbols))
-        if not symbols:
-            raise RemoteFault(
-                Status.MISSING_SECTION, "name the symbols whose quotes are wanted", Tag.SYMBOLS
-            )
-        self._check_counts(client, header.correlation, len(symbols))
+        if not isinstance(request, Subscribe):
+            raise RemoteFault(Status.INVALID_FIELD, "SUBSCRIBE is expected")
+        topics = _topics_of(request)
+        self._check_counts(client, header.correlation, len(topics))
         session, correlation = header.session, header.correlation
         try:
-            self.topics.subscribe(client, session, correlation, symbols, request.min_interval_ms)
+            self.topics.subscribe(client, session, correlation, topics, request.min_interval_ms)
         except TopicsFullError as full:
             raise RemoteFault(Status.SERVER_BUSY, str(full)) from None
         client.send(codec.encode(SubscribeReply(), session=session, correlation=correlation))
@@ -126,7 +122,7 @@ class Market:
         return True
 
     def unsubscribe(self, client: Subscriber, header: Header, octets: bytes) -> bool:
-        """Serve UNSUBSCRIBE of quotes; False if the subscription is not one of quotes."""
+        """Serve UNSUBSCRIBE of a public topic; False if the subscription is not one of those."""
         if not self.topics.has(client, _first_u32(header, octets)):
             return False
         request = codec.decode_body(header, octets)
@@ -159,6 +155,30 @@ class Market:
                 Status.TOO_MANY_SYMBOLS,
                 f"{followed} symbols are subscribed to, at most {limits.SYMBOLS_MAX} may be",
             )
+
+
+def _topics_of(request: Subscribe) -> set[bytes]:
+    """Return the topics that a SUBSCRIBE asks for; raises `RemoteFault`."""
+    symbols = set(packed_symbols(request.symbols))
+    if request.topics == Topic.MARKET:
+        if symbols:
+            raise RemoteFault(Status.INVALID_FIELD, "the market has no symbols", Tag.SYMBOLS)
+        return {MARKET_TOPIC}
+    if request.topics not in (Topic.QUOTES, Topic.BARS):
+        raise RemoteFault(
+            Status.INVALID_FIELD, "subscribe to one of QUOTES, BARS, MARKET, ACCOUNT", 0
+        )
+    if not symbols:
+        raise RemoteFault(Status.MISSING_SECTION, "name the symbols that are wanted", Tag.SYMBOLS)
+    if request.topics == Topic.QUOTES:
+        return symbols
+    if request.bar_interval_s not in BAR_INTERVALS_S:
+        choices = ", ".join(map(str, BAR_INTERVALS_S))
+        raise RemoteFault(
+            Status.INTERVAL_UNSUPPORTED, f"bars come in intervals of {choices} seconds"
+        )
+    interval = request.bar_interval_s.to_bytes(4, "big")
+    return {symbol + interval for symbol in symbols}
 
 
 def packed_symbols(rows: Iterable[SymbolRow]) -> list[bytes]:

@@ -26,6 +26,8 @@ class WorkerStatistics:
     outcome_unknown: int = 0
     detached: int = 0
     """Open requests answered SESSION_DETACHED after a loss of the link."""
+    cancels: int = 0
+    """Transfers that clients ended with CANCEL."""
     resent: int = 0
     """Frames relayed a second time after a loss of the link."""
     late_replies: int = 0

@@ -1,9 +1,10 @@
-"""Quotes for many clients: the newest per symbol, who wants it, and sending it encoded once.
+"""Public events for many clients: the newest of each topic, who wants it, sent encoded once.
 
-A quote comes from the master as a ready EV_QUOTE frame. For each subscriber only octets 16 to 23
-(session, correlation) differ, so a delivery is a join of slices; a client gets all symbols of one
-update in one write. A subscriber that reads too slowly, or asked for an interval, gets the newest
-quote of each symbol when its time has come: what lay between is conflated.
+A topic is a symbol's quotes, a symbol's bars of one length, or the market. Its events come from the
+master as ready frames. For each subscriber only octets 16 to 23 (session, correlation) differ, so
+a delivery is a join of slices; a client gets all events of one update in one write. A subscriber
+that reads too slowly, or asked for an interval, gets the newest event of each topic when its time
+has come: what lay between is conflated. A closed bar is never left out: it is sent at once.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ from papertrader.net.clock import Clock, Timer
 from papertrader.wire import codec, limits
 from papertrader.wire.errors import RemoteFault
 from papertrader.wire.kinds import Opcode, Status
-from papertrader.wire.messages import QuoteRow
+from papertrader.wire.messages import BarEvent, MarketEvent, QuoteRow
 
 TOPICS_MAX: Final = 16_384
-"""Symbols that one worker follows. A subscription that needs more is answered SERVER_BUSY."""
+"""Topics that one worker follows. A subscription that needs more is answered SERVER_BUSY."""
 ASKED_MAX: Final = 4_096
 """Symbols followed only because somebody asked for their quote; the longest unasked one goes."""
 ASKED_S: Final = 60
@@ -31,7 +32,20 @@ ASKED_S: Final = 60
 
 _ADDRESS: Final = struct.Struct(">II")
 _ROW: Final = slice(limits.HEADER_SIZE, limits.HEADER_SIZE + QuoteRow.SIZE)
-_SYMBOL: Final = slice(limits.HEADER_SIZE, limits.HEADER_SIZE + 16)
+SYMBOL_SIZE: Final = 16
+BAR_TOPIC_SIZE: Final = SYMBOL_SIZE + 4
+MARKET_TOPIC: Final = b""
+"""A topic is the first octets of its events' root block: 16 for quotes, 20 for bars, none for the
+market."""
+_SHAPES: Final = {
+    int(Opcode.EV_QUOTE): (SYMBOL_SIZE, QuoteRow.SIZE),
+    int(Opcode.EV_BAR): (BAR_TOPIC_SIZE, BarEvent.SIZE),
+    int(Opcode.EV_MARKET): (0, MarketEvent.SIZE),
+}
+"""By opcode: size of the topic, and of the root block at least."""
+_EV_BAR: Final = int(Opcode.EV_BAR)
+_FINAL: Final = limits.HEADER_SIZE + BAR_TOPIC_SIZE
+"""Where EV_BAR says that the bar is closed."""
 
 
 class Subscriber(Protocol):
@@ -45,7 +59,7 @@ class Subscriber(Protocol):
 
 @attrs.define(slots=True, eq=False)
 class Subscription:
-    """One SUBSCRIBE(QUOTES). ``symbols`` are packed (16 octets), as everywhere in this module."""
+    """One SUBSCRIBE of a public topic. ``symbols`` are its topics (see `MARKET_TOPIC`)."""
 
     subscriber: Subscriber
     address: bytes
@@ -74,11 +88,11 @@ class TopicCounters:
 
 
 class TopicsFullError(Exception):
-    """TOPICS_MAX symbols are followed already."""
+    """TOPICS_MAX topics are followed already."""
 
 
 class Topics:
-    """All topics of a worker. ``tell`` reports interest to the master: (symbol, True or False)."""
+    """All topics of a worker. ``tell`` reports interest to the master: (topic, True or False)."""
 
     def __init__(
         self, clock: Clock, tell: Callable[[bytes, bool], None], topics_max: int = TOPICS_MAX
@@ -108,7 +122,7 @@ class Topics:
         """Begin a subscription; raises `TopicsFullError` and changes nothing then."""
         wanted = set(symbols)
         if len(self._topics) + sum(each not in self._topics for each in wanted) > self._topics_max:
-            raise TopicsFullError(f"{self._topics_max} symbols are followed by this worker")
+            raise TopicsFullError(f"{self._topics_max} topics are followed by this worker")
         subscription = Subscription(
             subscriber, _ADDRESS.pack(session, correlation), interval_ms * 1_000_000, wanted
         )
@@ -117,7 +131,7 @@ class Topics:
             self._topic(symbol).subscriptions[subscription] = None
 
     def snapshot(self, subscriber: Subscriber, correlation: int) -> None:
-        """Send the newest known quote of each symbol of a subscription."""
+        """Send the newest known event of each topic of a subscription."""
         subscription = self._subscriptions[subscriber][correlation]
         for symbol in sorted(subscription.symbols):
             newest = self._topics[symbol].newest
@@ -128,14 +142,16 @@ class Topics:
     def unsubscribe(
         self, subscriber: Subscriber, correlation: int, symbols: Iterable[bytes] = ()
     ) -> int | None:
-        """End a subscription, or only ``symbols`` of it.
+        """End a subscription, or only ``symbols`` of it, whatever their interval.
 
-        Returns how many symbols are left, None if there is no such subscription.
+        Returns how many topics are left, None if there is no such subscription.
         """
         subscription = self._subscriptions.get(subscriber, {}).get(correlation)
         if subscription is None:
             return None
-        self._leave(subscription, set(symbols) or set(subscription.symbols))
+        chosen = set(symbols)
+        leaving = {s for s in subscription.symbols if not chosen or s[:SYMBOL_SIZE] in chosen}
+        self._leave(subscription, leaving)
         if not subscription.symbols:
             self._end(subscriber, correlation, subscription)
         return len(subscription.symbols)
@@ -143,11 +159,11 @@ class Topics:
     def drop(self, subscriber: Subscriber, linger: bool = False) -> None:
         """End all subscriptions of a client.
 
-        With ``linger`` the symbols are followed a while longer: the client will come again.
+        With ``linger`` its quotes are followed a while longer: the client will come again.
         """
         for correlation, subscription in list(self._subscriptions.get(subscriber, {}).items()):
             if linger:
-                self.asked(subscription.symbols)
+                self.asked(s for s in subscription.symbols if len(s) == SYMBOL_SIZE)
             self._leave(subscription, set(subscription.symbols))
             self._end(subscriber, correlation, subscription)
 
@@ -208,15 +224,14 @@ class Topics:
     # --- fan-out --------------------------------------------------------------------------------
 
     def publish(self, inner: bytes) -> None:
-        """Take EV_QUOTE frames of the master and deliver them.
+        """Take event frames of the master and deliver them.
 
-        Raises `RemoteFault` if ``inner`` is not a row of whole EV_QUOTE frames.
+        Raises `RemoteFault` if ``inner`` is not a row of whole frames of public events.
         """
         now = self._clock.monotonic_ns()
         ready: dict[Subscription, None] = {}
         held: dict[Subscription, None] = {}
-        for quote in _quotes(inner):
-            symbol = quote[_SYMBOL]
+        for symbol, closed, quote in _events(inner):
             self.counters.published += 1
             topic = self._topics.get(symbol)
             if topic is None:
@@ -225,7 +240,11 @@ class Topics:
             topic.newest = quote
             head, tail = quote[:16], quote[24:]
             for subscription in topic.subscriptions:
-                if subscription.interval or subscription.subscriber.is_congested:
+                if closed:
+                    subscription.held.pop(symbol, None)
+                    subscription.ready += (head, subscription.address, tail)
+                    ready[subscription] = None
+                elif subscription.interval or subscription.subscriber.is_congested:
                     if symbol in subscription.held:
                         self.counters.conflated += 1
                     subscription.held[symbol] = quote
@@ -319,17 +338,22 @@ class Topics:
             self._forget_asked(symbol)
 
 
-def _quotes(inner: bytes) -> Iterable[bytes]:
+def _events(inner: bytes) -> Iterable[tuple[bytes, bool, bytes]]:
+    """Give each frame with its topic, and whether it is a closed bar."""
     offset, size = 0, len(inner)
     while offset < size:
         if size - offset < limits.HEADER_SIZE:
             raise RemoteFault(Status.BAD_LENGTH, "a published frame is cut short")
         header = codec.parse_header(inner, offset)
         codec.check_header(header, limits.FRAME_MAX)
-        end = offset + limits.HEADER_SIZE + header.length
-        if end > size or header.block_len < QuoteRow.SIZE:
+        shape = _SHAPES.get(header.opcode)
+        if shape is None or header.flags & codec.CHECKSUM:
+            raise RemoteFault(Status.PROTOCOL_STATE, "only plain public events are published")
+        topic_size, least = shape
+        root = offset + limits.HEADER_SIZE
+        end = root + header.length
+        if end > size or header.block_len < least:
             raise RemoteFault(Status.BAD_LENGTH, "a published frame is cut short")
-        if header.opcode != Opcode.EV_QUOTE or header.flags & codec.CHECKSUM:
-            raise RemoteFault(Status.PROTOCOL_STATE, "only plain EV_QUOTE frames are published")
-        yield inner[offset:end]
+        closed = header.opcode == _EV_BAR and inner[offset + _FINAL] != 0
+        yield inner[root : root + topic_size], closed, inner[offset:end]
         offset = end

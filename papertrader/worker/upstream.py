@@ -46,15 +46,19 @@ from papertrader.wire.kinds import Status, TopicKind
 from papertrader.wire.messages import (
     ClientClose,
     ClientOpen,
+    RelayCredit,
     TopicInterest,
     WorkerAuth,
     WorkerAuthReply,
+    WorkerDrain,
+    WorkerRow,
     WorkerStats,
 )
 from papertrader.worker.clients import Clients, OpenRequest
 from papertrader.worker.link import MasterLink
 from papertrader.worker.stamping import ENVELOPE_SIZE
 from papertrader.worker.statistics import WorkerStatistics
+from papertrader.worker.topics import BAR_TOPIC_SIZE, MARKET_TOPIC, SYMBOL_SIZE
 
 BACKOFF_MIN_S: Final = 0.1
 BACKOFF_MAX_S: Final = 5.0
@@ -100,9 +104,13 @@ class LinkHooks:
     activated: Callable[[bool], None]
     """The link is active; True if another master (or a restarted one) answers than before."""
     publish: Callable[[bytes], None]
-    """EV_QUOTE frames of TOPIC_PUBLISH."""
+    """Event frames of TOPIC_PUBLISH."""
     close_client: Callable[[ClientClose], None]
     """The master orders a client closed."""
+    others_changed: Callable[[tuple[WorkerRow, ...]], None]
+    """Other workers take clients than before."""
+    drain: Callable[[WorkerDrain], None]
+    """The master orders what becomes of the clients."""
     stats: Callable[[], WorkerStats]
 
 
@@ -256,7 +264,7 @@ class Upstream:
         self._arm_wait()
 
     def published(self, inner: bytes) -> None:
-        """EV_QUOTE frames came for many clients."""
+        """Public events came for many clients."""
         if self.hooks is not None:
             self.hooks.publish(inner)
 
@@ -264,6 +272,16 @@ class Upstream:
         """The master orders a client closed."""
         if self.hooks is not None:
             self.hooks.close_client(order)
+
+    def others_changed(self, workers: tuple[WorkerRow, ...]) -> None:
+        """Other workers take clients than before."""
+        if self.hooks is not None:
+            self.hooks.others_changed(workers)
+
+    def ordered_drained(self, order: WorkerDrain) -> None:
+        """The master orders what becomes of the clients."""
+        if self.hooks is not None:
+            self.hooks.drain(order)
 
     # --- relaying -------------------------------------------------------------------------------
 
@@ -274,14 +292,21 @@ class Upstream:
             return Status.SERVER_BUSY
         if self.state is not LinkState.ACTIVE:
             return self._hold(request, size)
-        if (
-            len(self._unacked) >= self._window
-            or self._unacked_octets + size > limits.RELAY_WINDOW_OCTETS
-        ):
+        if not self._has_room(size):
             return Status.MASTER_UNAVAILABLE
         self._keep(request, size)
         self._write(request, size)
         return Status.OK
+
+    def pass_on(self, notice: OpenRequest) -> None:
+        """Send on what has no answer, if the link is active and has room; else it is dropped."""
+        size = len(notice.octets) + ENVELOPE_SIZE
+        if self.state is LinkState.ACTIVE and self._has_room(size):
+            self._write(notice, size)
+
+    def _has_room(self, size: int) -> bool:
+        within = self._unacked_octets + size <= limits.RELAY_WINDOW_OCTETS
+        return within and len(self._unacked) < self._window
 
     def answered(self, request: OpenRequest) -> None:
         """A request relayed before is open no more."""
@@ -290,15 +315,22 @@ class Upstream:
         if self._waiting and self._waiting.pop(request.received_at, None) is not None:
             self._count_waiting(request, -1)
 
-    def tell(self, message: ClientOpen | ClientClose | TopicInterest | WorkerStats) -> None:
+    def tell(
+        self, message: ClientOpen | ClientClose | TopicInterest | RelayCredit | WorkerStats
+    ) -> None:
         """Send the master a notice if the link is active; else it is told all anew later."""
         if self.state is LinkState.ACTIVE and self._link is not None:
             self._link.send(codec.encode(message))
 
-    def tell_interest(self, symbol: bytes, add: bool) -> None:
-        """Tell the master that the first client wants a symbol's quotes, or the last no more."""
-        name = symbol.rstrip(b"\0").decode("ascii")
-        self.tell(TopicInterest(kind=TopicKind.QUOTE, add=add, symbol=name))
+    def tell_interest(self, topic: bytes, add: bool) -> None:
+        """Tell the master that the first client follows a topic, or the last no more."""
+        name = topic[:SYMBOL_SIZE].rstrip(b"\0").decode("ascii")
+        interval_s, kind = 0, TopicKind.QUOTE
+        if len(topic) == BAR_TOPIC_SIZE:
+            interval_s, kind = int.from_bytes(topic[SYMBOL_SIZE:], "big"), TopicKind.BAR
+        elif topic == MARKET_TOPIC:
+            kind = TopicKind.MARKET
+        self.tell(TopicInterest(kind=kind, add=add, interval_s=interval_s, symbol=name))
 
     def acknowledged(self, worker_seq: int) -> None:
         """The master has taken every frame up to ``worker_seq``."""

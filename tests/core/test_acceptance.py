@@ -207,7 +207,7 @@ DEFECTS: list[tuple[Refusal, dict[str, Any]]] = [
     (Refusal.NO_SUCH_SYMBOL, {"symbol": "NONE"}),
     (Refusal.SYMBOL_HALTED, {"symbol": "HALT"}),
     (Refusal.TYPE_UNSUPPORTED, {"flags": 1}),
-    (Refusal.TIF_UNSUPPORTED, {"time_in_force": TimeInForce.IOC}),
+    (Refusal.TIF_UNSUPPORTED, {"time_in_force": TimeInForce.GTD}),
     (Refusal.BAD_LOT, {"quantity": SCALE // 2}),
     (Refusal.QUANTITY_LIMIT, {"quantity": m("2000")}),
     (Refusal.BAD_TICK, {"stop_price": m("1")}),

@@ -107,7 +107,7 @@ def test_a_wrong_birth_is_refused(
 
 
 CHANGES: dict[str, tuple[Callable[[OrderChanged], OrderChanged], str]] = {
-    "illegal": (lambda e: attrs.evolve(e, kind=OrderEventKind.REPLACED), "cannot be REPLACED"),
+    "illegal": (lambda e: attrs.evolve(e, kind=OrderEventKind.REJECTED), "cannot be REJECTED"),
     "wrong state": (lambda e: altered_order(e, state=OrderState.WORKING), "made it WORKING"),
     "wrong version": (lambda e: altered_order(e, version=9), "version 9"),
     "reserves more": (lambda e: altered_order(e, reserved_cash=m("501")), "than when"),

@@ -182,7 +182,9 @@ def test_a_frame_sent_again_gets_the_first_answer(kit: MasterKit) -> None:
     assert ann.ask(message, session=0).status == Status.USERNAME_TAKEN
     ann.link = FakeLink(1, boot=8)
     ann._read = 0
-    assert ann.ask(message, session=0, resent=True, worker_seq=number).status == Status.USERNAME_TAKEN
+    assert (
+        ann.ask(message, session=0, resent=True, worker_seq=number).status == Status.USERNAME_TAKEN
+    )
 
 
 def test_a_frame_sent_again_while_the_first_is_at_work(gated: MasterKit, hashing: Gate) -> None:
@@ -218,7 +220,12 @@ def test_an_unknown_user_and_a_wrong_password_look_the_same(
         work(gated, hashing)
         (answer,) = client.replies(asked)
         seen.append(
-            (answer.status, answer.octets[32:], vault.hashes - before[0], journal.commits - before[1])
+            (
+                answer.status,
+                answer.octets[32:],
+                vault.hashes - before[0],
+                journal.commits - before[1],
+            )
         )
     assert seen[0] == seen[1]
     assert seen[0][0] == Status.AUTH_FAILED
@@ -291,9 +298,7 @@ def test_many_tries_at_once_are_no_more_than_one_by_one(gated: MasterKit, hashin
         for client, password in zip(clients, passwords, strict=True)
     ]
     work(gated, hashing)
-    statuses = [
-        client.replies(each)[0].status for client, each in zip(clients, asked, strict=True)
-    ]
+    statuses = [client.replies(each)[0].status for client, each in zip(clients, asked, strict=True)]
     assert statuses == [Status.AUTH_FAILED] * 5 + [Status.RATE_LIMITED] * 5
 
 
@@ -320,8 +325,11 @@ def test_the_counter_is_bounded() -> None:
     assert counter.wait_ms(b"key", TRIES_WINDOW + 5) == 0
 
 
-@pytest.mark.parametrize("ask", [lambda n: login(f"user{n}"), lambda n: m.Register(
-    username=f"user{n}", password=PASSWORD)], ids=["login", "register"])
+@pytest.mark.parametrize(
+    "ask",
+    [lambda n: login(f"user{n}"), lambda n: m.Register(username=f"user{n}", password=PASSWORD)],
+    ids=["login", "register"],
+)
 def test_the_hashing_queue_is_bounded(
     gated: MasterKit, hashing: Gate, ask: Callable[[int], Any]
 ) -> None:

@@ -65,7 +65,9 @@ def history(client: MasterClient, kind: TxKind) -> list[m.TransactionRow]:
         ["2005-02-25 20:59"],
         ["2005-02-25 20:53", "2005-02-28 14:30", "2005-02-28 14:31"],
     ],
-    ids=lambda crashes: f"{len(crashes)} crashes {crashes[-1][8:].replace(' ', 'T') if crashes else ''}",
+    ids=lambda crashes: (
+        f"{len(crashes)} crashes {crashes[-1][8:].replace(' ', 'T') if crashes else ''}"
+    ),
 )
 @pytest.mark.parametrize("end", ["crash", "stop"])
 def test_a_split_comes_once_over_restarts(tmp_path: Path, crashes: list[str], end: str) -> None:

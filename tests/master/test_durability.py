@@ -73,9 +73,7 @@ def order(number: int = 1, quantity: int = SCALE) -> m.OrderNew:
     return m.OrderNew(client_order_id=number, symbol="AAPL", quantity=quantity)
 
 
-def test_neither_reply_nor_event_leaves_before_the_commit(
-    kit: GatedKit, ann: MasterClient
-) -> None:
+def test_neither_reply_nor_event_leaves_before_the_commit(kit: GatedKit, ann: MasterClient) -> None:
     """P-01, R8: all wait for the write; then the events come before the reply."""
     ann.send(order(), seq=1)
     kit.turn(0.2)
@@ -155,7 +153,7 @@ def test_a_failing_commit_leaves_the_outcome_unknown(
     kit.turn()
     kit.gate.fail(OSError("disk I/O error"), done_all_the_same=written)
     kit.turn()
-    replies = [each for each in ann.inbox()]
+    replies = ann.inbox()
     assert [each.status for each in replies] == [Status.OUTCOME_UNKNOWN] * 3
     assert asked in [each.header.correlation for each in replies]
     assert kit.failures == ["disk I/O error"]

@@ -78,7 +78,9 @@ def test_a_login_says_who_and_until_when(kit: MasterKit, ann: MasterClient) -> N
         assert other.ask(m.Logout()).message.ended == 1
 
 
-def test_a_shorter_life_may_be_wished_for_but_no_longer_one(kit: MasterKit, ann: MasterClient) -> None:
+def test_a_shorter_life_may_be_wished_for_but_no_longer_one(
+    kit: MasterKit, ann: MasterClient
+) -> None:
     """lifetime_s only shortens."""
     for wished, got in ((60, 60 * SECOND), (2**32 - 1, LIFETIME)):
         client = kit.client(connection=2 + (wished > 60))
@@ -255,9 +257,7 @@ def test_a_sibling_is_never_more_than_its_parent(kit: MasterKit, ann: MasterClie
     """Its scope is no wider, its life no longer, and it is not remembered itself."""
     parent = kit.client(connection=2)
     answer = parent.ask(
-        m.Login(
-            username="ann", password=PASSWORD, remember=True, scope=Scope.READ, lifetime_s=600
-        ),
+        m.Login(username="ann", password=PASSWORD, remember=True, scope=Scope.READ, lifetime_s=600),
         session=0,
     )
     parent.session, parent.token = answer.header.session, answer.message.token
@@ -313,14 +313,20 @@ def test_a_session_belongs_to_its_connection(kit: MasterKit, ann: MasterClient) 
         (m.BarsGet(symbol="AAPL", interval_s=60), 0),
         (m.QuoteGet(symbols=(m.SymbolRow(symbol="AAPL"),)), 0),
         (m.Subscribe(topics=8), 0),
-        (m.WorkerList(), 0),
         (m.Logout(), 0),
     ],
     ids=lambda value: type(value).__name__,
 )
 def test_nothing_goes_without_a_session(kit: MasterKit, message: Any, seq: int) -> None:
-    """Every command but REGISTER, LOGIN and RESUME needs one."""
+    """Every command but REGISTER, LOGIN, RESUME and WORKER_LIST needs one."""
     assert kit.client().ask(message, seq=seq).status == Status.NOT_LOGGED_IN
+
+
+def test_the_list_of_workers_is_for_everyone(kit: MasterKit, ann: MasterClient) -> None:
+    """WORKER_LIST is answered without a session and with one."""
+    assert kit.client(connection=2).ask(m.WorkerList()).status == Status.OK
+    answer = ann.ask(m.WorkerList())
+    assert (answer.status, answer.header.session) == (Status.OK, ann.session)
 
 
 def test_scope_read_reads_only(kit: MasterKit, ann: MasterClient) -> None:
@@ -525,9 +531,7 @@ def test_secrets_stand_nowhere(kit: MasterKit, ann: MasterClient, capfd: Any) ->
     secret = "correct horse battery"
     carl = kit.client(connection=2)
     carl.ask(m.Register(username="carl", password=secret, email="carl@example.org"), session=0)
-    answer = carl.ask(
-        m.Login(username="carl", password=secret, scope=2, remember=True), session=0
-    )
+    answer = carl.ask(m.Login(username="carl", password=secret, scope=2, remember=True), session=0)
     carl.session, carl.token = answer.header.session, answer.message.token
     tokens = [carl.token]
     carl.resume()

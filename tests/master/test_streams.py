@@ -36,7 +36,11 @@ def make_events(client: MasterClient, count: int) -> None:
     for _ in range(count // 2):
         client.seq += 2
         order = m.OrderNew(
-            client_order_id=client.seq, symbol="AAPL", order_type=2, limit_price=SCALE, quantity=SCALE
+            client_order_id=client.seq,
+            symbol="AAPL",
+            order_type=2,
+            limit_price=SCALE,
+            quantity=SCALE,
         )
         client.send(order, seq=client.seq - 1)
         client.send(m.OrderCancel(client_order_id=client.seq), seq=client.seq)
@@ -66,7 +70,7 @@ def test_zero_means_from_now_on(kit: MasterKit, ann: MasterClient) -> None:
 
 
 def test_events_name_the_subscription(kit: MasterKit, ann: MasterClient) -> None:
-    """Correlation and session of every event are those of the SUBSCRIBE; a newer one replaces it."""
+    """Session and correlation of every event are those of the newest SUBSCRIBE."""
     first = ann.follow().header.correlation
     make_events(ann, 2)
     second = ann.follow().header.correlation
@@ -97,7 +101,8 @@ def test_the_future_cannot_be_asked_for(kit: MasterKit, ann: MasterClient) -> No
 
 
 @pytest.mark.parametrize(
-    "topics", [0, Topic.QUOTES, Topic.BARS, Topic.ACCOUNT | Topic.QUOTES, Topic.ACCOUNT | Topic.MARKET]
+    "topics",
+    [0, Topic.QUOTES, Topic.BARS, Topic.ACCOUNT | Topic.QUOTES, Topic.ACCOUNT | Topic.MARKET],
 )
 def test_account_stands_alone(kit: MasterKit, ann: MasterClient, topics: int) -> None:
     """Any other set of topics is INVALID_FIELD at the master."""

@@ -20,9 +20,7 @@ LARGEST = (2**63 - 1) // SCALE * SCALE
 
 def buy(client_order_id: int, quantity: int = SCALE, **fields: Any) -> m.OrderNew:
     """A market order for AAPL."""
-    return m.OrderNew(
-        client_order_id=client_order_id, symbol="AAPL", quantity=quantity, **fields
-    )
+    return m.OrderNew(client_order_id=client_order_id, symbol="AAPL", quantity=quantity, **fields)
 
 
 def body(octets: bytes) -> bytes:
@@ -113,7 +111,11 @@ def test_nobody_touches_the_orders_of_another(kit: MasterKit, ann: MasterClient)
     ]
     for message, seq in asked:
         assert bob.ask(message, seq=seq).status == Status.NO_SUCH_ORDER
-    for message in (m.PortfolioGet(portfolio=1), m.OrderList(portfolio=1), m.TransactionsGet(portfolio=1)):
+    for message in (
+        m.PortfolioGet(portfolio=1),
+        m.OrderList(portfolio=1),
+        m.TransactionsGet(portfolio=1),
+    ):
         assert bob.ask(message).status == Status.NO_SUCH_PORTFOLIO
     assert orders_of(bob) == []
     assert ann.ask(m.OrderGet(order=order.order)).message.state == OrderState.PENDING
@@ -135,14 +137,12 @@ def test_nobody_touches_the_orders_of_another(kit: MasterKit, ann: MasterClient)
         ({"order_type": OrderType.LIMIT}, Status.BAD_TICK),
         ({"order_type": OrderType.LIMIT, "limit_price": 100_00100000}, Status.BAD_TICK),
         ({"order_type": OrderType.LIMIT, "limit_price": LARGEST}, Status.PRICE_BAND),
-        ({"time_in_force": TimeInForce.IOC}, Status.TIF_UNSUPPORTED),
+        ({"time_in_force": TimeInForce.CLS}, Status.TIF_UNSUPPORTED),
         ({"flags": 1}, Status.TYPE_UNSUPPORTED),
         ({"portfolio": 77}, Status.NO_SUCH_PORTFOLIO),
     ],
 )
-def test_every_refusal_is_stored(
-    ann: MasterClient, fields: dict[str, Any], status: Status
-) -> None:
+def test_every_refusal_is_stored(ann: MasterClient, fields: dict[str, Any], status: Status) -> None:
     """R7: a refused number is used up: the same gives the same answer, another SEQ_REUSED."""
     message = m.OrderNew(**{"client_order_id": 1, "symbol": "AAPL", "quantity": SCALE, **fields})
     first = ann.ask(message, seq=1)
@@ -162,7 +162,7 @@ def test_a_faulty_client_order_id_is_answered_and_uses_nothing_up(ann: MasterCli
     assert ann.ask(buy(1), seq=1).status == 0
 
 
-# --- exactly once: R1 to R9 -------------------------------------------------------------------------
+# --- exactly once: R1 to R9 ------------------------------------------------------------
 
 
 def test_commands_without_a_number_are_refused(ann: MasterClient) -> None:
@@ -224,9 +224,7 @@ def test_replies_are_kept_up_to_their_limit(ann: MasterClient) -> None:
     assert kept.header.flags & REPLAYED
 
 
-def test_replies_are_kept_up_to_their_limit_over_a_crash(
-    kit: MasterKit, ann: MasterClient
-) -> None:
+def test_replies_are_kept_up_to_their_limit_over_a_crash(kit: MasterKit, ann: MasterClient) -> None:
     """R5: the same bound holds for what is loaded at a start."""
     for number in range(1, limits.REPLIES_KEPT + 3):
         ann.send(m.OrderCancel(order=7_000 + number), seq=number)
@@ -336,7 +334,7 @@ def test_buying_power_is_spent_once(kit: MasterKit, ann: MasterClient) -> None:
     assert ann.ask(m.PortfolioGet()).message.cash >= 0
 
 
-# --- no look-ahead -----------------------------------------------------------------------------------
+# --- no look-ahead ------------------------------------------------------------
 
 
 def test_an_order_never_uses_a_quote_from_before_it(kit: MasterKit, ann: MasterClient) -> None:

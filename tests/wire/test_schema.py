@@ -37,6 +37,8 @@ FORBIDDEN = frozenset(
 """What construct offers and accepts more with than it should; `compile` is forbidden besides."""
 ALLOWED = (c.Struct, c.Renamed, c.FormatField, c.Bytes, c.BytesInteger)
 STRICT = (p.Alias, p.Ascii, p.Octets, p.Choice, p.Flags, p.Bool8, p.Zero)
+CRITICAL = {Tag.USERNAME}
+"""Sections that a request must not be answered without understanding."""
 STRUCTS = {
     **{block.name: block.struct for block in BLOCKS.values()},
     **{message.name: message.struct for message in MESSAGES},
@@ -139,13 +141,13 @@ def kinds_of_fields() -> set[Any]:
 
 
 def test_tags_say_what_they_are() -> None:
-    """Groups have bit 14 and only groups; grease tags are free; no tag is critical yet."""
+    """Groups have bit 14 and only groups; grease tags are free; critical is what changes who is meant."""
     for message in (*MESSAGES, FAILURE):
         for section in message.sections:
             assert bool(section.tag & kinds.TAG_GROUP) == (section.kind == "group")
             assert bool(section.row) == (section.kind == "group")
             assert section.kind in ("text", "octets", "u16", "u32", "group")
-            assert not section.tag & kinds.TAG_CRITICAL
+            assert bool(section.tag & kinds.TAG_CRITICAL) == (section.tag in CRITICAL)
             if section.kind in ("u16", "u32"):
                 width = int(section.kind[1:]) // 8
                 assert (section.size_min, section.size_max) == (width, width)

@@ -12,6 +12,7 @@ from twisted.internet.testing import MemoryReactorClock
 
 from papertrader.net.clock import Clock
 from papertrader.net.services import STOP_S, PortUnavailableError
+from papertrader.wire import codec
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import Status
 from papertrader.worker.main import Worker
@@ -94,19 +95,18 @@ def test_stopping_does_not_wait_for_ever(stuck: str) -> None:
 
 
 def test_clients_are_told_of_other_workers_when_they_are_known() -> None:
-    """From the newest WORKER_LIST that passed; this worker itself is left out."""
+    """The master says which; its newest word counts."""
     it = House()
     it.connect_master()
     client = it.connect_client()
-    it.log_in(client)
-    it.ask(client, m.WorkerList(), correlation=2, session=77)
-    mine = bytes(10) + b"\xff\xff\x7f\x00\x00\x01"
-    rows = (m.WorkerRow(address=mine, port=2049), m.WorkerRow(address=mine, port=3049, host="b"))
-    it.answer(it.relayed()[0], m.WorkerListReply(rows=2, workers=rows))
+    for names in (("a",), ("b", "c")):
+        rows = tuple(m.WorkerRow(port=3049, host=name) for name in names)
+        it.master.send(codec.encode(m.WorkersChanged(workers=rows)))
+        it.settle()
     it.worker.stop()
     it.settle()
     assert client.goodbye is not None
-    assert client.goodbye.workers == rows[1:]
+    assert client.goodbye.workers == rows
 
 
 def test_the_figures_show_everything() -> None:

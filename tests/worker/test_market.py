@@ -9,10 +9,21 @@ from papertrader.wire import codec, limits
 from papertrader.wire import messages as m
 from papertrader.wire.codec import CACHED, MORE
 from papertrader.wire.derived import Message
-from papertrader.wire.kinds import Opcode, RelayDownFlag, Status, Tag, Topic
+from papertrader.wire.kinds import Opcode, RelayDownFlag, Status, Tag, Topic, TopicKind
 from papertrader.worker.topics import ASKED_S
 from tests.link_kit import WALL_NS
-from tests.worker_kit import ClientPeer, House, failure_of, quote, quote_get, request, subscribe
+from tests.worker_kit import (
+    ClientPeer,
+    House,
+    bar,
+    failure_of,
+    market_event,
+    quote,
+    quote_get,
+    request,
+    subscribe,
+    subscribe_bars,
+)
 
 CACHEABLE = int(RelayDownFlag.CACHEABLE)
 
@@ -272,7 +283,13 @@ def test_account_events_are_the_masters_business() -> None:
             m.Subscribe(topics=Topic.QUOTES | Topic.ACCOUNT, symbols=(m.SymbolRow(symbol="A"),)),
             Status.INVALID_FIELD,
         ),
-        (m.Subscribe(topics=Topic.BARS), Status.INVALID_FIELD),
+        (m.Subscribe(topics=Topic.BARS), Status.MISSING_SECTION),
+        (subscribe_bars("A", interval_s=61), Status.INTERVAL_UNSUPPORTED),
+        (
+            m.Subscribe(topics=Topic.MARKET, symbols=(m.SymbolRow(symbol="A"),)),
+            Status.INVALID_FIELD,
+        ),
+        (m.Subscribe(topics=0), Status.INVALID_FIELD),
         (m.QuoteGet(symbols=(m.SymbolRow(symbol=""),)), Status.INVALID_FIELD),
     ],
 )
@@ -320,3 +337,49 @@ def test_subscriptions_end_with_the_client() -> None:
     client.wire.cut()
     it.settle()
     assert [(each.symbol, each.add) for each in it.told(m.TopicInterest)] == [("A", False)]
+
+
+# --- bars and the market -----------------------------------------------------------------------
+
+
+def test_bars_are_a_topic_of_their_own_for_each_interval() -> None:
+    """The master is told symbol and interval; each subscriber gets its own and nothing else."""
+    it, client = scene()
+    it.ask(client, subscribe_bars("A", interval_s=60), correlation=5, session=77)
+    it.ask(client, subscribe_bars("A", interval_s=300), correlation=6, session=77)
+    told = [(each.kind, each.symbol, each.interval_s) for each in it.told(m.TopicInterest)]
+    assert told == [(TopicKind.BAR, "A", 60), (TopicKind.BAR, "A", 300)]
+    client.take()
+    it.publish(bar("A", 60, 1), bar("A", 300, 1), bar("A", 900, 1), quote("A"))
+    got = [(header.correlation, event.interval_s) for header, event in client.take()]
+    assert got == [(5, 60), (6, 300)]
+
+
+def test_leaving_out_a_symbol_leaves_out_its_bars() -> None:
+    """UNSUBSCRIBE names symbols, of whichever interval."""
+    it, client = scene()
+    it.ask(client, subscribe_bars("A", "B", interval_s=60), correlation=5, session=77)
+    client.take()
+    rows = (m.SymbolRow(symbol="A"),)
+    it.ask(client, m.Unsubscribe(subscription=5, symbols=rows), correlation=6, session=77)
+    assert [reply.symbols_left for _, reply in client.take()] == [1]
+    it.publish(bar("A", 60, 1), bar("B", 60, 1))
+    assert [event.symbol for _, event in client.take()] == ["B"]
+
+
+def test_the_market_is_one_topic() -> None:
+    """Who subscribes with snapshot gets the newest state at once, the others the next one."""
+    it, client = scene()
+    it.ask(client, m.Subscribe(topics=Topic.MARKET), correlation=5, session=77)
+    told = [(each.kind, each.symbol, each.add) for each in it.told(m.TopicInterest)]
+    assert told == [(TopicKind.MARKET, "", True)]
+    client.take()
+    it.publish(market_event())
+    assert [header.correlation for header, _ in client.take()] == [5]
+    it.ask(client, m.Subscribe(topics=Topic.MARKET, snapshot=True), correlation=6, session=77)
+    reply, event = client.take()
+    assert isinstance(reply[1], m.SubscribeReply)
+    assert (event[0].correlation, event[1].exchange) == (6, "XNYS")
+    it.ask(client, m.Unsubscribe(subscription=5), correlation=7, session=77)
+    it.ask(client, m.Unsubscribe(subscription=6), correlation=8, session=77)
+    assert [each.add for each in it.told(m.TopicInterest)] == [False]

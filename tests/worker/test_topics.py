@@ -15,7 +15,7 @@ from papertrader.wire.kinds import Opcode
 from papertrader.worker import topics as topics_module
 from papertrader.worker.topics import ASKED_S, Topics, TopicsFullError
 from tests.link_kit import WALL_NS
-from tests.worker_kit import quote
+from tests.worker_kit import bar, quote
 
 
 class Reader:
@@ -30,6 +30,13 @@ class Reader:
         """Keep what was sent."""
         self.writes.append(octets)
         self.frames += frames
+
+    def bars(self) -> list[tuple[int, bool]]:
+        """Return (time, final) of all bars that were sent since the last call."""
+        stream, self.writes = b"".join(self.writes), []
+        size = 32 + m.BarEvent.SIZE
+        events = [codec.decode(stream[n : n + size])[1] for n in range(0, len(stream), size)]
+        return [(each.time, each.final) for each in events if isinstance(each, m.BarEvent)]
 
     def seqs(self) -> list[tuple[str, int]]:
         """Return (symbol, quote_seq) of all that was sent since the last call."""
@@ -175,6 +182,36 @@ def test_interest_is_told_for_the_first_and_the_last() -> None:
     assert it.told == [("B", False), ("A", False)]
     assert len(it.topics) == 0
     assert it.topics.unsubscribe(first, 1) is None
+
+
+MINUTE_BARS = [b"A".ljust(16, b"\0") + (60).to_bytes(4, "big")]
+
+
+def test_a_closed_bar_is_never_conflated_away() -> None:
+    """A slow reader gets every closed bar at once, and of those in formation the newest later."""
+    it, reader = Board(), Reader()
+    it.topics.subscribe(reader, 1, 2, MINUTE_BARS)
+    reader.is_congested = True
+    for time in range(1, 4):
+        it.publish(bar("A", 60, time), bar("A", 60, time))
+        it.publish(bar("A", 60, time, final=True))
+    it.publish(bar("A", 60, 4), bar("A", 60, 4))
+    assert reader.bars() == [(1, True), (2, True), (3, True)]
+    reader.is_congested = False
+    it.topics.drained(reader)
+    assert reader.bars() == [(4, False)]
+
+
+def test_an_interval_holds_back_bars_in_formation_only() -> None:
+    """The newest of each interval; a closed one at once, and nothing older after it."""
+    it, reader = Board(), Reader()
+    it.topics.subscribe(reader, 1, 2, MINUTE_BARS, interval_ms=1000)
+    it.publish(bar("A", 60, 1))
+    it.publish(bar("A", 60, 1))
+    it.publish(bar("A", 60, 1, final=True))
+    assert reader.bars() == [(1, False), (1, True)]
+    it.reactor.advance(2)
+    assert reader.bars() == []
 
 
 def test_nothing_is_sent_after_the_end_of_a_subscription() -> None:

@@ -12,12 +12,12 @@ from typing import Final, Protocol
 
 from papertrader.core.calendar import ALWAYS_OPEN, AlwaysOpen, Calendar, ExchangeCalendar
 from papertrader.core.instants import Instant
-from papertrader.core.quotes import Asset, Bar, CorporateAction, Quote
+from papertrader.core.quotes import BAR_INTERVALS_S, Asset, Bar, CorporateAction, Quote
 
 MONTH_S: Final = 2_592_000
 """Stands for one calendar month, not for 30 days."""
 
-INTERVALS_S: Final = (60, 300, 900, 3_600, 86_400, 604_800, MONTH_S)
+INTERVALS_S: Final = BAR_INTERVALS_S
 """Lengths of bar that can be asked for, in seconds."""
 
 BARS_MAX: Final = 50_000

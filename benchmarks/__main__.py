@@ -1,0 +1,76 @@
+"""``python -m benchmarks``: every figure, the product and its peers in the same run.
+
+    python -m benchmarks [--rounds N] [--seconds S] [--only SECTION]... [--output DIRECTORY]
+
+Writes results.json and plots to the output directory, and a table to the terminal.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from benchmarks import codec, scenarios, states
+from benchmarks.bench import Bench, steal_and_busy
+from benchmarks.figures import Results, row, verdict_row
+from benchmarks.plots import write_plots
+
+SECTIONS: Final[dict[str, Callable[[Bench], None]]] = {
+    "codec": codec.measure,
+    "start": states.measure_start,
+    "relay": scenarios.measure_relay,
+    "reads": scenarios.measure_reads,
+    "orders": scenarios.measure_orders,
+    "fanout": states.measure_fanout,
+    "memory": states.measure_memory,
+    "audit": states.measure_audit,
+}
+HERE: Final = Path(__file__).parent
+
+
+def arguments(given: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5, help="rounds, of which medians are told")
+    parser.add_argument("--seconds", type=float, default=2.0, help="length of a round")
+    parser.add_argument("--warm", type=float, default=0.5, help="seconds before a round counts")
+    parser.add_argument("--only", action="append", choices=list(SECTIONS), help="repeatable")
+    parser.add_argument("--output", type=Path, default=HERE, help="where results.json goes")
+    parser.add_argument("--build", type=Path, default=HERE.parent / "build" / "benchmarks")
+    return parser.parse_args(given)
+
+
+def run(options: argparse.Namespace) -> Results:
+    """Measure what was asked for."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        bench = Bench(
+            directory=Path(name), build=options.build, rounds=options.rounds,
+            seconds=options.seconds, warm=options.warm,
+        )  # fmt: skip
+        before = steal_and_busy(1.0)
+        print(f"others use {before * 100:.0f} % of the CPUs before the run", flush=True)
+        bench.results.add("machine", "used by others before", "share", [before])
+        for section in options.only or SECTIONS:
+            SECTIONS[section](bench)
+    return bench.results
+
+
+def main() -> None:
+    """Measure, show, write."""
+    options = arguments()
+    results = run(options)
+    options.output.mkdir(parents=True, exist_ok=True)
+    results.write(options.output / "results.json")
+    plots = write_plots(results.figures, options.output)
+    print("\n".join(["", "Figures", *map(row, results.figures), "", "Targets"]))
+    print("\n".join(map(verdict_row, results.verdicts)))
+    for what in results.skipped:
+        print(f"!!! SKIPPED: {what}")
+    print(f"\nwritten: {options.output / 'results.json'}", *plots)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""A run of the benchmarks: how many rounds, where its files are, and rounds that take turns."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from benchmarks import processes, product
+from benchmarks.figures import Results
+from benchmarks.processes import BenchmarkError, Load, Seen
+
+PEER_PYTHON: Final = "PAPERTRADER_PEER_PYTHON"
+"""Environment: a Python that has peers/requirements.txt; without it one is made."""
+REQUIREMENTS: Final = Path(__file__).parent / "peers" / "requirements.txt"
+PIP_S: Final = 300
+
+
+@attrs.define(kw_only=True)
+class Bench:
+    """One run. ``directory`` holds what it needs and may be lost; ``build`` what is kept."""
+
+    directory: Path
+    build: Path
+    rounds: int
+    seconds: float
+    warm: float
+    results: Results = attrs.Factory(Results)
+    _peer_python: Path | None = None
+    _files: int = 0
+
+    @property
+    def program(self) -> Path:
+        """The load generator."""
+        return processes.build_load(self.build)
+
+    @property
+    def tls(self) -> Path:
+        """Certificates for the peers: those of an installation made for them."""
+        state = self.directory / "peers"
+        if not state.exists():
+            product.install(state)
+        return state / "tls"
+
+    def peer_python(self) -> Path:
+        """Return the Python of the peers; raises `BenchmarkError` if it cannot be had."""
+        if self._peer_python is None:
+            named = os.environ.get(PEER_PYTHON)
+            self._peer_python = Path(named) if named else self._make_environment()
+        return self._peer_python
+
+    def _make_environment(self) -> Path:
+        environment = self.build / "peers"
+        python = environment / "bin" / "python"
+        done = environment / ".installed"
+        if not done.exists():
+            print(f"making {environment} for the peers (once, a minute) ...", flush=True)
+            pip = [str(python), "-m", "pip", "install", "--quiet", "-r", str(REQUIREMENTS)]
+            try:
+                for command in ([sys.executable, "-m", "venv", str(environment)], pip):
+                    subprocess.run(command, check=True, timeout=PIP_S)
+            except (OSError, subprocess.SubprocessError) as error:
+                raise BenchmarkError(f"the peers' environment cannot be made: {error}") from None
+            done.touch()
+        return python
+
+    def file(self, octets: bytes) -> Path:
+        """Write octets to a file for the load generator."""
+        self._files += 1
+        path = self.directory / f"octets-{self._files}"
+        path.write_bytes(octets)
+        return path
+
+    @contextlib.contextmanager
+    def optional(self, what: str) -> Iterator[None]:
+        """Say loudly when a peer cannot run, and go on without it."""
+        try:
+            yield
+        except BenchmarkError as error:
+            self.results.skip(f"{what}: {error}")
+
+    def take_turns(self, loads: Mapping[str, Load]) -> dict[str, list[Seen]]:
+        """Run every load in every round, each round beginning with another one."""
+        return self.turns({name: self._runner(load) for name, load in loads.items()})
+
+    def _runner(self, load: Load) -> Callable[[], Seen]:
+        return lambda: load.run(self.seconds, self.warm)
+
+    def turns(self, runners: Mapping[str, Callable[[], Seen]]) -> dict[str, list[Seen]]:
+        """Call every runner in every round; a noisy moment then meets all of them."""
+        seen: dict[str, list[Seen]] = {name: [] for name in runners}
+        names = list(runners)
+        for number in range(self.rounds):
+            first = number % len(names)
+            for name in names[first:] + names[:first]:
+                seen[name].append(runners[name]())
+        return seen
+
+
+def steal_and_busy(seconds: float) -> float:
+    """Return the share of all CPUs that is used by others just now."""
+
+    def read() -> tuple[int, int]:
+        words = Path("/proc/stat").read_text(encoding="ascii").splitlines()[0].split()[1:9]
+        numbers = [int(word) for word in words]
+        return sum(numbers) - numbers[3] - numbers[4], sum(numbers)
+
+    busy, total = read()
+    time.sleep(seconds)
+    busy_after, total_after = read()
+    return (busy_after - busy) / max(1, total_after - total)

@@ -1,0 +1,203 @@
+"""Starting, measuring and ending the processes of a benchmark; each by its own pid."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+START_S: Final = 60.0
+STOP_S: Final = 8.0
+ROOT: Final = Path(__file__).parents[1]
+LOAD_SOURCE: Final = Path(__file__).with_name("load.c")
+_TICKS: Final = os.sysconf("SC_CLK_TCK")
+
+
+class BenchmarkError(Exception):
+    """Something that is measured did not run; the text says what."""
+
+
+@attrs.define
+class Running:
+    """A server that said READY: its process, and the port it named."""
+
+    process: subprocess.Popen[str]
+    port: int
+
+    @property
+    def pid(self) -> int:
+        """Number of the process."""
+        return self.process.pid
+
+    def stop(self) -> None:
+        """Ask it to end, and kill it if it does not."""
+        self.process.terminate()
+        try:
+            self.process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+def _line(process: subprocess.Popen[str], seconds: float) -> str:
+    """Return the next line of a process; raises `BenchmarkError` when none comes in time."""
+    if process.stdout is None:
+        raise BenchmarkError("the process has no output")
+    ready, _, _ = select.select([process.stdout], [], [], seconds)
+    line = process.stdout.readline() if ready else ""
+    if not line:
+        raise BenchmarkError(f"{process.args!r} said nothing within {seconds:.0f} s, or ended")
+    return line
+
+
+@contextlib.contextmanager
+def server(*command: str) -> Iterator[Running]:
+    """Run a program that prints ``READY pid port`` for the length of a block."""
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+    )
+    running = Running(process, 0)
+    try:
+        words = _line(process, START_S).split()
+        if words[:1] != ["READY"]:
+            raise BenchmarkError(f"{command!r} said {words!r} where READY was expected")
+        running.port = int(words[2])
+        yield running
+    finally:
+        running.stop()
+
+
+def module(name: str, *arguments: object, python: Path | str = sys.executable) -> list[str]:
+    """Return the command that runs a module of the benchmarks."""
+    return [str(python), "-m", name, *map(str, arguments)]
+
+
+def build_load(directory: Path) -> Path:
+    """Compile the load generator; raises `BenchmarkError` without compiler or OpenSSL's headers."""
+    program = directory / "load"
+    if not program.exists() or program.stat().st_mtime < LOAD_SOURCE.stat().st_mtime:
+        directory.mkdir(parents=True, exist_ok=True)
+        command = [
+            "cc", "-O2", "-Wall", "-Wextra", str(LOAD_SOURCE), "-o", str(program),
+            "-lssl", "-lcrypto",
+        ]  # fmt: skip
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+        except OSError:
+            raise BenchmarkError("no C compiler: install gcc and OpenSSL's headers") from None
+        if done.returncode:
+            raise BenchmarkError(f"the load generator does not compile: {done.stderr[:300]}")
+    return program
+
+
+@attrs.frozen(kw_only=True)
+class Seen:
+    """One round of one server. CPU in cores; latencies in microseconds."""
+
+    rate: float
+    errors: int
+    worst_status: int
+    p50_us: float
+    p99_us: float
+    load_cpu: float
+    server_cpu: tuple[float, ...]
+
+    @property
+    def per_cpu_second(self) -> float:
+        """What was done for each second of the servers' CPU."""
+        return self.rate / (sum(self.server_cpu) or 1e-9)
+
+
+class Load:
+    """One load generator, connected; see load.c for its arguments."""
+
+    def __init__(self, program: Path, mode: str, *arguments: object) -> None:
+        self.process = subprocess.Popen(
+            [str(program), mode, *map(str, arguments)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        try:
+            _line(self.process, START_S * 2)
+        except BenchmarkError:
+            self.close()
+            raise
+
+    def run(self, seconds: float, warm: float) -> Seen:
+        """Run one round and return what was seen."""
+        if self.process.stdin is None:
+            raise BenchmarkError("the load generator has no input")
+        self.process.stdin.write(f"run {seconds} {warm}\n")
+        self.process.stdin.flush()
+        said = json.loads(_line(self.process, seconds + warm + 20))
+        return Seen(
+            rate=said["count"] / said["seconds"],
+            errors=said["errors"],
+            worst_status=said["worst_status"],
+            p50_us=said["p50_us"],
+            p99_us=said["p99_us"],
+            load_cpu=said["load_cpu"],
+            server_cpu=tuple(said["server_cpu"]),
+        )
+
+    def close(self) -> None:
+        """End it; the connections go with it."""
+        if self.process.stdin is not None:
+            with contextlib.suppress(OSError):
+                self.process.stdin.close()
+        try:
+            self.process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+@contextlib.contextmanager
+def load(program: Path, mode: str, *arguments: object) -> Iterator[Load]:
+    """Keep a load generator connected for the length of a block."""
+    running = Load(program, mode, *arguments)
+    try:
+        yield running
+    finally:
+        running.close()
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU time a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def resident_kib(pid: int) -> int:
+    """Return the resident memory of a process."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1])
+    raise BenchmarkError(f"process {pid} has no resident memory")
+
+
+def wait_for_json(path: Path, process: subprocess.Popen[str], seconds: float) -> dict[str, object]:
+    """Wait until a process has written a run file, and return its content."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError, ValueError):
+            said = json.loads(path.read_text())
+            if isinstance(said, dict) and said.get("pid") == process.pid:
+                return said
+        if process.poll() is not None:
+            break
+        time.sleep(0.01)
+    raise BenchmarkError(f"{process.args!r} did not start")
+
+
+def options(name: str, values: Sequence[object]) -> list[str]:
+    """Return a repeated option of the load generator."""
+    return [part for value in values for part in (f"--{name}", str(value))]

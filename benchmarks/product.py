@@ -1,0 +1,233 @@
+"""The product under load: an installation, its processes, its accounts, and what they send."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+
+from benchmarks.processes import (
+    START_S,
+    BenchmarkError,
+    Running,
+    cpu_seconds,
+    module,
+    server,
+    wait_for_json,
+)
+from papertrader.core.orders import OrderType, Side, TimeInForce
+from papertrader.ops.certificates import authority_file
+from papertrader.ops.installation import prepare, prepare_settings
+from papertrader.wire import codec, kinds, limits
+from papertrader.wire import messages as m
+from papertrader.wire.derived import Message
+from papertrader.wire.kinds import Mechanism, Opcode, Role, Scope, Topic
+
+SYMBOL: Final = "AURUSD"
+"""A coin of the simulated market: it trades round the clock."""
+PASSWORD: Final = "a load of orders"
+SESSIONS_OF_ONE: Final = limits.SESSIONS_PER_ACCOUNT - 1
+KEEPALIVE_S: Final = 120
+SETTINGS: Final = {
+    "master.listen": "127.0.0.1:0",
+    "market.source": "simulated",
+    "market.speed": "10",
+    "market.update_interval_ms": "100",
+    "accounts.starting_cash": "1000000000.00",
+    # Logins are not measured here; the least work for each makes hundreds of them quick.
+    "auth.argon2_memory_kib": "8192",
+    "auth.argon2_time": "1",
+}
+AWAIT_LOGIN: Final = 2
+
+
+@attrs.define
+class Account:
+    """An account, and the token by which further sessions of it are opened."""
+
+    username: str
+    token: str
+
+
+@attrs.define
+class Product:
+    """A master and a worker that run; ``start_cpu``: CPU seconds each took until READY."""
+
+    state: Path
+    master: Running
+    worker: Running
+    start_cpu: tuple[float, float]
+    accounts: list[Account] = attrs.Factory(list)
+
+    @property
+    def pids(self) -> tuple[int, int]:
+        """Worker and master."""
+        return self.worker.pid, self.master.pid
+
+
+@contextlib.contextmanager
+def master(state: Path) -> Iterator[Running]:
+    """Run the master as it is: ``twistd papertrader-master``."""
+    sets = [part for name, value in SETTINGS.items() for part in ("--set", f"{name}={value}")]
+    twistd = str(Path(sys.executable).with_name("twistd"))
+    command = [
+        twistd, "-n", "--pidfile=", "--logger=papertrader.ops.process.no_observer",
+        "papertrader-master", "--state-dir", str(state), *sets,
+    ]  # fmt: skip
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, text=True)
+    running = Running(process, 0)
+    try:
+        said = wait_for_json(state / "run" / "master.json", process, START_S)
+        running.port = int(str(said["port"]))
+        yield running
+    finally:
+        running.stop()
+
+
+@contextlib.contextmanager
+def product(state: Path) -> Iterator[Product]:
+    """Make an installation in ``state`` and run it for the length of a block."""
+    install(state)
+    with master(state) as one:
+        cpu = cpu_seconds(one.pid)
+        command = module("benchmarks.servers.worker", state, one.port)
+        with server(*command) as two:
+            yield Product(state, one, two, (cpu, cpu_seconds(two.pid)))
+
+
+def install(state: Path) -> None:
+    """Make an installation with one worker."""
+    prepare_settings(state, lambda line: None)
+    prepare(state, 1, now=datetime.now(UTC), new_uuid=uuid.uuid4)
+
+
+# --- accounts and sessions ----------------------------------------------------------------------
+
+
+def hello() -> bytes:
+    """Return the first frame of a client."""
+    return codec.encode(
+        m.Hello(
+            min_version=1, max_version=1, role=Role.CLIENT, revision=kinds.REVISION,
+            keepalive_s=KEEPALIVE_S, max_frame=limits.FRAME_MAX, software="benchmark",
+        )
+    )  # fmt: skip
+
+
+def _ask(link: ssl.SSLSocket, message: Message, correlation: int) -> Any:
+    link.sendall(codec.encode(message, correlation=correlation))
+    while True:
+        octets = _exactly(link, limits.HEADER_SIZE)
+        octets += _exactly(link, codec.parse_header(octets).length)
+        header, reply = codec.decode(octets)
+        if header.correlation == correlation and header.opcode == message.OPCODE:
+            if header.status:
+                raise BenchmarkError(f"{type(message).__name__} was refused: {reply!r}")
+            return reply
+
+
+def _exactly(link: ssl.SSLSocket, size: int) -> bytes:
+    data = b""
+    while len(data) < size:
+        more = link.recv(size - len(data))
+        if not more:
+            raise BenchmarkError("the worker closed the connection")
+        data += more
+    return data
+
+
+def open_accounts(running: Product, count: int) -> None:
+    """Register accounts until there are so many."""
+    context = ssl.create_default_context(cafile=str(authority_file(running.state)))
+    context.set_alpn_protocols([kinds.ALPN_CLIENT])
+    while len(running.accounts) < count:
+        name = f"load{len(running.accounts)}"
+        raw = socket.create_connection(("127.0.0.1", running.worker.port), timeout=10)
+        with context.wrap_socket(raw, server_hostname="localhost") as link:
+            link.sendall(hello())
+            _ask(link, m.Register(username=name, password=PASSWORD), 1)
+            login = m.Login(
+                username=name, mechanism=Mechanism.PASSWORD, remember=True, scope=Scope.TRADE,
+                password=PASSWORD,
+            )  # fmt: skip
+            reply = _ask(link, login, 2)
+        running.accounts.append(Account(name, reply.token.hex()))
+
+
+def prologue(
+    running: Product, conns: int, *, of_one: int = SESSIONS_OF_ONE, then: bytes = b""
+) -> bytes:
+    """Return what opens so many connections: HELLO, LOGIN, and perhaps one request (load.c).
+
+    ``of_one`` sessions share an account. Orders need an account each: an account may have only
+    so many of them open, and they stay open until the next quote.
+    """
+    open_accounts(running, -(-conns // of_one))
+    parts = []
+    for number in range(conns):
+        account = running.accounts[number // of_one]
+        login = m.Login(
+            username=account.username, mechanism=Mechanism.SESSION_TOKEN, scope=Scope.TRADE,
+            password=account.token,
+        )  # fmt: skip
+        first = hello() + codec.encode(login, correlation=1)
+        parts += [
+            len(first).to_bytes(4, "big"), first,
+            len(then).to_bytes(4, "big"), then,
+            AWAIT_LOGIN.to_bytes(4, "big"),
+        ]  # fmt: skip
+    return b"".join(parts)
+
+
+# --- what they send -----------------------------------------------------------------------------
+
+
+def account_read() -> list[bytes]:
+    """Return the request that asks the master and needs no commit."""
+    return [codec.encode(m.AccountGet(), session=1, correlation=1)]
+
+
+def quote_read() -> list[bytes]:
+    """Return the request that the worker answers from its cache."""
+    request = m.QuoteGet(symbols=(m.SymbolRow(SYMBOL),))
+    return [codec.encode(request, session=1, correlation=1)]
+
+
+def orders() -> list[bytes]:
+    """Return market and limit orders, as many bought as sold, so that cash and positions last."""
+    return [
+        codec.encode(_order(side, kind), session=1, correlation=1, seq=1)
+        for kind in (OrderType.MARKET, OrderType.LIMIT)
+        for side in (Side.BUY, Side.SELL)
+    ]
+
+
+def _order(side: Side, kind: OrderType) -> m.OrderNew:
+    # A limit far beyond the market fills at the market's price.
+    price = {Side.BUY: 40_000, Side.SELL: 20_000}[side] * 10**8
+    return m.OrderNew(
+        client_order_id=1, symbol=SYMBOL, side=side, order_type=kind,
+        time_in_force=TimeInForce.GTC, quantity=10**4,
+        limit_price=price if kind is OrderType.LIMIT else m.NULL,
+    )  # fmt: skip
+
+
+def subscription(symbols: tuple[str, ...] = (SYMBOL,)) -> bytes:
+    """Return the request for every quote of some symbols."""
+    rows = tuple(m.SymbolRow(symbol) for symbol in symbols)
+    return codec.encode(
+        m.Subscribe(topics=int(Topic.QUOTES), symbols=rows), session=1, correlation=2
+    )
+
+
+if Opcode.LOGIN != 0x0102 or Opcode.EV_QUOTE != 0x0510:
+    raise RuntimeError("load.c knows these numbers; change them there as well")

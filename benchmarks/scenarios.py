@@ -1,0 +1,220 @@
+"""What is measured over the network: relay, cached reads, durable orders."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from benchmarks import processes, product
+from benchmarks.bench import Bench
+from benchmarks.figures import Verdict
+from benchmarks.peers.groupcommit import GroupCommit
+from benchmarks.peers.postgres import postgres
+from benchmarks.processes import Load, Running, module, options, server
+from benchmarks.product import Product
+
+ECHO: Final = "floor: Twisted TLS echo"
+RELAY: Final = "floor: Twisted TLS relay"
+JOURNAL: Final = "floor: relay with journal"
+SQLITE: Final = "floor: sqlite3 group commit"
+AMP: Final = "peer: AMP, one hop"
+REST: Final = "peer: REST, SQLAlchemy"
+PGBENCH: Final = "peer: pgbench -c 16"
+OURS: Final = "product"
+FRAME: Final = bytes(64)
+REST_BODY: Final = b'{"account":1,"symbol":"AURUSD","side":"buy","quantity":1}'
+REST_REQUEST: Final = (
+    b"POST /orders HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+    b"content-length: %d\r\n\r\n%s" % (len(REST_BODY), REST_BODY)
+)
+IN_FLIGHT: Final = ((1, 1), (4, 4), (4, 16), (16, 16), (50, 16), (63, 16))
+"""Connections and requests open on each: 1, 16, 64, 256, 800 and 1,008 orders in flight."""
+FSYNCS: Final = 200
+
+
+@contextlib.contextmanager
+def relay_floor(bench: Bench, *arguments: object) -> Iterator[tuple[Running, list[int]]]:
+    """Run the bare relay; give its worker and the pids of worker and master."""
+    name = "benchmarks.peers.relay"
+    with (
+        server(*module(name, "master", bench.tls, *arguments)) as master,
+        server(*module(name, "worker", bench.tls, master.port)) as worker,
+    ):
+        yield worker, [worker.pid, master.pid]
+
+
+def floor_load(
+    bench: Bench, running: Running, pids: Sequence[int], conns: int, depth: int
+) -> contextlib.AbstractContextManager[Load]:
+    """Connect a load of bare frames."""
+    return processes.load(
+        bench.program, "ask", "--port", running.port, "--conns", conns, "--depth", depth,
+        "--framing", "fixed:64", "--request", bench.file(FRAME), *options("pid", pids),
+    )  # fmt: skip
+
+
+def product_load(
+    bench: Bench,
+    running: Product,
+    requests: Sequence[bytes],
+    conns: int,
+    depth: int,
+    *,
+    of_one: int = product.SESSIONS_OF_ONE,
+) -> contextlib.AbstractContextManager[Load]:
+    """Connect a load of the product's requests, each connection with its session."""
+    files = [bench.file(each) for each in requests]
+    greeting = bench.file(product.prologue(running, conns, of_one=of_one))
+    return processes.load(
+        bench.program, "ask", "--port", running.worker.port, "--conns", conns, "--depth", depth,
+        "--framing", "ptwp", "--alpn", "ptwp/1", "--prologue", greeting,
+        *options("request", files), *options("pid", running.pids),
+    )  # fmt: skip
+
+
+def measure_relay(bench: Bench) -> None:
+    """An account read through worker and master, beside the bare relay and AMP."""
+    from benchmarks.peers import amp  # noqa: PLC0415 (makes an AMP box of its own)
+
+    with contextlib.ExitStack() as stack:
+        enter = stack.enter_context
+        running = enter(product.product(bench.directory / "relay"))
+        floor, pids = enter(relay_floor(bench))
+        boxes = enter(server(*module("benchmarks.peers.amp", bench.tls)))
+        reads = product.account_read()
+        for conns, depth in ((50, 16), (50, 1), (1, 1)):
+            with contextlib.ExitStack() as loads:
+                inside = {
+                    OURS: loads.enter_context(product_load(bench, running, reads, conns, depth)),
+                    RELAY: loads.enter_context(floor_load(bench, floor, pids, conns, depth)),
+                    AMP: loads.enter_context(
+                        processes.load(
+                            bench.program, "ask", "--port", boxes.port, "--conns", conns,
+                            "--depth", depth, "--framing", f"fixed:{len(amp.REPLY)}",
+                            "--request", bench.file(amp.REQUEST), "--pid", boxes.pid,
+                        )
+                    ),
+                }  # fmt: skip
+                section = f"relay {conns}x{depth}"
+                for name, seen in bench.take_turns(inside).items():
+                    bench.results.add_seen(section, name, seen)
+    bench.results.judge("relay 50x16", OURS, RELAY, 0.5)
+    bench.results.judge("relay 50x16", OURS, AMP, 4)
+
+
+def measure_reads(bench: Bench) -> None:
+    """Quotes from the worker's cache, beside the bare echo."""
+    with (
+        product.product(bench.directory / "reads") as running,
+        server(*module("benchmarks.peers.echo", bench.tls)) as echo,
+    ):
+        reads = product.quote_read()
+        for conns, depth, wanted in ((50, 16, 0.4), (1_000, 1, 0.7)):
+            with (
+                product_load(bench, running, reads, conns, depth) as ours,
+                floor_load(bench, echo, [echo.pid], conns, depth) as floor,
+            ):
+                section = f"reads {conns}x{depth}"
+                for name, seen in bench.take_turns({OURS: ours, ECHO: floor}).items():
+                    bench.results.add_seen(section, name, seen)
+            bench.results.judge(section, OURS, ECHO, wanted)
+
+
+# --- durable orders -----------------------------------------------------------------------------
+
+
+def measure_orders(bench: Bench) -> None:
+    """Durable orders by the number in flight, beside floors and peers."""
+    with contextlib.ExitStack() as stack:
+        enter = stack.enter_context
+        running = enter(product.product(bench.directory / "orders"))
+        floor, pids = enter(relay_floor(bench, "--journal", bench.directory / "floor-journal"))
+        for conns, depth in IN_FLIGHT:
+            with (
+                product_load(bench, running, product.orders(), conns, depth, of_one=1) as ours,
+                floor_load(bench, floor, pids, conns, depth) as journal,
+            ):
+                rates = bench.take_turns({OURS: ours, JOURNAL: journal})
+            for name, seen in rates.items():
+                bench.results.add_seen("orders", name, seen, size=conns * depth)
+                if (conns, depth) == (50, 16):
+                    bench.results.add_seen("orders 50x16", name, seen)
+                if (conns, depth) == (1, 1):
+                    bench.results.add("orders 1x1", name, "us p50", [s.p50_us for s in seen])
+    _group_commit(bench)
+    with bench.optional(REST):
+        _rest(bench)
+    with bench.optional(PGBENCH):
+        _pgbench(bench)
+    bench.results.judge("orders 50x16", OURS, REST, 20)
+    bench.results.judge("orders 50x16", OURS, PGBENCH, 4)
+    bench.results.judge("orders 50x16", OURS, JOURNAL, 0.15)
+    _one_client(bench)
+
+
+def _group_commit(bench: Bench) -> None:
+    for in_flight in (1, 64, 1_000):
+        raw = GroupCommit(bench.directory / f"group-{in_flight}.db")
+        rates = [raw.run(in_flight, bench.seconds) for _ in range(bench.rounds)]
+        raw.close()
+        bench.results.add("orders", SQLITE, "/s", rates, size=in_flight)
+
+
+def _rest(bench: Bench) -> None:
+    command = module(
+        "benchmarks.peers.rest", bench.tls, bench.directory / "rest.db", python=bench.peer_python()
+    )
+    with (
+        server(*command) as rest,
+        processes.load(
+            bench.program, "ask", "--port", rest.port, "--conns", 50, "--depth", 1, "--framing",
+            "http", "--request", bench.file(REST_REQUEST), "--pid", rest.pid,
+        ) as load,
+    ):  # fmt: skip
+        seen = bench.take_turns({REST: load})[REST]
+    bench.results.add_seen("orders 50x16", REST, seen)
+
+
+def _pgbench(bench: Bench) -> None:
+    with postgres() as cluster:
+        seconds = max(1, round(bench.seconds))
+        rates = [cluster.transactions(seconds) for _ in range(bench.rounds)]
+    bench.results.add("orders 50x16", PGBENCH, "/s", rates)
+
+
+def _one_client(bench: Bench) -> None:
+    """One client, one order at a time, beside two TLS hops and an fsync."""
+    bench.results.add("orders 1x1", "fdatasync of 4 KiB", "us p50", _fsyncs(bench))
+    ours = bench.results.find("orders 1x1", OURS)
+    sync = bench.results.find("orders 1x1", "fdatasync of 4 KiB")
+    with relay_floor(bench) as (floor, pids), floor_load(bench, floor, pids, 1, 1) as load:
+        hops = [each.p50_us for each in bench.take_turns({RELAY: load})[RELAY]]
+    bench.results.add("orders 1x1", RELAY, "us p50", hops)
+    both = bench.results.find("orders 1x1", RELAY)
+    if ours is not None and sync is not None and both is not None:
+        ratio = ours.median / (both.median + sync.median)
+        text = "orders 1x1: product / (two TLS hops + one fsync), p50"
+        bench.results.conclude(Verdict(text=text, ratio=ratio, wanted=2.5, least=False))
+
+
+def _fsyncs(bench: Bench) -> list[float]:
+    """Return the median microseconds of a durable write of 4 KiB, for each round."""
+    file = os.open(bench.directory / "fsync", os.O_RDWR | os.O_CREAT)
+    try:
+        os.pwrite(file, bytes(4096 * FSYNCS), 0)
+        os.fsync(file)
+        medians = []
+        for _ in range(bench.rounds):
+            times = []
+            for number in range(FSYNCS):
+                start = time.perf_counter_ns()
+                os.pwrite(file, b"x" * 4096, 4096 * number)
+                os.fdatasync(file)
+                times.append((time.perf_counter_ns() - start) / 1e3)
+            medians.append(sorted(times)[FSYNCS // 2])
+    finally:
+        os.close(file)
+    return medians

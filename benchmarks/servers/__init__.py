@@ -1,0 +1,1 @@
+"""The product's servers as the benchmarks run them."""

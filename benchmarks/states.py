@@ -1,0 +1,158 @@
+"""What is measured of a server's state: fan-out, memory of idle clients, start-up, audit."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from typing import Final
+
+from benchmarks import processes, product
+from benchmarks.bench import Bench
+from benchmarks.processes import Load, Seen, module, options, resident_kib, server
+from benchmarks.product import Product
+from benchmarks.scenarios import ECHO, OURS, floor_load, product_load
+from papertrader.ops.inspection import audit
+
+SUBSCRIBERS: Final = (100, 1_000)
+PERIOD_S: Final = 0.1
+WEBSOCKET: Final = (
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+AWAIT_HTTP: Final = 1
+TWISTED: Final = "peer: Twisted transport.write"
+IDLE: Final = (100, 500)
+AUDITED_S: Final = 4.0
+Connect = Callable[[int], contextlib.AbstractContextManager[Load]]
+
+
+def measure_fanout(bench: Bench) -> None:
+    """Deliveries for each CPU second, one update of one symbol ten times a second."""
+    with contextlib.ExitStack() as stack:
+        running = stack.enter_context(product.product(bench.directory / "fanout"))
+        connects: dict[str, Connect] = {OURS: lambda conns: _subscribe(bench, running, conns)}
+        for kind, name in (
+            ("twisted", TWISTED),
+            ("websockets", "peer: websockets.broadcast"),
+            ("fastapi", "peer: FastAPI WebSocket"),
+        ):
+            with bench.optional(name):
+                connects[name] = _peer(bench, stack, kind)
+        for conns in SUBSCRIBERS:
+            seen = bench.turns(
+                {name: _once(bench, connect, conns) for name, connect in connects.items()}
+            )
+            section = f"fan-out {conns}"
+            for name, rounds in seen.items():
+                bench.results.add_seen(section, f"{name}, deliveries", rounds)
+                rates = [each.per_cpu_second for each in rounds]
+                bench.results.add("fan-out", name, "/CPU s", rates, size=conns)
+                bench.results.add(section, name, "/CPU s", rates)
+    largest = f"fan-out {SUBSCRIBERS[-1]}"
+    bench.results.judge(largest, OURS, TWISTED, 1.4)
+    for name in list(connects)[2:]:
+        bench.results.judge(largest, OURS, name, 1.0)
+
+
+def _once(bench: Bench, connect: Connect, conns: int) -> Callable[[], Seen]:
+    def run() -> Seen:
+        # Connected for this round only: another server's deliveries would take its CPU.
+        with connect(conns) as load:
+            return load.run(bench.seconds, bench.warm)
+
+    return run
+
+
+def _subscribe(
+    bench: Bench, running: Product, conns: int
+) -> contextlib.AbstractContextManager[Load]:
+    greeting = product.prologue(running, conns, then=product.subscription())
+    return processes.load(
+        bench.program, "listen", "--port", running.worker.port, "--conns", conns, "--framing",
+        "ptwp", "--alpn", "ptwp/1", "--prologue", bench.file(greeting),
+        *options("pid", running.pids),
+    )  # fmt: skip
+
+
+def _peer(bench: Bench, stack: contextlib.ExitStack, kind: str) -> Connect:
+    """Start a peer and return what connects a load to it."""
+    bare = kind == "twisted"
+    name = "benchmarks.peers.broadcast"
+    command = (
+        module(name, bench.tls, kind, PERIOD_S)
+        if bare
+        else module(name, bench.tls, kind, PERIOD_S, python=bench.peer_python())
+    )
+    peer = stack.enter_context(server(*command))
+
+    def connect(conns: int) -> contextlib.AbstractContextManager[Load]:
+        one = len(WEBSOCKET).to_bytes(4, "big") + WEBSOCKET + bytes(4) + bytes((0, 0, 0, AWAIT_HTTP))
+        # A WebSocket frame of 160 octets has a head of 4.
+        more = [] if bare else ["--prologue", bench.file(one * conns)]
+        framing = "sock:160" if bare else "sock:164"
+        return processes.load(
+            bench.program, "listen", "--port", peer.port, "--conns", conns, "--framing", framing,
+            "--pid", peer.pid, *more,
+        )  # fmt: skip
+
+    return connect
+
+
+def measure_memory(bench: Bench) -> None:
+    """Resident memory of each idle client: with a session at the worker, bare at the floor."""
+    per_client: dict[str, list[float]] = {OURS: [], ECHO: []}
+    for number in range(bench.rounds):
+        with product.product(bench.directory / f"memory-{number}") as running:
+            ours = [_resident(running.worker.pid, _idle(bench, running, conns)) for conns in IDLE]
+        with server(*module("benchmarks.peers.echo", bench.tls)) as echo:
+            floor = [
+                _resident(echo.pid, floor_load(bench, echo, [echo.pid], conns, 1))
+                for conns in IDLE
+            ]
+        for name, sizes in ((OURS, ours), (ECHO, floor)):
+            per_client[name].append((sizes[1] - sizes[0]) / (IDLE[1] - IDLE[0]))
+    for name, values in per_client.items():
+        bench.results.add("memory", name, "KiB/client", values)
+
+
+def _idle(
+    bench: Bench, running: Product, conns: int
+) -> contextlib.AbstractContextManager[Load]:
+    return product_load(bench, running, product.quote_read(), conns, 1)
+
+
+def _resident(pid: int, load: contextlib.AbstractContextManager[Load]) -> int:
+    with load:
+        time.sleep(0.5)
+        return resident_kib(pid)
+
+
+def measure_start(bench: Bench) -> None:
+    """CPU seconds until READY, of a new installation."""
+    masters, workers = [], []
+    for number in range(bench.rounds):
+        with product.product(bench.directory / f"start-{number}") as running:
+            masters.append(running.start_cpu[0])
+            workers.append(running.start_cpu[1])
+    bench.results.add("start", "master", "CPU s", masters)
+    bench.results.add("start", "worker", "CPU s", workers)
+
+
+def measure_audit(bench: Bench) -> None:
+    """Orders audited a second, of an installation that took orders for some seconds."""
+    state = bench.directory / "audit"
+    with (
+        product.product(state) as running,
+        product_load(bench, running, product.orders(), 50, 16, of_one=1) as load,
+    ):
+        load.run(AUDITED_S, 0.2)
+    rates = []
+    for _ in range(bench.rounds):
+        start = time.perf_counter()
+        report = audit(state)
+        rates.append(report.orders / (time.perf_counter() - start))
+        if report.violations:
+            raise processes.BenchmarkError(f"the books are wrong: {report.violations[0]}")
+    note = f"{report.orders} orders, {report.inputs} inputs, {report.transactions} transactions"
+    bench.results.add("audit", "orders audited", "/s", rates, note=note)

@@ -1,0 +1,131 @@
+"""What every face can read and watch of the market itself; each face inherits its own kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, TypeVar
+
+from papertrader.client import market_commands as commands
+from papertrader.client import results as r
+from papertrader.client.commands import Command
+from papertrader.wire import messages as m
+
+if TYPE_CHECKING:
+    from twisted.internet.defer import Deferred
+
+ResultT = TypeVar("ResultT")
+
+
+class BlockingObserver:
+    """Methods of `Client`."""
+
+    def _ask(self, command: Command[ResultT]) -> ResultT:
+        raise NotImplementedError
+
+    def _subscribe(self, request: m.Subscribe) -> int:
+        raise NotImplementedError
+
+    def market(self, exchange: str = "") -> r.MarketState:
+        """Read whether an exchange is open, and when it opens and closes next (market time).
+
+        ``exchange`` is a market identifier code such as XNYS; empty for the exchange that drives
+        the market's clock. Raises `RefusedError` (NO_DATA) when nothing of it is listed.
+        """
+        return self._ask(commands.market(exchange))
+
+    def clock(self) -> r.MarketClock:
+        """Read where market time stands and how fast it runs."""
+        return self._ask(commands.clock())
+
+    def subscribe_bars(
+        self,
+        symbols: str | Iterable[str],
+        interval: str | int = "1m",
+        *,
+        min_interval_ms: int = 0,
+        snapshot: bool = True,
+    ) -> int:
+        """Have bars pushed to `events` as they form, and each once more when it is closed.
+
+        What closed while there was no connection is to be read with `bars`.
+        ``interval`` as for `bars`. ``min_interval_ms``: at most one bar in formation per symbol
+        and interval, 0 for every change. ``snapshot``: begin with the present ones. Returns the
+        subscription's number.
+        """
+        return self._subscribe(
+            commands.subscribe_bars(symbols, interval, min_interval_ms, snapshot)
+        )
+
+    def subscribe_market(self, *, snapshot: bool = True) -> int:
+        """Have openings and closes of the market pushed to `events`; returns the number."""
+        return self._subscribe(commands.subscribe_market(snapshot))
+
+
+class AsyncObserver:
+    """Methods of `AsyncClient`."""
+
+    async def _ask(self, command: Command[ResultT]) -> ResultT:
+        raise NotImplementedError
+
+    async def _subscribe(self, request: m.Subscribe) -> int:
+        raise NotImplementedError
+
+    async def market(self, exchange: str = "") -> r.MarketState:
+        """Read whether an exchange is open; as `Client.market`."""
+        return await self._ask(commands.market(exchange))
+
+    async def clock(self) -> r.MarketClock:
+        """Read where market time stands and how fast it runs."""
+        return await self._ask(commands.clock())
+
+    async def subscribe_bars(
+        self,
+        symbols: str | Iterable[str],
+        interval: str | int = "1m",
+        *,
+        min_interval_ms: int = 0,
+        snapshot: bool = True,
+    ) -> int:
+        """Have bars pushed to `events` as they form; as `Client.subscribe_bars`."""
+        return await self._subscribe(
+            commands.subscribe_bars(symbols, interval, min_interval_ms, snapshot)
+        )
+
+    async def subscribe_market(self, *, snapshot: bool = True) -> int:
+        """Have openings and closes of the market pushed to `events`."""
+        return await self._subscribe(commands.subscribe_market(snapshot))
+
+
+class TwistedObserver:
+    """Methods of `TwistedClient`."""
+
+    def _ask(self, command: Command[ResultT]) -> Deferred[ResultT]:
+        raise NotImplementedError
+
+    def _subscribe(self, request: m.Subscribe) -> Deferred[int]:
+        raise NotImplementedError
+
+    def market(self, exchange: str = "") -> Deferred[r.MarketState]:
+        """Read whether an exchange is open; as `Client.market`."""
+        return self._ask(commands.market(exchange))
+
+    def clock(self) -> Deferred[r.MarketClock]:
+        """Read where market time stands and how fast it runs."""
+        return self._ask(commands.clock())
+
+    def subscribe_bars(
+        self,
+        symbols: str | Iterable[str],
+        interval: str | int = "1m",
+        *,
+        min_interval_ms: int = 0,
+        snapshot: bool = True,
+    ) -> Deferred[int]:
+        """Have bars pushed to the listeners as they form; as `Client.subscribe_bars`."""
+        return self._subscribe(
+            commands.subscribe_bars(symbols, interval, min_interval_ms, snapshot)
+        )
+
+    def subscribe_market(self, *, snapshot: bool = True) -> Deferred[int]:
+        """Have openings and closes of the market pushed to the listeners."""
+        return self._subscribe(commands.subscribe_market(snapshot))

@@ -1,0 +1,285 @@
+"""The cashier: the inputs that open, name, fund and reset portfolios.
+
+It is the lower half of the desk (`papertrader.core.desk`): the same machine, in which inputs are
+decided into events and only events change the state.
+"""
+
+from __future__ import annotations
+
+from papertrader.core.actions import end_order, last_price
+from papertrader.core.events import (
+    Event,
+    OrderChanged,
+    Outcome,
+    PortfolioNamed,
+    PortfolioOpened,
+    SeasonBegun,
+)
+from papertrader.core.fills import Receipt
+from papertrader.core.identifiers import check_currency, check_id, check_name
+from papertrader.core.ledger import TransactionKind
+from papertrader.core.money import NULL, AmountOverflow, checked, format_amount, proceeds_of
+from papertrader.core.orders import Order, OrderEventKind
+from papertrader.core.portfolio import PortfolioState, Position
+from papertrader.core.postings import closing_event, deposit_event, funding_event
+from papertrader.core.quotes import Asset, Quote
+from papertrader.core.refusals import Refusal
+from papertrader.core.rules import DeskRules
+from papertrader.core.state import DeskState
+
+
+class Cashier:
+    """Portfolios and their cash. Every input has a ``seq`` greater than that of all before it."""
+
+    def __init__(self, rules: DeskRules | None = None) -> None:
+        self.rules = rules if rules is not None else DeskRules()
+        self.state = DeskState()
+        self._assets: dict[str, Asset] = {}
+        self._quotes: dict[str, Quote] = {}
+        self._sequence = 0
+        self._events: list[Event] = []
+
+    # Inputs
+
+    def open_portfolio(
+        self, *, seq: int, at: int, account: int, portfolio: int, currency: str, deposit: int
+    ) -> list[Event]:
+        """Open a portfolio and pay ``deposit`` (0 or more) into it.
+
+        Raises `ValueError` if the number is taken or invalid, or the deposit does not fit.
+        """
+        check_id(account, "account")
+        check_id(portfolio, "portfolio")
+        check_currency(currency)
+        if portfolio in self.state.portfolios:
+            raise ValueError(f"portfolio {portfolio} exists already; choose another number")
+        if deposit < 0:
+            raise ValueError("a portfolio cannot open with less than 0 in cash")
+        checked(deposit)
+        self._begin(seq)
+        self._open(account, portfolio, currency, deposit, at)
+        return self._finish()
+
+    def create_portfolio(
+        self,
+        *,
+        seq: int,
+        at: int,
+        account: int,
+        portfolio: int,
+        name: str,
+        currency: str,
+        deposit: int,
+    ) -> Outcome:
+        """Open a further, named portfolio of an account, as its owner asked.
+
+        Refused with PORTFOLIO_LIMIT, NAME_TAKEN, or AMOUNT_OVERFLOW for more cash than a portfolio
+        may be given. Raises `ValueError` for a number that is taken or a name that is none.
+        """
+        check_id(portfolio, "portfolio")
+        check_currency(currency)
+        check_name(name)
+        if portfolio in self.state.portfolios or deposit < 0:
+            raise ValueError(f"portfolio {portfolio} cannot open with {deposit}; check both")
+        self._begin(seq)
+        mine = self.state.accounts[account].portfolios
+        if len(mine) >= self.rules.portfolios_max:
+            return self._no(
+                Refusal.PORTFOLIO_LIMIT,
+                f"You have {len(mine)} portfolios, and {self.rules.portfolios_max} are allowed;"
+                " reset one instead.",
+            )
+        refused = self._name_taken(account, name) or self._too_rich(deposit, currency)
+        if refused is not None:
+            return refused
+        self._open(account, portfolio, currency, deposit, at)
+        self._emit(PortfolioNamed(account, portfolio, name, at))
+        return Outcome(None, "", None, self._finish())
+
+    def rename_portfolio(
+        self, *, seq: int, at: int, account: int, portfolio: int, name: str
+    ) -> Outcome:
+        """Give a portfolio another name; NAME_TAKEN if another one of the account has it.
+
+        Raises `ValueError` for a name that is none.
+        """
+        check_name(name)
+        self._begin(seq)
+        owner = self._owned(account, portfolio)
+        if owner is None:
+            return self._no_portfolio(portfolio)
+        refused = self._name_taken(account, name, but=portfolio)
+        if refused is not None:
+            return refused
+        if owner.name != name:
+            self._emit(PortfolioNamed(account, portfolio, name, at))
+        return Outcome(None, "", None, self._finish())
+
+    def deposit(self, *, seq: int, at: int, portfolio: int, amount: int) -> list[Event]:
+        """Pay ``amount`` (more than 0) into a portfolio.
+
+        Raises `ValueError` for an unknown portfolio or amount, and `AmountOverflow` if the cash
+        would not fit.
+        """
+        owner = self.state.portfolios.get(portfolio)
+        if owner is None or amount <= 0:
+            raise ValueError(f"cannot pay {amount} into portfolio {portfolio}; check both")
+        event = deposit_event(self.state, owner, amount, at)
+        self._begin(seq)
+        self._emit(event)
+        return self._finish()
+
+    def move_cash(self, *, seq: int, at: int, account: int, portfolio: int, amount: int) -> Outcome:
+        """Pay ``amount`` into a portfolio or, if it is negative, out of it; as the owner asked.
+
+        What open orders have reserved cannot be taken out (INSUFFICIENT_CASH), and no more can be
+        paid in than a portfolio may hold (AMOUNT_OVERFLOW). Raises `ValueError` for 0.
+        """
+        if amount == 0:
+            raise ValueError("nothing to pay: the amount is 0")
+        self._begin(seq)
+        owner = self._owned(account, portfolio)
+        if owner is None:
+            return self._no_portfolio(portfolio)
+        if amount > 0:
+            refused = self._too_rich(owner.cash + amount, owner.currency)
+        else:
+            refused = self._too_poor(owner, -amount)
+        if refused is not None:
+            return refused
+        kind = TransactionKind.DEPOSIT if amount > 0 else TransactionKind.WITHDRAWAL
+        self._emit(funding_event(self.state, owner, amount, kind, at))
+        return Outcome(None, "", None, self._finish())
+
+    def reset_portfolio(
+        self, *, seq: int, at: int, account: int, portfolio: int, cash: int
+    ) -> Outcome:
+        """Begin a new season with ``cash`` (0 or more); what was stays in the ledger's history.
+
+        Open orders are cancelled; positions are closed at the last price known (at their average
+        cost where none is), rounded against the user; what then differs from ``cash`` is posted.
+        Refused with AMOUNT_OVERFLOW if some figure does not fit. Raises `ValueError` for less
+        than 0.
+        """
+        if cash < 0:
+            raise ValueError("a season cannot begin with less than 0 in cash")
+        self._begin(seq)
+        owner = self._owned(account, portfolio)
+        if owner is None:
+            return self._no_portfolio(portfolio)
+        held = [owner.positions[symbol] for symbol in sorted(owner.positions)]
+        held = [position for position in held if position.quantity]
+        refused = self._too_rich(cash, owner.currency) or self._beyond_counting(owner, held)
+        if refused is not None:
+            return refused
+        for order_id in sorted(self.state.open_orders[portfolio]):
+            self._end(self.state.orders[order_id], OrderEventKind.CANCELLED, 0, at)
+        for position in held:
+            price, quote_seq = self._closing_price(position)
+            self._emit(closing_event(self.state, owner, position, price, quote_seq, at))
+        if cash != owner.cash:
+            kind = TransactionKind.RESET
+            self._emit(funding_event(self.state, owner, cash - owner.cash, kind, at))
+        self._emit(SeasonBegun(account, portfolio, owner.season + 1, at))
+        return Outcome(None, "", None, self._finish())
+
+    # Deciding
+
+    def _begin(self, seq: int) -> None:
+        if seq <= self._sequence:
+            raise ValueError(f"input {seq} comes after input {self._sequence}; it must be greater")
+        self._sequence = seq
+
+    def _emit(self, event: Event) -> None:
+        self.state.apply(event)
+        self._events.append(event)
+
+    def _finish(self) -> list[Event]:
+        events, self._events = self._events, []
+        return events
+
+    def _change(
+        self, kind: OrderEventKind, order: Order, at: int, receipt: Receipt | None = None
+    ) -> None:
+        event_seq = self.state.accounts[order.account].event_seq + 1
+        account, portfolio = order.account, order.portfolio
+        self._emit(OrderChanged(account, portfolio, event_seq, kind, order, at, receipt=receipt))
+
+    def _end(self, order: Order, kind: OrderEventKind, reason: int, at: int) -> Order:
+        ended = end_order(order, kind, reason, at)
+        self._change(kind, ended, at)
+        return ended
+
+    def _open(self, account: int, portfolio: int, currency: str, deposit: int, at: int) -> None:
+        self._emit(PortfolioOpened(account, portfolio, currency, at))
+        if deposit:
+            self._emit(deposit_event(self.state, self.state.portfolios[portfolio], deposit, at))
+
+    def _owned(self, account: int, portfolio: int) -> PortfolioState | None:
+        owner = self.state.portfolios.get(portfolio)
+        return owner if owner is not None and owner.account == account else None
+
+    def _closing_price(self, position: Position) -> tuple[int, int]:
+        """Return what a reset closes a position at, and the number of the quote that says so."""
+        quote = self._quotes.get(position.symbol)
+        price = last_price(quote)
+        if quote is None or price == NULL:
+            return position.avg_cost, 0
+        return price, quote.quote_seq
+
+    @staticmethod
+    def _no(refusal: Refusal, text: str) -> Outcome:
+        return Outcome(refusal, text, None, [])
+
+    def _no_portfolio(self, portfolio: int) -> Outcome:
+        return self._no(
+            Refusal.NO_SUCH_PORTFOLIO,
+            f"You have no portfolio {portfolio}; ask for the list of your portfolios.",
+        )
+
+    def _name_taken(self, account: int, name: str, but: int = 0) -> Outcome | None:
+        for number in self.state.accounts[account].portfolios:
+            taken = self.state.portfolios[number].name
+            if number != but and taken.casefold() == name.casefold():
+                return self._no(
+                    Refusal.NAME_TAKEN,
+                    f"Your portfolio {number} is called {taken}; choose another name.",
+                )
+        return None
+
+    def _too_rich(self, cash: int, currency: str) -> Outcome | None:
+        most = self.rules.cash_max
+        if cash <= most:
+            return None
+        return self._no(
+            Refusal.AMOUNT_OVERFLOW,
+            f"The portfolio would have {format_amount(cash, group=True)} {currency} in cash, and"
+            f" {format_amount(most, group=True)} is the most that can be paid in; pay in less.",
+        )
+
+    def _too_poor(self, portfolio: PortfolioState, amount: int) -> Outcome | None:
+        free = portfolio.available_cash
+        if amount <= free:
+            return None
+        return self._no(
+            Refusal.INSUFFICIENT_CASH,
+            f"{format_amount(amount, group=True)} {portfolio.currency} cannot be taken out,"
+            f" available {format_amount(free, group=True)} {portfolio.currency}; take out less or"
+            " cancel an open order.",
+        )
+
+    def _beyond_counting(self, portfolio: PortfolioState, held: list[Position]) -> Outcome | None:
+        """Refuse a reset that could not be posted, before anything of it is."""
+        cash = portfolio.cash
+        try:
+            for position in held:
+                proceeds = proceeds_of(self._closing_price(position)[0], position.quantity)
+                cash = checked(cash + proceeds)
+                checked(position.realized + proceeds - position.cost_basis)
+        except AmountOverflow:
+            return self._no(
+                Refusal.AMOUNT_OVERFLOW,
+                "The positions are worth more money than can be counted here; sell some of them"
+                " first.",
+            )
+        return None

@@ -1,0 +1,1 @@
+"""The protocol's fuzz harness: knows the wire alone, so it works against any implementation."""

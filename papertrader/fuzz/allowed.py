@@ -1,0 +1,237 @@
+"""What the specification allows as the answer to one frame: the model behind the oracles.
+
+Written from the clauses of the specification, not from any implementation. Where the order of two
+checks is not specified, both answers are allowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+import attrs
+
+from papertrader.wire import codec, kinds, limits
+from papertrader.wire.codec import EVENT, RESPONSE, Header
+from papertrader.wire.derived import Message
+from papertrader.wire.errors import RemoteFault
+from papertrader.wire.kinds import Opcode, Status
+from papertrader.wire.messages import REQUESTS
+
+Statuses = frozenset[int]
+
+
+def _set(*statuses: Status) -> Statuses:
+    return frozenset(int(status) for status in statuses)
+
+
+OVERLOAD: Final = _set(
+    Status.SERVER_BUSY, Status.MASTER_UNAVAILABLE, Status.OUTCOME_UNKNOWN, Status.SESSION_DETACHED
+)
+"""May answer any request at any time (clauses 12.11, 12.12); counted, not found fault with."""
+NO_SESSION: Final = _set(
+    Status.NOT_LOGGED_IN, Status.SESSION_DETACHED, Status.SESSION_EXPIRED, Status.SESSION_REVOKED
+)
+ALWAYS_CLOSE: Final = _set(Status.OK, Status.SHUTDOWN, Status.BOOTED, Status.SLOW_CONSUMER)
+"""Codes of a GOODBYE that needs no cause on this side."""
+WITHOUT_SESSION: Final = frozenset(
+    {Opcode.REGISTER, Opcode.LOGIN, Opcode.RESUME, Opcode.WORKER_LIST}
+)
+_TRADING: Final = frozenset(
+    int(s) for s in Status if 0x0400 <= s < 0x0500 and s not in (Status.NO_SUCH_ORDER,)
+)
+_COMMAND: Final = _set(
+    Status.OK, Status.SEQ_REQUIRED, Status.SEQ_TOO_OLD, Status.SEQ_REUSED, Status.SCOPE_DENIED,
+    Status.INVALID_FIELD,
+)  # fmt: skip
+_LIST: Final = _set(
+    Status.OK, Status.NO_SUCH_PORTFOLIO, Status.INVALID_FIELD, Status.RANGE_TOO_LARGE,
+    Status.NO_SUCH_SYMBOL, Status.NO_DATA,
+)  # fmt: skip
+
+OUTCOMES: Final[Mapping[int, Statuses]] = MappingProxyType(
+    {
+        Opcode.REGISTER: _set(
+            Status.OK, Status.USERNAME_TAKEN, Status.INVALID_FIELD, Status.PASSWORD_WEAK,
+            Status.REGISTRATION_CLOSED, Status.RATE_LIMITED,
+        ),
+        Opcode.LOGIN: _set(
+            Status.OK, Status.AUTH_FAILED, Status.MECHANISM_UNSUPPORTED, Status.SESSION_IN_USE,
+            Status.ACCOUNT_SUSPENDED, Status.TOO_MANY_SESSIONS, Status.RATE_LIMITED,
+            Status.INVALID_FIELD,
+        ),
+        Opcode.RESUME: _set(
+            Status.OK, Status.SESSION_EXPIRED, Status.SESSION_REVOKED, Status.SESSION_IN_USE,
+            Status.RESUME_GAP, Status.ACCOUNT_SUSPENDED,
+        ),
+        Opcode.LOGOUT: _set(Status.OK),
+        Opcode.ACCOUNT_GET: _set(Status.OK, Status.NO_SUCH_ACCOUNT, Status.PRIVATE),
+        Opcode.ORDER_NEW: _COMMAND | _TRADING,
+        Opcode.ORDER_CANCEL: _COMMAND
+        | _set(Status.NO_SUCH_ORDER, Status.ORDER_DONE, Status.NO_SUCH_PORTFOLIO),
+        Opcode.ORDER_GET: _set(Status.OK, Status.NO_SUCH_ORDER, Status.NO_SUCH_PORTFOLIO),
+        Opcode.ORDER_LIST: _LIST,
+        Opcode.ASSET_GET: _set(Status.OK, Status.NO_SUCH_SYMBOL, Status.INVALID_FIELD),
+        Opcode.ASSET_LIST: _LIST,
+        Opcode.QUOTE_GET: _set(
+            Status.OK, Status.NO_SUCH_SYMBOL, Status.INVALID_FIELD, Status.NO_QUOTE, Status.NO_DATA
+        ),
+        Opcode.BARS_GET: _LIST | _set(Status.INTERVAL_UNSUPPORTED),
+        Opcode.PORTFOLIO_GET: _set(Status.OK, Status.NO_SUCH_PORTFOLIO),
+        Opcode.TRANSACTIONS_GET: _LIST,
+        Opcode.SUBSCRIBE: _set(
+            Status.OK, Status.INVALID_FIELD, Status.MISSING_SECTION, Status.TOO_MANY_SYMBOLS,
+            Status.NO_SUCH_SYMBOL, Status.RESUME_GAP,
+        ),
+        Opcode.UNSUBSCRIBE: _set(Status.OK, Status.INVALID_FIELD, Status.NO_DATA),
+        Opcode.WORKER_LIST: _set(Status.OK),
+    }
+)  # fmt: skip
+"""opcode -> the statuses that a well-formed request may be answered with (clauses 9 to 14)."""
+
+
+DEFAULT: Final = frozenset(
+    int(s) for s in Status if s in (Status.OK, Status.INVALID_FIELD) or 0x0300 < s < 0x0600
+)
+"""Of requests that have no row above: whatever refuses one request for its meaning."""
+
+
+@attrs.frozen
+class Verdict:
+    """What may come of one frame.
+
+    ``statuses``: of its reply. ``closes``: codes of a GOODBYE that it may cause. ``fatal``: the
+    connection must end. ``beyond``: what follows this frame is not read any more.
+    """
+
+    statuses: Statuses = frozenset()
+    closes: Statuses = frozenset()
+    fatal: bool = False
+    beyond: bool = False
+    message: Message | None = None
+
+    @property
+    def answered(self) -> bool:
+        """Whether a reply must come."""
+        return bool(self.statuses) and not self.fatal
+
+
+def header_faults(header: Header, frame_max: int, version: bool = True) -> Statuses:
+    """Return every fatal fault of a header (clauses 4.2 to 4.4, 5.2, 6.1)."""
+    found = set()
+    if header.magic != kinds.MAGIC:
+        found.add(Status.BAD_MAGIC)
+    if version and header.version != kinds.VERSION:
+        found.add(Status.VERSION_UNSUPPORTED)
+    if header.length + limits.HEADER_SIZE > frame_max:
+        found.add(Status.FRAME_TOO_LARGE)
+    if not 1 <= header.category <= 3:
+        found.add(Status.BAD_CATEGORY)
+    if header.flags & kinds.CRITICAL_FLAGS:
+        found.add(Status.CRITICAL_FLAG)
+    if header.block_len > header.length:
+        found.add(Status.BAD_LENGTH)
+    return frozenset(int(status) for status in found)
+
+
+def forbidden(header: Header) -> Statuses:
+    """Return what a client may not send at all (clause 9.2)."""
+    found = set()
+    if header.opcode > 0xFF:
+        if header.flags & (RESPONSE | EVENT):
+            found.add(int(Status.PROTOCOL_STATE))
+        if kinds.INNER_OPCODES <= header.opcode < 0x8000:
+            found.add(int(Status.OPCODE_FORBIDDEN))
+    return frozenset(found)
+
+
+def fatal(codes: Iterable[int], beyond: bool = True) -> Verdict:
+    """Return that the connection must end with one of the codes."""
+    return Verdict(closes=frozenset(int(code) for code in codes), fatal=True, beyond=beyond)
+
+
+def first_frame(header: Header, octets: bytes) -> Verdict:
+    """Judge the first frame of a client (clause 7)."""
+    if header.opcode == Opcode.GOODBYE:
+        try:
+            codec.decode_body(header, octets)
+        except RemoteFault as fault:
+            return fatal({fault.status, Status.HELLO_EXPECTED})
+        return Verdict(closes=ALWAYS_CLOSE, beyond=True)
+    if header.opcode != Opcode.HELLO:
+        return fatal({Status.HELLO_EXPECTED})
+    try:
+        message = codec.decode_body(header._replace(version=kinds.VERSION), octets)
+    except RemoteFault as fault:
+        verdict = fatal({fault.status, Status.HELLO_EXPECTED})
+        return attrs.evolve(verdict, statuses=frozenset({int(fault.status)}))
+    if header.flags & (RESPONSE | EVENT):
+        return fatal({Status.HELLO_EXPECTED, Status.PROTOCOL_STATE})
+    low, high = getattr(message, "min_version", 0), getattr(message, "max_version", 0)
+    if not low <= kinds.VERSION <= high:
+        unsupported = _set(Status.VERSION_UNSUPPORTED)
+        return Verdict(unsupported, unsupported, True, True, message)
+    if getattr(message, "role", 0) not in (kinds.Role.CLIENT, kinds.Role.TOOL):
+        codes = _set(Status.OPCODE_FORBIDDEN, Status.PROTOCOL_STATE)
+        return Verdict(_set(Status.OK) | codes, codes, True, True, message)
+    return Verdict(_set(Status.OK), message=message)
+
+
+def control_frame(header: Header, octets: bytes) -> Verdict:
+    """Judge a control frame after HELLO (clauses 8.2 to 8.5)."""
+    if header.opcode == Opcode.HELLO:
+        return fatal({Status.PROTOCOL_STATE})
+    try:
+        message = codec.decode_body(header, octets)
+    except RemoteFault as fault:
+        if fault.fatal:
+            return fatal({fault.status})
+        if header.flags & (RESPONSE | EVENT):
+            return fatal({fault.status, Status.PROTOCOL_STATE})
+        return Verdict(_set(fault.status))
+    if header.opcode == Opcode.GOODBYE:
+        return Verdict(closes=ALWAYS_CLOSE, beyond=True, message=message)
+    if header.opcode == Opcode.PING and not header.flags & RESPONSE:
+        return Verdict(_set(Status.OK), message=message)
+    return Verdict(message=message)
+
+
+def request(header: Header, octets: bytes, handle: int, unsure: bool) -> Verdict:
+    """Judge a request of a client.
+
+    ``handle`` is the session of the connection (0: none); ``unsure``: whether it may have changed
+    by the time the frame is read. Idempotency is judged elsewhere.
+    """
+    opcode = header.opcode
+    statuses: set[int] = set()
+    closes: set[int] = set()
+    foreign = header.session not in (0, handle)
+    if opcode not in REQUESTS:
+        statuses = {int(Status.UNKNOWN_OPCODE), int(Status.INVALID_FIELD)}
+        if foreign or unsure:
+            statuses |= NO_SESSION
+        elif not header.status:
+            statuses.discard(Status.INVALID_FIELD)
+        return Verdict(frozenset(statuses))
+    refused = foreign or (not header.session and opcode not in WITHOUT_SESSION)
+    if refused or unsure:
+        statuses |= NO_SESSION
+    message: Message | None = None
+    try:
+        message = codec.decode_body(header, octets)
+    except RemoteFault as fault:
+        statuses.add(int(fault.status))
+        if fault.fatal:
+            closes.add(int(fault.status))
+        # Which check comes first, the command's number or its body, is not specified.
+        if opcode in kinds.STATE_CHANGING:
+            statuses |= _COMMAND - {int(Status.OK)}
+    else:
+        if not refused or unsure:
+            statuses |= OUTCOMES.get(opcode, DEFAULT)
+    if opcode in kinds.STATE_CHANGING and not header.seq and message is not None and not refused:
+        numbered = _set(Status.SEQ_REQUIRED, Status.SCOPE_DENIED, Status.INVALID_FIELD)
+        statuses = (statuses & NO_SESSION) | numbered
+    certain = bool(closes) and not statuses - closes
+    return Verdict(frozenset(statuses), frozenset(closes), certain, False, message)

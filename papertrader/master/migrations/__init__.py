@@ -1,0 +1,25 @@
+"""Steps from one version of the truth store's schema to the next: forward only, never edited."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+import peewee
+
+from papertrader.master.migrations import v0002_api_keys
+
+Step = Callable[[peewee.Database], None]
+
+STEPS: Final[Mapping[int, Step]] = MappingProxyType({2: v0002_api_keys.up})
+"""What brings a store to each version from the one before it."""
+
+
+def migrate(db: peewee.Database, version: int, wanted: int) -> None:
+    """Bring a store from ``version`` to ``wanted``, in the transaction that is open.
+
+    Raises `KeyError` for a version from which no step leads on.
+    """
+    for number in range(version + 1, wanted + 1):
+        STEPS[number](db)

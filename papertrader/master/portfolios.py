@@ -1,0 +1,155 @@
+"""Several portfolios of an account: opened, listed, named, funded and reset as their owner asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from papertrader.core.events import Outcome
+from papertrader.core.identifiers import check_name
+from papertrader.core.money import NULL
+from papertrader.master.accounts import AccountRules
+from papertrader.master.commands import Command, Refused
+from papertrader.master.holdings import parts
+from papertrader.master.sessions import Session
+from papertrader.master.transactions import Transactions
+from papertrader.wire import messages as m
+from papertrader.wire.derived import Message
+from papertrader.wire.kinds import Status, Tag
+
+ListedT = TypeVar("ListedT", m.ListedRow, m.ListedReply)
+Shown = Callable[[Outcome], Message]
+
+
+class Portfolios:
+    """The module (see above). ``rules`` say what a portfolio begins with by default."""
+
+    def __init__(self, transactions: Transactions, rules: AccountRules) -> None:
+        self._transactions = transactions
+        self._desk = transactions.desk
+        self._rules = rules
+
+    def create(self, command: Command, session: Session, message: m.PortfolioCreate) -> bytes:
+        """Answer PORTFOLIO_CREATE: the portfolio that was opened."""
+        name, cash = self._name(message.name, 0), self._cash(message.cash, 24)
+        number = max(self._desk.state.portfolios, default=0) + 1
+
+        def decide(seq: int) -> Outcome:
+            return self._desk.create_portfolio(
+                seq=seq,
+                at=command.accepted_at,
+                account=session.account,
+                portfolio=number,
+                name=name,
+                currency=self._rules.currency,
+                deposit=cash,
+            )
+
+        return self._transactions.decide(
+            command, session, number, decide, self._shown(session, number), deposit=cash
+        )
+
+    def update(self, command: Command, session: Session, message: m.PortfolioUpdate) -> bytes:
+        """Answer PORTFOLIO_UPDATE: the portfolio under its new name."""
+        name = self._name(message.name, 8)
+        number = message.portfolio or self._transactions.first_portfolio(session)
+
+        def decide(seq: int) -> Outcome:
+            return self._desk.rename_portfolio(
+                seq=seq,
+                at=command.accepted_at,
+                account=session.account,
+                portfolio=number,
+                name=name,
+            )
+
+        shown = self._shown(session, number)
+        return self._transactions.decide(command, session, number, decide, shown)
+
+    def reset(self, command: Command, session: Session, message: m.PortfolioReset) -> bytes:
+        """Answer PORTFOLIO_RESET: the portfolio as its new season begins."""
+        cash = self._cash(message.cash, 8)
+        number = message.portfolio or self._transactions.first_portfolio(session)
+        owner = self._desk.portfolio(number)
+        uses = owner.positions if owner is not None and owner.account == session.account else ()
+
+        def decide(seq: int) -> Outcome:
+            return self._desk.reset_portfolio(
+                seq=seq,
+                at=command.accepted_at,
+                account=session.account,
+                portfolio=number,
+                cash=cash,
+            )
+
+        shown = self._shown(session, number)
+        return self._transactions.decide(command, session, number, decide, shown, uses=uses)
+
+    def move_cash(self, command: Command, session: Session, message: m.PortfolioCash) -> bytes:
+        """Answer PORTFOLIO_CASH: the portfolio with its new cash."""
+        if message.amount in (0, NULL):
+            raise Refused(Status.INVALID_FIELD, "There is no amount to pay.", field=8)
+        number = message.portfolio or self._transactions.first_portfolio(session)
+
+        def decide(seq: int) -> Outcome:
+            return self._desk.move_cash(
+                seq=seq,
+                at=command.accepted_at,
+                account=session.account,
+                portfolio=number,
+                amount=message.amount,
+            )
+
+        shown = self._shown(session, number)
+        return self._transactions.decide(command, session, number, decide, shown)
+
+    def listing(self, command: Command, session: Session, _message: m.PortfolioList) -> list[bytes]:
+        """Answer PORTFOLIO_LIST, the default portfolio first."""
+        desk, head = self._desk, command.header
+        numbers = desk.state.accounts[session.account].portfolios
+        rows = [self._listed(m.ListedRow, session.account, number).pack() for number in numbers]
+        part = m.PortfolioListPart(
+            as_of=command.accepted_at, event_seq=desk.next_event_seq(session.account) - 1
+        )
+        size, handle = m.ListedRow.SIZE, session.handle
+        return parts(head.opcode, Tag.PORTFOLIOS, size, rows, part, handle, head.correlation)
+
+    def _shown(self, session: Session, number: int) -> Shown:
+        def shown(_outcome: Outcome) -> Message:
+            return self._listed(m.ListedReply, session.account, number)
+
+        return shown
+
+    def _listed(self, shape: type[ListedT], account: int, number: int) -> ListedT:
+        state = self._desk.state.portfolios[number]
+        summary = self._transactions.summary(account, number)
+        return shape(
+            portfolio=number,
+            name=state.name,
+            currency=state.currency,
+            season=state.season,
+            season_at=state.season_at,
+            cash=state.cash,
+            reserved_cash=state.reserved_cash,
+            equity=summary.equity,
+            deposited=state.deposited,
+            realized_pnl=summary.realized,
+            open_orders=len(self._desk.state.open_orders[number]),
+            positions=len(summary.positions),
+        )
+
+    @staticmethod
+    def _name(name: str, field: int) -> str:
+        try:
+            return check_name(name)
+        except ValueError as error:
+            raise Refused(Status.INVALID_FIELD, f"{error}.", field=field) from None
+
+    def _cash(self, cash: int, field: int) -> int:
+        if cash == NULL:
+            return self._rules.starting_cash
+        if cash < 0:
+            raise Refused(
+                Status.INVALID_FIELD, "A portfolio cannot begin with less than 0.", field=field
+            )
+        return cash

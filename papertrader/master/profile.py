@@ -1,0 +1,348 @@
+"""What the owner of an account does to it: sessions, password, privacy, e-mail, API keys.
+
+Each change is a command (specification, clause 12.1): its reply is journaled in the transaction
+that changes the tables. Sessions that an API key opened may do nothing of this.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Final
+
+import peewee
+from twisted.internet.defer import Deferred
+
+from papertrader.core.instants import SECOND
+from papertrader.master.accounts import AccountBook, check_email
+from papertrader.master.authorization import Authorization
+from papertrader.master.commands import Command, Refused
+from papertrader.master.database import TruthStore
+from papertrader.master.holdings import parts
+from papertrader.master.journal import Journal
+from papertrader.master.keys import SECRET_OCTETS, ApiKey, secret_hash
+from papertrader.master.passwords import check_password
+from papertrader.master.replies import is_fresh, journal_reply, keep_reply, stored_reply
+from papertrader.master.sessions import Session
+from papertrader.wire import codec, limits
+from papertrader.wire import messages as m
+from papertrader.wire.derived import Message
+from papertrader.wire.kinds import AccountField, Status, Tag
+
+DEVICE_OCTETS: Final = 24
+LABEL_OCTETS: Final = 64
+_SALT_OCTETS: Final = 16
+
+
+def _require_owner(session: Session) -> None:
+    """Raise `Refused` for a program that logged in with an API key."""
+    if session.api_key:
+        raise Refused(
+            Status.SCOPE_DENIED,
+            "An API key may not manage the account; log in with the password for that.",
+        )
+
+
+def _salt(session: Session, seq: int) -> bytes:
+    """Return what makes the fingerprint of one command unlike that of any other."""
+    octets = session.session_id.to_bytes(8, "big") + seq.to_bytes(8, "big")
+    return hashlib.sha256(octets).digest()[:_SALT_OCTETS]
+
+
+class Profile:
+    """Answers these requests. ``entropy`` gives random octets."""
+
+    def __init__(
+        self,
+        book: AccountBook,
+        store: TruthStore,
+        journal: Journal,
+        authorization: Authorization,
+        entropy: Callable[[int], bytes],
+    ) -> None:
+        self._book = book
+        self._store = store
+        self._journal = journal
+        self._authorization = authorization
+        self._sessions = authorization.sessions
+        self._keys = authorization.keys
+        self._entropy = entropy
+
+    # --- sessions ------------------------------------------------------------------------------
+
+    def session_list(
+        self, command: Command, session: Session, message: m.SessionList
+    ) -> list[bytes]:
+        """Answer SESSION_LIST."""
+        _require_owner(session)
+        rows = [
+            m.SessionRow(
+                session_id=each.session_id,
+                created_at=each.created_at,
+                last_seen_at=each.last_seen_at,
+                expires_at=each.expires_at,
+                address=each.address or bytes(16),
+                device=each.device.encode().ljust(DEVICE_OCTETS, b"\0"),
+                worker=each.worker,
+                parent=each.parent,
+                key=each.api_key,
+                scope=each.scope,
+                online=each.link is not None,
+                current=each is session,
+                remember=each.remember,
+            ).pack()
+            for each in self._sessions.of_account(session.account)
+        ]
+        head = m.SessionListPart(as_of=command.accepted_at)
+        return self._list(command, session, Tag.SESSIONS, m.SessionRow.SIZE, rows, head)
+
+    def session_revoke(self, command: Command, session: Session, message: m.SessionRevoke) -> bytes:
+        """End another session of the account and those beside it."""
+        _require_owner(session)
+        stored = stored_reply(command, session)
+        if stored is not None:
+            return stored
+        if message.session_id in (session.session_id, session.parent):
+            raise Refused(
+                Status.INVALID_FIELD, "That is the login you are using; log out instead.", field=0
+            )
+        other = self._sessions.get(message.session_id)
+        if other is None or other.account != session.account:
+            raise Refused(Status.NO_SUCH_SESSION, f"You have no session {message.session_id}.")
+        ended = self._authorization.end(other, Status.SESSION_REVOKED)
+        self._audit(command, session, "session revoked", f"session {other.session_id}")
+        return self._conclude(command, session, m.SessionRevokeReply(ended=ended))
+
+    # --- the account ---------------------------------------------------------------------------
+
+    async def password_change(
+        self, command: Command, session: Session, message: m.PasswordChange
+    ) -> bytes:
+        """Set a new password and end every other session of the account."""
+        _require_owner(session)
+        seq = command.header.seq
+        while seq in session.underway:
+            # The same command came again while its hashes are made: it must not be done twice.
+            over: Deferred[None] = Deferred()
+            session.underway[seq].append(over)
+            await over
+        body = command.octets[limits.HEADER_SIZE :]
+        if not is_fresh(command, session):
+            mark = await self._authorization.fingerprint(body, _salt(session, seq))
+            stored = stored_reply(command, session, mark)
+            if stored is not None:
+                return stored
+        session.underway[seq] = []
+        try:
+            return await self._change_password(command, session, message, body)
+        finally:
+            for waiting in session.underway.pop(seq):
+                waiting.callback(None)
+
+    async def _change_password(
+        self, command: Command, session: Session, message: m.PasswordChange, body: bytes
+    ) -> bytes:
+        account = self._book.get(session.account)
+        old, new = message.password or "", message.new_password or ""
+        await self._authorization.confirm(
+            command, account.username, old, "That is not your present password."
+        )
+        weak = check_password(new, account.username, account.email)
+        if not weak and new == old:
+            weak = "The new password is the old one; choose another."
+        if weak:
+            raise Refused(Status.PASSWORD_WEAK, weak)
+        before = account.password_hash
+        hashed = await self._authorization.hash_password(command.address, new)
+        mark = await self._authorization.fingerprint(body, _salt(session, command.header.seq))
+        if self._sessions.get(session.session_id) is not session:
+            raise Refused(Status.SESSION_REVOKED, "The session has ended meanwhile; log in again.")
+        if account.password_hash != before:
+            raise Refused(Status.AUTH_FAILED, "The password was changed elsewhere meanwhile.")
+        account.password_hash = hashed
+        row = (hashed, account.account)
+        self._journal.change(
+            lambda db: db.execute_sql("UPDATE account SET password_hash = ? WHERE id = ?", row)
+        )
+        self._audit(command, session, "password change")
+        ended = self._authorization.end_others(session)
+        return self._conclude(command, session, m.PasswordChangeReply(ended=ended), mark)
+
+    def account_update(self, command: Command, session: Session, message: m.AccountUpdate) -> bytes:
+        """Set what others see, or the e-mail address."""
+        _require_owner(session)
+        stored = stored_reply(command, session)
+        if stored is not None:
+            return stored
+        _check_update(message)
+        account = self._book.get(session.account)
+        if message.mask & AccountField.PRIVACY:
+            account.privacy = message.privacy
+            self._audit(command, session, "privacy", f"{message.privacy}")
+        if message.mask & AccountField.EMAIL:
+            account.email = message.email or ""
+            self._audit(command, session, "e-mail", "set" if message.email else "removed")
+        row = (account.privacy, account.email, account.account)
+        self._journal.change(
+            lambda db: db.execute_sql("UPDATE account SET privacy = ?, email = ? WHERE id = ?", row)
+        )
+        reply = m.AccountUpdateReply(privacy=account.privacy, has_email=bool(account.email))
+        return self._conclude(command, session, reply)
+
+    # --- API keys ------------------------------------------------------------------------------
+
+    def key_create(self, command: Command, session: Session, message: m.ApiKeyCreate) -> bytes:
+        """Make a key; its secret is in this reply and nowhere else."""
+        _require_owner(session)
+        stored = stored_reply(command, session)
+        if stored is not None:
+            return stored
+        label = message.label or ""
+        if not label.isprintable():
+            raise Refused(
+                Status.INVALID_FIELD, "A label is a line of printable characters.", field=Tag.TAG
+            )
+        if message.scope > session.scope:
+            raise Refused(Status.SCOPE_DENIED, "A key may do no more than who makes it.")
+        if len(self._keys.of_account(session.account)) >= limits.KEYS_PER_ACCOUNT:
+            raise Refused(
+                Status.TOO_MANY_KEYS,
+                f"You have {limits.KEYS_PER_ACCOUNT} API keys already; revoke one first.",
+            )
+        now, secret = command.accepted_at, self._entropy(SECRET_OCTETS)
+        key = ApiKey(
+            key=self._keys.next_id(),
+            account=session.account,
+            secret_hash=secret_hash(secret),
+            scope=int(message.scope),
+            label=label,
+            created_at=now,
+            expires_at=now + message.lifetime_s * SECOND if message.lifetime_s else 0,
+        )
+        self._keys.add(key)
+        self._store_key(key)
+        self._audit(command, session, "API key made", f"key {key.key}")
+        reply = m.ApiKeyCreateReply(
+            key=key.key,
+            secret=secret,
+            created_at=now,
+            expires_at=key.expires_at,
+            scope=key.scope,
+        )
+        # The journal must not hold the secret: after a restart it can only be said to be lost.
+        shown = m.ApiKeyCreateReply(
+            key=key.key, created_at=now, expires_at=key.expires_at, scope=key.scope
+        )
+        return self._conclude(command, session, reply, shown=shown)
+
+    def _store_key(self, key: ApiKey) -> None:
+        row = (
+            key.key,
+            key.account,
+            key.secret_hash,
+            key.scope,
+            key.label,
+            key.created_at,
+            key.expires_at,
+        )
+
+        def insert(db: peewee.Database) -> None:
+            db.execute_sql(
+                "INSERT INTO api_key (id, account, secret_hash, scope, label, created_at,"
+                " expires_at, last_used_at, revoked_at) VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0)",
+                row,
+            )
+
+        self._journal.change(insert)
+
+    def key_list(self, command: Command, session: Session, message: m.ApiKeyList) -> list[bytes]:
+        """Answer APIKEY_LIST."""
+        _require_owner(session)
+        mine = self._sessions.of_account(session.account)
+        rows = [
+            m.ApiKeyRow(
+                key=key.key,
+                created_at=key.created_at,
+                last_used_at=key.last_used_at,
+                expires_at=key.expires_at,
+                scope=key.scope,
+                sessions=sum(each.api_key == key.key for each in mine),
+                label=key.label.encode().ljust(LABEL_OCTETS, b"\0"),
+            ).pack()
+            for key in self._keys.of_account(session.account)
+        ]
+        head = m.ApiKeyListPart(as_of=command.accepted_at)
+        return self._list(command, session, Tag.KEYS, m.ApiKeyRow.SIZE, rows, head)
+
+    def key_revoke(self, command: Command, session: Session, message: m.ApiKeyRevoke) -> bytes:
+        """Void a key for ever and end the sessions that it opened."""
+        _require_owner(session)
+        stored = stored_reply(command, session)
+        if stored is not None:
+            return stored
+        key = self._keys.get(message.key)
+        if key is None or key.account != session.account:
+            raise Refused(Status.NO_SUCH_KEY, f"You have no API key {message.key}.")
+        self._keys.remove(key)
+        row = (command.accepted_at, key.key)
+        self._journal.change(
+            lambda db: db.execute_sql("UPDATE api_key SET revoked_at = ? WHERE id = ?", row)
+        )
+        self._audit(command, session, "API key revoked", f"key {key.key}")
+        opened = [s for s in self._sessions.of_account(key.account) if s.api_key == key.key]
+        ended = sum(self._authorization.end(each, Status.SESSION_REVOKED) for each in opened)
+        return self._conclude(command, session, m.ApiKeyRevokeReply(ended=ended))
+
+    # --- what they have in common ----------------------------------------------------------------
+
+    def _audit(self, command: Command, session: Session, kind: str, detail: str = "") -> None:
+        self._journal.change(self._store.audit(command.accepted_at, kind, session.account, detail))
+
+    def _conclude(
+        self,
+        command: Command,
+        session: Session,
+        reply: Message,
+        fingerprint: bytes = b"",
+        shown: Message | None = None,
+    ) -> bytes:
+        """Return the reply's frame, kept and journaled; ``shown`` is what the journal may hold."""
+
+        def frame(message: Message) -> bytes:
+            return codec.encode(
+                message, session=session.handle, correlation=command.header.correlation
+            )
+
+        octets = frame(reply)
+        public = frame(shown) if shown is not None else b""
+        kept = keep_reply(command, session, octets, fingerprint, public)
+        if kept is not None:
+            journal_reply(self._journal, kept)
+        return octets
+
+    def _list(
+        self,
+        command: Command,
+        session: Session,
+        tag: int,
+        size: int,
+        rows: list[bytes],
+        head: Message,
+    ) -> list[bytes]:
+        opcode, correlation = command.header.opcode, command.header.correlation
+        return parts(opcode, tag, size, rows, head, session.handle, correlation)
+
+
+def _check_update(message: m.AccountUpdate) -> None:
+    """Raise `Refused` for an ACCOUNT_UPDATE that contradicts itself or holds no address."""
+    if not message.mask:
+        raise Refused(Status.INVALID_FIELD, "Say what to change.", field=0)
+    if message.privacy and not message.mask & AccountField.PRIVACY:
+        raise Refused(Status.INVALID_FIELD, "The mask does not name the privacy given.", field=4)
+    if message.email is None:
+        return
+    if not message.mask & AccountField.EMAIL:
+        raise Refused(
+            Status.INVALID_FIELD, "The mask does not name the e-mail given.", field=Tag.EMAIL
+        )
+    check_email(message.email)

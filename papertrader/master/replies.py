@@ -1,0 +1,77 @@
+"""Exactly once: the replies kept of a session's commands (specification, clauses 12.1 to 12.7).
+
+A command's reply is kept in the session's memory and, in the same transaction as its effect, in the
+journal. The same number with the same request is answered from there and never done again.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from papertrader.master import records
+from papertrader.master.commands import Command, Refused
+from papertrader.master.journal import Journal
+from papertrader.master.sessions import Session, request_hash
+from papertrader.wire import codec
+from papertrader.wire.kinds import FrameFlag, Status, is_stored
+
+COMMAND_SEQ_MAX: Final = 2**63 - 1
+"""The stores' integers have a sign: what is beyond it must not reach the journal."""
+
+
+def is_fresh(command: Command, session: Session) -> bool:
+    """Tell whether a command's number was not used before (R1 to R3).
+
+    Raises `Refused` for a session that may change nothing, and for a command without a number.
+    """
+    if not session.may_trade:
+        raise Refused(Status.SCOPE_DENIED, "This session may read, not trade.")
+    if command.header.seq == 0:
+        raise Refused(Status.SEQ_REQUIRED, "A command that changes something needs a number.")
+    if command.header.seq > COMMAND_SEQ_MAX:
+        raise Refused(Status.INVALID_FIELD, "A command's number is 9223372036854775807 at most.")
+    return command.header.seq > session.last_seq
+
+
+def stored_reply(command: Command, session: Session, fingerprint: bytes = b"") -> bytes | None:
+    """Return the kept reply of a number that was used; None for a fresh one (R1 to R5).
+
+    ``fingerprint`` stands for the request's hash where the request holds a secret.
+    """
+    if is_fresh(command, session):
+        return None
+    kept = session.replies.get(command.header.seq)
+    if kept is None:
+        raise Refused(
+            Status.SEQ_TOO_OLD,
+            "The answer to that command is not kept any more; ask what became of it instead.",
+        )
+    hash_, frame = kept
+    if hash_ != (fingerprint or request_hash(command.header.opcode, command.octets)):
+        raise Refused(Status.SEQ_REUSED, "Another command was sent under that number.")
+    return codec.readdress(
+        frame, session.handle, command.header.correlation, int(FrameFlag.REPLAYED)
+    )
+
+
+def keep_reply(
+    command: Command, session: Session, reply: bytes, fingerprint: bytes = b"", shown: bytes = b""
+) -> records.StoredReply | None:
+    """Keep a reply if its status is one that is kept; return what the journal must hold (R7).
+
+    ``shown`` goes to the journal in the place of a reply with a secret.
+    """
+    head = command.header
+    if not is_stored(codec.parse_header(reply).status):
+        return None
+    hash_ = fingerprint or request_hash(head.opcode, command.octets)
+    session.keep_reply(head.seq, hash_, reply)
+    return records.StoredReply(
+        session.session_id, head.seq, hash_, command.accepted_at, shown or reply
+    )
+
+
+def journal_reply(journal: Journal, kept: records.StoredReply) -> None:
+    """Journal a reply whose effect is a change of tables given to the same open batch."""
+    seq = journal.next_seq()
+    journal.record(seq, [records.reply_record(seq, kept)], [(seq, kept)])

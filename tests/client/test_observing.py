@@ -1,0 +1,199 @@
+"""The market's state, clock, bars and openings through each face of the client library."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from twisted.internet.defer import CancelledError
+
+from papertrader.client import errors
+from papertrader.client import results as r
+from papertrader.client.aio import AsyncClient
+from papertrader.client.blocking import Client
+from papertrader.core.instants import MINUTE, to_datetime
+from papertrader.core.marketclock import ClockMode
+from papertrader.wire import limits
+from papertrader.wire.kinds import MarketState, Opcode, Status, Topic
+from tests.client.test_aio import Bench as AsyncBench
+from tests.client.test_blocking import logged_in
+from tests.client.test_protocol import Bench
+from tests.client_kit import BID, START, BlockingMarket
+
+
+@pytest.fixture
+def market() -> BlockingMarket:
+    """A market with one user, ada."""
+    market = BlockingMarket()
+    market.add("ada", "correct horse")
+    return market
+
+
+def seen(client: Client, seconds: float = 1) -> list[r.Event]:
+    """What the server pushed, without news of the connection."""
+    events = client.events(timeout=seconds)
+    return [each for each in events if not isinstance(each, r.ConnectionUpdate)]
+
+
+def test_state_and_clock(market: BlockingMarket) -> None:
+    """Market times are aware datetimes, the speed is exact."""
+    client = logged_in(market)
+    state = client.market()
+    assert (state.exchange, state.state, state.is_open) == ("XNYS", MarketState.OPEN, True)
+    assert state.now == to_datetime(START)
+    assert state.next_close == to_datetime(START) + timedelta(hours=1)
+    clock = client.clock()
+    assert (clock.mode, clock.speed, clock.paused) == (ClockMode.REPLAY, Decimal(60), False)
+    assert clock.ends_at is None
+
+
+def test_an_exchange_must_be_a_code_and_known(market: BlockingMarket) -> None:
+    """A word that cannot be sent raises at once, an unknown code is refused."""
+    client = logged_in(market)
+    with pytest.raises(ValueError, match="4 letters"):
+        client.market("NASDAQ")
+    with pytest.raises(errors.RefusedError) as refused:
+        client.market("XLON")
+    assert refused.value.status == Status.NO_DATA
+
+
+def test_bars_come_as_they_form_and_once_when_closed(market: BlockingMarket) -> None:
+    """A bar that another worker tells again after its close is dropped."""
+    client = logged_in(market)
+    number = client.subscribe_bars(["AAPL", "IBM"], "5m", min_interval_ms=50)
+    (asked,) = market.bodies(Opcode.SUBSCRIBE)
+    assert (asked.topics, asked.bar_interval_s, asked.min_interval_ms) == (Topic.BARS, 300, 50)
+    peer = market.peers[-1]
+    told = [(START, False), (START, True), (START, True), (START, False), (START + MINUTE, False)]
+    for time, final in told:
+        peer.push_bar("AAPL", time, final)
+    updates = seen(client)
+    assert [(u.bar.time, u.final) for u in updates if isinstance(u, r.BarUpdate)] == [
+        (to_datetime(START), False),
+        (to_datetime(START), True),
+        (to_datetime(START + MINUTE), False),
+    ]
+    first = updates[0]
+    assert isinstance(first, r.BarUpdate)
+    assert (first.subscription, first.symbol, first.interval_s) == (number, "AAPL", 300)
+    assert first.bar.open == Decimal(BID) / 10**8
+    client.unsubscribe(number)
+    peer.push_bar("AAPL", START + 2 * MINUTE, True)
+    assert seen(client) == []
+
+
+@pytest.mark.parametrize(
+    ("symbols", "interval"), [([], "1m"), ("AAPL", "2m"), ("AAPL", 61), ("no symbol", "1m")]
+)
+def test_bars_that_cannot_be_are_refused_at_once(
+    market: BlockingMarket, symbols: object, interval: object
+) -> None:
+    """Nothing is sent."""
+    client = logged_in(market)
+    with pytest.raises(ValueError):
+        client.subscribe_bars(symbols, interval)  # type: ignore[arg-type]
+    assert market.bodies(Opcode.SUBSCRIBE) == []
+
+
+def test_openings_and_closes_come_and_survive_a_lost_connection(market: BlockingMarket) -> None:
+    """The subscription is made again on the next connection."""
+    client = logged_in(market)
+    number = client.subscribe_market()
+    market.peers[-1].push_market(MarketState.CLOSED)
+    updates = seen(client)
+    assert [u.market.state for u in updates if isinstance(u, r.MarketUpdate)] == [
+        MarketState.OPEN,
+        MarketState.CLOSED,
+    ]
+    market.peers[-1].drop()
+    again = [u for u in seen(client, 10) if isinstance(u, r.MarketUpdate)]
+    assert [(u.subscription, u.market.is_open) for u in again] == [(number, True)]
+
+
+def test_the_asyncio_face_has_them() -> None:
+    """As coroutines."""
+    bench = AsyncBench()
+
+    async def body(client: AsyncClient) -> None:
+        await client.login("ada", "correct horse")
+        assert (await client.market()).is_open
+        assert (await client.clock()).speed == 60
+        bars = await client.subscribe_bars("AAPL", "1m")
+        openings = await client.subscribe_market(snapshot=False)
+        bench.streams[0].peer.push_bar("AAPL", START, True)
+        bench.streams[0].peer.push_market(MarketState.CLOSED)
+        bench.streams[0].carry()
+        found = []
+        async for event in client.events():
+            if isinstance(event, r.BarUpdate | r.MarketUpdate):
+                found.append(event.subscription)
+            if len(found) == 2:
+                break
+        assert found == [bars, openings]
+
+    bench.run(body)
+
+
+def test_the_twisted_face_has_them() -> None:
+    """As Deferreds, events to the listeners."""
+    bench = Bench().logged_in()
+    client = bench.client
+    assert bench.result(client.market()).is_open
+    assert bench.result(client.clock()).speed == 60
+    bars = bench.result(client.subscribe_bars("AAPL", "1m"))
+    openings = bench.result(client.subscribe_market())
+    bench.streams[0].peer.push_bar("AAPL", START, True)
+    bench.pump()
+    numbers = [e.subscription for e in bench.events if isinstance(e, r.BarUpdate | r.MarketUpdate)]
+    assert numbers == [openings, bars]
+
+
+# --- CANCEL --------------------------------------------------------------------------------------
+
+
+def test_a_transfer_that_nobody_waits_for_is_cancelled(market: BlockingMarket) -> None:
+    """After its deadline the server is told; a short reply is not worth it."""
+    client = logged_in(market, timeout=2.0)
+    market.plan(Opcode.BARS_GET, "silence")
+    market.plan(Opcode.ACCOUNT_GET, "silence")
+    for ask in (lambda: client.bars("AAPL"), client.account):
+        with pytest.raises(errors.ConnectionLost):
+            ask()
+    assert client.market().is_open
+    (late,) = market.seen(Opcode.BARS_GET)
+    (cancel,) = market.bodies(Opcode.CANCEL)
+    assert cancel.target == late.correlation
+    assert market.seen(Opcode.CANCEL)[0].session == late.session
+
+
+def test_cancelling_a_task_cancels_its_transfer() -> None:
+    """asyncio: a timeout around a request ends it at the server too."""
+    bench = AsyncBench()
+
+    async def body(client: AsyncClient) -> None:
+        await client.login("ada", "correct horse")
+        bench.market.plan(Opcode.BARS_GET, "silence")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1):
+                await client.bars("AAPL")
+        assert (await client.market()).is_open
+
+    bench.run(body)
+    assert len(bench.market.bodies(Opcode.CANCEL)) == 1
+
+
+def test_cancelling_a_deferred_cancels_its_transfer() -> None:
+    """Twisted: Deferred.cancel; many at once stay within what the server takes."""
+    bench = Bench().logged_in()
+    bench.market.plan(Opcode.BARS_GET, *["silence"] * 40)
+    asked = [bench.client.bars("AAPL") for _ in range(40)]
+    bench.pump()
+    for deferred in asked:
+        deferred.addErrback(lambda failure: failure.trap(CancelledError))
+        deferred.cancel()
+    assert bench.result(bench.client.market()).is_open
+    sent = len(bench.market.bodies(Opcode.CANCEL))
+    assert 1 <= sent <= limits.CONTROL_BURST // 2
+    assert len(bench.streams) == 1

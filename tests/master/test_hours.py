@@ -1,0 +1,141 @@
+"""When the market trades, and its bars as they form, as the master tells them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from papertrader.core.marketclock import ClockMode
+from papertrader.master.workers import MARKET_TOPIC, Topic
+from papertrader.wire import codec
+from papertrader.wire import messages as m
+from papertrader.wire.kinds import MarketState, Status, TopicKind
+from tests.master.test_assets import at, go_to, market
+from tests.master_kit import MasterKit
+
+
+class Follower:
+    """Stands in the place of a worker's link and keeps what is published to it."""
+
+    def __init__(self, kit: MasterKit) -> None:
+        self.workers = kit.main.workers
+        self.events: list[tuple[TopicKind, Any]] = []
+
+    def publish(self, frames: list[bytes], kind: TopicKind = TopicKind.QUOTE) -> None:
+        """Take a batch."""
+        self.events += [(kind, codec.decode(frame)[1]) for frame in frames]
+
+    def follow(self, topic: Topic, add: bool = True) -> None:
+        """Send TOPIC_INTEREST."""
+        symbol, interval_s = topic if isinstance(topic, tuple) else (topic, 0)
+        kind = TopicKind.BAR if interval_s else TopicKind.MARKET
+        interest = m.TopicInterest(kind=kind, add=add, interval_s=interval_s, symbol=symbol)
+        self.workers.interest(self, interest)  # type: ignore[arg-type]
+
+    def take(self) -> list[Any]:
+        """Return what came since the last call."""
+        events, self.events = self.events, []
+        return [event for _, event in events]
+
+
+def test_an_open_market_says_when_it_closes(tmp_path: Path) -> None:
+    """Hours are those of the calendar, in market time; empty means the main exchange."""
+    kit, ann = market(tmp_path, "2012-06-04 14:00")
+    for exchange in ("", "XNYS"):
+        state = ann.ask(m.MarketStatus(exchange=exchange)).message
+        assert (state.exchange, state.state) == ("XNYS", MarketState.OPEN)
+        assert (state.next_open, state.next_close) == (
+            at("2012-06-05 13:30"), at("2012-06-04 20:00"),
+        )  # fmt: skip
+        assert at("2012-06-04 14:00") <= state.now < at("2012-06-04 14:10")
+        assert state.update_interval_ms == 250
+    kit.check()
+
+
+def test_a_closed_market_says_when_it_opens(tmp_path: Path) -> None:
+    """On a Saturday: Monday's hours."""
+    _, ann = market(tmp_path, "2012-06-09 12:00", keep_closed_hours=True)
+    state = ann.ask(m.MarketStatus()).message
+    assert state.state == MarketState.CLOSED
+    assert (state.next_open, state.next_close) == (at("2012-06-11 13:30"), at("2012-06-11 20:00"))
+
+
+def test_an_exchange_without_listings_is_refused(tmp_path: Path) -> None:
+    """NO_DATA, naming those that there are; and a session is needed."""
+    kit, ann = market(tmp_path, "2012-06-04 14:00")
+    answer = ann.ask(m.MarketStatus(exchange="XLON"))
+    assert answer.status == Status.NO_DATA
+    assert "XNYS" in answer.message.text
+    for message in (m.MarketStatus(), m.ClockGet()):
+        assert kit.client(connection=2).ask(message).status == Status.NOT_LOGGED_IN
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_the_clock_tells_its_mode_and_speed(tmp_path: Path, keep: bool) -> None:
+    """Market time goes on at the speed told."""
+    kit, ann = market(tmp_path, "2012-06-04 14:00", keep_closed_hours=keep)
+    first = ann.ask(m.ClockGet()).message
+    kit.turn(1.0)
+    second = ann.ask(m.ClockGet()).message
+    assert (first.mode, first.paused, first.skips_closed) == (ClockMode.REPLAY, False, not keep)
+    assert first.speed_milli == 60_000
+    assert second.now - first.now == (second.as_of - first.as_of) * 60
+    assert first.ends_at > first.now
+
+
+def test_openings_and_closes_are_published(tmp_path: Path) -> None:
+    """Who comes gets the state at once; then an event at the close and one at the next opening."""
+    kit, _ = market(tmp_path, "2012-06-04 19:50")
+    follower = Follower(kit)
+    follower.follow(MARKET_TOPIC)
+    assert [event.state for event in follower.take()] == [MarketState.OPEN]
+    go_to(kit, "2012-06-05 13:35")
+    told = [(event.state, event.next_close) for event in follower.take()]
+    assert told == [
+        (MarketState.CLOSED, at("2012-06-05 20:00")),
+        (MarketState.OPEN, at("2012-06-05 20:00")),
+    ]
+    follower.follow(MARKET_TOPIC, add=False)
+    go_to(kit, "2012-06-05 20:00")
+    assert follower.take() == []
+
+
+@pytest.mark.parametrize("interval_s", [60, 300, 3600, 86_400])
+def test_bars_form_as_bars_get_has_them(tmp_path: Path, interval_s: int) -> None:
+    """Every closed bar of the time is told once, in order, with the values that BARS_GET gives."""
+    kit, ann = market(tmp_path, "2012-06-04 19:00")
+    follower = Follower(kit)
+    follower.follow(("AAPL", interval_s))
+    follower.follow(("AAPL", 61))
+    follower.follow(("NONE", 60))
+    go_to(kit, "2012-06-05 13:50")
+    events = follower.take()
+    assert {(event.symbol, event.interval_s) for event in events} == {("AAPL", interval_s)}
+    times = [event.time for event in events]
+    assert times == sorted(times)
+    closed = {event.time: event for event in events if event.final}
+    assert len(closed) == sum(event.final for event in events)
+    answer = ann.ask(m.BarsGet(symbol="AAPL", interval_s=interval_s, from_time=times[0])).message
+    rows = {row.time: row for row in answer.bars}
+    assert set(rows) - set(closed) <= {max(rows)}
+    for time, event in closed.items():
+        row = rows[time]
+        assert (event.open, event.high, event.low, event.close, event.volume) == (
+            row.open, row.high, row.low, row.close, row.volume,
+        )  # fmt: skip
+    assert any(not event.final for event in events)
+
+
+def test_a_bar_that_nobody_follows_is_not_worked_out(tmp_path: Path) -> None:
+    """Interest ends with its last worker; nothing is kept."""
+    kit, _ = market(tmp_path, "2012-06-04 15:00")
+    follower = Follower(kit)
+    follower.follow(("AAPL", 60))
+    kit.turn(1.0)
+    assert follower.take()
+    follower.follow(("AAPL", 60), add=False)
+    kit.turn(1.0)
+    assert follower.take() == []
+    assert len(kit.main.assets._bars) == 0

@@ -1,0 +1,206 @@
+"""Several portfolios at the master: each command once, in the journal, the views and the audit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import pytest
+
+from papertrader.core.money import NULL, SCALE
+from papertrader.core.orders import OrderEventKind, OrderState, OrderType
+from papertrader.wire import limits
+from papertrader.wire import messages as m
+from papertrader.wire.kinds import FrameFlag, Status, TxKind
+from tests.master_kit import MasterClient, MasterKit
+
+
+def command(client: MasterClient, message: Any) -> Any:
+    """Send a command under the next number."""
+    client.seq += 1
+    return client.ask(message, seq=client.seq)
+
+
+def listed(client: MasterClient) -> list[m.ListedRow]:
+    """The account's portfolios."""
+    return list(client.ask(m.PortfolioList()).message.portfolios)
+
+
+def without_prices(rows: list[m.ListedRow]) -> list[m.ListedRow]:
+    """The same rows without what depends on the newest quote."""
+    return [attrs.evolve(row, equity=0) for row in rows]
+
+
+def test_a_portfolio_is_created_and_trades_by_itself(kit: MasterKit, ann: MasterClient) -> None:
+    """Its name, cash and positions are its own, and survive a crash and a rebuild of the views."""
+    made = command(ann, m.PortfolioCreate(name="tech", cash=5_000 * SCALE))
+    assert made.status == 0
+    number = made.message.portfolio
+    assert (made.message.name, made.message.cash) == ("tech", 5_000 * SCALE)
+    default = command(ann, m.PortfolioCreate(name="more")).message
+    assert default.cash == 100_000 * SCALE
+    assert ann.order("AAPL", "2", portfolio=number).status == 0
+    kit.quote("AAPL", "560.00", "560.10")
+    for _ in range(2):
+        first, second, third = listed(ann)
+        assert (first.portfolio, first.name, first.positions) == (1, "", 0)
+        assert (second.name, second.positions, second.season) == ("tech", 1, 1)
+        assert second.cash == 5_000 * SCALE - 1_120_20000000
+        assert third.name == "more"
+        kit.crash()
+        ann.resume()
+    history = ann.ask(m.TransactionsGet(portfolio=number)).message.transactions
+    assert [row.kind for row in history] == [TxKind.DEPOSIT, TxKind.BUY]
+
+
+def test_a_command_sent_again_creates_one_portfolio(kit: MasterKit, ann: MasterClient) -> None:
+    """R4: the stored reply, also over a crash; another name under the number is SEQ_REUSED."""
+    made = ann.ask(m.PortfolioCreate(name="tech"), seq=1)
+    kit.crash()
+    ann.resume()
+    again = ann.ask(m.PortfolioCreate(name="tech"), seq=1)
+    assert again.header.flags & FrameFlag.REPLAYED
+    assert again.octets[limits.HEADER_SIZE :] == made.octets[limits.HEADER_SIZE :]
+    assert ann.ask(m.PortfolioCreate(name="other"), seq=1).status == Status.SEQ_REUSED
+    assert len(listed(ann)) == 2
+
+
+@pytest.mark.parametrize(
+    ("message", "status"),
+    [
+        (m.PortfolioCreate(name=""), Status.INVALID_FIELD),
+        (m.PortfolioCreate(name="-x"), Status.INVALID_FIELD),
+        (m.PortfolioCreate(name="x", cash=-1), Status.INVALID_FIELD),
+        (m.PortfolioCreate(name="x", cash=2**62), Status.AMOUNT_OVERFLOW),
+        (m.PortfolioCreate(name="MINE"), Status.NAME_TAKEN),
+        (m.PortfolioUpdate(name="a/b"), Status.INVALID_FIELD),
+        (m.PortfolioUpdate(portfolio=1, name="Mine"), Status.NAME_TAKEN),
+        (m.PortfolioUpdate(portfolio=99, name="x"), Status.NO_SUCH_PORTFOLIO),
+        (m.PortfolioReset(cash=-1), Status.INVALID_FIELD),
+        (m.PortfolioReset(portfolio=99), Status.NO_SUCH_PORTFOLIO),
+        (m.PortfolioReset(cash=2**62), Status.AMOUNT_OVERFLOW),
+        (m.PortfolioCash(amount=0), Status.INVALID_FIELD),
+        (m.PortfolioCash(amount=NULL), Status.INVALID_FIELD),
+        (m.PortfolioCash(amount=2**62), Status.AMOUNT_OVERFLOW),
+        (m.PortfolioCash(amount=-(2**62)), Status.INSUFFICIENT_CASH),
+        (m.PortfolioCash(portfolio=99, amount=1), Status.NO_SUCH_PORTFOLIO),
+    ],
+)
+def test_every_refusal(ann: MasterClient, message: Any, status: Status) -> None:
+    """A sentence, nothing done; decisions of the desk are kept and repeated."""
+    command(ann, m.PortfolioCreate(name="mine"))
+    before = listed(ann)
+    refused = command(ann, message)
+    assert refused.status == status
+    assert refused.message.text.endswith(".")
+    assert listed(ann) == before
+    again = ann.ask(message, seq=ann.seq)
+    assert again.status == status
+    assert bool(again.header.flags & FrameFlag.REPLAYED) == (status != Status.INVALID_FIELD)
+
+
+def test_commands_need_a_number_and_the_right_to_trade(kit: MasterKit, ann: MasterClient) -> None:
+    """R1, for each of them."""
+    for message in (
+        m.PortfolioCreate(name="x"),
+        m.PortfolioUpdate(name="x"),
+        m.PortfolioReset(),
+        m.PortfolioCash(amount=1),
+        m.OrderCancelAll(),
+        m.OrderReplace(order=1, client_order_id=1),
+    ):
+        assert ann.ask(message, seq=0).status == Status.SEQ_REQUIRED
+    assert len(listed(ann)) == 1
+
+
+def test_an_account_has_so_many_portfolios(ann: MasterClient) -> None:
+    """PORTFOLIO_LIMIT for one more."""
+    most = ann.kit.main.transactions.desk.rules.portfolios_max
+    for number in range(1, most):
+        assert command(ann, m.PortfolioCreate(name=f"p{number}", cash=0)).status == 0
+    assert command(ann, m.PortfolioCreate(name="x")).status == Status.PORTFOLIO_LIMIT
+    assert len(listed(ann)) == most
+
+
+def test_money_goes_in_and_out(kit: MasterKit, ann: MasterClient) -> None:
+    """As transactions of their own kinds; what is reserved stays."""
+    ann.follow()
+    limit = {"order_type": OrderType.LIMIT, "limit_price": 100 * SCALE}
+    ann.order("AAPL", "10", **limit)
+    paid = command(ann, m.PortfolioCash(amount=500 * SCALE))
+    assert (paid.message.cash, paid.message.deposited) == (100_500 * SCALE, 100_500 * SCALE)
+    out = command(ann, m.PortfolioCash(amount=-99_500 * SCALE))
+    assert out.message.cash == out.message.reserved_cash == 1_000 * SCALE
+    refused = command(ann, m.PortfolioCash(amount=-1))
+    assert refused.status == Status.INSUFFICIENT_CASH
+    _, first, second = ann.events()
+    assert (first.message.kind, first.message.amount) == (TxKind.DEPOSIT, 500 * SCALE)
+    assert (second.message.kind, second.message.amount) == (TxKind.WITHDRAWAL, -99_500 * SCALE)
+    kit.crash()
+    ann.resume()
+    assert listed(ann)[0].deposited == 1_000 * SCALE
+
+
+def test_a_reset_keeps_the_history(kit: MasterKit, ann: MasterClient) -> None:
+    """Orders end, positions close at the last price, the season counts anew; old rows stay."""
+    ann.order("AAPL", "10")
+    kit.quote("AAPL", "560.00", "560.00")
+    ann.order("AAPL", "1", order_type=OrderType.LIMIT, limit_price=SCALE)
+    kit.quote("AAPL", "570.00", "570.10")
+    ann.follow()
+    reset = command(ann, m.PortfolioReset(cash=1_000 * SCALE))
+    assert (reset.message.season, reset.message.cash) == (2, 1_000 * SCALE)
+    assert reset.message.season_at > 0
+    assert (reset.message.positions, reset.message.open_orders) == (0, 0)
+    assert reset.message.realized_pnl == 0
+    cancelled, closed, funded = ann.events()
+    assert cancelled.message.kind == OrderEventKind.CANCELLED
+    assert (closed.message.kind, closed.message.amount) == (TxKind.RESET, 5_700 * SCALE)
+    assert closed.message.realized == 100 * SCALE
+    assert funded.message.cash_after == 1_000 * SCALE
+    ann.order("AAPL", "1")
+    kit.quote("AAPL", "580.00", "580.00")
+    for _ in range(2):
+        (row,) = listed(ann)
+        assert (row.season, row.cash, row.positions) == (2, 420 * SCALE, 1)
+        history = ann.ask(m.TransactionsGet()).message.transactions
+        kinds = [TxKind.DEPOSIT, TxKind.BUY, TxKind.RESET, TxKind.RESET, TxKind.BUY]
+        assert [each.kind for each in history] == kinds
+        orders = ann.ask(m.OrderList(states=0xFFFF)).message.orders
+        assert orders[1].state == OrderState.CANCELLED
+        kit.crash()
+        ann.resume()
+
+
+def test_names_and_seasons_are_in_rebuilt_views(kit: MasterKit, ann: MasterClient) -> None:
+    """Views made anew from the journal hold what the first ones did, trades around a reset too."""
+    command(ann, m.PortfolioUpdate(name="main"))
+    for _ in range(2):
+        ann.order("AAPL", "1")
+        kit.quote("AAPL", "560.00", "560.00")
+        command(ann, m.PortfolioReset())
+    ann.order("AAPL", "1")
+    kit.quote("AAPL", "560.00", "560.00")
+    before = without_prices(listed(ann))
+    kit.kill()
+    for suffix in ("", "-wal", "-shm"):
+        (kit.state_dir / f"views.db{suffix}").unlink(missing_ok=True)
+    kit.boot()
+    ann.resume()
+    assert without_prices(listed(ann)) == before
+    assert (before[0].name, before[0].season, before[0].positions) == ("main", 3, 1)
+
+
+def test_nobody_touches_the_portfolio_of_another(kit: MasterKit, ann: MasterClient) -> None:
+    """It does not exist for one."""
+    bob = kit.client(connection=2)
+    bob.register("bob")
+    bob.login("bob")
+    for message in (
+        m.PortfolioUpdate(portfolio=1, name="x"),
+        m.PortfolioReset(portfolio=1),
+        m.PortfolioCash(portfolio=1, amount=1),
+        m.OrderCancelAll(portfolio=1),
+    ):
+        assert command(bob, message).status == Status.NO_SUCH_PORTFOLIO
+    assert listed(ann)[0].season == 1

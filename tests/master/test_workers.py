@@ -1,0 +1,638 @@
+"""Worker Management: who is let in, what is believed of a worker, who gets which quotes."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from twisted.internet.protocol import Factory
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.test.iosim import connectedServerAndClient
+
+from papertrader.core.instants import MILLISECOND, SECOND
+from papertrader.master.workers import (
+    FIRST_ERROR,
+    OFFSETS_KEPT,
+    STAMP_AGE_MAX,
+    ClockBound,
+    WorkerLink,
+)
+from papertrader.net.clock import Clock
+from papertrader.net.credentials import PeerIdentity
+from papertrader.net.tls import inner_client_factory, inner_server_factory
+from papertrader.ops.certificates import (
+    authority_file,
+    certificate_files,
+    issue_master,
+    issue_worker,
+    make_authority,
+)
+from papertrader.wire import codec, limits
+from papertrader.wire import messages as m
+from papertrader.wire.connection import Link
+from papertrader.wire.kinds import (
+    ClosedBy,
+    FrameFlag,
+    Opcode,
+    RelayUpFlag,
+    Role,
+    Status,
+    TopicKind,
+)
+from tests.link_kit import Peer, Wire, join
+from tests.master_kit import PASSWORD, MasterKit
+
+UUIDS = ("6f1b2c1e-5a77-4e7b-9d3c-0a4b7a1f0c11", "0d9d5a52-6a0f-4c5e-8d0e-1b8f52d0a222")
+TOLERANCE = limits.CLOCK_TOLERANCE_MS * MILLISECOND
+
+
+def spki(number: int) -> bytes:
+    """The fingerprint of a worker's key."""
+    return bytes([number]) * 32
+
+
+def enroll(kit: MasterKit, *keys: tuple[bytes, str]) -> None:
+    """Register workers 1, 2, ... with these keys and names."""
+    for number, (fingerprint, uuid) in enumerate(keys, 1):
+        kit.main.store.db.execute_sql(
+            "INSERT INTO worker (id, name, uuid, spki, active, added_at) VALUES (?, ?, ?, ?, 1, 0)",
+            (number, f"worker-{number}", uuid, fingerprint),
+        )
+    kit.main.workers.load(kit.main.store.db)
+
+
+def worker_link() -> Link:
+    """What a worker is on the inner port."""
+    return Link(
+        role=Role.WORKER,
+        initiator=True,
+        frame_max=limits.FRAME_MAX,
+        instance=9,
+        keepalive_s=limits.INNER_KEEPALIVE_S,
+    )
+
+
+class Yard:
+    """A master with two registered workers, and scripted workers to connect to it.
+
+    Without TLS: who a peer has proved to be is said by the test.
+    """
+
+    def __init__(self, kit: MasterKit) -> None:
+        self.kit = kit
+        self.identities: dict[WorkerLink, PeerIdentity | None] = {}
+        enroll(kit, (spki(1), UUIDS[0]), (spki(2), UUIDS[1]))
+        kit.main.workers.identify = self.identities.__getitem__  # type: ignore[method-assign]
+
+    def connect(self, number: int = 1, *, key: bytes = b"", ahead: int = 0) -> Worker:
+        """Connect a peer that shows worker ``number``'s key, its clock ahead by that much."""
+        link = self.kit.main.workers.new_link()
+        self.identities[link] = PeerIdentity(uuid=UUIDS[number - 1], spki=key or spki(number))
+        wall = self.kit.clock.wall_ns() + ahead
+        peer = Peer(worker_link(), Clock(self.kit.reactor, lambda: wall))
+        wire = join(link, peer, self.kit.reactor, near_is_server=True)  # type: ignore[arg-type]
+        return Worker(self, link, peer, wire, number)
+
+    def join(self, number: int = 1, **options: Any) -> Worker:
+        """Connect a worker and let it in."""
+        worker = self.connect(number, **options)
+        assert worker.authenticate().status == 0
+        return worker
+
+
+@attrs.define(eq=False)
+class Worker:
+    """A scripted worker."""
+
+    yard: Yard
+    link: WorkerLink
+    peer: Peer
+    wire: Wire
+    number: int
+    seq: int = 0
+    reply: Any = None
+    down: Any = None
+    answer: Any = None
+
+    def settle(self) -> None:
+        """Move octets until all is quiet."""
+        for _ in range(20):
+            self.yard.kit.turn()
+            if not self.wire.flush():
+                return
+
+    def send(self, message: Any, **header: int) -> None:
+        """Send one frame."""
+        self.peer.send(codec.encode(message, **header))
+        self.settle()
+
+    def take(self, kind: type[Any] | None = None) -> list[Any]:
+        """The messages since the last look, of one kind if that is given."""
+        frames = [message for _, message in self.peer.take()]
+        return [each for each in frames if kind is None or isinstance(each, kind)]
+
+    def authenticate(self, *, boot: int = 5, number: int = 0, **fields: Any) -> codec.Header:
+        """Say WORKER_AUTH; return the reply's header."""
+        fields.setdefault("clock", self.peer.clock.wall_ns())
+        message = m.WorkerAuth(
+            worker_id=number or self.number, boot=boot, max_clients=200, **fields
+        )
+        self.send(message, correlation=1)
+        frames = self.peer.take()
+        self.reply = frames[0][1]
+        return frames[0][0]
+
+    def stamp(self) -> int:
+        """The worker's own clock."""
+        return self.peer.clock.stamp_ns()
+
+    def relay(
+        self, inner: bytes, *, at: int = 0, seq: int = 0, connection: int = 1, flags: int = 0
+    ) -> None:
+        """Relay a frame, stamped now unless said otherwise."""
+        self.seq = seq or self.seq + 1
+        self.send(
+            m.RelayUp(
+                received_at=at or self.stamp(),
+                worker_seq=self.seq,
+                connection=connection,
+                flags=RelayUpFlag(flags),
+                inner=inner,
+            )
+        )
+
+    def ask(self, message: Any, *, session: int = 0, **options: Any) -> codec.Header:
+        """Relay a client's request; return the header of the answer."""
+        self.relay(codec.encode(message, session=session, correlation=77), **options)
+        downs = self.take(m.RelayDown)
+        assert downs, "no answer"
+        self.down = downs[-1]
+        header, self.answer = codec.decode(downs[-1].inner)
+        return header
+
+    @property
+    def goodbye(self) -> int:
+        """The code with which the master closed the link; -1 while it has not."""
+        said = self.peer.goodbye
+        return -1 if said is None else said.code
+
+
+@pytest.fixture
+def yard(kit: MasterKit) -> Yard:
+    """A master with two registered workers."""
+    return Yard(kit)
+
+
+REGISTER = m.Register(username="ann", password=PASSWORD)
+LOGIN = m.Login(username="ann", password=PASSWORD, remember=True, scope=2)
+BAD = m.Login(username="nobody", password="a wrong password")
+
+
+# --- coming in -----------------------------------------------------------------------------------
+
+
+def test_a_registered_worker_is_let_in_and_relays(yard: Yard) -> None:
+    """WORKER_AUTH, then commands go up and answers come down with their acknowledgement."""
+    worker = yard.join()
+    assert worker.reply.relay_window == limits.RELAY_WINDOW_FRAMES
+    assert worker.reply.master_boot == yard.kit.main.workers.boot
+    assert worker.ask(REGISTER).status == 0
+    assert worker.down.connection == 1
+    assert worker.down.ack_worker_seq == 1
+    assert worker.down.accepted_at >= worker.peer.clock.wall_ns()
+    assert worker.ask(LOGIN, connection=44).status == 0
+    assert worker.down.connection == 44
+
+
+@pytest.mark.parametrize("wrong", ["no certificate", "key", "name", "number", "booted out"])
+def test_an_unknown_worker_is_refused(yard: Yard, wrong: str) -> None:
+    """T-30: key, name and number must be those of one registered, active worker."""
+    worker = yard.connect(1, key=spki(3) if wrong == "key" else b"")
+    if wrong == "no certificate":
+        yard.identities[worker.link] = None
+    elif wrong == "name":
+        yard.identities[worker.link] = PeerIdentity(uuid=UUIDS[1], spki=spki(1))
+    elif wrong == "booted out":
+        yard.kit.main.store.db.execute_sql("UPDATE worker SET active = 0 WHERE id = 1")
+        yard.kit.main.workers.load(yard.kit.main.store.db)
+    header = worker.authenticate(number=2 if wrong == "number" else 1)
+    assert header.status == Status.WORKER_UNKNOWN
+    assert worker.goodbye == Status.WORKER_UNKNOWN
+    assert yard.kit.main.workers.links() == []
+    assert yard.kit.main.commands == 0
+
+
+def test_only_a_running_master_admits(kit: MasterKit) -> None:
+    """The check within TLS: a registered pair of key and name, while the master runs."""
+    enroll(kit, (spki(1), UUIDS[0]), (spki(2), UUIDS[1]))
+    assert kit.main.admitted(spki(1), UUIDS[0])
+    assert not kit.main.admitted(spki(1), UUIDS[1])
+    assert not kit.main.admitted(spki(9), UUIDS[0])
+    kit.stop()
+    assert not kit.main.admitted(spki(1), UUIDS[0])
+    kit.boot()
+
+
+@pytest.mark.parametrize("good", [True, False])
+def test_over_real_tls(kit: MasterKit, tmp_path: Path, good: bool) -> None:
+    """The certificate names the worker; one whose key is not registered stays outside."""
+    state, now = tmp_path / "ca", datetime.now(UTC)
+    state.mkdir()
+    make_authority(state, now=now)
+    issue_master(state, now=now)
+    issued = issue_worker(state, "worker-1", UUIDS[0], now=now)
+    enroll(kit, (issued.spki if good else spki(1), UUIDS[0]))
+    authority = authority_file(state)
+    server = inner_server_factory(authority, *certificate_files(state, "master"), kit.main.admitted)
+    client = inner_client_factory(authority, *certificate_files(state, "worker-1"))
+    link = kit.main.workers.new_link()
+    peer = Peer(worker_link(), kit.clock)
+
+    def end(creator: Any, protocol: Any, is_client: bool) -> Callable[[], Any]:
+        factory = Factory.forProtocol(lambda: protocol)
+        return lambda: TLSMemoryBIOFactory(creator, is_client, factory, kit.reactor).buildProtocol(
+            None
+        )
+
+    _, _, pump = connectedServerAndClient(
+        end(server, link, False), end(client, peer, True), greet=False, clock=kit.reactor
+    )
+    for _ in range(10):
+        kit.turn()
+        pump.flush()
+    if not good:
+        assert peer.lost
+        assert peer.raw == b""
+        return
+    peer.send(
+        codec.encode(m.WorkerAuth(worker_id=1, boot=5, clock=kit.clock.wall_ns()), correlation=1)
+    )
+    for _ in range(10):
+        kit.turn()
+        pump.flush()
+    assert peer.take()[0][0].status == 0
+    assert [each.worker_id for each in kit.main.workers.links()] == [1]
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        m.RelayUp(
+            received_at=1, worker_seq=1, connection=1, inner=codec.encode(REGISTER, correlation=1)
+        ),
+        m.ClientOpen(connection=1),
+        m.TopicInterest(symbol="AAPL", add=True),
+        m.WorkerStats(),
+    ],
+    ids=lambda each: type(each).__name__,
+)
+def test_nothing_comes_before_worker_auth(yard: Yard, first: Any) -> None:
+    """Anything else first closes the link."""
+    worker = yard.connect()
+    worker.send(first)
+    assert worker.goodbye == Status.PROTOCOL_STATE
+    assert yard.kit.main.commands == 0
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [m.WorkerAuth(worker_id=1), m.RelayAck(), LOGIN, m.TopicPublish(kind=1, inner=b"x" * 40)],
+)
+def test_what_a_worker_may_not_send(yard: Yard, frame: Any) -> None:
+    """Frames of the other direction, of clients, or a second WORKER_AUTH close the link."""
+    worker = yard.join()
+    worker.send(frame, correlation=3)
+    assert worker.goodbye == Status.OPCODE_FORBIDDEN
+
+
+@pytest.mark.parametrize(("ahead", "good"), [(29, True), (-29, True), (31, False), (-31, False)])
+def test_a_clock_that_is_far_off_is_refused(yard: Yard, ahead: int, good: bool) -> None:
+    """Beyond SKEW_MAX: CLOCK_SKEW."""
+    worker = yard.connect(ahead=ahead * SECOND)
+    header = worker.authenticate()
+    assert header.status == (0 if good else Status.CLOCK_SKEW)
+    assert worker.goodbye == (-1 if good else Status.CLOCK_SKEW)
+
+
+def test_a_second_link_of_a_worker_closes_the_first(yard: Yard) -> None:
+    """T-31: the newest link counts; the older one's sessions are detached, and it is told why."""
+    older = yard.join()
+    older.ask(REGISTER)
+    session = older.ask(LOGIN).session
+    newer = yard.join()
+    older.settle()
+    assert older.goodbye == Status.WORKER_BOOTED
+    assert yard.kit.main.workers.links() == [newer.link]
+    assert newer.ask(m.PortfolioGet(), session=session).status == Status.SESSION_DETACHED
+    other = yard.join(2)
+    assert set(yard.kit.main.workers.links()) == {newer.link, other.link}
+    newer.wire.cut()
+    assert yard.kit.main.workers.links() == [other.link]
+
+
+def test_numbers_are_remembered_per_boot(yard: Yard) -> None:
+    """R11: WORKER_AUTH's reply says the highest number taken since that boot, 0 for another."""
+    worker = yard.join()
+    for _ in range(3):
+        worker.ask(BAD)
+    worker.relay(codec.encode(BAD, correlation=1), seq=2, flags=RelayUpFlag.RESENT)
+    worker.wire.cut()
+    again = yard.join()
+    assert again.reply.last_worker_seq == 3
+    again.wire.cut()
+    other = yard.connect()
+    other.authenticate(boot=6)
+    assert other.reply.last_worker_seq == 0
+
+
+def test_relays_are_acknowledged_without_answers(yard: Yard) -> None:
+    """RELAY_ACK follows soon when nothing goes down that could carry it."""
+    worker = yard.join()
+    worker.ask(REGISTER)
+    session = worker.ask(LOGIN).session
+    gone = codec.encode(m.PortfolioGet(), session=session, correlation=5)
+    yard.kit.main.running = False
+    worker.relay(gone)
+    yard.kit.main.running = True
+    worker.take()
+    yard.kit.turn(0.1)
+    worker.settle()
+    acks = worker.take(m.RelayAck)
+    assert [each.ack_worker_seq for each in acks] in ([3], [])
+    assert worker.link._acked == 3
+
+
+# --- stamps --------------------------------------------------------------------------------------
+
+
+def test_the_bound_of_a_clock_is_its_best_measurement() -> None:
+    """As in NTP: of the last eight the one with the shortest way; before the first, a second."""
+    bound = ClockBound(5 * SECOND)
+    assert bound.allows(100 * SECOND + 5 * SECOND + FIRST_ERROR + TOLERANCE, 100 * SECOND, 0)
+    assert not bound.allows(
+        100 * SECOND + 5 * SECOND + FIRST_ERROR + TOLERANCE + 1, 100 * SECOND, 0
+    )
+    bound.measured(0, 5 * SECOND + 40 * MILLISECOND, 80 * MILLISECOND)
+    assert (bound.offset, bound.error) == (5 * SECOND, 40 * MILLISECOND)
+    bound.measured(0, 5 * SECOND + 900 * MILLISECOND, SECOND)
+    assert (bound.offset, bound.error) == (5 * SECOND, 40 * MILLISECOND)
+    bound.measured(0, 5 * SECOND + 12 * MILLISECOND, 20 * MILLISECOND)
+    assert (bound.offset, bound.error) == (5 * SECOND + 2 * MILLISECOND, 10 * MILLISECOND)
+    for _ in range(OFFSETS_KEPT):
+        bound.measured(0, 6 * SECOND + 50 * MILLISECOND, 100 * MILLISECOND)
+    assert (bound.offset, bound.error) == (6 * SECOND, 50 * MILLISECOND)
+
+
+@given(
+    offset=st.integers(-20 * SECOND, 20 * SECOND),
+    up=st.integers(0, SECOND),
+    down=st.integers(0, SECOND),
+    age=st.integers(0, STAMP_AGE_MAX),
+)
+def test_an_honest_stamp_is_always_allowed(offset: int, up: int, down: int, age: int) -> None:
+    """Whatever the offset and the ways of the measurement."""
+    bound = ClockBound(0)
+    sent = 1_000 * SECOND
+    bound.measured(sent, sent + up + offset, sent + up + down)
+    assert abs(bound.offset - offset) <= bound.error + 1
+    now = sent + 10 * SECOND
+    assert bound.allows(now - age + offset, now, STAMP_AGE_MAX)
+
+
+def test_pings_measure_the_worker(yard: Yard) -> None:
+    """A worker that is 3 s ahead is known to be, within the time that a PING takes."""
+    worker = yard.join(ahead=3 * SECOND)
+    for _ in range(3):
+        yard.kit.turn(1.0)
+        worker.settle()
+    assert abs(worker.link.bound.offset - 3 * SECOND) <= worker.link.bound.error + MILLISECOND
+    assert worker.link.bound.error < 100 * MILLISECOND
+    assert worker.ask(BAD).status == Status.AUTH_FAILED
+
+
+def test_stamps_from_the_future_are_clamped_or_refused(yard: Yard) -> None:
+    """T-32: what is believed is never later than now; what cannot be honest is CLOCK_SKEW."""
+    worker = yard.join()
+    worker.ask(REGISTER)
+    session = worker.ask(LOGIN).session
+    order = m.OrderNew(client_order_id=1, symbol="AAPL", quantity=10**8)
+    now = yard.kit.clock.wall_ns()
+    frame = codec.encode(order, session=session, correlation=5, seq=1)
+    # No PING has measured the clock by less than this.
+    worker.relay(frame, at=now + TOLERANCE)
+    ((_, reply),) = [codec.decode(each.inner) for each in worker.take(m.RelayDown)]
+    assert now <= reply.received_at < yard.kit.clock.stamp_ns()
+    assert reply.received_at <= reply.accepted_at
+    refused = yard.kit.main.commands
+    assert worker.ask(BAD, at=now + 2 * SECOND).status == Status.CLOCK_SKEW
+    assert yard.kit.main.commands == refused
+    assert worker.link.stamps_refused == 1
+
+
+def test_old_stamps_are_refused_unless_sent_again(yard: Yard) -> None:
+    """15 s for a frame, 60 s for one that is RESENT; the tolerance on top."""
+    worker = yard.join()
+    now = yard.kit.clock.wall_ns()
+    bound = FIRST_ERROR + TOLERANCE
+    resent = int(RelayUpFlag.RESENT)
+    assert worker.ask(BAD, at=now - 4 * STAMP_AGE_MAX - bound - 1, flags=resent).status == (
+        Status.CLOCK_SKEW
+    )
+    assert worker.ask(BAD, at=now - 4 * STAMP_AGE_MAX, flags=resent).status == Status.AUTH_FAILED
+    assert worker.ask(BAD, at=now - STAMP_AGE_MAX - bound - SECOND).status == Status.CLOCK_SKEW
+    assert worker.ask(BAD, at=now - STAMP_AGE_MAX).status == Status.AUTH_FAILED
+
+
+def test_stamps_only_rise(yard: Yard) -> None:
+    """An equal or an earlier stamp is refused; a frame that is RESENT may be earlier."""
+    worker = yard.join()
+    now = worker.stamp()
+    assert worker.ask(BAD, at=now).status == Status.AUTH_FAILED
+    assert worker.ask(BAD, at=now).status == Status.CLOCK_SKEW
+    assert worker.ask(BAD, at=now - 1).status == Status.CLOCK_SKEW
+    assert worker.ask(BAD, at=now - 1, flags=RelayUpFlag.RESENT).status == Status.AUTH_FAILED
+    assert worker.ask(BAD, at=now).status == Status.CLOCK_SKEW
+    assert worker.ask(BAD, at=now + 1).status == Status.AUTH_FAILED
+
+
+# --- damage --------------------------------------------------------------------------------------
+
+
+INNER = codec.encode(REGISTER, correlation=9)
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        INNER[:-1],
+        INNER + b"x",
+        b"XX" + INNER[2:],
+        INNER[:4] + struct.pack(">I", 2**31) + INNER[8:],
+        bytes(32),
+        b"\xff" * 64,
+    ],
+    ids=["cut", "longer", "magic", "length", "zeros", "ones"],
+)
+def test_a_damaged_frame_inside_closes_the_link_only(yard: Yard, inner: bytes) -> None:
+    """T-36: the link goes, the master stays, nothing is done; the next link works."""
+    worker = yard.join()
+    worker.relay(inner)
+    assert worker.goodbye > 0
+    assert yard.kit.main.commands == 0
+    assert yard.join().ask(REGISTER).status == 0
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(at=st.integers(0, 200), value=st.integers(0, 255), cut=st.integers(0, 60))
+def test_damaged_relays_never_disturb_the_master(yard: Yard, at: int, value: int, cut: int) -> None:
+    """One changed octet and a cut anywhere in RELAY_UP: answered, refused or closed; no error."""
+    worker = yard.join()
+    inner = codec.encode(m.Logout(), session=3, correlation=9)
+    whole = codec.encode(
+        m.RelayUp(received_at=worker.stamp(), worker_seq=1, connection=1, inner=inner)
+    )
+    octets = bytearray(whole[: len(whole) - cut] if cut % 3 == 0 else whole)
+    octets[at % len(octets)] = value
+    octets[4:8] = struct.pack(">I", len(octets) - limits.HEADER_SIZE)
+    worker.peer.send(bytes(octets))
+    worker.settle()
+    assert yard.kit.main.internal_errors == 0
+    assert worker.goodbye != Status.INTERNAL
+    worker.wire.cut()
+
+
+# --- clients -------------------------------------------------------------------------------------
+
+
+def test_the_end_of_a_client_reaches_its_session(yard: Yard) -> None:
+    """A clean CLIENT_CLOSE ends what is not remembered; any other only detaches."""
+    worker = yard.join()
+    worker.ask(REGISTER)
+    sessions = yard.kit.main.authorization.sessions
+    login = attrs.evolve(LOGIN, remember=False)
+    for connection, by, code, left in (
+        (1, ClosedBy.CLIENT, 0, 0),
+        (2, ClosedBy.CLIENT, Status.SLOW_CONSUMER, 1),
+        (3, ClosedBy.WORKER, 0, 2),
+    ):
+        worker.send(m.ClientOpen(connection=connection))
+        assert worker.ask(login, connection=connection).status == 0
+        assert len(worker.link.clients) == 1
+        worker.send(m.ClientClose(connection=connection, by=by, code=code))
+        assert len(worker.link.clients) == 0
+        assert len(sessions) == left
+
+
+def test_a_client_can_be_closed_from_here(yard: Yard) -> None:
+    """CLIENT_CLOSE by the master."""
+    worker = yard.join()
+    worker.link.close_client(4, Status.BOOTED, "by the operator")
+    worker.settle()
+    (close,) = worker.take(m.ClientClose)
+    assert (close.connection, close.code, close.by) == (4, Status.BOOTED, ClosedBy.MASTER)
+
+
+def test_a_stopping_master_says_goodbye(yard: Yard) -> None:
+    """SHUTDOWN with a time to come back."""
+    worker = yard.join()
+    yard.kit.stop()
+    worker.wire.flush()
+    assert worker.goodbye == Status.SHUTDOWN
+    assert worker.peer.goodbye is not None
+    assert worker.peer.goodbye.retry_after_ms > 0
+    yard.kit.boot()
+
+
+# --- quotes --------------------------------------------------------------------------------------
+
+
+def interest(symbol: str, add: bool = True, kind: TopicKind = TopicKind.QUOTE) -> m.TopicInterest:
+    """Say that a worker wants, or wants no more."""
+    return m.TopicInterest(kind=kind, symbol=symbol, add=add)
+
+
+def quotes(worker: Worker) -> list[str]:
+    """The symbols of the quotes published to a worker since the last look."""
+    found = []
+    for publish in worker.take(m.TopicPublish):
+        rest = publish.inner
+        for _ in range(publish.frames):
+            header = codec.parse_header(rest)
+            size = limits.HEADER_SIZE + header.length
+            assert (header.opcode, header.session, header.correlation) == (Opcode.EV_QUOTE, 0, 0)
+            assert header.flags & FrameFlag.EVENT
+            found.append(codec.decode(rest[:size])[1].symbol)
+            rest = rest[size:]
+        assert rest == b""
+    return found
+
+
+def test_quotes_go_to_the_workers_that_want_them(yard: Yard) -> None:
+    """The newest at once, then each new one, until it is not wanted any more."""
+    first, second = yard.join(1), yard.join(2)
+    first.send(interest("AAPL"))
+    second.send(interest("MSFT"))
+    assert (quotes(first), quotes(second)) == (["AAPL"], ["MSFT"])
+    first.send(interest("MSFT"))
+    quotes(first)
+    yard.kit.turn(0.3)
+    first.settle()
+    second.wire.flush()
+    assert sorted(quotes(first)) == ["AAPL", "MSFT"]
+    assert quotes(second) == ["MSFT"]
+    first.send(interest("AAPL", add=False))
+    second.wire.cut()
+    yard.kit.turn(0.3)
+    first.settle()
+    assert quotes(first) == ["MSFT"]
+
+
+def test_no_worker_can_make_the_master_remember_what_does_not_exist(yard: Yard) -> None:
+    """Interest in symbols that are not in the market, or given up, leaves nothing behind."""
+    worker = yard.join()
+    for number in range(50):
+        worker.send(interest(f"X{number}"))
+        worker.send(interest(f"Y{number}", add=False))
+    worker.send(interest("AAPL", kind=TopicKind.BAR))
+    assert yard.kit.main.workers._topics == {}
+    worker.send(interest("AAPL"))
+    assert list(yard.kit.main.workers._topics) == ["AAPL"]
+    worker.send(interest("AAPL", add=False))
+    assert yard.kit.main.workers._topics == {}
+    worker.send(interest("AAPL"))
+    worker.wire.cut()
+    assert yard.kit.main.workers._topics == {}
+
+
+# --- listing -------------------------------------------------------------------------------------
+
+
+def test_clients_are_told_of_the_workers(yard: Yard) -> None:
+    """Address, region and load of each that is up; region 0 asks for all."""
+    first = yard.connect(1)
+    first.authenticate(host="one.example.org", listen_port=2049, region=3)
+    second = yard.connect(2)
+    second.authenticate(host="two.example.org", listen_port=2050, region=4)
+    for connection in range(1, 51):
+        second.send(m.ClientOpen(connection=connection))
+    first.ask(REGISTER)
+    session = first.ask(LOGIN).session
+
+    def listing(region: int) -> dict[str, m.WorkerRow]:
+        assert first.ask(m.WorkerList(region=region), session=session).status == 0
+        return {row.host: row for row in first.answer.workers}
+
+    rows = listing(0)
+    assert set(rows) == {"one.example.org", "two.example.org"}
+    assert (rows["two.example.org"].port, rows["two.example.org"].load) == (2050, 25)
+    assert set(listing(4)) == {"two.example.org"}
+    assert listing(9) == {}
+    second.wire.cut()
+    assert set(listing(0)) == {"one.example.org"}
