@@ -1,20 +1,24 @@
 # make run     install into .venv if needed, then start PaperTrader; stop it with Ctrl-C
 # make test    install the development tools too, then run every check and the whole test suite
 # make torture kill -9 the master 50 times in a stream of orders, and other long campaigns
+# make bench   measure the product beside its peers, 15 minutes: benchmarks/README.rst
+# make profile flame graphs of master and worker under load
 # make clean   remove what these two made (never your accounts or settings)
 #
 # Only make and Python 3.11 or newer are needed. Variables:
 #   ARGS=...         options for `papertrader up`
 #   PYTEST_ARGS=...  options for pytest
 #   KILLS=...        how often `make torture` kills (50)
+#   BENCH_ARGS=...   options of the benchmarks
 #   PYTHON=...       the Python to use; the newest one found otherwise
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := run
-.PHONY: run test torture clean
+.PHONY: run test torture bench profile clean
 
 ARGS =
 PYTEST_ARGS =
+BENCH_ARGS =
 PYTHON =
 KILLS = 50
 
@@ -56,6 +60,12 @@ test: $(DEVELOPMENT)
 
 torture: $(DEVELOPMENT)
 	PAPERTRADER_KILLS=$(KILLS) $(BIN)/pytest -s tests/torture $(PYTEST_ARGS)
+
+bench: $(RUNTIME)
+	$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+profile: $(RUNTIME)
+	$(BIN)/python -m benchmarks.profile $(BENCH_ARGS)
 
 $(RUNTIME): $(PACKAGING)
 	$(MAKE_VENV)

@@ -13,13 +13,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from benchmarks import codec, scenarios, states
-from benchmarks.bench import Bench, steal_and_busy
+from benchmarks import codec, scenarios, states, trading
+from benchmarks.bench import Bench, used_by_others
 from benchmarks.figures import Results, row, verdict_row
 from benchmarks.plots import write_plots
 
 SECTIONS: Final[dict[str, Callable[[Bench], None]]] = {
     "codec": codec.measure,
+    "desk": trading.measure,
     "start": states.measure_start,
     "relay": scenarios.measure_relay,
     "reads": scenarios.measure_reads,
@@ -50,11 +51,12 @@ def run(options: argparse.Namespace) -> Results:
             directory=Path(name), build=options.build, rounds=options.rounds,
             seconds=options.seconds, warm=options.warm,
         )  # fmt: skip
-        before = steal_and_busy(1.0)
-        print(f"others use {before * 100:.0f} % of the CPUs before the run", flush=True)
-        bench.results.add("machine", "used by others before", "share", [before])
+        before = used_by_others(1.0)
+        bench.results.add("machine", "used by others before the run", "cores", [before])
         for section in options.only or SECTIONS:
             SECTIONS[section](bench)
+        after = used_by_others(1.0)
+        bench.results.add("machine", "used by others after the run", "cores", [after])
     return bench.results
 
 

@@ -104,15 +104,8 @@ class Bench:
         return seen
 
 
-def steal_and_busy(seconds: float) -> float:
-    """Return the share of all CPUs that is used by others just now."""
-
-    def read() -> tuple[int, int]:
-        words = Path("/proc/stat").read_text(encoding="ascii").splitlines()[0].split()[1:9]
-        numbers = [int(word) for word in words]
-        return sum(numbers) - numbers[3] - numbers[4], sum(numbers)
-
-    busy, total = read()
+def used_by_others(seconds: float) -> float:
+    """Return how many cores are used just now, before anything of ours runs."""
+    before = processes.busy_seconds()
     time.sleep(seconds)
-    busy_after, total_after = read()
-    return (busy_after - busy) / max(1, total_after - total)
+    return (processes.busy_seconds() - before) / seconds

@@ -71,21 +71,21 @@ class Results:
         note = load_note(seen)
         self.add(section, name, "/s", [each.rate for each in seen], size=size, note=note)
 
-    def find(self, section: str, name: str) -> Figure | None:
-        """Return a figure by its place."""
+    def find(self, section: str, name: str, size: int = 0) -> Figure | None:
+        """Return a figure by its place; without a size the first of that name."""
         for figure in self.figures:
-            if (figure.section, figure.name) == (section, name):
+            if (figure.section, figure.name) == (section, name) and size in (0, figure.size):
                 return figure
         return None
 
     def judge(
-        self, section: str, of: str, to: str, wanted: float, *, least: bool = True
+        self, section: str, of: str, to: str, wanted: float, *, size: int = 0, least: bool = True
     ) -> None:
         """Keep the ratio of two figures of one section beside what was wanted of it."""
-        one, other = self.find(section, of), self.find(section, to)
+        one, other = self.find(section, of, size), self.find(section, to, size)
         if one is None or other is None or not other.median:
             return
-        text = f"{section}: {of} / {to}"
+        text = f"{section}{f' {size}' if size else ''}: {of} / {to}"
         ratio = one.median / other.median
         self.conclude(Verdict(text=text, ratio=ratio, wanted=wanted, least=least))
 
@@ -118,7 +118,9 @@ class Results:
 
 
 def load_note(seen: Sequence[Seen]) -> str:
-    """Return latencies, CPU and refusals of some rounds, in short."""
+    """Return latencies, CPU and refusals of some rounds, in short; nothing if none are known."""
+    if not seen[0].p50_us:
+        return ""
 
     def middle(values: Sequence[float]) -> float:
         return statistics.median(values)
@@ -128,9 +130,11 @@ def load_note(seen: Sequence[Seen]) -> str:
         for i in range(len(seen[0].server_cpu))
     )
     note = (
+        f"{middle([each.per_cpu_second for each in seen]):,.0f}/CPU s, "
         f"p50 {middle([each.p50_us for each in seen]) / 1e3:.2f} ms, "
         f"p99 {middle([each.p99_us for each in seen]) / 1e3:.2f} ms, "
-        f"CPU {servers or '-'}, load {middle([each.load_cpu for each in seen]):.2f}"
+        f"CPU {servers or '-'}, load {middle([each.load_cpu for each in seen]):.2f}, "
+        f"others {middle([each.others for each in seen]):.2f}"
     )
     errors = sum(each.errors for each in seen)
     worst = max(seen, key=lambda each: each.errors).worst_status

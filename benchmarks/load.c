@@ -1,7 +1,7 @@
 /* Closed-loop load generator: one thread, epoll, TLS 1.3 by OpenSSL.
  *
  *   load MODE --port N --conns N [--depth N] [--framing KIND] [--request FILE]...
- *        [--prologue FILE] [--alpn NAME] [--pid N]...
+ *        [--prologue FILE] [--keepalive FILE] [--alpn NAME] [--pid N]...
  *
  * MODE is `ask` (depth requests open on each connection, the next sent when one is answered),
  * `listen` (count what arrives) or `idle` (connect only). It connects, prints {"ready": N}, then
@@ -17,6 +17,7 @@
  *   sock:N    a frame of N octets each: WebSocket or bare; octets 4..12 of its last 64 hold the
  *             wall clock in ns, as the fan-out peers write it
  * With ptwp, session, correlation, seq and client_order_id are written into the request.
+ * What --keepalive names is sent on each connection every few seconds when nothing else is.
  * The prologue has, for each connection: u32 length and octets of what opens it (HELLO and LOGIN,
  * or a WebSocket's upgrade); u32 length and octets of one request sent within the session; u32
  * what is awaited after the first: 0 nothing, 1 an HTTP head, 2 the reply to LOGIN.
@@ -30,6 +31,7 @@
 #include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -44,8 +46,9 @@
 enum { FIXED, HTTP, PTWP, SOCK };
 enum { SLOTS = 256, IN_MAX = 65536, OUT_MAX = 65536, REQUESTS_MAX = 8, PIDS_MAX = 8 };
 enum { BUCKETS = 64 * 64, STATUSES = 4096 };
+#define KEEPALIVE_NS 4000000000u
 enum { AWAIT_NOTHING, AWAIT_HTTP, AWAIT_LOGIN };
-enum { OP_LOGIN = 0x0102, FLAG_RESPONSE = 1 };
+enum { OP_CONTROL_LAST = 0x00ff, OP_LOGIN = 0x0102, FLAG_RESPONSE = 1 };
 
 typedef uint64_t u64;
 typedef struct {
@@ -63,8 +66,8 @@ static int pids[PIDS_MAX], npids, listening, event_age = 112;
 static const char *alpn;
 static unsigned char *requests[REQUESTS_MAX];
 static int request_len[REQUESTS_MAX], nrequests;
-static unsigned char *prologue;
-static long prologue_len;
+static unsigned char *prologue, *keepalive;
+static long prologue_len, keepalive_len;
 static SSL_CTX *ctx;
 static Conn *all;
 static int poller;
@@ -222,6 +225,14 @@ static void dial(Conn *c) {
     c->in = malloc(IN_MAX);
     c->out = malloc(OUT_MAX);
 }
+/* Silent connections would be closed; a connection with a whole request to write is not silent. */
+static void keep_alive(int count) {
+    static u64 due;
+    if (!keepalive || now_ns() < due) return;
+    due = now_ns() + KEEPALIVE_NS;
+    for (int i = 0; i < count; i++)
+        if (!all[i].out_len) SSL_write(all[i].ssl, keepalive, (int)keepalive_len);
+}
 static void connect_all(void) {
     const unsigned char *at = prologue;
     for (int i = 0; i < conns; i++) {
@@ -235,6 +246,7 @@ static void connect_all(void) {
         fcntl(c->fd, F_SETFL, O_NONBLOCK);
         struct epoll_event e = {.events = EPOLLIN, .data.ptr = c};
         epoll_ctl(poller, EPOLL_CTL_ADD, c->fd, &e);
+        keep_alive(i + 1);
     }
 }
 
@@ -291,6 +303,7 @@ static int message(Conn *c, const unsigned char *p, int n, u64 now) {
         int size = 32 + (int)get32(p + 4), flags = p[10] << 8 | p[11], opcode = p[8] << 8 | p[9];
         if (size > IN_MAX) die("a frame is too long");
         if (n < size) return 0;
+        if (opcode <= OP_CONTROL_LAST) return size;
         if (flags & FLAG_RESPONSE && c->open && !listening)
             replied(c, get32(p + 20), p[14] << 8 | p[15], now);
         else if (listening && opcode == event_quote && measuring) {
@@ -336,6 +349,7 @@ static void take_in(Conn *c) {
 static void turn(int wait_ms) {
     static struct epoll_event events[512];
     int n = epoll_wait(poller, events, 512, wait_ms);
+    if (listening || !sending) keep_alive(conns);
     for (int i = 0; i < n; i++) {
         Conn *c = events[i].data.ptr;
         if (events[i].events & EPOLLOUT) flush_out(c);
@@ -387,6 +401,12 @@ static void run(double seconds, double warm) {
     for (drained = now_ns() + 5000000000u; outstanding() && now_ns() < drained;) turn(20);
     if (!listening && outstanding()) die("replies are missing after 5 s");
 }
+/* Waits for the next line, and keeps the connections alive and empty meanwhile. */
+static char *next_line(char *line, int size) {
+    struct pollfd in = {.fd = 0, .events = POLLIN};
+    while (poll(&in, 1, 500) == 0) turn(0);
+    return fgets(line, size, stdin);
+}
 static void choose_framing(const char *kind) {
     if (!strcmp(kind, "http")) framing = HTTP;
     else if (!strcmp(kind, "ptwp")) framing = PTWP;
@@ -409,7 +429,7 @@ int main(int argc, char **argv) {
     static const struct option options[] = {
         {"port", 1, 0, 'p'}, {"conns", 1, 0, 'c'}, {"depth", 1, 0, 'd'}, {"framing", 1, 0, 'f'},
         {"request", 1, 0, 'r'}, {"prologue", 1, 0, 'o'}, {"alpn", 1, 0, 'a'}, {"pid", 1, 0, 'i'},
-        {"event", 1, 0, 'e'}, {"age", 1, 0, 'g'}, {0, 0, 0, 0}};
+        {"keepalive", 1, 0, 'k'}, {"event", 1, 0, 'e'}, {"age", 1, 0, 'g'}, {0, 0, 0, 0}};
     char line[200];
     double seconds, warm;
     long n;
@@ -425,6 +445,7 @@ int main(int argc, char **argv) {
         case 'a': alpn = optarg; break;
         case 'e': event_quote = (int)strtol(optarg, 0, 0); break;
         case 'g': event_age = atoi(optarg); break;
+        case 'k': keepalive = slurp(optarg, &keepalive_len); break;
         case 'o': prologue = slurp(optarg, &prologue_len); break;
         case 'i': if (npids < PIDS_MAX) pids[npids++] = atoi(optarg); break;
         case 'r':
@@ -442,7 +463,7 @@ int main(int argc, char **argv) {
     connect_all();
     printf("{\"ready\": %d}\n", conns);
     fflush(stdout);
-    while (fgets(line, sizeof line, stdin))
+    while (next_line(line, sizeof line))
         if (sscanf(line, "run %lf %lf", &seconds, &warm) == 2) run(seconds, warm);
     return 0;
 }

@@ -17,6 +17,9 @@ import attrs
 
 START_S: Final = 60.0
 STOP_S: Final = 8.0
+SETTLE_STEP_S: Final = 0.25
+SETTLED: Final = 0.2
+"""Of a core: a server that uses less over a step has worked off what came before."""
 ROOT: Final = Path(__file__).parents[1]
 LOAD_SOURCE: Final = Path(__file__).with_name("load.c")
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
@@ -101,7 +104,11 @@ def build_load(directory: Path) -> Path:
 
 @attrs.frozen(kw_only=True)
 class Seen:
-    """One round of one server. CPU in cores; latencies in microseconds."""
+    """One round of one server. CPU in cores; latencies in microseconds.
+
+    ``rate`` counts good answers alone: a refusal is cheaper than what was asked for.
+    ``others`` is what everything else on the machine used meanwhile, in cores.
+    """
 
     rate: float
     errors: int
@@ -110,11 +117,19 @@ class Seen:
     p99_us: float
     load_cpu: float
     server_cpu: tuple[float, ...]
+    others: float = 0.0
 
     @property
     def per_cpu_second(self) -> float:
         """What was done for each second of the servers' CPU."""
         return self.rate / (sum(self.server_cpu) or 1e-9)
+
+
+def only_rate(rate: float) -> Seen:
+    """Return a round of something that has no load generator and tells only its rate."""
+    return Seen(
+        rate=rate, errors=0, worst_status=0, p50_us=0.0, p99_us=0.0, load_cpu=0.0, server_cpu=()
+    )
 
 
 class Load:
@@ -135,17 +150,20 @@ class Load:
         """Run one round and return what was seen."""
         if self.process.stdin is None:
             raise BenchmarkError("the load generator has no input")
+        before = busy_seconds()
         self.process.stdin.write(f"run {seconds} {warm}\n")
         self.process.stdin.flush()
         said = json.loads(_line(self.process, seconds + warm + 20))
+        busy = (busy_seconds() - before) / (seconds + warm)
         return Seen(
-            rate=said["count"] / said["seconds"],
+            rate=(said["count"] - said["errors"]) / said["seconds"],
             errors=said["errors"],
             worst_status=said["worst_status"],
             p50_us=said["p50_us"],
             p99_us=said["p99_us"],
             load_cpu=said["load_cpu"],
             server_cpu=tuple(said["server_cpu"]),
+            others=max(0.0, busy - said["load_cpu"] - sum(said["server_cpu"])),
         )
 
     def close(self) -> None:
@@ -174,6 +192,24 @@ def cpu_seconds(pid: int) -> float:
     """Return the CPU time a process has used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def busy_seconds() -> float:
+    """Return the CPU time that this machine has spent since it started, what was stolen too."""
+    words = Path("/proc/stat").read_text(encoding="ascii").splitlines()[0].split()[1:9]
+    numbers = [int(word) for word in words]
+    return (sum(numbers) - numbers[3] - numbers[4]) / _TICKS
+
+
+def settle(pid: int, seconds: float) -> float:
+    """Wait until a process has little to do; return how long that took, ``seconds`` at most."""
+    start = time.monotonic()
+    while (waited := time.monotonic() - start) < seconds:
+        before = cpu_seconds(pid)
+        time.sleep(SETTLE_STEP_S)
+        if cpu_seconds(pid) - before < SETTLE_STEP_S * SETTLED:
+            return waited
+    return seconds
 
 
 def resident_kib(pid: int) -> int:

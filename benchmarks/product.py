@@ -7,6 +7,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -24,6 +25,7 @@ from benchmarks.processes import (
     server,
     wait_for_json,
 )
+from papertrader.core.money import NULL, SCALE
 from papertrader.core.orders import OrderType, Side, TimeInForce
 from papertrader.ops.certificates import authority_file
 from papertrader.ops.installation import prepare, prepare_settings
@@ -33,7 +35,15 @@ from papertrader.wire.derived import Message
 from papertrader.wire.kinds import Mechanism, Opcode, Role, Scope, Topic
 
 SYMBOL: Final = "AURUSD"
-"""A coin of the simulated market: it trades round the clock."""
+COINS: Final = {SYMBOL: (200_000, 2_000), "NIMUSD": (20_000, 200)}
+"""The simulated market's coins trade round the clock. A buy at the first price and a sell at the
+second are beyond the market, so that they fill at its own price with the next quote."""
+QUANTITY: Final = 100
+"""One lot, a millionth of a coin: what a quote shows suffices for all orders until the next."""
+HOLDING: Final = 10**6
+"""Bought for each account when it is opened, so that it can sell whatever it sends first."""
+FILLED_S: Final = 1.0
+"""By then the next quotes have filled what was bought."""
 PASSWORD: Final = "a load of orders"
 SESSIONS_OF_ONE: Final = limits.SESSIONS_PER_ACCOUNT - 1
 KEEPALIVE_S: Final = 120
@@ -123,8 +133,15 @@ def hello() -> bytes:
     )  # fmt: skip
 
 
-def _ask(link: ssl.SSLSocket, message: Message, correlation: int) -> Any:
-    link.sendall(codec.encode(message, correlation=correlation))
+def keepalive() -> bytes:
+    """Return the frame that keeps a silent connection alive."""
+    return codec.encode(m.Ping(token=1, sent_at=time.time_ns()), correlation=1)
+
+
+def _ask(
+    link: ssl.SSLSocket, message: Message, correlation: int, session: int = 0, seq: int = 0
+) -> Any:
+    link.sendall(codec.encode(message, correlation=correlation, session=session, seq=seq))
     while True:
         octets = _exactly(link, limits.HEADER_SIZE)
         octets += _exactly(link, codec.parse_header(octets).length)
@@ -146,7 +163,9 @@ def _exactly(link: ssl.SSLSocket, size: int) -> bytes:
 
 
 def open_accounts(running: Product, count: int) -> None:
-    """Register accounts until there are so many."""
+    """Register accounts until there are so many, and wait until they hold something to sell."""
+    if len(running.accounts) >= count:
+        return
     context = ssl.create_default_context(cafile=str(authority_file(running.state)))
     context.set_alpn_protocols([kinds.ALPN_CLIENT])
     while len(running.accounts) < count:
@@ -160,7 +179,13 @@ def open_accounts(running: Product, count: int) -> None:
                 password=PASSWORD,
             )  # fmt: skip
             reply = _ask(link, login, 2)
+            for number, symbol in enumerate(COINS, 1):
+                first = attrs.evolve(
+                    _order(symbol, Side.BUY, OrderType.MARKET, HOLDING), client_order_id=number
+                )
+                _ask(link, first, 2 + number, session=reply.session, seq=number)
         running.accounts.append(Account(name, reply.token.hex()))
+    time.sleep(FILLED_S)
 
 
 def prologue(
@@ -205,19 +230,19 @@ def quote_read() -> list[bytes]:
 def orders() -> list[bytes]:
     """Return market and limit orders, as many bought as sold, so that cash and positions last."""
     return [
-        codec.encode(_order(side, kind), session=1, correlation=1, seq=1)
+        codec.encode(_order(symbol, side, kind), session=1, correlation=1, seq=1)
         for kind in (OrderType.MARKET, OrderType.LIMIT)
         for side in (Side.BUY, Side.SELL)
+        for symbol in COINS
     ]
 
 
-def _order(side: Side, kind: OrderType) -> m.OrderNew:
-    # A limit far beyond the market fills at the market's price.
-    price = {Side.BUY: 40_000, Side.SELL: 20_000}[side] * 10**8
+def _order(symbol: str, side: Side, kind: OrderType, quantity: int = QUANTITY) -> m.OrderNew:
+    price = COINS[symbol][0 if side is Side.BUY else 1] * SCALE
     return m.OrderNew(
-        client_order_id=1, symbol=SYMBOL, side=side, order_type=kind,
-        time_in_force=TimeInForce.GTC, quantity=10**4,
-        limit_price=price if kind is OrderType.LIMIT else m.NULL,
+        client_order_id=1, symbol=symbol, side=side, order_type=kind,
+        time_in_force=TimeInForce.GTC, quantity=quantity,
+        limit_price=price if kind is OrderType.LIMIT else NULL,
     )  # fmt: skip
 
 
@@ -229,5 +254,5 @@ def subscription(symbols: tuple[str, ...] = (SYMBOL,)) -> bytes:
     )
 
 
-if Opcode.LOGIN != 0x0102 or Opcode.EV_QUOTE != 0x0510:
+if (int(Opcode.LOGIN), int(Opcode.EV_QUOTE)) != (0x0102, 0x0510):
     raise RuntimeError("load.c knows these numbers; change them there as well")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from benchmarks import processes, product
@@ -13,7 +13,7 @@ from benchmarks.bench import Bench
 from benchmarks.figures import Verdict
 from benchmarks.peers.groupcommit import GroupCommit
 from benchmarks.peers.postgres import postgres
-from benchmarks.processes import Load, Running, module, options, server
+from benchmarks.processes import Load, Running, Seen, module, only_rate, options, server
 from benchmarks.product import Product
 
 ECHO: Final = "floor: Twisted TLS echo"
@@ -30,9 +30,12 @@ REST_REQUEST: Final = (
     b"POST /orders HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
     b"content-length: %d\r\n\r\n%s" % (len(REST_BODY), REST_BODY)
 )
-IN_FLIGHT: Final = ((1, 1), (4, 4), (4, 16), (16, 16), (50, 16), (63, 16))
-"""Connections and requests open on each: 1, 16, 64, 256, 800 and 1,008 orders in flight."""
+IN_FLIGHT: Final = ((1, 1), (16, 1), (64, 1), (64, 4), (50, 16), (64, 16))
+"""Connections and requests open on each: 1, 16, 64, 256, 800 and 1,024 orders in flight."""
 FSYNCS: Final = 200
+SETTLE_S: Final = 20.0
+Round = Callable[[float, float], Seen]
+"""Runs for so many seconds after so many to get warm."""
 
 
 @contextlib.contextmanager
@@ -71,7 +74,7 @@ def product_load(
     return processes.load(
         bench.program, "ask", "--port", running.worker.port, "--conns", conns, "--depth", depth,
         "--framing", "ptwp", "--alpn", "ptwp/1", "--prologue", greeting,
-        *options("request", files), *options("pid", running.pids),
+        "--keepalive", bench.file(product.keepalive()), *options("request", files), *options("pid", running.pids),
     )  # fmt: skip
 
 
@@ -127,62 +130,85 @@ def measure_reads(bench: Bench) -> None:
 
 
 def measure_orders(bench: Bench) -> None:
-    """Durable orders by the number in flight, beside floors and peers."""
+    """Durable orders by the number in flight, beside floors and peers, all in turns."""
     with contextlib.ExitStack() as stack:
         enter = stack.enter_context
         running = enter(product.product(bench.directory / "orders"))
         floor, pids = enter(relay_floor(bench, "--journal", bench.directory / "floor-journal"))
+        bare, bare_pids = enter(relay_floor(bench))
+        peers = _peers(bench, stack)
         for conns, depth in IN_FLIGHT:
+            shape, in_flight = (conns, depth), conns * depth
+            raw = GroupCommit(bench.directory / f"group-{in_flight}.db")
             with (
                 product_load(bench, running, product.orders(), conns, depth, of_one=1) as ours,
                 floor_load(bench, floor, pids, conns, depth) as journal,
+                floor_load(bench, bare, bare_pids, 1, 1) as one,
             ):
-                rates = bench.take_turns({OURS: ours, JOURNAL: journal})
-            for name, seen in rates.items():
-                bench.results.add_seen("orders", name, seen, size=conns * depth)
-                if (conns, depth) == (50, 16):
-                    bench.results.add_seen("orders 50x16", name, seen)
-                if (conns, depth) == (1, 1):
-                    bench.results.add("orders 1x1", name, "us p50", [s.p50_us for s in seen])
-    _group_commit(bench)
-    with bench.optional(REST):
-        _rest(bench)
-    with bench.optional(PGBENCH):
-        _pgbench(bench)
+                more = {JOURNAL: journal.run} | (peers if shape == (50, 16) else {})
+                if shape == (1, 1):
+                    more[RELAY] = one.run
+                more[SQLITE] = _in_memory(raw, in_flight)
+                _orders_in_flight(bench, running, ours, more, shape)
+            raw.close()
     bench.results.judge("orders 50x16", OURS, REST, 20)
     bench.results.judge("orders 50x16", OURS, PGBENCH, 4)
     bench.results.judge("orders 50x16", OURS, JOURNAL, 0.15)
     _one_client(bench)
 
 
-def _group_commit(bench: Bench) -> None:
-    for in_flight in (1, 64, 1_000):
-        raw = GroupCommit(bench.directory / f"group-{in_flight}.db")
-        rates = [raw.run(in_flight, bench.seconds) for _ in range(bench.rounds)]
-        raw.close()
-        bench.results.add("orders", SQLITE, "/s", rates, size=in_flight)
+def _orders_in_flight(
+    bench: Bench, running: Product, ours: Load, more: dict[str, Round], shape: tuple[int, int]
+) -> None:
+    behind: list[float] = []
+
+    def ours_and_settle() -> Seen:
+        # What the master does late must take no CPU from whoever comes next; it is told.
+        seen = ours.run(bench.seconds, bench.warm)
+        behind.append(processes.settle(running.master.pid, SETTLE_S))
+        return seen
+
+    def round_of(run: Round) -> Callable[[], Seen]:
+        return lambda: run(bench.seconds, bench.warm)
+
+    runners = {OURS: ours_and_settle} | {name: round_of(run) for name, run in more.items()}
+    size = shape[0] * shape[1]
+    section = "orders 50x16" if shape == (50, 16) else "orders"
+    for name, seen in bench.turns(runners).items():
+        if name != RELAY:
+            bench.results.add_seen(section, name, seen, size=size)
+        if shape == (1, 1) and name in (OURS, RELAY):
+            bench.results.add("orders 1x1", name, "us p50", [each.p50_us for each in seen])
+    bench.results.add(section, "product, then behind by", "s", behind)
 
 
-def _rest(bench: Bench) -> None:
-    command = module(
-        "benchmarks.peers.rest", bench.tls, bench.directory / "rest.db", python=bench.peer_python()
-    )
-    with (
-        server(*command) as rest,
-        processes.load(
-            bench.program, "ask", "--port", rest.port, "--conns", 50, "--depth", 1, "--framing",
-            "http", "--request", bench.file(REST_REQUEST), "--pid", rest.pid,
-        ) as load,
-    ):  # fmt: skip
-        seen = bench.take_turns({REST: load})[REST]
-    bench.results.add_seen("orders 50x16", REST, seen)
+def _in_memory(raw: GroupCommit, in_flight: int) -> Round:
+    return lambda seconds, warm: only_rate(raw.run(in_flight, seconds))
 
 
-def _pgbench(bench: Bench) -> None:
-    with postgres() as cluster:
-        seconds = max(1, round(bench.seconds))
-        rates = [cluster.transactions(seconds) for _ in range(bench.rounds)]
-    bench.results.add("orders 50x16", PGBENCH, "/s", rates)
+def _peers(bench: Bench, stack: contextlib.ExitStack) -> dict[str, Round]:
+    """Start REST and PostgreSQL, whichever can run here."""
+    peers: dict[str, Round] = {}
+    with bench.optional(REST):
+        database = bench.directory / "rest.db"
+        python = bench.peer_python()
+        command = module("benchmarks.peers.rest", bench.tls, database, python=python)
+        rest = stack.enter_context(server(*command))
+        load = stack.enter_context(
+            processes.load(
+                bench.program, "ask", "--port", rest.port, "--conns", 50, "--depth", 1,
+                "--framing", "http", "--request", bench.file(REST_REQUEST), "--pid", rest.pid,
+            )
+        )  # fmt: skip
+        peers[REST] = load.run
+    with bench.optional(PGBENCH):
+        cluster = stack.enter_context(postgres())
+
+        def transactions(seconds: float, warm: float) -> Seen:
+            return only_rate(cluster.transactions(max(1, round(seconds))))
+
+        peers[PGBENCH] = transactions
+    return peers
 
 
 def _one_client(bench: Bench) -> None:
@@ -190,9 +216,6 @@ def _one_client(bench: Bench) -> None:
     bench.results.add("orders 1x1", "fdatasync of 4 KiB", "us p50", _fsyncs(bench))
     ours = bench.results.find("orders 1x1", OURS)
     sync = bench.results.find("orders 1x1", "fdatasync of 4 KiB")
-    with relay_floor(bench) as (floor, pids), floor_load(bench, floor, pids, 1, 1) as load:
-        hops = [each.p50_us for each in bench.take_turns({RELAY: load})[RELAY]]
-    bench.results.add("orders 1x1", RELAY, "us p50", hops)
     both = bench.results.find("orders 1x1", RELAY)
     if ours is not None and sync is not None and both is not None:
         ratio = ours.median / (both.median + sync.median)

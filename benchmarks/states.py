@@ -9,6 +9,7 @@ from typing import Final
 
 from benchmarks import processes, product
 from benchmarks.bench import Bench
+from benchmarks.figures import load_note
 from benchmarks.processes import Load, Seen, module, options, resident_kib, server
 from benchmarks.product import Product
 from benchmarks.scenarios import ECHO, OURS, floor_load, product_load
@@ -31,7 +32,7 @@ def measure_fanout(bench: Bench) -> None:
     """Deliveries for each CPU second, one update of one symbol ten times a second."""
     with contextlib.ExitStack() as stack:
         running = stack.enter_context(product.product(bench.directory / "fanout"))
-        connects: dict[str, Connect] = {OURS: lambda conns: _subscribe(bench, running, conns)}
+        connects: dict[str, Connect] = {OURS: lambda conns: subscribers(bench, running, conns)}
         for kind, name in (
             ("twisted", TWISTED),
             ("websockets", "peer: websockets.broadcast"),
@@ -43,16 +44,13 @@ def measure_fanout(bench: Bench) -> None:
             seen = bench.turns(
                 {name: _once(bench, connect, conns) for name, connect in connects.items()}
             )
-            section = f"fan-out {conns}"
             for name, rounds in seen.items():
-                bench.results.add_seen(section, f"{name}, deliveries", rounds)
                 rates = [each.per_cpu_second for each in rounds]
-                bench.results.add("fan-out", name, "/CPU s", rates, size=conns)
-                bench.results.add(section, name, "/CPU s", rates)
-    largest = f"fan-out {SUBSCRIBERS[-1]}"
-    bench.results.judge(largest, OURS, TWISTED, 1.4)
-    for name in list(connects)[2:]:
-        bench.results.judge(largest, OURS, name, 1.0)
+                note = f"{rounds[0].rate:,.0f} deliveries/s, {load_note(rounds)}"
+                bench.results.add("fan-out", name, "/CPU s", rates, size=conns, note=note)
+    for name in list(connects)[1:]:
+        wanted = 1.4 if name == TWISTED else 1.0
+        bench.results.judge("fan-out", OURS, name, wanted, size=SUBSCRIBERS[-1])
 
 
 def _once(bench: Bench, connect: Connect, conns: int) -> Callable[[], Seen]:
@@ -64,13 +62,15 @@ def _once(bench: Bench, connect: Connect, conns: int) -> Callable[[], Seen]:
     return run
 
 
-def _subscribe(
+def subscribers(
     bench: Bench, running: Product, conns: int
 ) -> contextlib.AbstractContextManager[Load]:
+    """Connect clients that follow every quote of one symbol."""
     greeting = product.prologue(running, conns, then=product.subscription())
     return processes.load(
         bench.program, "listen", "--port", running.worker.port, "--conns", conns, "--framing",
         "ptwp", "--alpn", "ptwp/1", "--prologue", bench.file(greeting),
+        "--keepalive", bench.file(product.keepalive()),
         *options("pid", running.pids),
     )  # fmt: skip
 
@@ -87,7 +87,9 @@ def _peer(bench: Bench, stack: contextlib.ExitStack, kind: str) -> Connect:
     peer = stack.enter_context(server(*command))
 
     def connect(conns: int) -> contextlib.AbstractContextManager[Load]:
-        one = len(WEBSOCKET).to_bytes(4, "big") + WEBSOCKET + bytes(4) + bytes((0, 0, 0, AWAIT_HTTP))
+        one = (
+            len(WEBSOCKET).to_bytes(4, "big") + WEBSOCKET + bytes(4) + bytes((0, 0, 0, AWAIT_HTTP))
+        )
         # A WebSocket frame of 160 octets has a head of 4.
         more = [] if bare else ["--prologue", bench.file(one * conns)]
         framing = "sock:160" if bare else "sock:164"
@@ -107,8 +109,7 @@ def measure_memory(bench: Bench) -> None:
             ours = [_resident(running.worker.pid, _idle(bench, running, conns)) for conns in IDLE]
         with server(*module("benchmarks.peers.echo", bench.tls)) as echo:
             floor = [
-                _resident(echo.pid, floor_load(bench, echo, [echo.pid], conns, 1))
-                for conns in IDLE
+                _resident(echo.pid, floor_load(bench, echo, [echo.pid], conns, 1)) for conns in IDLE
             ]
         for name, sizes in ((OURS, ours), (ECHO, floor)):
             per_client[name].append((sizes[1] - sizes[0]) / (IDLE[1] - IDLE[0]))
@@ -116,9 +117,7 @@ def measure_memory(bench: Bench) -> None:
         bench.results.add("memory", name, "KiB/client", values)
 
 
-def _idle(
-    bench: Bench, running: Product, conns: int
-) -> contextlib.AbstractContextManager[Load]:
+def _idle(bench: Bench, running: Product, conns: int) -> contextlib.AbstractContextManager[Load]:
     return product_load(bench, running, product.quote_read(), conns, 1)
 
 

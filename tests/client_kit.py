@@ -16,6 +16,14 @@ from random import Random
 import attrs
 
 from papertrader.core.instants import SECOND
+from papertrader.core.logrecord import (
+    PLAIN,
+    UNCORRELATED,
+    Level,
+    LogRecord,
+    Source,
+    render_json,
+)
 from papertrader.core.marketclock import ClockMode
 from papertrader.core.money import NULL, SCALE, cost_of, proceeds_of
 from papertrader.core.orders import OrderEventKind, OrderState, OrderType, Side
@@ -67,6 +75,7 @@ class ServerSession:
     handle: int = 0
     device: str = ""
     number: int = 0
+    scope: int = Scope.TRADE
 
 
 @attrs.define
@@ -345,12 +354,12 @@ class Peer(OwnerPeer):
             self._fail(header, Status.AUTH_FAILED, "User name or password is wrong.")
             return
         token = hashlib.sha256(b"%d" % len(self.market.sessions)).digest()
-        session = ServerSession(account.number, token, message.remember)
+        session = ServerSession(account.number, token, message.remember, scope=message.scope)
         session.device = message.device or ""
         self.market.sessions[token] = session
         self._attach(session)
         reply = m.LoginReply(
-            token=token, session=session.handle, scope=Scope.TRADE, account=account.number,
+            token=token, session=session.handle, scope=session.scope, account=account.number,
             session_id=session.number, expires_at=START + 86_400 * SECOND,
             next_event_seq=len(account.events) + 1,
         )  # fmt: skip
@@ -374,7 +383,7 @@ class Peer(OwnerPeer):
         self._attach(session)
         account = self.market.account(session.account)
         reply = m.ResumeReply(
-            token=token, session=session.handle, scope=Scope.TRADE, account=session.account,
+            token=token, session=session.handle, scope=session.scope, account=session.account,
             session_id=session.number, expires_at=START + 86_400 * SECOND,
             last_command_seq=session.last_seq, oldest_event_seq=self.market.events_kept_from,
             next_event_seq=len(account.events) + 1,
@@ -660,6 +669,31 @@ class Peer(OwnerPeer):
             quantity_max=10**6 * SCALE, name="Apple Inc.", exchange="XNAS", source="wiki",
         )  # fmt: skip
         self._send(header, reply)
+
+    def _log_dump(self, header: codec.Header, message: m.LogDump) -> None:
+        source = Source("papertrader.x", "x.py", "f", 7)
+        for number, text in ((1, "one\ntwo"), (2, "three")):
+            record = LogRecord(
+                seq=number, wall_ns=START + number, monotonic_ns=5, level=Level.WARNING,
+                source=source, correlation=UNCORRELATED, message=text, flags=PLAIN,
+            )  # fmt: skip
+            part = m.LogPart(
+                part=number, parts=2, rows=1, total_rows=2, as_of=START, lines=render_json(record)
+            )
+            self._send(header, part, flags=MORE if number == 1 else 0)
+
+    def _stats_get(self, header: codec.Header, message: m.StatsGet) -> None:
+        if self.session.scope != Scope.ADMIN:
+            self._fail(header, Status.SCOPE_DENIED, "Only sessions of scope ADMIN may do this.")
+            return
+        rows = [m.StatRow(key="accounts", value=1), m.StatRow(worker=3, key="rtt_us", value=1_234)]
+        self._parts(header, m.StatsPart, "stats", rows, as_of=START)
+
+    def _worker_control(self, header: codec.Header, message: m.WorkerControl) -> None:
+        if self.session.scope != Scope.ADMIN:
+            self._fail(header, Status.SCOPE_DENIED, "Only sessions of scope ADMIN may do this.")
+            return
+        self._send(header, m.WorkerControlReply(clients=12))
 
     def _market_status(self, header: codec.Header, message: m.MarketStatus) -> None:
         if message.exchange not in {"", "XNYS"}:

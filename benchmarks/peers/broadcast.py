@@ -1,6 +1,6 @@
 """Peers of the fan-out: one update of 160 octets to every client, ten times a second.
 
-Kinds: ``twisted`` (transport.write in a loop), ``websockets`` (websockets.broadcast) and ``fastapi``
+Kinds: ``twisted`` (transport.write in a loop), ``websockets`` (websockets.broadcast), ``fastapi``
 (uvicorn, send_bytes to each). Settings: TLS 1.3, P-256; the update is encoded once; no compression,
 no keep-alive pings; uvloop for the two that run on asyncio, as their users would.
 
@@ -38,6 +38,8 @@ def run_twisted(directory: Path, period: float) -> None:
     transports: dict[Any, Any] = {}
 
     class Subscriber(Protocol):
+        transport: Any
+
         def connectionMade(self) -> None:
             self.transport.setTcpNoDelay(True)
             transports[self] = self.transport

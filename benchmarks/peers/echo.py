@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.protocol import Factory
@@ -32,9 +33,10 @@ def main() -> None:
     factory = Factory.forProtocol(Echo)
     factory.noisy = False
     options = tls.server_options(Path(sys.argv[1]), "worker-1-public")
-    port = reactor.listenSSL(0, factory, options, backlog=2048, interface="127.0.0.1")
-    reactor.callWhenRunning(ready, port.getHost().port)
-    reactor.run()
+    loop: Any = reactor
+    port = loop.listenSSL(0, factory, options, backlog=2048, interface="127.0.0.1")
+    loop.callWhenRunning(ready, port.getHost().port)
+    loop.run()
 
 
 if __name__ == "__main__":

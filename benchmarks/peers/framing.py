@@ -15,6 +15,7 @@ class FramedProtocol(Protocol):
 
     noisy = False
     frame = FRAME
+    transport: Any
 
     def connectionMade(self) -> None:
         """Begin."""

@@ -91,7 +91,9 @@ def postgres() -> Iterator[Postgres]:
         data = str(directory / "data")
         cluster.command("initdb", "-D", data, "-A", "trust", "-U", USER)
         options = f"{_SETTINGS} -c unix_socket_directories={directory}"
-        cluster.command("pg_ctl", "-D", data, "-w", "-l", f"{directory}/log", "-o", options, "start")
+        cluster.command(
+            "pg_ctl", "-D", data, "-w", "-l", f"{directory}/log", "-o", options, "start"
+        )
         try:
             cluster.command(
                 "pgbench", "-h", name, "-U", USER, "-i", "-q", "-s", str(SCALE), "postgres"

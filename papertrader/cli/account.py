@@ -20,7 +20,7 @@ from papertrader.cli.place import (
 from papertrader.cli.problems import Problem
 from papertrader.cli.visit import ask_password, connect, logged_in
 from papertrader.client import errors
-from papertrader.wire.kinds import Privacy
+from papertrader.wire.kinds import Privacy, Scope
 
 SHOW_ALL: Final = Privacy.PORTFOLIO_PUBLIC | Privacy.HISTORY_PUBLIC | Privacy.LISTED
 
@@ -48,9 +48,10 @@ def register(invocation: Invocation, username: str, email: str | None) -> None:
 
 @click.command()
 @click.argument("username", metavar="[NAME]", required=False)
+@click.option("--admin", is_flag=True, help="With the rights of an operator, if you are one.")
 @json_option
 @pass_invocation
-def login(invocation: Invocation, username: str | None) -> None:
+def login(invocation: Invocation, username: str | None, admin: bool) -> None:
     """Log in; later commands use this login. The password is asked for without echo."""
     place = find_place(invocation)
     username = username or invocation.user
@@ -59,7 +60,13 @@ def login(invocation: Invocation, username: str | None) -> None:
     password = ask_password(invocation)
     with connect(invocation, place) as client:
         try:
-            made = client.login(username, password, remember=True, device="command line")
+            made = client.login(
+                username,
+                password,
+                remember=True,
+                scope=Scope.ADMIN if admin else Scope.TRADE,
+                device="command line",
+            )
         except ValueError as error:
             raise Problem.usage(str(error)) from None
         expires_at = str(plain(made.expires_at) or "")

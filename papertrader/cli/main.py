@@ -35,6 +35,10 @@ COMMANDS: Final = {
     "portfolios": "papertrader.cli.portfolios:portfolios",
     "history": "papertrader.cli.holdings:history",
     "workers": "papertrader.cli.market:workers",
+    "log": "papertrader.cli.operating:log",
+    "stats": "papertrader.cli.operating:stats",
+    "drain": "papertrader.cli.operating:drain",
+    "admin": "papertrader.cli.operator:admin_command",
     "audit": "papertrader.cli.operator:audit_command",
     "rebuild": "papertrader.cli.operator:rebuild_command",
     "completion": "papertrader.cli.tools:completion",
@@ -42,7 +46,7 @@ COMMANDS: Final = {
 }
 """Name of each command, in the order of the help, and where it is: ``module:attribute``."""
 
-_OWN_STATE_DIR: Final = ("up", "audit", "rebuild")
+_OWN_STATE_DIR: Final = ("up", "admin", "audit", "rebuild")
 """Commands with an option of their own for the state directory."""
 
 

@@ -1,15 +1,18 @@
-"""The operator's commands: ``audit`` and ``rebuild``."""
+"""The operator's commands beside a state directory: ``admin``, ``audit`` and ``rebuild``."""
 
 from __future__ import annotations
 
 import json
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import click
 
+from papertrader.core.instants import from_datetime
 from papertrader.master.database import StoreError
+from papertrader.ops.appointment import appoint_operator
 from papertrader.ops.inspection import Report, audit, rebuild
 from papertrader.ops.options import default_state_dir
 from papertrader.ops.process import StartError
@@ -92,3 +95,22 @@ def rebuild_command(state_dir: Path | None) -> None:
         click.echo(f"error: {error}", err=True)
         sys.exit(EXIT_UNREADABLE)
     sys.exit(_show(report, False))
+
+
+@click.command("admin")
+@click.argument("username", metavar="NAME")
+@click.option("--revoke", is_flag=True, help="Make it an ordinary account again.")
+@_STATE
+def admin_command(username: str, revoke: bool, state_dir: Path | None) -> None:
+    """Make the account NAME an operator's (the master must be stopped).
+
+    Its owner may then use `papertrader login --admin`, and with it `stats` and `drain`.
+    """
+    state = (state_dir or default_state_dir()).absolute()
+    try:
+        changed = appoint_operator(state, username, not revoke, from_datetime(datetime.now(UTC)))
+    except (StartError, StoreError) as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(EXIT_UNREADABLE)
+    what = "an ordinary account" if revoke else "an operator's account"
+    click.echo(f"{username} is {what} now" if changed else f"{username} was {what} already")

@@ -100,7 +100,7 @@ def password(invocation: Invocation) -> None:
     if invocation.as_json:
         write_json(ended=ended)
         return
-    click.echo(f"The password of {user} is changed; {ended} other sessions are ended.")
+    click.echo(f"The password of {user} is changed. Other sessions ended: {ended}.")
 
 
 @click.group()
@@ -181,4 +181,4 @@ def revoke(invocation: Invocation, number: int) -> None:
     if invocation.as_json:
         write_json(ended=ended)
         return
-    click.echo(f"API key {number} is void; {ended} sessions are ended.")
+    click.echo(f"API key {number} is void. Sessions ended: {ended}.")

@@ -14,6 +14,7 @@ from papertrader.cli.place import Place, find_place, load_login
 from papertrader.cli.problems import Problem
 from papertrader.client import errors
 from papertrader.client.blocking import Client
+from papertrader.wire.kinds import Scope
 
 
 def password_from(path: Path, what: str = "password") -> str:
@@ -69,7 +70,9 @@ def connect(invocation: Invocation, place: Place, learn_workers: bool = False) -
 
 
 @contextlib.contextmanager
-def logged_in(invocation: Invocation, learn_workers: bool = False) -> Iterator[Client]:
+def logged_in(
+    invocation: Invocation, learn_workers: bool = False, scope: Scope = Scope.TRADE
+) -> Iterator[Client]:
     """Give a client with a session: by --user, by --key-file, or beside the stored login.
 
     Ends with GOODBYE.
@@ -79,7 +82,7 @@ def logged_in(invocation: Invocation, learn_workers: bool = False) -> Iterator[C
         credential = password_from(invocation.key_file, what="API key")
         with connect(invocation, place, learn_workers) as client:
             try:
-                client.login(invocation.user or "", api_key=credential)
+                client.login(invocation.user or "", api_key=credential, scope=scope)
             except ValueError as error:
                 raise Problem.usage(str(error)) from None
             yield client
@@ -88,7 +91,7 @@ def logged_in(invocation: Invocation, learn_workers: bool = False) -> Iterator[C
         password = password_from(invocation.password_file)
         with connect(invocation, place, learn_workers) as client:
             try:
-                client.login(invocation.user, password)
+                client.login(invocation.user, password, scope=scope)
             except ValueError as error:
                 raise Problem.usage(str(error)) from None
             yield client
@@ -96,7 +99,7 @@ def logged_in(invocation: Invocation, learn_workers: bool = False) -> Iterator[C
     stored = load_login(place)
     with connect(invocation, place, learn_workers) as client:
         try:
-            client.login(stored.user, session_token=stored.token)
+            client.login(stored.user, session_token=stored.token, scope=scope)
         except (errors.AuthenticationFailed, ValueError):
             raise Problem.not_logged_in("the stored login is no longer valid") from None
         yield client

@@ -159,6 +159,11 @@ def whole_number(value: int, what: str, most: int = ID_MAX) -> int:
     return _number(value, what, most)
 
 
+def instant_of(moment: Moment, what: str) -> int:
+    """Return an instant; 0 for None. Raises `ValueError` for a datetime without time zone."""
+    return _instant(moment, what)
+
+
 def symbol_rows_of(symbols: str | Iterable[str], most: int) -> tuple[m.SymbolRow, ...]:
     """Return the rows of a SYMBOLS group; raises `ValueError` for more than ``most``."""
     return _symbols(symbols, most)

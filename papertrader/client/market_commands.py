@@ -8,18 +8,22 @@ from papertrader.client import results as r
 from papertrader.client.commands import (
     INTERVAL_MS_MAX,
     Command,
+    Moment,
+    instant_of,
     interval_seconds,
     symbol_rows_of,
     whole_number,
 )
 from papertrader.client.results import decimal_of, moment_of
 from papertrader.core.instants import to_datetime
+from papertrader.core.logrecord import Level, LogRecord, parse_json
 from papertrader.core.quotes import BAR_INTERVALS_S
 from papertrader.wire import limits
 from papertrader.wire import messages as m
-from papertrader.wire.kinds import Topic
+from papertrader.wire.kinds import DrainMode, Topic
 
 EXCHANGE_OCTETS = 4
+DRAIN_MS_MAX = 3_600_000
 
 
 def market_state_of(message: m.MarketStatusReply | m.MarketEvent) -> r.MarketState:
@@ -78,6 +82,50 @@ def clock() -> Command[r.MarketClock]:
         )
 
     return Command(message=m.ClockGet(), read=read)
+
+
+def stats() -> Command[tuple[r.Figure, ...]]:
+    """Read the counters of the service."""
+
+    def read(parts: Sequence[m.StatsPart]) -> tuple[r.Figure, ...]:
+        rows = (row for part in parts for row in part.stats)
+        return tuple(r.Figure(worker=row.worker, name=row.key, value=row.value) for row in rows)
+
+    return Command(message=m.StatsGet(), read=read)
+
+
+def log(level: str, from_time: Moment, limit: int, flush: bool) -> Command[tuple[LogRecord, ...]]:
+    """Read the newest entries of the master's event log."""
+    names = {each.name.lower(): each for each in Level}
+    if level not in names:
+        raise ValueError(f"level must be one of {', '.join(names)}, not {level!r}")
+    message = m.LogDump(
+        from_time=instant_of(from_time, "from_time"),
+        limit=whole_number(limit, "limit", 2**32 - 1),
+        least=names[level],
+        flush=bool(flush),
+    )
+
+    def read(parts: Sequence[m.LogPart]) -> tuple[LogRecord, ...]:
+        return tuple(
+            parse_json(line) for part in parts if part.lines for line in part.lines.split("\n")
+        )
+
+    return Command(message=message, read=read)
+
+
+def drain_worker(worker: int, mode: str, deadline_s: int) -> Command[int]:
+    """Drain a worker, or let it be; answers how many clients it has."""
+    names = {"off": DrainMode.OFF, "admit-none": DrainMode.ADMIT_NONE, "move": DrainMode.MOVE,
+             "boot": DrainMode.BOOT}  # fmt: skip
+    if mode not in names:
+        raise ValueError(f"mode must be one of {', '.join(names)}, not {mode!r}")
+    message = m.WorkerControl(
+        worker_id=whole_number(worker, "worker"),
+        mode=names[mode],
+        deadline_ms=1_000 * whole_number(deadline_s, "deadline_s", DRAIN_MS_MAX // 1_000),
+    )
+    return Command(message=message, read=lambda parts: int(parts[0].clients))
 
 
 def subscribe_bars(

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from papertrader.client import market_commands as commands
 from papertrader.client import results as r
-from papertrader.client.commands import Command
+from papertrader.client.commands import Command, Moment
+from papertrader.core.logrecord import LogRecord
 from papertrader.wire import messages as m
 
 if TYPE_CHECKING:
@@ -60,6 +61,28 @@ class BlockingObserver:
         """Have openings and closes of the market pushed to `events`; returns the number."""
         return self._subscribe(commands.subscribe_market(snapshot))
 
+    def stats(self) -> tuple[r.Figure, ...]:
+        """Read the counters of the master and its workers; needs a session of scope ADMIN."""
+        return self._ask(commands.stats())
+
+    def log_entries(
+        self, level: str = "info", *, from_time: Moment = None, limit: int = 0, flush: bool = True
+    ) -> tuple[LogRecord, ...]:
+        """Read the newest entries of the master's event log, oldest first; needs scope ADMIN.
+
+        ``level`` is the least one; ``limit`` 0 is 500, at most 5,000; ``flush`` includes what is
+        not on disk yet.
+        """
+        return self._ask(commands.log(level, from_time, limit, flush))
+
+    def drain_worker(self, worker: int, mode: str = "move", *, deadline_s: int = 30) -> int:
+        """Take a worker out of service, or with ``off`` back; needs scope ADMIN.
+
+        ``admit-none`` refuses new clients, ``move`` sends the others away as well, at the latest
+        after ``deadline_s``, ``boot`` all at once. Returns how many clients it has.
+        """
+        return self._ask(commands.drain_worker(worker, mode, deadline_s))
+
 
 class AsyncObserver:
     """Methods of `AsyncClient`."""
@@ -95,6 +118,28 @@ class AsyncObserver:
         """Have openings and closes of the market pushed to `events`."""
         return await self._subscribe(commands.subscribe_market(snapshot))
 
+    async def stats(self) -> tuple[r.Figure, ...]:
+        """Read the counters of the master and its workers; needs a session of scope ADMIN."""
+        return await self._ask(commands.stats())
+
+    async def log_entries(
+        self, level: str = "info", *, from_time: Moment = None, limit: int = 0, flush: bool = True
+    ) -> tuple[LogRecord, ...]:
+        """Read the newest entries of the master's event log, oldest first; needs scope ADMIN.
+
+        ``level`` is the least one; ``limit`` 0 is 500, at most 5,000; ``flush`` includes what is
+        not on disk yet.
+        """
+        return await self._ask(commands.log(level, from_time, limit, flush))
+
+    async def drain_worker(self, worker: int, mode: str = "move", *, deadline_s: int = 30) -> int:
+        """Take a worker out of service, or with ``off`` back; needs scope ADMIN.
+
+        ``admit-none`` refuses new clients, ``move`` sends the others away as well, at the latest
+        after ``deadline_s``, ``boot`` all at once. Returns how many clients it has.
+        """
+        return await self._ask(commands.drain_worker(worker, mode, deadline_s))
+
 
 class TwistedObserver:
     """Methods of `TwistedClient`."""
@@ -129,3 +174,27 @@ class TwistedObserver:
     def subscribe_market(self, *, snapshot: bool = True) -> Deferred[int]:
         """Have openings and closes of the market pushed to the listeners."""
         return self._subscribe(commands.subscribe_market(snapshot))
+
+    def stats(self) -> Deferred[tuple[r.Figure, ...]]:
+        """Read the counters of the master and its workers; needs a session of scope ADMIN."""
+        return self._ask(commands.stats())
+
+    def log_entries(
+        self, level: str = "info", *, from_time: Moment = None, limit: int = 0, flush: bool = True
+    ) -> Deferred[tuple[LogRecord, ...]]:
+        """Read the newest entries of the master's event log, oldest first; needs scope ADMIN.
+
+        ``level`` is the least one; ``limit`` 0 is 500, at most 5,000; ``flush`` includes what is
+        not on disk yet.
+        """
+        return self._ask(commands.log(level, from_time, limit, flush))
+
+    def drain_worker(
+        self, worker: int, mode: str = "move", *, deadline_s: int = 30
+    ) -> Deferred[int]:
+        """Take a worker out of service, or with ``off`` back; needs scope ADMIN.
+
+        ``admit-none`` refuses new clients, ``move`` sends the others away as well, at the latest
+        after ``deadline_s``, ``boot`` all at once. Returns how many clients it has.
+        """
+        return self._ask(commands.drain_worker(worker, mode, deadline_s))

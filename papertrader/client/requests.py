@@ -17,6 +17,7 @@ _TRANSFERS: Final = frozenset(
     {
         Opcode.ASSET_LIST,
         Opcode.BARS_GET,
+        Opcode.LOG_DUMP,
         Opcode.ORDER_LIST,
         Opcode.PORTFOLIO_GET,
         Opcode.TRANSACTIONS_GET,

@@ -288,6 +288,15 @@ class MarketClock:
 
 
 @attrs.frozen(kw_only=True)
+class Figure:
+    """A counter of a worker, or of the master (``worker`` 0)."""
+
+    worker: int
+    name: str
+    value: int
+
+
+@attrs.frozen(kw_only=True)
 class Bars:
     """A series of bars, oldest first. ``complete``: the source had all that was asked."""
 

@@ -421,7 +421,8 @@ class Desk(Cashier):
             fill = fill_from_quote(order, quote, size_left, asset.lot)
             if fill.quantity == 0:
                 continue
-            if order.time_in_force == TimeInForce.FOK and fill.quantity < order.remaining:
+            is_part = fill.quantity < order.remaining
+            if is_part and order.time_in_force == TimeInForce.FOK:
                 continue
             try:
                 changed, posted = fill_events(self.state, order, fill, quote)
@@ -433,7 +434,7 @@ class Desk(Cashier):
             self._emit(changed)
             self._emit(posted)
             size_left -= fill.quantity
-            if changed.order.is_open and order.time_in_force in IMMEDIATE:
+            if is_part and order.time_in_force in IMMEDIATE:
                 self._give_up(changed.order, quote, asset)
 
     def _give_up(self, order: Order, quote: Quote, asset: Asset) -> None:

@@ -67,6 +67,14 @@ OUTCOMES: Final[Mapping[int, Statuses]] = MappingProxyType(
         ),
         Opcode.LOGOUT: _set(Status.OK),
         Opcode.ACCOUNT_GET: _set(Status.OK, Status.NO_SUCH_ACCOUNT, Status.PRIVATE),
+        Opcode.SESSION_LIST: _set(Status.OK, Status.SCOPE_DENIED),
+        Opcode.SESSION_REVOKE: _COMMAND | _set(Status.NO_SUCH_SESSION),
+        Opcode.PASSWORD_CHANGE: _COMMAND
+        | _set(Status.AUTH_FAILED, Status.PASSWORD_WEAK, Status.RATE_LIMITED),
+        Opcode.ACCOUNT_UPDATE: _COMMAND,
+        Opcode.APIKEY_CREATE: _COMMAND | _set(Status.TOO_MANY_KEYS),
+        Opcode.APIKEY_LIST: _set(Status.OK, Status.SCOPE_DENIED),
+        Opcode.APIKEY_REVOKE: _COMMAND | _set(Status.NO_SUCH_KEY),
         Opcode.ORDER_NEW: _COMMAND | _TRADING,
         Opcode.ORDER_CANCEL: _COMMAND
         | _set(Status.NO_SUCH_ORDER, Status.ORDER_DONE, Status.NO_SUCH_PORTFOLIO),
@@ -78,11 +86,13 @@ OUTCOMES: Final[Mapping[int, Statuses]] = MappingProxyType(
             Status.OK, Status.NO_SUCH_SYMBOL, Status.INVALID_FIELD, Status.NO_QUOTE, Status.NO_DATA
         ),
         Opcode.BARS_GET: _LIST | _set(Status.INTERVAL_UNSUPPORTED),
-        Opcode.PORTFOLIO_GET: _set(Status.OK, Status.NO_SUCH_PORTFOLIO),
-        Opcode.TRANSACTIONS_GET: _LIST,
+        Opcode.PORTFOLIO_GET: _set(
+            Status.OK, Status.NO_SUCH_PORTFOLIO, Status.NO_SUCH_ACCOUNT, Status.PRIVATE
+        ),
+        Opcode.TRANSACTIONS_GET: _LIST | _set(Status.NO_SUCH_ACCOUNT, Status.PRIVATE),
         Opcode.SUBSCRIBE: _set(
             Status.OK, Status.INVALID_FIELD, Status.MISSING_SECTION, Status.TOO_MANY_SYMBOLS,
-            Status.NO_SUCH_SYMBOL, Status.RESUME_GAP,
+            Status.NO_SUCH_SYMBOL, Status.RESUME_GAP, Status.INTERVAL_UNSUPPORTED, Status.NO_DATA,
         ),
         Opcode.UNSUBSCRIBE: _set(Status.OK, Status.INVALID_FIELD, Status.NO_DATA),
         Opcode.WORKER_LIST: _set(Status.OK),
@@ -197,6 +207,14 @@ def control_frame(header: Header, octets: bytes) -> Verdict:
     return Verdict(message=message)
 
 
+def is_command(header: Header, message: Message | None) -> bool:
+    """Tell whether a well-formed request is numbered (clause 12.1); a mere trial is not."""
+    if header.opcode not in kinds.STATE_CHANGING or message is None:
+        return False
+    flags = int(getattr(message, "flags", 0))
+    return not (header.opcode == Opcode.ORDER_NEW and flags & kinds.OrderFlag.VALIDATE_ONLY)
+
+
 def request(header: Header, octets: bytes, handle: int, unsure: bool) -> Verdict:
     """Judge a request of a client.
 
@@ -230,7 +248,9 @@ def request(header: Header, octets: bytes, handle: int, unsure: bool) -> Verdict
     else:
         if not refused or unsure:
             statuses |= OUTCOMES.get(opcode, DEFAULT)
-    if opcode in kinds.STATE_CHANGING and not header.seq and message is not None and not refused:
+            if opcode in kinds.STATE_CHANGING:
+                statuses |= _COMMAND
+    if is_command(header, message) and not header.seq and not refused:
         numbered = _set(Status.SEQ_REQUIRED, Status.SCOPE_DENIED, Status.INVALID_FIELD)
         statuses = (statuses & NO_SESSION) | numbered
     certain = bool(closes) and not statuses - closes

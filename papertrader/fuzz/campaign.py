@@ -1,4 +1,4 @@
-"""A campaign: many sequences at once against a target, guided by coverage, until its time is over."""
+"""A campaign: many sequences at once against a target, guided by coverage, for a given time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import attrs
 
 from papertrader.fuzz import audits, corpus, findings
 from papertrader.fuzz.channel import UnreachableError
-from papertrader.fuzz.corpus import Kind, Sequence, Step
+from papertrader.fuzz.corpus import Kind, Sequence, Source, Step
 from papertrader.fuzz.generate import harmless
 from papertrader.fuzz.mutate import mutated
 from papertrader.fuzz.observe import Breach, Coverage
@@ -26,6 +26,8 @@ AUDIT_S: Final = 20.0
 VARIED: Final = 0.3
 """How often a kept sequence is varied instead of a new one made."""
 PUMP_S: Final = 0.005
+STEPS_MAX: Final = 144
+"""Steps of a sequence that was varied."""
 
 
 @attrs.frozen(kw_only=True)
@@ -81,7 +83,7 @@ class Campaign:
         plan, now = self.plan, self.world.target.now
         for number in (0, 1):
             self.world.keeper_token(self.world.account(number))
-        self._sequences.generator.mark = self.world.mark(self.world.account(0))
+        self._sequences.mark = self.world.mark(self.world.account(0))
         self.canary = audits.Canary(self.world, bound_s=plan.canary_s)
         before = {pid: audits.usage(pid) for pid in plan.pids}
         if plan.corpus is not None and plan.corpus.is_dir():
@@ -192,21 +194,31 @@ class Campaign:
 
 
 def varied(rng: random.Random, sequence: Sequence, other: Sequence) -> Sequence:
-    """Return a sequence changed in one way: a step gone, twice, moved, or lying; or two joined."""
+    """Return a sequence changed in one way: a step gone, twice, moved, or lying; or two joined.
+
+    Steps that open connections stay, so that what one account stores is never sent as another.
+    """
     steps = [step for step in sequence.steps if step.kind is not Kind.RECEIVED]
+    free = [n for n, step in enumerate(steps) if step.kind is not Kind.OPEN]
     how = rng.randrange(5)
-    if len(steps) < 3 or how == 0:
-        steps += [step for step in other.steps if not any(r.source == 3 for r in step.references)]
+    if len(free) < 2 or how == 0:
+        steps += [
+            step
+            for step in other.steps
+            if not any(r.source is Source.REPLY for r in step.references)
+        ]
     elif how == 1:
-        del steps[rng.randrange(1, len(steps))]
+        del steps[rng.choice(free)]
     elif how == 2:
-        at = rng.randrange(1, len(steps))
+        at = rng.choice(free)
         steps.insert(at, steps[at])
     elif how == 3:
-        steps.insert(rng.randrange(1, len(steps)), steps.pop(rng.randrange(1, len(steps))))
+        first, second = rng.choice(free), rng.choice(free)
+        if steps[first].connection == steps[second].connection:
+            steps[first], steps[second] = steps[second], steps[first]
     else:
-        at = rng.randrange(1, len(steps))
+        at = rng.choice(free)
         octets = mutated(rng, steps[at].octets) if len(steps[at].octets) >= 32 else b""
         if octets and harmless(octets) and not ends(octets):
             steps[at] = send(octets, steps[at].wait, steps[at].connection)
-    return Sequence(tuple(steps[: 2 * 72]), sequence.seed, sequence.name)
+    return Sequence(tuple(steps[:STEPS_MAX]), sequence.seed, sequence.name)

@@ -181,6 +181,10 @@ class Channel:
 class Target(Protocol):
     """What can be connected to."""
 
+    @property
+    def may_connect(self) -> bool:
+        """Whether a connection can be opened now without waiting for its turn."""
+
     def connect(self, owner: str = "") -> Channel:
         """Open a connection; raises `UnreachableError`."""
 

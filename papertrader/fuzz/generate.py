@@ -162,7 +162,7 @@ def harmless(octets: bytes) -> bool:
     if len(octets) < limits.HEADER_SIZE:
         return True
     header = codec.parse_header(octets)
-    if header.opcode in (Opcode.LOGIN, Opcode.REGISTER):
+    if header.opcode in (Opcode.LOGIN, Opcode.REGISTER, Opcode.PASSWORD_CHANGE):
         return header.block_len == 0 or header.length < 24
     body = octets[limits.HEADER_SIZE :]
     return header.opcode != Opcode.LOGOUT or not any(body[:1])

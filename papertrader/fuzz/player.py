@@ -85,6 +85,8 @@ class Player:
         if before is not None:
             yield from self._until_settled(before)
             self._end(before)
+        while not world.target.may_connect:
+            yield
         try:
             opening = Opening(step.option)
         except ValueError:

@@ -128,7 +128,11 @@ class Reference:
             self._controls += 1
             if self._controls >= limits.CONTROL_BURST:
                 self._closes.add(int(Status.PROTOCOL_STATE))
-            self._take(header, octets, allowed.control_frame(header, octets), now)
+            verdict = allowed.control_frame(header, octets)
+            target = self._open.get(getattr(verdict.message, "target", 0))
+            if target is not None:
+                target.statuses |= {int(Status.CANCELLED)}
+            self._take(header, octets, verdict, now)
         else:
             self._request(header, octets, now)
 
@@ -177,7 +181,7 @@ class Reference:
         statuses = verdict.statuses
         if not statuses or header.opcode <= 0xFF:
             return statuses
-        if header.opcode in kinds.STATE_CHANGING and verdict.message is not None and header.seq:
+        if allowed.is_command(header, verdict.message) and header.seq:
             statuses = self.memory.sent(header, octets, statuses)
         if self._requests >= limits.COMMAND_BURST:
             statuses |= {int(Status.RATE_LIMITED)}
@@ -240,7 +244,7 @@ class Reference:
         if header.flags & MORE:
             return found
         del self._open[header.correlation]
-        if header.opcode in kinds.STATE_CHANGING:
+        if allowed.is_command(pending.header, pending.verdict.message):
             found += self.memory.answered(pending.header, pending.octets, header, octets)
         if message is not None:
             self._learn(pending, header, message)

@@ -58,6 +58,8 @@ class Sequences:
     def __init__(self, rng: random.Random) -> None:
         self.rng = rng
         self.generator = Generator(rng)
+        self.mark = ""
+        """A mark of the first account, for what is stored under it (see the oracle of leaks)."""
         self._makers: dict[str, tuple[Callable[[], list[Step]], ...]] = {
             "codec": (self.lies, self.lies, self.lies, self.valid),
             "wire": (self.shapes, self.openings, self.silence),
@@ -82,6 +84,7 @@ class Sequences:
 
     def lies(self) -> list[Step]:
         """Many changed frames on one connection, with or without a session; one fatal at last."""
+        self.generator.mark = self.mark
         steps = [Step(Kind.OPEN, option=self.rng.choice((Opening.FIRST, Opening.FIRST, 1)))]
         last: bytes | None = None
         used: set[int] = set()
@@ -101,7 +104,9 @@ class Sequences:
 
     def valid(self) -> list[Step]:
         """Well-formed requests with values at their bounds."""
-        steps = [Step(Kind.OPEN, option=self.rng.choice((Opening.FIRST, Opening.SECOND)))]
+        opening = self.rng.choice((Opening.FIRST, Opening.SECOND))
+        self.generator.mark = self.mark if opening is Opening.FIRST else ""
+        steps = [Step(Kind.OPEN, option=opening)]
         frames = (self.generator.request() for _ in range(BATCH))
         return steps + [send(octets) for octets in frames if harmless(octets)]
 

@@ -117,7 +117,10 @@ class TlsTarget:
                 self.refused += 1
                 tries += 1
                 certificate = isinstance(error, ssl.SSLCertVerificationError)
-                if tries >= CONNECT_TRIES or certificate or isinstance(error, socket.gaierror):
+                hopeless = certificate or isinstance(error, socket.gaierror)
+                if not self._number and isinstance(error, ConnectionRefusedError):
+                    hopeless = True
+                if tries >= CONNECT_TRIES or hopeless:
                     address = self.address
                     raise UnreachableError(
                         f"{address.host}:{address.port} cannot be reached ({error}); check the"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
@@ -23,6 +22,7 @@ from papertrader.master.sessions import (
     SessionTable,
     token_hash,
 )
+from papertrader.master.tries import FailureCounter
 from papertrader.net.clock import Clock
 from papertrader.wire import codec, limits
 from papertrader.wire import messages as m
@@ -31,39 +31,8 @@ from papertrader.wire.kinds import AccountStatus, Mechanism, ResumeFlag, Scope, 
 if TYPE_CHECKING:
     from papertrader.master.accounts import Account, AccountBook
 
-TRIES_FREE: Final = 5
-TRIES_WINDOW: Final = 60 * SECOND
-TRIES_KEYS_MAX: Final = 100_000
-"""Addresses and names whose failures are remembered; the longest unseen is forgotten."""
 SWEEP_S: Final = 5.0
 _REFUSED_LOGIN: Final = "Wrong user name or password."
-
-
-class FailureCounter:
-    """Failed tries by key: after `TRIES_FREE` in a window, none for as long (wire limits)."""
-
-    def __init__(self) -> None:
-        self._tries: OrderedDict[bytes, tuple[int, int]] = OrderedDict()
-
-    def wait_ms(self, key: bytes, now: int) -> int:
-        """Return how long this key must wait; 0 = it may try."""
-        count, since = self._tries.get(key, (0, now))
-        if now - since >= TRIES_WINDOW or count < TRIES_FREE:
-            return 0
-        return (since + TRIES_WINDOW - now) // 1_000_000 + 1
-
-    def failed(self, key: bytes, now: int) -> None:
-        """Count a failure."""
-        count, since = self._tries.pop(key, (0, now))
-        if now - since >= TRIES_WINDOW:
-            count, since = 0, now
-        self._tries[key] = (count + 1, since)
-        while len(self._tries) > TRIES_KEYS_MAX:
-            self._tries.popitem(last=False)
-
-    def clear(self, key: bytes) -> None:
-        """Forget the failures of a key."""
-        self._tries.pop(key, None)
 
 
 class Authorization:
@@ -94,6 +63,8 @@ class Authorization:
         self.sessions = SessionTable()
         self.keys = KeyTable()
         self.on_notice: Callable[[Session, int], None] = lambda session, code: None
+        self.check_scope: Callable[[int, int], None] = lambda account, scope: None
+        """Raises `Refused` if a login of the account may not have that scope."""
 
     # --- loading and sweeping ------------------------------------------------------------------
 
@@ -295,15 +266,8 @@ class Authorization:
         key: ApiKey | None,
     ) -> tuple[Session, bytes]:
         now = command.accepted_at
-        mine = self.sessions.of_account(account.account)
-        if len(mine) >= limits.SESSIONS_PER_ACCOUNT:
-            idle = [s for s in mine if s.link is None and s is not parent]
-            if not idle:
-                raise Refused(
-                    Status.TOO_MANY_SESSIONS,
-                    f"This account has {len(mine)} sessions already; end one first.",
-                )
-            self.end(idle[0], Status.SESSION_EXPIRED)
+        self.check_scope(account.account, int(message.scope))
+        self._make_room_for(account, parent, key)
         if len(self.sessions) >= SESSIONS_MAX:
             raise Refused(Status.SERVER_BUSY, "Too many sessions; try later.", retry_after_ms=5_000)
         remember = message.remember and parent is None
@@ -335,6 +299,26 @@ class Authorization:
         self.sessions.attach(session, command.link, command.connection)
         self._store_session(session, command)
         return session, token
+
+    def _make_room_for(self, account: Account, parent: Session | None, key: ApiKey | None) -> None:
+        """End a session that nobody holds if the account has too many; raises `Refused`.
+
+        Programs with keys push out their like only, and give way to their owner, even while they
+        are connected: who found a key must not be able to shut the owner out.
+        """
+        mine = self.sessions.of_account(account.account)
+        if len(mine) < limits.SESSIONS_PER_ACCOUNT:
+            return
+        by_key = key is not None or (parent is not None and bool(parent.api_key))
+        idle = [s for s in mine if s.link is None and s is not parent]
+        programs = [s for s in mine if s.api_key and s is not parent]
+        going = [s for s in idle if s.api_key] if by_key else idle + programs
+        if not going:
+            raise Refused(
+                Status.TOO_MANY_SESSIONS,
+                f"This account has {len(mine)} sessions already; end one first.",
+            )
+        self.end(going[0], Status.SESSION_EXPIRED)
 
     def _store_session(self, session: Session, command: Command) -> None:
         row = (

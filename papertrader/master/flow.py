@@ -103,7 +103,7 @@ class ClientFlows:
         flow = self._flows.get(connection)
         if flow is None:
             return True
-        if flow.waiting or flow.sent + size > flow.credit or flow.shut:
+        if flow.waiting or flow.sent + size > flow.credit:
             return False
         flow.sent += size
         return True
@@ -114,7 +114,7 @@ class ClientFlows:
         if flow.shut:
             return
         if flow.waiting_octets + len(octets) > WAITING_OCTETS_MAX:
-            flow.shut = True
+            flow.shut, flow.credit = True, 0
             self._drop(connection, flow)
             text = f"more than {WAITING_OCTETS_MAX} octets were not read in time"
             self._outlet.close_client(connection, Status.SLOW_CONSUMER, text)
@@ -167,7 +167,7 @@ class ClientFlows:
     def credited(self, connection: int, total: int) -> None:
         """The worker has room up to ``total`` octets; a smaller number than before is old news."""
         flow = self._flows.get(connection)
-        if flow is not None and total > flow.credit:
+        if flow is not None and total > flow.credit and not flow.shut:
             flow.credit = total
             self._pump(connection, flow)
 

@@ -8,7 +8,7 @@ listens or owns the process: that is the driver's part, so that the workings can
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +26,7 @@ from papertrader.master.commands import Command, Refused
 from papertrader.master.database import TruthStore
 from papertrader.master.history import History
 from papertrader.master.journal import Journal, StoreFailed
+from papertrader.master.operators import Operators
 from papertrader.master.passwords import PasswordVault
 from papertrader.master.portfolios import Portfolios
 from papertrader.master.profile import Profile
@@ -143,6 +144,7 @@ class Main:
         self._build(desk)
         self.workers.load(self.store.db)
         self.book.load(self.store.db)
+        self.operators.load()
         alive = self.authorization.load(self.store.db, self.clock.wall_ns())
         for reply in (*self.view_store.replies(alive), *late_replies):
             session = self.authorization.sessions.get(reply.session_id)
@@ -202,6 +204,8 @@ class Main:
         self.profile = Profile(
             self.book, self.store, self.journal, self.authorization, self._entropy
         )
+        self.operators = Operators(self.store, self.journal, self.workers, self._figures)
+        self.authorization.check_scope = self.operators.check_login
         self.portfolios = Portfolios(self.transactions, rules.accounts)
         self.history = History(
             self.transactions, self.journal, self.views, self.view_store, market, self.book
@@ -318,6 +322,9 @@ class Main:
             Opcode.BARS_GET: self.assets.bars_get,
             Opcode.MARKET_STATUS: self.assets.hours.market_status,
             Opcode.CLOCK_GET: self.assets.hours.clock_get,
+            Opcode.LOG_DUMP: self.operators.log_dump,
+            Opcode.STATS_GET: self.operators.stats_get,
+            Opcode.WORKER_CONTROL: self.operators.worker_control,
             Opcode.SUBSCRIBE: self._subscribe,
             Opcode.UNSUBSCRIBE: self._unsubscribe,
         }
@@ -405,6 +412,19 @@ class Main:
                 command.answer_parts(frames, flags=flags)
 
         self.journal.when_durable(send, command.unknown)
+
+    def _figures(self) -> Iterator[tuple[str, int]]:
+        """Give the master's counters (`operators.Figures`)."""
+        yield "commands", self.commands
+        yield "internal_errors", self.internal_errors
+        yield "accounts", len(self.book)
+        yield "sessions", len(self.authorization.sessions)
+        yield "workers", len(self.workers.links())
+        yield "journal_seq", self.journal.seq
+        yield "durable_seq", self.journal.durable_seq
+        yield "events_sent", self.streams.sent
+        yield "market_updates", self.assets.updates
+        yield "quotes", self.assets.quotes
 
     # --- small commands and notices --------------------------------------------------------------
 

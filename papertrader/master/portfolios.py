@@ -71,7 +71,9 @@ class Portfolios:
         cash = self._cash(message.cash, 8)
         number = message.portfolio or self._transactions.first_portfolio(session)
         owner = self._desk.portfolio(number)
-        uses = owner.positions if owner is not None and owner.account == session.account else ()
+        uses: list[str] = []
+        if owner is not None and owner.account == session.account:
+            uses = [each.symbol for each in owner.positions.values() if each.quantity]
 
         def decide(seq: int) -> Outcome:
             return self._desk.reset_portfolio(

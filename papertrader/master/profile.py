@@ -21,7 +21,7 @@ from papertrader.master.database import TruthStore
 from papertrader.master.holdings import parts
 from papertrader.master.journal import Journal
 from papertrader.master.keys import SECRET_OCTETS, ApiKey, secret_hash
-from papertrader.master.passwords import check_password
+from papertrader.master.passwords import BUSY_RETRY_MS, check_password
 from papertrader.master.replies import is_fresh, journal_reply, keep_reply, stored_reply
 from papertrader.master.sessions import Session
 from papertrader.wire import codec, limits
@@ -120,45 +120,51 @@ class Profile:
     ) -> bytes:
         """Set a new password and end every other session of the account."""
         _require_owner(session)
+        is_fresh(command, session)
         seq = command.header.seq
         while seq in session.underway:
             # The same command came again while its hashes are made: it must not be done twice.
             over: Deferred[None] = Deferred()
             session.underway[seq].append(over)
             await over
-        body = command.octets[limits.HEADER_SIZE :]
-        if not is_fresh(command, session):
-            mark = await self._authorization.fingerprint(body, _salt(session, seq))
-            stored = stored_reply(command, session, mark)
-            if stored is not None:
-                return stored
+        if session.underway:
+            # One at a time, or a single session could fill the queue of hashes.
+            raise Refused(
+                Status.SERVER_BUSY,
+                "This session is changing the password already; try again shortly.",
+                retry_after_ms=BUSY_RETRY_MS,
+            )
         session.underway[seq] = []
         try:
-            return await self._change_password(command, session, message, body)
+            return await self._change_once(command, session, message)
         finally:
             for waiting in session.underway.pop(seq):
                 waiting.callback(None)
 
-    async def _change_password(
-        self, command: Command, session: Session, message: m.PasswordChange, body: bytes
+    async def _change_once(
+        self, command: Command, session: Session, message: m.PasswordChange
     ) -> bytes:
         account = self._book.get(session.account)
         old, new = message.password or "", message.new_password or ""
-        await self._authorization.confirm(
-            command, account.username, old, "That is not your present password."
-        )
+        body, salt = command.octets[limits.HEADER_SIZE :], _salt(session, command.header.seq)
+        if not is_fresh(command, session):
+            mark = await self._authorization.fingerprint(body, salt)
+            stored = stored_reply(command, session, mark)
+            if stored is not None:
+                return stored
         weak = check_password(new, account.username, account.email)
         if not weak and new == old:
             weak = "The new password is the old one; choose another."
         if weak:
             raise Refused(Status.PASSWORD_WEAK, weak)
-        before = account.password_hash
+        await self._authorization.confirm(
+            command, account.username, old, "That is not your present password."
+        )
         hashed = await self._authorization.hash_password(command.address, new)
-        mark = await self._authorization.fingerprint(body, _salt(session, command.header.seq))
+        mark = await self._authorization.fingerprint(body, salt)
+        # A change that another session made meanwhile has ended this one.
         if self._sessions.get(session.session_id) is not session:
             raise Refused(Status.SESSION_REVOKED, "The session has ended meanwhile; log in again.")
-        if account.password_hash != before:
-            raise Refused(Status.AUTH_FAILED, "The password was changed elsewhere meanwhile.")
         account.password_hash = hashed
         row = (hashed, account.account)
         self._journal.change(

@@ -38,6 +38,8 @@ def stored_reply(command: Command, session: Session, fingerprint: bytes = b"") -
 
     ``fingerprint`` stands for the request's hash where the request holds a secret.
     """
+    if not fingerprint and command.header.seq in session.underway:
+        raise Refused(Status.SEQ_REUSED, "Another command is under way with that number.")
     if is_fresh(command, session):
         return None
     kept = session.replies.get(command.header.seq)

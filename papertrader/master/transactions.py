@@ -32,6 +32,8 @@ from papertrader.wire.derived import Message
 from papertrader.wire.kinds import OrderFlag, Status, Tag
 
 CLIENT_ORDER_ID_MAX = 2**63 - 1
+QUOTES_KEPT_MAX = 4_096
+"""Quotes kept with one input; beyond it only the transactions tell the prices of a reset."""
 _OF_THE_SESSION = frozenset({TimeInForce.DAY, *IMMEDIATE})
 """Times in force that end with the session at the latest."""
 
@@ -372,7 +374,7 @@ class Transactions:
         ).pack()
         sections = codec.section(Tag.INNER, _without_address(command.envelope))
         if quotes:
-            rows = [records.quote_block(quote) for quote in quotes]
+            rows = [records.quote_block(quote) for quote in quotes[:QUOTES_KEPT_MAX]]
             sections += codec.group(Tag.QUOTES, m.QuoteRow.SIZE, rows)
         return codec.frame(
             m.StoreCommand.CATEGORY, m.StoreCommand.OPCODE, block, sections, flags=records.CHECKED

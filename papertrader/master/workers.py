@@ -63,6 +63,9 @@ _SECTION = struct.Struct(">HI")
 _DOWN_SIZE: Final = m.RelayDown.SIZE
 _EVENT: Final = int(FrameFlag.EVENT)
 _CONTROL: Final = int(Category.CONTROL)
+# Plain integers: each frame to a client passes with them.
+_RELAY_DOWN: Final = int(Opcode.RELAY_DOWN)
+_INNER: Final = int(Tag.INNER)
 
 
 @attrs.frozen
@@ -331,17 +334,34 @@ class WorkerLink(FrameProtocol):
         accepted_at: int = 0,
         flags: int = 0,
         cache_s: int = 0,
+        counted: bool = False,
     ) -> None:
         """Send one frame to one client, or keep it until there is credit.
 
-        Does nothing when the link is gone.
+        ``counted``: its credit was taken already. Does nothing when the link is gone.
         """
         if self.worker is None or self.ended:
             return
-        if self.flows.may_send(connection, len(octets)):
-            self._write_down(connection, octets, accepted_at, flags, cache_s)
-        else:
+        if not counted and not self.flows.may_send(connection, len(octets)):
             self.flows.hold(connection, octets, Mark(accepted_at, flags, cache_s))
+            return
+        self._acked = self.last_seq
+        block = m.RelayDown(connection, self.last_seq, accepted_at, flags, cache_s).pack()
+        size = len(octets)
+        head = codec.HEADER.pack(
+            b"PT",
+            1,
+            _CONTROL,
+            _DOWN_SIZE + 6 + size,
+            _RELAY_DOWN,
+            _EVENT,
+            _DOWN_SIZE,
+            0,
+            0,
+            0,
+            0,
+        )
+        self.send(b"".join((head, block, _SECTION.pack(_INNER, size), octets)))
 
     def relay_parts(
         self,
@@ -368,29 +388,15 @@ class WorkerLink(FrameProtocol):
         return self.flows.room(connection)
 
     def write_down(self, connection: int, octets: bytes, mark: Mark) -> None:
-        """Send one frame in RELAY_DOWN, whatever the credit is (`flow.Outlet`)."""
-        self._write_down(connection, octets, mark.accepted_at, mark.flags, mark.cache_s)
-
-    def _write_down(
-        self, connection: int, octets: bytes, accepted_at: int, flags: int, cache_s: int
-    ) -> None:
-        self._acked = self.last_seq
-        block = m.RelayDown(connection, self.last_seq, accepted_at, flags, cache_s).pack()
-        size = len(octets)
-        head = codec.HEADER.pack(
-            b"PT",
-            1,
-            _CONTROL,
-            _DOWN_SIZE + 6 + size,
-            Opcode.RELAY_DOWN,
-            _EVENT,
-            _DOWN_SIZE,
-            0,
-            0,
-            0,
-            0,
+        """Send one frame whose credit was taken already (`flow.Outlet`)."""
+        self.relay(
+            connection,
+            octets,
+            accepted_at=mark.accepted_at,
+            flags=mark.flags,
+            cache_s=mark.cache_s,
+            counted=True,
         )
-        self.send(b"".join((head, block, _SECTION.pack(Tag.INNER, size), octets)))
 
     def close_client(self, connection: int, code: int, text: str = "") -> None:
         """Have the worker close one client with GOODBYE(code)."""

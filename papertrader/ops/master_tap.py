@@ -110,6 +110,7 @@ class MasterService(Service):
             views=process.thread("views"),
             hashing=process.thread("hashing"),
         )
+        read_log = process.log_reader()
         process.start_threads()
         main = Main(
             master_rules(self._options, settings),
@@ -124,6 +125,7 @@ class MasterService(Service):
             main.admitted,
         )
         main.initialize()
+        main.operators.log_entries = read_log
         # What was loaded lives as long as the process: the collector need not walk it again.
         gc.collect()
         gc.freeze()

@@ -8,7 +8,8 @@ import json
 import os
 import resource
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,7 +22,9 @@ from twisted.python.threadpool import ThreadPool
 # Names the field at fault of a bad frame. Loading it takes as long as a slow turn of the reactor:
 # not when the first bad frame comes.
 import papertrader.wire.reference  # noqa: F401
+from papertrader.core.logrecord import Level
 from papertrader.eventlog import EventLog, EventLogSettings
+from papertrader.eventlog.reading import newest_entries
 from papertrader.net.clock import Clock
 from papertrader.ops.files import make_private_directory
 
@@ -144,6 +147,23 @@ class Process:
             return deferToThreadPool(self.reactor, pool, function, *arguments)
 
         return run
+
+    def log_reader(self) -> Callable[[int, Level, int, bool], Awaitable[list[str]]]:
+        """Return what reads this process's event log: (since, least level, limit, flush first)."""
+        in_thread = self.thread("log")
+        log = self.event_log
+
+        async def read(since_ns: int, least: Level, limit: int, flush: bool) -> list[str]:
+            if flush:
+                await log.flush()
+            work = partial(
+                newest_entries, log.directory, log.process,
+                since_ns=since_ns, least=least, limit=limit,
+            )  # fmt: skip
+            lines: list[str] = await in_thread(work)
+            return lines
+
+        return read
 
     async def stop(self) -> None:
         """Flush the log, end the threads and the timers."""

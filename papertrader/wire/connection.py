@@ -240,7 +240,7 @@ class Connection:
             if header[4] <= _CONTROL_MAX or self.state is State.WAIT_HELLO:
                 if self._control_frame(header, octets, now) is State.CLOSED:
                     return size
-                if header[4] == _CANCEL:
+                if header[4] == _CANCEL and header[5] & EVENT:
                     # Whoever answers requests deals with it, in the order of what came.
                     frames.append((header, octets))
             else:

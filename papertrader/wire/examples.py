@@ -91,10 +91,14 @@ def _section(section: Section, octets: bytes, at: int, size: int) -> Iterator[st
         row_len, count = codec.GROUP.unpack_from(payload)
         said = f"row length {row_len}, rows {count}: {section.row}"
         yield from _lines(at, payload[:6], said)
-        yield from _block(BLOCKS[section.row], octets, at + 6)
-        for row in range(1, count):
-            start = at + 6 + row * row_len
-            yield from _lines(start, octets[start : start + row_len], f"row {row + 1}, alike")
+        row = BLOCKS[section.row]
+        yield from _block(row, octets, at + 6)
+        more = octets[at + 6 + row.struct.sizeof() : at + 6 + row_len]
+        if more:
+            yield from _lines(at + 6 + row.struct.sizeof(), more, "not known to this revision")
+        for number in range(1, count):
+            start = at + 6 + number * row_len
+            yield from _lines(start, octets[start : start + row_len], f"row {number + 1}, alike")
     elif section.kind == "text":
         yield from _lines(at, payload, f'{section.attribute} = "{payload.decode("utf-8")}"')
     elif section.kind == "octets":

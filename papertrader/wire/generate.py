@@ -24,6 +24,7 @@ SECRET = {"password", "new_password", "token", "secret", "inner"}
 ENUM_MODULES = {
     "LimitingRule": "papertrader.core.fills",
     "LedgerKind": "papertrader.core.ledger",
+    "Level": "papertrader.core.logrecord",
     "ClockMode": "papertrader.core.marketclock",
     "OrderEventKind": "papertrader.core.orders",
     "OrderState": "papertrader.core.orders",

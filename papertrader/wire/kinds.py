@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import IntEnum, IntFlag
-from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final
 
 MAGIC: Final = b"PT"
 VERSION: Final = 1
@@ -71,6 +69,7 @@ class Scope(IntEnum):
 
     READ = 1
     TRADE = 2
+    ADMIN = 3
 
 
 class Privacy(IntFlag):
@@ -264,6 +263,9 @@ class Opcode(IntEnum):
     EV_MARKET = 0x0514
     EV_SESSION = 0x0515
     WORKER_LIST = 0x0601
+    LOG_DUMP = 0x0681
+    STATS_GET = 0x0682
+    WORKER_CONTROL = 0x0683
     WORKER_AUTH = 0x7001
     CLIENT_OPEN = 0x7002
     CLIENT_CLOSE = 0x7003
@@ -393,19 +395,6 @@ class Status(IntEnum):
     INTERNAL = 0x0F01
 
 
-class StatusRule(NamedTuple):
-    """A row of the status registry: what a status means, for the connection and for a retry.
-
-    ``fatal``: the connection ends. ``retry``: the same ``seq`` may be sent again. ``stored``: the
-    reply of a command is kept and answered again.
-    """
-
-    fatal: bool
-    retry: bool
-    stored: bool
-    meaning: str
-
-
 def is_fatal(status: int) -> bool:
     """Tell whether ``status`` ends the connection it is said on."""
     return 0x0100 <= status < 0x0200 or status in _FATAL_INNER
@@ -436,109 +425,6 @@ def may_retry(status: int) -> bool:
 def is_stored(status: int) -> bool:
     """Tell whether a reply with ``status`` is kept and answered again for the same ``seq``."""
     return status == Status.OK or 0x0400 <= status < 0x0500
-
-
-_MEANINGS: Final[Mapping[Status, str]] = MappingProxyType(
-    {
-        Status.OK: "Done.",
-        Status.BAD_MAGIC: "A frame did not begin with PT.",
-        Status.VERSION_UNSUPPORTED: "No major version is spoken by both sides.",
-        Status.FRAME_TOO_LARGE: "A frame is larger than the receiver takes.",
-        Status.BAD_LENGTH: "The lengths inside a frame contradict each other.",
-        Status.BAD_CHECKSUM: "The CRC-32 does not fit the frame.",
-        Status.BAD_CATEGORY: "The category is not that of the message.",
-        Status.CRITICAL_FLAG: "A flag that must be understood is not.",
-        Status.HELLO_EXPECTED: "The first frame was neither HELLO nor GOODBYE.",
-        Status.HELLO_TIMEOUT: "HELLO did not come in time.",
-        Status.KEEPALIVE_TIMEOUT: "Nothing was heard for too long, or a frame stayed unfinished.",
-        Status.OPCODE_FORBIDDEN: "The opcode may not be used on this link.",
-        Status.PROTOCOL_STATE: "The frame is not allowed at this point, or too often.",
-        Status.DUPLICATE_CORRELATION: "An open request has this correlation already.",
-        Status.SLOW_CONSUMER: "The peer did not take what was sent to it.",
-        Status.IDLE: "The connection was not used for too long.",
-        Status.BOOTED: "An operator or the master closed the connection.",
-        Status.SHUTDOWN: "The server is going down; another worker may serve.",
-        Status.TOO_MANY_CONNECTIONS: "The address, or the server, has too many connections.",
-        Status.UNKNOWN_OPCODE: "The opcode is not known here.",
-        Status.BLOCK_TOO_SHORT: "A root block or a row is shorter than its layout.",
-        Status.INVALID_FIELD: "A value is not allowed; FIELD says where.",
-        Status.MISSING_SECTION: "A section that is needed is absent; FIELD names it.",
-        Status.DUPLICATE_SECTION: "A section comes twice, or out of order; FIELD names it.",
-        Status.SECTION_TOO_LARGE: "A section has too many octets or rows; FIELD names it.",
-        Status.CRITICAL_SECTION: "A section that must be understood is not; FIELD names it.",
-        Status.SEQ_REQUIRED: "A command that changes state needs seq >= 1.",
-        Status.SEQ_TOO_OLD: "The reply of this seq is not kept any more; nothing was done.",
-        Status.SEQ_REUSED: "This seq was used for another command; nothing was done.",
-        Status.NOT_LOGGED_IN: "The request needs a session.",
-        Status.AUTH_FAILED: "The credentials are wrong, whatever about them is.",
-        Status.MECHANISM_UNSUPPORTED: "This way to log in is not offered.",
-        Status.SESSION_EXPIRED: "The session is over, or the token is not known.",
-        Status.SESSION_REVOKED: "The session was ended by its owner or an operator.",
-        Status.SESSION_IN_USE: "Another connection holds the session; TAKE_OVER would take it.",
-        Status.SESSION_TAKEN_OVER: "Another connection has taken the session over.",
-        Status.SCOPE_DENIED: "The session may not do this.",
-        Status.USERNAME_TAKEN: "An account has this user name.",
-        Status.REGISTRATION_CLOSED: "New accounts are not taken at present.",
-        Status.ACCOUNT_SUSPENDED: "The account may not be used at present.",
-        Status.PRIVATE: "The owner does not show this to others.",
-        Status.TOO_MANY_SESSIONS: "The account has too many sessions.",
-        Status.RESUME_GAP: "Done, but account events are lost: take a snapshot.",
-        Status.NO_SUCH_ACCOUNT: "No account has this user name.",
-        Status.SESSION_DETACHED: "The worker lost the session: RESUME, then send it again.",
-        Status.PASSWORD_WEAK: "The password is too easy to guess.",
-        Status.NO_SUCH_SESSION: "The account has no such session.",
-        Status.NO_SUCH_KEY: "The account has no such API key.",
-        Status.TOO_MANY_KEYS: "The account has too many API keys.",
-        Status.NO_SUCH_SYMBOL: "The symbol is not traded here.",
-        Status.SYMBOL_HALTED: "The symbol may not be traded this way at present.",
-        Status.MARKET_CLOSED: "The market is closed.",
-        Status.INSUFFICIENT_CASH: "The portfolio has too little free cash.",
-        Status.INSUFFICIENT_POSITION: "The portfolio has too little of the symbol free to sell.",
-        Status.SHORT_NOT_ALLOWED: "The portfolio or the symbol does not allow short sales.",
-        Status.BAD_TICK: "A price is missing, out of place or not a multiple of the tick.",
-        Status.BAD_LOT: "The quantity is not a positive multiple of the lot.",
-        Status.QUANTITY_LIMIT: "The quantity is outside the symbol's bounds.",
-        Status.PRICE_BAND: "The price is too far from the market.",
-        Status.DUPLICATE_ORDER: "The client order id was used already; the reply has that order.",
-        Status.NO_SUCH_ORDER: "The account has no such order.",
-        Status.ORDER_DONE: "The order is final already; the reply has it.",
-        Status.STALE_VERSION: "The order has changed since the version named.",
-        Status.NO_QUOTE: "There is no usable quote of the symbol.",
-        Status.TIF_UNSUPPORTED: "This time in force is not offered for the order.",
-        Status.TYPE_UNSUPPORTED: "This order type or flag is not offered.",
-        Status.AMOUNT_OVERFLOW: "An amount would not fit in 64 bits of 1e-8 units.",
-        Status.OPEN_ORDER_LIMIT: "The portfolio has too many open orders.",
-        Status.DEADLINE_PASSED: "The command reached the market too late.",
-        Status.NO_SUCH_PORTFOLIO: "The account has no such portfolio.",
-        Status.NOT_FILLABLE: "An IOC or FOK order found too little; only as an order's reason.",
-        Status.NAME_TAKEN: "Another portfolio of the account has this name.",
-        Status.PORTFOLIO_LIMIT: "The account has as many portfolios as it may have.",
-        Status.NO_DATA: "There is nothing for what was asked.",
-        Status.RANGE_TOO_LARGE: "More was asked than one transfer may hold.",
-        Status.INTERVAL_UNSUPPORTED: "Bars of this interval are not offered.",
-        Status.CANCELLED: "The transfer was ended because its requester said CANCEL.",
-        Status.TOO_MANY_SYMBOLS: "Too many symbols, or subscriptions.",
-        Status.RATE_LIMITED: "Too many commands; RETRY_AFTER says when.",
-        Status.TOO_MANY_INFLIGHT: "Too many requests of the connection are open.",
-        Status.SERVER_BUSY: "A queue of the server is full; RETRY_AFTER says when.",
-        Status.MASTER_UNAVAILABLE: "The command was certainly not passed on.",
-        Status.OUTCOME_UNKNOWN: "It is not known whether the command was carried out.",
-        Status.WORKER_UNKNOWN: "The worker is not registered with this certificate.",
-        Status.WORKER_BOOTED: "The worker was shut out by an operator.",
-        Status.CLOCK_SKEW: "The worker's stamp lies outside what its clock can show.",
-        Status.NO_SUCH_CONNECTION: "The worker has no such client connection.",
-        Status.WINDOW_EXCEEDED: "More was relayed than may be unacknowledged.",
-        Status.INTERNAL: "The server failed; TEXT has a reference for its operator.",
-    }
-)
-
-STATUS_RULES: Final[Mapping[Status, StatusRule]] = MappingProxyType(
-    {
-        status: StatusRule(is_fatal(status), may_retry(status), is_stored(status), meaning)
-        for status, meaning in _MEANINGS.items()
-    }
-)
-"""The status registry, complete."""
 
 
 STATE_CHANGING: Final = frozenset(
@@ -597,6 +483,7 @@ class Tag(IntEnum):
     SESSIONS = 0x4007
     SYMBOLS = 0x4008
     WORKERS = 0x4009
+    STATS = 0x400C
     RECEIPT = 0x400D
     PREVIEW = 0x400E
     SUCCESSOR = 0x400F
@@ -605,6 +492,7 @@ class Tag(IntEnum):
     LOTS = 0x4012
     PORTFOLIOS = 0x4013
     PREFIX = 0x0014
+    LINES = 0x0017
     USERNAME = 0x8016
 
 

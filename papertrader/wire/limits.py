@@ -31,6 +31,8 @@ CONNECTIONS_PER_ADDRESS: Final = 32
 CONNECTIONS_MAX: Final = 5_000
 SESSIONS_PER_ACCOUNT: Final = 16
 SESSIONS_PER_CONNECTION: Final = 1
+PORTFOLIOS_PER_ACCOUNT: Final = 16
+"""As `papertrader.core.rules.DeskRules.portfolios_max`; a test compares them."""
 KEYS_PER_ACCOUNT: Final = 16
 """API keys of one account that are not revoked."""
 HELLO_TIMEOUT_S: Final = 5
@@ -114,6 +116,7 @@ RULES: Final = (
     ),
     LimitRule("CONNECTIONS_MAX", "connections", Status.TOO_MANY_CONNECTIONS, "of one worker"),
     LimitRule("SESSIONS_PER_ACCOUNT", "sessions", Status.TOO_MANY_SESSIONS, "of one account"),
+    LimitRule("PORTFOLIOS_PER_ACCOUNT", "portfolios", Status.PORTFOLIO_LIMIT, "of one account"),
     LimitRule("KEYS_PER_ACCOUNT", "keys", Status.TOO_MANY_KEYS, "of one account"),
     LimitRule("SESSIONS_PER_CONNECTION", "sessions", Status.SESSION_IN_USE, "of one connection"),
     LimitRule("HELLO_TIMEOUT_S", "seconds", Status.HELLO_TIMEOUT, "from connecting to HELLO"),

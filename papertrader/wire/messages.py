@@ -13,6 +13,7 @@ import attrs
 
 from papertrader.core.fills import LimitingRule
 from papertrader.core.ledger import LedgerKind
+from papertrader.core.logrecord import Level
 from papertrader.core.marketclock import ClockMode
 from papertrader.core.orders import OrderEventKind, OrderState, OrderType, Side, SideFilter, TimeInForce
 from papertrader.core.quotes import ActionKind, AssetKind, AssetStatus
@@ -45,6 +46,7 @@ _CLOSEDBY: Final[dict[int, ClosedBy]] = {int(m): m for m in ClosedBy}
 _DRAINMODE: Final[dict[int, DrainMode]] = {int(m): m for m in DrainMode}
 _FAMILY: Final[dict[int, Family]] = {int(m): m for m in Family}
 _LEDGERKIND: Final[dict[int, LedgerKind]] = {int(m): m for m in LedgerKind}
+_LEVEL: Final[dict[int, Level]] = {int(m): m for m in Level}
 _LIMITINGRULE: Final[dict[int, LimitingRule]] = {int(m): m for m in LimitingRule}
 _MARKETSTATE: Final[dict[int, MarketState]] = {int(m): m for m in MarketState}
 _MECHANISM: Final[dict[int, Mechanism]] = {int(m): m for m in Mechanism}
@@ -660,6 +662,38 @@ class WorkerRow(Row):
 
 _unpack_WorkerRow = WorkerRow.LAYOUT.unpack_from
 _pack_WorkerRow = WorkerRow.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class StatRow(Row):
+    """A counter."""
+
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>Q24sQ')
+    SIZE: ClassVar[int] = 40
+
+    worker: int = 0
+    key: str = ""
+    value: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> StatRow:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (worker, key, value,) = _unpack_StatRow(octets, offset)
+            return cls(worker, _ascii_get(key) or _ascii(key), value)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_StatRow(self.worker, _packed_get((self.key, 24)) or _packed(self.key, 24), self.value)
+        except _BAD as error:
+            raise LocalFault(f"StatRow: {error}") from None
+
+
+_unpack_StatRow = StatRow.LAYOUT.unpack_from
+_pack_StatRow = StatRow.LAYOUT.pack
 
 
 @attrs.define(slots=True, eq=True)
@@ -3774,6 +3808,240 @@ _pack_WorkerListReply = WorkerListReply.LAYOUT.pack
 
 
 @attrs.define(slots=True, eq=True)
+class LogDump(Message):
+    """The newest entries of the master's event log, oldest first. Scope ADMIN."""
+
+    OPCODE: ClassVar[int] = 0x0681
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QLBB2s')
+    SIZE: ClassVar[int] = 16
+
+    from_time: int = 0
+    limit: int = 0
+    least: Level = Level.DEBUG
+    flush: bool = False
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> LogDump:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (from_time, limit, least, flush, _zero4,) = _unpack_LogDump(octets, offset)
+            if _zero4 != b'\x00\x00':
+                raise ValueError
+            return cls(from_time, limit, _LEVEL[least], _BOOL[flush])
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_LogDump(self.from_time, self.limit, _LEVEL[self.least], 1 if self.flush else 0, b'\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"LogDump: {error}") from None
+
+
+_unpack_LogDump = LogDump.LAYOUT.unpack_from
+_pack_LogDump = LogDump.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class LogPart(Message):
+    """One part of the entries; RANGE_TOO_LARGE, NO_DATA when no log is kept."""
+
+    OPCODE: ClassVar[int] = 0x0681
+    SHAPE: ClassVar[str] = 'reply'
+    CATEGORY: ClassVar[int] = 2
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x0017, 'lines', 'text', 65536, False, 1, None),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>LLLLQQQ')
+    SIZE: ClassVar[int] = 40
+
+    part: int = 0
+    parts: int = 0
+    rows: int = 0
+    total_rows: int = 0
+    as_of: int = 0
+    event_seq: int = 0
+    next_after: int = 0
+    lines: str | None = None
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> LogPart:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (part, parts, rows, total_rows, as_of, event_seq, next_after,) = _unpack_LogPart(octets, offset)
+            return cls(part, parts, rows, total_rows, as_of, event_seq, next_after)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_LogPart(self.part, self.parts, self.rows, self.total_rows, self.as_of, self.event_seq, self.next_after)
+        except _BAD as error:
+            raise LocalFault(f"LogPart: {error}") from None
+
+
+_unpack_LogPart = LogPart.LAYOUT.unpack_from
+_pack_LogPart = LogPart.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class StatsGet(Message):
+    """The master's counters and those of its workers. Scope ADMIN."""
+
+    OPCODE: ClassVar[int] = 0x0682
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>4s')
+    SIZE: ClassVar[int] = 4
+
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> StatsGet:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (_zero0,) = _unpack_StatsGet(octets, offset)
+            if _zero0 != b'\x00\x00\x00\x00':
+                raise ValueError
+            return cls()
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_StatsGet(b'\x00\x00\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"StatsGet: {error}") from None
+
+
+_unpack_StatsGet = StatsGet.LAYOUT.unpack_from
+_pack_StatsGet = StatsGet.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class StatsPart(Message):
+    """One part of the list; SCOPE_DENIED to anybody else."""
+
+    OPCODE: ClassVar[int] = 0x0682
+    SHAPE: ClassVar[str] = 'reply'
+    CATEGORY: ClassVar[int] = 2
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x400c, 'stats', 'group', 4096, False, 0, StatRow),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>LLLLQQQ')
+    SIZE: ClassVar[int] = 40
+
+    part: int = 0
+    parts: int = 0
+    rows: int = 0
+    total_rows: int = 0
+    as_of: int = 0
+    event_seq: int = 0
+    next_after: int = 0
+    stats: tuple[StatRow, ...] = ()
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> StatsPart:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (part, parts, rows, total_rows, as_of, event_seq, next_after,) = _unpack_StatsPart(octets, offset)
+            return cls(part, parts, rows, total_rows, as_of, event_seq, next_after)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_StatsPart(self.part, self.parts, self.rows, self.total_rows, self.as_of, self.event_seq, self.next_after)
+        except _BAD as error:
+            raise LocalFault(f"StatsPart: {error}") from None
+
+
+_unpack_StatsPart = StatsPart.LAYOUT.unpack_from
+_pack_StatsPart = StatsPart.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class WorkerControl(Message):
+    """Begin or end to drain a worker (see WORKER_DRAIN). Scope ADMIN."""
+
+    OPCODE: ClassVar[int] = 0x0683
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QB3sL')
+    SIZE: ClassVar[int] = 16
+
+    worker_id: int = 0
+    mode: DrainMode = DrainMode.OFF
+    deadline_ms: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> WorkerControl:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (worker_id, mode, _zero2, deadline_ms,) = _unpack_WorkerControl(octets, offset)
+            if _zero2 != b'\x00\x00\x00':
+                raise ValueError
+            return cls(worker_id, _DRAINMODE[mode], deadline_ms)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_WorkerControl(self.worker_id, _DRAINMODE[self.mode], b'\x00\x00\x00', self.deadline_ms)
+        except _BAD as error:
+            raise LocalFault(f"WorkerControl: {error}") from None
+
+
+_unpack_WorkerControl = WorkerControl.LAYOUT.unpack_from
+_pack_WorkerControl = WorkerControl.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class WorkerControlReply(Message):
+    """OK, also when the worker is not up: it is told when it comes. NO_DATA: there is none."""
+
+    OPCODE: ClassVar[int] = 0x0683
+    SHAPE: ClassVar[str] = 'reply'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>L4s')
+    SIZE: ClassVar[int] = 8
+
+    clients: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> WorkerControlReply:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (clients, _zero1,) = _unpack_WorkerControlReply(octets, offset)
+            if _zero1 != b'\x00\x00\x00\x00':
+                raise ValueError
+            return cls(clients)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_WorkerControlReply(self.clients, b'\x00\x00\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"WorkerControlReply: {error}") from None
+
+
+_unpack_WorkerControlReply = WorkerControlReply.LAYOUT.unpack_from
+_pack_WorkerControlReply = WorkerControlReply.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
 class WorkerAuth(Message):
     """Worker to master after HELLO; mutual TLS has already named the peer."""
 
@@ -4804,6 +5072,9 @@ REQUESTS: Final[dict[int, type[Message]]] = {
     0x0501: Subscribe,
     0x0502: Unsubscribe,
     0x0601: WorkerList,
+    0x0681: LogDump,
+    0x0682: StatsGet,
+    0x0683: WorkerControl,
     0x7001: WorkerAuth,
 }
 
@@ -4844,6 +5115,9 @@ REPLIES: Final[dict[int, type[Message]]] = {
     0x0501: SubscribeReply,
     0x0502: UnsubscribeReply,
     0x0601: WorkerListReply,
+    0x0681: LogPart,
+    0x0682: StatsPart,
+    0x0683: WorkerControlReply,
     0x7001: WorkerAuthReply,
 }
 

@@ -14,6 +14,7 @@ import construct as c
 
 from papertrader.wire import (
     schema_account,
+    schema_admin,
     schema_inner,
     schema_journal,
     schema_market,
@@ -41,6 +42,7 @@ GROUPS: Final[dict[str, Declarations]] = {
     "orders": schema_orders.DECLARED,
     "market": schema_market.DECLARED,
     "portfolio": schema_portfolio.DECLARED,
+    "admin": schema_admin.DECLARED,
     "inner": schema_inner.DECLARED,
     "journal": schema_journal.DECLARED,
 }

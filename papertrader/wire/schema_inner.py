@@ -153,7 +153,7 @@ message(
     "Worker to master: how much one client may have been sent in all.",
     c.Struct(
         "connection" / U64 * "which client connection",
-        "total" / U64 * "octets of frames in RELAY_DOWN since its CLIENT_OPEN; never less than before",
+        "total" / U64 * "octets of frames in RELAY_DOWN since its CLIENT_OPEN; it only grows",
     ),
     category=CONTROL,
 )

@@ -79,7 +79,7 @@ message(
         "equity" / Money * "cash and positions, longs at bid",
         "market_value" / Money * "of the positions, longs at bid",
         "unrealized_pnl" / Money * "at those prices",
-        "realized_pnl" / Money * "price, dividends and fees since the beginning",
+        "realized_pnl" / Money * "price, dividends and fees in this season",
         "as_of" / Ts * "master's clock",
         "market_time" / Ts * "market clock",
         "event_seq" / U64 * "the snapshot holds every account event up to this one",
@@ -99,7 +99,7 @@ block(
     "last" / Px * "last price; NULL if unknown",
     "market_value" / Money * "at the mark; NULL if unknown",
     "unrealized_pnl" / Money * "at the mark; NULL if unknown",
-    "realized_pnl" / Money * "in this symbol since the beginning",
+    "realized_pnl" / Money * "in this symbol in this season",
     "opened_at" / Ts * "first fill of what is held",
     "updated_at" / Ts * "last change",
 )
@@ -340,7 +340,7 @@ block(
     "symbol" / Sym16 * "what",
     "quantity" / Qty * "negative = short; 0 = closed",
     "cost_basis" / Money * "of what is held",
-    "realized" / Money * "in this symbol since the beginning",
+    "realized" / Money * "in this symbol in this season",
     "opened_at" / Ts * "first fill of what is held",
     "updated_at" / Ts * "last change",
 )

@@ -21,8 +21,9 @@ from papertrader.wire import codec, kinds, limits, tables, vectors
 from papertrader.wire import primitives as p
 from papertrader.wire.declarations import FAILURE
 from papertrader.wire.generate import Field, fields_of
-from papertrader.wire.kinds import STATUS_RULES, FrameFlag, Opcode, Tag
+from papertrader.wire.kinds import FrameFlag, Opcode, Tag
 from papertrader.wire.schema import BLOCKS, HEADER_FIELDS, MESSAGES, Section
+from papertrader.wire.statuses import STATUS_RULES
 
 SPECS: Final = Path(__file__).parents[2] / "specs"
 _REGION: Final = re.compile(
@@ -154,8 +155,8 @@ def _header() -> list[dict[str, Any]]:
     return described
 
 
-def schema() -> dict[str, Any]:
-    """Return the whole schema: header, types, messages, rows, enumerations, statuses, limits."""
+def _framing() -> dict[str, Any]:
+    """Return what is needed to find and take apart a frame, whatever its message."""
     return {
         "version": kinds.VERSION,
         "revision": kinds.REVISION,
@@ -175,6 +176,12 @@ def schema() -> dict[str, Any]:
         "section_head": _heads(("tag", codec.SECTION, 0), ("length", codec.SECTION, 1)),
         "group_head": _heads(("row_len", codec.GROUP, 0), ("count", codec.GROUP, 1)),
         "checksum": {"octets": codec.CRC.size, "function": "CRC-32, IEEE 802.3"},
+    }
+
+
+def _numbers() -> dict[str, Any]:
+    """Return the numbers that have names, but for enumerations and statuses."""
+    return {
         "types": [
             {"type": name, "octets": octets, "meaning": meaning}
             for name, octets, meaning in tables.TYPES
@@ -192,6 +199,12 @@ def schema() -> dict[str, Any]:
             "tags": list(kinds.GREASE_TAGS),
             "features": str(kinds.GREASE_FEATURES),
         },
+    }
+
+
+def _layouts() -> dict[str, Any]:
+    """Return every message and row, field by field."""
+    return {
         "messages": [
             {
                 "name": message.name,
@@ -219,6 +232,15 @@ def schema() -> dict[str, Any]:
             }
             for block in BLOCKS.values()
         ],
+    }
+
+
+def schema() -> dict[str, Any]:
+    """Return the whole schema: header, types, messages, rows, enumerations, statuses, limits."""
+    return {
+        **_framing(),
+        **_numbers(),
+        **_layouts(),
         "enumerations": {
             name: {str(member.name): int(member) for member in members}
             for name, members in tables.enumerations().items()

@@ -18,8 +18,9 @@ from papertrader.wire import primitives as p
 from papertrader.wire.connection import TRANSITIONS, Happening, State
 from papertrader.wire.declarations import FAILURE
 from papertrader.wire.generate import Field, fields_of
-from papertrader.wire.kinds import STATUS_RULES, FrameFlag, Opcode, Tag
+from papertrader.wire.kinds import FrameFlag, Opcode, Tag
 from papertrader.wire.schema import BLOCKS, GROUPS, HEADER_FIELDS, MESSAGES, Block, Message, Section
+from papertrader.wire.statuses import STATUS_RULES
 
 FLAG_MEANINGS: Final[Mapping[FrameFlag, str]] = MappingProxyType(
     {

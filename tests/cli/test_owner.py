@@ -55,7 +55,7 @@ def test_the_password_is_changed_and_the_login_goes_on(here: Terminal) -> None:
     before = json.loads(here.login_file.read_text())["token"]
     result = here.run("password", typed=f"{PASSWORD}\n{NEXT}\n")
     assert result.exit_code == 0
-    assert result.stdout == "The password of ada is changed; 1 other sessions are ended.\n"
+    assert result.stdout == "The password of ada is changed. Other sessions ended: 1.\n"
     stored = json.loads(here.login_file.read_text())
     assert stored["user"] == "ada"
     assert stored["token"] != before
@@ -114,7 +114,7 @@ def test_a_key_is_made_shown_once_used_and_revoked(here: Terminal, tmp_path: Pat
     login = here.market.bodies(Opcode.LOGIN)[-1]
     assert (login.mechanism, login.username) == (Mechanism.API_KEY, "")
     revoked = here.run("key", "revoke", "1")
-    assert revoked.stdout == "API key 1 is void; 0 sessions are ended.\n"
+    assert revoked.stdout == "API key 1 is void. Sessions ended: 0.\n"
     assert here.run("--key-file", str(file), "portfolio").exit_code == 1
     refused = here.run("key", "revoke", "1")
     assert refused.exit_code == 1

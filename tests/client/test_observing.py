@@ -14,9 +14,10 @@ from papertrader.client import results as r
 from papertrader.client.aio import AsyncClient
 from papertrader.client.blocking import Client
 from papertrader.core.instants import MINUTE, to_datetime
+from papertrader.core.logrecord import Level
 from papertrader.core.marketclock import ClockMode
 from papertrader.wire import limits
-from papertrader.wire.kinds import MarketState, Opcode, Status, Topic
+from papertrader.wire.kinds import DrainMode, MarketState, Opcode, Scope, Status, Topic
 from tests.client.test_aio import Bench as AsyncBench
 from tests.client.test_blocking import logged_in
 from tests.client.test_protocol import Bench
@@ -197,3 +198,57 @@ def test_cancelling_a_deferred_cancels_its_transfer() -> None:
     sent = len(bench.market.bodies(Opcode.CANCEL))
     assert 1 <= sent <= limits.CONTROL_BURST // 2
     assert len(bench.streams) == 1
+
+
+# --- operators -----------------------------------------------------------------------------------
+
+
+def test_operators_read_counters_and_drain_workers(market: BlockingMarket) -> None:
+    """With a session of scope ADMIN; modes have names."""
+    client = logged_in(market)
+    with pytest.raises(errors.RefusedError, match="ADMIN"):
+        client.stats()
+    client.logout()
+    client.login("ada", "correct horse", scope=Scope.ADMIN)
+    assert client.stats()[1] == r.Figure(worker=3, name="rtt_us", value=1_234)
+    assert client.drain_worker(3, "boot") == 12
+    assert market.bodies(Opcode.WORKER_CONTROL)[0].mode == DrainMode.BOOT
+    for wrong in ({"mode": "later"}, {"deadline_s": 3_601}, {"deadline_s": -1}):
+        with pytest.raises(ValueError):
+            client.drain_worker(3, **wrong)  # type: ignore[arg-type]
+
+
+def test_operators_on_the_other_faces() -> None:
+    """As coroutines and as Deferreds."""
+    bench = AsyncBench()
+
+    async def body(client: AsyncClient) -> None:
+        await client.login("ada", "correct horse", scope=Scope.ADMIN)
+        assert len(await client.stats()) == 2
+        assert await client.drain_worker(3) == 12
+
+    bench.run(body)
+    twisted = Bench()
+    twisted.result(twisted.client.login("ada", "correct horse", scope=Scope.ADMIN))
+    assert len(twisted.result(twisted.client.stats())) == 2
+    assert twisted.result(twisted.client.drain_worker(3)) == 12
+
+
+def test_the_log_comes_as_records(market: BlockingMarket) -> None:
+    """Parts put together, oldest first; the level is asked by its name."""
+    client = logged_in(market)
+    records = client.log_entries("warning", limit=2, flush=False)
+    assert [record.message for record in records] == ["one\ntwo", "three"]
+    (asked,) = market.bodies(Opcode.LOG_DUMP)
+    assert (asked.least, asked.limit, asked.flush) == (Level.WARNING, 2, False)
+    with pytest.raises(ValueError, match="level"):
+        client.log_entries("loud")
+    bench = AsyncBench()
+
+    async def body(client: AsyncClient) -> None:
+        await client.login("ada", "correct horse")
+        assert len(await client.log_entries()) == 2
+
+    bench.run(body)
+    twisted = Bench().logged_in()
+    assert len(twisted.result(twisted.client.log_entries())) == 2

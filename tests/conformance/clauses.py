@@ -1,8 +1,8 @@
 """Which tests show that the clauses of ``specs/protocol.rst`` are kept.
 
 A test may name its clauses itself, by ``@pytest.mark.clause("6.4", ...)`` or by the words "clause
-6.4" in its docstring; this table is for tests that stand elsewhere and say nothing of the text. A
-name behind ``dialogue:`` is that of a dialogue in ``specs/vectors/dialogues.json``.
+6.4" in its docstring or its file's; this table is for tests that stand elsewhere and say nothing of
+the text. A name behind ``dialogue:`` is that of a dialogue in ``specs/vectors/dialogues.json``.
 """
 
 from __future__ import annotations
@@ -336,6 +336,12 @@ SHOWN: Final[Mapping[str, str]] = MappingProxyType(
         """,
         "11.15": """
             tests/master/test_profile.py::test_a_program_with_a_key_may_not_manage_the_account
+        """,
+        "11.16": """
+            tests/master/test_operators.py::test_another_scope_may_not_ask
+            tests/master/test_operators.py::test_an_ordinary_account_gets_no_such_session
+            tests/master/test_operators.py::test_an_operator_drains_a_worker
+            tests/master/test_operators.py::test_the_log_comes_in_parts_that_fit
         """,
         "12.1": """
             tests/master/test_transactions.py::test_commands_without_a_number_are_refused

@@ -21,11 +21,21 @@ TOLD = re.compile(r"\bclauses? ((?:\d+\.\d+(?:, | and |$|\b))+)", re.I)
 
 
 @cache
+def parsed(path: Path) -> ast.Module:
+    """Return a file's tree."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def functions_of(path: Path) -> dict[str, ast.FunctionDef]:
     """Return the test functions of a file by name."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    found = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    found = [node for node in parsed(path).body if isinstance(node, ast.FunctionDef)]
     return {node.name: node for node in found if node.name.startswith("test_")}
+
+
+def said_in(docstring: str | None) -> Iterator[str]:
+    """Give the clauses that a docstring names."""
+    for match in TOLD.finditer(docstring or ""):
+        yield from re.findall(r"\d+\.\d+", match[1])
 
 
 def named_by(node: ast.FunctionDef) -> Iterator[str]:
@@ -33,15 +43,17 @@ def named_by(node: ast.FunctionDef) -> Iterator[str]:
     for decorator in node.decorator_list:
         if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "pytest.mark.clause":
             yield from (str(ast.literal_eval(each)) for each in decorator.args)
-    for match in TOLD.finditer(ast.get_docstring(node) or ""):
-        yield from re.findall(r"\d+\.\d+", match[1])
+    yield from said_in(ast.get_docstring(node))
 
 
 def marked() -> dict[str, list[str]]:
-    """Return clause -> tests that name it themselves."""
+    """Return clause -> tests that name it themselves, or files whose tests are all of it."""
     found: dict[str, list[str]] = {}
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
-        for name, node in functions_of(path).items():
+        functions = functions_of(path)
+        for clause in said_in(ast.get_docstring(parsed(path))) if functions else ():
+            found.setdefault(clause, []).append(str(path.relative_to(ROOT)))
+        for name, node in functions.items():
             for clause in named_by(node):
                 found.setdefault(clause, []).append(f"{path.relative_to(ROOT)}::{name}")
     return found

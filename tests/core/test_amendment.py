@@ -49,7 +49,7 @@ def replace(floor: Any, old: Order | int, **fields: Any) -> Any:
 
 
 def test_a_replaced_order_and_the_new_one_know_each_other(floor: Any) -> None:
-    """REPLACED, then ACCEPTED under a new number; linked both ways; the reservation is the new."""
+    """Clause 13.6: REPLACED, ACCEPTED under a new number; linked both ways; reserves the new."""
     old = floor.order("10", "20")
     outcome = replace(floor, old, quantity=m("5"), limit_price=m("30"))
     assert [event.kind for event in outcome.events] == [
@@ -164,7 +164,7 @@ def test_a_replacement_that_follows_from_nothing_is_not_applied(floor: Any) -> N
 
 
 def test_cancel_all_cancels_what_it_names(floor: Any) -> None:
-    """All, of a symbol, or of a side; one event for each order; other portfolios stay."""
+    """Clause 13.7: all, of a symbol or of a side; an event for each; other portfolios stay."""
     floor.open(1, 2)
     floor.hold("10", "10")
     buys = [floor.order("1", "5").order_id for _ in range(2)]
@@ -188,7 +188,7 @@ def test_cancel_all_cancels_what_it_names(floor: Any) -> None:
 
 
 def test_a_preview_is_what_the_order_would_be(floor: Any) -> None:
-    """Same refusals, same reservation; the price is the quote's or the limit; nothing changes."""
+    """Clause 13.8: same refusals and reservation; the quote's price or the limit; no change."""
     floor.hold("10", "20")
     floor.quote("29.90", "30")
     before = floor.desk.state_hash()
@@ -236,7 +236,7 @@ def test_an_immediate_order_that_fits_fills(floor: Any, how: TimeInForce, limit:
 
 
 def test_ioc_takes_what_is_there_and_cancels_the_rest(floor: Any) -> None:
-    """A partial fill, then CANCELLED with the quote that did not have the rest."""
+    """Clause 13.9: a partial fill, then CANCELLED with the quote that did not have the rest."""
     order = immediate(floor, "5", "20", TimeInForce.IOC)
     events = floor.quote("19", "20", ask_size="2")
     assert [getattr(event, "kind", None) for event in events] == [

@@ -8,8 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from papertrader.core.desk import Desk
+from papertrader.core.events import Outcome
 from papertrader.core.money import NULL, SCALE
-from papertrader.core.orders import NewOrder, OrderType, Side, TimeInForce
+from papertrader.core.orders import (
+    NewOrder,
+    OrderType,
+    Replacement,
+    Side,
+    SideFilter,
+    TimeInForce,
+)
 from papertrader.core.quotes import ActionKind, Asset, AssetKind, CorporateAction, Quote
 
 CASH = 10**6 * SCALE
@@ -41,13 +49,20 @@ class Market:
             )
 
     def submit(
-        self, side: Side, quantity: int, limit: int, portfolio: int = 1, wait: int = 0
+        self,
+        side: Side,
+        quantity: int,
+        limit: int,
+        portfolio: int = 1,
+        wait: int = 0,
+        how: TimeInForce | None = None,
     ) -> bool:
         """Send a limit order, or a market order for a limit of 0; tell whether it was taken.
 
-        With ``wait``, it is good for so long only.
+        With ``wait``, it is good for so long only; IOC and FOK always are.
         """
         self.seq += 1
+        wait = wait or (5 if how else 0)
         outcome = self.desk.submit(
             NewOrder(
                 seq=self.seq,
@@ -60,7 +75,7 @@ class Market:
                 symbol="COIN",
                 side=side,
                 order_type=OrderType.LIMIT if limit else OrderType.MARKET,
-                time_in_force=TimeInForce.DAY if wait else TimeInForce.GTC,
+                time_in_force=how or (TimeInForce.DAY if wait else TimeInForce.GTC),
                 quantity=quantity,
                 limit_price=limit or NULL,
                 expire_at=self.seq + wait if wait else 0,
@@ -161,6 +176,7 @@ STEPS = st.lists(
             st.sampled_from([0, 90, 95, 100, 105, 110]),
             st.integers(1, 3),
             st.sampled_from([0, 5]),
+            st.sampled_from([None, None, TimeInForce.IOC, TimeInForce.FOK]),
         ),
         st.tuples(
             st.just("quote"),
@@ -169,6 +185,16 @@ STEPS = st.lists(
             st.sampled_from([0, 1, 10**10]),
         ),
         st.tuples(st.just("cancel"), st.integers(1, 15), st.integers(1, 3)),
+        st.tuples(
+            st.just("replace"),
+            st.integers(1, 15),
+            st.integers(0, 4 * 10**11),
+            st.sampled_from([NULL, 90 * SCALE, 110 * SCALE]),
+            st.integers(1, 3),
+        ),
+        st.tuples(st.just("cancel all"), st.integers(1, 3), st.sampled_from(SideFilter)),
+        st.tuples(st.just("cash"), st.integers(-CASH, CASH).filter(bool), st.integers(1, 3)),
+        st.tuples(st.just("reset"), st.integers(0, CASH), st.integers(1, 3)),
         st.tuples(st.just("advance")),
         st.tuples(st.just("split"), st.integers(1, 5), st.integers(1, 5)),
         st.tuples(st.just("dividend"), st.integers(1, 10**8)),
@@ -177,12 +203,35 @@ STEPS = st.lists(
 )
 
 
+def ask(desk: Desk, seq: int, step: tuple[Any, ...]) -> Outcome:
+    """Do one step that may be refused."""
+    name, owner = step[0], {"seq": seq, "at": seq, "account": 1}
+    if name == "cancel all":
+        return desk.cancel_all(**owner, portfolio=step[1], side=step[2])
+    if name == "cash":
+        return desk.move_cash(**owner, amount=step[1], portfolio=step[2])
+    if name == "reset":
+        return desk.reset_portfolio(**owner, cash=step[1], portfolio=step[2])
+    _, order_id, quantity, limit, portfolio = step
+    wish = Replacement(
+        **owner,
+        received_at=seq,
+        market_at=seq,
+        portfolio=portfolio,
+        order_id=order_id,
+        client_order_id=seq,
+        quantity=quantity,
+        limit_price=limit,
+    )
+    return desk.replace(wish)
+
+
 def take(market: Market, step: tuple[Any, ...]) -> None:
     """Do one step of a story."""
     desk, name = market.desk, step[0]
     if name == "order":
-        _, side, quantity, limit, portfolio, wait = step
-        market.submit(side, quantity, limit * SCALE, portfolio, wait)
+        _, side, quantity, limit, portfolio, wait, how = step
+        market.submit(side, quantity, limit * SCALE, portfolio, wait, how)
     elif name == "quote":
         _, bid, spread, size = step
         market.quote(bid * SCALE, (bid + spread) * SCALE, size)
@@ -192,6 +241,8 @@ def take(market: Market, step: tuple[Any, ...]) -> None:
         if name == "cancel":
             outcome = desk.cancel(seq=seq, at=seq, account=1, portfolio=step[2], order_id=step[1])
             market.events += outcome.events
+        elif name in ("cancel all", "replace", "cash", "reset"):
+            market.events += ask(desk, seq, step).events
         elif name == "advance":
             market.events += desk.advance(seq=seq, at=seq, market_at=seq)
         else:

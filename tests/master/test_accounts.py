@@ -9,14 +9,9 @@ from typing import Any
 import pytest
 
 from papertrader.core.money import SCALE
-from papertrader.master.authorization import (
-    TRIES_FREE,
-    TRIES_KEYS_MAX,
-    TRIES_WINDOW,
-    FailureCounter,
-)
 from papertrader.master.main import Threads
 from papertrader.master.passwords import QUEUE_MAX, check_password
+from papertrader.master.tries import TRIES_FREE, TRIES_KEYS_MAX, TRIES_WINDOW, FailureCounter
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import Privacy, Status, TxKind
 from tests.master_kit import PASSWORD, Answer, FakeLink, Gate, MasterClient, MasterKit, at_once

@@ -33,7 +33,7 @@ def command(client: MasterClient, message: Any) -> Any:
 
 
 def test_cancel_all_ends_what_it_names(kit: MasterKit, ann: MasterClient) -> None:
-    """One event for each order, the numbers in the reply; sent again, the stored reply."""
+    """Clause 13.7: an event for each order, numbers in the reply; again: the stored reply."""
     ann.order("AAPL", "10")
     kit.quote("AAPL", "560.00", "560.10")
     for symbol in ("AAPL", "AAPL", "MSFT"):
@@ -60,7 +60,7 @@ def test_cancel_all_ends_what_it_names(kit: MasterKit, ann: MasterClient) -> Non
 
 
 def test_a_replaced_order_leads_to_the_new_one_and_back(kit: MasterKit, ann: MasterClient) -> None:
-    """REPLACED and ACCEPTED as events, the new order as the reply; the links survive a crash."""
+    """Clause 13.6: REPLACED and ACCEPTED, the new order as the reply; links survive a crash."""
     old = ann.order("AAPL", "10", **LIMIT).message
     ann.follow()
     wish = m.OrderReplace(order=old.order, client_order_id=50, quantity=20 * SCALE)
@@ -132,7 +132,7 @@ def preview(**fields: Any) -> m.OrderNew:
 
 
 def test_a_preview_changes_nothing(kit: MasterKit, ann: MasterClient) -> None:
-    """Price, cost and what would be left; no number, no journal record, no order."""
+    """Clause 13.8: price, cost, what would be left; no number, no journal record, no order."""
     kit.quote("AAPL", "560.00", "560.10")
     before = kit.main.journal.seq
     shown = ann.ask(preview())
@@ -185,7 +185,7 @@ def test_a_preview_has_no_number_and_needs_the_right_to_trade(
 
 
 def test_ioc_and_fok_end_with_their_first_quote(kit: MasterKit, ann: MasterClient) -> None:
-    """IOC takes a part and is cancelled, FOK takes nothing; the event has the quote's receipt."""
+    """Clause 13.9: IOC takes a part, FOK nothing; the event has the quote's receipt."""
     ioc = ann.order("AAPL", "5", time_in_force=TimeInForce.IOC, **LIMIT).message
     fok = ann.order("AAPL", "5", time_in_force=TimeInForce.FOK, **LIMIT).message
     assert ioc.expire_at == fok.expire_at > 0

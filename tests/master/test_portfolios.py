@@ -9,7 +9,8 @@ import pytest
 
 from papertrader.core.money import NULL, SCALE
 from papertrader.core.orders import OrderEventKind, OrderState, OrderType
-from papertrader.wire import limits
+from papertrader.master import records
+from papertrader.wire import codec, limits
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import FrameFlag, Status, TxKind
 from tests.master_kit import MasterClient, MasterKit
@@ -32,7 +33,7 @@ def without_prices(rows: list[m.ListedRow]) -> list[m.ListedRow]:
 
 
 def test_a_portfolio_is_created_and_trades_by_itself(kit: MasterKit, ann: MasterClient) -> None:
-    """Its name, cash and positions are its own, and survive a crash and a rebuild of the views."""
+    """Clause 13.10: name, cash and positions are its own, and survive a crash."""
     made = command(ann, m.PortfolioCreate(name="tech", cash=5_000 * SCALE))
     assert made.status == 0
     number = made.message.portfolio
@@ -114,8 +115,9 @@ def test_commands_need_a_number_and_the_right_to_trade(kit: MasterKit, ann: Mast
 
 
 def test_an_account_has_so_many_portfolios(ann: MasterClient) -> None:
-    """PORTFOLIO_LIMIT for one more."""
-    most = ann.kit.main.transactions.desk.rules.portfolios_max
+    """Clause 13.10: PORTFOLIO_LIMIT for one more."""
+    most = limits.PORTFOLIOS_PER_ACCOUNT
+    assert most == ann.kit.main.transactions.desk.rules.portfolios_max
     for number in range(1, most):
         assert command(ann, m.PortfolioCreate(name=f"p{number}", cash=0)).status == 0
     assert command(ann, m.PortfolioCreate(name="x")).status == Status.PORTFOLIO_LIMIT
@@ -123,7 +125,7 @@ def test_an_account_has_so_many_portfolios(ann: MasterClient) -> None:
 
 
 def test_money_goes_in_and_out(kit: MasterKit, ann: MasterClient) -> None:
-    """As transactions of their own kinds; what is reserved stays."""
+    """Clause 13.12: as transactions of their own kinds; what is reserved stays."""
     ann.follow()
     limit = {"order_type": OrderType.LIMIT, "limit_price": 100 * SCALE}
     ann.order("AAPL", "10", **limit)
@@ -142,7 +144,7 @@ def test_money_goes_in_and_out(kit: MasterKit, ann: MasterClient) -> None:
 
 
 def test_a_reset_keeps_the_history(kit: MasterKit, ann: MasterClient) -> None:
-    """Orders end, positions close at the last price, the season counts anew; old rows stay."""
+    """Clause 13.11: orders end, positions close, the season counts anew; old rows stay."""
     ann.order("AAPL", "10")
     kit.quote("AAPL", "560.00", "560.00")
     ann.order("AAPL", "1", order_type=OrderType.LIMIT, limit_price=SCALE)
@@ -204,3 +206,22 @@ def test_nobody_touches_the_portfolio_of_another(kit: MasterKit, ann: MasterClie
     ):
         assert command(bob, message).status == Status.NO_SUCH_PORTFOLIO
     assert listed(ann)[0].season == 1
+
+
+def test_a_reset_keeps_the_quotes_that_it_used(kit: MasterKit, ann: MasterClient) -> None:
+    """Its input in the journal has them: the decision can be made again from it alone."""
+    for symbol in ("AAPL", "MSFT"):
+        ann.order(symbol, "1")
+        kit.quote(symbol, "20.00", "20.00")
+        kit.quote(symbol, "560.00", "560.00")
+    command(ann, m.PortfolioReset())
+    kit.turn()
+    rows = kit.main.store.db.execute_sql("SELECT frames FROM journal ORDER BY batch")
+    found = [message for row in rows for message in records.read_frames(bytes(row[0]))]
+    (reset,) = [
+        each
+        for each in found
+        if isinstance(each, m.StoreCommand)
+        and isinstance(codec.decode(codec.decode(each.inner)[1].inner)[1], m.PortfolioReset)
+    ]
+    assert [quote.symbol for quote in reset.quotes] == ["AAPL", "MSFT"]

@@ -9,7 +9,7 @@ import peewee
 import pytest
 
 from papertrader.core.instants import SECOND
-from papertrader.master.database import SCHEMA_VERSION
+from papertrader.master.database import SCHEMA_VERSION, StoreError, TruthStore
 from papertrader.master.main import Threads
 from papertrader.wire import limits
 from papertrader.wire import messages as m
@@ -39,11 +39,19 @@ def with_password(client: MasterClient, password: str, name: str = "ann") -> Ans
     return answer
 
 
-def with_key(client: MasterClient, made: m.ApiKeyCreateReply, name: str = "") -> Answer:
+def with_key(
+    client: MasterClient, made: m.ApiKeyCreateReply, name: str = "", remember: bool = False
+) -> Answer:
     """Log in with an API key."""
     credential = made.key.to_bytes(8, "big").hex() + made.secret.hex()
     answer = client.ask(
-        m.Login(username=name, mechanism=Mechanism.API_KEY, password=credential, scope=Scope.TRADE),
+        m.Login(
+            username=name,
+            mechanism=Mechanism.API_KEY,
+            remember=remember,
+            password=credential,
+            scope=Scope.TRADE,
+        ),
         session=0,
     )
     if answer.status == 0:
@@ -263,6 +271,7 @@ def test_a_new_password_ends_every_other_session(kit: MasterKit, ann: MasterClie
     assert with_password(kit.client(connection=6), NEXT).status == 0
     assert ann.resume().status == Status.SESSION_EXPIRED
     assert child.resume().status == 0
+    assert [row.parent for row in rows(child).values() if row.current] == [0]
 
 
 @pytest.mark.parametrize(
@@ -373,16 +382,32 @@ def test_a_login_that_is_verified_while_the_password_changes_fails(
 
 
 def test_of_two_changes_at_once_one_is_refused(gated: MasterKit, hashing: Gate) -> None:
-    """Both showed the right password; the second of them showed it too late."""
-    client = opened(gated, hashing)
+    """Both showed the right password; the first that is done ends the session of the other."""
+    client, other = opened(gated, hashing), gated.client(connection=2)
+    assert beside(other, client).status == 0
     sent = [
-        client.send(m.PasswordChange(password=PASSWORD, new_password=new), seq=seq)
-        for seq, new in ((1, NEXT), (2, "and a third password"))
+        each.send(m.PasswordChange(password=PASSWORD, new_password=new), seq=1)
+        for each, new in ((other, NEXT), (client, "and a third password"))
     ]
     gated.turn()
     work_all(gated, hashing)
-    replies = [client.replies(each)[0].status for each in sent]
-    assert replies == [0, Status.AUTH_FAILED]
+    assert other.replies(sent[0])[0].status == 0
+    assert client.replies(sent[1])[0].status == Status.SESSION_REVOKED
+
+
+def test_one_session_does_not_fill_the_queue_of_hashes(gated: MasterKit, hashing: Gate) -> None:
+    """Another change of the session is SERVER_BUSY; the number is taken for other commands."""
+    client = opened(gated, hashing)
+    message = m.PasswordChange(password=PASSWORD, new_password=NEXT)
+    first = client.send(message, seq=1)
+    gated.turn()
+    busy = client.ask(message, seq=2)
+    assert busy.status == Status.SERVER_BUSY
+    assert busy.message.retry_after_ms > 0
+    for other in (m.AccountUpdate(mask=AccountField.PRIVACY), m.OrderCancel(order=1)):
+        assert client.ask(other, seq=1).status == Status.SEQ_REUSED
+    work_all(gated, hashing)
+    assert client.replies(first)[0].status == 0
 
 
 def test_a_session_that_ends_while_it_changes_the_password_changes_nothing(
@@ -535,10 +560,13 @@ def test_a_program_with_a_key_may_not_manage_the_account(kit: MasterKit, ann: Ma
     """Whoever finds a key must not be able to stay: no keys, no password, no list of sessions."""
     made = change(ann, m.ApiKeyCreate(scope=Scope.TRADE, label="bot")).message
     bot = kit.client(connection=2)
-    assert with_key(bot, made).status == 0
-    for message in (*COMMANDS, m.SessionList(), m.ApiKeyList()):
-        assert change(bot, message).status == Status.SCOPE_DENIED
-    assert bot.ask(m.AccountGet()).status == 0
+    assert with_key(bot, made, remember=True).status == 0
+    child = kit.client(connection=3)
+    assert beside(child, bot).status == 0
+    for program in (bot, child):
+        for message in (*COMMANDS, m.SessionList(), m.ApiKeyList()):
+            assert change(program, message).status == Status.SCOPE_DENIED
+        assert program.ask(m.AccountGet()).status == 0
 
 
 @pytest.mark.parametrize("wrong", ["name", "secret", "number", "short", "text"])
@@ -565,9 +593,11 @@ def test_what_is_no_key_opens_nothing(kit: MasterKit, ann: MasterClient, wrong: 
 
 
 def test_what_a_key_may_not_be(kit: MasterKit, ann: MasterClient) -> None:
-    """A label of one line; no more scope than its maker's; KEYS_PER_ACCOUNT at most."""
+    """A label of one line; no wider scope than its maker's; KEYS_PER_ACCOUNT at most."""
     bad = change(ann, m.ApiKeyCreate(scope=Scope.READ, label="a\x1b[2J"))
     assert bad.status == Status.INVALID_FIELD
+    more = change(ann, m.ApiKeyCreate(scope=Scope.ADMIN, label="bot"))
+    assert more.status == Status.SCOPE_DENIED
     for _ in range(limits.KEYS_PER_ACCOUNT):
         assert change(ann, m.ApiKeyCreate(scope=Scope.READ, label="bot")).status == 0
     one_more = change(ann, m.ApiKeyCreate(scope=Scope.READ, label="bot"))
@@ -576,6 +606,23 @@ def test_what_a_key_may_not_be(kit: MasterKit, ann: MasterClient) -> None:
     first = ann.ask(m.ApiKeyList()).message.keys[0].key
     assert change(bob, m.ApiKeyRevoke(key=first)).status == Status.NO_SUCH_KEY
     assert len(ann.ask(m.ApiKeyList()).message.keys) == limits.KEYS_PER_ACCOUNT
+
+
+def test_programs_never_shut_their_owner_out(kit: MasterKit, ann: MasterClient) -> None:
+    """Sessions of keys push out their like only, and give way to a login with the password."""
+    made = change(ann, m.ApiKeyCreate(scope=Scope.READ, label="bot")).message
+    kit.main.client_closed(ann.link, ann.connection, False)
+    bots = [kit.client(connection=10 + number) for number in range(limits.SESSIONS_PER_ACCOUNT)]
+    opened_ = [with_key(bot, made).status for bot in bots]
+    assert opened_ == [0] * (limits.SESSIONS_PER_ACCOUNT - 1) + [Status.TOO_MANY_SESSIONS]
+    kit.main.client_closed(bots[0].link, bots[0].connection, False)
+    assert with_key(bots[-1], made).status == 0
+    assert ann.resume().status == 0
+    bots[1].events()
+    web = kit.client(connection=40)
+    assert with_password(web, PASSWORD).status == 0
+    assert notices(bots[1]) == [Status.SESSION_EXPIRED]
+    assert change(web, m.ApiKeyRevoke(key=made.key)).message.ended == 14
 
 
 def test_a_key_whose_reply_was_lost(kit: MasterKit, ann: MasterClient) -> None:
@@ -624,10 +671,8 @@ def layout(db: peewee.Database) -> dict[str, list[tuple[Any, ...]]]:
     return found
 
 
-def test_a_store_of_version_1_is_brought_up_to_date(kit: MasterKit, ann: MasterClient) -> None:
-    """The tables are then as in a fresh store, its sessions live on, and keys can be made."""
-    fresh = layout(kit.main.store.db)
-    kit.stop()
+def made_old(kit: MasterKit) -> None:
+    """Make the store of a stopped master one of version 1."""
     old = peewee.SqliteDatabase(str(kit.state_dir / "truth.db"))
     with old.atomic():
         old.execute_sql("DROP INDEX session_account")
@@ -636,6 +681,32 @@ def test_a_store_of_version_1_is_brought_up_to_date(kit: MasterKit, ann: MasterC
         for statement in VERSION_1.strip().split(";\n"):
             old.execute_sql(statement.strip(";\n"))
     old.close()
+
+
+def test_a_step_that_fails_leaves_the_store_as_it_was(kit: MasterKit, ann: MasterClient) -> None:
+    """All of it or nothing: the store is still of version 1 and can be brought up to date later."""
+    kit.stop()
+    made_old(kit)
+    path = kit.state_dir / "truth.db"
+    old = peewee.SqliteDatabase(str(path))
+    old.execute_sql("CREATE TABLE api_key (of INTEGER)")
+    before = layout(old)
+    old.close()
+    with pytest.raises(StoreError):
+        TruthStore(path).open()
+    assert layout(old) == before
+    assert old.execute_sql("SELECT value FROM meta WHERE key = 'schema'").fetchone() == ("1",)
+    old.execute_sql("DROP TABLE api_key")
+    old.close()
+    kit.boot()
+    assert kit.main.store.meta("schema", "") == str(SCHEMA_VERSION)
+
+
+def test_a_store_of_version_1_is_brought_up_to_date(kit: MasterKit, ann: MasterClient) -> None:
+    """The tables are then as in a fresh store, its sessions live on, and keys can be made."""
+    fresh = layout(kit.main.store.db)
+    kit.stop()
+    made_old(kit)
     kit.boot()
     assert kit.main.store.meta("schema", "") == str(SCHEMA_VERSION)
     assert layout(kit.main.store.db) == fresh

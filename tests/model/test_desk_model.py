@@ -18,7 +18,14 @@ from hypothesis.stateful import (
 
 from papertrader.core.desk import Desk
 from papertrader.core.money import NULL, SCALE
-from papertrader.core.orders import NewOrder, OrderType, Side, TimeInForce
+from papertrader.core.orders import (
+    NewOrder,
+    OrderType,
+    Replacement,
+    Side,
+    SideFilter,
+    TimeInForce,
+)
 from papertrader.core.quotes import ActionKind, Asset, AssetKind, CorporateAction, Quote, QuoteFlag
 
 CENT = SCALE // 100
@@ -44,6 +51,7 @@ class Wish:
     market: bool
     sent: int
     until: int
+    how: str = ""  # IOC, FOK, or nothing special
     filled: int = 0
     notional: int = 0
     state: str = "PENDING"
@@ -132,6 +140,8 @@ class NaiveDesk:
                 if wish.bound < price if buy else wish.bound > price:
                     continue
                 taken = min(wish.left, rest // LOTS[symbol] * LOTS[symbol])
+                if wish.how == "FOK" and taken < wish.left:
+                    continue
                 if taken:
                     rest -= taken
                     wish.left -= taken
@@ -141,8 +151,22 @@ class NaiveDesk:
                     key = (wish.portfolio, symbol)
                     self.gained[key] = self.gained.get(key, 0) + (taken if buy else -taken)
         for wish in seen:
-            if wish.state == "PENDING":
+            if wish.how and wish.is_open:
+                wish.state = "CANCELLED"
+            elif wish.state == "PENDING":
                 wish.state = "WORKING"
+
+    def replace(self, old: Wish, new: Wish) -> str:
+        """Take a wish in the place of another, or say why not: as if the old one were not there."""
+        if not old.is_open:
+            return "ORDER_DONE"
+        if new.left <= 0:
+            return "QUANTITY_LIMIT"
+        state, old.state = old.state, "REPLACED"
+        refusal = self.submit(new)
+        if refusal:
+            old.state = state
+        return refusal
 
     def split(self, symbol: str, numerator: int, denominator: int) -> None:
         """Scale what is held and what is open."""
@@ -233,6 +257,7 @@ class DeskMachine(RuleBasedStateMachine):
         lots=st.integers(1, 60),
         dust=st.integers(0, SCALE),
         wait=st.sampled_from([0, 0, 4]),
+        how=st.sampled_from(["", "", "IOC", "FOK"]),
     )
     def submit(
         self,
@@ -243,8 +268,11 @@ class DeskMachine(RuleBasedStateMachine):
         lots: int,
         dust: int,
         wait: int,
+        how: str,
     ) -> None:
         """Send an order."""
+        wait = wait or (4 if how else 0)
+        usual = TimeInForce.DAY if wait else TimeInForce.GTC
         quantity = lots * SCALE + (dust if symbol == "COIN" else 0)
         tick = self.tick()
         until = self.seq + wait if wait else 0
@@ -259,13 +287,15 @@ class DeskMachine(RuleBasedStateMachine):
                 symbol=symbol,
                 side=Side.BUY if buy else Side.SELL,
                 order_type=OrderType.MARKET if limit is None else OrderType.LIMIT,
-                time_in_force=TimeInForce.DAY if wait else TimeInForce.GTC,
+                time_in_force=TimeInForce[how] if how else usual,
                 quantity=quantity,
                 limit_price=NULL if limit is None else limit,
                 expire_at=until,
             )
         )
-        wish = Wish(portfolio, symbol, buy, limit or 0, quantity, limit is None, self.seq, until)
+        wish = Wish(
+            portfolio, symbol, buy, limit or 0, quantity, limit is None, self.seq, until, how
+        )
         refusal = self.naive.submit(wish)
         assert (outcome.refusal.name if outcome.refusal else "") == refusal, outcome.text
         self.events += outcome.events
@@ -313,6 +343,52 @@ class DeskMachine(RuleBasedStateMachine):
         assert (outcome.refusal is None) == wish.is_open
         if wish.is_open:
             wish.state = "CANCELLED"
+        self.events += outcome.events
+
+    @precondition(lambda self: self.naive.wishes)
+    @rule(data=st.data(), lots=st.integers(0, 60), limit=st.none() | PRICES)
+    def replace(self, data: st.DataObject, lots: int, limit: int | None) -> None:
+        """Replace any order that ever was; 0 lots leave the quantity."""
+        number = data.draw(st.integers(1, len(self.naive.wishes)))
+        old, order = self.naive.wishes[number - 1], self.desk.order(number)
+        assert order is not None
+        market = old.market
+        wish = Replacement(
+            **self.tick(),
+            received_at=self.seq,
+            market_at=self.seq,
+            account=old.portfolio,
+            portfolio=old.portfolio,
+            order_id=number,
+            client_order_id=self.seq,
+            quantity=lots * SCALE,
+            limit_price=NULL if market or limit is None else limit,
+        )
+        if old.is_open and 0 < old.until <= self.seq:
+            return  # The deadline has passed: `advance` ends it.
+        left = (lots * SCALE or old.left + old.filled) - old.filled
+        left -= left % LOTS[old.symbol]
+        if old.is_open and left != (lots * SCALE or order.quantity) - order.filled:
+            return  # A split has left less than a lot of what has filled.
+        outcome = self.desk.replace(wish)
+        bound = old.bound if market or limit is None else limit
+        new = Wish(
+            old.portfolio, old.symbol, old.buy, bound, left, market, self.seq, old.until, old.how
+        )
+        refusal = self.naive.replace(old, new)
+        assert (outcome.refusal.name if outcome.refusal else "") == refusal, outcome.text
+        self.events += outcome.events
+
+    @rule(portfolio=PORTFOLIOS, symbol=st.just("") | SYMBOLS, side=st.sampled_from(SideFilter))
+    def cancel_all(self, portfolio: int, symbol: str, side: SideFilter) -> None:
+        """Cancel what is open, of a symbol or side or not."""
+        outcome = self.desk.cancel_all(
+            **self.tick(), account=portfolio, portfolio=portfolio, symbol=symbol, side=side
+        )
+        for wish in self.naive.wishes:
+            meant = side in (SideFilter.ANY, SideFilter.BUY if wish.buy else SideFilter.SELL)
+            if wish.portfolio == portfolio and symbol in ("", wish.symbol) and meant:
+                wish.state = "CANCELLED" if wish.is_open else wish.state
         self.events += outcome.events
 
     @rule()
@@ -389,5 +465,5 @@ class DeskMachine(RuleBasedStateMachine):
 def test_the_desk_agrees_with_the_naive_one() -> None:
     """No story of orders, quotes, actions, expiries and crashes tells the two apart."""
     run_state_machine_as_test(
-        DeskMachine, settings=settings(max_examples=60, stateful_step_count=40, deadline=None)
+        DeskMachine, settings=settings(max_examples=100, stateful_step_count=40, deadline=None)
     )

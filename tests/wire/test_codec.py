@@ -252,9 +252,12 @@ def test_a_reply_with_status_and_block_is_the_message() -> None:
     assert codec.decode(octets)[1] == m.OrderReply(order=9)
 
 
-@pytest.mark.parametrize("opcode", [Opcode.ORDER_NEW, Opcode.ORDER_CANCEL, Opcode.ORDER_GET])
-def test_one_reply_serves_three_opcodes(opcode: Opcode) -> None:
-    """The reply to ORDER_CANCEL and ORDER_GET is that of ORDER_NEW."""
+@pytest.mark.parametrize(
+    "opcode",
+    [Opcode.ORDER_NEW, Opcode.ORDER_REPLACE, Opcode.ORDER_CANCEL, Opcode.ORDER_GET],
+)
+def test_one_reply_serves_several_opcodes(opcode: Opcode) -> None:
+    """The reply to ORDER_REPLACE, ORDER_CANCEL and ORDER_GET is that of ORDER_NEW."""
     header, made = codec.decode(codec.encode(m.OrderReply(order=1), opcode=opcode))
     assert (header.opcode, made) == (opcode, m.OrderReply(order=1))
 

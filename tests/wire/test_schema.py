@@ -14,7 +14,7 @@ import pytest
 
 import papertrader.wire
 from papertrader.core import ledger, refusals
-from papertrader.wire import generate, kinds, limits, messages, reference, vectors
+from papertrader.wire import generate, kinds, limits, messages, reference, statuses, vectors
 from papertrader.wire import primitives as p
 from papertrader.wire.declarations import FAILURE
 from papertrader.wire.generate import fields_of, format_of
@@ -141,7 +141,7 @@ def kinds_of_fields() -> set[Any]:
 
 
 def test_tags_say_what_they_are() -> None:
-    """Groups have bit 14 and only groups; grease tags are free; critical is what changes who is meant."""
+    """Groups have bit 14 and only groups; grease tags are free; few tags are critical."""
     for message in (*MESSAGES, FAILURE):
         for section in message.sections:
             assert bool(section.tag & kinds.TAG_GROUP) == (section.kind == "group")
@@ -161,7 +161,7 @@ def test_every_request_has_a_reply_and_every_reply_a_request() -> None:
     assert REQUESTS.keys() == REPLIES.keys()
     assert not EVENTS.keys() & REQUESTS.keys()
     for opcode in REQUESTS:
-        assert REPLIES[opcode].OPCODE in (opcode, Opcode.ORDER_NEW)
+        assert REPLIES[opcode].OPCODE in (opcode, Opcode.ORDER_NEW, Opcode.PORTFOLIO_CREATE)
 
 
 def test_layouts_never_change_by_accident() -> None:
@@ -213,8 +213,8 @@ def test_statuses_fit_the_refusals_and_their_ranges() -> None:
     """Refusals of the core have the wire's numbers; each status has a rule and a sentence."""
     for refusal in refusals.Refusal:
         assert Status[refusal.name] == refusal
-    assert set(kinds.STATUS_RULES) == set(Status)
-    for status, rule in kinds.STATUS_RULES.items():
+    assert set(statuses.STATUS_RULES) == set(Status)
+    for status, rule in statuses.STATUS_RULES.items():
         assert rule.meaning.endswith(".")
         assert rule.fatal == kinds.is_fatal(status)
         assert rule.retry == kinds.may_retry(status)

@@ -121,7 +121,7 @@ class Play:
         while True:
             for frame in line.inbox[looked:]:
                 same = wanted is None or frame.header["correlation"] == wanted
-                if frame.message == step["message"] and same:
+                if frame.message == step["message"] and same and self._chosen(step, frame):
                     line.inbox.remove(frame)
                     return frame
                 asked = frame.header["flags"] & self.schema.flags["RESPONSE"]
@@ -132,6 +132,15 @@ class Play:
             looked = len(line.inbox)
             if looked > FRAMES_MAX or not line.wait():
                 raise Differs(f"{step['message']} did not come, but {line.inbox[:5]}")
+
+    def _chosen(self, step: dict[str, Any], frame: Frame) -> bool:
+        """Tell whether a frame has the values by which the step picks one of several."""
+        try:
+            for key, wanted in self.filled(step.get("which", {})).items():
+                self._compare(f"values.{key}", wanted, frame.values.get(key), frame)
+        except Differs:
+            return False
+        return True
 
     def _named(self, header: dict[str, Any]) -> dict[str, Any]:
         status = self.schema.status_names.get(header["status"], header["status"])

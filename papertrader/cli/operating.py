@@ -1,0 +1,82 @@
+"""``papertrader log``, ``stats`` and ``drain``, for operators (``papertrader login --admin``)."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from papertrader.cli.invocation import Invocation, json_option, pass_invocation
+from papertrader.cli.output import table, write_json
+from papertrader.cli.visit import logged_in
+from papertrader.core.logrecord import render_json, render_text
+from papertrader.wire.kinds import Scope
+
+
+@click.command()
+@json_option
+@pass_invocation
+def stats(invocation: Invocation) -> None:
+    """Show the counters of the master and its workers (operators only)."""
+    with logged_in(invocation, scope=Scope.ADMIN) as client:
+        found = client.stats()
+    if invocation.as_json:
+        write_json(stats=found)
+        return
+    rows = [
+        (f"worker {each.worker}" if each.worker else "master", each.name, f"{each.value:,}")
+        for each in found
+    ]
+    click.echo(table(("of", "counter", ">value"), rows))
+
+
+@click.command()
+@click.argument("worker", type=click.IntRange(1))
+@click.option(
+    "--mode",
+    type=click.Choice(["move", "admit-none", "boot", "off"]),
+    default="move",
+    show_default=True,
+    help="move: send its clients to other workers; admit-none: refuse new ones; boot: close all"
+    " at once; off: back into service.",
+)
+@click.option(
+    "--deadline",
+    type=click.IntRange(0, 3_600),
+    default=30,
+    show_default=True,
+    help="Seconds for which open requests may still be answered.",
+)
+@json_option
+@pass_invocation
+def drain(invocation: Invocation, worker: int, mode: str, deadline: int) -> None:
+    """Take WORKER (its number, see `stats`) out of service, or back in (operators only)."""
+    with logged_in(invocation, scope=Scope.ADMIN) as client:
+        clients = client.drain_worker(worker, mode, deadline_s=deadline)
+    if invocation.as_json:
+        write_json(drained={"worker": worker, "mode": mode, "clients": clients})
+        return
+    what = "is back in service" if mode == "off" else f"is drained ({mode})"
+    click.echo(f"worker {worker} {what}; it has {clients} clients at this moment")
+
+
+@click.command()
+@click.option(
+    "--level",
+    type=click.Choice(["debug", "info", "warning", "error", "critical"]),
+    default="info",
+    show_default=True,
+    help="The least level shown.",
+)
+@click.option("--limit", type=click.IntRange(1, 5_000), default=50, show_default=True)
+@json_option
+@pass_invocation
+def log(invocation: Invocation, level: str, limit: int) -> None:
+    """Show the newest entries of the master's event log (operators only)."""
+    with logged_in(invocation, scope=Scope.ADMIN) as client:
+        found = client.log_entries(level, limit=limit)
+    if invocation.as_json:
+        write_json(entries=[json.loads(render_json(each)) for each in found])
+        return
+    for each in found:
+        click.echo(render_text(each))

@@ -1,0 +1,175 @@
+"""What operators ask over the wire: the log, counters, draining workers. Scope ADMIN only.
+
+Which accounts are operators' is decided beside the running service, never over the wire.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Final
+
+from papertrader.core.logrecord import Level
+from papertrader.eventlog.reading import ENTRIES_MAX
+from papertrader.master.commands import Command, Refused
+from papertrader.master.database import Change, TruthStore
+from papertrader.master.holdings import parts
+from papertrader.master.journal import Journal
+from papertrader.master.sessions import Session
+from papertrader.master.workers import Workers
+from papertrader.wire import codec, limits
+from papertrader.wire import messages as m
+from papertrader.wire.kinds import DrainMode, Scope, Status, Tag
+
+DEADLINE_MS_MAX: Final = 3_600_000
+"""Longest time for which a worker may be drained before its clients are closed."""
+LINES_OCTETS: Final = limits.PART_BODY_MAX - 1_024
+"""Lines of one part of LOG_DUMP, line breaks included; what is left is for its other fields."""
+_PREFIX: Final = "admin."
+
+Figures = Callable[[], Iterable[tuple[str, int]]]
+"""Gives the master's counters: (name of at most 24 octets, value)."""
+
+
+LogEntries = Callable[[int, Level, int, bool], Awaitable[list[str]]]
+"""(not before, least level, how many, flush first) -> the newest entries as lines of JSON."""
+
+
+def _chunks(lines: list[str]) -> list[list[str]]:
+    """Divide lines into parts that fit; no lines are one empty part."""
+    chunks: list[list[str]] = [[]]
+    size = 0
+    for line in lines:
+        if chunks[-1] and size + len(line) + 1 > LINES_OCTETS:
+            chunks.append([])
+            size = 0
+        chunks[-1].append(line)
+        size += len(line) + 1
+    return chunks
+
+
+def operators_of(store: TruthStore) -> frozenset[int]:
+    """Return the accounts that may open sessions of scope ADMIN."""
+    rows = store.db.execute_sql(
+        "SELECT key FROM meta WHERE key LIKE ? AND value = '1'", (f"{_PREFIX}%",)
+    )
+    return frozenset(int(key.removeprefix(_PREFIX)) for (key,) in rows)
+
+
+def appoint(store: TruthStore, account: int, is_operator: bool) -> Change:
+    """Return the change that makes an account an operator's, or an ordinary one again."""
+
+    def change(_db: object) -> None:
+        store.set_meta(f"{_PREFIX}{account}", "1" if is_operator else "0")
+
+    return change
+
+
+class Operators:
+    """The module (see above)."""
+
+    def __init__(
+        self, store: TruthStore, journal: Journal, workers: Workers, figures: Figures
+    ) -> None:
+        self._store = store
+        self._journal = journal
+        self._workers = workers
+        self._figures = figures
+        self._accounts: frozenset[int] = frozenset()
+        self.log_entries: LogEntries | None = None
+        """Reads the event log; None where none is kept."""
+
+    async def log_dump(self, command: Command, session: Session, message: m.LogDump) -> list[bytes]:
+        """Answer LOG_DUMP: lines of JSON, in parts."""
+        self._require(session)
+        if self.log_entries is None:
+            raise Refused(Status.NO_DATA, "This master keeps no event log.")
+        if message.limit > ENTRIES_MAX:
+            raise Refused(
+                Status.RANGE_TOO_LARGE, f"At most {ENTRIES_MAX} entries are sent at once."
+            )
+        limit = message.limit or limits.LIST_ROWS_DEFAULT
+        least = Level(message.least)
+        lines = await self.log_entries(message.from_time, least, limit, message.flush)
+        chunks = _chunks(lines)
+        head = command.header
+        return [
+            codec.encode(
+                m.LogPart(
+                    part=number,
+                    parts=len(chunks),
+                    rows=len(chunk),
+                    total_rows=len(lines),
+                    as_of=command.accepted_at,
+                    lines="\n".join(chunk) or None,
+                ),
+                flags=codec.MORE if number < len(chunks) else 0,
+                session=session.handle,
+                correlation=head.correlation,
+            )
+            for number, chunk in enumerate(chunks, 1)
+        ]
+
+    def load(self) -> None:
+        """Read who is an operator."""
+        self._accounts = operators_of(self._store)
+
+    def check_login(self, account: int, scope: int) -> None:
+        """Raise `Refused` if a login asks for scope ADMIN and is no operator's."""
+        if scope >= Scope.ADMIN and account not in self._accounts:
+            raise Refused(Status.SCOPE_DENIED, "This account is not an operator's.")
+
+    def _require(self, session: Session) -> None:
+        if session.scope < Scope.ADMIN or session.account not in self._accounts:
+            raise Refused(Status.SCOPE_DENIED, "Only sessions of scope ADMIN may do this.")
+
+    def stats_get(self, command: Command, session: Session, message: m.StatsGet) -> list[bytes]:
+        """Answer STATS_GET: the master's counters, then those of each worker that is up."""
+        self._require(session)
+        rows = [m.StatRow(key=key, value=value) for key, value in self._figures()]
+        for link in sorted(self._workers.links(), key=lambda link: link.worker_id):
+            number, stats = link.worker_id, link.stats
+            rows.append(m.StatRow(worker=number, key="rtt_us", value=link.rtt_us))
+            rows.append(m.StatRow(worker=number, key="connections", value=len(link.clients)))
+            rows.append(m.StatRow(worker=number, key="held_for_credit", value=link.flows.held))
+            if stats is not None:
+                rows += [
+                    m.StatRow(worker=number, key=key, value=getattr(stats, key))
+                    for key in _WORKER_KEYS
+                ]
+        head = m.StatsPart(as_of=command.accepted_at)
+        packed = [row.pack() for row in rows]
+        opcode, correlation = command.header.opcode, command.header.correlation
+        return parts(opcode, Tag.STATS, m.StatRow.SIZE, packed, head, session.handle, correlation)
+
+    def worker_control(self, command: Command, session: Session, message: m.WorkerControl) -> bytes:
+        """Answer WORKER_CONTROL: drain a worker, or let it be."""
+        self._require(session)
+        if message.deadline_ms > DEADLINE_MS_MAX:
+            raise Refused(
+                Status.INVALID_FIELD, f"A worker is drained within {DEADLINE_MS_MAX} milliseconds."
+            )
+        mode = DrainMode(message.mode)
+        if not self._workers.drain(message.worker_id, mode, message.deadline_ms):
+            raise Refused(Status.NO_DATA, f"There is no worker {message.worker_id}.")
+        detail = f"worker {message.worker_id}: {mode.name}"
+        self._journal.change(
+            self._store.audit(command.accepted_at, "worker control", session.account, detail)
+        )
+        found = [link for link in self._workers.links() if link.worker_id == message.worker_id]
+        reply = m.WorkerControlReply(clients=sum(len(link.clients) for link in found))
+        head = command.header
+        return codec.encode(reply, session=session.handle, correlation=head.correlation)
+
+
+_WORKER_KEYS: Final = (
+    "sessions",
+    "frames_up",
+    "frames_down",
+    "bytes_up",
+    "bytes_down",
+    "cache_hits",
+    "cache_misses",
+    "rejected",
+    "queue_up",
+    "queue_down",
+)

@@ -1,0 +1,41 @@
+"""Making an account an operator's, beside a master that does not run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from papertrader.master.database import StoreError, TruthStore
+from papertrader.master.operators import appoint, operators_of
+from papertrader.ops.process import StateLock
+
+
+def appoint_operator(state: Path, username: str, is_operator: bool, at: int) -> bool:
+    """Let an account open sessions of scope ADMIN, or no longer; False if it is so already.
+
+    ``at`` is now, for the audit log. Raises `StartError` if a master runs, `StoreError` if there
+    is no such account or the store cannot be used.
+    """
+    path = state / "truth.db"
+    if not path.exists():
+        raise StoreError(f"there is no {path}; name the installation with --state-dir")
+    lock = StateLock(state, "master")
+    lock.acquire()
+    store = TruthStore(path)
+    try:
+        store.open()
+        row = store.db.execute_sql(
+            "SELECT id FROM account WHERE username_key = ?", (username.casefold(),)
+        ).fetchone()
+        if row is None:
+            raise StoreError(f"there is no account {username}; open it first: papertrader register")
+        account = int(row[0])
+        if (account in operators_of(store)) == is_operator:
+            return False
+        kind = "operator appointed" if is_operator else "operator dismissed"
+        with store.db.atomic("IMMEDIATE"):
+            appoint(store, account, is_operator)(store.db)
+            store.audit(at, kind, account, username)(store.db)
+        return True
+    finally:
+        store.close()
+        lock.release()

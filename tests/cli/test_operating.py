@@ -1,0 +1,84 @@
+"""``papertrader stats``, ``drain`` and ``admin``: what operators type."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from papertrader.cli.main import main
+from papertrader.wire.kinds import DrainMode, Opcode, Scope, Status
+from tests.cli.test_commands import PASSWORD, Terminal, terminal
+from tests.master_kit import MasterKit
+
+__all__ = ["terminal"]
+
+
+@pytest.fixture
+def operator(terminal: Terminal) -> Terminal:
+    """A terminal whose stored login has scope ADMIN."""
+    assert terminal.run("login", "--admin", "ada", typed=PASSWORD + "\n").exit_code == 0
+    assert terminal.market.bodies(Opcode.LOGIN)[0].scope == Scope.ADMIN
+    return terminal
+
+
+def test_stats_as_a_table_and_as_json(operator: Terminal) -> None:
+    """Each counter with whose it is."""
+    lines = operator.run("stats").stdout.splitlines()
+    assert lines[1].split() == ["master", "accounts", "1"]
+    assert lines[2].split() == ["worker", "3", "rtt_us", "1,234"]
+    found = json.loads(operator.run("--json", "stats").stdout)
+    assert found["stats"][1] == {"worker": 3, "name": "rtt_us", "value": 1_234}
+
+
+def test_drain_says_what_was_ordered(operator: Terminal) -> None:
+    """Mode and deadline go to the server."""
+    result = operator.run("drain", "3", "--deadline", "5")
+    assert result.stdout == ("worker 3 is drained (move); it has 12 clients at this moment\n")
+    (sent,) = operator.market.bodies(Opcode.WORKER_CONTROL)
+    assert (sent.worker_id, sent.mode, sent.deadline_ms) == (3, DrainMode.MOVE, 5_000)
+    assert "back in service" in operator.run("drain", "3", "--mode", "off").stdout
+    content = json.loads(operator.run("--json", "drain", "3", "--mode", "boot").stdout)
+    assert content["drained"] == {"worker": 3, "mode": "boot", "clients": 12}
+
+
+@pytest.mark.parametrize("words", [("stats",), ("drain", "3")])
+def test_an_ordinary_login_is_refused(terminal: Terminal, words: tuple[str, ...]) -> None:
+    """SCOPE_DENIED of the server, exit code 1."""
+    terminal.logged_in()
+    terminal.market.plan(Opcode.STATS_GET, Status.SCOPE_DENIED)
+    terminal.market.plan(Opcode.WORKER_CONTROL, Status.SCOPE_DENIED)
+    result = terminal.run(*words)
+    assert result.exit_code == 1
+    assert result.stderr == "error: as planned\n"
+
+
+def test_admin_appoints_and_revokes(tmp_path: Path) -> None:
+    """On a state directory whose master is stopped; a second time it says so; errors exit 2."""
+    kit = MasterKit(tmp_path)
+    kit.client().register()
+    kit.stop()
+    runner = CliRunner()
+
+    def run(*words: str) -> tuple[int, str]:
+        result = runner.invoke(main, ["--state-dir", str(tmp_path), "admin", *words])
+        return result.exit_code, result.output
+
+    assert run("ann") == (0, "ann is an operator's account now\n")
+    assert run("ann") == (0, "ann was an operator's account already\n")
+    assert run("ann", "--revoke") == (0, "ann is an ordinary account now\n")
+    code, output = run("zoe")
+    assert code == 2
+    assert "no account zoe" in output
+
+
+def test_log_as_text_and_as_json(operator: Terminal) -> None:
+    """A message of two lines cannot pass for another entry; JSON has the fields."""
+    lines = operator.run("log", "--level", "warning", "--limit", "2").stdout.splitlines()
+    assert lines[0].endswith("WARNING papertrader.x x.py:7 in f: one")
+    assert lines[1] == "    | two"
+    assert len(lines) == 3
+    found = json.loads(operator.run("--json", "log").stdout)
+    assert [entry["msg"] for entry in found["entries"]] == ["one\ntwo", "three"]
