@@ -2,9 +2,9 @@
 
     python -m benchmarks.profile [--seconds S] [--output DIRECTORY]
 
-py-spy samples both processes from outside while orders come in, and while quotes go out. It is
-installed in the environment of the peers. Where the system
-forbids one process to read another (ptrace), nothing is written and the reason is said.
+py-spy samples both processes from outside while orders come in, while accounts are read, and while
+quotes go out. It is installed in the environment of the peers. Where the system forbids one process
+to read another (ptrace), nothing is written and the reason is said.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def under_load(
 
 
 def main() -> None:
-    """Write four flame graphs: master and worker, orders and fan-out."""
+    """Write six flame graphs: master and worker, under orders, account reads and fan-out."""
     options = arguments()
     options.output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="bench-") as name, contextlib.ExitStack() as stack:
@@ -83,6 +83,8 @@ def main() -> None:
         running = stack.enter_context(product.product(bench.directory / "state"))
         with product_load(bench, running, product.orders(), 50, 16, of_one=1) as load:
             under_load(spy, running, load, options.seconds, options.output, "orders")
+        with product_load(bench, running, product.account_read(), 50, 16) as load:
+            under_load(spy, running, load, options.seconds, options.output, "reads")
         with subscribers(bench, running, SUBSCRIBERS) as load:
             under_load(spy, running, load, options.seconds, options.output, "fan-out")
     print("written:", *sorted(options.output.glob("*.svg")))

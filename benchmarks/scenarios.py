@@ -74,7 +74,8 @@ def product_load(
     return processes.load(
         bench.program, "ask", "--port", running.worker.port, "--conns", conns, "--depth", depth,
         "--framing", "ptwp", "--alpn", "ptwp/1", "--prologue", greeting,
-        "--keepalive", bench.file(product.keepalive()), *options("request", files), *options("pid", running.pids),
+        "--keepalive", bench.file(product.keepalive()), *options("request", files),
+        *options("pid", running.pids),
     )  # fmt: skip
 
 

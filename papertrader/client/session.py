@@ -54,6 +54,8 @@ _ONCE_ONLY: Final = (
     m.PortfolioCash,
 )
 """Commands that would fail or do harm if they were done twice: their owner has to look."""
+_SEQ_MAX: Final = 2**63 - 1
+"""The greatest number that a command can have (specification, clause 12.1)."""
 _LOGS_IN: Final = frozenset({Opcode.LOGIN, Opcode.RESUME})
 
 
@@ -369,6 +371,8 @@ class ClientSession:
             if header.opcode != call.command.opcode:
                 raise RemoteFault(Status.PROTOCOL_STATE, "a reply to another request")
             message = codec.decode_body(header, octets)
+            if isinstance(message, m.ResumeReply) and message.last_command_seq > _SEQ_MAX:
+                raise RemoteFault(Status.PROTOCOL_STATE, "no command can have such a number")
             refused = isinstance(message, codec.Failure) or header.status not in {
                 Status.OK,
                 Status.RESUME_GAP,

@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 
 import attrs
 
-from papertrader.fuzz import cases_frames, cases_rules, cases_status
+from papertrader.fuzz import cases_connection, cases_frames, cases_rules, cases_status
 from papertrader.fuzz.bench import Bench, Case, CaseFailed, CaseSkipped
 from papertrader.fuzz.channel import UnreachableError
 from papertrader.fuzz.observe import Coverage
 from papertrader.fuzz.world import SetupError, World
 
 SECTIONS: dict[str, Callable[[], Iterator[Case]]] = {
-    "opening": cases_rules.opening_cases,
+    "opening": cases_connection.opening_cases,
     "messages": cases_frames.message_cases,
     "refused": cases_frames.refused_cases,
     "direction": cases_frames.direction_cases,
@@ -24,8 +24,8 @@ SECTIONS: dict[str, Callable[[], Iterator[Case]]] = {
     "once": cases_rules.once_cases,
     "sessions": cases_rules.session_cases,
     "events": cases_rules.event_cases,
-    "grease": cases_rules.grease_cases,
-    "shapes": cases_rules.shape_cases,
+    "grease": cases_connection.grease_cases,
+    "shapes": cases_connection.shape_cases,
 }
 """The sections, in the order they are played."""
 

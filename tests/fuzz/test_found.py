@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from papertrader.client.blocking import Client
+from papertrader.client.errors import PaperTraderError
 from papertrader.core.money import SCALE
 from papertrader.fuzz.mutate import put
 from papertrader.wire import codec, limits
 from papertrader.wire import messages as m
 from papertrader.wire.connection import Connection, Link, State
 from papertrader.wire.kinds import Opcode, RelayDownFlag, Role, Status
+from tests.client_kit import BlockingMarket
 from tests.master_kit import MasterClient, MasterKit
 from tests.worker_kit import House
 
@@ -88,3 +91,18 @@ def test_a_cancel_in_the_shape_of_a_request_is_answered_once() -> None:
     assert (header.status, header.correlation) == (Status.UNKNOWN_OPCODE, 9)
     assert isinstance(failure, codec.Failure)
     assert connection.state is State.OPEN
+
+
+def test_a_server_that_says_an_impossible_number_is_a_fault_and_no_crash() -> None:
+    """RESUME told of command 2**64 - 1; the client's next number did not fit its own frame."""
+    market = BlockingMarket()
+    market.add("ada", "correct horse")
+    with Client("127.0.0.1:2049", learn_workers=False, **market.options()) as client:
+        client.login("ada", "correct horse")
+        for session in market.sessions.values():
+            session.last_seq = MOST
+        market.plan(Opcode.PORTFOLIO_GET, "drop")
+        with pytest.raises(PaperTraderError):
+            client.portfolio()
+        with pytest.raises(PaperTraderError):
+            client.buy("AAPL", 1)

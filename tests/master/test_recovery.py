@@ -86,7 +86,7 @@ class Trader:
         accepted = [
             message.client_order_id
             for seq, message in self.sent.items()
-            if isinstance(message, m.OrderNew) and self.statuses[seq] == 0
+            if isinstance(message, m.OrderNew | m.OrderReplace) and self.statuses[seq] == 0
         ]
         assert orders == accepted
 
@@ -131,6 +131,10 @@ STEPS = st.lists(
         st.tuples(st.just("market"), st.integers(1, 150)),
         st.tuples(st.just("limit"), st.integers(1, 150)),
         st.tuples(st.just("cancel"), st.integers(1, 6)),
+        st.tuples(st.just("replace"), st.integers(1, 6)),
+        st.tuples(st.just("cancel all"), st.just(0)),
+        st.tuples(st.just("cash"), st.integers(-60, 60).filter(bool)),
+        st.tuples(st.just("reset"), st.integers(0, 100)),
         st.tuples(st.just("quote"), st.integers(27, 30)),
         st.tuples(st.just("commit"), st.just(0)),
         st.tuples(st.just("views"), st.just(0)),
@@ -158,6 +162,14 @@ def step(kit: CrashKit, trader: Trader, name: str, value: Any) -> None:
         trader.send(order)
     elif name == "cancel":
         trader.send(m.OrderCancel(client_order_id=value))
+    elif name == "replace":
+        trader.send(m.OrderReplace(order=value, client_order_id=number, quantity=value * SCALE))
+    elif name == "cancel all":
+        trader.send(m.OrderCancelAll())
+    elif name == "cash":
+        trader.send(m.PortfolioCash(amount=value * 1_000 * SCALE))
+    elif name == "reset":
+        trader.send(m.PortfolioReset(cash=value * 1_000 * SCALE))
     elif name == "quote":
         kit.quote("MSFT", f"{value}.00", f"{value}.02", ask_size=100 * SCALE)
     elif name == "commit" and kit.truth:
