@@ -18,7 +18,7 @@ KILLS = 20
 RING_BYTES = 65536
 
 WRITING = """
-import mmap, struct, sys
+import mmap, sys
 from papertrader.core.logrecord import Level, Source
 from papertrader.core.ringlog import RingIdentity, RingWriter
 def mapped(path):
@@ -28,11 +28,12 @@ ring, returned = mapped(sys.argv[1]), mapped(sys.argv[2])
 identity = RingIdentity(boot_id=b"0123456789abcdef", pid=1, started_ns=1, process="p", build="b")
 writer = RingWriter(ring, identity)
 source = Source("m", "f", "n", 1)
-put = struct.Struct("<Q").pack_into
 while True:
     size = writer.last_seq * 37 % 1024
     text = b"%d:" % (writer.last_seq + 1) + b"x" * size
-    put(returned, 0, writer.append(Level.INFO, source, text[:1024], wall_ns=1, monotonic_ns=1))
+    seq = writer.append(Level.INFO, source, text[:1024], wall_ns=1, monotonic_ns=1)
+    # One copy of eight octets; struct would zero them first, and a kill may come between.
+    returned[:8] = seq.to_bytes(8, "little")
 """
 
 
