@@ -70,7 +70,6 @@ class Reference:
         self._left = False
         self._unsure = False
         self._requests = self._controls = 0
-        self._last_sent = now
         self._told = False
 
     @property
@@ -87,7 +86,6 @@ class Reference:
 
     def sent(self, data: bytes, now: float) -> None:
         """Read octets as a worker must."""
-        self._last_sent = now
         if self._deaf:
             return
         self._buffer += data

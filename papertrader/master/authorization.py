@@ -26,7 +26,7 @@ from papertrader.master.tries import FailureCounter
 from papertrader.net.clock import Clock
 from papertrader.wire import codec, limits
 from papertrader.wire import messages as m
-from papertrader.wire.kinds import AccountStatus, Mechanism, ResumeFlag, Scope, Status
+from papertrader.wire.kinds import AccountStatus, Mechanism, ResumeFlag, Status
 
 if TYPE_CHECKING:
     from papertrader.master.accounts import Account, AccountBook
@@ -511,8 +511,3 @@ class Authorization:
         """A worker's link is gone: its sessions are detached."""
         self._logging_in = {key for key in self._logging_in if key[0] is not link}
         self.sessions.detach_link(link, self._clock.wall_ns())
-
-    def require_trade(self, session: Session) -> None:
-        """Raise `Refused` unless the session may trade."""
-        if session.scope < Scope.TRADE:
-            raise Refused(Status.SCOPE_DENIED, "This session may read, not trade.")

@@ -101,7 +101,6 @@ class Connection:
         self.goodbye: Goodbye | None = None
         self.keepalive = link.keepalive_s * SECOND
         self.frame_max_peer = limits.CLIENT_FRAME_MAX
-        self.pings = 0
         self.on_pong: Callable[[PingReply, int], None] | None = None
         self.next_event_seq = 0
         self._buffer = bytearray()

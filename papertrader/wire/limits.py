@@ -11,8 +11,9 @@ CLIENT_FRAME_MAX: Final = 64 * 1024 + HEADER_SIZE
 """Largest frame (header included) a client may send."""
 FRAME_MAX: Final = 1024 * 1024
 """Largest frame (header included) anyone may send."""
-FRAME_MAX_LEAST: Final = 4096
-"""What everyone must be able to take, whatever its HELLO says."""
+FRAME_MAX_LEAST: Final = CLIENT_FRAME_MAX
+"""What everyone must be able to take, whatever its HELLO says. No part of a transfer is larger, so
+that nobody needs to cut one to a peer's size."""
 PART_BODY_MAX: Final = 64 * 1024
 """Largest body of one part of a transfer."""
 SECTIONS_MAX: Final = 32
@@ -164,7 +165,7 @@ RULES: Final = (
 )
 """The table of limits, complete."""
 
-if CLIENT_FRAME_MAX > FRAME_MAX or PART_BODY_MAX + HEADER_SIZE > FRAME_MAX:
-    raise RuntimeError("a part must fit in a frame, and a client's frame in anyone's")
+if CLIENT_FRAME_MAX > FRAME_MAX or PART_BODY_MAX + HEADER_SIZE > FRAME_MAX_LEAST:
+    raise RuntimeError("a part must fit in what everyone takes, and a client's frame in anyone's")
 if 2 * (PART_BODY_MAX + HEADER_SIZE) > RELAY_CREDIT_OCTETS:
     raise RuntimeError("the credit must let parts through while half of it is not given back")
