@@ -7,11 +7,13 @@ answer. Each refusal is one sentence with the figures in it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
 
 import attrs
 
-from papertrader.core.fills import collar_basis_points, collar_price, touch_price
+from papertrader.core.allowance import margin_for, split_wish
+from papertrader.core.board import Board
+from papertrader.core.bounds import Bound, find_bound
+from papertrader.core.fees import fee_reserve, money_fees
 from papertrader.core.identifiers import is_id
 from papertrader.core.instants import format_instant
 from papertrader.core.money import (
@@ -23,40 +25,45 @@ from papertrader.core.money import (
     proceeds_of,
 )
 from papertrader.core.orders import (
-    IMMEDIATE,
+    WAITING,
     NewOrder,
     Order,
+    OrderFlag,
+    OrderTerms,
     OrderType,
     Replacement,
     Side,
-    TimeInForce,
 )
 from papertrader.core.portfolio import PortfolioState
-from papertrader.core.quotes import Asset, AssetStatus, Quote
-from papertrader.core.refusals import Refusal
+from papertrader.core.quotes import Asset, Quote
+from papertrader.core.refusals import Refusal, Refused
+from papertrader.core.reserving import affordable
 from papertrader.core.rules import DeskRules
+from papertrader.core.shape import shares
 from papertrader.core.state import AccountState
-
-TYPES: Final = frozenset({OrderType.MARKET, OrderType.LIMIT})
-TIMES_IN_FORCE: Final = frozenset({TimeInForce.DAY, TimeInForce.GTC, *IMMEDIATE})
-
-
-@attrs.define
-class Refused:
-    """Why an order may not enter: the reason, and a sentence for people."""
-
-    refusal: Refusal
-    text: str
+from papertrader.core.terms import DEFAULT_TERMS, FeeModelKind
 
 
 @attrs.define
 class Terms:
-    """On what terms an order enters. A limit order has no collar: `NULL` and 0 basis points."""
+    """On what terms an order enters. A limit order has no collar: `NULL` and 0 basis points.
+
+    ``stop_price`` and ``mark`` are those of a stop; ``quantity`` other than 0 stands instead of the
+    command's.
+    """
 
     collar_price: int
     collar_basis_points: int
     reserved_cash: int
     reserved_quantity: int
+    stop_price: int = NULL
+    mark: int = NULL
+    quantity: int = 0
+    opening_value: int = 0
+    """What it opens is worth at its bound, without fees; 0 by the default terms."""
+    legs: list[NewOrder] = attrs.Factory(list)
+    partner: Terms | None = None
+    """On what terms the partner of an OCO order enters."""
 
 
 def find_portfolio(
@@ -85,7 +92,7 @@ def find_portfolio(
 
 
 def find_asset(
-    command: NewOrder, assets: Mapping[str, Asset], portfolio: PortfolioState
+    command: NewOrder, assets: Mapping[str, Asset] | Board[Asset], portfolio: PortfolioState
 ) -> Refused | Asset:
     """Return the asset named, if it is listed and trades in the portfolio's currency."""
     asset = assets.get(command.symbol)
@@ -103,145 +110,128 @@ def find_asset(
     return asset
 
 
-def check_shape(command: NewOrder, asset: Asset, rules: DeskRules) -> Refused | None:
-    """Check what needs only the command, the asset and the rules, up to the tick."""
-    return (
-        _check_status(command, asset)
-        or _check_kind(command)
-        or _check_quantity(command, asset, rules)
-        or _check_prices(command, asset)
+def find_terms(
+    command: NewOrder,
+    asset: Asset,
+    quote: Quote | None,
+    rules: DeskRules,
+    portfolio: PortfolioState | None = None,
+) -> Refused | Terms:
+    """Work out the collar and the reservation, fees included, by the terms of ``portfolio``.
+
+    Refused without a quote, or if it does not fit. ``quote`` is the newest trustworthy one; only
+    a market order needs it, for its collar, and a short sale, for its margin.
+    """
+    found = find_bound(command, asset, quote, rules)
+    if isinstance(found, Refused):
+        return found
+    terms = _plain_terms(command, asset, found)
+    if portfolio is None or portfolio.terms is DEFAULT_TERMS or isinstance(terms, Refused):
+        return terms
+    return _owned_terms(command, asset, quote, found, terms, portfolio)
+
+
+def _owned_terms(
+    command: NewOrder,
+    asset: Asset,
+    quote: Quote | None,
+    bound: Bound,
+    terms: Terms,
+    portfolio: PortfolioState,
+) -> Refused | Terms:
+    """Add to ``terms`` what the terms of the portfolio ask for: fees, and margin for credit."""
+    owner = portfolio.terms
+    per_share = owner.fee_model in (FeeModelKind.PER_SHARE, FeeModelKind.TIERED)
+    if command.flags & OrderFlag.NOTIONAL and per_share:
+        return Refused(
+            Refusal.TYPE_UNSUPPORTED,
+            "This portfolio pays fees per share, and the shares of an order for an amount of money"
+            " are not known before it fills; give a quantity.",
+        )
+    try:
+        if portfolio.is_margin:
+            wish = attrs.evolve(command, quantity=terms.quantity or command.quantity)
+            split = split_wish(wish, asset, quote, bound, portfolio)
+            if isinstance(split, Refused):
+                return split
+            terms.reserved_cash = margin_for(split.value, command.market_at)
+            terms.reserved_quantity, terms.opening_value = split.closes, split.value
+            price, opens = split.price, split.opens
+        else:
+            opens = terms.quantity or command.quantity if command.side == Side.BUY else 0
+            terms.opening_value, price = terms.reserved_cash, bound.price
+        if opens:
+            charged = new_order(attrs.evolve(command, quantity=opens), terms, 0)
+            is_money = charged.terms is not None and charged.terms.notional
+            terms.reserved_cash += (
+                money_fees(owner, charged) if is_money else fee_reserve(owner, charged, price)
+            )
+    except AmountOverflow:
+        return _too_much(command, bound.price)
+    return terms
+
+
+def _too_much(command: NewOrder, price: int) -> Refused:
+    return Refused(
+        Refusal.AMOUNT_OVERFLOW,
+        f"{shares(command.quantity)} at"
+        f" {format_amount(price, group=True)} is more money than can be counted here; reduce"
+        " the quantity.",
     )
 
 
-def _check_status(command: NewOrder, asset: Asset) -> Refused | None:
-    halted = asset.status in (AssetStatus.HALTED, AssetStatus.DELISTED)
-    if halted or (asset.status == AssetStatus.CLOSE_ONLY and command.side != Side.SELL):
-        what = "may only be sold" if not halted else f"is {asset.status.name.lower()}"
-        return Refused(
-            Refusal.SYMBOL_HALTED, f"{asset.symbol} {what} at present; try again when it trades."
-        )
-    return None
-
-
-def _check_kind(command: NewOrder) -> Refused | None:
-    if command.order_type not in TYPES:
-        return Refused(
-            Refusal.TYPE_UNSUPPORTED,
-            f"Orders of type {command.order_type.name} are not supported; use MARKET or LIMIT.",
-        )
-    if command.flags:
-        return Refused(
-            Refusal.TYPE_UNSUPPORTED,
-            f"The order flags {command.flags:#04x} are not supported; send 0.",
-        )
-    if command.time_in_force not in TIMES_IN_FORCE:
-        return Refused(
-            Refusal.TIF_UNSUPPORTED,
-            f"Time in force {command.time_in_force.name} is not supported; use DAY, GTC,"
-            " IOC or FOK.",
-        )
-    if command.time_in_force == TimeInForce.GTC and command.expire_at:
-        return Refused(
-            Refusal.TIF_UNSUPPORTED, "A GTC order has no expiry time; send 0 for it, or use DAY."
-        )
-    if command.time_in_force != TimeInForce.GTC and command.expire_at <= 0:
-        return Refused(
-            Refusal.TIF_UNSUPPORTED,
-            f"The calendar of {command.symbol} has no session to end a"
-            f" {command.time_in_force.name} order; use GTC.",
-        )
-    return None
-
-
-def _check_quantity(command: NewOrder, asset: Asset, rules: DeskRules) -> Refused | None:
-    # Figures become text only for a refusal: this runs for every order.
+def _plain_terms(command: NewOrder, asset: Asset, found: Bound) -> Refused | Terms:
+    """Work out the terms in a cash portfolio without fees."""
+    bound, collar, points = found.price, found.collar, found.basis_points
     quantity = command.quantity
-    if quantity <= 0:
-        return Refused(
-            Refusal.BAD_LOT,
-            f"The quantity is {_shares(quantity)}; it must be more than 0.",
-        )
-    if quantity % asset.lot:
-        return Refused(
-            Refusal.BAD_LOT,
-            f"The quantity {_shares(quantity)} is too fine; {asset.symbol} trades in multiples of"
-            f" {_shares(asset.lot)}.",
-        )
-    most = min(asset.quantity_max, rules.quantity_max)
-    if not asset.quantity_min <= quantity <= most:
-        return Refused(
-            Refusal.QUANTITY_LIMIT,
-            f"The quantity {_shares(quantity)} of {asset.symbol} must lie between"
-            f" {_shares(asset.quantity_min)} and {_shares(most)}.",
-        )
-    return None
-
-
-def _shares(quantity: int) -> str:
-    return format_amount(quantity, 0, group=True)
-
-
-def _check_prices(command: NewOrder, asset: Asset) -> Refused | None:
-    price = command.limit_price
-    if command.stop_price != NULL:
-        return Refused(
-            Refusal.BAD_TICK,
-            f"A {command.order_type.name} order has no stop price; leave it empty.",
-        )
-    if command.order_type == OrderType.MARKET:
-        if price != NULL:
-            return Refused(
-                Refusal.BAD_TICK, "A MARKET order has no limit price; leave it empty, or use LIMIT."
-            )
-        return None
-    if price <= 0 or price % asset.tick:
-        shown = "none" if price == NULL else format_amount(price, group=True)
-        return Refused(
-            Refusal.BAD_TICK,
-            f"The limit price of {asset.symbol} is {shown}; it must be more than 0 and a multiple"
-            f" of {format_amount(asset.tick)}.",
-        )
-    return None
-
-
-def find_terms(
-    command: NewOrder, asset: Asset, quote: Quote | None, rules: DeskRules
-) -> Refused | Terms:
-    """Work out the collar and the reservation; refused without a quote, or if it does not fit.
-
-    ``quote`` is the newest trustworthy one; only a market order needs it, for its collar.
-    """
-    bound = command.limit_price
-    collar, points = NULL, 0
-    if command.order_type == OrderType.MARKET:
-        price = NULL if quote is None else touch_price(command.side, quote)
-        if price == NULL:
-            side = "ask" if command.side == Side.BUY else "bid"
-            return Refused(
-                Refusal.NO_QUOTE,
-                f"No {side} price of {asset.symbol} is known yet; use a LIMIT order, or wait for"
-                " the first quote.",
-            )
-        points = collar_basis_points(price, rules.collars)
-        bound = collar = collar_price(command.side, price, points, asset.tick)
-    elif bound > rules.price_max:
-        return Refused(
-            Refusal.PRICE_BAND,
-            f"The limit price {format_amount(bound, group=True)} is above the highest allowed,"
-            f" {format_amount(rules.price_max, group=True)}; send a lower one.",
-        )
+    if command.flags and command.flags & OrderFlag.NOTIONAL:
+        return _terms_for_money(command, asset, found)
     try:
         if command.side == Side.BUY:
-            return Terms(collar, points, cost_of(bound, command.quantity), 0)
-        proceeds_of(bound, command.quantity)
+            cash = cost_of(bound, quantity)
+            return Terms(collar, points, cash, 0, stop_price=found.stop, mark=found.mark)
+        if bound != NULL:
+            proceeds_of(bound, quantity)
     except AmountOverflow:
+        return _too_much(command, bound)
+    return Terms(collar, points, 0, quantity, stop_price=found.stop, mark=found.mark)
+
+
+def _terms_for_money(command: NewOrder, asset: Asset, bound: Bound) -> Refused | Terms:
+    """Work out the same for an order for an amount of money, which it reserves as a whole.
+
+    Its quantity is what the money trades at the worst price, until a fill makes it exact.
+    """
+    quantity = affordable(command.quantity, bound.price, asset.lot)
+    if quantity < asset.quantity_min:
         return Refused(
-            Refusal.AMOUNT_OVERFLOW,
-            f"{_shares(command.quantity)} at"
-            f" {format_amount(bound, group=True)} is more money than can be counted here; reduce"
-            " the quantity.",
+            Refusal.BAD_LOT,
+            f"{format_amount(command.quantity, group=True)} {asset.currency} is less than"
+            f" {shares(asset.quantity_min)} {asset.symbol}, the least that can be traded, costs at"
+            f" {format_amount(bound.price, group=True)}; give more.",
         )
-    return Terms(collar, points, 0, command.quantity)
+    cash = command.quantity if command.side == Side.BUY else 0
+    kept = 0 if command.side == Side.BUY else quantity
+    return Terms(bound.collar, bound.basis_points, cash, kept, quantity=quantity)
+
+
+def cut_to_position(
+    command: NewOrder, portfolio: PortfolioState, old: Order | None = None
+) -> Refused | NewOrder:
+    """Return a reduce-only order for no more than there is to close."""
+    held = portfolio.quantity(command.symbol)
+    free = portfolio.available_quantity(command.symbol)
+    if old is not None:
+        free += old.reserved_quantity
+    if held == 0 or (held > 0) == (command.side == Side.BUY) or free <= 0:
+        return Refused(
+            Refusal.INSUFFICIENT_POSITION,
+            f"The order may only reduce a position, and you have no {command.symbol} that it could"
+            " close; leave the reduce-only flag out, or cancel an order that closes it already.",
+        )
+    if command.flags & OrderFlag.NOTIONAL or command.quantity <= free:
+        return command
+    return attrs.evolve(command, quantity=free)
 
 
 def check_room(
@@ -249,7 +239,7 @@ def check_room(
 ) -> Refused | None:
     """Check the order's deadline, and how many open orders the account has already.
 
-    An order in the place of ``old`` makes them no more.
+    Its legs count with it. An order in the place of ``old`` makes them no more.
     """
     if 0 < command.expire_at <= command.market_at:
         return Refused(
@@ -259,14 +249,14 @@ def check_room(
         )
     if old is not None:
         return None
-    if account.open_orders >= rules.open_orders_max:
+    if account.open_orders + len(command.legs) >= rules.open_orders_max:
         return Refused(
             Refusal.OPEN_ORDER_LIMIT,
             f"You have {account.open_orders} open orders, and {rules.open_orders_max} are allowed;"
             " cancel one first.",
         )
     in_symbol = account.open_orders_by_symbol.get(command.symbol, 0)
-    if in_symbol >= rules.open_orders_symbol_max:
+    if in_symbol + len(command.legs) >= rules.open_orders_symbol_max:
         return Refused(
             Refusal.OPEN_ORDER_LIMIT,
             f"You have {in_symbol} open orders in {command.symbol}, and"
@@ -276,31 +266,38 @@ def check_room(
 
 
 def check_funds(
-    command: NewOrder, terms: Terms, portfolio: PortfolioState, old: Order | None = None
+    command: NewOrder,
+    terms: Terms,
+    portfolio: PortfolioState,
+    cash: int,
+    old: Order | None = None,
 ) -> Refused | None:
-    """Check that the portfolio has what the order would reserve.
+    """Check that the portfolio has what the order would reserve; ``cash`` is what is free.
 
     What ``old``, in whose place it would come, has reserved is there for it.
     """
-    if command.side == Side.SELL_SHORT:
+    if command.side == Side.SELL_SHORT and not portfolio.is_margin:
         return Refused(
             Refusal.SHORT_NOT_ALLOWED,
             f"This is a cash portfolio and cannot sell {command.symbol} short; buy it first, then"
             " use SELL.",
         )
-    free, cash = portfolio.available_quantity(command.symbol), portfolio.available_cash
+    free = portfolio.available_quantity(command.symbol)
     if old is not None:
         free += old.reserved_quantity
         cash += old.reserved_cash
     if terms.reserved_quantity > free:
         held = portfolio.quantity(command.symbol)
+        does, have = ("sells", "hold") if command.side != Side.BUY else ("buys back", "owe")
+        kind = "sell" if command.side != Side.BUY else "buy"
         return Refused(
             Refusal.INSUFFICIENT_POSITION,
-            f"The order sells {_shares(command.quantity)} {command.symbol};"
-            f" you hold {_shares(held)}, of which"
-            f" {_shares(held - free)} are in open sell orders; reduce the quantity or cancel one.",
+            f"The order {does} {shares(command.quantity)} {command.symbol};"
+            f" you {have} {shares(abs(held))}, of which"
+            f" {shares(abs(held) - free)} are in open {kind} orders; reduce the quantity or cancel"
+            " one.",
         )
-    if terms.reserved_cash > cash:
+    if not portfolio.is_margin and terms.reserved_cash > cash:
         points = terms.collar_basis_points
         percent = format_amount(points * SCALE // 100, 0)
         including = f" including the {percent} % collar" if points else ""
@@ -325,9 +322,9 @@ def new_order(command: NewOrder, terms: Terms, order_id: int, replaces: int = 0)
         order_type=command.order_type,
         time_in_force=command.time_in_force,
         flags=command.flags,
-        quantity=command.quantity,
+        quantity=terms.quantity or command.quantity,
         limit_price=command.limit_price,
-        stop_price=command.stop_price,
+        stop_price=terms.stop_price,
         reserved_cash=terms.reserved_cash,
         reserved_quantity=terms.reserved_quantity,
         collar_price=terms.collar_price,
@@ -337,4 +334,22 @@ def new_order(command: NewOrder, terms: Terms, order_id: int, replaces: int = 0)
         expire_at=command.expire_at,
         replaces=replaces,
         sequence=command.seq,
+        terms=_order_terms(command, terms),
+    )
+
+
+def _order_terms(command: NewOrder, terms: Terms) -> OrderTerms | None:
+    """Return what the order has beyond a plain one; None for a plain one."""
+    is_plain = command.order_type in (OrderType.MARKET, OrderType.LIMIT)
+    is_notional = bool(command.flags and command.flags & OrderFlag.NOTIONAL)
+    if is_plain and not is_notional and command.time_in_force not in WAITING:
+        return None
+    return OrderTerms(
+        trail_kind=command.trail_kind,
+        trail=command.trail,
+        source=command.source,
+        notional=command.quantity if is_notional else 0,
+        works_from=command.works_from,
+        mark=terms.mark,
+        marked_at=command.at if terms.mark != NULL else 0,
     )

@@ -21,13 +21,22 @@ from papertrader.core.money import (
     AmountOverflow,
     cents_of,
     checked,
-    cost_of_notional,
     divide_half_even,
 )
-from papertrader.core.orders import Order, OrderEventKind, Side, next_state
+from papertrader.core.orders import (
+    Order,
+    OrderEventKind,
+    OrderType,
+    Side,
+    TrailKind,
+    next_state,
+)
 from papertrader.core.portfolio import PortfolioState, Position, split
 from papertrader.core.quotes import ActionKind, Asset, CorporateAction, Quote
 from papertrader.core.refusals import Refusal
+from papertrader.core.reserving import reserve_rest
+from papertrader.core.terms import PortfolioTerms
+from papertrader.core.triggers import rises_to, with_mark
 
 RATIO_MAX: Final = 10_000
 """Greatest numerator and denominator of a split; more is a fault of the feed, and refused."""
@@ -55,6 +64,9 @@ def check_action(action: CorporateAction) -> None:
                 f"the split {action.numerator}:{action.denominator} of {action.symbol} is not"
                 f" possible; both numbers must lie between 1 and {RATIO_MAX}"
             )
+    elif action.kind != ActionKind.CASH_DIVIDEND:
+        if action.amount < 0:
+            raise ValueError(f"{action.symbol} cannot be delisted at a price below 0")
     elif action.amount <= 0:
         raise ValueError(f"the dividend of {action.symbol} must be more than 0 a share")
 
@@ -113,7 +125,7 @@ def plan_dividend(portfolio: PortfolioState, action: CorporateAction) -> Posting
 
 
 def split_order(
-    order: Order, action: CorporateAction, asset: Asset, at: int
+    order: Order, action: CorporateAction, asset: Asset, at: int, owner: PortfolioTerms
 ) -> tuple[OrderEventKind, Order]:
     """Return what a split makes of an open order: adjusted, or cancelled if nothing is left.
 
@@ -132,22 +144,46 @@ def split_order(
         changed.quantity = checked(changed.filled + remaining)
         changed.limit_price = _split_price(order.side, order.limit_price, action, asset.tick)
         changed.collar_price = _split_price(order.side, order.collar_price, action, asset.tick)
+        _split_stop(changed, action, asset.tick, at)
+        base = changed.snapshot()
+        shares = order.reserved_quantity * numerator // denominator
+        base.reserved_quantity = shares - shares % asset.lot
+        reserve_rest(changed, owner, base)
+        # Fees per share may have grown; what was reserved must do.
+        changed.reserved_cash = min(changed.reserved_cash, order.reserved_cash)
         reason = 0
         if remaining == 0:
             reason = int(Refusal.BAD_LOT)
-        elif changed.bound_price == 0:
+        elif 0 in (changed.bound_price, changed.stop_price):
             reason = int(Refusal.BAD_TICK)
     except AmountOverflow:
         reason = int(Refusal.AMOUNT_OVERFLOW)
     if reason:
         return OrderEventKind.CANCELLED, end_order(order, OrderEventKind.CANCELLED, reason, at)
-    if order.side == Side.BUY:
-        notional = order.notional_filled
-        whole = cost_of_notional(notional + changed.bound_price * remaining)
-        changed.reserved_cash = whole - cost_of_notional(notional)
-    else:
-        changed.reserved_quantity = remaining
     return OrderEventKind.ADJUSTED, changed
+
+
+def _split_stop(order: Order, action: CorporateAction, tick: int, at: int) -> None:
+    """Put the stop of an order in terms of new shares: the same distance to the new price.
+
+    Rounded to a tick so that it triggers no sooner than before, and a trailing stop to a unit.
+    """
+    numerator, denominator = action.numerator, action.denominator
+    if order.stop_price != NULL and order.order_type != OrderType.TRAILING_STOP:
+        scaled, unit = order.stop_price * denominator, numerator * tick
+        rises = rises_to(order.side, order.order_type)
+        order.stop_price = checked((-(-scaled // unit) if rises else scaled // unit) * tick)
+    terms = order.terms
+    if terms is None or terms.trail_kind == TrailKind.NONE:
+        return
+    trail = terms.trail
+    if terms.trail_kind == TrailKind.AMOUNT:
+        trail = max(divide_half_even(trail * denominator, numerator), 1)
+    order.terms = attrs.evolve(terms, trail=trail)
+    if terms.mark != NULL:
+        mark = max(divide_half_even(terms.mark * denominator, numerator), 1)
+        moved = with_mark(order, checked(mark), at)
+        order.terms, order.stop_price = moved.terms, moved.stop_price
 
 
 def end_order(order: Order, kind: OrderEventKind, reason: int, at: int) -> Order:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from papertrader.core.acceptance import Refused
+import attrs
+
+from papertrader.core.legs import wish_of
 from papertrader.core.money import NULL, format_amount
-from papertrader.core.orders import NewOrder, Order, Replacement
-from papertrader.core.refusals import Refusal
+from papertrader.core.orders import NewOrder, Order, Replacement, TimeInForce, TrailKind
+from papertrader.core.refusals import Refusal, Refused
 
 
 def check_replaceable(command: Replacement, old: Order | None) -> Refused | Order:
@@ -32,12 +34,9 @@ def check_replaceable(command: Replacement, old: Order | None) -> Refused | Orde
 
 def amended(command: Replacement, old: Order) -> Refused | NewOrder:
     """Return the order that is to take the place of ``old``, for what ``old`` has not filled."""
-    if command.expire_at:
-        return Refused(
-            Refusal.TIF_UNSUPPORTED,
-            f"The new order keeps the time in force {old.time_in_force.name}; send 0 as its expiry"
-            " time.",
-        )
+    refused = _check_change(command, old)
+    if refused is not None:
+        return refused
     total = command.quantity or old.quantity
     if total <= old.filled:
         return Refused(
@@ -46,21 +45,47 @@ def amended(command: Replacement, old: Order) -> Refused | NewOrder:
             f" of {format_amount(total, 0, group=True)} leaves nothing to replace, so cancel it"
             " instead.",
         )
-    return NewOrder(
+    wish = wish_of(old, total - old.filled, command.at)
+    trails = command.trail_kind != TrailKind.NONE
+    return attrs.evolve(
+        wish,
         seq=command.seq,
-        at=command.at,
         received_at=command.received_at,
         market_at=command.market_at,
-        account=old.account,
-        portfolio=old.portfolio,
         client_order_id=command.client_order_id,
-        symbol=old.symbol,
-        side=old.side,
-        order_type=old.order_type,
-        time_in_force=old.time_in_force,
-        quantity=total - old.filled,
-        flags=old.flags,
         limit_price=old.limit_price if command.limit_price == NULL else command.limit_price,
-        stop_price=command.stop_price,
-        expire_at=old.expire_at,
+        stop_price=wish.stop_price if command.stop_price == NULL else command.stop_price,
+        expire_at=command.expire_at or old.expire_at,
+        trail_kind=command.trail_kind if trails else wish.trail_kind,
+        trail=command.trail if trails else wish.trail,
     )
+
+
+def _check_change(command: Replacement, old: Order) -> Refused | None:
+    """Refuse what a new order cannot take over from the old one."""
+    terms = old.terms
+    if command.expire_at and old.time_in_force != TimeInForce.GTD:
+        return Refused(
+            Refusal.TIF_UNSUPPORTED,
+            f"The new order keeps the time in force {old.time_in_force.name}; send 0 as its expiry"
+            " time.",
+        )
+    if terms is None:
+        return None
+    if terms.notional:
+        return Refused(
+            Refusal.TYPE_UNSUPPORTED,
+            f"Order {old.order_id} is for an amount of money and cannot be replaced; cancel it and"
+            " send another.",
+        )
+    if terms.triggered_at:
+        return Refused(
+            Refusal.ORDER_DONE,
+            f"The stop of order {old.order_id} was reached already; cancel it and send another.",
+        )
+    if (terms.pair or terms.parent) and command.quantity not in (0, old.quantity):
+        return Refused(
+            Refusal.BAD_COMBINATION,
+            f"Order {old.order_id} is for as much as the orders it belongs to; leave its quantity.",
+        )
+    return None

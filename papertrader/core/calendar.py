@@ -1,7 +1,8 @@
 """Exchange calendars: which sessions there are, and when they open and close.
 
 Pure: the tables come in as parsed data, see `ExchangeCalendar.from_data`. Time zone rules come from
-the standard library's ``zoneinfo``. Lunch breaks are not modelled.
+the standard library's ``zoneinfo``. A lunch break lies within a session: it does not end the day
+(orders for the day live on), but nothing is traded.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 import attrs
 
-from papertrader.core.instants import DAY, Instant, from_datetime, midnight_of, to_datetime
+from papertrader.core.instants import DAY, NEVER, Instant, from_datetime, midnight_of, to_datetime
 
 CLOSED_DAYS_MAX: Final = 40
 """A calendar closed for longer than this is taken for broken data (the longest known: 11 days)."""
@@ -32,11 +33,22 @@ _Hours = tuple[time, time]
 
 @attrs.frozen
 class Session:
-    """One trading session: ``open`` <= t < ``close``, and the exchange's own date for it."""
+    """One trading session: ``open`` <= t < ``close``, and the exchange's own date for it.
+
+    From ``break_start`` until before ``break_end`` it rests; both are `NEVER` without a break.
+    """
 
     day: date
     open: Instant
     close: Instant
+    break_start: Instant = NEVER
+    break_end: Instant = NEVER
+
+    def trades_at(self, instant: int) -> bool:
+        """Tell whether ``instant`` lies within the session and not in its break."""
+        if not self.open <= instant < self.close:
+            return False
+        return not self.break_start <= instant < self.break_end
 
 
 class Calendar(Protocol):
@@ -49,7 +61,7 @@ class Calendar(Protocol):
         """Return the session of that date of the exchange, None when it is closed."""
 
     def session_at(self, instant: int) -> Session | None:
-        """Return the session with ``open <= instant < close``, None when closed."""
+        """Return the session with ``open <= instant < close`` (its break included), or None."""
 
     def next_session(self, instant: int) -> Session:
         """Return the first session that closes after ``instant`` (the running one if open)."""
@@ -58,7 +70,7 @@ class Calendar(Protocol):
         """Return the last session that closed at or before ``instant``, None before the first."""
 
     def is_open(self, instant: int) -> bool:
-        """Tell whether ``instant`` lies within a session."""
+        """Tell whether ``instant`` lies within a session and not in its break."""
 
 
 class ExchangeCalendar:
@@ -79,8 +91,10 @@ class ExchangeCalendar:
         holidays: frozenset[date],
         weekend_sessions: frozenset[date],
         special: Mapping[date, _Hours],
+        breaks: tuple[tuple[date, _Hours], ...] = (),
     ) -> None:
-        """``regular`` holds (first year, hours) in order; ``special`` the days with other hours."""
+        """``regular`` holds (first year, hours) in order; ``special`` the days with other hours;
+        ``breaks`` (first day, hours) in order. A day that closes by the break's start has none."""
         if not regular:
             raise ValueError(f"calendar {mic} has no regular hours")
         self.mic = mic
@@ -93,6 +107,8 @@ class ExchangeCalendar:
         self._holidays = holidays
         self._weekend_sessions = weekend_sessions
         self._special = special
+        self._break_days = [day for day, _ in breaks]
+        self._breaks = [hours for _, hours in breaks]
         self._sessions: dict[date, Session | None] = {}
 
     @classmethod
@@ -101,7 +117,9 @@ class ExchangeCalendar:
 
         Keys: ``tz``, ``first``, ``last`` (YYYYMMDD), ``regular`` ([[first year, [open, close]],
         ...], local HHMM), ``holidays`` and ``weekend_sessions`` (days), ``special`` ([day, open,
-        close]). Raises `ValueError` for a missing key or an unreadable entry.
+        close]), and where there are lunch breaks ``breaks`` ([first day, start, end]).
+
+        Raises `ValueError` for a missing key or an unreadable entry.
         """
         try:
             return cls(
@@ -113,6 +131,7 @@ class ExchangeCalendar:
                 holidays=frozenset(map(_day, data["holidays"])),
                 weekend_sessions=frozenset(map(_day, data["weekend_sessions"])),
                 special={_day(day): _hours(*hours) for day, *hours in data["special"]},
+                breaks=tuple((_day(day), _hours(*hours)) for day, *hours in data.get("breaks", ())),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"the calendar data of {mic} cannot be read: {error!r}") from error
@@ -129,7 +148,7 @@ class ExchangeCalendar:
         return session
 
     def session_at(self, instant: int) -> Session | None:
-        """Return the session with ``open <= instant < close``, None when closed."""
+        """Return the session with ``open <= instant < close`` (its break included), or None."""
         session = self.session(self._local_day(instant))
         if session is None or not session.open <= instant < session.close:
             return None
@@ -160,8 +179,9 @@ class ExchangeCalendar:
         raise ValueError(f"calendar {self.mic} has no session in {CLOSED_DAYS_MAX} days from {day}")
 
     def is_open(self, instant: int) -> bool:
-        """Tell whether ``instant`` lies within a session."""
-        return self.session_at(instant) is not None
+        """Tell whether ``instant`` lies within a session and not in its break."""
+        session = self.session_at(instant)
+        return session is not None and session.trades_at(instant)
 
     def _local_day(self, instant: int) -> date:
         return to_datetime(instant).astimezone(self._zone).date()
@@ -174,10 +194,18 @@ class ExchangeCalendar:
         hours = self._special.get(day)
         if hours is None:
             hours = self._regular[max(bisect_right(self._years, day.year) - 1, 0)]
-        opening, closing = (
-            from_datetime(datetime.combine(day, hour, tzinfo=self._zone)) for hour in hours
-        )
-        return Session(day, opening, closing)
+        rest = self._break_of(day, hours)
+        return Session(day, *(self._instant(day, hour) for hour in hours + rest))
+
+    def _break_of(self, day: date, hours: _Hours) -> _Hours | tuple[()]:
+        """Return the hours of the day's lunch break, if it has one."""
+        number = bisect_right(self._break_days, day) - 1
+        if number < 0 or not hours[0] < self._breaks[number][0] < hours[1]:
+            return ()
+        return self._breaks[number]
+
+    def _instant(self, day: date, hour: time) -> Instant:
+        return from_datetime(datetime.combine(day, hour, tzinfo=self._zone))
 
 
 class AlwaysOpen:

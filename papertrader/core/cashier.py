@@ -6,7 +6,12 @@ decided into events and only events change the state.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from papertrader.core.acceptance import Terms, check_funds
 from papertrader.core.actions import end_order, last_price
+from papertrader.core.allowance import check_leverage, check_margin
+from papertrader.core.board import Board
 from papertrader.core.events import (
     Event,
     OrderChanged,
@@ -14,18 +19,23 @@ from papertrader.core.events import (
     PortfolioNamed,
     PortfolioOpened,
     SeasonBegun,
+    TermsSet,
 )
 from papertrader.core.fills import Receipt
 from papertrader.core.identifiers import check_currency, check_id, check_name
 from papertrader.core.ledger import TransactionKind
+from papertrader.core.margin import Marks, Standing, stand
 from papertrader.core.money import NULL, AmountOverflow, checked, format_amount, proceeds_of
-from papertrader.core.orders import Order, OrderEventKind
+from papertrader.core.orders import NewOrder, Order, OrderEventKind, Side
 from papertrader.core.portfolio import PortfolioState, Position
 from papertrader.core.postings import closing_event, deposit_event, funding_event
-from papertrader.core.quotes import Asset, Quote
-from papertrader.core.refusals import Refusal
+from papertrader.core.quotes import Asset, Quote, market_time
+from papertrader.core.rates import margin_requirement, trading_day
+from papertrader.core.refusals import Refusal, Refused
 from papertrader.core.rules import DeskRules
+from papertrader.core.settlement import Calendars
 from papertrader.core.state import DeskState
+from papertrader.core.terms import PortfolioTerms, TermsFlag
 
 
 class Cashier:
@@ -34,17 +44,54 @@ class Cashier:
     def __init__(self, rules: DeskRules | None = None) -> None:
         self.rules = rules if rules is not None else DeskRules()
         self.state = DeskState()
-        self._assets: dict[str, Asset] = {}
-        self._quotes: dict[str, Quote] = {}
+        self._assets: Board[Asset] = Board()
+        self._quotes: Board[Quote] = Board()
+        self.calendars = Calendars()
         self._sequence = 0
+        self._market_at = 0
         self._events: list[Event] = []
+
+    # What decisions depend on besides the events
+
+    def forget_used(self) -> None:
+        """Begin to note anew which assets and quotes the decisions look at."""
+        self._assets.used.clear()
+        self._quotes.used.clear()
+
+    def assets_used(self) -> list[Asset]:
+        """Return the assets that were looked at since `forget_used`, as they then were."""
+        return list(self._assets.used.values())
+
+    def quotes_used(self) -> list[Quote]:
+        """Return the newest quotes that were looked at since `forget_used`, likewise."""
+        return list(self._quotes.used.values())
+
+    def forget_assets(self) -> None:
+        """Know no asset any more, as a master that has just started."""
+        self._assets.clear()
+
+    def recall(self, quotes: Iterable[Quote]) -> None:
+        """Let ``quotes`` be all that are known, to decide an input of the past again."""
+        self._quotes.clear()
+        for quote in quotes:
+            self._quotes[quote.symbol] = quote
 
     # Inputs
 
     def open_portfolio(
-        self, *, seq: int, at: int, account: int, portfolio: int, currency: str, deposit: int
+        self,
+        *,
+        seq: int,
+        at: int,
+        account: int,
+        portfolio: int,
+        currency: str,
+        deposit: int,
+        market_at: int = 0,
     ) -> list[Event]:
         """Open a portfolio and pay ``deposit`` (0 or more) into it.
+
+        ``market_at`` is the market's time, here and in every other input; 0 where it is ``at``.
 
         Raises `ValueError` if the number is taken or invalid, or the deposit does not fit.
         """
@@ -56,7 +103,7 @@ class Cashier:
         if deposit < 0:
             raise ValueError("a portfolio cannot open with less than 0 in cash")
         checked(deposit)
-        self._begin(seq)
+        self._begin(seq, market_at)
         self._open(account, portfolio, currency, deposit, at)
         return self._finish()
 
@@ -70,6 +117,7 @@ class Cashier:
         name: str,
         currency: str,
         deposit: int,
+        market_at: int = 0,
     ) -> Outcome:
         """Open a further, named portfolio of an account, as its owner asked.
 
@@ -81,7 +129,7 @@ class Cashier:
         check_name(name)
         if portfolio in self.state.portfolios or deposit < 0:
             raise ValueError(f"portfolio {portfolio} cannot open with {deposit}; check both")
-        self._begin(seq)
+        self._begin(seq, market_at)
         mine = self.state.accounts[account].portfolios
         if len(mine) >= self.rules.portfolios_max:
             return self._no(
@@ -115,7 +163,34 @@ class Cashier:
             self._emit(PortfolioNamed(account, portfolio, name, at))
         return Outcome(None, "", None, self._finish())
 
-    def deposit(self, *, seq: int, at: int, portfolio: int, amount: int) -> list[Event]:
+    def set_terms(
+        self, *, seq: int, at: int, account: int, portfolio: int, terms: PortfolioTerms
+    ) -> Outcome:
+        """Let a portfolio trade by ``terms`` from now on.
+
+        Refused with PORTFOLIO_IN_USE while it has positions or open orders: what was reserved and
+        earned by the old terms would no longer be right.
+        """
+        self._begin(seq)
+        owner = self._owned(account, portfolio)
+        if owner is None:
+            return self._no_portfolio(portfolio)
+        refused = self._bound(owner)
+        if refused is not None:
+            return refused
+        if not self.state.is_empty(portfolio):
+            return self._no(
+                Refusal.PORTFOLIO_IN_USE,
+                f"Portfolio {portfolio} has positions or open orders; its terms can change only"
+                " when it has none: close them, or reset it.",
+            )
+        if owner.terms != terms:
+            self._emit(TermsSet(account, portfolio, terms, at))
+        return Outcome(None, "", None, self._finish())
+
+    def deposit(
+        self, *, seq: int, at: int, portfolio: int, amount: int, market_at: int = 0
+    ) -> list[Event]:
         """Pay ``amount`` (more than 0) into a portfolio.
 
         Raises `ValueError` for an unknown portfolio or amount, and `AmountOverflow` if the cash
@@ -124,12 +199,21 @@ class Cashier:
         owner = self.state.portfolios.get(portfolio)
         if owner is None or amount <= 0:
             raise ValueError(f"cannot pay {amount} into portfolio {portfolio}; check both")
-        event = deposit_event(self.state, owner, amount, at)
+        event = deposit_event(self.state, owner, amount, at, market_at)
         self._begin(seq)
         self._emit(event)
         return self._finish()
 
-    def move_cash(self, *, seq: int, at: int, account: int, portfolio: int, amount: int) -> Outcome:
+    def move_cash(
+        self,
+        *,
+        seq: int,
+        at: int,
+        account: int,
+        portfolio: int,
+        amount: int,
+        market_at: int = 0,
+    ) -> Outcome:
         """Pay ``amount`` into a portfolio or, if it is negative, out of it; as the owner asked.
 
         What open orders have reserved cannot be taken out (INSUFFICIENT_CASH), and no more can be
@@ -137,22 +221,30 @@ class Cashier:
         """
         if amount == 0:
             raise ValueError("nothing to pay: the amount is 0")
-        self._begin(seq)
+        self._begin(seq, market_at)
         owner = self._owned(account, portfolio)
         if owner is None:
             return self._no_portfolio(portfolio)
-        if amount > 0:
+        refused = self._bound(owner)
+        if refused is None and amount > 0:
             refused = self._too_rich(owner.cash + amount, owner.currency)
-        else:
+        elif refused is None:
             refused = self._too_poor(owner, -amount)
         if refused is not None:
             return refused
         kind = TransactionKind.DEPOSIT if amount > 0 else TransactionKind.WITHDRAWAL
-        self._emit(funding_event(self.state, owner, amount, kind, at))
+        self._emit(funding_event(self.state, owner, amount, kind, at, market_at))
         return Outcome(None, "", None, self._finish())
 
     def reset_portfolio(
-        self, *, seq: int, at: int, account: int, portfolio: int, cash: int
+        self,
+        *,
+        seq: int,
+        at: int,
+        account: int,
+        portfolio: int,
+        cash: int,
+        market_at: int = 0,
     ) -> Outcome:
         """Begin a new season with ``cash`` (0 or more); what was stays in the ledger's history.
 
@@ -163,32 +255,102 @@ class Cashier:
         """
         if cash < 0:
             raise ValueError("a season cannot begin with less than 0 in cash")
-        self._begin(seq)
+        self._begin(seq, market_at)
         owner = self._owned(account, portfolio)
         if owner is None:
             return self._no_portfolio(portfolio)
         held = [owner.positions[symbol] for symbol in sorted(owner.positions)]
         held = [position for position in held if position.quantity]
-        refused = self._too_rich(cash, owner.currency) or self._beyond_counting(owner, held)
+        refused = self._bound(owner) or self._too_rich(cash, owner.currency)
+        refused = refused or self._beyond_counting(owner, held)
         if refused is not None:
             return refused
         for order_id in sorted(self.state.open_orders[portfolio]):
-            self._end(self.state.orders[order_id], OrderEventKind.CANCELLED, 0, at)
+            order = self.state.orders[order_id]
+            if order.is_open:  # A leg may have ended with its parent.
+                self._end(order, OrderEventKind.CANCELLED, 0, at)
         for position in held:
             price, quote_seq = self._closing_price(position)
-            self._emit(closing_event(self.state, owner, position, price, quote_seq, at))
+            self._emit(closing_event(self.state, owner, position, price, quote_seq, at, market_at))
         if cash != owner.cash:
             kind = TransactionKind.RESET
-            self._emit(funding_event(self.state, owner, cash - owner.cash, kind, at))
+            self._emit(funding_event(self.state, owner, cash - owner.cash, kind, at, market_at))
         self._emit(SeasonBegun(account, portfolio, owner.season + 1, at))
         return Outcome(None, "", None, self._finish())
 
     # Deciding
 
-    def _begin(self, seq: int) -> None:
+    def _settles_at(self, terms: PortfolioTerms, asset: Asset, quote: Quote) -> int:
+        """Return the market time at which what a fill brings settles; 0 for at once."""
+        if not (terms.flags and terms.flags & TermsFlag.DELAYED_SETTLEMENT):
+            return 0
+        return self.calendars.settles_at(asset, market_time(quote))
+
+    def free_cash(self, portfolio: PortfolioState, market_at: int) -> int:
+        """Return what new orders of a portfolio may reserve: settled cash, or margin.
+
+        ``market_at`` 0 stands for a time at which nothing has settled that is still to.
+        """
+        if portfolio.is_margin:
+            return self.standing(portfolio, market_at).available
+        return portfolio.available_cash - portfolio.purse.unsettled_at(market_at)
+
+    def standing(
+        self, portfolio: PortfolioState, market_at: int, marks: Marks | None = None
+    ) -> Standing:
+        """Return how a portfolio stands at the newest quotes, by the margin rules of that day."""
+        rule = margin_requirement(trading_day(market_at))
+        return stand(portfolio, marks or self._quotes.peek, rule)
+
+    def _check_funds(
+        self,
+        command: NewOrder,
+        terms: Terms,
+        portfolio: PortfolioState,
+        old: Order | None = None,
+    ) -> Refused | None:
+        """Check that a portfolio has what an order would reserve, perhaps in place of ``old``."""
+        cash = portfolio.available_cash
+        if portfolio.purse.unsettled:
+            cash -= portfolio.purse.unsettled_at(command.market_at)
+        refused = check_funds(command, terms, portfolio, cash, old)
+        if refused is not None or not terms.opening_value:
+            return refused
+        if not (portfolio.is_margin or portfolio.terms.leverage):
+            return None
+        value = terms.opening_value
+        standing = self.standing(portfolio, command.market_at, self._quotes.get)
+        if portfolio.is_margin:
+            refused = self._opposed(command, portfolio, old) or check_margin(
+                command, terms.reserved_cash, value, portfolio, standing, old
+            )
+        return refused or check_leverage(value, portfolio, standing)
+
+    def _opposed(
+        self, command: NewOrder, portfolio: PortfolioState, old: Order | None
+    ) -> Refused | None:
+        """Refuse to open a position one way while an open order may open it the other way.
+
+        Both might fill, and one of them would then close what it was to open.
+        """
+        buys = command.side == Side.BUY
+        for number in self.state.open_orders[portfolio.portfolio]:
+            order = self.state.orders[number]
+            if order.symbol != command.symbol or order is old or not order.reserved_cash:
+                continue
+            if (order.side == Side.BUY) != buys:
+                return Refused(
+                    Refusal.INSUFFICIENT_POSITION,
+                    f"Your open order {number} may open a position in {order.symbol} the other"
+                    " way; cancel it first.",
+                )
+        return None
+
+    def _begin(self, seq: int, market_at: int = 0) -> None:
         if seq <= self._sequence:
             raise ValueError(f"input {seq} comes after input {self._sequence}; it must be greater")
         self._sequence = seq
+        self._market_at = market_at
 
     def _emit(self, event: Event) -> None:
         self.state.apply(event)
@@ -205,15 +367,23 @@ class Cashier:
         account, portfolio = order.account, order.portfolio
         self._emit(OrderChanged(account, portfolio, event_seq, kind, order, at, receipt=receipt))
 
-    def _end(self, order: Order, kind: OrderEventKind, reason: int, at: int) -> Order:
+    def _end(
+        self,
+        order: Order,
+        kind: OrderEventKind,
+        reason: int,
+        at: int,
+        receipt: Receipt | None = None,
+    ) -> Order:
         ended = end_order(order, kind, reason, at)
-        self._change(kind, ended, at)
+        self._change(kind, ended, at, receipt)
         return ended
 
     def _open(self, account: int, portfolio: int, currency: str, deposit: int, at: int) -> None:
         self._emit(PortfolioOpened(account, portfolio, currency, at))
         if deposit:
-            self._emit(deposit_event(self.state, self.state.portfolios[portfolio], deposit, at))
+            owner = self.state.portfolios[portfolio]
+            self._emit(deposit_event(self.state, owner, deposit, at, self._market_at))
 
     def _owned(self, account: int, portfolio: int) -> PortfolioState | None:
         owner = self.state.portfolios.get(portfolio)
@@ -230,6 +400,16 @@ class Cashier:
     @staticmethod
     def _no(refusal: Refusal, text: str) -> Outcome:
         return Outcome(refusal, text, None, [])
+
+    def _bound(self, portfolio: PortfolioState) -> Outcome | None:
+        """Refuse what an entry of a contest may not do."""
+        if not portfolio.contest:
+            return None
+        return self._no(
+            Refusal.CONTEST_FORBIDS,
+            f"Portfolio {portfolio.portfolio} is an entry of contest {portfolio.contest}: its cash"
+            " and its terms are the contest's, and it cannot be reset.",
+        )
 
     def _no_portfolio(self, portfolio: int) -> Outcome:
         return self._no(
@@ -258,7 +438,7 @@ class Cashier:
         )
 
     def _too_poor(self, portfolio: PortfolioState, amount: int) -> Outcome | None:
-        free = portfolio.available_cash
+        free = self._withdrawable(portfolio)
         if amount <= free:
             return None
         return self._no(
@@ -267,6 +447,15 @@ class Cashier:
             f" available {format_amount(free, group=True)} {portfolio.currency}; take out less or"
             " cancel an open order.",
         )
+
+    def _withdrawable(self, portfolio: PortfolioState) -> int:
+        """Return what may be taken out: settled cash that nothing asks for."""
+        now = self._market_at
+        settled = portfolio.cash - portfolio.purse.unsettled_at(now)
+        if portfolio.is_margin:
+            standing = self.standing(portfolio, now, self._quotes.get)
+            return max(0, min(settled, standing.available))
+        return settled - portfolio.reserved_cash
 
     def _beyond_counting(self, portfolio: PortfolioState, held: list[Position]) -> Outcome | None:
         """Refuse a reset that could not be posted, before anything of it is."""

@@ -11,12 +11,13 @@ start. To repeat a decision, repeat with it `Desk.last_quote` as it then was.
 
 from __future__ import annotations
 
+import attrs
+
 from papertrader.core import acceptance
-from papertrader.core.acceptance import Refused, Terms, new_order
+from papertrader.core.acceptance import new_order
 from papertrader.core.actions import (
     Posting,
     check_action,
-    end_order,
     plan_dividend,
     plan_split,
     split_order,
@@ -24,50 +25,48 @@ from papertrader.core.actions import (
 )
 from papertrader.core.amendment import amended, check_replaceable
 from papertrader.core.audit import find_violations, state_hash
-from papertrader.core.book import Book
-from papertrader.core.cashier import Cashier
+from papertrader.core.carry import CLOSES_MAX
+from papertrader.core.endings import ENDINGS, Endings
 from papertrader.core.events import (
     ActionApplied,
+    ClockSet,
     Event,
     Outcome,
     Preview,
 )
-from papertrader.core.fills import (
-    displayed_size,
-    fill_from_quote,
-    may_fill,
-    receipt_for,
-    touch_price,
-)
+from papertrader.core.fees import fees_of_fill
+from papertrader.core.fillmodels import Offer
+from papertrader.core.fills import touch_price
 from papertrader.core.identifiers import check_currency, check_symbol
-from papertrader.core.money import AMOUNT_MIN, NULL, SCALE, AmountOverflow
+from papertrader.core.marketclock import SPEED_MAX
+from papertrader.core.money import AMOUNT_MIN, NULL, SCALE
 from papertrader.core.orders import (
-    IMMEDIATE,
+    TRIGGERED_TYPES,
     NewOrder,
     Order,
     OrderEventKind,
+    OrderFlag,
+    OrderType,
     Replacement,
     Side,
     SideFilter,
     TimeInForce,
-    next_state,
 )
 from papertrader.core.portfolio import PortfolioState
-from papertrader.core.postings import action_event, fill_events
+from papertrader.core.postings import action_event
 from papertrader.core.quotes import (
     ActionKind,
     Asset,
     AssetStatus,
     CorporateAction,
     Quote,
-    QuoteFlag,
 )
-from papertrader.core.refusals import Refusal
+from papertrader.core.refusals import Refusal, Refused
+from papertrader.core.reserving import affordable
+from papertrader.core.terms import FillModelKind
 
-_NOT_TRADING = frozenset({AssetStatus.HALTED, AssetStatus.DELISTED})
 
-
-class Desk(Cashier):
+class Desk(Endings):
     """Orders in, events out. Every input carries a ``seq`` greater than that of all before it.
 
     Inputs raise `ValueError` for what only a faulty caller can send; what a trader can get wrong
@@ -82,16 +81,9 @@ class Desk(Cashier):
         check_currency(asset.currency)
         if asset.tick <= 0 or asset.lot <= 0 or asset.quantity_min <= 0:
             raise ValueError(f"the tick, lot and least quantity of {asset.symbol} must be above 0")
+        if asset.symbol in self.state.ended and asset.status != AssetStatus.DELISTED:
+            asset = attrs.evolve(asset, status=AssetStatus.DELISTED)
         self._assets[asset.symbol] = asset
-
-    def note_quote(self, quote: Quote) -> None:
-        """Remember ``quote`` as the newest of its symbol without working any order.
-
-        For a quote that `would_act` does not need. One that is SUSPECT, or not newer than the one
-        known, is not remembered.
-        """
-        if self._is_news(quote) and not quote.flags & QuoteFlag.SUSPECT:
-            self._quotes[quote.symbol] = quote
 
     # Inputs
 
@@ -112,18 +104,41 @@ class Desk(Cashier):
             return Preview(refusal=refused.refusal, text=refused.text, order=refused.order)
         order = new_order(command, terms, 0)
         price = order.bound_price
+        if order.order_type in TRIGGERED_TYPES and not order.is_limited:
+            price = order.stop_price
         quote = self._quotes.get(order.symbol)
         touch = NULL if quote is None else touch_price(order.side, quote)
-        if touch != NULL and (touch < price if order.side == Side.BUY else touch > price):
+        at_once = order.order_type not in TRIGGERED_TYPES
+        if (
+            at_once
+            and touch != NULL
+            and (touch < price if order.side == Side.BUY else touch > price)
+        ):
             price = touch
+        if command.flags & OrderFlag.NOTIONAL:
+            asset = self._assets[order.symbol]
+            order.quantity = max(affordable(command.quantity, price, asset.lot), order.quantity)
         notional = price * order.quantity if order.side == Side.BUY else -price * order.quantity
-        free = self.state.portfolios[order.portfolio].available_cash
+        owner = self.state.portfolios[order.portfolio]
+        free = self.free_cash(owner, command.market_at)
+        cost = max(AMOUNT_MIN, -(-notional // SCALE))
+        fees = fees_of_fill(
+            owner.terms,
+            order,
+            quantity=order.quantity,
+            notional=abs(notional),
+            gross=-cost,
+            asset=self._assets[order.symbol],
+            market_at=command.market_at,
+            month_shares=owner.purse.shares_in(command.market_at),
+        )
         return Preview(
             refusal=None,
             text="",
             order=order,
             price=price,
-            cost=max(AMOUNT_MIN, -(-notional // SCALE)),
+            cost=cost,
+            fees=fees.total,
             available_after=free - order.reserved_cash,
         )
 
@@ -145,12 +160,65 @@ class Desk(Cashier):
         wish = amended(command, found)
         if isinstance(wish, Refused):
             return self._refuse(command, wish)
-        terms = self._judge(wish, found)
-        if isinstance(terms, Refused):
-            return self._refuse(command, terms)
-        self._end(found, OrderEventKind.REPLACED, 0, command.at)
-        order = self._accept(wish, terms, replaces=found.order_id)
+        order = self._succeed(found, wish)
+        if isinstance(order, Refused):
+            return self._refuse(command, order)
         return Outcome(None, "", order, self._finish())
+
+    def close(
+        self,
+        *,
+        seq: int,
+        at: int,
+        received_at: int,
+        market_at: int,
+        account: int,
+        portfolio: int,
+        client_order_id: int,
+        symbol: str = "",
+    ) -> Outcome:
+        """Close the position in a symbol, or all, by market orders; nobody can come between.
+
+        Each symbol's open orders are cancelled first. The orders are GTC and have the client order
+        ids from ``client_order_id`` on. One that cannot be closed is left as it is, with its
+        orders; the outcome's text says why. Refused if nothing at all can be closed.
+        """
+        self._begin(seq)
+        owner = self._owned(account, portfolio)
+        if owner is None:
+            return self._no_portfolio(portfolio)
+        held = [each for each in owner.positions.values() if each.quantity]
+        wanted = sorted(each.symbol for each in held if symbol in ("", each.symbol))
+        if not wanted:
+            return self._no(
+                Refusal.INSUFFICIENT_POSITION,
+                f"You hold no {symbol or 'position'} in portfolio {portfolio}; there is nothing to"
+                " close.",
+            )
+        refusals = []
+        for number, each in enumerate(wanted, client_order_id):
+            quantity = owner.quantity(each)
+            wish = NewOrder(
+                seq=seq,
+                at=at,
+                received_at=received_at,
+                market_at=market_at,
+                account=account,
+                portfolio=portfolio,
+                client_order_id=number,
+                symbol=each,
+                side=Side.SELL if quantity > 0 else Side.BUY,
+                order_type=OrderType.MARKET,
+                time_in_force=TimeInForce.GTC,
+                quantity=abs(quantity),
+            )
+            refused = self._leave(wish, owner)
+            if refused is not None:
+                refusals.append(refused)
+        if len(refusals) == len(wanted):
+            return Outcome(refusals[0].refusal, refusals[0].text, None, self._finish())
+        text = " ".join(each.text for each in refusals)
+        return Outcome(None, text, None, self._finish())
 
     def cancel(
         self,
@@ -206,48 +274,65 @@ class Desk(Cashier):
             return self._no_portfolio(portfolio)
         for order_id in sorted(self.state.open_orders[portfolio]):
             order = self.state.orders[order_id]
-            if symbol in ("", order.symbol) and side in (SideFilter.ANY, order.side):
+            wanted = symbol in ("", order.symbol) and side in (SideFilter.ANY, order.side)
+            if wanted and order.is_open:
                 self._end(order, OrderEventKind.CANCELLED, 0, at)
         return Outcome(None, "", None, self._finish())
 
-    def would_act(self, quote: Quote) -> bool:
-        """Tell, cheaply, whether `observe` may yield events; False when it certainly yields none.
-
-        So that only quotes that do something need a sequence number and a place in the journal;
-        the others go to `note_quote`.
-        """
-        book = self._workable(quote)
-        if book is None:
-            return False
-        return (
-            book.touches(Side.BUY, touch_price(Side.BUY, quote))
-            or book.touches(Side.SELL, touch_price(Side.SELL, quote))
-            or any(stamp < quote.observed_at for stamp, _ in book.pending.values())
-        )
-
-    def observe(self, *, seq: int, quote: Quote) -> list[Event]:
-        """Work the open orders of one symbol against a new quote.
-
-        An order uses it only if the master observed it after the order was received. Orders take
-        turns by price and then by time; what one took of the displayed size is gone for the next.
-        A quote that is not newer than the last one of its symbol does nothing.
-        """
-        self._begin(seq)
-        book = self._workable(quote)
-        self.note_quote(quote)
-        if book is not None:
-            asset = self._assets[quote.symbol]
-            self._work(book, Side.BUY, quote, asset)
-            self._work(book, Side.SELL, quote, asset)
-            self._wake(book, quote, asset)
-        return self._finish()
-
     def advance(self, *, seq: int, at: int, market_at: int) -> list[Event]:
-        """Expire every open order whose time is at or before ``market_at``, the earliest first."""
-        self._begin(seq)
-        while (order := self.state.due(market_at)) is not None:
-            self._end(order, OrderEventKind.EXPIRED, 0, at)
+        """Do everything that was due until ``market_at``, in the order of market time.
+
+        Open orders expire; at each close after that, what is owed is charged and margin is
+        checked, and margin calls that have fallen due are carried out. After `CLOSES_MAX` closes
+        the rest is left to the next input.
+        """
+        self._begin(seq, market_at)
+        offers: dict[tuple[str, FillModelKind, Side], Offer] = {}
+        closes = 0
+        while True:
+            order, carry = self.state.due(market_at), self.next_carry()
+            if 0 < carry <= market_at and (order is None or carry < order.expire_at):
+                if closes >= CLOSES_MAX:
+                    break
+                self._carry(at, market_at)
+                closes += 1
+                continue
+            if order is None:
+                break
+            if order.time_in_force == TimeInForce.CLS:
+                order = self._fill_at_close(order, offers)
+                if not order.is_open:
+                    continue
+            self._end(order, OrderEventKind.EXPIRED, 0, at, self._last_receipt(order))
+        self.end_contests(at, market_at)
         return self._finish()
+
+    def set_clock(self, *, seq: int, setting: ClockSet) -> Outcome:
+        """Take note of how a market's clock was set; ``setting.epoch`` is filled in here.
+
+        Turned back, a new epoch of market time begins: open orders are cancelled with the
+        reason CLOCK_TURNED_BACK, the quotes that are known are forgotten, for they are of a time
+        that has not come yet, and corporate actions after ``market_at`` apply again. Money and
+        positions stay as they are. Raises `ValueError` for a speed that no clock can have.
+        """
+        if not 1 <= setting.speed_milli <= SPEED_MAX:
+            raise ValueError(f"no clock runs at {setting.speed_milli} thousandths")
+        self._begin(seq)
+        if setting.back:
+            reason = int(Refusal.CLOCK_TURNED_BACK)
+            for order_id in sorted(set().union(*self.state.open_orders.values())):
+                order = self.state.orders[order_id]
+                if order.is_open:
+                    self._end(order, OrderEventKind.CANCELLED, reason, setting.at)
+            self._quotes.clear()
+            self._intervals.clear()
+        self._emit(attrs.evolve(setting, epoch=self.state.epoch + setting.back))
+        return Outcome(None, "", None, self._finish())
+
+    def unlist(self, symbol: str) -> None:
+        """Forget an asset: at the market time of now it is not listed yet."""
+        self._assets.pop(symbol)
+        self._quotes.pop(symbol)
 
     def act(self, *, seq: int, at: int, action: CorporateAction) -> list[Event]:
         """Apply a corporate action to all positions and open orders of its symbol, once.
@@ -260,18 +345,25 @@ class Desk(Cashier):
         asset = self._assets.get(action.symbol)
         if asset is None:
             raise ValueError(f"{action.symbol} is not listed; list it before its actions")
-        postings = [] if self.has_applied(action) else self._plan(action, asset, at)
-        self._begin(seq)
+        ends = action.kind in ENDINGS
+        if ends and not self.has_applied(action):
+            self._check_ending(action)
+        postings = [] if ends or self.has_applied(action) else self._plan(action, asset, at)
+        self._begin(seq, action.at)
         if self.has_applied(action):
             return self._finish()
         self._emit(ActionApplied(action, at))
+        if ends:
+            self._end_symbol(action, at)
+            self.list_asset(asset)
         for posting in postings:
-            self._emit(action_event(self.state, posting, at))
+            self._emit(action_event(self.state, posting, at, action.at))
         if action.kind == ActionKind.SPLIT:
             self._split_orders(action, asset, at)
             quote = self._quotes.get(action.symbol)
             if quote is not None:
                 self._quotes[action.symbol] = split_quote(quote, action)
+            self._intervals.forget(action.symbol)
         return self._finish()
 
     def apply(self, event: Event) -> None:
@@ -315,11 +407,11 @@ class Desk(Cashier):
 
     def asset(self, symbol: str) -> Asset | None:
         """Return what is known of a symbol."""
-        return self._assets.get(symbol)
+        return self._assets.peek(symbol)
 
     def last_quote(self, symbol: str) -> Quote | None:
         """Return the newest trustworthy quote of a symbol."""
-        return self._quotes.get(symbol)
+        return self._quotes.peek(symbol)
 
     def next_event_seq(self, account: int) -> int:
         """Return the number that the account's next event will have; 1 for an unknown account."""
@@ -328,7 +420,8 @@ class Desk(Cashier):
 
     def next_expiry(self) -> int:
         """Return the market time from which `advance` has something to do; 0 if never."""
-        return self.state.next_expiry()
+        times = (self.state.next_expiry(), self.next_contest_end(), self.next_carry())
+        return min((each for each in times if each), default=0)
 
     def has_applied(self, action: CorporateAction) -> bool:
         """Tell whether an action of this symbol, kind and time was applied."""
@@ -344,47 +437,11 @@ class Desk(Cashier):
 
     # Deciding
 
-    def _judge(self, command: NewOrder, old: Order | None = None) -> Refused | Terms:
-        """Decide whether an order may enter, perhaps in the place of ``old``, and on what terms."""
-        portfolio = acceptance.find_portfolio(command, self.state.portfolios)
-        if isinstance(portfolio, Refused):
-            return portfolio
-        asset = acceptance.find_asset(command, self._assets, portfolio)
-        if isinstance(asset, Refused):
-            return asset
-        refused = acceptance.check_shape(command, asset, self.rules)
-        if refused is not None:
-            return refused
-        quote = self._quotes.get(asset.symbol)
-        terms = acceptance.find_terms(command, asset, quote, self.rules)
-        if isinstance(terms, Refused):
-            return terms
-        account = self.state.accounts[command.account]
-        refused = acceptance.check_room(command, account, self.rules, old)
-        return refused or acceptance.check_funds(command, terms, portfolio, old) or terms
-
     def _refuse(self, command: NewOrder | Replacement, refused: Refused) -> Outcome:
         order = None
         if refused.refusal == Refusal.DUPLICATE_ORDER:
             order = self.order_by_client_id(command.portfolio, command.client_order_id)
         return Outcome(refused.refusal, refused.text, order, [])
-
-    def _is_news(self, quote: Quote) -> bool:
-        known = self._quotes.get(quote.symbol)
-        return known is None or quote.quote_seq > known.quote_seq
-
-    def _workable(self, quote: Quote) -> Book | None:
-        """Return the book that ``quote`` may work, or None if it cannot fill anything."""
-        book = self.state.books.get(quote.symbol)
-        asset = self._assets.get(quote.symbol)
-        if book is None or asset is None or asset.status in _NOT_TRADING:
-            return None
-        return book if may_fill(quote) and self._is_news(quote) else None
-
-    def _accept(self, command: NewOrder, terms: Terms, replaces: int = 0) -> Order:
-        order = new_order(command, terms, self.state.order_last + 1, replaces)
-        self._change(OrderEventKind.ACCEPTED, order, command.at)
-        return order
 
     def _plan(self, action: CorporateAction, asset: Asset, at: int) -> list[Posting]:
         """Work out what an action posts to each portfolio, before anything is changed."""
@@ -401,66 +458,9 @@ class Desk(Cashier):
         return postings
 
     def _split_orders(self, action: CorporateAction, asset: Asset, at: int) -> None:
-        book = self.state.books.get(action.symbol)
-        for order_id in book.order_ids() if book is not None else ():
-            kind, order = split_order(self.state.orders[order_id], action, asset, at)
+        books = self.state.books_in(action.symbol)
+        for order_id in sorted(number for _, book in books for number in book.order_ids()):
+            old = self.state.orders[order_id]
+            owner = self.state.portfolios[old.portfolio].terms
+            kind, order = split_order(old, action, asset, at, owner)
             self._change(kind, order, at)
-
-    def _work(self, book: Book, side: Side, quote: Quote, asset: Asset) -> None:
-        """Let the orders of one side take from ``quote`` in their turn until it is used up."""
-        price = touch_price(side, quote)
-        if not book.touches(side, price):
-            return
-        size_left = displayed_size(side, quote)
-        for order_id in book.candidates(side, price):
-            if size_left < asset.lot:
-                break
-            order = self.state.orders[order_id]
-            if order.received_at >= quote.observed_at:
-                continue
-            fill = fill_from_quote(order, quote, size_left, asset.lot)
-            if fill.quantity == 0:
-                continue
-            is_part = fill.quantity < order.remaining
-            if is_part and order.time_in_force == TimeInForce.FOK:
-                continue
-            try:
-                changed, posted = fill_events(self.state, order, fill, quote)
-            except AmountOverflow:
-                # The trader has grown beyond what can be counted: give the order up, not the desk.
-                reason = int(Refusal.AMOUNT_OVERFLOW)
-                self._end(order, OrderEventKind.CANCELLED, reason, quote.observed_at)
-                continue
-            self._emit(changed)
-            self._emit(posted)
-            size_left -= fill.quantity
-            if is_part and order.time_in_force in IMMEDIATE:
-                self._give_up(changed.order, quote, asset)
-
-    def _give_up(self, order: Order, quote: Quote, asset: Asset) -> None:
-        """Cancel what ``quote``, the only one that an IOC or FOK order may use, did not fill."""
-        receipt = receipt_for(order, quote, fill_from_quote(order, quote, 0, asset.lot))
-        reason, at = int(Refusal.NOT_FILLABLE), quote.observed_at
-        ended = end_order(order, OrderEventKind.CANCELLED, reason, at)
-        self._change(OrderEventKind.CANCELLED, ended, at, receipt)
-
-    def _wake(self, book: Book, quote: Quote, asset: Asset) -> None:
-        """Let orders that met their first eligible quote, and took nothing, rest in the book."""
-        at = quote.observed_at
-        eligible = [
-            (stamp, sequence, order_id)
-            for order_id, (stamp, sequence) in book.pending.items()
-            if stamp < at
-        ]
-        for _, _, order_id in sorted(eligible):
-            order = self.state.orders[order_id]
-            if order.time_in_force in IMMEDIATE:
-                self._give_up(order, quote, asset)
-                continue
-            # It took nothing, so if its bound would have let it, the size was gone.
-            fill = fill_from_quote(order, quote, 0, asset.lot)
-            changed = order.snapshot()
-            changed.state = next_state(order.state, OrderEventKind.WORKING)
-            changed.version += 1
-            changed.updated_at = at
-            self._change(OrderEventKind.WORKING, changed, at, receipt_for(order, quote, fill))

@@ -10,13 +10,16 @@ from typing import TypeAlias
 
 import attrs
 
+from papertrader.core.contests import ContestRules
 from papertrader.core.fills import Receipt
 from papertrader.core.ledger import Entry, Transaction
+from papertrader.core.marketclock import ClockMode
 from papertrader.core.money import NULL
 from papertrader.core.orders import Order, OrderEventKind
 from papertrader.core.portfolio import Position
 from papertrader.core.quotes import CorporateAction
 from papertrader.core.refusals import Refusal
+from papertrader.core.terms import PortfolioTerms
 
 
 @attrs.define
@@ -65,6 +68,17 @@ class TransactionPosted:
 
 
 @attrs.define
+class MarksMoved:
+    """The trailing stops of a symbol, those that had met a quote before, followed these prices."""
+
+    symbol: str
+    bid: int
+    ask: int
+    last: int
+    at: int
+
+
+@attrs.define
 class ActionApplied:
     """A corporate action was applied to every position and open order; it will not be again."""
 
@@ -83,6 +97,36 @@ class PortfolioNamed:
 
 
 @attrs.define
+class TermsSet:
+    """A portfolio, without positions and open orders, trades by other terms from now on."""
+
+    account: int
+    portfolio: int
+    terms: PortfolioTerms
+    at: int
+
+
+@attrs.define
+class PortfolioMarked:
+    """A portfolio that may borrow was valued, at the close of a session or for a margin call.
+
+    ``carried_to`` is the market time of the last close for which interest and borrow fees were
+    charged. ``called_at`` and ``due_at`` (market time) are of the margin call that stands, 0 for
+    none; ``shortfall`` is what was missing. ``equity`` and ``maintenance`` are as of the mark.
+    """
+
+    account: int
+    portfolio: int
+    carried_to: int
+    equity: int
+    maintenance: int
+    called_at: int
+    due_at: int
+    shortfall: int
+    at: int
+
+
+@attrs.define
 class SeasonBegun:
     """A portfolio, without positions and open orders now, counts its profits anew."""
 
@@ -92,13 +136,84 @@ class SeasonBegun:
     at: int
 
 
+@attrs.define
+class ClockSet:
+    """The clock of a market was set: from ``market_at`` it goes on as said.
+
+    ``epoch`` counts from 1, and one more each time a clock is turned ``back``: corporate actions
+    after ``market_at`` apply again then. ``speed_setting`` and ``start_setting`` are what the
+    settings said at that moment; where they have changed since, they count.
+    """
+
+    market: str
+    epoch: int
+    mode: ClockMode
+    paused: bool
+    speed_milli: int
+    market_at: int
+    speed_setting: int
+    start_setting: int
+    at: int
+    back: bool = False
+
+
+@attrs.define
+class PortfolioFrozen:
+    """A portfolio, without open orders, trades no more, or trades again."""
+
+    account: int
+    portfolio: int
+    frozen: bool
+    at: int
+
+
+@attrs.define
+class ContestOpened:
+    """A host opened a contest."""
+
+    contest: int
+    account: int
+    rules: ContestRules
+    at: int
+
+
+@attrs.define
+class ContestJoined:
+    """A portfolio, just opened for it, entered a contest."""
+
+    contest: int
+    account: int
+    portfolio: int
+    market_at: int
+    at: int
+
+
+@attrs.define
+class ContestEnded:
+    """A contest ended: what each portfolio was worth, and the prices by which (`NULL`: at cost)."""
+
+    contest: int
+    market_at: int
+    marks: tuple[tuple[str, int], ...]
+    results: tuple[tuple[int, int], ...]
+    at: int
+
+
 Event: TypeAlias = (
     PortfolioOpened
     | OrderChanged
+    | MarksMoved
     | TransactionPosted
     | ActionApplied
     | PortfolioNamed
     | SeasonBegun
+    | PortfolioMarked
+    | ClockSet
+    | TermsSet
+    | PortfolioFrozen
+    | ContestOpened
+    | ContestJoined
+    | ContestEnded
 )
 
 

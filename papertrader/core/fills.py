@@ -13,14 +13,14 @@ from typing import Final
 
 import attrs
 
+from papertrader.core.intervals import Interval
 from papertrader.core.money import AMOUNT_MAX, NULL, SCALE, checked
-from papertrader.core.orders import Order, OrderType, Side
+from papertrader.core.orders import Order, Side
 from papertrader.core.quotes import Quote, QuoteFlag
+from papertrader.core.terms import BASIS_POINTS, FillModelKind
 
 _FILLS_NOTHING: Final = int(QuoteFlag.STALE | QuoteFlag.CLOSED | QuoteFlag.SUSPECT)
 _MARKET_STAMPED: Final = int(QuoteFlag.SYNTHETIC | QuoteFlag.REPLAYED)
-
-BASIS_POINTS: Final = 10_000
 
 
 class LimitingRule(IntEnum):
@@ -35,6 +35,38 @@ class LimitingRule(IntEnum):
     """The quote did not touch the limit."""
     NO_PRICE = 4
     """The quote has no price on the side that the order needs."""
+    THROUGH = 5
+    """The quote touched the limit, and the fill model wants it traded through."""
+    QUEUE = 6
+    """Others stood in the queue before a resting order, and took what was there."""
+    VOLUME = 7
+    """The part of the volume that the fill model gives was used up."""
+    BAR = 8
+    """No bar that began after the order was received is complete."""
+    UNUSABLE = 9
+    """The newest quote is stale, suspect, crossed or of a closed market."""
+    HALTED = 10
+    """The asset did not trade."""
+    WAITING = 11
+    """No quote was observed after the order was received."""
+    TRIGGER = 12
+    """The market did not reach the price that the order waited for."""
+    HELD = 13
+    """The order waited for another one."""
+
+
+@attrs.define
+class Working:
+    """What a fill was worked out from besides the quote.
+
+    ``reference`` is the price that the model began from, ``taken`` what orders before this one had
+    taken of the interval's volume.
+    """
+
+    model: FillModelKind
+    reference: int
+    taken: int
+    interval: Interval
 
 
 @attrs.define
@@ -59,6 +91,8 @@ class Receipt:
     spread_cost: int
     slippage: int
     limiting: LimitingRule
+    working: Working | None = None
+    """What a fill model other than ``quote`` went by besides."""
 
 
 @attrs.define
@@ -91,6 +125,16 @@ def displayed_size(side: Side, quote: Quote) -> int:
     return size if size > 0 else AMOUNT_MAX
 
 
+def beyond(side: Side, price: int, bound: int) -> bool:
+    """Tell whether ``price`` is worse for ``side`` than the ``bound`` that it accepts."""
+    return price > bound if side == Side.BUY else price < bound
+
+
+def bound_rule(order: Order) -> LimitingRule:
+    """Return the rule by which an order's own bound stops it."""
+    return LimitingRule.COLLAR if order.limit_price == NULL else LimitingRule.LIMIT
+
+
 def fill_from_quote(order: Order, quote: Quote, size_left: int, lot: int) -> Fill:
     """Return what ``order`` takes from ``quote`` when ``size_left`` of it is still there.
 
@@ -101,8 +145,7 @@ def fill_from_quote(order: Order, quote: Quote, size_left: int, lot: int) -> Fil
         return Fill(0, NULL, LimitingRule.NO_PRICE)
     bound = order.bound_price
     if price > bound if order.side == Side.BUY else price < bound:
-        is_limit = order.order_type == OrderType.LIMIT
-        return Fill(0, NULL, LimitingRule.LIMIT if is_limit else LimitingRule.COLLAR)
+        return Fill(0, NULL, bound_rule(order))
     if order.remaining <= size_left:
         return Fill(order.remaining, price, LimitingRule.NONE)
     return Fill(size_left - size_left % lot, price, LimitingRule.SIZE)

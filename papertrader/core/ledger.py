@@ -3,7 +3,8 @@
 Double entry: in each transaction, and so in all of them together, the entries of each asset sum
 to zero. The user's side of a portfolio is CASH and POSITION; the system's side says where it came
 from or went: EQUITY (deposits), MARKET (the counterparty of trades), FEES, ROUNDING (the units by
-which money was rounded against the user) and CORPORATE (dividends and splits).
+which money was rounded against the user), CORPORATE (dividends and splits) and CARRY (interest and
+borrow fees).
 """
 
 from __future__ import annotations
@@ -35,12 +36,25 @@ class TransactionKind(IntEnum):
     RESET = 9
     INTEREST = 10
     WITHDRAWAL = 11
+    BORROW = 12
+    """Fee for borrowed shares."""
+    SYMBOL_CHANGE = 13
+    DELISTING = 14
+    CORRECTION = 15
+    """An operator's, with a reason."""
 
 
 FUNDING: Final = frozenset(
-    {TransactionKind.DEPOSIT, TransactionKind.WITHDRAWAL, TransactionKind.RESET}
+    {
+        TransactionKind.DEPOSIT,
+        TransactionKind.WITHDRAWAL,
+        TransactionKind.RESET,
+        TransactionKind.CORRECTION,
+    }
 )
 """Kinds that, without a symbol, move the owner's money in or out: no profit, no loss."""
+CARRYING: Final = frozenset({TransactionKind.BORROW, TransactionKind.INTEREST})
+"""Kinds that are what it costs to hold on to something for a time."""
 
 
 class LedgerKind(IntEnum):
@@ -53,6 +67,7 @@ class LedgerKind(IntEnum):
     FEES = 5
     ROUNDING = 6
     CORPORATE = 7
+    CARRY = 8
 
 
 @attrs.frozen(cache_hash=True)
@@ -68,6 +83,7 @@ MARKET: Final = LedgerAccount(LedgerKind.MARKET)
 FEES: Final = LedgerAccount(LedgerKind.FEES)
 ROUNDING: Final = LedgerAccount(LedgerKind.ROUNDING)
 CORPORATE: Final = LedgerAccount(LedgerKind.CORPORATE)
+CARRY: Final = LedgerAccount(LedgerKind.CARRY)
 
 
 @attrs.define
@@ -86,7 +102,10 @@ class Transaction:
     ``amount`` is the signed change of cash, ``fees`` included; ``realized`` the profit or loss of
     prices on average cost. ``quantity`` is unsigned in a trade, what was held at a dividend, and
     the signed change at a split. ``price`` is per share, `NULL` where there is none.
-    ``executed_at`` is the master's instant; the quote's market time stands in the receipt.
+    ``executed_at`` is the master's instant; ``market_at`` the market's time then, 0 where it is the
+    same. ``settles_at`` is the market time at which the cash settles, 0 for at once. ``sec_fee``
+    and ``taf_fee`` are parts of ``fees``, the rest is commission. ``rate`` is what one unit of
+    ``asset_currency`` was worth in ``currency``; `NULL` and empty where the price is in it.
     """
 
     transaction_id: int
@@ -105,6 +124,29 @@ class Transaction:
     fill: int = 0
     quote_seq: int = 0
     realized: int = 0
+    market_at: int = 0
+    settles_at: int = 0
+    sec_fee: int = 0
+    taf_fee: int = 0
+    rate: int = NULL
+    asset_currency: str = ""
+    note: str = ""
+    """Why, of a correction."""
+
+    @property
+    def market_time(self) -> int:
+        """The market's time at the transaction."""
+        return self.market_at or self.executed_at
+
+    @property
+    def commission(self) -> int:
+        """The part of the fees that is not a regulator's."""
+        return self.fees - self.sec_fee - self.taf_fee
+
+    @property
+    def has_detail(self) -> bool:
+        """Whether anything differs from the plain case."""
+        return bool(self.market_at or self.settles_at or self.fees or self.asset_currency)
 
 
 def cash_asset(currency: str) -> str:

@@ -7,11 +7,11 @@ that of a recorded or simulated market, which may run faster.
 
 from __future__ import annotations
 
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 from typing import Final
 
 from papertrader.core.calendar import Calendar
-from papertrader.core.instants import NEVER, SECOND, Instant
+from papertrader.core.instants import NEVER, SECOND, Instant, format_instant
 
 SPEED_NORMAL: Final = 1_000
 """Thousandths: one market second a wall second."""
@@ -34,6 +34,16 @@ class ClockMode(IntEnum):
     LIVE = 1
     REPLAY = 2
     SIMULATED = 3
+
+
+class ClockField(IntFlag):
+    """What a CLOCK_SET sets (wire bits)."""
+
+    MODE = 1
+    NOW = 2
+    STEP = 4
+    SPEED = 8
+    PAUSED = 16
 
 
 class MarketClock:
@@ -65,11 +75,7 @@ class MarketClock:
         no end). Raises `ValueError` for a speed outside 1..`SPEED_MAX` and for a live clock that
         is to be paused, sped up, ended or made to skip.
         """
-        if not 1 <= speed_milli <= SPEED_MAX:
-            raise ValueError(
-                f"market speed {speed_milli} lies outside 1..{SPEED_MAX} (thousandths): choose"
-                " a speed between 0.001 and 10,000"
-            )
+        _check_speed(speed_milli)
         if mode is ClockMode.LIVE and (
             speed_milli != SPEED_NORMAL or skip_closed or paused or market_end != NEVER
         ):
@@ -86,14 +92,69 @@ class MarketClock:
         self._market_anchor = market_start
         self._wall_anchor = wall_start
         self._close = 0
-        if skip_closed:
-            session = calendar.next_session(market_start)
-            self._market_anchor = max(market_start, session.open)
+        self._latest = 0
+        self._anchor(market_start, wall_start)
+
+    def _anchor(self, market: int, wall: int) -> None:
+        """Let the market be at ``market``, or the next opening after it, when the wall is there.
+
+        A session's very close belongs to it: whoever stands there has not seen the next open.
+        """
+        if self.skip_closed:
+            session = self._calendar.next_session(market - 1)
+            market = max(market, session.open)
             self._close = session.close
-        self._latest = self._ended(self._market_anchor)
+        self._market_anchor, self._wall_anchor = market, wall
+        self._latest = self._ended(market)
+
+    def go_to(self, market: int, wall: int) -> Instant:
+        """Turn the clock forward or back to a market instant; return where it then stands.
+
+        With ``skip_closed`` that is the next opening if the market is closed then. Raises
+        `ValueError` for a live clock, and for an instant after the clock's end.
+        """
+        self._check_free()
+        if self.market_end != NEVER and market > self.market_end:
+            raise ValueError(
+                f"the market's data end at {format_instant(self.market_end)}; choose an earlier"
+                " time"
+            )
+        self._anchor(market, wall)
+        return Instant(self._latest)
+
+    def pause(self, wall: int) -> None:
+        """Let market time stand still. Raises `ValueError` for a live clock."""
+        self._check_free()
+        self.now(wall)
+        self.paused = True
+
+    def resume(self, wall: int) -> None:
+        """Let market time go on from where it stands. Raises `ValueError` for a live clock."""
+        self._check_free()
+        if self.paused:
+            self.paused = False
+            self._anchor(self._latest, wall)
+
+    def set_speed(self, speed_milli: int, wall: int) -> None:
+        """Let market time run at another speed from now on.
+
+        Raises `ValueError` for a live clock, and for a speed outside 1..`SPEED_MAX`.
+        """
+        self._check_free()
+        _check_speed(speed_milli)
+        at = self.now(wall)
+        self.speed_milli = speed_milli
+        self._anchor(at, wall)
+
+    def _check_free(self) -> None:
+        if self.mode is ClockMode.LIVE:
+            raise ValueError(
+                "a live market follows the real time and cannot be paused, sped up or turned:"
+                " start the replay or simulated market for that"
+            )
 
     def now(self, wall: int) -> Instant:
-        """Return the market instant at ``wall``. Never smaller than what was answered before."""
+        """Return the market instant at ``wall``; never smaller than before, unless by `go_to`."""
         if not self.paused:
             self._latest = max(self._latest, self._ended(self._reached(wall)))
         return Instant(self._latest)
@@ -125,3 +186,11 @@ class MarketClock:
 
     def _ended(self, market: int) -> int:
         return market if self.market_end == NEVER else min(market, self.market_end)
+
+
+def _check_speed(speed_milli: int) -> None:
+    if not 1 <= speed_milli <= SPEED_MAX:
+        raise ValueError(
+            f"market speed {speed_milli} lies outside 1..{SPEED_MAX} (thousandths): choose"
+            " a speed between 0.001 and 10,000"
+        )

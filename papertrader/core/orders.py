@@ -6,12 +6,13 @@ The numbers of the enumerations are those of the wire and are never reused.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
+from papertrader.core.added import ADDED
 from papertrader.core.money import NULL, divide_half_even
 
 
@@ -40,6 +41,53 @@ class OrderType(IntEnum):
     STOP = 3
     STOP_LIMIT = 4
     TRAILING_STOP = 5
+    MARKET_IF_TOUCHED = 6
+    LIMIT_IF_TOUCHED = 7
+
+
+class OrderFlag(IntFlag):
+    """Options of an order."""
+
+    EXTENDED_HOURS = 1
+    VALIDATE_ONLY = 2
+    NOTIONAL = 4
+    REDUCE_ONLY = 8
+    ALLOW_FLIP = 16
+
+
+class TriggerSource(IntEnum):
+    """Which price of a quote triggers an order, and moves a trailing stop."""
+
+    DEFAULT = 0
+    """The last trade if it lies inside bid and ask, else the side that the order trades at."""
+    LAST = 1
+    """The last trade."""
+    BID_ASK = 2
+    """The side that the order trades at: the ask for a buy, the bid for a sell."""
+
+
+class TrailKind(IntEnum):
+    """How far a trailing stop keeps behind the market."""
+
+    NONE = 0
+    AMOUNT = 1
+    """So much money a share."""
+    PERCENT = 2
+    """Such a part of the price, in 1e-8."""
+
+
+class LegRole(IntEnum):
+    """What an order is in a combination. A parent is an order like any other: NONE."""
+
+    NONE = 0
+    TAKE_PROFIT = 1
+    """Waits for its parent; the stop loss is its partner."""
+    STOP_LOSS = 2
+    """Waits for its parent; the take profit is its partner."""
+    OCO = 3
+    """One of two of which one cancels the other; both work from the start."""
+    OTO = 4
+    """Waits for its parent."""
 
 
 class TimeInForce(IntEnum):
@@ -72,7 +120,11 @@ class OrderState(IntEnum):
 
 
 class OrderEventKind(IntEnum):
-    """What happened to an order. ADJUSTED: a corporate action changed its figures."""
+    """What happened to an order.
+
+    ADJUSTED: a corporate action, or its combination, changed its figures. TRIGGERED: the market
+    reached its stop. ACTIVATED: its parent has filled, and it works from now on.
+    """
 
     ACCEPTED = 1
     FILL = 2
@@ -82,12 +134,32 @@ class OrderEventKind(IntEnum):
     REJECTED = 6
     WORKING = 7
     ADJUSTED = 8
+    TRIGGERED = 9
+    ACTIVATED = 10
 
 
-OPEN_STATES: Final = frozenset(
+ACTIVE_STATES: Final = frozenset(
     {OrderState.PENDING, OrderState.WORKING, OrderState.PARTIALLY_FILLED}
 )
-"""States that hold a reservation, and that a cancel or an expiry may end."""
+"""States that hold a reservation and may fill."""
+
+OPEN_STATES: Final = ACTIVE_STATES | {OrderState.HELD}
+"""States that a cancel or an expiry may end."""
+
+STOPS: Final = frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP})
+"""Types that trigger when the market has gone against them."""
+
+TOUCHED: Final = frozenset({OrderType.MARKET_IF_TOUCHED, OrderType.LIMIT_IF_TOUCHED})
+"""Types that trigger when the market has come their way."""
+
+TRIGGERED_TYPES: Final = STOPS | TOUCHED
+"""Types that wait outside the book until they trigger."""
+
+LIMITED: Final = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT, OrderType.LIMIT_IF_TOUCHED})
+"""Types with a limit price."""
+
+WAITING: Final = frozenset({TimeInForce.OPG, TimeInForce.CLS})
+"""Times in force that wait for the opening or the close of a session."""
 
 
 IMMEDIATE: Final = frozenset({TimeInForce.IOC, TimeInForce.FOK})
@@ -95,9 +167,15 @@ IMMEDIATE: Final = frozenset({TimeInForce.IOC, TimeInForce.FOK})
 
 
 def _transitions() -> dict[tuple[OrderState, OrderEventKind], OrderState]:
-    table = {(OrderState.PENDING, OrderEventKind.WORKING): OrderState.WORKING}
-    for state in OPEN_STATES:
+    table = {
+        (OrderState.PENDING, OrderEventKind.WORKING): OrderState.WORKING,
+        (OrderState.PENDING, OrderEventKind.TRIGGERED): OrderState.WORKING,
+        (OrderState.WORKING, OrderEventKind.TRIGGERED): OrderState.WORKING,
+        (OrderState.HELD, OrderEventKind.ACTIVATED): OrderState.PENDING,
+    }
+    for state in ACTIVE_STATES:
         table[state, OrderEventKind.FILL] = OrderState.PARTIALLY_FILLED
+    for state in OPEN_STATES:
         table[state, OrderEventKind.CANCELLED] = OrderState.CANCELLED
         table[state, OrderEventKind.EXPIRED] = OrderState.EXPIRED
         table[state, OrderEventKind.REPLACED] = OrderState.REPLACED
@@ -109,7 +187,8 @@ TRANSITIONS: Final[Mapping[tuple[OrderState, OrderEventKind], OrderState]] = Map
     _transitions()
 )
 """(state, event) -> state; a pair that is absent is illegal. A FILL of all that was left leads to
-FILLED instead (`next_state`). ACCEPTED is the birth of an order, in PENDING, and so has no row."""
+FILLED instead (`next_state`). ACCEPTED is the birth of an order, in PENDING or HELD, and so has no
+row."""
 
 
 class IllegalTransitionError(Exception):
@@ -127,6 +206,55 @@ def next_state(state: OrderState, kind: OrderEventKind, complete: bool = False) 
     if complete and kind == OrderEventKind.FILL:
         return OrderState.FILLED
     return after
+
+
+@attrs.frozen(kw_only=True)
+class OrderTerms:
+    """What an order has beyond the plain ones. Never changed once handed on.
+
+    Prices and money in 1e-8 units; instants in nanoseconds, 0 for none: ``works_from`` is market
+    time, the others the master's clock.
+    """
+
+    trail_kind: TrailKind = TrailKind.NONE
+    trail: int = 0
+    source: TriggerSource = TriggerSource.DEFAULT
+    role: LegRole = LegRole.NONE
+    notional: int = 0
+    """Money to trade for: the quantity is worked out at the fill. 0: the quantity is given."""
+    parent: int = 0
+    """The order that must fill before this one works."""
+    pair: int = 0
+    """Number of the pair of which one cancels the other: that of its first order."""
+    shares: bool = False
+    """Its shares are reserved by the other one of the pair."""
+    works_from: int = 0
+    """Opening of the session that it waits for."""
+    active_at: int = 0
+    """When it was ACTIVATED; it uses no quote observed before."""
+    triggered_at: int = 0
+    mark: int = NULL
+    """Best price seen by a trailing stop until ``marked_at``; later ones move it on."""
+    marked_at: int = 0
+
+
+@attrs.frozen(kw_only=True)
+class Leg:
+    """An order that a new one brings along: everything that is not its parent's or partner's.
+
+    ``side`` None: the opposite of the parent's, or the partner's own.
+    """
+
+    role: LegRole
+    order_type: OrderType
+    time_in_force: TimeInForce
+    client_order_id: int
+    side: Side | None = None
+    limit_price: int = NULL
+    stop_price: int = NULL
+    trail_kind: TrailKind = TrailKind.NONE
+    trail: int = 0
+    source: TriggerSource = TriggerSource.DEFAULT
 
 
 @attrs.define
@@ -170,6 +298,8 @@ class Order:
     replaces: int = 0
     sequence: int = 0
     """Sequence number of the input that created the order."""
+    terms: OrderTerms | None = attrs.field(default=None, metadata={ADDED: True})
+    """None for a plain order."""
 
     @property
     def remaining(self) -> int:
@@ -178,13 +308,45 @@ class Order:
 
     @property
     def is_open(self) -> bool:
-        """Whether the order may still fill."""
+        """Whether the order may still fill, perhaps after its parent."""
         return self.state in OPEN_STATES
 
     @property
+    def is_limited(self) -> bool:
+        """Whether it has a limit price."""
+        return self.order_type in LIMITED
+
+    @property
+    def is_triggered(self) -> bool:
+        """Whether it may fill as far as its trigger goes: it has none, or the market reached it."""
+        if self.order_type not in TRIGGERED_TYPES:
+            return True
+        return self.terms is not None and self.terms.triggered_at > 0
+
+    @property
+    def since(self) -> int:
+        """The instant after which a quote must have been observed for this order to use it."""
+        return (
+            self.received_at if self.terms is None else max(self.received_at, self.terms.active_at)
+        )
+
+    @property
     def bound_price(self) -> int:
-        """The worst price the order may fill at, and that its cash is reserved at."""
-        return self.limit_price if self.order_type == OrderType.LIMIT else self.collar_price
+        """The worst price the order may fill at, and that its cash is reserved at.
+
+        `NULL` for a sell at any price: one whose stop was reached.
+        """
+        return self.limit_price if self.is_limited else self.collar_price
+
+    def reservable(self, quantity: int) -> int:
+        """Return how much of ``quantity`` this order itself reserves: 0 if its partner does."""
+        return 0 if self.terms is not None and self.terms.shares else quantity
+
+    def with_terms(self, **changes: Any) -> Order:
+        """Return a copy with other terms."""
+        order = self.snapshot()
+        order.terms = attrs.evolve(self.terms or OrderTerms(), **changes)
+        return order
 
     @property
     def avg_price(self) -> int:
@@ -226,6 +388,7 @@ class Order:
             self.fills,
             self.replaces,
             self.sequence,
+            self.terms,
         )
 
 
@@ -235,7 +398,9 @@ class NewOrder:
 
     ``seq`` is the journal sequence of this input, ``received_at`` the worker's stamp, ``at`` the
     master's instant and ``market_at`` the market time. ``expire_at`` (market time) is the close
-    of the session for DAY, IOC and FOK, worked out by the caller, and 0 for GTC.
+    of the session for DAY, IOC, FOK, OPG and CLS, worked out by the caller, the trader's own for
+    GTD, and 0 for GTC; ``works_from`` the opening for OPG. With the flag NOTIONAL, ``quantity`` is
+    money. ``legs`` are orders that come with it.
     """
 
     seq: int
@@ -254,6 +419,11 @@ class NewOrder:
     limit_price: int = NULL
     stop_price: int = NULL
     expire_at: int = 0
+    works_from: int = 0
+    trail_kind: TrailKind = TrailKind.NONE
+    trail: int = 0
+    source: TriggerSource = TriggerSource.DEFAULT
+    legs: tuple[Leg, ...] = ()
 
 
 @attrs.define(kw_only=True)
@@ -261,9 +431,9 @@ class Replacement:
     """A trader's wish to put a new order in the place of the open order ``order_id``.
 
     ``client_order_id`` names the new order. ``quantity`` is the total, with what the old order has
-    filled; 0 leaves it, and ``limit_price`` `NULL` leaves the limit. ``expect_version`` is the
-    version of the old order that the trader has seen, 0 for any. Side, type and time in force stay;
-    ``stop_price`` and ``expire_at`` must be none.
+    filled; 0 leaves it. ``limit_price``, ``stop_price`` `NULL` and ``trail_kind`` NONE leave those,
+    and ``expire_at`` 0 the expiry of a GTD order. ``expect_version`` is the version of the old
+    order that the trader has seen, 0 for any. Side, type and time in force stay.
     """
 
     seq: int
@@ -279,3 +449,5 @@ class Replacement:
     stop_price: int = NULL
     expire_at: int = 0
     expect_version: int = 0
+    trail_kind: TrailKind = TrailKind.NONE
+    trail: int = 0

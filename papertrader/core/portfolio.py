@@ -3,7 +3,7 @@
 Lots are always kept. Average cost and first-in-first-out are two views of the same position
 (trading rules, part 6). Whatever the view, all money is accounted for:
 
-    cash = deposited + realized + dividends - fees - sum of the cost bases
+    cash = deposited + realized + dividends - fees + borrow + interest - sum of the cost bases
 """
 
 from __future__ import annotations
@@ -13,12 +13,20 @@ from typing import Final
 
 import attrs
 
+from papertrader.core.added import ADDED, NAMED
 from papertrader.core.ledger import InvariantViolated, LedgerAccount, LedgerKind
-from papertrader.core.money import NULL, SCALE, checked, divide_half_even, proceeds_of
+from papertrader.core.money import (
+    NULL,
+    SCALE,
+    checked,
+    cost_of_notional,
+    divide_half_even,
+    proceeds_of,
+    proceeds_of_notional,
+)
+from papertrader.core.purse import EMPTY_PURSE, Purse
+from papertrader.core.terms import DEFAULT_TERMS, AccountKind, PortfolioTerms
 
-ADDED: Final = "added"
-"""Metadata of a field that came later; at its default it is left out of the state's hash, so that
-the hashes of older states stay good."""
 LOTS_MAX: Final = 256
 """Lots kept for one position. One more, and the two oldest are merged into one."""
 
@@ -112,6 +120,11 @@ class PortfolioState:
     name: str = attrs.field(default="", metadata={ADDED: True})
     season: int = attrs.field(default=1, metadata={ADDED: True})
     season_at: int = attrs.field(default=0, metadata={ADDED: True})
+    terms: PortfolioTerms = attrs.field(default=DEFAULT_TERMS, metadata={ADDED: True})
+    frozen: bool = attrs.field(default=False, metadata={ADDED: NAMED})
+    contest: int = attrs.field(default=0, metadata={ADDED: NAMED})
+    """The contest that it is an entry of; 0 for none."""
+    purse: Purse = attrs.field(default=EMPTY_PURSE, metadata={ADDED: True})
     cash_account: LedgerAccount = attrs.field(init=False)
     position_account: LedgerAccount = attrs.field(init=False)
 
@@ -119,6 +132,17 @@ class PortfolioState:
         # Made once: every fill names them.
         self.cash_account = LedgerAccount(LedgerKind.CASH, self.portfolio)
         self.position_account = LedgerAccount(LedgerKind.POSITION, self.portfolio)
+
+    @property
+    def is_margin(self) -> bool:
+        """Whether it may borrow."""
+        return self.terms.account_kind == AccountKind.MARGIN
+
+    @property
+    def earned(self) -> int:
+        """All that the season has realized: price, dividends, fees, borrow and interest."""
+        carried = self.purse.borrow + self.purse.interest
+        return self.realized + self.dividends - self.fees + carried
 
     @property
     def available_cash(self) -> int:
@@ -131,8 +155,8 @@ class PortfolioState:
         return position.quantity if position is not None else 0
 
     def available_quantity(self, symbol: str) -> int:
-        """Return what is held of ``symbol`` and not reserved by an open sell order."""
-        return self.quantity(symbol) - self.reserved_quantity.get(symbol, 0)
+        """Return what is held of ``symbol``, or owed, that no open order to close it reserves."""
+        return abs(self.quantity(symbol)) - self.reserved_quantity.get(symbol, 0)
 
     def equity(self, prices: Mapping[str, int]) -> int:
         """Return cash plus the worth of all positions at ``prices``.
@@ -237,6 +261,68 @@ def trade(
         ),
         realized,
     )
+
+
+def moved(
+    old: Position, new: Position | None, symbol: str, at: int, transaction: int
+) -> tuple[Position, int]:
+    """Return the position in ``symbol`` after that of another was moved into it, and its profit.
+
+    Lots keep their cost and follow those that are there. A long and a short close one another at
+    what the one that moves has cost. Raises `AmountOverflow` if the result does not fit.
+    """
+    held = new if new is not None else Position(symbol, opened_at=old.opened_at)
+    if held.quantity * old.quantity < 0:
+        return trade_through(
+            held,
+            quantity=old.quantity,
+            price=old.avg_cost,
+            gross=-old.cost_basis,
+            at=at,
+            transaction=transaction,
+        )
+    lots = held.lots
+    for lot in old.lots:
+        lots = _with_newest(lots, lot)
+    together = Position(
+        symbol,
+        checked(held.quantity + old.quantity),
+        checked(held.cost_basis + old.cost_basis),
+        held.realized,
+        held.opened_at if held.quantity else old.opened_at,
+        at,
+        lots,
+    )
+    return together, 0
+
+
+def trade_through(
+    position: Position, *, quantity: int, price: int, gross: int, at: int, transaction: int
+) -> tuple[Position, int]:
+    """Return the same as `trade`, in two steps where the fill crosses zero: close, then open.
+
+    The closing step is paid what it would be by itself, rounded against the user; the rest of
+    ``gross`` is what opens at the fill's price.
+    """
+    held = position.quantity
+    if held == 0 or (held > 0) == (quantity > 0) or abs(quantity) <= abs(held):
+        return trade(
+            position, quantity=quantity, price=price, gross=gross, at=at, transaction=transaction
+        )
+    closing = -held * price
+    paid = -cost_of_notional(closing) if closing > 0 else proceeds_of_notional(-closing)
+    flat, realized = trade(
+        position, quantity=-held, price=price, gross=paid, at=at, transaction=transaction
+    )
+    opened, _ = trade(
+        flat,
+        quantity=quantity + held,
+        price=price,
+        gross=gross - paid,
+        at=at,
+        transaction=transaction,
+    )
+    return opened, realized
 
 
 def _split_lots(lots: tuple[Lot, ...], numerator: int, denominator: int) -> tuple[Lot, ...]:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from papertrader.core.actions import Posting
 from papertrader.core.events import OrderChanged, TransactionPosted
-from papertrader.core.fills import Fill, receipt_for
+from papertrader.core.fees import NO_FEES, Fees, fees_of_fill
+from papertrader.core.fills import Fill, Receipt
 from papertrader.core.ledger import (
+    CARRY,
     CORPORATE,
     EQUITY,
     Entry,
@@ -18,46 +20,62 @@ from papertrader.core.ledger import (
     transfer_entries,
 )
 from papertrader.core.money import (
+    NULL,
+    SCALE,
     checked,
     cost_of,
     cost_of_notional,
+    divide_half_even,
     proceeds_of,
     proceeds_of_notional,
 )
 from papertrader.core.orders import Order, OrderEventKind, Side, next_state
-from papertrader.core.portfolio import PortfolioState, Position, trade
-from papertrader.core.quotes import Quote
+from papertrader.core.portfolio import PortfolioState, Position, trade, trade_through
+from papertrader.core.quotes import Asset, Quote, market_time
+from papertrader.core.reserving import reserve_rest
 from papertrader.core.state import AccountState, DeskState
+from papertrader.core.terms import DEFAULT_TERMS, AccountKind, PortfolioTerms
+
+
+class Unaffordable(Exception):
+    """A fill would take more than its order has reserved and than there is besides."""
 
 
 def fill_events(
-    state: DeskState, order: Order, fill: Fill, quote: Quote
+    state: DeskState,
+    order: Order,
+    fill: Fill,
+    quote: Quote,
+    receipt: Receipt,
+    asset: Asset | None = None,
+    settles_at: int = 0,
 ) -> tuple[OrderChanged, TransactionPosted]:
     """Return what ``fill`` does to ``order`` and to its portfolio.
 
     The order's event comes first: it releases the reservation that the money is then taken from.
-    Raises `AmountOverflow` if some figure does not fit.
+    ``settles_at`` is the market time at which proceeds settle. Raises `AmountOverflow` if some
+    figure does not fit, and `Unaffordable` if a cash portfolio cannot pay for it.
     """
     account, portfolio = state.accounts[order.account], state.portfolios[order.portfolio]
     at = quote.observed_at
     quantity = fill.quantity if order.side == Side.BUY else -fill.quantity
-    changed, gross, market = _fill_order(order, fill, at)
+    changed, gross, market = _fill_order(order, fill, at, portfolio.terms)
+    fees = _fees_of(portfolio, order, fill, quote, gross, asset)
+    changed.fees = checked(order.fees + fees.total)
+    cash = checked(portfolio.cash + gross - fees.total)
+    _check_affordable(portfolio, order, changed, cash)
     transaction_id = account.transaction_id + 1
-    position, realized = trade(
-        portfolio.positions.get(order.symbol) or Position(order.symbol),
-        quantity=quantity,
-        price=fill.price,
-        gross=gross,
-        at=at,
-        transaction=transaction_id,
+    held = portfolio.positions.get(order.symbol) or Position(order.symbol)
+    position, realized = trade_through(
+        held, quantity=quantity, price=fill.price, gross=gross, at=at, transaction=transaction_id
     )
     transaction = Transaction(
         transaction_id=transaction_id,
         portfolio=order.portfolio,
-        kind=TransactionKind.BUY if order.side == Side.BUY else TransactionKind.SELL,
+        kind=_kind_of(quantity, held.quantity),
         currency=portfolio.currency,
-        amount=gross,
-        cash_after=checked(portfolio.cash + gross),
+        amount=gross - fees.total,
+        cash_after=cash,
         executed_at=at,
         received_at=order.received_at,
         symbol=order.symbol,
@@ -67,16 +85,13 @@ def fill_events(
         fill=changed.fills,
         quote_seq=quote.quote_seq,
         realized=realized,
+        market_at=_market_at(market_time(quote), at),
+        fees=fees.total,
+        sec_fee=fees.sec_fee,
+        taf_fee=fees.taf_fee,
+        settles_at=settles_at if gross > 0 else 0,
     )
-    entries = trade_entries(
-        cash=portfolio.cash_account,
-        position=portfolio.position_account,
-        symbol=order.symbol,
-        currency=portfolio.currency,
-        quantity=quantity,
-        gross=gross,
-        market=market,
-    )
+    entries = _fill_entries(portfolio, order.symbol, quantity, gross, market, fees.total)
     event = OrderChanged(
         order.account,
         order.portfolio,
@@ -87,15 +102,62 @@ def fill_events(
         fill=changed.fills,
         fill_quantity=fill.quantity,
         fill_price=fill.price,
+        fill_fees=fees.total,
         transaction=transaction_id,
-        receipt=receipt_for(order, quote, fill),
+        receipt=receipt,
     )
     return event, TransactionPosted(
         order.account, order.portfolio, account.event_seq + 2, transaction, entries, position, at
     )
 
 
-def _fill_order(order: Order, fill: Fill, at: int) -> tuple[Order, int, int]:
+def _fees_of(
+    portfolio: PortfolioState,
+    order: Order,
+    fill: Fill,
+    quote: Quote,
+    gross: int,
+    asset: Asset | None,
+) -> Fees:
+    if portfolio.terms is DEFAULT_TERMS:
+        return NO_FEES
+    market_at = market_time(quote)
+    return fees_of_fill(
+        portfolio.terms,
+        order,
+        quantity=fill.quantity,
+        notional=fill.price * fill.quantity,
+        gross=gross,
+        asset=asset,
+        market_at=market_at,
+        month_shares=portfolio.purse.shares_in(market_at),
+    )
+
+
+def _check_affordable(portfolio: PortfolioState, order: Order, changed: Order, cash: int) -> None:
+    """Raise `Unaffordable` if a cash portfolio would have less than it then reserves."""
+    if portfolio.terms.account_kind == AccountKind.CASH:
+        free = portfolio.reserved_cash - order.reserved_cash + changed.reserved_cash
+        if cash < free:
+            raise Unaffordable(f"order {order.order_id} would leave {cash}, reserved {free}")
+
+
+def _fill_entries(
+    portfolio: PortfolioState, symbol: str, quantity: int, gross: int, market: int, fees: int
+) -> tuple[Entry, ...]:
+    return trade_entries(
+        cash=portfolio.cash_account,
+        position=portfolio.position_account,
+        symbol=symbol,
+        currency=portfolio.currency,
+        quantity=quantity,
+        gross=gross,
+        market=market,
+        fees=fees,
+    )
+
+
+def _fill_order(order: Order, fill: Fill, at: int, owner: PortfolioTerms) -> tuple[Order, int, int]:
     """Return the order after ``fill``, the user's change of cash, and the counterparty's.
 
     Money is the difference that the fill makes to the order's whole cost or proceeds, so rounding
@@ -111,25 +173,38 @@ def _fill_order(order: Order, fill: Fill, at: int) -> tuple[Order, int, int]:
     changed.fills += 1
     changed.version += 1
     changed.updated_at = at
-    remaining = changed.remaining
-    changed.state = next_state(order.state, OrderEventKind.FILL, complete=remaining == 0)
-    if order.side == Side.BUY:
-        whole = cost_of_notional(after + order.bound_price * remaining)
-        changed.reserved_cash = whole - cost_of_notional(after)
-        return changed, -cost, proceeds
-    changed.reserved_quantity = remaining
-    return changed, proceeds, -cost
+    complete = changed.remaining == 0
+    changed.state = next_state(order.state, OrderEventKind.FILL, complete=complete)
+    reserve_rest(changed, owner, order)
+    return (changed, -cost, proceeds) if order.side == Side.BUY else (changed, proceeds, -cost)
+
+
+def _kind_of(quantity: int, held: int) -> TransactionKind:
+    """Return what a fill does: it goes by the position, not by the order's side."""
+    if quantity > 0:
+        return TransactionKind.COVER if held < 0 else TransactionKind.BUY
+    return TransactionKind.SELL if held > 0 else TransactionKind.SHORT
+
+
+def _market_at(market_at: int, at: int) -> int:
+    """Return a transaction's market time: 0 where it is the master's instant, or is not known."""
+    return 0 if market_at == at else market_at
 
 
 def deposit_event(
-    state: DeskState, portfolio: PortfolioState, amount: int, at: int
+    state: DeskState, portfolio: PortfolioState, amount: int, at: int, market_at: int = 0
 ) -> TransactionPosted:
     """Return the event of ``amount`` paid in. Raises `AmountOverflow` if the cash does not fit."""
-    return funding_event(state, portfolio, amount, TransactionKind.DEPOSIT, at)
+    return funding_event(state, portfolio, amount, TransactionKind.DEPOSIT, at, market_at)
 
 
 def funding_event(
-    state: DeskState, portfolio: PortfolioState, amount: int, kind: TransactionKind, at: int
+    state: DeskState,
+    portfolio: PortfolioState,
+    amount: int,
+    kind: TransactionKind,
+    at: int,
+    market_at: int = 0,
 ) -> TransactionPosted:
     """Return the event of ``amount`` paid in or, if it is negative, out.
 
@@ -145,9 +220,95 @@ def funding_event(
         cash_after=checked(portfolio.cash + amount),
         executed_at=at,
         received_at=at,
+        market_at=_market_at(market_at, at),
     )
     entries = transfer_entries(
         source=EQUITY,
+        cash=portfolio.cash_account,
+        position=portfolio.position_account,
+        currency=portfolio.currency,
+        amount=amount,
+    )
+    return _posted(account, transaction, entries, None)
+
+
+def delivery_event(
+    state: DeskState,
+    portfolio: PortfolioState,
+    symbol: str,
+    quantity: int,
+    cost: int,
+    at: int,
+    market_at: int = 0,
+) -> TransactionPosted:
+    """Return the event of ``quantity`` bought for exactly ``cost``, as a fork begins with it."""
+    account = state.accounts[portfolio.account]
+    transaction_id = account.transaction_id + 1
+    price = divide_half_even(cost * SCALE, quantity)
+    position, _ = trade(
+        portfolio.positions.get(symbol) or Position(symbol),
+        quantity=quantity,
+        price=price,
+        gross=-cost,
+        at=at,
+        transaction=transaction_id,
+    )
+    transaction = Transaction(
+        transaction_id=transaction_id,
+        portfolio=portfolio.portfolio,
+        kind=TransactionKind.BUY,
+        currency=portfolio.currency,
+        amount=-cost,
+        cash_after=checked(portfolio.cash - cost),
+        executed_at=at,
+        received_at=at,
+        market_at=_market_at(market_at, at),
+        symbol=symbol,
+        quantity=quantity,
+        price=price,
+    )
+    entries = trade_entries(
+        cash=portfolio.cash_account,
+        position=portfolio.position_account,
+        symbol=symbol,
+        currency=portfolio.currency,
+        quantity=quantity,
+        gross=-cost,
+        market=cost,
+    )
+    return _posted(account, transaction, entries, position)
+
+
+def carry_event(
+    state: DeskState,
+    portfolio: PortfolioState,
+    kind: TransactionKind,
+    amount: int,
+    at: int,
+    *,
+    market_at: int,
+    symbol: str = "",
+    quantity: int = 0,
+    price: int = NULL,
+) -> TransactionPosted:
+    """Return the event of interest or a borrow fee: ``amount`` is less than 0 for a cost."""
+    account = state.accounts[portfolio.account]
+    transaction = Transaction(
+        transaction_id=account.transaction_id + 1,
+        portfolio=portfolio.portfolio,
+        kind=kind,
+        currency=portfolio.currency,
+        amount=amount,
+        cash_after=checked(portfolio.cash + amount),
+        executed_at=at,
+        received_at=at,
+        market_at=_market_at(market_at, at),
+        symbol=symbol,
+        quantity=quantity,
+        price=price,
+    )
+    entries = transfer_entries(
+        source=CARRY,
         cash=portfolio.cash_account,
         position=portfolio.position_account,
         currency=portfolio.currency,
@@ -163,8 +324,10 @@ def closing_event(
     price: int,
     quote_seq: int,
     at: int,
+    market_at: int = 0,
+    kind: TransactionKind = TransactionKind.RESET,
 ) -> TransactionPosted:
-    """Return the event of a reset closing ``position`` at ``price``.
+    """Return the event of a reset, or a delisting, closing ``position`` at ``price``.
 
     Proceeds are rounded down and the counterparty's cost up, as in a sale. Raises
     `AmountOverflow` if some figure does not fit.
@@ -183,7 +346,7 @@ def closing_event(
     transaction = Transaction(
         transaction_id=transaction_id,
         portfolio=portfolio.portfolio,
-        kind=TransactionKind.RESET,
+        kind=kind,
         currency=portfolio.currency,
         amount=proceeds,
         cash_after=checked(portfolio.cash + proceeds),
@@ -194,6 +357,7 @@ def closing_event(
         price=price,
         quote_seq=quote_seq,
         realized=realized,
+        market_at=_market_at(market_at, at),
     )
     entries = trade_entries(
         cash=portfolio.cash_account,
@@ -207,7 +371,46 @@ def closing_event(
     return _posted(account, transaction, entries, after)
 
 
-def action_event(state: DeskState, posting: Posting, at: int) -> TransactionPosted:
+def symbol_event(
+    state: DeskState,
+    portfolio: PortfolioState,
+    position: Position,
+    change: int,
+    realized: int,
+    at: int,
+    market_at: int,
+) -> TransactionPosted:
+    """Return the event of shares leaving an old symbol, or coming under the new one."""
+    account = state.accounts[portfolio.account]
+    transaction = Transaction(
+        transaction_id=account.transaction_id + 1,
+        portfolio=portfolio.portfolio,
+        kind=TransactionKind.SYMBOL_CHANGE,
+        currency=portfolio.currency,
+        amount=0,
+        cash_after=portfolio.cash,
+        executed_at=at,
+        received_at=at,
+        symbol=position.symbol,
+        quantity=change,
+        realized=realized,
+        market_at=_market_at(market_at, at),
+    )
+    entries = transfer_entries(
+        source=CORPORATE,
+        cash=portfolio.cash_account,
+        position=portfolio.position_account,
+        currency=portfolio.currency,
+        amount=0,
+        symbol=position.symbol,
+        quantity=change,
+    )
+    return _posted(account, transaction, entries, position)
+
+
+def action_event(
+    state: DeskState, posting: Posting, at: int, market_at: int = 0
+) -> TransactionPosted:
     """Return the event of what a corporate action posts to one portfolio."""
     portfolio = posting.portfolio
     account = state.accounts[portfolio.account]
@@ -227,6 +430,7 @@ def action_event(state: DeskState, posting: Posting, at: int) -> TransactionPost
         price=posting.price,
         quote_seq=posting.quote_seq,
         realized=posting.realized,
+        market_at=_market_at(market_at, at),
     )
     entries = transfer_entries(
         source=CORPORATE,

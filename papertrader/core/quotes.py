@@ -51,6 +51,26 @@ class QuoteFlag(IntFlag):
     REPLAYED = 32
 
 
+class QuoteProvider(IntEnum):
+    """Who said the prices of a quote (wire numbers). A number that is not here is a later one."""
+
+    UNKNOWN = 0
+    REPLAY = 1
+    SIMULATED = 2
+    FILES = 3
+    KRAKEN = 4
+    COINBASE = 5
+    ALPACA = 6
+    FINNHUB = 7
+    TWELVEDATA = 8
+    ECB = 9
+
+    @classmethod
+    def named(cls, name: str) -> QuoteProvider:
+        """Return the provider, or the market, of that name; UNKNOWN if it has no number."""
+        return cls.__members__.get(name.upper(), cls.UNKNOWN)
+
+
 @attrs.frozen(kw_only=True)
 class Asset:
     """A tradable thing. Prices and quantities in 1e-8 units; ``currency`` ISO 4217."""
@@ -102,6 +122,20 @@ class Quote:
     observed_at: int = 0
     quote_seq: int = 0
     flags: int = 0
+    provider: int = 0
+    """Number of a `QuoteProvider`."""
+
+
+_MARKET_STAMPED: Final = int(QuoteFlag.SYNTHETIC | QuoteFlag.REPLAYED)
+
+
+def market_time(quote: Quote) -> int:
+    """Return the market time of a quote.
+
+    The stamp of a recorded or simulated market is market time; a live source's stamp may be hours
+    old, and there the market's time is the master's clock.
+    """
+    return quote.source_time if quote.flags & _MARKET_STAMPED else quote.observed_at
 
 
 @attrs.frozen
@@ -121,6 +155,8 @@ class ActionKind(IntEnum):
 
     SPLIT = 1
     CASH_DIVIDEND = 2
+    SYMBOL_CHANGE = 3
+    DELISTING = 4
 
 
 @attrs.frozen(kw_only=True)
@@ -128,7 +164,9 @@ class CorporateAction:
     """Something a company does to its shares, applied once, before the first price of ``at``.
 
     ``at`` is the market time at which the ex-date's session opens. A split turns ``denominator``
-    shares into ``numerator``; a dividend pays ``amount`` (1e-8 of the currency) per share.
+    shares into ``numerator``; a dividend pays ``amount`` (1e-8 of the currency) per share; a
+    delisting pays it likewise for what is held, and the last price if it is 0. A change of symbol
+    makes all shares those of ``successor``.
     """
 
     symbol: str
@@ -137,3 +175,4 @@ class CorporateAction:
     numerator: int = 1
     denominator: int = 1
     amount: int = 0
+    successor: str = ""

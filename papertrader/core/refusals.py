@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+import attrs
+
 
 class Refusal(IntEnum):
     """A final answer to a trading command that will never be executed."""
@@ -36,3 +38,21 @@ class Refusal(IntEnum):
     NOT_FILLABLE = 0x0416
     NAME_TAKEN = 0x0417
     PORTFOLIO_LIMIT = 0x0418
+    PORTFOLIO_IN_USE = 0x0419
+    COMBINATION_ENDED = 0x041A
+    BAD_COMBINATION = 0x041B
+    TERMS_FORBID = 0x041C
+    NO_SUCH_CONTEST = 0x041D
+    CONTEST_CLOSED = 0x041E
+    CONTEST_FORBIDS = 0x041F
+    PORTFOLIO_FROZEN = 0x0420
+    INSUFFICIENT_MARGIN = 0x0421
+    CLOCK_TURNED_BACK = 0x0430
+
+
+@attrs.define
+class Refused:
+    """Why a command is not executed: the reason, and a sentence for people."""
+
+    refusal: Refusal
+    text: str

@@ -11,9 +11,10 @@ from collections.abc import Iterable
 
 import attrs
 
-from papertrader.core.book import Book
+from papertrader.core.contests import Contest
+from papertrader.core.events import ClockSet, MarksMoved
 from papertrader.core.ledger import LedgerAccount
-from papertrader.core.orders import Order, OrderState
+from papertrader.core.orders import Order, OrderState, OrderType
 from papertrader.core.portfolio import PortfolioState, Position
 from papertrader.core.quotes import ActionKind
 from papertrader.core.state import AccountState, DeskState
@@ -34,6 +35,9 @@ class StateImage:
     orders: Iterable[Order]
     balances: Iterable[tuple[LedgerAccount, str, int]]
     applied: Iterable[tuple[str, ActionKind, int]]
+    clocks: Iterable[ClockSet] = ()
+    contests: Iterable[Contest] = ()
+    marks: Iterable[MarksMoved] = ()
 
 
 def restore_state(image: StateImage) -> DeskState:
@@ -46,15 +50,47 @@ def restore_state(image: StateImage) -> DeskState:
         state.orders_by_portfolio[portfolio.portfolio] = []
         state.open_orders[portfolio.portfolio] = set()
         state.accounts[portfolio.account].portfolios.append(portfolio.portfolio)
+        if portfolio.is_margin:
+            state.margin_portfolios.add(portfolio.portfolio)
     for number, position in image.positions:
         state.portfolios[number].positions[position.symbol] = position
+    trails = []
     for order in image.orders:
         _restore_order(state, order)
+        if _trails(order):
+            trails.append(order)
     for ledger_account, asset, amount in image.balances:
         state.ledger.restore(ledger_account, asset, amount)
     state.applied.update(image.applied)
+    state.note_ended()
+    for contest in image.contests:
+        state.contests[contest.contest] = contest
+        for number in contest.entries:
+            state.portfolios[number].contest = contest.contest
+    state.clocks.update((clock.market, clock) for clock in image.clocks)
     heapq.heapify(state.expiries)
+    _restore_trails(state, trails, image.marks)
     return state
+
+
+def _restore_trails(state: DeskState, trails: Iterable[Order], marks: Iterable[MarksMoved]) -> None:
+    """Put trailing stops in their books and move them, each by the prices seen after its own."""
+    steps: list[tuple[int, int, Order | MarksMoved]] = []
+    steps += [(moved.at, 0, moved) for moved in marks]
+    steps += [(order.terms.marked_at if order.terms else 0, 1, order) for order in trails]
+    for _, _, step in sorted(steps, key=lambda each: each[:2]):
+        if isinstance(step, Order):
+            state.book_of(step).add(step)
+        else:
+            state.apply(step)
+
+
+def _trails(order: Order) -> bool:
+    return (
+        order.order_type == OrderType.TRAILING_STOP
+        and order.state == OrderState.WORKING
+        and not order.is_triggered
+    )
 
 
 def _restore_order(state: DeskState, order: Order) -> None:
@@ -64,15 +100,15 @@ def _restore_order(state: DeskState, order: Order) -> None:
     portfolio.client_order_ids[order.client_order_id] = order.order_id
     state.order_last = max(state.order_last, order.order_id)
     state.sequence_last = max(state.sequence_last, order.sequence)
-    book = state.books.setdefault(order.symbol, Book())
+    book = state.book_of(order)
     if order.replaces:
         state.replaced_by[order.replaces] = order.order_id
     if not order.is_open:
         return
     account, symbol = state.accounts[order.account], order.symbol
-    book.add(order)
-    if order.state != OrderState.PENDING:
-        book.pending.pop(order.order_id, None)
+    if not _trails(order):
+        book.add(order)
+    state.link(order)
     account.open_orders += 1
     state.open_orders[order.portfolio].add(order.order_id)
     by_symbol = account.open_orders_by_symbol

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import attrs
 
-from papertrader.core.fills import BASIS_POINTS
 from papertrader.core.money import SCALE
+from papertrader.core.terms import BASIS_POINTS
 
 
 def _check_collars(

@@ -8,29 +8,50 @@ changes anything, and raises `InvariantViolated` rather than put wrong books rig
 from __future__ import annotations
 
 import heapq
+from typing import Final
 
 import attrs
 
 from papertrader.core.book import Book
+from papertrader.core.contests import Contest, Entry
 from papertrader.core.events import (
     ActionApplied,
+    ClockSet,
+    ContestEnded,
+    ContestJoined,
+    ContestOpened,
     Event,
+    MarksMoved,
     OrderChanged,
+    PortfolioFrozen,
+    PortfolioMarked,
     PortfolioNamed,
     PortfolioOpened,
     SeasonBegun,
+    TermsSet,
     TransactionPosted,
 )
-from papertrader.core.ledger import FUNDING, InvariantViolated, Ledger, TransactionKind
+from papertrader.core.fillmodels import FAMILIES
+from papertrader.core.ledger import (
+    FUNDING,
+    InvariantViolated,
+    Ledger,
+    TransactionKind,
+)
 from papertrader.core.orders import (
     IllegalTransitionError,
     Order,
     OrderEventKind,
     OrderState,
+    OrderType,
     next_state,
 )
 from papertrader.core.portfolio import PortfolioState
 from papertrader.core.quotes import ActionKind
+from papertrader.core.terms import FillModelKind
+from papertrader.core.triggers import Prices, with_mark
+
+_BIRTHS: Final = frozenset({OrderState.PENDING, OrderState.HELD})
 
 
 @attrs.define
@@ -59,11 +80,24 @@ class DeskState:
         self.orders_by_portfolio: dict[int, list[int]] = {}
         self.open_orders: dict[int, set[int]] = {}
         """The open orders of each portfolio."""
+        self.children: dict[int, list[int]] = {}
+        """From each order that legs wait for to those of them that are open."""
+        self.pairs: dict[int, list[int]] = {}
+        """From each pair of which one cancels the other to its orders that are open."""
         self.replaced_by: dict[int, int] = {}
         """From each order that was replaced to the one in its place."""
         self.books: dict[str, Book] = {}
+        self.model_books: dict[str, dict[FillModelKind, Book]] = {}
+        """By symbol and family of fill models, the orders that do not take from displayed sizes."""
+        self.margin_portfolios: set[int] = set()
+        """The portfolios that may borrow."""
         self.ledger = Ledger()
         self.applied: set[tuple[str, ActionKind, int]] = set()
+        self.clocks: dict[str, ClockSet] = {}
+        """The newest setting of each market's clock; none for one that was never set."""
+        self.contests: dict[int, Contest] = {}
+        self.ended: set[str] = set()
+        """Symbols that an action has ended: changed or delisted."""
         self.order_last = 0
         self.sequence_last = 0
         self.expiries: list[tuple[int, int]] = []
@@ -79,14 +113,44 @@ class DeskState:
             self._apply_order(event)
         elif isinstance(event, TransactionPosted):
             self._apply_transaction(event)
+        elif isinstance(event, MarksMoved):
+            prices = Prices(event.bid, event.ask, event.last)
+            for _, book in self.books_in(event.symbol):
+                book.triggers.move(prices, event.at)
         elif isinstance(event, PortfolioOpened):
             self._apply_opening(event)
         elif isinstance(event, PortfolioNamed):
             self._named(event).name = event.name
+        elif isinstance(event, ClockSet):
+            self._apply_clock(event)
         elif isinstance(event, SeasonBegun):
             self._apply_season(event)
+        elif isinstance(event, TermsSet):
+            self._apply_terms(event)
+        elif isinstance(event, PortfolioMarked):
+            self._apply_mark(event)
+        elif isinstance(event, PortfolioFrozen):
+            self._apply_freeze(event)
+        elif isinstance(event, ContestOpened | ContestJoined | ContestEnded):
+            apply_contest(self, event)
         else:
             self._apply_action(event)
+
+    def is_empty(self, portfolio: int) -> bool:
+        """Tell whether a portfolio has neither positions nor open orders."""
+        held = self.portfolios[portfolio].positions.values()
+        return not self.open_orders[portfolio] and not any(each.quantity for each in held)
+
+    def marked(self, order: Order) -> Order:
+        """Return an order with its stop where the market has moved it by now."""
+        if (
+            order.order_type != OrderType.TRAILING_STOP
+            or order.state != OrderState.WORKING
+            or order.is_triggered
+        ):
+            return order
+        triggers = self.book_of(order).triggers
+        return with_mark(order, triggers.mark_of(order), triggers.newest)
 
     def due(self, market_at: int) -> Order | None:
         """Return the open order that expires first, if that is at or before ``market_at``."""
@@ -97,6 +161,25 @@ class DeskState:
         """Return the market time at which the next open order expires; 0 if none will."""
         order = self._expiring()
         return 0 if order is None else order.expire_at
+
+    def book_of(self, order: Order) -> Book:
+        """Return the book that an order belongs to by its symbol and its portfolio's terms."""
+        family = FAMILIES[self.portfolios[order.portfolio].terms.fill_model]
+        if family == FillModelKind.QUOTE:
+            book = self.books.get(order.symbol)
+            if book is None:
+                book = self.books[order.symbol] = Book()
+            return book
+        books = self.model_books.setdefault(order.symbol, {})
+        if family not in books:
+            books[family] = Book()
+        return books[family]
+
+    def books_in(self, symbol: str) -> list[tuple[FillModelKind, Book]]:
+        """Return the books of a symbol, each with its family of fill models."""
+        book = self.books.get(symbol)
+        first = [(FillModelKind.QUOTE, book)] if book is not None else []
+        return [*first, *sorted(self.model_books.get(symbol, {}).items())]
 
     def _expiring(self) -> Order | None:
         while self.expiries:
@@ -135,7 +218,9 @@ class DeskState:
         self.orders_by_portfolio[event.portfolio] = []
         self.open_orders[event.portfolio] = set()
 
-    def _named(self, event: PortfolioNamed | SeasonBegun) -> PortfolioState:
+    def _named(
+        self, event: PortfolioNamed | SeasonBegun | TermsSet | PortfolioMarked | PortfolioFrozen
+    ) -> PortfolioState:
         portfolio = self.portfolios.get(event.portfolio)
         if portfolio is None or portfolio.account != event.account:
             raise InvariantViolated(
@@ -148,13 +233,69 @@ class DeskState:
         name = f"season {event.season} of portfolio {event.portfolio}"
         if event.season != portfolio.season + 1:
             raise InvariantViolated(f"{name} follows season {portfolio.season}")
-        held = any(position.quantity for position in portfolio.positions.values())
-        if held or self.open_orders[event.portfolio]:
+        if not self.is_empty(event.portfolio):
             raise InvariantViolated(f"{name} begins with positions or open orders")
         portfolio.season, portfolio.season_at = event.season, event.at
         portfolio.deposited = portfolio.cash
         portfolio.realized = portfolio.dividends = portfolio.fees = 0
+        portfolio.purse = portfolio.purse.in_new_season()
         portfolio.positions.clear()
+
+    def _apply_terms(self, event: TermsSet) -> None:
+        portfolio = self._named(event)
+        if not self.is_empty(event.portfolio):
+            raise InvariantViolated(
+                f"the terms of portfolio {event.portfolio} change under positions or open orders"
+            )
+        portfolio.terms = event.terms
+        portfolio.purse = attrs.evolve(portfolio.purse, margin=portfolio.is_margin)
+        if portfolio.is_margin:
+            self.margin_portfolios.add(event.portfolio)
+        else:
+            self.margin_portfolios.discard(event.portfolio)
+
+    def _apply_mark(self, event: PortfolioMarked) -> None:
+        portfolio = self._named(event)
+        if event.carried_to < portfolio.purse.carried_to:
+            raise InvariantViolated(
+                f"portfolio {event.portfolio} is marked for {event.carried_to}, after"
+                f" {portfolio.purse.carried_to}"
+            )
+        portfolio.purse = portfolio.purse.marked(
+            carried_to=event.carried_to,
+            called_at=event.called_at,
+            due_at=event.due_at,
+            shortfall=event.shortfall,
+        )
+
+    @property
+    def epoch(self) -> int:
+        """The epoch of market time: 1, and one more each time a clock was turned back."""
+        return max((clock.epoch for clock in self.clocks.values()), default=1)
+
+    def _apply_clock(self, event: ClockSet) -> None:
+        name = f"epoch {event.epoch} of market time"
+        if event.epoch != self.epoch + event.back:
+            raise InvariantViolated(f"{name} follows epoch {self.epoch}")
+        if event.back:
+            if any(self.open_orders.values()):
+                raise InvariantViolated(f"{name} begins with open orders of the one before")
+            self.applied = {key for key in self.applied if key[2] <= event.market_at}
+            self.note_ended()
+            for portfolio in self.portfolios.values():
+                portfolio.purse = portfolio.purse.turned_back(event.market_at)
+        self.clocks[event.market] = event
+
+    def note_ended(self) -> None:
+        """Work out from the actions that were applied which symbols have ended."""
+        ends = (ActionKind.SYMBOL_CHANGE, ActionKind.DELISTING)
+        self.ended = {symbol for symbol, kind, _ in self.applied if kind in ends}
+
+    def _apply_freeze(self, event: PortfolioFrozen) -> None:
+        portfolio = self._named(event)
+        if event.frozen and self.open_orders[event.portfolio]:
+            raise InvariantViolated(f"portfolio {event.portfolio} freezes with open orders")
+        portfolio.frozen = event.frozen
 
     def _apply_action(self, event: ActionApplied) -> None:
         action = event.action
@@ -162,6 +303,8 @@ class DeskState:
         if key in self.applied:
             raise InvariantViolated(f"{action.kind.name} of {action.symbol} is applied twice")
         self.applied.add(key)
+        if action.kind in (ActionKind.SYMBOL_CHANGE, ActionKind.DELISTING):
+            self.ended.add(action.symbol)
 
     def _apply_order(self, event: OrderChanged) -> None:
         account, portfolio = self._owner(event)
@@ -194,13 +337,13 @@ class DeskState:
         if not order.is_open and (order.reserved_cash or order.reserved_quantity):
             raise InvariantViolated(f"{name} is {order.state.name} and still reserves")
         if old is None:
-            if event.kind != OrderEventKind.ACCEPTED or order.state != OrderState.PENDING:
+            if event.kind != OrderEventKind.ACCEPTED or order.state not in _BIRTHS:
                 raise InvariantViolated(f"{name} begins with {event.kind.name}")
             if order.order_id <= self.order_last:
                 raise InvariantViolated(f"{name} comes after order {self.order_last}")
             if order.client_order_id in portfolio.client_order_ids:
                 raise InvariantViolated(f"{name} has a client order id that was used before")
-            if order.reserved_cash > portfolio.available_cash:
+            if order.reserved_cash > portfolio.available_cash and not portfolio.is_margin:
                 raise InvariantViolated(f"{name} reserves more cash than there is")
             if order.reserved_quantity > portfolio.available_quantity(order.symbol):
                 raise InvariantViolated(f"{name} reserves more {order.symbol} than there is")
@@ -216,7 +359,12 @@ class DeskState:
                 f"{name}: {event.kind.name} of version {old.version} made it {order.state.name},"
                 f" version {order.version}"
             )
-        if order.reserved_cash > old.reserved_cash:
+        if event.kind == OrderEventKind.ACTIVATED:
+            if order.reserved_cash > portfolio.available_cash and not portfolio.is_margin:
+                raise InvariantViolated(f"{name} reserves more cash than there is")
+            if order.reserved_quantity > portfolio.available_quantity(order.symbol):
+                raise InvariantViolated(f"{name} reserves more {order.symbol} than there is")
+        elif order.reserved_cash > old.reserved_cash:
             raise InvariantViolated(f"{name} reserves more cash than when it was accepted")
 
     def _check_replacing(self, order: Order, name: str) -> None:
@@ -231,14 +379,12 @@ class DeskState:
 
     def _enter(self, order: Order, account: AccountState, portfolio: PortfolioState) -> None:
         symbol = order.symbol
-        book = self.books.get(symbol)
-        if book is None:
-            book = self.books[symbol] = Book()
-        book.add(order)
+        self.book_of(order).add(order)
         account.open_orders += 1
         self.open_orders[order.portfolio].add(order.order_id)
         if order.replaces:
             self.replaced_by[order.replaces] = order.order_id
+        self.link(order)
         by_symbol = account.open_orders_by_symbol
         by_symbol[symbol] = by_symbol.get(symbol, 0) + 1
         portfolio.client_order_ids[order.client_order_id] = order.order_id
@@ -248,10 +394,22 @@ class DeskState:
         if order.expire_at:
             heapq.heappush(self.expiries, (order.expire_at, order.order_id))
 
+    def link(self, order: Order) -> None:
+        """Note which combination an open order belongs to."""
+        terms = order.terms
+        if terms is None:
+            return
+        for table, number in ((self.children, terms.parent), (self.pairs, terms.pair)):
+            if number and order.order_id not in table.get(number, ()):
+                table.setdefault(number, []).append(order.order_id)
+
     def _replace(self, old: Order, order: Order, account: AccountState) -> None:
-        book = self.books[order.symbol]
+        book = self.book_of(order)
         if not order.is_open:
             book.remove(old)
+            if old.terms is not None:
+                _unlink(self.children, old.terms.parent, old.order_id)
+                _unlink(self.pairs, old.terms.pair, old.order_id)
             account.open_orders -= 1
             self.open_orders[order.portfolio].remove(order.order_id)
             left = account.open_orders_by_symbol[order.symbol] - 1
@@ -259,11 +417,16 @@ class DeskState:
                 account.open_orders_by_symbol[order.symbol] = left
             else:
                 del account.open_orders_by_symbol[order.symbol]
+        elif order.terms is not None:
+            book.change(old, order)
+            if old.terms is not None and old.terms.parent != order.terms.parent:
+                _unlink(self.children, old.terms.parent, old.order_id)
+                self.link(order)
         elif order.limit_price != old.limit_price:
             book.remove(old)
             book.add(order)
         elif order.state != OrderState.PENDING:
-            book.pending.pop(order.order_id, None)
+            book.met(order)
 
     def _apply_transaction(self, event: TransactionPosted) -> None:
         account, portfolio = self._owner(event)
@@ -275,6 +438,8 @@ class DeskState:
         portfolio.cash = transaction.cash_after
         portfolio.realized += transaction.realized
         portfolio.fees += transaction.fees
+        if portfolio.purse.concerns(transaction):
+            portfolio.purse = portfolio.purse.after(transaction)
         if transaction.kind in FUNDING and not transaction.symbol:
             portfolio.deposited += transaction.amount
         elif transaction.kind == TransactionKind.DIVIDEND:
@@ -293,10 +458,48 @@ class DeskState:
             raise InvariantViolated(
                 f"{name} leaves {transaction.cash_after}, which does not add up"
             )
-        if transaction.cash_after < portfolio.reserved_cash:
+        if transaction.cash_after < portfolio.reserved_cash and not portfolio.is_margin:
             raise InvariantViolated(f"{name} leaves less cash than is reserved")
         # A split moves the position before it moves the orders that reserve it.
         if position is not None and transaction.kind != TransactionKind.SPLIT:
             reserved = portfolio.reserved_quantity.get(position.symbol, 0)
-            if position.quantity < reserved:
+            held = abs(position.quantity) if portfolio.is_margin else position.quantity
+            if held < reserved:
                 raise InvariantViolated(f"{name} leaves less {position.symbol} than is reserved")
+
+
+def _unlink(table: dict[int, list[int]], number: int, order_id: int) -> None:
+    members = table.get(number)
+    if members is not None:
+        members.remove(order_id)
+        if not members:
+            del table[number]
+
+
+def apply_contest(state: DeskState, event: ContestOpened | ContestJoined | ContestEnded) -> None:
+    """Change the contests as ``event`` says; raises `InvariantViolated` as `DeskState.apply`."""
+    known = state.contests.get(event.contest)
+    name = f"contest {event.contest}"
+    if isinstance(event, ContestOpened):
+        if known is not None:
+            raise InvariantViolated(f"{name} is opened twice")
+        state.contests[event.contest] = Contest(event.contest, event.account, event.rules, event.at)
+        return
+    if known is None or known.ended_at:
+        raise InvariantViolated(f"{name} does not go on, but there is an event for it")
+    if isinstance(event, ContestJoined):
+        portfolio = state.portfolios.get(event.portfolio)
+        if portfolio is None or portfolio.account != event.account or portfolio.contest:
+            raise InvariantViolated(f"portfolio {event.portfolio} cannot enter {name}")
+        portfolio.contest = event.contest
+        known.entries[event.portfolio] = Entry(event.portfolio, event.account, event.market_at)
+        return
+    if [portfolio for portfolio, _ in event.results] != list(known.entries):
+        raise InvariantViolated(f"{name} ends without a result for each entry")
+    for number, equity in event.results:
+        if state.open_orders[number]:
+            raise InvariantViolated(f"{name} ends while portfolio {number} has open orders")
+        if state.portfolios[number].equity(dict(event.marks)) != equity:
+            raise InvariantViolated(f"{name}: the result of portfolio {number} is another one")
+        known.entries[number].equity = equity
+    known.ended_at, known.marks = event.market_at, event.marks

@@ -219,7 +219,7 @@ def test_the_cache_is_bounded_and_forgetting_changes_nothing() -> None:
     instant=st.integers(midnight_of(date(1998, 1, 1)), midnight_of(date(2030, 1, 1))),
 )
 def test_neighbors_agree_with_each_other(mic: str, instant: int) -> None:
-    """previous and next are neighbors around every instant, and open means within next."""
+    """previous and next are neighbors around every instant, and open means that next trades."""
     calendar: Calendar = CALENDARS[mic]
     before, after = calendar.previous_session(instant), calendar.next_session(instant)
     assert before is not None
@@ -227,7 +227,7 @@ def test_neighbors_agree_with_each_other(mic: str, instant: int) -> None:
     assert before.close <= after.open
     assert calendar.next_session(before.close) == after
     assert calendar.previous_session(after.close - 1) == before
-    assert calendar.is_open(instant) == (after.open <= instant)
+    assert calendar.is_open(instant) == after.trades_at(instant)
     assert calendar.session_at(instant) == (after if after.open <= instant else None)
     assert calendar.session(after.day) == after
 

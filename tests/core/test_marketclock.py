@@ -179,3 +179,96 @@ def test_whoever_polls_within_the_dwell_sees_every_close(poll: int) -> None:
     market = clock(speed_milli=SPEED_MAX)
     seen = {market.now(WALL + count * poll) for count in range(8 * SECOND // poll + 1)}
     assert {FRIDAY.close, MONDAY.close} <= seen
+
+
+# --- setting it ----------------------------------------------------------------------------------
+
+
+def test_paused_it_stands_and_goes_on_from_there() -> None:
+    """However long it stood."""
+    market = clock()
+    market.pause(WALL + SECOND)
+    assert market.now(WALL + 100 * SECOND) == FRIDAY.open + MINUTE
+    market.resume(WALL + 200 * SECOND)
+    market.resume(WALL + 200 * SECOND)
+    assert market.now(WALL + 201 * SECOND) == FRIDAY.open + 2 * MINUTE
+
+
+def test_paused_at_the_close_it_does_not_see_the_next_open() -> None:
+    """The close belongs to its session, for a clock that begins there as well."""
+    market = clock(speed_milli=SPEED_MAX)
+    long_enough = WALL + 2 * SECOND
+    assert market.now(long_enough) == FRIDAY.close
+    market.pause(long_enough)
+    market.resume(long_enough + SECOND)
+    assert market.now(long_enough + SECOND) == FRIDAY.close
+    assert market.now(long_enough + 2 * SECOND + CLOSE_DWELL) > MONDAY.open
+    assert clock(market_start=FRIDAY.close, paused=True).now(WALL) == FRIDAY.close
+
+
+def test_another_speed_goes_on_from_where_it_is() -> None:
+    """No jump at the change."""
+    market = clock()
+    assert market.now(WALL + SECOND) == FRIDAY.open + MINUTE
+    market.set_speed(1_000, WALL + SECOND)
+    assert market.now(WALL + SECOND) == FRIDAY.open + MINUTE
+    assert market.now(WALL + 2 * SECOND) == FRIDAY.open + MINUTE + SECOND
+
+
+@pytest.mark.parametrize("skip", [True, False])
+def test_it_goes_where_it_is_told(skip: bool) -> None:
+    """Forward and back; with closed hours left out, to the next opening."""
+    market = clock(skip_closed=skip, market_start=MONDAY.open)
+    night = FRIDAY.close + 60 * MINUTE
+    stands = MONDAY.open if skip else night
+    assert market.go_to(night, WALL) == market.now(WALL) == stands
+    assert market.go_to(FRIDAY.open + MINUTE, WALL + 5) == FRIDAY.open + MINUTE
+    assert market.now(WALL + 5 + SECOND) == FRIDAY.open + 2 * MINUTE
+
+
+def test_what_a_clock_cannot_be_told() -> None:
+    """A live clock is free of all of it; no clock goes past its end or faster than it may."""
+    live = clock(mode=ClockMode.LIVE, speed_milli=1_000, skip_closed=False)
+    for wrong in (
+        lambda: live.pause(WALL),
+        lambda: live.resume(WALL),
+        lambda: live.set_speed(2_000, WALL),
+        lambda: live.go_to(FRIDAY.open, WALL),
+    ):
+        with pytest.raises(ValueError, match="live market"):
+            wrong()
+    ended = clock(market_end=MONDAY.close)
+    with pytest.raises(ValueError, match="data end"):
+        ended.go_to(MONDAY.close + 1, WALL)
+    with pytest.raises(ValueError, match="speed"):
+        ended.set_speed(0, WALL)
+    assert ended.go_to(MONDAY.close, WALL) == MONDAY.close
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["wait", "pause", "resume", "speed"]), st.integers(1, 20 * SECOND)
+        ),
+        max_size=12,
+    ),
+    st.booleans(),
+)
+def test_only_go_to_takes_it_back(steps: list[tuple[str, int]], skip: bool) -> None:
+    """Whatever else is done to it, market time never falls, and stands while paused."""
+    market, wall, before = clock(skip_closed=skip), WALL, 0
+    for name, value in steps:
+        was_paused = market.paused
+        if name == "pause":
+            market.pause(wall)
+        elif name == "resume":
+            market.resume(wall)
+        elif name == "speed":
+            market.set_speed(value % SPEED_MAX + 1, wall)
+        else:
+            wall += value
+        now = market.now(wall)
+        assert now >= before
+        if was_paused and market.paused and before:
+            assert now == before
+        before = now

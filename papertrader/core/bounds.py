@@ -1,0 +1,82 @@
+"""Bounds: the worst price that a new order may fill at, and where its stop stands at first."""
+
+from __future__ import annotations
+
+import attrs
+
+from papertrader.core.fills import collar_basis_points, collar_price, touch_price
+from papertrader.core.money import NULL, format_amount
+from papertrader.core.orders import LIMITED, NewOrder, OrderType, Side
+from papertrader.core.quotes import Asset, Quote
+from papertrader.core.refusals import Refusal, Refused
+from papertrader.core.rules import DeskRules
+from papertrader.core.triggers import Prices, trailing_stop
+
+
+@attrs.define
+class Bound:
+    """The worst price, `NULL` for a sell at any price; the collar that made it, if one did.
+
+    ``stop`` is the price that triggers, ``mark`` the best price that a trailing stop has seen.
+    """
+
+    price: int
+    collar: int = NULL
+    basis_points: int = 0
+    stop: int = NULL
+    mark: int = NULL
+
+
+def find_bound(
+    command: NewOrder, asset: Asset, quote: Quote | None, rules: DeskRules
+) -> Refused | Bound:
+    """Work out the bound of an order; ``quote`` is the newest trustworthy one.
+
+    Only a market order and a trailing stop need it (NO_QUOTE). A buy that a stop turns into a
+    market order may fill up to a collar over the stop; such a sell fills at any price, since
+    leaving is what it is for. Raises nothing; PRICE_BAND for a price beyond the rules.
+    """
+    kind, side = command.order_type, command.side
+    stop, mark = command.stop_price, NULL
+    if kind in LIMITED:
+        beyond = _beyond(command.limit_price, "limit", rules) or _beyond(stop, "stop", rules)
+        return beyond or Bound(command.limit_price, stop=stop)
+    if kind == OrderType.MARKET:
+        price = NULL if quote is None else touch_price(side, quote)
+        if price == NULL:
+            what = "ask" if side == Side.BUY else "bid"
+            return Refused(
+                Refusal.NO_QUOTE,
+                f"No {what} price of {asset.symbol} is known yet; use a LIMIT order, or wait for"
+                " the first quote.",
+            )
+    else:
+        if kind == OrderType.TRAILING_STOP:
+            seen = Prices(quote.bid, quote.ask, quote.last) if quote is not None else None
+            mark = NULL if seen is None else seen.seen_by(side, command.source)
+            if mark == NULL:
+                return Refused(
+                    Refusal.NO_QUOTE,
+                    f"No price of {asset.symbol} is known yet that a stop could trail; use a STOP"
+                    " order, or wait for the first quote.",
+                )
+            stop = trailing_stop(side, command.trail_kind, command.trail, mark)
+        beyond = _beyond(stop, "stop", rules)
+        if beyond is not None:
+            return beyond
+        if side != Side.BUY:
+            return Bound(NULL, stop=stop, mark=mark)
+        price = stop
+    points = collar_basis_points(price, rules.collars)
+    collar = collar_price(side, price, points, asset.tick)
+    return Bound(collar, collar, points, stop, mark)
+
+
+def _beyond(price: int, what: str, rules: DeskRules) -> Refused | None:
+    if price <= rules.price_max:
+        return None
+    return Refused(
+        Refusal.PRICE_BAND,
+        f"The {what} price {format_amount(price, group=True)} is above the highest allowed,"
+        f" {format_amount(rules.price_max, group=True)}; send a lower one.",
+    )

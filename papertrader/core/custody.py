@@ -1,0 +1,201 @@
+"""Custody: the inputs that fork, freeze and correct a portfolio.
+
+A part of the desk (`papertrader.core.desk`). Nothing of the past is edited here: a fork is a new
+portfolio with deposits of its own, and a correction is an entry like any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import attrs
+
+from papertrader.core.cashier import Cashier
+from papertrader.core.equity import signed_quantity
+from papertrader.core.events import Outcome, PortfolioFrozen, PortfolioNamed, TermsSet
+from papertrader.core.identifiers import check_id, check_name
+from papertrader.core.ledger import Transaction, TransactionKind
+from papertrader.core.money import AmountOverflow, checked
+from papertrader.core.orders import OrderEventKind
+from papertrader.core.portfolio import PortfolioState
+from papertrader.core.postings import delivery_event, funding_event
+from papertrader.core.refusals import Refusal
+from papertrader.core.terms import DEFAULT_TERMS
+
+
+@attrs.frozen
+class Holding:
+    """What a fork begins with of one symbol; a short position has both numbers below 0."""
+
+    symbol: str
+    quantity: int
+    cost: int
+
+
+@attrs.frozen
+class Likeness:
+    """What a portfolio was at a moment: its cash, and what it held at average cost."""
+
+    cash: int
+    holdings: tuple[Holding, ...]
+
+    @property
+    def worth(self) -> int:
+        """The cash, and what the holdings cost."""
+        return self.cash + sum(each.cost for each in self.holdings)
+
+
+def likeness_of(transactions: Iterable[Transaction], until: int) -> Likeness:
+    """Return what a portfolio was after its transactions up to ``until`` (market time).
+
+    All money is accounted for, so what a transaction realized, less what it brought, is the change
+    of the cost: it need not be decided again.
+    """
+    cash = moved = 0
+    held: dict[str, tuple[int, int]] = {}
+    for each in transactions:
+        if each.market_time > until:
+            break
+        cash = each.cash_after
+        change = signed_quantity(each)
+        if not change:
+            continue
+        quantity, cost = held.get(each.symbol, (0, 0))
+        if each.kind == TransactionKind.SYMBOL_CHANGE:
+            # What leaves one symbol with its cost arrives in the other with the next entry.
+            gone = moved == 0 and change == -quantity
+            cost, moved = (0, cost) if gone else (cost + moved + each.realized, 0)
+        else:
+            cost += each.realized - each.amount - each.fees
+        held[each.symbol] = (quantity + change, cost)
+    found = [Holding(symbol, *held[symbol]) for symbol in sorted(held) if held[symbol][0]]
+    return Likeness(cash, tuple(found))
+
+
+class Custody(Cashier):
+    """Forks, freezes and corrections."""
+
+    def fork_portfolio(
+        self,
+        *,
+        seq: int,
+        at: int,
+        account: int,
+        portfolio: int,
+        fork: int,
+        name: str,
+        likeness: Likeness | None = None,
+        market_at: int = 0,
+    ) -> Outcome:
+        """Open portfolio ``fork`` as ``portfolio`` is now, or as it was by ``likeness``.
+
+        It gets the same terms, and as a deposit the cash and what the positions cost; these it then
+        buys at that cost, each as one lot. Open orders stay where they are. Refused with
+        CONTEST_FORBIDS for an entry of a contest, PORTFOLIO_LIMIT, NAME_TAKEN, and
+        INSUFFICIENT_CASH for a portfolio that owes money or shares. Raises `ValueError` for a
+        number that is taken or a name that is none.
+        """
+        check_id(fork, "portfolio")
+        check_name(name)
+        if fork in self.state.portfolios:
+            raise ValueError(f"portfolio {fork} exists already; choose another number")
+        self._begin(seq, market_at)
+        source = self._owned(account, portfolio)
+        if source is None:
+            return self._no_portfolio(portfolio)
+        wanted = likeness or present_likeness(source)
+        refused = (
+            self._bound(source)
+            or self._too_many(account)
+            or self._name_taken(account, name)
+            or self._owing(wanted)
+        )
+        if refused is not None:
+            return refused
+        try:
+            checked(wanted.worth)
+        except AmountOverflow:
+            return self._no(Refusal.AMOUNT_OVERFLOW, "The fork would be worth too much to count.")
+        self._open(account, fork, source.currency, wanted.worth, at)
+        self._emit(PortfolioNamed(account, fork, name, at))
+        if source.terms != DEFAULT_TERMS:
+            self._emit(TermsSet(account, fork, source.terms, at))
+        opened = self.state.portfolios[fork]
+        for each in wanted.holdings:
+            self._emit(
+                delivery_event(
+                    self.state, opened, each.symbol, each.quantity, each.cost, at, market_at
+                )
+            )
+        return Outcome(None, "", None, self._finish())
+
+    def freeze_portfolio(
+        self, *, seq: int, at: int, account: int, portfolio: int, frozen: bool
+    ) -> Outcome:
+        """Let a portfolio trade no more, or again. Open orders are cancelled when it freezes."""
+        self._begin(seq)
+        owner = self._owned(account, portfolio)
+        if owner is None:
+            return self._no_portfolio(portfolio)
+        if owner.frozen == frozen:
+            return Outcome(None, "", None, self._finish())
+        if frozen:
+            for order_id in sorted(self.state.open_orders[portfolio]):
+                order = self.state.orders[order_id]
+                if order.is_open:
+                    reason = int(Refusal.PORTFOLIO_FROZEN)
+                    self._end(order, OrderEventKind.CANCELLED, reason, at)
+        self._emit(PortfolioFrozen(account, portfolio, frozen, at))
+        return Outcome(None, "", None, self._finish())
+
+    def correct(
+        self, *, seq: int, at: int, portfolio: int, amount: int, reason: str, market_at: int = 0
+    ) -> Outcome:
+        """Post an operator's correction of ``amount`` (not 0) to any portfolio.
+
+        It is an entry like any other, never an edit: like a deposit, no profit and no loss.
+        Refused with INSUFFICIENT_CASH if a cash portfolio has less than is to be taken. Raises
+        `ValueError` for 0.
+        """
+        if amount == 0:
+            raise ValueError("nothing to correct: the amount is 0")
+        self._begin(seq, market_at)
+        owner = self.state.portfolios.get(portfolio)
+        if owner is None:
+            return self._no_portfolio(portfolio)
+        refused = self._too_rich(owner.cash + amount, owner.currency)
+        if amount < 0:
+            refused = self._too_poor(owner, -amount)
+        if refused is not None:
+            return refused
+        kind = TransactionKind.CORRECTION
+        posted = funding_event(self.state, owner, amount, kind, at, market_at)
+        posted.transaction.note = reason
+        self._emit(posted)
+        return Outcome(None, "", None, self._finish())
+
+    def _owing(self, wanted: Likeness) -> Outcome | None:
+        if wanted.cash >= 0 and all(each.quantity > 0 for each in wanted.holdings):
+            return None
+        return self._no(
+            Refusal.INSUFFICIENT_CASH,
+            "A portfolio that owes money or shares cannot be forked; fork it at a moment when it"
+            " did not.",
+        )
+
+    def _too_many(self, account: int) -> Outcome | None:
+        mine = self.state.accounts[account].portfolios
+        if len(mine) < self.rules.portfolios_max:
+            return None
+        return self._no(
+            Refusal.PORTFOLIO_LIMIT,
+            f"You have {len(mine)} portfolios, and {self.rules.portfolios_max} are allowed;"
+            " reset one instead.",
+        )
+
+
+def present_likeness(portfolio: PortfolioState) -> Likeness:
+    """Return what a portfolio is now."""
+    held = [portfolio.positions[symbol] for symbol in sorted(portfolio.positions)]
+    holdings = [Holding(p.symbol, p.quantity, p.cost_basis) for p in held if p.quantity]
+    return Likeness(portfolio.cash, tuple(holdings))

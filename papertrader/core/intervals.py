@@ -1,0 +1,106 @@
+"""Intervals: what the quotes of a symbol say of the time between them, for the volume models.
+
+A quote alone has no volume of its own and no bar. Both are worked out here from the quotes of one
+symbol in their order, and only while an order waits that needs them.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import attrs
+
+from papertrader.core.instants import SECOND
+from papertrader.core.quotes import Bar, Quote
+
+BAR_NS: Final = 60 * SECOND
+"""Length of the bars of the ``bar`` model, in market time; they begin at whole multiples of it."""
+
+
+@attrs.define
+class Interval:
+    """What belongs to one quote: the volume since the quote before, and the bar that it completes.
+
+    ``volume`` is 0 where it is unknown. ``bar`` is None while none is complete; an order may use it
+    only if the master received the order before ``bar_observed_at``, the instant of the bar's first
+    quote.
+    """
+
+    volume: int = 0
+    bar: Bar | None = None
+    bar_observed_at: int = 0
+
+
+@attrs.define
+class _Forming:
+    """A bar that goes on. It is ``whole`` if the quote before its first one lay before it."""
+
+    time: int
+    opened: int
+    high: int
+    low: int
+    close: int
+    volume: int
+    observed_at: int
+    whole: bool
+
+
+def volume_between(before: Quote | None, quote: Quote) -> int:
+    """Return what was traded between two quotes: a day's volume that fell began a new day."""
+    if before is None:
+        return 0
+    grown = quote.day_volume - before.day_volume
+    return grown if grown >= 0 else quote.day_volume
+
+
+class Intervals:
+    """The bars that form. A bar is made of last prices, and of the day's new highs and lows."""
+
+    def __init__(self) -> None:
+        self._forming: dict[str, _Forming] = {}
+
+    def peek(self, before: Quote | None, quote: Quote) -> Interval:
+        """Return the interval of ``quote``, the next after ``before``; nothing is changed."""
+        interval = Interval(volume_between(before, quote))
+        bar = self._forming.get(quote.symbol)
+        if bar is not None and bar.whole and quote.source_time // BAR_NS * BAR_NS != bar.time:
+            interval.bar = Bar(bar.time, bar.opened, bar.high, bar.low, bar.close, bar.volume)
+            interval.bar_observed_at = bar.observed_at
+        return interval
+
+    def follow(self, before: Quote | None, quote: Quote) -> None:
+        """Take ``quote``, the next after ``before``, into the bar that it belongs to."""
+        last = quote.last
+        if last <= 0:
+            return
+        new_day = before is None or quote.day_volume < before.day_volume
+        high = low = last
+        if before is None or new_day:
+            opened = quote.day_open if quote.day_open > 0 else last
+            high, low = max(high, opened, quote.day_high), min(low, opened)
+            if 0 < quote.day_low < low:
+                low = quote.day_low
+        else:
+            opened = last
+            if quote.day_high > before.day_high:
+                high = max(high, quote.day_high)
+            if 0 < quote.day_low < before.day_low:
+                low = min(low, quote.day_low)
+        volume, start = volume_between(before, quote), quote.source_time // BAR_NS * BAR_NS
+        bar = self._forming.get(quote.symbol)
+        if bar is None or bar.time != start:
+            whole = before is not None and before.source_time // BAR_NS * BAR_NS != start
+            self._forming[quote.symbol] = _Forming(
+                start, opened, high, low, last, volume, quote.observed_at, whole
+            )
+            return
+        bar.high, bar.low, bar.close = max(bar.high, high), min(bar.low, low), last
+        bar.volume += volume
+
+    def forget(self, symbol: str) -> None:
+        """Stop: a bar that began before a split, for example, is none."""
+        self._forming.pop(symbol, None)
+
+    def clear(self) -> None:
+        """Stop for all symbols."""
+        self._forming.clear()

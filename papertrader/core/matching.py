@@ -1,0 +1,289 @@
+"""Matching: what a new quote does to the open orders of its symbol.
+
+It is a part of the desk (`papertrader.core.desk`), between the cashier and the orders' own
+inputs: the same machine, in which inputs are decided into events and only events change the state.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from papertrader.core.book import Book
+from papertrader.core.events import Event
+from papertrader.core.fillmodels import FAMILIES, Offer, offer_of
+from papertrader.core.fills import Fill, LimitingRule, Receipt, may_fill
+from papertrader.core.intervals import Interval, Intervals
+from papertrader.core.money import NULL, AmountOverflow
+from papertrader.core.orders import (
+    IMMEDIATE,
+    Order,
+    OrderEventKind,
+    OrderState,
+    Side,
+    TimeInForce,
+    next_state,
+)
+from papertrader.core.postings import Unaffordable, fill_events
+from papertrader.core.quotes import AssetStatus, Quote, QuoteFlag, market_time
+from papertrader.core.refusals import Refusal
+from papertrader.core.reserving import affordable, money_left
+from papertrader.core.rules import DeskRules
+from papertrader.core.stops import Stops
+from papertrader.core.terms import FillModelKind, PortfolioTerms
+
+_NOT_TRADING: Final = frozenset({AssetStatus.HALTED, AssetStatus.DELISTED})
+
+
+class Matching(Stops):
+    """Quotes in, fills out."""
+
+    def __init__(self, rules: DeskRules | None = None) -> None:
+        super().__init__(rules)
+        self._intervals = Intervals()
+        self._interval: Interval | None = None
+
+    # Inputs
+
+    def note_quote(self, quote: Quote) -> None:
+        """Remember ``quote`` as the newest of its symbol without working any order.
+
+        For a quote that `would_act` does not need. One that is SUSPECT, or not newer than the one
+        known, is not remembered.
+        """
+        known = self._quotes.peek(quote.symbol)
+        if quote.flags & QuoteFlag.SUSPECT or not _is_news(quote, known):
+            return
+        if quote.symbol in self.state.model_books and may_fill(quote):
+            self._intervals.follow(known, quote)
+        self._quotes[quote.symbol] = quote
+
+    def would_act(self, quote: Quote) -> bool:
+        """Tell, cheaply, whether `observe` may yield events; False when it certainly yields none.
+
+        So that only quotes that do something need a sequence number and a place in the journal;
+        the others go to `note_quote`.
+        """
+        if not self._can_work(quote):
+            return False
+        for book, offer in self._offers(quote, None):
+            if (
+                book.touches(Side.BUY, offer.reach(Side.BUY))
+                or book.touches(Side.SELL, offer.reach(Side.SELL))
+                or (book.pending and _has_met(book, offer))
+                or self._stirs(book, quote)
+            ):
+                return True
+        return False
+
+    def observe(self, *, seq: int, quote: Quote, interval: Interval | None = None) -> list[Event]:
+        """Work the open orders of one symbol against a new quote.
+
+        An order uses it only if the master observed it after the order was received. Orders take
+        turns by price and then by time; what one took of the displayed size is gone for the next.
+        A quote that is not newer than the last one of its symbol does nothing. ``interval`` is
+        given to decide an input again; otherwise it is worked out, and `interval_used` returns it.
+        """
+        self._begin(seq)
+        self._interval = None
+        offers = self._offers(quote, interval) if self._can_work(quote) else []
+        self.note_quote(quote)
+        fired = self._trigger(offers, quote) if offers else []
+        for book, offer in offers:
+            self._work(book, Side.BUY, offer)
+            self._work(book, Side.SELL, offer)
+            self._wake(book, offer)
+            self._end_chances(fired, book, offer)
+        return self._finish()
+
+    def interval_used(self) -> Interval | None:
+        """Return the interval of the quote observed last, if some order's fill model needs it."""
+        return self._interval
+
+    # Deciding
+
+    def _can_work(self, quote: Quote) -> bool:
+        """Tell whether ``quote`` may fill anything."""
+        symbol = quote.symbol
+        if symbol not in self.state.books and symbol not in self.state.model_books:
+            return False
+        asset = self._assets.get(symbol)
+        if asset is None or asset.status in _NOT_TRADING or not may_fill(quote):
+            return False
+        return _is_news(quote, self._quotes.peek(symbol))
+
+    def _offers(self, quote: Quote, interval: Interval | None) -> list[tuple[Book, Offer]]:
+        """Return the books that ``quote`` may work, each with what the quote offers to it."""
+        symbol = quote.symbol
+        asset, book = self._assets[symbol], self.state.books.get(symbol)
+        offers = [(book, Offer(quote, asset))] if book is not None else []
+        self._interval = None
+        if symbol in self.state.model_books:
+            if interval is None:
+                interval = self._intervals.peek(self._quotes.peek(symbol), quote)
+            self._interval = interval
+            for family, other in sorted(self.state.model_books[symbol].items()):
+                offers.append((other, offer_of(family, quote, asset, interval)))
+        return offers
+
+    def _work(self, book: Book, side: Side, offer: Offer) -> None:
+        """Let the orders of one side take from ``offer`` in their turn until it is used up."""
+        price = offer.reach(side)
+        if not book.touches(side, price):
+            return
+        offer.begin(side)
+        for order_id in book.candidates(side, price):
+            if offer.is_used_up():
+                break
+            order = self.state.orders[order_id]
+            if order.since < offer.stamp:
+                self._fill(order, offer)
+
+    def _fill(self, order: Order, offer: Offer) -> None:
+        """Let one order take from ``offer`` what it may."""
+        quote, at = offer.quote, offer.quote.observed_at
+        terms = self.state.portfolios[order.portfolio].terms
+        if order.terms is not None and order.terms.notional:
+            order, fill = self._fill_for_money(order, offer, terms)
+        else:
+            fill = offer.fill(order, terms)
+        if fill.quantity == 0:
+            return
+        is_part = fill.quantity < order.remaining
+        if is_part and order.time_in_force == TimeInForce.FOK:
+            return
+        self._yield(order, fill.quantity, at)
+        try:
+            receipt = offer.receipt(order, fill, terms)
+            changed, posted = fill_events(
+                self.state,
+                order,
+                fill,
+                quote,
+                receipt,
+                offer.asset,
+                self._settles_at(terms, offer.asset, quote),
+            )
+        except Unaffordable:
+            self._end(order, OrderEventKind.CANCELLED, int(Refusal.INSUFFICIENT_CASH), at)
+            return
+        except AmountOverflow:
+            # The trader has grown beyond what can be counted: give the order up, not the desk.
+            self._end(order, OrderEventKind.CANCELLED, int(Refusal.AMOUNT_OVERFLOW), at)
+            return
+        self._emit(changed)
+        self._emit(posted)
+        offer.take(fill.quantity)
+        if not changed.order.is_open:
+            self._follow(changed.order, at)
+        elif is_part and order.time_in_force in IMMEDIATE:
+            self._give_up(changed.order, offer, terms)
+
+    def _fill_at_close(
+        self, order: Order, offers: dict[tuple[str, FillModelKind, Side], Offer]
+    ) -> Order:
+        """Let an order for the close take from the last quote of its session, if there was one.
+
+        ``offers`` holds what is left for the orders that come after it.
+        """
+        quote, asset = self._quotes.get(order.symbol), self._assets.get(order.symbol)
+        opened = order.terms.works_from if order.terms is not None else 0
+        if quote is None or asset is None or asset.status in _NOT_TRADING or not may_fill(quote):
+            return order
+        if quote.observed_at <= order.since or not opened <= market_time(quote) <= order.expire_at:
+            return order
+        terms = self.state.portfolios[order.portfolio].terms
+        key = (order.symbol, FAMILIES[terms.fill_model], order.side)
+        if key not in offers:
+            offers[key] = offer_of(key[1], quote, asset)
+            offers[key].begin(order.side)
+        if not offers[key].is_used_up():
+            self._fill(order, offers[key])
+        return self.state.orders[order.order_id]
+
+    def _fill_for_money(
+        self, order: Order, offer: Offer, terms: PortfolioTerms
+    ) -> tuple[Order, Fill]:
+        """Work out how much an order for an amount of money takes, at the price that it gets.
+
+        What comes back is the order for that quantity: it is complete unless the size was gone.
+        """
+        best, lot, left = offer.reach(order.side), offer.asset.lot, money_left(order)
+        wanted = order.snapshot()
+        if best > 0:
+            wanted.quantity = order.filled + max(affordable(left, best, lot), lot)
+        fill = offer.fill(wanted, terms)
+        if fill.quantity == 0:
+            return order, fill
+        whole = affordable(left, fill.price, lot)
+        if order.side != Side.BUY:
+            whole = min(whole, order.remaining)
+        fill.quantity = min(fill.quantity, whole)
+        wanted.quantity = order.filled + (whole if fill.limiting else fill.quantity)
+        return wanted, fill
+
+    def _end_chances(self, fired: list[Order], book: Book, offer: Offer) -> None:
+        """End the orders that had this quote only, and are open still."""
+        for order in fired:
+            now = self.state.orders[order.order_id]
+            if now.is_open and self.state.book_of(now) is book:
+                self._give_up(now, offer, self.state.portfolios[now.portfolio].terms)
+
+    def _last_receipt(self, order: Order) -> Receipt | None:
+        """Write why the newest quote left an order waiting that ends now; None without a quote."""
+        symbol = order.symbol
+        asset, quote = self._assets.get(symbol), self._quotes.get(symbol)
+        if quote is None or asset is None:
+            return None
+        terms = self.state.portfolios[order.portfolio].terms
+        offer = offer_of(FAMILIES[terms.fill_model], quote, asset)
+        if order.state == OrderState.HELD:
+            fill = Fill(0, NULL, LimitingRule.HELD)
+        elif asset.status in _NOT_TRADING:
+            fill = Fill(0, NULL, LimitingRule.HALTED)
+        elif not may_fill(quote):
+            fill = Fill(0, NULL, LimitingRule.UNUSABLE)
+        elif order.since >= quote.observed_at:
+            fill = Fill(0, NULL, LimitingRule.WAITING)
+        elif not order.is_triggered:
+            fill = Fill(0, NULL, LimitingRule.TRIGGER)
+        else:
+            fill = offer.refusal(order, terms)
+        return offer.receipt(order, fill, terms)
+
+    def _give_up(self, order: Order, offer: Offer, terms: PortfolioTerms) -> None:
+        """Cancel what ``offer``, the only one that an IOC or FOK order may use, did not fill."""
+        receipt = offer.receipt(order, offer.refusal(order, terms), terms)
+        reason, at = int(Refusal.NOT_FILLABLE), offer.quote.observed_at
+        self._end(order, OrderEventKind.CANCELLED, reason, at, receipt)
+
+    def _wake(self, book: Book, offer: Offer) -> None:
+        """Let orders that met their first eligible offer, and took nothing, rest in the book."""
+        if not book.pending:
+            return
+        at = offer.quote.observed_at
+        eligible = [
+            (stamp, sequence, order_id)
+            for order_id, (stamp, sequence) in book.pending.items()
+            if stamp < offer.stamp
+        ]
+        for _, _, order_id in sorted(eligible):
+            order = self.state.orders[order_id]
+            terms = self.state.portfolios[order.portfolio].terms
+            if order.time_in_force in IMMEDIATE:
+                self._give_up(order, offer, terms)
+                continue
+            receipt = offer.receipt(order, offer.refusal(order, terms), terms)
+            changed = order.snapshot()
+            changed.state = next_state(order.state, OrderEventKind.WORKING)
+            changed.version += 1
+            changed.updated_at = at
+            self._change(OrderEventKind.WORKING, changed, at, receipt)
+
+
+def _has_met(book: Book, offer: Offer) -> bool:
+    """Tell whether some order meets its first eligible offer in ``offer``."""
+    return any(stamp < offer.stamp for stamp, _ in book.pending.values())
+
+
+def _is_news(quote: Quote, known: Quote | None) -> bool:
+    return known is None or quote.quote_seq > known.quote_seq

@@ -1,0 +1,180 @@
+"""Shape: what can be said of a new order without looking at the market or at anybody's money."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from papertrader.core.calendar import ALWAYS_OPEN
+from papertrader.core.money import NULL, SCALE, format_amount
+from papertrader.core.orders import (
+    IMMEDIATE,
+    LIMITED,
+    TRIGGERED_TYPES,
+    WAITING,
+    NewOrder,
+    OrderFlag,
+    OrderType,
+    Side,
+    TimeInForce,
+    TrailKind,
+    TriggerSource,
+)
+from papertrader.core.quotes import Asset, AssetStatus
+from papertrader.core.refusals import Refusal, Refused
+from papertrader.core.rules import DeskRules
+
+_PLAIN: Final = frozenset({OrderType.MARKET, OrderType.LIMIT})
+_NOT_WITH_LEGS: Final = OrderFlag.NOTIONAL | OrderFlag.REDUCE_ONLY | OrderFlag.ALLOW_FLIP
+_STOPPED: Final = TRIGGERED_TYPES - {OrderType.TRAILING_STOP}
+
+
+def check_shape(command: NewOrder, asset: Asset, rules: DeskRules) -> Refused | None:
+    """Check what needs only the command, the asset and the rules, up to the tick."""
+    return (
+        _check_status(command, asset)
+        or _check_flags(command, asset)
+        or _check_time_in_force(command, asset)
+        or check_quantity(command, asset, rules)
+        or _check_prices(command, asset)
+        or _check_trail(command)
+    )
+
+
+def _check_status(command: NewOrder, asset: Asset) -> Refused | None:
+    halted = asset.status in (AssetStatus.HALTED, AssetStatus.DELISTED)
+    if halted or (asset.status == AssetStatus.CLOSE_ONLY and command.side != Side.SELL):
+        what = "may only be sold" if not halted else f"is {asset.status.name.lower()}"
+        return Refused(
+            Refusal.SYMBOL_HALTED, f"{asset.symbol} {what} at present; try again when it trades."
+        )
+    return None
+
+
+def _check_flags(command: NewOrder, asset: Asset) -> Refused | None:
+    flags = command.flags
+    if not flags:
+        return None
+    text = ""
+    if flags & OrderFlag.EXTENDED_HOURS:
+        if command.order_type != OrderType.LIMIT or command.time_in_force in (IMMEDIATE | WAITING):
+            text = "Only a LIMIT order that is DAY, GTC or GTD can work in extended hours."
+        elif asset.calendar == ALWAYS_OPEN:
+            text = f"{asset.symbol} trades around the clock; leave the extended-hours flag out."
+        else:
+            text = (
+                f"The calendar {asset.calendar} of {asset.symbol} has no extended hours here; leave"
+                " the extended-hours flag out."
+            )
+    elif flags & OrderFlag.NOTIONAL and command.order_type not in _PLAIN:
+        text = "Only a MARKET or LIMIT order can be for an amount of money; give a quantity."
+    elif command.legs and flags & _NOT_WITH_LEGS:
+        text = (
+            "An order with legs needs a quantity, and may be neither reduce-only nor go through"
+            " zero; send the legs by themselves, or leave the flag out."
+        )
+    elif flags & OrderFlag.ALLOW_FLIP and flags & OrderFlag.REDUCE_ONLY:
+        text = "REDUCE_ONLY and ALLOW_FLIP contradict one another; send one of them."
+    return Refused(Refusal.TYPE_UNSUPPORTED, text) if text else None
+
+
+def _check_time_in_force(command: NewOrder, asset: Asset) -> Refused | None:
+    in_force, text = command.time_in_force, ""
+    if in_force == TimeInForce.GTC:
+        if command.expire_at:
+            text = "A GTC order has no expiry time; send 0 for it, or use DAY or GTD."
+    elif in_force == TimeInForce.GTD:
+        if command.expire_at <= 0:
+            text = "A GTD order needs the time at which it expires; send it, or use GTC."
+    elif in_force in WAITING and command.order_type not in _PLAIN:
+        text = f"Only MARKET and LIMIT orders can be {in_force.name}; use DAY or GTC."
+    elif in_force in WAITING and asset.calendar == ALWAYS_OPEN:
+        text = (
+            f"{asset.symbol} trades around the clock: there is no opening and no close for a"
+            f" {in_force.name} order; use DAY or GTC."
+        )
+    elif command.expire_at <= 0:
+        text = (
+            f"The calendar of {command.symbol} has no session to end a {in_force.name} order; use"
+            " GTC."
+        )
+    return Refused(Refusal.TIF_UNSUPPORTED, text) if text else None
+
+
+def check_quantity(command: NewOrder, asset: Asset, rules: DeskRules) -> Refused | None:
+    """Check the quantity against lot and bounds, or that an amount of money is one."""
+    # Figures become text only for a refusal: this runs for every order.
+    quantity = command.quantity
+    if command.flags and command.flags & OrderFlag.NOTIONAL:
+        if quantity > 0:
+            return None
+        return Refused(
+            Refusal.BAD_LOT,
+            f"The amount is {format_amount(quantity)} {asset.currency}; it must be more than 0.",
+        )
+    if quantity <= 0:
+        return Refused(
+            Refusal.BAD_LOT,
+            f"The quantity is {shares(quantity)}; it must be more than 0.",
+        )
+    if quantity % asset.lot:
+        return Refused(
+            Refusal.BAD_LOT,
+            f"The quantity {shares(quantity)} is too fine; {asset.symbol} trades in multiples of"
+            f" {shares(asset.lot)}.",
+        )
+    most = min(asset.quantity_max, rules.quantity_max)
+    if not asset.quantity_min <= quantity <= most:
+        return Refused(
+            Refusal.QUANTITY_LIMIT,
+            f"The quantity {shares(quantity)} of {asset.symbol} must lie between"
+            f" {shares(asset.quantity_min)} and {shares(most)}.",
+        )
+    return None
+
+
+def shares(quantity: int) -> str:
+    """Write a quantity for people."""
+    return format_amount(quantity, 0, group=True)
+
+
+def _check_prices(command: NewOrder, asset: Asset) -> Refused | None:
+    kind = command.order_type
+    return _check_price(
+        command, asset, command.limit_price, "limit", kind in LIMITED
+    ) or _check_price(command, asset, command.stop_price, "stop", kind in _STOPPED)
+
+
+def _check_price(
+    command: NewOrder, asset: Asset, price: int, what: str, wanted: bool
+) -> Refused | None:
+    if not wanted:
+        if price == NULL:
+            return None
+        kind = command.order_type
+        instead = ", or use LIMIT" if kind == OrderType.MARKET and what == "limit" else ""
+        return Refused(
+            Refusal.BAD_TICK,
+            f"A {kind.name} order has no {what} price; leave it empty{instead}.",
+        )
+    if price <= 0 or price % asset.tick:
+        shown = "none" if price == NULL else format_amount(price, group=True)
+        return Refused(
+            Refusal.BAD_TICK,
+            f"The {what} price of {asset.symbol} is {shown}; it must be more than 0 and a multiple"
+            f" of {format_amount(asset.tick)}.",
+        )
+    return None
+
+
+def _check_trail(command: NewOrder) -> Refused | None:
+    kind, trail, text = command.trail_kind, command.trail, ""
+    if command.order_type != OrderType.TRAILING_STOP:
+        if kind != TrailKind.NONE or trail:
+            text = f"A {command.order_type.name} order trails nothing; leave the distance empty."
+        elif command.order_type in _PLAIN and command.source != TriggerSource.DEFAULT:
+            text = f"A {command.order_type.name} order has no trigger; leave its source empty."
+    elif kind == TrailKind.NONE or trail <= 0:
+        text = "A TRAILING_STOP order needs its distance: an amount, or a percentage."
+    elif kind == TrailKind.PERCENT and trail >= SCALE:
+        text = "A stop cannot trail by 100 % or more; send a smaller percentage."
+    return Refused(Refusal.BAD_TICK, text) if text else None

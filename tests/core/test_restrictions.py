@@ -1,0 +1,92 @@
+"""What a portfolio's own terms forbid."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from papertrader.core.instants import SECOND
+from papertrader.core.money import SCALE
+from papertrader.core.orders import Side
+from papertrader.core.refusals import Refusal
+from papertrader.core.terms import LEVERAGE_MAX, AccountKind, PortfolioTerms
+
+
+def choose(floor: Any, **terms: Any) -> None:
+    """Give the floor's portfolio terms of its own."""
+    outcome = floor.desk.set_terms(
+        **floor.tick(), account=1, portfolio=1, terms=PortfolioTerms(**terms)
+    )
+    assert outcome.refusal is None
+    floor.keep(outcome.events)
+
+
+def test_only_the_assets_named_may_be_opened(floor: Any) -> None:
+    """A list without ACME; with it, the order enters."""
+    floor.quote("99", "100")
+    choose(floor, assets=("IBM",))
+    refused = floor.submit("1")
+    assert refused.refusal == Refusal.TERMS_FORBID
+    assert refused.text == (
+        "By its terms this portfolio may open positions only in IBM; not in ACME."
+    )
+    choose(floor, assets=("ACME", "IBM"))
+    assert floor.submit("1").refusal is None
+
+
+def test_a_least_price(floor: Any) -> None:
+    """By the last price; without one, by the order's own limit. Closing is always allowed."""
+    choose(floor, price_minimum=5 * SCALE)
+    assert floor.submit("1", "4.99").refusal == Refusal.TERMS_FORBID
+    floor.quote("5", "5.01", last="5")
+    floor.order("1")
+    floor.quote("5", "5.01", last="5")
+    floor.quote("3", "3.01", last="3")
+    assert floor.submit("1").refusal == Refusal.TERMS_FORBID
+    assert floor.submit("1", side=Side.SELL).refusal is None
+
+
+def test_a_cap_on_one_asset_counts_open_orders(floor: Any) -> None:
+    """A tenth of 10,000 is 1,000: ten shares at 100, however many orders ask for them."""
+    floor.quote("100", "100", last="100")
+    choose(floor, position_cap=1_000)
+    floor.order("6", "100")
+    refused = floor.submit("5", "90")
+    assert refused.refusal == Refusal.TERMS_FORBID
+    assert "may have 1,000.00 in one asset, and ACME would be 1,100.00" in refused.text
+    floor.order("4", "90")
+    assert floor.submit("1", "80").refusal == Refusal.TERMS_FORBID
+
+
+def test_a_position_is_held_for_a_while(floor: Any) -> None:
+    """From its first fill; the refusal says how long it still is."""
+    choose(floor, hold_seconds=60)
+    floor.hold("10", "100")
+    refused = floor.submit("10", side=Side.SELL)
+    assert refused.refusal == Refusal.TERMS_FORBID
+    assert "may be closed in 60 seconds" in refused.text
+    floor.now += 60 * SECOND
+    assert floor.submit("10", side=Side.SELL).refusal is None
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        {"participation": 0},
+        {"slippage": 10_001},
+        {"leverage": LEVERAGE_MAX + 1, "account_kind": AccountKind.MARGIN},
+        {"leverage": 20_000},
+        {"fee_rate": -1},
+        {"fee_rate": 1, "fee_maker": -2},
+        {"price_minimum": -1},
+        {"hold_seconds": -1},
+        {"seed": 2**64},
+        {"assets": ("A", "A")},
+        {"assets": ("not a symbol",)},
+    ],
+)
+def test_terms_that_contradict_themselves(terms: dict[str, Any]) -> None:
+    """One sentence, and nothing is chosen."""
+    with pytest.raises(ValueError, match=r"\w"):
+        PortfolioTerms(**terms)
