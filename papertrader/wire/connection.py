@@ -53,6 +53,8 @@ class Link:
     outer: bool = False
     keepalive_s: int = limits.KEEPALIVE_S
     connection_id: int = 0
+    command_rate: int = limits.COMMAND_RATE
+    """Told in the reply to HELLO."""
     software: str = "papertrader"
     grease: int = 0
     """Random, 32 bits: when not 0, HELLO carries reserved features and an unknown section."""
@@ -181,7 +183,7 @@ class Connection:
             connection_id=self.link.connection_id,
             max_inflight=limits.INFLIGHT_MAX,
             max_sessions=limits.SESSIONS_PER_CONNECTION,
-            command_rate=limits.COMMAND_RATE,
+            command_rate=self.link.command_rate,
             software=self.link.software,
         )
         status = Status.OK if spoken else Status.VERSION_UNSUPPORTED

@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import IntEnum, IntFlag
 from typing import Final
 
+from papertrader.core import orders
+
 MAGIC: Final = b"PT"
 VERSION: Final = 1
 REVISION: Final = 1
@@ -65,11 +67,41 @@ class Mechanism(IntEnum):
 
 
 class Scope(IntEnum):
-    """What a session may do."""
+    """What a session may do; each may do what those below it may: see `SCOPE_RANK`."""
 
     READ = 1
     TRADE = 2
     ADMIN = 3
+    HOST = 4
+
+
+SCOPE_RANK: Final = {Scope.READ: 1, Scope.TRADE: 2, Scope.HOST: 3, Scope.ADMIN: 4}
+"""The order of the scopes; their numbers are those of the wire, older than HOST."""
+
+
+def allows(scope: int, needed: Scope) -> bool:
+    """Tell whether a session of ``scope`` may do what ``needed`` may."""
+    return SCOPE_RANK.get(Scope(scope), 0) >= SCOPE_RANK[needed]
+
+
+def lower_scope(one: int, other: int) -> int:
+    """Return the scope of two that may do less."""
+    return one if SCOPE_RANK[Scope(one)] <= SCOPE_RANK[Scope(other)] else other
+
+
+class ContestState(IntEnum):
+    """Where a contest is."""
+
+    ANNOUNCED = 1
+    RUNNING = 2
+    ENDED = 3
+
+
+class StandingOrder(IntEnum):
+    """By what the entries of a contest are ranked."""
+
+    EQUITY = 1
+    RISK_ADJUSTED = 2
 
 
 class Privacy(IntFlag):
@@ -95,14 +127,8 @@ class AccountStatus(IntEnum):
     CLOSED = 3
 
 
-class OrderFlag(IntFlag):
-    """Options of an order."""
-
-    EXTENDED_HOURS = 1
-    VALIDATE_ONLY = 2
-    NOTIONAL = 4
-    REDUCE_ONLY = 8
-    ALLOW_FLIP = 16
+OrderFlag = orders.OrderFlag
+"""Options of an order."""
 
 
 class Adjustment(IntEnum):
@@ -213,6 +239,10 @@ class TxKind(IntEnum):
     RESET = 9
     INTEREST = 10
     WITHDRAWAL = 11
+    BORROW = 12
+    SYMBOL_CHANGE = 13
+    DELISTING = 14
+    CORRECTION = 15
 
 
 class Opcode(IntEnum):
@@ -241,19 +271,34 @@ class Opcode(IntEnum):
     ORDER_CANCEL_ALL = 0x0204
     ORDER_GET = 0x0205
     ORDER_LIST = 0x0206
+    POSITION_CLOSE = 0x0207
+    RECEIPT_GET = 0x0210
     ASSET_GET = 0x0301
     ASSET_LIST = 0x0302
     QUOTE_GET = 0x0303
     BARS_GET = 0x0304
     MARKET_STATUS = 0x0305
     CLOCK_GET = 0x0306
+    CLOCK_SET = 0x0307
     PORTFOLIO_GET = 0x0401
     TRANSACTIONS_GET = 0x0402
+    EQUITY_GET = 0x0403
     PORTFOLIO_CREATE = 0x0404
     PORTFOLIO_LIST = 0x0405
     PORTFOLIO_UPDATE = 0x0406
     PORTFOLIO_RESET = 0x0407
+    PORTFOLIO_FORK = 0x0408
     PORTFOLIO_CASH = 0x0409
+    PORTFOLIO_TERMS = 0x040A
+    PORTFOLIO_TERMS_GET = 0x040B
+    PORTFOLIO_FREEZE = 0x040C
+    PORTFOLIO_CORRECT = 0x040D
+    CONTEST_CREATE = 0x0440
+    CONTEST_GET = 0x0441
+    CONTEST_LIST = 0x0442
+    CONTEST_JOIN = 0x0443
+    CONTEST_STANDINGS = 0x0444
+    CONTEST_FILE = 0x0445
     SUBSCRIBE = 0x0501
     UNSUBSCRIBE = 0x0502
     EV_QUOTE = 0x0510
@@ -273,6 +318,7 @@ class Opcode(IntEnum):
     RELAY_DOWN = 0x7011
     RELAY_CREDIT = 0x7012
     RELAY_ACK = 0x7013
+    CACHE_INVALIDATE = 0x7021
     TOPIC_PUBLISH = 0x7023
     TOPIC_INTEREST = 0x7024
     WORKER_STATS = 0x7030
@@ -289,6 +335,15 @@ class Opcode(IntEnum):
     STORE_APPLIED = 0x7E15
     STORE_NAME = 0x7E16
     STORE_SEASON = 0x7E17
+    STORE_TERMS = 0x7E18
+    STORE_CLOCK = 0x7E1F
+    STORE_ASSET = 0x7E28
+    STORE_MARKS = 0x7E29
+    STORE_MARGIN = 0x7E2A
+    STORE_FREEZE = 0x7E2F
+    STORE_CONTEST = 0x7E30
+    STORE_ENTRY = 0x7E31
+    STORE_RESULT = 0x7E32
 
 
 INNER_OPCODES: Final = 0x7001
@@ -377,11 +432,22 @@ class Status(IntEnum):
     NOT_FILLABLE = 0x0416
     NAME_TAKEN = 0x0417
     PORTFOLIO_LIMIT = 0x0418
+    PORTFOLIO_IN_USE = 0x0419
+    COMBINATION_ENDED = 0x041A
+    BAD_COMBINATION = 0x041B
+    TERMS_FORBID = 0x041C
+    INSUFFICIENT_MARGIN = 0x0421
+    NO_SUCH_CONTEST = 0x041D
+    CONTEST_CLOSED = 0x041E
+    CONTEST_FORBIDS = 0x041F
+    PORTFOLIO_FROZEN = 0x0420
+    CLOCK_TURNED_BACK = 0x0430
     NO_DATA = 0x0501
     RANGE_TOO_LARGE = 0x0502
     INTERVAL_UNSUPPORTED = 0x0503
     CANCELLED = 0x0506
     TOO_MANY_SYMBOLS = 0x0507
+    CLOCK_FIXED = 0x0509
     RATE_LIMITED = 0x0601
     TOO_MANY_INFLIGHT = 0x0602
     SERVER_BUSY = 0x0603
@@ -438,10 +504,18 @@ STATE_CHANGING: Final = frozenset(
         Opcode.ORDER_REPLACE,
         Opcode.ORDER_CANCEL,
         Opcode.ORDER_CANCEL_ALL,
+        Opcode.POSITION_CLOSE,
+        Opcode.CLOCK_SET,
         Opcode.PORTFOLIO_CREATE,
         Opcode.PORTFOLIO_UPDATE,
         Opcode.PORTFOLIO_RESET,
         Opcode.PORTFOLIO_CASH,
+        Opcode.PORTFOLIO_TERMS,
+        Opcode.PORTFOLIO_FORK,
+        Opcode.PORTFOLIO_FREEZE,
+        Opcode.PORTFOLIO_CORRECT,
+        Opcode.CONTEST_CREATE,
+        Opcode.CONTEST_JOIN,
     }
 )
 """Commands of a session that carry ``seq`` >= 1 and whose reply is stored.
@@ -483,6 +557,7 @@ class Tag(IntEnum):
     SESSIONS = 0x4007
     SYMBOLS = 0x4008
     WORKERS = 0x4009
+    EQUITY = 0x400A
     STATS = 0x400C
     RECEIPT = 0x400D
     PREVIEW = 0x400E
@@ -491,9 +566,24 @@ class Tag(IntEnum):
     ENTRIES = 0x4011
     LOTS = 0x4012
     PORTFOLIOS = 0x4013
+    DETAILS = 0x4018
+    EARNINGS = 0x4019
+    MARGIN = 0x401A
+    PLAN = 0x401B
+    CONTESTS = 0x4030
+    STANDINGS = 0x4031
+    MARKS = 0x4032
+    RECEIPTS = 0x4020
+    WORKING = 0x4021
+    INTERVAL = 0x4022
+    GIVEN = 0x4023
+    ORDER_TERMS = 0x4040
     PREFIX = 0x0014
     LINES = 0x0017
+    FILE = 0x0018
     USERNAME = 0x8016
+    TRIGGER = 0xC014
+    LEGS = 0xC00D
 
 
 TAG_CRITICAL: Final = 0x8000

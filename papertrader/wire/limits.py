@@ -63,6 +63,8 @@ REPLIES_KEPT: Final = 1_024
 EVENTS_KEPT: Final = 65_536
 """Account events kept for replay."""
 REPLAY_BATCH: Final = 64
+EQUITY_SESSIONS_MAX: Final = 8_192
+"""Sessions that one equity curve may have; some thirty years of an exchange."""
 CLOCK_TOLERANCE_MS: Final = 250
 """How far a worker's stamp may lie outside the measured bound of its clock."""
 SOFTWARE_MAX: Final = 64
@@ -73,6 +75,10 @@ EMAIL_MAX: Final = 321
 PASSWORD_MIN: Final = 8
 PASSWORD_MAX: Final = 256
 TAG_TEXT_MAX: Final = 64
+COMBINED_ORDERS_MAX: Final = 8
+"""Orders shown beside the one that they hang together with."""
+CLOSING_SHOWN_MAX: Final = 128
+"""Orders shown in the reply of a POSITION_CLOSE."""
 NAME_MAX: Final = 128
 EXCHANGE_MAX: Final = 32
 PREFIX_MAX: Final = 16
@@ -102,6 +108,12 @@ RULES: Final = (
         "SECTIONS_MAX", "sections", Status.BAD_LENGTH, "sections of one frame; they do not nest"
     ),
     LimitRule("ROWS_MAX", "rows", Status.RANGE_TOO_LARGE, "rows of one transfer; page further"),
+    LimitRule(
+        "EQUITY_SESSIONS_MAX",
+        "sessions",
+        Status.RANGE_TOO_LARGE,
+        "of an equity curve",
+    ),
     LimitRule("LIST_ROWS_DEFAULT", "rows", None, "rows of a list when the request says 0"),
     LimitRule(
         "INFLIGHT_MAX", "requests", Status.TOO_MANY_INFLIGHT, "open requests of a connection"
@@ -158,6 +170,8 @@ RULES: Final = (
     LimitRule("EMAIL_MAX", "octets", Status.SECTION_TOO_LARGE, "EMAIL"),
     LimitRule("PASSWORD_MIN", "octets", Status.INVALID_FIELD, "a new password, at least"),
     LimitRule("PASSWORD_MAX", "octets", Status.SECTION_TOO_LARGE, "PASSWORD"),
+    LimitRule("COMBINED_ORDERS_MAX", "rows", None, "orders shown beside one they hang on"),
+    LimitRule("CLOSING_SHOWN_MAX", "rows", None, "orders shown by a POSITION_CLOSE"),
     LimitRule("TAG_TEXT_MAX", "octets", Status.SECTION_TOO_LARGE, "TAG"),
     LimitRule("NAME_MAX", "octets", Status.SECTION_TOO_LARGE, "NAME"),
     LimitRule("EXCHANGE_MAX", "octets", Status.SECTION_TOO_LARGE, "EXCHANGE and SOURCE"),

@@ -15,8 +15,9 @@ from papertrader.core.fills import LimitingRule
 from papertrader.core.ledger import LedgerKind
 from papertrader.core.logrecord import Level
 from papertrader.core.marketclock import ClockMode
-from papertrader.core.orders import OrderEventKind, OrderState, OrderType, Side, SideFilter, TimeInForce
-from papertrader.core.quotes import ActionKind, AssetKind, AssetStatus
+from papertrader.core.orders import LegRole, OrderEventKind, OrderState, OrderType, Side, SideFilter, TimeInForce, TrailKind, TriggerSource
+from papertrader.core.quotes import ActionKind, AssetKind, AssetStatus, QuoteProvider
+from papertrader.core.terms import AccountKind, FeeModelKind, FillModelKind
 from papertrader.core.money import NULL
 from papertrader.wire.derived import (
     BOOL as _BOOL,
@@ -34,8 +35,9 @@ from papertrader.wire.derived import (
     sized as _sized,
 )
 from papertrader.wire.errors import LocalFault
-from papertrader.wire.kinds import AccountStatus, Adjustment, ClosedBy, DrainMode, Family, MarketState, Mechanism, Role, Scope, TlsVersion, TopicKind, TxKind
+from papertrader.wire.kinds import AccountStatus, Adjustment, ClosedBy, ContestState, DrainMode, Family, MarketState, Mechanism, Role, Scope, StandingOrder, TlsVersion, TopicKind, TxKind
 
+_ACCOUNTKIND: Final[dict[int, AccountKind]] = {int(m): m for m in AccountKind}
 _ACCOUNTSTATUS: Final[dict[int, AccountStatus]] = {int(m): m for m in AccountStatus}
 _ACTIONKIND: Final[dict[int, ActionKind]] = {int(m): m for m in ActionKind}
 _ADJUSTMENT: Final[dict[int, Adjustment]] = {int(m): m for m in Adjustment}
@@ -43,9 +45,13 @@ _ASSETKIND: Final[dict[int, AssetKind]] = {int(m): m for m in AssetKind}
 _ASSETSTATUS: Final[dict[int, AssetStatus]] = {int(m): m for m in AssetStatus}
 _CLOCKMODE: Final[dict[int, ClockMode]] = {int(m): m for m in ClockMode}
 _CLOSEDBY: Final[dict[int, ClosedBy]] = {int(m): m for m in ClosedBy}
+_CONTESTSTATE: Final[dict[int, ContestState]] = {int(m): m for m in ContestState}
 _DRAINMODE: Final[dict[int, DrainMode]] = {int(m): m for m in DrainMode}
 _FAMILY: Final[dict[int, Family]] = {int(m): m for m in Family}
+_FEEMODELKIND: Final[dict[int, FeeModelKind]] = {int(m): m for m in FeeModelKind}
+_FILLMODELKIND: Final[dict[int, FillModelKind]] = {int(m): m for m in FillModelKind}
 _LEDGERKIND: Final[dict[int, LedgerKind]] = {int(m): m for m in LedgerKind}
+_LEGROLE: Final[dict[int, LegRole]] = {int(m): m for m in LegRole}
 _LEVEL: Final[dict[int, Level]] = {int(m): m for m in Level}
 _LIMITINGRULE: Final[dict[int, LimitingRule]] = {int(m): m for m in LimitingRule}
 _MARKETSTATE: Final[dict[int, MarketState]] = {int(m): m for m in MarketState}
@@ -53,13 +59,17 @@ _MECHANISM: Final[dict[int, Mechanism]] = {int(m): m for m in Mechanism}
 _ORDEREVENTKIND: Final[dict[int, OrderEventKind]] = {int(m): m for m in OrderEventKind}
 _ORDERSTATE: Final[dict[int, OrderState]] = {int(m): m for m in OrderState}
 _ORDERTYPE: Final[dict[int, OrderType]] = {int(m): m for m in OrderType}
+_QUOTEPROVIDER: Final[dict[int, QuoteProvider]] = {int(m): m for m in QuoteProvider}
 _ROLE: Final[dict[int, Role]] = {int(m): m for m in Role}
 _SCOPE: Final[dict[int, Scope]] = {int(m): m for m in Scope}
 _SIDE: Final[dict[int, Side]] = {int(m): m for m in Side}
 _SIDEFILTER: Final[dict[int, SideFilter]] = {int(m): m for m in SideFilter}
+_STANDINGORDER: Final[dict[int, StandingOrder]] = {int(m): m for m in StandingOrder}
 _TIMEINFORCE: Final[dict[int, TimeInForce]] = {int(m): m for m in TimeInForce}
 _TLSVERSION: Final[dict[int, TlsVersion]] = {int(m): m for m in TlsVersion}
 _TOPICKIND: Final[dict[int, TopicKind]] = {int(m): m for m in TopicKind}
+_TRAILKIND: Final[dict[int, TrailKind]] = {int(m): m for m in TrailKind}
+_TRIGGERSOURCE: Final[dict[int, TriggerSource]] = {int(m): m for m in TriggerSource}
 _TXKIND: Final[dict[int, TxKind]] = {int(m): m for m in TxKind}
 
 
@@ -203,6 +213,126 @@ _pack_OrderRow = OrderRow.LAYOUT.pack
 
 
 @attrs.define(slots=True, eq=True)
+class OrderTermsRow(Row):
+    """What an order has beyond a plain market or limit order; left out for a plain one."""
+
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QBBBB4sqqqQQQQQQ')
+    SIZE: ClassVar[int] = 88
+
+    order: int = 0
+    trail_kind: int = TrailKind.NONE
+    source: int = TriggerSource.DEFAULT
+    role: int = LegRole.NONE
+    shares: bool = False
+    trail: int = NULL
+    mark: int = NULL
+    notional: int = 0
+    parent: int = 0
+    pair: int = 0
+    works_from: int = 0
+    active_at: int = 0
+    triggered_at: int = 0
+    marked_at: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> OrderTermsRow:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (order, trail_kind, source, role, shares, _zero5, trail, mark, notional, parent, pair, works_from, active_at, triggered_at, marked_at,) = _unpack_OrderTermsRow(octets, offset)
+            if _zero5 != b'\x00\x00\x00\x00':
+                raise ValueError
+            return cls(order, _TRAILKIND.get(trail_kind, trail_kind), _TRIGGERSOURCE.get(source, source), _LEGROLE.get(role, role), _BOOL[shares], trail, mark, notional, parent, pair, works_from, active_at, triggered_at, marked_at)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_OrderTermsRow(self.order, self.trail_kind, self.source, self.role, 1 if self.shares else 0, b'\x00\x00\x00\x00', self.trail, self.mark, self.notional, self.parent, self.pair, self.works_from, self.active_at, self.triggered_at, self.marked_at)
+        except _BAD as error:
+            raise LocalFault(f"OrderTermsRow: {error}") from None
+
+
+_unpack_OrderTermsRow = OrderTermsRow.LAYOUT.unpack_from
+_pack_OrderTermsRow = OrderTermsRow.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class TriggerRow(Row):
+    """How a stop is triggered."""
+
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>BB6sq')
+    SIZE: ClassVar[int] = 16
+
+    trail_kind: TrailKind = TrailKind.NONE
+    source: TriggerSource = TriggerSource.DEFAULT
+    trail: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> TriggerRow:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (trail_kind, source, _zero2, trail,) = _unpack_TriggerRow(octets, offset)
+            if _zero2 != b'\x00\x00\x00\x00\x00\x00':
+                raise ValueError
+            return cls(_TRAILKIND[trail_kind], _TRIGGERSOURCE[source], trail)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_TriggerRow(_TRAILKIND[self.trail_kind], _TRIGGERSOURCE[self.source], b'\x00\x00\x00\x00\x00\x00', self.trail)
+        except _BAD as error:
+            raise LocalFault(f"TriggerRow: {error}") from None
+
+
+_unpack_TriggerRow = TriggerRow.LAYOUT.unpack_from
+_pack_TriggerRow = TriggerRow.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class LegRow(Row):
+    """An order that comes with another one, for the same quantity."""
+
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>BBBBBB2sQqqq')
+    SIZE: ClassVar[int] = 40
+
+    role: LegRole = LegRole.NONE
+    side: SideFilter = SideFilter.ANY
+    order_type: OrderType = OrderType.MARKET
+    time_in_force: TimeInForce = TimeInForce.DAY
+    trail_kind: TrailKind = TrailKind.NONE
+    source: TriggerSource = TriggerSource.DEFAULT
+    client_order_id: int = 0
+    limit_price: int = NULL
+    stop_price: int = NULL
+    trail: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> LegRow:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (role, side, order_type, time_in_force, trail_kind, source, _zero6, client_order_id, limit_price, stop_price, trail,) = _unpack_LegRow(octets, offset)
+            if _zero6 != b'\x00\x00':
+                raise ValueError
+            return cls(_LEGROLE[role], _SIDEFILTER[side], _ORDERTYPE[order_type], _TIMEINFORCE[time_in_force], _TRAILKIND[trail_kind], _TRIGGERSOURCE[source], client_order_id, limit_price, stop_price, trail)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_LegRow(_LEGROLE[self.role], _SIDEFILTER[self.side], _ORDERTYPE[self.order_type], _TIMEINFORCE[self.time_in_force], _TRAILKIND[self.trail_kind], _TRIGGERSOURCE[self.source], b'\x00\x00', self.client_order_id, self.limit_price, self.stop_price, self.trail)
+        except _BAD as error:
+            raise LocalFault(f"LegRow: {error}") from None
+
+
+_unpack_LegRow = LegRow.LAYOUT.unpack_from
+_pack_LegRow = LegRow.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
 class PreviewRow(Row):
     """What an order would cost if it were sent now."""
 
@@ -342,7 +472,7 @@ _pack_SymbolRow = SymbolRow.LAYOUT.pack
 class QuoteRow(Row):
     """The newest prices of a symbol."""
 
-    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>16sqqqqqqqqqqqQQQH6s')
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>16sqqqqqqqqqqqQQQHB5s')
     SIZE: ClassVar[int] = 136
 
     symbol: str = ""
@@ -361,22 +491,23 @@ class QuoteRow(Row):
     observed_at: int = 0
     quote_seq: int = 0
     flags: int = 0
+    provider: int = QuoteProvider.UNKNOWN
 
     @classmethod
     def unpack(cls, octets: bytes, offset: int = 0) -> QuoteRow:
         """Read the block at ``offset``; raises `RemoteFault`."""
         try:
-            (symbol, bid, ask, last, bid_size, ask_size, last_size, day_open, day_high, day_low, prev_close, day_volume, source_time, observed_at, quote_seq, flags, _zero16,) = _unpack_QuoteRow(octets, offset)
-            if _zero16 != b'\x00\x00\x00\x00\x00\x00':
+            (symbol, bid, ask, last, bid_size, ask_size, last_size, day_open, day_high, day_low, prev_close, day_volume, source_time, observed_at, quote_seq, flags, provider, _zero17,) = _unpack_QuoteRow(octets, offset)
+            if _zero17 != b'\x00\x00\x00\x00\x00':
                 raise ValueError
-            return cls(_ascii_get(symbol) or _ascii(symbol), bid, ask, last, bid_size, ask_size, last_size, day_open, day_high, day_low, prev_close, day_volume, source_time, observed_at, quote_seq, flags)
+            return cls(_ascii_get(symbol) or _ascii(symbol), bid, ask, last, bid_size, ask_size, last_size, day_open, day_high, day_low, prev_close, day_volume, source_time, observed_at, quote_seq, flags, _QUOTEPROVIDER.get(provider, provider))
         except _BAD:
             raise blame(cls, octets, offset) from None
 
     def pack(self) -> bytes:
         """Return the block's octets; raises `LocalFault`."""
         try:
-            return _pack_QuoteRow(_packed_get((self.symbol, 16)) or _packed(self.symbol, 16), self.bid, self.ask, self.last, self.bid_size, self.ask_size, self.last_size, self.day_open, self.day_high, self.day_low, self.prev_close, self.day_volume, self.source_time, self.observed_at, self.quote_seq, self.flags, b'\x00\x00\x00\x00\x00\x00')
+            return _pack_QuoteRow(_packed_get((self.symbol, 16)) or _packed(self.symbol, 16), self.bid, self.ask, self.last, self.bid_size, self.ask_size, self.last_size, self.day_open, self.day_high, self.day_low, self.prev_close, self.day_volume, self.source_time, self.observed_at, self.quote_seq, self.flags, self.provider, b'\x00\x00\x00\x00\x00')
         except _BAD as error:
             raise LocalFault(f"QuoteRow: {error}") from None
 
@@ -418,6 +549,114 @@ class BarRow(Row):
 
 _unpack_BarRow = BarRow.LAYOUT.unpack_from
 _pack_BarRow = BarRow.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class EarningsRow(Row):
+    """What the realized profit of the season is made of, and which cash has settled; in the first part, where any of it but price is not 0."""
+
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>qqqqqqqQ')
+    SIZE: ClassVar[int] = 64
+
+    price: int = 0
+    fees: int = 0
+    dividends: int = 0
+    borrow: int = 0
+    interest: int = 0
+    settled_cash: int = 0
+    unsettled_cash: int = 0
+    settles_at: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> EarningsRow:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (price, fees, dividends, borrow, interest, settled_cash, unsettled_cash, settles_at,) = _unpack_EarningsRow(octets, offset)
+            return cls(price, fees, dividends, borrow, interest, settled_cash, unsettled_cash, settles_at)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_EarningsRow(self.price, self.fees, self.dividends, self.borrow, self.interest, self.settled_cash, self.unsettled_cash, self.settles_at)
+        except _BAD as error:
+            raise LocalFault(f"EarningsRow: {error}") from None
+
+
+_unpack_EarningsRow = EarningsRow.LAYOUT.unpack_from
+_pack_EarningsRow = EarningsRow.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class MarginRow(Row):
+    """How a portfolio that may borrow stands, at liquidation prices; in the first part."""
+
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>qqqqqqqQQq')
+    SIZE: ClassVar[int] = 80
+
+    equity: int = 0
+    long_value: int = 0
+    short_value: int = 0
+    initial: int = 0
+    maintenance: int = 0
+    available: int = 0
+    buying_power: int = 0
+    called_at: int = 0
+    due_at: int = 0
+    shortfall: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> MarginRow:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (equity, long_value, short_value, initial, maintenance, available, buying_power, called_at, due_at, shortfall,) = _unpack_MarginRow(octets, offset)
+            return cls(equity, long_value, short_value, initial, maintenance, available, buying_power, called_at, due_at, shortfall)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_MarginRow(self.equity, self.long_value, self.short_value, self.initial, self.maintenance, self.available, self.buying_power, self.called_at, self.due_at, self.shortfall)
+        except _BAD as error:
+            raise LocalFault(f"MarginRow: {error}") from None
+
+
+_unpack_MarginRow = MarginRow.LAYOUT.unpack_from
+_pack_MarginRow = MarginRow.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class PlanRow(Row):
+    """One step of what a margin call would close now, in this order."""
+
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>16sqq')
+    SIZE: ClassVar[int] = 32
+
+    symbol: str = ""
+    quantity: int = 0
+    mark: int = NULL
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> PlanRow:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (symbol, quantity, mark,) = _unpack_PlanRow(octets, offset)
+            return cls(_ascii_get(symbol) or _ascii(symbol), quantity, mark)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_PlanRow(_packed_get((self.symbol, 16)) or _packed(self.symbol, 16), self.quantity, self.mark)
+        except _BAD as error:
+            raise LocalFault(f"PlanRow: {error}") from None
+
+
+_unpack_PlanRow = PlanRow.LAYOUT.unpack_from
+_pack_PlanRow = PlanRow.LAYOUT.pack
 
 
 @attrs.define(slots=True, eq=True)
@@ -506,6 +745,78 @@ class TransactionRow(Row):
 
 _unpack_TransactionRow = TransactionRow.LAYOUT.unpack_from
 _pack_TransactionRow = TransactionRow.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class TransactionDetailRow(Row):
+    """What else there is to say of a transaction; left out where the market's time is the master's, nothing was charged, and the cash is there at once."""
+
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QQQqqqq4s4s')
+    SIZE: ClassVar[int] = 64
+
+    transaction: int = 0
+    market_at: int = 0
+    settles_at: int = 0
+    commission: int = 0
+    sec_fee: int = 0
+    taf_fee: int = 0
+    rate: int = NULL
+    asset_currency: str = ""
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> TransactionDetailRow:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (transaction, market_at, settles_at, commission, sec_fee, taf_fee, rate, asset_currency, _zero8,) = _unpack_TransactionDetailRow(octets, offset)
+            if _zero8 != b'\x00\x00\x00\x00':
+                raise ValueError
+            return cls(transaction, market_at, settles_at, commission, sec_fee, taf_fee, rate, _ccy(asset_currency))
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_TransactionDetailRow(self.transaction, self.market_at, self.settles_at, self.commission, self.sec_fee, self.taf_fee, self.rate, _packed_get((self.asset_currency, 4)) or _packed(self.asset_currency, 4), b'\x00\x00\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"TransactionDetailRow: {error}") from None
+
+
+_unpack_TransactionDetailRow = TransactionDetailRow.LAYOUT.unpack_from
+_pack_TransactionDetailRow = TransactionDetailRow.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class EquityRow(Row):
+    """A point of an equity curve."""
+
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>Qqqq')
+    SIZE: ClassVar[int] = 32
+
+    time: int = 0
+    equity: int = 0
+    cash: int = 0
+    flow: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> EquityRow:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (time, equity, cash, flow,) = _unpack_EquityRow(octets, offset)
+            return cls(time, equity, cash, flow)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_EquityRow(self.time, self.equity, self.cash, self.flow)
+        except _BAD as error:
+            raise LocalFault(f"EquityRow: {error}") from None
+
+
+_unpack_EquityRow = EquityRow.LAYOUT.unpack_from
+_pack_EquityRow = EquityRow.LAYOUT.pack
 
 
 @attrs.define(slots=True, eq=True)
@@ -665,6 +976,229 @@ _pack_WorkerRow = WorkerRow.LAYOUT.pack
 
 
 @attrs.define(slots=True, eq=True)
+class WorkingRow(Row):
+    """What a fill model other than QUOTE went by besides."""
+
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>B7sqqqQQqqqqq')
+    SIZE: ClassVar[int] = 88
+
+    model: int = FillModelKind.IDEAL
+    reference: int = NULL
+    taken: int = 0
+    volume: int = 0
+    bar_time: int = 0
+    bar_observed_at: int = 0
+    bar_open: int = NULL
+    bar_high: int = NULL
+    bar_low: int = NULL
+    bar_close: int = NULL
+    bar_volume: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> WorkingRow:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (model, _zero1, reference, taken, volume, bar_time, bar_observed_at, bar_open, bar_high, bar_low, bar_close, bar_volume,) = _unpack_WorkingRow(octets, offset)
+            if _zero1 != b'\x00\x00\x00\x00\x00\x00\x00':
+                raise ValueError
+            return cls(_FILLMODELKIND.get(model, model), reference, taken, volume, bar_time, bar_observed_at, bar_open, bar_high, bar_low, bar_close, bar_volume)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_WorkingRow(self.model, b'\x00\x00\x00\x00\x00\x00\x00', self.reference, self.taken, self.volume, self.bar_time, self.bar_observed_at, self.bar_open, self.bar_high, self.bar_low, self.bar_close, self.bar_volume)
+        except _BAD as error:
+            raise LocalFault(f"WorkingRow: {error}") from None
+
+
+_unpack_WorkingRow = WorkingRow.LAYOUT.unpack_from
+_pack_WorkingRow = WorkingRow.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class IntervalRow(Row):
+    """What a quote says of the time since the one before it."""
+
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>qQQqqqqq')
+    SIZE: ClassVar[int] = 64
+
+    volume: int = 0
+    bar_time: int = 0
+    bar_observed_at: int = 0
+    bar_open: int = NULL
+    bar_high: int = NULL
+    bar_low: int = NULL
+    bar_close: int = NULL
+    bar_volume: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> IntervalRow:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (volume, bar_time, bar_observed_at, bar_open, bar_high, bar_low, bar_close, bar_volume,) = _unpack_IntervalRow(octets, offset)
+            return cls(volume, bar_time, bar_observed_at, bar_open, bar_high, bar_low, bar_close, bar_volume)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_IntervalRow(self.volume, self.bar_time, self.bar_observed_at, self.bar_open, self.bar_high, self.bar_low, self.bar_close, self.bar_volume)
+        except _BAD as error:
+            raise LocalFault(f"IntervalRow: {error}") from None
+
+
+_unpack_IntervalRow = IntervalRow.LAYOUT.unpack_from
+_pack_IntervalRow = IntervalRow.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class OrderReceiptRow(Row):
+    """A receipt with the event that it belongs to; recomputable to the last unit."""
+
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QB1sHLQqqqQqQqqqqqQQQqqB7sB7sqqqQQqqqqq')
+    SIZE: ClassVar[int] = 248
+
+    event_seq: int = 0
+    kind: int = OrderEventKind.ACCEPTED
+    reason: int = 0
+    fill: int = 0
+    at: int = 0
+    fill_quantity: int = 0
+    fill_price: int = NULL
+    fill_fees: int = 0
+    transaction: int = 0
+    remaining: int = 0
+    quote_seq: int = 0
+    bid: int = NULL
+    ask: int = NULL
+    last: int = NULL
+    bid_size: int = 0
+    ask_size: int = 0
+    observed_at: int = 0
+    source_time: int = 0
+    age: int = 0
+    spread_cost: int = 0
+    slippage: int = 0
+    limiting: int = LimitingRule.NONE
+    model: int = FillModelKind.IDEAL
+    reference: int = NULL
+    taken: int = 0
+    volume: int = 0
+    bar_time: int = 0
+    bar_observed_at: int = 0
+    bar_open: int = NULL
+    bar_high: int = NULL
+    bar_low: int = NULL
+    bar_close: int = NULL
+    bar_volume: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> OrderReceiptRow:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (event_seq, kind, _zero2, reason, fill, at, fill_quantity, fill_price, fill_fees, transaction, remaining, quote_seq, bid, ask, last, bid_size, ask_size, observed_at, source_time, age, spread_cost, slippage, limiting, _zero23, model, _zero25, reference, taken, volume, bar_time, bar_observed_at, bar_open, bar_high, bar_low, bar_close, bar_volume,) = _unpack_OrderReceiptRow(octets, offset)
+            if _zero2 != b'\x00' or _zero23 != b'\x00\x00\x00\x00\x00\x00\x00' or _zero25 != b'\x00\x00\x00\x00\x00\x00\x00':
+                raise ValueError
+            return cls(event_seq, _ORDEREVENTKIND.get(kind, kind), reason, fill, at, fill_quantity, fill_price, fill_fees, transaction, remaining, quote_seq, bid, ask, last, bid_size, ask_size, observed_at, source_time, age, spread_cost, slippage, _LIMITINGRULE.get(limiting, limiting), _FILLMODELKIND.get(model, model), reference, taken, volume, bar_time, bar_observed_at, bar_open, bar_high, bar_low, bar_close, bar_volume)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_OrderReceiptRow(self.event_seq, self.kind, b'\x00', self.reason, self.fill, self.at, self.fill_quantity, self.fill_price, self.fill_fees, self.transaction, self.remaining, self.quote_seq, self.bid, self.ask, self.last, self.bid_size, self.ask_size, self.observed_at, self.source_time, self.age, self.spread_cost, self.slippage, self.limiting, b'\x00\x00\x00\x00\x00\x00\x00', self.model, b'\x00\x00\x00\x00\x00\x00\x00', self.reference, self.taken, self.volume, self.bar_time, self.bar_observed_at, self.bar_open, self.bar_high, self.bar_low, self.bar_close, self.bar_volume)
+        except _BAD as error:
+            raise LocalFault(f"OrderReceiptRow: {error}") from None
+
+
+_unpack_OrderReceiptRow = OrderReceiptRow.LAYOUT.unpack_from
+_pack_OrderReceiptRow = OrderReceiptRow.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class ContestRow(Row):
+    """A contest in short."""
+
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>Q24s24s4sB3sqQQQQL4sQ')
+    SIZE: ClassVar[int] = 120
+
+    contest: int = 0
+    name: str = ""
+    host: str = ""
+    currency: str = ""
+    state: int = ContestState.ANNOUNCED
+    cash: int = 0
+    opens_at: int = 0
+    ends_at: int = 0
+    joins_until: int = 0
+    ended_at: int = 0
+    entries: int = 0
+    portfolio: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> ContestRow:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (contest, name, host, currency, state, _zero5, cash, opens_at, ends_at, joins_until, ended_at, entries, _zero12, portfolio,) = _unpack_ContestRow(octets, offset)
+            if _zero5 != b'\x00\x00\x00' or _zero12 != b'\x00\x00\x00\x00':
+                raise ValueError
+            return cls(contest, _ascii_get(name) or _ascii(name), _ascii_get(host) or _ascii(host), _ccy(currency), _CONTESTSTATE.get(state, state), cash, opens_at, ends_at, joins_until, ended_at, entries, portfolio)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_ContestRow(self.contest, _packed_get((self.name, 24)) or _packed(self.name, 24), _packed_get((self.host, 24)) or _packed(self.host, 24), _packed_get((self.currency, 4)) or _packed(self.currency, 4), self.state, b'\x00\x00\x00', self.cash, self.opens_at, self.ends_at, self.joins_until, self.ended_at, self.entries, b'\x00\x00\x00\x00', self.portfolio)
+        except _BAD as error:
+            raise LocalFault(f"ContestRow: {error}") from None
+
+
+_unpack_ContestRow = ContestRow.LAYOUT.unpack_from
+_pack_ContestRow = ContestRow.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class StandingRow(Row):
+    """One entry's place."""
+
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>L4sQ24sqqq')
+    SIZE: ClassVar[int] = 64
+
+    rank: int = 0
+    portfolio: int = 0
+    username: str = ""
+    equity: int = 0
+    gain: int = 0
+    risk_adjusted: int = NULL
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> StandingRow:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (rank, _zero1, portfolio, username, equity, gain, risk_adjusted,) = _unpack_StandingRow(octets, offset)
+            if _zero1 != b'\x00\x00\x00\x00':
+                raise ValueError
+            return cls(rank, portfolio, _ascii_get(username) or _ascii(username), equity, gain, risk_adjusted)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_StandingRow(self.rank, b'\x00\x00\x00\x00', self.portfolio, _packed_get((self.username, 24)) or _packed(self.username, 24), self.equity, self.gain, self.risk_adjusted)
+        except _BAD as error:
+            raise LocalFault(f"StandingRow: {error}") from None
+
+
+_unpack_StandingRow = StandingRow.LAYOUT.unpack_from
+_pack_StandingRow = StandingRow.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
 class StatRow(Row):
     """A counter."""
 
@@ -694,6 +1228,38 @@ class StatRow(Row):
 
 _unpack_StatRow = StatRow.LAYOUT.unpack_from
 _pack_StatRow = StatRow.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class GivenRow(Row):
+    """What an input was decided by besides; without it nothing of it was needed."""
+
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QqQ')
+    SIZE: ClassVar[int] = 24
+
+    market_at: int = 0
+    cash: int = 0
+    works_from: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> GivenRow:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (market_at, cash, works_from,) = _unpack_GivenRow(octets, offset)
+            return cls(market_at, cash, works_from)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_GivenRow(self.market_at, self.cash, self.works_from)
+        except _BAD as error:
+            raise LocalFault(f"GivenRow: {error}") from None
+
+
+_unpack_GivenRow = GivenRow.LAYOUT.unpack_from
+_pack_GivenRow = GivenRow.LAYOUT.pack
 
 
 @attrs.define(slots=True, eq=True)
@@ -763,6 +1329,68 @@ class LotRow(Row):
 
 _unpack_LotRow = LotRow.LAYOUT.unpack_from
 _pack_LotRow = LotRow.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class MarkRow(Row):
+    """A price."""
+
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>16sq')
+    SIZE: ClassVar[int] = 24
+
+    symbol: str = ""
+    price: int = NULL
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> MarkRow:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (symbol, price,) = _unpack_MarkRow(octets, offset)
+            return cls(_ascii_get(symbol) or _ascii(symbol), price)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_MarkRow(_packed_get((self.symbol, 16)) or _packed(self.symbol, 16), self.price)
+        except _BAD as error:
+            raise LocalFault(f"MarkRow: {error}") from None
+
+
+_unpack_MarkRow = MarkRow.LAYOUT.unpack_from
+_pack_MarkRow = MarkRow.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class ResultRow(Row):
+    """A result."""
+
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>Qq')
+    SIZE: ClassVar[int] = 16
+
+    portfolio: int = 0
+    equity: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> ResultRow:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (portfolio, equity,) = _unpack_ResultRow(octets, offset)
+            return cls(portfolio, equity)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_ResultRow(self.portfolio, self.equity)
+        except _BAD as error:
+            raise LocalFault(f"ResultRow: {error}") from None
+
+
+_unpack_ResultRow = ResultRow.LAYOUT.unpack_from
+_pack_ResultRow = ResultRow.LAYOUT.pack
 
 
 @attrs.define(slots=True, eq=True)
@@ -1992,6 +2620,8 @@ class OrderNew(Message):
     CATEGORY: ClassVar[int] = 1
     SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
         SectionSpec(0x000b, 'tag', 'text', 64, False, 1, None),
+        SectionSpec(0xc00d, 'legs', 'group', 4, False, 0, LegRow),
+        SectionSpec(0xc014, 'trigger', 'group', 1, False, 0, TriggerRow),
     )
     LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QQ16sBBBBqqqQ')
     SIZE: ClassVar[int] = 68
@@ -2008,6 +2638,8 @@ class OrderNew(Message):
     stop_price: int = NULL
     expire_at: int = 0
     tag: str | None = None
+    legs: tuple[LegRow, ...] = ()
+    trigger: tuple[TriggerRow, ...] = ()
 
     @classmethod
     def unpack(cls, octets: bytes, offset: int = 0) -> OrderNew:
@@ -2034,15 +2666,17 @@ _pack_OrderNew = OrderNew.LAYOUT.pack
 
 @attrs.define(slots=True, eq=True)
 class OrderReply(Message):
-    """The order as it stands. DUPLICATE_ORDER and ORDER_DONE carry the order they speak of."""
+    """The order as it stands; ORDERS are those that hang together with it. DUPLICATE_ORDER and ORDER_DONE carry the order they speak of."""
 
     OPCODE: ClassVar[int] = 0x0201
     SHAPE: ClassVar[str] = 'reply'
     CATEGORY: ClassVar[int] = 1
     SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
         SectionSpec(0x0001, 'text', 'text', 1024, False, 1, None),
+        SectionSpec(0x4003, 'orders', 'group', 8, False, 0, OrderRow),
         SectionSpec(0x400e, 'preview', 'group', 1, False, 0, PreviewRow),
         SectionSpec(0x400f, 'successor', 'group', 1, False, 0, SuccessorRow),
+        SectionSpec(0x4040, 'order_terms', 'group', 9, False, 0, OrderTermsRow),
     )
     LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QQQQ16sBBBBB1sHqqqqqqqqQQQQLLQ')
     SIZE: ClassVar[int] = 168
@@ -2074,8 +2708,10 @@ class OrderReply(Message):
     fills: int = 0
     replaces: int = 0
     text: str | None = None
+    orders: tuple[OrderRow, ...] = ()
     preview: tuple[PreviewRow, ...] = ()
     successor: tuple[SuccessorRow, ...] = ()
+    order_terms: tuple[OrderTermsRow, ...] = ()
 
     @classmethod
     def unpack(cls, octets: bytes, offset: int = 0) -> OrderReply:
@@ -2107,7 +2743,9 @@ class OrderReplace(Message):
     OPCODE: ClassVar[int] = 0x0202
     SHAPE: ClassVar[str] = 'request'
     CATEGORY: ClassVar[int] = 1
-    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0xc014, 'trigger', 'group', 1, False, 0, TriggerRow),
+    )
     LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QQQqqqQL4s')
     SIZE: ClassVar[int] = 64
 
@@ -2119,6 +2757,7 @@ class OrderReplace(Message):
     stop_price: int = NULL
     expire_at: int = 0
     expect_version: int = 0
+    trigger: tuple[TriggerRow, ...] = ()
 
     @classmethod
     def unpack(cls, octets: bytes, offset: int = 0) -> OrderReplace:
@@ -2253,6 +2892,82 @@ _pack_OrderCancelAllReply = OrderCancelAllReply.LAYOUT.pack
 
 
 @attrs.define(slots=True, eq=True)
+class PositionClose(Message):
+    """Closes a position, or all, by market orders; cancels their open orders first, all in one step. Changes state: seq >= 1."""
+
+    OPCODE: ClassVar[int] = 0x0207
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>Q16sQ')
+    SIZE: ClassVar[int] = 32
+
+    portfolio: int = 0
+    symbol: str = ""
+    client_order_id: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> PositionClose:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (portfolio, symbol, client_order_id,) = _unpack_PositionClose(octets, offset)
+            return cls(portfolio, _ascii_get(symbol) or _ascii(symbol), client_order_id)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_PositionClose(self.portfolio, _packed_get((self.symbol, 16)) or _packed(self.symbol, 16), self.client_order_id)
+        except _BAD as error:
+            raise LocalFault(f"PositionClose: {error}") from None
+
+
+_unpack_PositionClose = PositionClose.LAYOUT.unpack_from
+_pack_PositionClose = PositionClose.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class PositionCloseReply(Message):
+    """The orders that close; TEXT says which positions could not be closed, and why."""
+
+    OPCODE: ClassVar[int] = 0x0207
+    SHAPE: ClassVar[str] = 'reply'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x0001, 'text', 'text', 1024, False, 1, None),
+        SectionSpec(0x4003, 'orders', 'group', 128, False, 0, OrderRow),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>LL')
+    SIZE: ClassVar[int] = 8
+
+    cancelled: int = 0
+    closing: int = 0
+    text: str | None = None
+    orders: tuple[OrderRow, ...] = ()
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> PositionCloseReply:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (cancelled, closing,) = _unpack_PositionCloseReply(octets, offset)
+            return cls(cancelled, closing)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_PositionCloseReply(self.cancelled, self.closing)
+        except _BAD as error:
+            raise LocalFault(f"PositionCloseReply: {error}") from None
+
+
+_unpack_PositionCloseReply = PositionCloseReply.LAYOUT.unpack_from
+_pack_PositionCloseReply = PositionCloseReply.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
 class OrderGet(Message):
     """One order."""
 
@@ -2335,6 +3050,7 @@ class OrderListPart(Message):
     CATEGORY: ClassVar[int] = 2
     SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
         SectionSpec(0x4003, 'orders', 'group', 4096, False, 0, OrderRow),
+        SectionSpec(0x4040, 'order_terms', 'group', 4096, False, 0, OrderTermsRow),
     )
     LAYOUT: ClassVar[struct.Struct] = struct.Struct('>LLLLQQQ')
     SIZE: ClassVar[int] = 40
@@ -2347,6 +3063,7 @@ class OrderListPart(Message):
     event_seq: int = 0
     next_after: int = 0
     orders: tuple[OrderRow, ...] = ()
+    order_terms: tuple[OrderTermsRow, ...] = ()
 
     @classmethod
     def unpack(cls, octets: bytes, offset: int = 0) -> OrderListPart:
@@ -2415,8 +3132,8 @@ class AssetReply(Message):
         SectionSpec(0x000d, 'exchange', 'text', 32, False, 1, None),
         SectionSpec(0x000e, 'source', 'text', 32, False, 1, None),
     )
-    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>16sBBH4sqqqqQQ')
-    SIZE: ClassVar[int] = 72
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>16sBBH4sqqqqQQQ')
+    SIZE: ClassVar[int] = 80
 
     symbol: str = ""
     kind: int = AssetKind.STOCK
@@ -2429,6 +3146,7 @@ class AssetReply(Message):
     quantity_max: int = 0
     first_bar: int = 0
     last_bar: int = 0
+    cache_until: int = 0
     name: str | None = None
     exchange: str | None = None
     source: str | None = None
@@ -2437,15 +3155,15 @@ class AssetReply(Message):
     def unpack(cls, octets: bytes, offset: int = 0) -> AssetReply:
         """Read the block at ``offset``; raises `RemoteFault`."""
         try:
-            (symbol, kind, status, flags, currency, tick, lot, quantity_min, quantity_max, first_bar, last_bar,) = _unpack_AssetReply(octets, offset)
-            return cls(_ascii_get(symbol) or _ascii(symbol), _ASSETKIND.get(kind, kind), _ASSETSTATUS.get(status, status), flags, _ccy(currency), tick, lot, quantity_min, quantity_max, first_bar, last_bar)
+            (symbol, kind, status, flags, currency, tick, lot, quantity_min, quantity_max, first_bar, last_bar, cache_until,) = _unpack_AssetReply(octets, offset)
+            return cls(_ascii_get(symbol) or _ascii(symbol), _ASSETKIND.get(kind, kind), _ASSETSTATUS.get(status, status), flags, _ccy(currency), tick, lot, quantity_min, quantity_max, first_bar, last_bar, cache_until)
         except _BAD:
             raise blame(cls, octets, offset) from None
 
     def pack(self) -> bytes:
         """Return the block's octets; raises `LocalFault`."""
         try:
-            return _pack_AssetReply(_packed_get((self.symbol, 16)) or _packed(self.symbol, 16), self.kind, self.status, self.flags, _packed_get((self.currency, 4)) or _packed(self.currency, 4), self.tick, self.lot, self.quantity_min, self.quantity_max, self.first_bar, self.last_bar)
+            return _pack_AssetReply(_packed_get((self.symbol, 16)) or _packed(self.symbol, 16), self.kind, self.status, self.flags, _packed_get((self.currency, 4)) or _packed(self.currency, 4), self.tick, self.lot, self.quantity_min, self.quantity_max, self.first_bar, self.last_bar, self.cache_until)
         except _BAD as error:
             raise LocalFault(f"AssetReply: {error}") from None
 
@@ -2504,8 +3222,8 @@ class AssetListPart(Message):
     SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
         SectionSpec(0x4006, 'assets', 'group', 4096, False, 0, AssetRow),
     )
-    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>LLLLQQQ')
-    SIZE: ClassVar[int] = 40
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>LLLLQQQQ')
+    SIZE: ClassVar[int] = 48
 
     part: int = 0
     parts: int = 0
@@ -2514,21 +3232,22 @@ class AssetListPart(Message):
     as_of: int = 0
     event_seq: int = 0
     next_after: int = 0
+    cache_until: int = 0
     assets: tuple[AssetRow, ...] = ()
 
     @classmethod
     def unpack(cls, octets: bytes, offset: int = 0) -> AssetListPart:
         """Read the block at ``offset``; raises `RemoteFault`."""
         try:
-            (part, parts, rows, total_rows, as_of, event_seq, next_after,) = _unpack_AssetListPart(octets, offset)
-            return cls(part, parts, rows, total_rows, as_of, event_seq, next_after)
+            (part, parts, rows, total_rows, as_of, event_seq, next_after, cache_until,) = _unpack_AssetListPart(octets, offset)
+            return cls(part, parts, rows, total_rows, as_of, event_seq, next_after, cache_until)
         except _BAD:
             raise blame(cls, octets, offset) from None
 
     def pack(self) -> bytes:
         """Return the block's octets; raises `LocalFault`."""
         try:
-            return _pack_AssetListPart(self.part, self.parts, self.rows, self.total_rows, self.as_of, self.event_seq, self.next_after)
+            return _pack_AssetListPart(self.part, self.parts, self.rows, self.total_rows, self.as_of, self.event_seq, self.next_after, self.cache_until)
         except _BAD as error:
             raise LocalFault(f"AssetListPart: {error}") from None
 
@@ -2626,7 +3345,7 @@ class QuoteEvent(Message):
     SHAPE: ClassVar[str] = 'event'
     CATEGORY: ClassVar[int] = 2
     SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
-    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>16sqqqqqqqqqqqQQQH6s')
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>16sqqqqqqqqqqqQQQHB5s')
     SIZE: ClassVar[int] = 136
 
     symbol: str = ""
@@ -2645,22 +3364,23 @@ class QuoteEvent(Message):
     observed_at: int = 0
     quote_seq: int = 0
     flags: int = 0
+    provider: int = QuoteProvider.UNKNOWN
 
     @classmethod
     def unpack(cls, octets: bytes, offset: int = 0) -> QuoteEvent:
         """Read the block at ``offset``; raises `RemoteFault`."""
         try:
-            (symbol, bid, ask, last, bid_size, ask_size, last_size, day_open, day_high, day_low, prev_close, day_volume, source_time, observed_at, quote_seq, flags, _zero16,) = _unpack_QuoteEvent(octets, offset)
-            if _zero16 != b'\x00\x00\x00\x00\x00\x00':
+            (symbol, bid, ask, last, bid_size, ask_size, last_size, day_open, day_high, day_low, prev_close, day_volume, source_time, observed_at, quote_seq, flags, provider, _zero17,) = _unpack_QuoteEvent(octets, offset)
+            if _zero17 != b'\x00\x00\x00\x00\x00':
                 raise ValueError
-            return cls(_ascii_get(symbol) or _ascii(symbol), bid, ask, last, bid_size, ask_size, last_size, day_open, day_high, day_low, prev_close, day_volume, source_time, observed_at, quote_seq, flags)
+            return cls(_ascii_get(symbol) or _ascii(symbol), bid, ask, last, bid_size, ask_size, last_size, day_open, day_high, day_low, prev_close, day_volume, source_time, observed_at, quote_seq, flags, _QUOTEPROVIDER.get(provider, provider))
         except _BAD:
             raise blame(cls, octets, offset) from None
 
     def pack(self) -> bytes:
         """Return the block's octets; raises `LocalFault`."""
         try:
-            return _pack_QuoteEvent(_packed_get((self.symbol, 16)) or _packed(self.symbol, 16), self.bid, self.ask, self.last, self.bid_size, self.ask_size, self.last_size, self.day_open, self.day_high, self.day_low, self.prev_close, self.day_volume, self.source_time, self.observed_at, self.quote_seq, self.flags, b'\x00\x00\x00\x00\x00\x00')
+            return _pack_QuoteEvent(_packed_get((self.symbol, 16)) or _packed(self.symbol, 16), self.bid, self.ask, self.last, self.bid_size, self.ask_size, self.last_size, self.day_open, self.day_high, self.day_low, self.prev_close, self.day_volume, self.source_time, self.observed_at, self.quote_seq, self.flags, self.provider, b'\x00\x00\x00\x00\x00')
         except _BAD as error:
             raise LocalFault(f"QuoteEvent: {error}") from None
 
@@ -2721,8 +3441,8 @@ class BarsPart(Message):
     SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
         SectionSpec(0x4001, 'bars', 'group', 4096, False, 0, BarRow),
     )
-    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>LLLL16sLBB2sQ')
-    SIZE: ClassVar[int] = 48
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>LLLL16sLBB2sQL4sQ')
+    SIZE: ClassVar[int] = 64
 
     part: int = 0
     parts: int = 0
@@ -2733,23 +3453,25 @@ class BarsPart(Message):
     adjustment: int = Adjustment.RAW
     complete: bool = False
     as_of: int = 0
+    missing: int = 0
+    cache_until: int = 0
     bars: tuple[BarRow, ...] = ()
 
     @classmethod
     def unpack(cls, octets: bytes, offset: int = 0) -> BarsPart:
         """Read the block at ``offset``; raises `RemoteFault`."""
         try:
-            (part, parts, rows, total_rows, symbol, interval_s, adjustment, complete, _zero8, as_of,) = _unpack_BarsPart(octets, offset)
-            if _zero8 != b'\x00\x00':
+            (part, parts, rows, total_rows, symbol, interval_s, adjustment, complete, _zero8, as_of, missing, _zero11, cache_until,) = _unpack_BarsPart(octets, offset)
+            if _zero8 != b'\x00\x00' or _zero11 != b'\x00\x00\x00\x00':
                 raise ValueError
-            return cls(part, parts, rows, total_rows, _ascii_get(symbol) or _ascii(symbol), interval_s, _ADJUSTMENT.get(adjustment, adjustment), _BOOL[complete], as_of)
+            return cls(part, parts, rows, total_rows, _ascii_get(symbol) or _ascii(symbol), interval_s, _ADJUSTMENT.get(adjustment, adjustment), _BOOL[complete], as_of, missing, cache_until)
         except _BAD:
             raise blame(cls, octets, offset) from None
 
     def pack(self) -> bytes:
         """Return the block's octets; raises `LocalFault`."""
         try:
-            return _pack_BarsPart(self.part, self.parts, self.rows, self.total_rows, _packed_get((self.symbol, 16)) or _packed(self.symbol, 16), self.interval_s, self.adjustment, 1 if self.complete else 0, b'\x00\x00', self.as_of)
+            return _pack_BarsPart(self.part, self.parts, self.rows, self.total_rows, _packed_get((self.symbol, 16)) or _packed(self.symbol, 16), self.interval_s, self.adjustment, 1 if self.complete else 0, b'\x00\x00', self.as_of, self.missing, b'\x00\x00\x00\x00', self.cache_until)
         except _BAD as error:
             raise LocalFault(f"BarsPart: {error}") from None
 
@@ -2766,8 +3488,8 @@ class BarEvent(Message):
     SHAPE: ClassVar[str] = 'event'
     CATEGORY: ClassVar[int] = 2
     SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
-    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>16sLB3sQqqqqq')
-    SIZE: ClassVar[int] = 72
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>16sLB3sQqqqqqL4s')
+    SIZE: ClassVar[int] = 80
 
     symbol: str = ""
     interval_s: int = 0
@@ -2778,22 +3500,23 @@ class BarEvent(Message):
     low: int = NULL
     close: int = NULL
     volume: int = 0
+    epoch: int = 0
 
     @classmethod
     def unpack(cls, octets: bytes, offset: int = 0) -> BarEvent:
         """Read the block at ``offset``; raises `RemoteFault`."""
         try:
-            (symbol, interval_s, final, _zero3, time, open, high, low, close, volume,) = _unpack_BarEvent(octets, offset)
-            if _zero3 != b'\x00\x00\x00':
+            (symbol, interval_s, final, _zero3, time, open, high, low, close, volume, epoch, _zero11,) = _unpack_BarEvent(octets, offset)
+            if _zero3 != b'\x00\x00\x00' or _zero11 != b'\x00\x00\x00\x00':
                 raise ValueError
-            return cls(_ascii_get(symbol) or _ascii(symbol), interval_s, _BOOL[final], time, open, high, low, close, volume)
+            return cls(_ascii_get(symbol) or _ascii(symbol), interval_s, _BOOL[final], time, open, high, low, close, volume, epoch)
         except _BAD:
             raise blame(cls, octets, offset) from None
 
     def pack(self) -> bytes:
         """Return the block's octets; raises `LocalFault`."""
         try:
-            return _pack_BarEvent(_packed_get((self.symbol, 16)) or _packed(self.symbol, 16), self.interval_s, 1 if self.final else 0, b'\x00\x00\x00', self.time, self.open, self.high, self.low, self.close, self.volume)
+            return _pack_BarEvent(_packed_get((self.symbol, 16)) or _packed(self.symbol, 16), self.interval_s, 1 if self.final else 0, b'\x00\x00\x00', self.time, self.open, self.high, self.low, self.close, self.volume, self.epoch, b'\x00\x00\x00\x00')
         except _BAD as error:
             raise LocalFault(f"BarEvent: {error}") from None
 
@@ -2844,8 +3567,8 @@ class MarketStatusReply(Message):
     SHAPE: ClassVar[str] = 'reply'
     CATEGORY: ClassVar[int] = 1
     SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
-    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>4sB3sQQQL4s')
-    SIZE: ClassVar[int] = 40
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>4sB3sQQQL4sQ')
+    SIZE: ClassVar[int] = 48
 
     exchange: str = ""
     state: int = MarketState.CLOSED
@@ -2853,22 +3576,23 @@ class MarketStatusReply(Message):
     next_open: int = 0
     next_close: int = 0
     update_interval_ms: int = 0
+    cache_until: int = 0
 
     @classmethod
     def unpack(cls, octets: bytes, offset: int = 0) -> MarketStatusReply:
         """Read the block at ``offset``; raises `RemoteFault`."""
         try:
-            (exchange, state, _zero2, now, next_open, next_close, update_interval_ms, _zero7,) = _unpack_MarketStatusReply(octets, offset)
+            (exchange, state, _zero2, now, next_open, next_close, update_interval_ms, _zero7, cache_until,) = _unpack_MarketStatusReply(octets, offset)
             if _zero2 != b'\x00\x00\x00' or _zero7 != b'\x00\x00\x00\x00':
                 raise ValueError
-            return cls(_ccy(exchange), _MARKETSTATE.get(state, state), now, next_open, next_close, update_interval_ms)
+            return cls(_ccy(exchange), _MARKETSTATE.get(state, state), now, next_open, next_close, update_interval_ms, cache_until)
         except _BAD:
             raise blame(cls, octets, offset) from None
 
     def pack(self) -> bytes:
         """Return the block's octets; raises `LocalFault`."""
         try:
-            return _pack_MarketStatusReply(_packed_get((self.exchange, 4)) or _packed(self.exchange, 4), self.state, b'\x00\x00\x00', self.now, self.next_open, self.next_close, self.update_interval_ms, b'\x00\x00\x00\x00')
+            return _pack_MarketStatusReply(_packed_get((self.exchange, 4)) or _packed(self.exchange, 4), self.state, b'\x00\x00\x00', self.now, self.next_open, self.next_close, self.update_interval_ms, b'\x00\x00\x00\x00', self.cache_until)
         except _BAD as error:
             raise LocalFault(f"MarketStatusReply: {error}") from None
 
@@ -2879,14 +3603,14 @@ _pack_MarketStatusReply = MarketStatusReply.LAYOUT.pack
 
 @attrs.define(slots=True, eq=True)
 class MarketEvent(Message):
-    """The exchange that drives the market's clock has opened or closed; seq 0."""
+    """The exchange that drives the market's clock has opened or closed, or its clock was set; seq 0."""
 
     OPCODE: ClassVar[int] = 0x0514
     SHAPE: ClassVar[str] = 'event'
     CATEGORY: ClassVar[int] = 2
     SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
-    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>4sB3sQQQL4s')
-    SIZE: ClassVar[int] = 40
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>4sB3sQQQL4sLL')
+    SIZE: ClassVar[int] = 48
 
     exchange: str = ""
     state: int = MarketState.CLOSED
@@ -2894,22 +3618,24 @@ class MarketEvent(Message):
     next_open: int = 0
     next_close: int = 0
     update_interval_ms: int = 0
+    epoch: int = 0
+    speed_milli: int = 0
 
     @classmethod
     def unpack(cls, octets: bytes, offset: int = 0) -> MarketEvent:
         """Read the block at ``offset``; raises `RemoteFault`."""
         try:
-            (exchange, state, _zero2, now, next_open, next_close, update_interval_ms, _zero7,) = _unpack_MarketEvent(octets, offset)
+            (exchange, state, _zero2, now, next_open, next_close, update_interval_ms, _zero7, epoch, speed_milli,) = _unpack_MarketEvent(octets, offset)
             if _zero2 != b'\x00\x00\x00' or _zero7 != b'\x00\x00\x00\x00':
                 raise ValueError
-            return cls(_ccy(exchange), _MARKETSTATE.get(state, state), now, next_open, next_close, update_interval_ms)
+            return cls(_ccy(exchange), _MARKETSTATE.get(state, state), now, next_open, next_close, update_interval_ms, epoch, speed_milli)
         except _BAD:
             raise blame(cls, octets, offset) from None
 
     def pack(self) -> bytes:
         """Return the block's octets; raises `LocalFault`."""
         try:
-            return _pack_MarketEvent(_packed_get((self.exchange, 4)) or _packed(self.exchange, 4), self.state, b'\x00\x00\x00', self.now, self.next_open, self.next_close, self.update_interval_ms, b'\x00\x00\x00\x00')
+            return _pack_MarketEvent(_packed_get((self.exchange, 4)) or _packed(self.exchange, 4), self.state, b'\x00\x00\x00', self.now, self.next_open, self.next_close, self.update_interval_ms, b'\x00\x00\x00\x00', self.epoch, self.speed_milli)
         except _BAD as error:
             raise LocalFault(f"MarketEvent: {error}") from None
 
@@ -2961,8 +3687,8 @@ class ClockReply(Message):
     SHAPE: ClassVar[str] = 'reply'
     CATEGORY: ClassVar[int] = 1
     SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
-    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>BBB1sLQQQ')
-    SIZE: ClassVar[int] = 32
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>BBB1sLQQQQL4sQ')
+    SIZE: ClassVar[int] = 56
 
     mode: int = ClockMode.LIVE
     paused: bool = False
@@ -2971,28 +3697,117 @@ class ClockReply(Message):
     now: int = 0
     ends_at: int = 0
     as_of: int = 0
+    begins_at: int = 0
+    epoch: int = 0
+    cache_until: int = 0
 
     @classmethod
     def unpack(cls, octets: bytes, offset: int = 0) -> ClockReply:
         """Read the block at ``offset``; raises `RemoteFault`."""
         try:
-            (mode, paused, skips_closed, _zero3, speed_milli, now, ends_at, as_of,) = _unpack_ClockReply(octets, offset)
-            if _zero3 != b'\x00':
+            (mode, paused, skips_closed, _zero3, speed_milli, now, ends_at, as_of, begins_at, epoch, _zero10, cache_until,) = _unpack_ClockReply(octets, offset)
+            if _zero3 != b'\x00' or _zero10 != b'\x00\x00\x00\x00':
                 raise ValueError
-            return cls(_CLOCKMODE.get(mode, mode), _BOOL[paused], _BOOL[skips_closed], speed_milli, now, ends_at, as_of)
+            return cls(_CLOCKMODE.get(mode, mode), _BOOL[paused], _BOOL[skips_closed], speed_milli, now, ends_at, as_of, begins_at, epoch, cache_until)
         except _BAD:
             raise blame(cls, octets, offset) from None
 
     def pack(self) -> bytes:
         """Return the block's octets; raises `LocalFault`."""
         try:
-            return _pack_ClockReply(self.mode, 1 if self.paused else 0, 1 if self.skips_closed else 0, b'\x00', self.speed_milli, self.now, self.ends_at, self.as_of)
+            return _pack_ClockReply(self.mode, 1 if self.paused else 0, 1 if self.skips_closed else 0, b'\x00', self.speed_milli, self.now, self.ends_at, self.as_of, self.begins_at, self.epoch, b'\x00\x00\x00\x00', self.cache_until)
         except _BAD as error:
             raise LocalFault(f"ClockReply: {error}") from None
 
 
 _unpack_ClockReply = ClockReply.LAYOUT.unpack_from
 _pack_ClockReply = ClockReply.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class ClockSet(Message):
+    """Set the market's clock. Scope ADMIN, or TRADE of the only account there is."""
+
+    OPCODE: ClassVar[int] = 0x0307
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>BBB1sLQQ')
+    SIZE: ClassVar[int] = 24
+
+    fields: int = 0
+    mode: int = 0
+    paused: bool = False
+    speed_milli: int = 0
+    now: int = 0
+    step: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> ClockSet:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (fields, mode, paused, _zero3, speed_milli, now, step,) = _unpack_ClockSet(octets, offset)
+            if fields & 0xe0 or _zero3 != b'\x00':
+                raise ValueError
+            return cls(fields, mode, _BOOL[paused], speed_milli, now, step)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_ClockSet(_masked(self.fields, 0x1f), self.mode, 1 if self.paused else 0, b'\x00', self.speed_milli, self.now, self.step)
+        except _BAD as error:
+            raise LocalFault(f"ClockSet: {error}") from None
+
+
+_unpack_ClockSet = ClockSet.LAYOUT.unpack_from
+_pack_ClockSet = ClockSet.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class ClockSetReply(Message):
+    """The clock as it is set; CLOCK_FIXED, INVALID_FIELD, SCOPE_DENIED."""
+
+    OPCODE: ClassVar[int] = 0x0307
+    SHAPE: ClassVar[str] = 'reply'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>BBB1sLQQQQL4sQ')
+    SIZE: ClassVar[int] = 56
+
+    mode: int = ClockMode.LIVE
+    paused: bool = False
+    skips_closed: bool = False
+    speed_milli: int = 0
+    now: int = 0
+    ends_at: int = 0
+    as_of: int = 0
+    begins_at: int = 0
+    epoch: int = 0
+    cache_until: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> ClockSetReply:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (mode, paused, skips_closed, _zero3, speed_milli, now, ends_at, as_of, begins_at, epoch, _zero10, cache_until,) = _unpack_ClockSetReply(octets, offset)
+            if _zero3 != b'\x00' or _zero10 != b'\x00\x00\x00\x00':
+                raise ValueError
+            return cls(_CLOCKMODE.get(mode, mode), _BOOL[paused], _BOOL[skips_closed], speed_milli, now, ends_at, as_of, begins_at, epoch, cache_until)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_ClockSetReply(self.mode, 1 if self.paused else 0, 1 if self.skips_closed else 0, b'\x00', self.speed_milli, self.now, self.ends_at, self.as_of, self.begins_at, self.epoch, b'\x00\x00\x00\x00', self.cache_until)
+        except _BAD as error:
+            raise LocalFault(f"ClockSetReply: {error}") from None
+
+
+_unpack_ClockSetReply = ClockSetReply.LAYOUT.unpack_from
+_pack_ClockSetReply = ClockSetReply.LAYOUT.pack
 
 
 @attrs.define(slots=True, eq=True)
@@ -3041,6 +3856,9 @@ class PortfolioPart(Message):
     CATEGORY: ClassVar[int] = 2
     SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
         SectionSpec(0x4002, 'positions', 'group', 4096, False, 0, PositionRow),
+        SectionSpec(0x4019, 'earnings', 'group', 1, False, 0, EarningsRow),
+        SectionSpec(0x401a, 'margin', 'group', 1, False, 0, MarginRow),
+        SectionSpec(0x401b, 'plan', 'group', 4096, False, 0, PlanRow),
     )
     LAYOUT: ClassVar[struct.Struct] = struct.Struct('>LLLLQQ4s4sqqqqqqQQQ')
     SIZE: ClassVar[int] = 112
@@ -3062,6 +3880,9 @@ class PortfolioPart(Message):
     market_time: int = 0
     event_seq: int = 0
     positions: tuple[PositionRow, ...] = ()
+    earnings: tuple[EarningsRow, ...] = ()
+    margin: tuple[MarginRow, ...] = ()
+    plan: tuple[PlanRow, ...] = ()
 
     @classmethod
     def unpack(cls, octets: bytes, offset: int = 0) -> PortfolioPart:
@@ -3139,6 +3960,7 @@ class TransactionsPart(Message):
     CATEGORY: ClassVar[int] = 2
     SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
         SectionSpec(0x4004, 'transactions', 'group', 4096, False, 0, TransactionRow),
+        SectionSpec(0x4018, 'details', 'group', 4096, False, 0, TransactionDetailRow),
     )
     LAYOUT: ClassVar[struct.Struct] = struct.Struct('>LLLLQQQ')
     SIZE: ClassVar[int] = 40
@@ -3151,6 +3973,7 @@ class TransactionsPart(Message):
     event_seq: int = 0
     next_after: int = 0
     transactions: tuple[TransactionRow, ...] = ()
+    details: tuple[TransactionDetailRow, ...] = ()
 
     @classmethod
     def unpack(cls, octets: bytes, offset: int = 0) -> TransactionsPart:
@@ -3171,6 +3994,92 @@ class TransactionsPart(Message):
 
 _unpack_TransactionsPart = TransactionsPart.LAYOUT.unpack_from
 _pack_TransactionsPart = TransactionsPart.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class EquityGet(Message):
+    """What a portfolio was worth over market time, by its ledger; another user's likewise."""
+
+    OPCODE: ClassVar[int] = 0x0403
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x8016, 'username', 'text', 24, False, 1, None),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QQQL4s')
+    SIZE: ClassVar[int] = 32
+
+    portfolio: int = 0
+    from_time: int = 0
+    to_time: int = 0
+    interval_s: int = 0
+    username: str | None = None
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> EquityGet:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (portfolio, from_time, to_time, interval_s, _zero4,) = _unpack_EquityGet(octets, offset)
+            if _zero4 != b'\x00\x00\x00\x00':
+                raise ValueError
+            return cls(portfolio, from_time, to_time, interval_s)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_EquityGet(self.portfolio, self.from_time, self.to_time, self.interval_s, b'\x00\x00\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"EquityGet: {error}") from None
+
+
+_unpack_EquityGet = EquityGet.LAYOUT.unpack_from
+_pack_EquityGet = EquityGet.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class EquityPart(Message):
+    """One part of the curve, oldest first."""
+
+    OPCODE: ClassVar[int] = 0x0403
+    SHAPE: ClassVar[str] = 'reply'
+    CATEGORY: ClassVar[int] = 2
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x400a, 'equity', 'group', 4096, False, 0, EquityRow),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>LLLLQ4sLQ')
+    SIZE: ClassVar[int] = 40
+
+    part: int = 0
+    parts: int = 0
+    rows: int = 0
+    total_rows: int = 0
+    portfolio: int = 0
+    currency: str = ""
+    interval_s: int = 0
+    as_of: int = 0
+    equity: tuple[EquityRow, ...] = ()
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> EquityPart:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (part, parts, rows, total_rows, portfolio, currency, interval_s, as_of,) = _unpack_EquityPart(octets, offset)
+            return cls(part, parts, rows, total_rows, portfolio, _ccy(currency), interval_s, as_of)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_EquityPart(self.part, self.parts, self.rows, self.total_rows, self.portfolio, _packed_get((self.currency, 4)) or _packed(self.currency, 4), self.interval_s, self.as_of)
+        except _BAD as error:
+            raise LocalFault(f"EquityPart: {error}") from None
+
+
+_unpack_EquityPart = EquityPart.LAYOUT.unpack_from
+_pack_EquityPart = EquityPart.LAYOUT.pack
 
 
 @attrs.define(slots=True, eq=True)
@@ -3440,6 +4349,263 @@ _pack_PortfolioCash = PortfolioCash.LAYOUT.pack
 
 
 @attrs.define(slots=True, eq=True)
+class PortfolioFork(Message):
+    """Opens a portfolio as another one is, or was at a moment. Changes state: seq >= 1."""
+
+    OPCODE: ClassVar[int] = 0x0408
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>Q24sQ')
+    SIZE: ClassVar[int] = 40
+
+    portfolio: int = 0
+    name: str = ""
+    at: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> PortfolioFork:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (portfolio, name, at,) = _unpack_PortfolioFork(octets, offset)
+            return cls(portfolio, _ascii_get(name) or _ascii(name), at)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_PortfolioFork(self.portfolio, _packed_get((self.name, 24)) or _packed(self.name, 24), self.at)
+        except _BAD as error:
+            raise LocalFault(f"PortfolioFork: {error}") from None
+
+
+_unpack_PortfolioFork = PortfolioFork.LAYOUT.unpack_from
+_pack_PortfolioFork = PortfolioFork.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class PortfolioFreeze(Message):
+    """Lets a portfolio trade no more, or again. Changes state: seq >= 1."""
+
+    OPCODE: ClassVar[int] = 0x040c
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QB7s')
+    SIZE: ClassVar[int] = 16
+
+    portfolio: int = 0
+    frozen: bool = False
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> PortfolioFreeze:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (portfolio, frozen, _zero2,) = _unpack_PortfolioFreeze(octets, offset)
+            if _zero2 != b'\x00\x00\x00\x00\x00\x00\x00':
+                raise ValueError
+            return cls(portfolio, _BOOL[frozen])
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_PortfolioFreeze(self.portfolio, 1 if self.frozen else 0, b'\x00\x00\x00\x00\x00\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"PortfolioFreeze: {error}") from None
+
+
+_unpack_PortfolioFreeze = PortfolioFreeze.LAYOUT.unpack_from
+_pack_PortfolioFreeze = PortfolioFreeze.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class PortfolioCorrect(Message):
+    """Posts a correction to any portfolio, with a reason; scope ADMIN. Changes state: seq >= 1."""
+
+    OPCODE: ClassVar[int] = 0x040d
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x0001, 'reason', 'text', 1024, True, 1, None),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>Qq')
+    SIZE: ClassVar[int] = 16
+
+    portfolio: int = 0
+    amount: int = 0
+    reason: str | None = None
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> PortfolioCorrect:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (portfolio, amount,) = _unpack_PortfolioCorrect(octets, offset)
+            return cls(portfolio, amount)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_PortfolioCorrect(self.portfolio, self.amount)
+        except _BAD as error:
+            raise LocalFault(f"PortfolioCorrect: {error}") from None
+
+
+_unpack_PortfolioCorrect = PortfolioCorrect.LAYOUT.unpack_from
+_pack_PortfolioCorrect = PortfolioCorrect.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class PortfolioTermsSet(Message):
+    """Chooses the terms by which a portfolio without positions and open orders trades. Changes state: seq >= 1."""
+
+    OPCODE: ClassVar[int] = 0x040a
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x4008, 'symbols', 'group', 256, False, 0, SymbolRow),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QBBBBLLLLLL4sQqqqL4sq')
+    SIZE: ClassVar[int] = 88
+
+    portfolio: int = 0
+    account_kind: AccountKind = AccountKind.CASH
+    fill_model: FillModelKind = FillModelKind.IDEAL
+    fee_model: FeeModelKind = FeeModelKind.FREE
+    flags: int = 0
+    slippage: int = 0
+    participation: int = 0
+    impact: int = 0
+    leverage: int = 0
+    position_cap: int = 0
+    hold_seconds: int = 0
+    seed: int = 0
+    fee_rate: int = 0
+    fee_maker: int = 0
+    fee_minimum: int = 0
+    fee_maximum: int = 0
+    price_minimum: int = NULL
+    symbols: tuple[SymbolRow, ...] = ()
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> PortfolioTermsSet:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (portfolio, account_kind, fill_model, fee_model, flags, slippage, participation, impact, leverage, position_cap, hold_seconds, _zero11, seed, fee_rate, fee_maker, fee_minimum, fee_maximum, _zero17, price_minimum,) = _unpack_PortfolioTermsSet(octets, offset)
+            if flags & 0xf0 or _zero11 != b'\x00\x00\x00\x00' or _zero17 != b'\x00\x00\x00\x00':
+                raise ValueError
+            return cls(portfolio, _ACCOUNTKIND[account_kind], _FILLMODELKIND[fill_model], _FEEMODELKIND[fee_model], flags, slippage, participation, impact, leverage, position_cap, hold_seconds, seed, fee_rate, fee_maker, fee_minimum, fee_maximum, price_minimum)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_PortfolioTermsSet(self.portfolio, _ACCOUNTKIND[self.account_kind], _FILLMODELKIND[self.fill_model], _FEEMODELKIND[self.fee_model], _masked(self.flags, 0xf), self.slippage, self.participation, self.impact, self.leverage, self.position_cap, self.hold_seconds, b'\x00\x00\x00\x00', self.seed, self.fee_rate, self.fee_maker, self.fee_minimum, self.fee_maximum, b'\x00\x00\x00\x00', self.price_minimum)
+        except _BAD as error:
+            raise LocalFault(f"PortfolioTermsSet: {error}") from None
+
+
+_unpack_PortfolioTermsSet = PortfolioTermsSet.LAYOUT.unpack_from
+_pack_PortfolioTermsSet = PortfolioTermsSet.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class PortfolioTermsReply(Message):
+    """The terms by which the portfolio trades; SYMBOLS are the only assets it may open."""
+
+    OPCODE: ClassVar[int] = 0x040a
+    SHAPE: ClassVar[str] = 'reply'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x0001, 'text', 'text', 1024, False, 1, None),
+        SectionSpec(0x4008, 'symbols', 'group', 256, False, 0, SymbolRow),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QBBBBLLLLLL4sQqqqL4sq')
+    SIZE: ClassVar[int] = 88
+
+    portfolio: int = 0
+    account_kind: AccountKind = AccountKind.CASH
+    fill_model: FillModelKind = FillModelKind.IDEAL
+    fee_model: FeeModelKind = FeeModelKind.FREE
+    flags: int = 0
+    slippage: int = 0
+    participation: int = 0
+    impact: int = 0
+    leverage: int = 0
+    position_cap: int = 0
+    hold_seconds: int = 0
+    seed: int = 0
+    fee_rate: int = 0
+    fee_maker: int = 0
+    fee_minimum: int = 0
+    fee_maximum: int = 0
+    price_minimum: int = NULL
+    text: str | None = None
+    symbols: tuple[SymbolRow, ...] = ()
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> PortfolioTermsReply:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (portfolio, account_kind, fill_model, fee_model, flags, slippage, participation, impact, leverage, position_cap, hold_seconds, _zero11, seed, fee_rate, fee_maker, fee_minimum, fee_maximum, _zero17, price_minimum,) = _unpack_PortfolioTermsReply(octets, offset)
+            if flags & 0xf0 or _zero11 != b'\x00\x00\x00\x00' or _zero17 != b'\x00\x00\x00\x00':
+                raise ValueError
+            return cls(portfolio, _ACCOUNTKIND[account_kind], _FILLMODELKIND[fill_model], _FEEMODELKIND[fee_model], flags, slippage, participation, impact, leverage, position_cap, hold_seconds, seed, fee_rate, fee_maker, fee_minimum, fee_maximum, price_minimum)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_PortfolioTermsReply(self.portfolio, _ACCOUNTKIND[self.account_kind], _FILLMODELKIND[self.fill_model], _FEEMODELKIND[self.fee_model], _masked(self.flags, 0xf), self.slippage, self.participation, self.impact, self.leverage, self.position_cap, self.hold_seconds, b'\x00\x00\x00\x00', self.seed, self.fee_rate, self.fee_maker, self.fee_minimum, self.fee_maximum, b'\x00\x00\x00\x00', self.price_minimum)
+        except _BAD as error:
+            raise LocalFault(f"PortfolioTermsReply: {error}") from None
+
+
+_unpack_PortfolioTermsReply = PortfolioTermsReply.LAYOUT.unpack_from
+_pack_PortfolioTermsReply = PortfolioTermsReply.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class PortfolioTermsGet(Message):
+    """Asks for the terms of a portfolio."""
+
+    OPCODE: ClassVar[int] = 0x040b
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>Q')
+    SIZE: ClassVar[int] = 8
+
+    portfolio: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> PortfolioTermsGet:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (portfolio,) = _unpack_PortfolioTermsGet(octets, offset)
+            return cls(portfolio)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_PortfolioTermsGet(self.portfolio)
+        except _BAD as error:
+            raise LocalFault(f"PortfolioTermsGet: {error}") from None
+
+
+_unpack_PortfolioTermsGet = PortfolioTermsGet.LAYOUT.unpack_from
+_pack_PortfolioTermsGet = PortfolioTermsGet.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
 class Subscribe(Message):
     """Asks for events of one topic; the reply's correlation names the subscription in every event. ACCOUNT is served by the master, public topics by the worker."""
 
@@ -3603,6 +4769,8 @@ class OrderEvent(Message):
     SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
         SectionSpec(0x4003, 'orders', 'group', 1, True, 0, OrderRow),
         SectionSpec(0x400d, 'receipt', 'group', 1, False, 0, ReceiptRow),
+        SectionSpec(0x4021, 'working', 'group', 1, False, 0, WorkingRow),
+        SectionSpec(0x4040, 'order_terms', 'group', 1, False, 0, OrderTermsRow),
     )
     LAYOUT: ClassVar[struct.Struct] = struct.Struct('>B3sLqqqQQ')
     SIZE: ClassVar[int] = 48
@@ -3616,6 +4784,8 @@ class OrderEvent(Message):
     order: int = 0
     orders: tuple[OrderRow, ...] = ()
     receipt: tuple[ReceiptRow, ...] = ()
+    working: tuple[WorkingRow, ...] = ()
+    order_terms: tuple[OrderTermsRow, ...] = ()
 
     @classmethod
     def unpack(cls, octets: bytes, offset: int = 0) -> OrderEvent:
@@ -3648,7 +4818,9 @@ class TransactionEvent(Message):
     SHAPE: ClassVar[str] = 'event'
     CATEGORY: ClassVar[int] = 2
     SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x0001, 'text', 'text', 1024, False, 1, None),
         SectionSpec(0x4002, 'positions', 'group', 1, False, 0, HoldingRow),
+        SectionSpec(0x4018, 'details', 'group', 1, False, 0, TransactionDetailRow),
     )
     LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QQB3s4s16sqqqqqqQL4sQQQ')
     SIZE: ClassVar[int] = 128
@@ -3669,7 +4841,9 @@ class TransactionEvent(Message):
     received_at: int = 0
     executed_at: int = 0
     quote_seq: int = 0
+    text: str | None = None
     positions: tuple[HoldingRow, ...] = ()
+    details: tuple[TransactionDetailRow, ...] = ()
 
     @classmethod
     def unpack(cls, octets: bytes, offset: int = 0) -> TransactionEvent:
@@ -3805,6 +4979,520 @@ class WorkerListReply(Message):
 
 _unpack_WorkerListReply = WorkerListReply.LAYOUT.unpack_from
 _pack_WorkerListReply = WorkerListReply.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class ReceiptGet(Message):
+    """Asks for the receipts of an order: of each fill, and of what ended or stopped it."""
+
+    OPCODE: ClassVar[int] = 0x0210
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QQQQH6s')
+    SIZE: ClassVar[int] = 40
+
+    order: int = 0
+    client_order_id: int = 0
+    portfolio: int = 0
+    after: int = 0
+    limit: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> ReceiptGet:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (order, client_order_id, portfolio, after, limit, _zero5,) = _unpack_ReceiptGet(octets, offset)
+            if _zero5 != b'\x00\x00\x00\x00\x00\x00':
+                raise ValueError
+            return cls(order, client_order_id, portfolio, after, limit)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_ReceiptGet(self.order, self.client_order_id, self.portfolio, self.after, self.limit, b'\x00\x00\x00\x00\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"ReceiptGet: {error}") from None
+
+
+_unpack_ReceiptGet = ReceiptGet.LAYOUT.unpack_from
+_pack_ReceiptGet = ReceiptGet.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class ReceiptPart(Message):
+    """One part of the list, oldest first."""
+
+    OPCODE: ClassVar[int] = 0x0210
+    SHAPE: ClassVar[str] = 'reply'
+    CATEGORY: ClassVar[int] = 2
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x4020, 'receipts', 'group', 4096, False, 0, OrderReceiptRow),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>LLLLQQQ')
+    SIZE: ClassVar[int] = 40
+
+    part: int = 0
+    parts: int = 0
+    rows: int = 0
+    total_rows: int = 0
+    as_of: int = 0
+    event_seq: int = 0
+    next_after: int = 0
+    receipts: tuple[OrderReceiptRow, ...] = ()
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> ReceiptPart:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (part, parts, rows, total_rows, as_of, event_seq, next_after,) = _unpack_ReceiptPart(octets, offset)
+            return cls(part, parts, rows, total_rows, as_of, event_seq, next_after)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_ReceiptPart(self.part, self.parts, self.rows, self.total_rows, self.as_of, self.event_seq, self.next_after)
+        except _BAD as error:
+            raise LocalFault(f"ReceiptPart: {error}") from None
+
+
+_unpack_ReceiptPart = ReceiptPart.LAYOUT.unpack_from
+_pack_ReceiptPart = ReceiptPart.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class ContestCreate(Message):
+    """Opens a contest; needs a session of scope HOST or ADMIN. Changes state: seq >= 1."""
+
+    OPCODE: ClassVar[int] = 0x0440
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x4008, 'symbols', 'group', 256, False, 0, SymbolRow),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>24sqQQQBBBBLLLLLL4sQqqqL4sq')
+    SIZE: ClassVar[int] = 136
+
+    name: str = ""
+    cash: int = NULL
+    opens_at: int = 0
+    ends_at: int = 0
+    joins_until: int = 0
+    account_kind: AccountKind = AccountKind.CASH
+    fill_model: FillModelKind = FillModelKind.IDEAL
+    fee_model: FeeModelKind = FeeModelKind.FREE
+    flags: int = 0
+    slippage: int = 0
+    participation: int = 0
+    impact: int = 0
+    leverage: int = 0
+    position_cap: int = 0
+    hold_seconds: int = 0
+    seed: int = 0
+    fee_rate: int = 0
+    fee_maker: int = 0
+    fee_minimum: int = 0
+    fee_maximum: int = 0
+    price_minimum: int = NULL
+    symbols: tuple[SymbolRow, ...] = ()
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> ContestCreate:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (name, cash, opens_at, ends_at, joins_until, account_kind, fill_model, fee_model, flags, slippage, participation, impact, leverage, position_cap, hold_seconds, _zero15, seed, fee_rate, fee_maker, fee_minimum, fee_maximum, _zero21, price_minimum,) = _unpack_ContestCreate(octets, offset)
+            if flags & 0xf0 or _zero15 != b'\x00\x00\x00\x00' or _zero21 != b'\x00\x00\x00\x00':
+                raise ValueError
+            return cls(_ascii_get(name) or _ascii(name), cash, opens_at, ends_at, joins_until, _ACCOUNTKIND[account_kind], _FILLMODELKIND[fill_model], _FEEMODELKIND[fee_model], flags, slippage, participation, impact, leverage, position_cap, hold_seconds, seed, fee_rate, fee_maker, fee_minimum, fee_maximum, price_minimum)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_ContestCreate(_packed_get((self.name, 24)) or _packed(self.name, 24), self.cash, self.opens_at, self.ends_at, self.joins_until, _ACCOUNTKIND[self.account_kind], _FILLMODELKIND[self.fill_model], _FEEMODELKIND[self.fee_model], _masked(self.flags, 0xf), self.slippage, self.participation, self.impact, self.leverage, self.position_cap, self.hold_seconds, b'\x00\x00\x00\x00', self.seed, self.fee_rate, self.fee_maker, self.fee_minimum, self.fee_maximum, b'\x00\x00\x00\x00', self.price_minimum)
+        except _BAD as error:
+            raise LocalFault(f"ContestCreate: {error}") from None
+
+
+_unpack_ContestCreate = ContestCreate.LAYOUT.unpack_from
+_pack_ContestCreate = ContestCreate.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class ContestReply(Message):
+    """The contest as it stands."""
+
+    OPCODE: ClassVar[int] = 0x0440
+    SHAPE: ClassVar[str] = 'reply'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x0001, 'text', 'text', 1024, False, 1, None),
+        SectionSpec(0x4008, 'symbols', 'group', 256, False, 0, SymbolRow),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>Q24s24s4sB3sqQQQQL4sQBBBBLLLLLL4sQqqqL4sq')
+    SIZE: ClassVar[int] = 200
+
+    contest: int = 0
+    name: str = ""
+    host: str = ""
+    currency: str = ""
+    state: int = ContestState.ANNOUNCED
+    cash: int = 0
+    opens_at: int = 0
+    ends_at: int = 0
+    joins_until: int = 0
+    ended_at: int = 0
+    entries: int = 0
+    portfolio: int = 0
+    account_kind: AccountKind = AccountKind.CASH
+    fill_model: FillModelKind = FillModelKind.IDEAL
+    fee_model: FeeModelKind = FeeModelKind.FREE
+    flags: int = 0
+    slippage: int = 0
+    participation: int = 0
+    impact: int = 0
+    leverage: int = 0
+    position_cap: int = 0
+    hold_seconds: int = 0
+    seed: int = 0
+    fee_rate: int = 0
+    fee_maker: int = 0
+    fee_minimum: int = 0
+    fee_maximum: int = 0
+    price_minimum: int = NULL
+    text: str | None = None
+    symbols: tuple[SymbolRow, ...] = ()
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> ContestReply:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (contest, name, host, currency, state, _zero5, cash, opens_at, ends_at, joins_until, ended_at, entries, _zero12, portfolio, account_kind, fill_model, fee_model, flags, slippage, participation, impact, leverage, position_cap, hold_seconds, _zero24, seed, fee_rate, fee_maker, fee_minimum, fee_maximum, _zero30, price_minimum,) = _unpack_ContestReply(octets, offset)
+            if _zero5 != b'\x00\x00\x00' or _zero12 != b'\x00\x00\x00\x00' or flags & 0xf0 or _zero24 != b'\x00\x00\x00\x00' or _zero30 != b'\x00\x00\x00\x00':
+                raise ValueError
+            return cls(contest, _ascii_get(name) or _ascii(name), _ascii_get(host) or _ascii(host), _ccy(currency), _CONTESTSTATE.get(state, state), cash, opens_at, ends_at, joins_until, ended_at, entries, portfolio, _ACCOUNTKIND[account_kind], _FILLMODELKIND[fill_model], _FEEMODELKIND[fee_model], flags, slippage, participation, impact, leverage, position_cap, hold_seconds, seed, fee_rate, fee_maker, fee_minimum, fee_maximum, price_minimum)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_ContestReply(self.contest, _packed_get((self.name, 24)) or _packed(self.name, 24), _packed_get((self.host, 24)) or _packed(self.host, 24), _packed_get((self.currency, 4)) or _packed(self.currency, 4), self.state, b'\x00\x00\x00', self.cash, self.opens_at, self.ends_at, self.joins_until, self.ended_at, self.entries, b'\x00\x00\x00\x00', self.portfolio, _ACCOUNTKIND[self.account_kind], _FILLMODELKIND[self.fill_model], _FEEMODELKIND[self.fee_model], _masked(self.flags, 0xf), self.slippage, self.participation, self.impact, self.leverage, self.position_cap, self.hold_seconds, b'\x00\x00\x00\x00', self.seed, self.fee_rate, self.fee_maker, self.fee_minimum, self.fee_maximum, b'\x00\x00\x00\x00', self.price_minimum)
+        except _BAD as error:
+            raise LocalFault(f"ContestReply: {error}") from None
+
+
+_unpack_ContestReply = ContestReply.LAYOUT.unpack_from
+_pack_ContestReply = ContestReply.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class ContestGet(Message):
+    """Asks for a contest and its terms."""
+
+    OPCODE: ClassVar[int] = 0x0441
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>Q')
+    SIZE: ClassVar[int] = 8
+
+    contest: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> ContestGet:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (contest,) = _unpack_ContestGet(octets, offset)
+            return cls(contest)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_ContestGet(self.contest)
+        except _BAD as error:
+            raise LocalFault(f"ContestGet: {error}") from None
+
+
+_unpack_ContestGet = ContestGet.LAYOUT.unpack_from
+_pack_ContestGet = ContestGet.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class ContestJoin(Message):
+    """Enters a contest: a portfolio is opened for it. Changes state: seq >= 1."""
+
+    OPCODE: ClassVar[int] = 0x0443
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>Q')
+    SIZE: ClassVar[int] = 8
+
+    contest: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> ContestJoin:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (contest,) = _unpack_ContestJoin(octets, offset)
+            return cls(contest)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_ContestJoin(self.contest)
+        except _BAD as error:
+            raise LocalFault(f"ContestJoin: {error}") from None
+
+
+_unpack_ContestJoin = ContestJoin.LAYOUT.unpack_from
+_pack_ContestJoin = ContestJoin.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class ContestList(Message):
+    """Contests, oldest first."""
+
+    OPCODE: ClassVar[int] = 0x0442
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QH6s')
+    SIZE: ClassVar[int] = 16
+
+    after: int = 0
+    limit: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> ContestList:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (after, limit, _zero2,) = _unpack_ContestList(octets, offset)
+            if _zero2 != b'\x00\x00\x00\x00\x00\x00':
+                raise ValueError
+            return cls(after, limit)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_ContestList(self.after, self.limit, b'\x00\x00\x00\x00\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"ContestList: {error}") from None
+
+
+_unpack_ContestList = ContestList.LAYOUT.unpack_from
+_pack_ContestList = ContestList.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class ContestListPart(Message):
+    """One part of the list."""
+
+    OPCODE: ClassVar[int] = 0x0442
+    SHAPE: ClassVar[str] = 'reply'
+    CATEGORY: ClassVar[int] = 2
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x4030, 'contests', 'group', 4096, False, 0, ContestRow),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>LLLLQQQ')
+    SIZE: ClassVar[int] = 40
+
+    part: int = 0
+    parts: int = 0
+    rows: int = 0
+    total_rows: int = 0
+    as_of: int = 0
+    event_seq: int = 0
+    next_after: int = 0
+    contests: tuple[ContestRow, ...] = ()
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> ContestListPart:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (part, parts, rows, total_rows, as_of, event_seq, next_after,) = _unpack_ContestListPart(octets, offset)
+            return cls(part, parts, rows, total_rows, as_of, event_seq, next_after)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_ContestListPart(self.part, self.parts, self.rows, self.total_rows, self.as_of, self.event_seq, self.next_after)
+        except _BAD as error:
+            raise LocalFault(f"ContestListPart: {error}") from None
+
+
+_unpack_ContestListPart = ContestListPart.LAYOUT.unpack_from
+_pack_ContestListPart = ContestListPart.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class ContestStandings(Message):
+    """Who leads; by the last prices, or once it has ended by the result."""
+
+    OPCODE: ClassVar[int] = 0x0444
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QB7s')
+    SIZE: ClassVar[int] = 16
+
+    contest: int = 0
+    order: StandingOrder = StandingOrder.EQUITY
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> ContestStandings:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (contest, order, _zero2,) = _unpack_ContestStandings(octets, offset)
+            if _zero2 != b'\x00\x00\x00\x00\x00\x00\x00':
+                raise ValueError
+            return cls(contest, _STANDINGORDER[order])
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_ContestStandings(self.contest, _STANDINGORDER[self.order], b'\x00\x00\x00\x00\x00\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"ContestStandings: {error}") from None
+
+
+_unpack_ContestStandings = ContestStandings.LAYOUT.unpack_from
+_pack_ContestStandings = ContestStandings.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class ContestStandingsPart(Message):
+    """One part of the standings, the first first."""
+
+    OPCODE: ClassVar[int] = 0x0444
+    SHAPE: ClassVar[str] = 'reply'
+    CATEGORY: ClassVar[int] = 2
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x4031, 'standings', 'group', 4096, False, 0, StandingRow),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>LLLLQQQ')
+    SIZE: ClassVar[int] = 40
+
+    part: int = 0
+    parts: int = 0
+    rows: int = 0
+    total_rows: int = 0
+    contest: int = 0
+    as_of: int = 0
+    ended_at: int = 0
+    standings: tuple[StandingRow, ...] = ()
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> ContestStandingsPart:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (part, parts, rows, total_rows, contest, as_of, ended_at,) = _unpack_ContestStandingsPart(octets, offset)
+            return cls(part, parts, rows, total_rows, contest, as_of, ended_at)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_ContestStandingsPart(self.part, self.parts, self.rows, self.total_rows, self.contest, self.as_of, self.ended_at)
+        except _BAD as error:
+            raise LocalFault(f"ContestStandingsPart: {error}") from None
+
+
+_unpack_ContestStandingsPart = ContestStandingsPart.LAYOUT.unpack_from
+_pack_ContestStandingsPart = ContestStandingsPart.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class ContestFile(Message):
+    """The file of a contest that has ended, which anyone can verify."""
+
+    OPCODE: ClassVar[int] = 0x0445
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>Q')
+    SIZE: ClassVar[int] = 8
+
+    contest: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> ContestFile:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (contest,) = _unpack_ContestFile(octets, offset)
+            return cls(contest)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_ContestFile(self.contest)
+        except _BAD as error:
+            raise LocalFault(f"ContestFile: {error}") from None
+
+
+_unpack_ContestFile = ContestFile.LAYOUT.unpack_from
+_pack_ContestFile = ContestFile.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class ContestFilePart(Message):
+    """One part of the file: its octets are those of all parts in order."""
+
+    OPCODE: ClassVar[int] = 0x0445
+    SHAPE: ClassVar[str] = 'reply'
+    CATEGORY: ClassVar[int] = 2
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x0018, 'octets', 'octets', 65536, True, 1, None),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>LLLLQQ')
+    SIZE: ClassVar[int] = 32
+
+    part: int = 0
+    parts: int = 0
+    rows: int = 0
+    total_rows: int = 0
+    contest: int = 0
+    size: int = 0
+    octets: bytes = b""
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> ContestFilePart:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (part, parts, rows, total_rows, contest, size,) = _unpack_ContestFilePart(octets, offset)
+            return cls(part, parts, rows, total_rows, contest, size)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_ContestFilePart(self.part, self.parts, self.rows, self.total_rows, self.contest, self.size)
+        except _BAD as error:
+            raise LocalFault(f"ContestFilePart: {error}") from None
+
+
+_unpack_ContestFilePart = ContestFilePart.LAYOUT.unpack_from
+_pack_ContestFilePart = ContestFilePart.LAYOUT.pack
 
 
 @attrs.define(slots=True, eq=True)
@@ -4372,6 +6060,42 @@ _pack_RelayAck = RelayAck.LAYOUT.pack
 
 
 @attrs.define(slots=True, eq=True)
+class CacheInvalidate(Message):
+    """Master to worker: forget every cached reply and every newest public event; what is followed is to be asked for again with TOPIC_INTEREST."""
+
+    OPCODE: ClassVar[int] = 0x7021
+    SHAPE: ClassVar[str] = 'event'
+    CATEGORY: ClassVar[int] = 3
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>L4s')
+    SIZE: ClassVar[int] = 8
+
+    epoch: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> CacheInvalidate:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (epoch, _zero1,) = _unpack_CacheInvalidate(octets, offset)
+            if _zero1 != b'\x00\x00\x00\x00':
+                raise ValueError
+            return cls(epoch)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_CacheInvalidate(self.epoch, b'\x00\x00\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"CacheInvalidate: {error}") from None
+
+
+_unpack_CacheInvalidate = CacheInvalidate.LAYOUT.unpack_from
+_pack_CacheInvalidate = CacheInvalidate.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
 class TopicPublish(Message):
     """Master to worker: events for many clients, sent once per worker, one EV frame after another in INNER with session and correlation 0; the worker fills in octets 16 to 23."""
 
@@ -4580,6 +6304,7 @@ class StoreCommand(Message):
     SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
         SectionSpec(0x0010, 'inner', 'octets', 1048576, True, 32, None),
         SectionSpec(0x4005, 'quotes', 'group', 4096, False, 0, QuoteRow),
+        SectionSpec(0x4023, 'given', 'group', 1, False, 0, GivenRow),
     )
     LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QQQQQQQ')
     SIZE: ClassVar[int] = 56
@@ -4593,6 +6318,7 @@ class StoreCommand(Message):
     expire_at: int = 0
     inner: bytes = attrs.field(default=b"", repr=False)
     quotes: tuple[QuoteRow, ...] = ()
+    given: tuple[GivenRow, ...] = ()
 
     @classmethod
     def unpack(cls, octets: bytes, offset: int = 0) -> StoreCommand:
@@ -4617,13 +6343,16 @@ _pack_StoreCommand = StoreCommand.LAYOUT.pack
 
 @attrs.define(slots=True, eq=True)
 class StoreQuote(Message):
-    """Input: a quote that some order used."""
+    """Input: a quote that some order used; INTERVAL if its portfolio's fill model needs it."""
 
     OPCODE: ClassVar[int] = 0x7e02
     SHAPE: ClassVar[str] = 'event'
     CATEGORY: ClassVar[int] = 1
-    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
-    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>Q16sqqqqqqqqqqqQQQH6s')
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x4005, 'quotes', 'group', 4096, False, 0, QuoteRow),
+        SectionSpec(0x4022, 'interval', 'group', 1, False, 0, IntervalRow),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>Q16sqqqqqqqqqqqQQQHB5s')
     SIZE: ClassVar[int] = 144
 
     seq: int = 0
@@ -4643,22 +6372,25 @@ class StoreQuote(Message):
     observed_at: int = 0
     quote_seq: int = 0
     flags: int = 0
+    provider: int = QuoteProvider.UNKNOWN
+    quotes: tuple[QuoteRow, ...] = ()
+    interval: tuple[IntervalRow, ...] = ()
 
     @classmethod
     def unpack(cls, octets: bytes, offset: int = 0) -> StoreQuote:
         """Read the block at ``offset``; raises `RemoteFault`."""
         try:
-            (seq, symbol, bid, ask, last, bid_size, ask_size, last_size, day_open, day_high, day_low, prev_close, day_volume, source_time, observed_at, quote_seq, flags, _zero17,) = _unpack_StoreQuote(octets, offset)
-            if _zero17 != b'\x00\x00\x00\x00\x00\x00':
+            (seq, symbol, bid, ask, last, bid_size, ask_size, last_size, day_open, day_high, day_low, prev_close, day_volume, source_time, observed_at, quote_seq, flags, provider, _zero18,) = _unpack_StoreQuote(octets, offset)
+            if _zero18 != b'\x00\x00\x00\x00\x00':
                 raise ValueError
-            return cls(seq, _ascii_get(symbol) or _ascii(symbol), bid, ask, last, bid_size, ask_size, last_size, day_open, day_high, day_low, prev_close, day_volume, source_time, observed_at, quote_seq, flags)
+            return cls(seq, _ascii_get(symbol) or _ascii(symbol), bid, ask, last, bid_size, ask_size, last_size, day_open, day_high, day_low, prev_close, day_volume, source_time, observed_at, quote_seq, flags, _QUOTEPROVIDER.get(provider, provider))
         except _BAD:
             raise blame(cls, octets, offset) from None
 
     def pack(self) -> bytes:
         """Return the block's octets; raises `LocalFault`."""
         try:
-            return _pack_StoreQuote(self.seq, _packed_get((self.symbol, 16)) or _packed(self.symbol, 16), self.bid, self.ask, self.last, self.bid_size, self.ask_size, self.last_size, self.day_open, self.day_high, self.day_low, self.prev_close, self.day_volume, self.source_time, self.observed_at, self.quote_seq, self.flags, b'\x00\x00\x00\x00\x00\x00')
+            return _pack_StoreQuote(self.seq, _packed_get((self.symbol, 16)) or _packed(self.symbol, 16), self.bid, self.ask, self.last, self.bid_size, self.ask_size, self.last_size, self.day_open, self.day_high, self.day_low, self.prev_close, self.day_volume, self.source_time, self.observed_at, self.quote_seq, self.flags, self.provider, b'\x00\x00\x00\x00\x00')
         except _BAD as error:
             raise LocalFault(f"StoreQuote: {error}") from None
 
@@ -4674,13 +6406,16 @@ class StoreTime(Message):
     OPCODE: ClassVar[int] = 0x7e03
     SHAPE: ClassVar[str] = 'event'
     CATEGORY: ClassVar[int] = 1
-    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x4005, 'quotes', 'group', 4096, False, 0, QuoteRow),
+    )
     LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QQQ')
     SIZE: ClassVar[int] = 24
 
     seq: int = 0
     accepted_at: int = 0
     market_at: int = 0
+    quotes: tuple[QuoteRow, ...] = ()
 
     @classmethod
     def unpack(cls, octets: bytes, offset: int = 0) -> StoreTime:
@@ -4704,13 +6439,61 @@ _pack_StoreTime = StoreTime.LAYOUT.pack
 
 
 @attrs.define(slots=True, eq=True)
+class StoreAsset(Message):
+    """What the inputs from here to the end of the master's epoch are decided by: an asset."""
+
+    OPCODE: ClassVar[int] = 0x7e28
+    SHAPE: ClassVar[str] = 'event'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>Q16sBBH4sqqqqQ16s')
+    SIZE: ClassVar[int] = 88
+
+    seq: int = 0
+    symbol: str = ""
+    kind: AssetKind = AssetKind.STOCK
+    status: AssetStatus = AssetStatus.TRADABLE
+    flags: int = 0
+    currency: str = ""
+    tick: int = NULL
+    lot: int = 0
+    quantity_min: int = 0
+    quantity_max: int = 0
+    first_bar: int = 0
+    calendar: str = ""
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> StoreAsset:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (seq, symbol, kind, status, flags, currency, tick, lot, quantity_min, quantity_max, first_bar, calendar,) = _unpack_StoreAsset(octets, offset)
+            return cls(seq, _ascii_get(symbol) or _ascii(symbol), _ASSETKIND[kind], _ASSETSTATUS[status], flags, _ccy(currency), tick, lot, quantity_min, quantity_max, first_bar, _ascii_get(calendar) or _ascii(calendar))
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_StoreAsset(self.seq, _packed_get((self.symbol, 16)) or _packed(self.symbol, 16), _ASSETKIND[self.kind], _ASSETSTATUS[self.status], self.flags, _packed_get((self.currency, 4)) or _packed(self.currency, 4), self.tick, self.lot, self.quantity_min, self.quantity_max, self.first_bar, _packed_get((self.calendar, 16)) or _packed(self.calendar, 16))
+        except _BAD as error:
+            raise LocalFault(f"StoreAsset: {error}") from None
+
+
+_unpack_StoreAsset = StoreAsset.LAYOUT.unpack_from
+_pack_StoreAsset = StoreAsset.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
 class StoreAction(Message):
     """Input: a corporate action."""
 
     OPCODE: ClassVar[int] = 0x7e04
     SHAPE: ClassVar[str] = 'event'
     CATEGORY: ClassVar[int] = 1
-    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x4005, 'quotes', 'group', 4096, False, 0, QuoteRow),
+        SectionSpec(0x4008, 'symbols', 'group', 1, False, 0, SymbolRow),
+    )
     LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QQ16sB3sLL4sQq')
     SIZE: ClassVar[int] = 64
 
@@ -4722,6 +6505,8 @@ class StoreAction(Message):
     denominator: int = 0
     at: int = 0
     amount: int = 0
+    quotes: tuple[QuoteRow, ...] = ()
+    symbols: tuple[SymbolRow, ...] = ()
 
     @classmethod
     def unpack(cls, octets: bytes, offset: int = 0) -> StoreAction:
@@ -4753,7 +6538,9 @@ class StorePortfolio(Message):
     OPCODE: ClassVar[int] = 0x7e11
     SHAPE: ClassVar[str] = 'event'
     CATEGORY: ClassVar[int] = 1
-    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x4023, 'given', 'group', 1, False, 0, GivenRow),
+    )
     LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QQQQ4s4sq')
     SIZE: ClassVar[int] = 48
 
@@ -4763,6 +6550,7 @@ class StorePortfolio(Message):
     portfolio: int = 0
     currency: str = ""
     deposit: int = 0
+    given: tuple[GivenRow, ...] = ()
 
     @classmethod
     def unpack(cls, octets: bytes, offset: int = 0) -> StorePortfolio:
@@ -4917,6 +6705,45 @@ _pack_StoreReply = StoreReply.LAYOUT.pack
 
 
 @attrs.define(slots=True, eq=True)
+class StoreMarks(Message):
+    """Outcome: the trailing stops of a symbol followed these prices."""
+
+    OPCODE: ClassVar[int] = 0x7e29
+    SHAPE: ClassVar[str] = 'event'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>Q16sqqqQ')
+    SIZE: ClassVar[int] = 56
+
+    seq: int = 0
+    symbol: str = ""
+    bid: int = NULL
+    ask: int = NULL
+    last: int = NULL
+    at: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> StoreMarks:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (seq, symbol, bid, ask, last, at,) = _unpack_StoreMarks(octets, offset)
+            return cls(seq, _ascii_get(symbol) or _ascii(symbol), bid, ask, last, at)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_StoreMarks(self.seq, _packed_get((self.symbol, 16)) or _packed(self.symbol, 16), self.bid, self.ask, self.last, self.at)
+        except _BAD as error:
+            raise LocalFault(f"StoreMarks: {error}") from None
+
+
+_unpack_StoreMarks = StoreMarks.LAYOUT.unpack_from
+_pack_StoreMarks = StoreMarks.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
 class StoreApplied(Message):
     """Outcome: a corporate action was applied."""
 
@@ -4995,6 +6822,52 @@ _pack_StoreName = StoreName.LAYOUT.pack
 
 
 @attrs.define(slots=True, eq=True)
+class StoreClock(Message):
+    """Outcome: the market's clock was set."""
+
+    OPCODE: ClassVar[int] = 0x7e1f
+    SHAPE: ClassVar[str] = 'event'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>Q24sLBBB1sLLQQQ')
+    SIZE: ClassVar[int] = 72
+
+    seq: int = 0
+    market: str = ""
+    epoch: int = 0
+    mode: ClockMode = ClockMode.LIVE
+    paused: bool = False
+    back: bool = False
+    speed_milli: int = 0
+    speed_setting: int = 0
+    market_at: int = 0
+    start_setting: int = 0
+    at: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> StoreClock:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (seq, market, epoch, mode, paused, back, _zero6, speed_milli, speed_setting, market_at, start_setting, at,) = _unpack_StoreClock(octets, offset)
+            if _zero6 != b'\x00':
+                raise ValueError
+            return cls(seq, _ascii_get(market) or _ascii(market), epoch, _CLOCKMODE[mode], _BOOL[paused], _BOOL[back], speed_milli, speed_setting, market_at, start_setting, at)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_StoreClock(self.seq, _packed_get((self.market, 24)) or _packed(self.market, 24), self.epoch, _CLOCKMODE[self.mode], 1 if self.paused else 0, 1 if self.back else 0, b'\x00', self.speed_milli, self.speed_setting, self.market_at, self.start_setting, self.at)
+        except _BAD as error:
+            raise LocalFault(f"StoreClock: {error}") from None
+
+
+_unpack_StoreClock = StoreClock.LAYOUT.unpack_from
+_pack_StoreClock = StoreClock.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
 class StoreSeason(Message):
     """Outcome: a portfolio began a new season."""
 
@@ -5034,6 +6907,292 @@ _unpack_StoreSeason = StoreSeason.LAYOUT.unpack_from
 _pack_StoreSeason = StoreSeason.LAYOUT.pack
 
 
+@attrs.define(slots=True, eq=True)
+class StoreTerms(Message):
+    """Outcome: a portfolio trades by other terms."""
+
+    OPCODE: ClassVar[int] = 0x7e18
+    SHAPE: ClassVar[str] = 'event'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x4008, 'symbols', 'group', 256, False, 0, SymbolRow),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QQQQBBBBLLLLLL4sQqqqL4sq')
+    SIZE: ClassVar[int] = 112
+
+    seq: int = 0
+    account: int = 0
+    portfolio: int = 0
+    at: int = 0
+    account_kind: AccountKind = AccountKind.CASH
+    fill_model: FillModelKind = FillModelKind.IDEAL
+    fee_model: FeeModelKind = FeeModelKind.FREE
+    flags: int = 0
+    slippage: int = 0
+    participation: int = 0
+    impact: int = 0
+    leverage: int = 0
+    position_cap: int = 0
+    hold_seconds: int = 0
+    seed: int = 0
+    fee_rate: int = 0
+    fee_maker: int = 0
+    fee_minimum: int = 0
+    fee_maximum: int = 0
+    price_minimum: int = NULL
+    symbols: tuple[SymbolRow, ...] = ()
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> StoreTerms:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (seq, account, portfolio, at, account_kind, fill_model, fee_model, flags, slippage, participation, impact, leverage, position_cap, hold_seconds, _zero14, seed, fee_rate, fee_maker, fee_minimum, fee_maximum, _zero20, price_minimum,) = _unpack_StoreTerms(octets, offset)
+            if flags & 0xf0 or _zero14 != b'\x00\x00\x00\x00' or _zero20 != b'\x00\x00\x00\x00':
+                raise ValueError
+            return cls(seq, account, portfolio, at, _ACCOUNTKIND[account_kind], _FILLMODELKIND[fill_model], _FEEMODELKIND[fee_model], flags, slippage, participation, impact, leverage, position_cap, hold_seconds, seed, fee_rate, fee_maker, fee_minimum, fee_maximum, price_minimum)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_StoreTerms(self.seq, self.account, self.portfolio, self.at, _ACCOUNTKIND[self.account_kind], _FILLMODELKIND[self.fill_model], _FEEMODELKIND[self.fee_model], _masked(self.flags, 0xf), self.slippage, self.participation, self.impact, self.leverage, self.position_cap, self.hold_seconds, b'\x00\x00\x00\x00', self.seed, self.fee_rate, self.fee_maker, self.fee_minimum, self.fee_maximum, b'\x00\x00\x00\x00', self.price_minimum)
+        except _BAD as error:
+            raise LocalFault(f"StoreTerms: {error}") from None
+
+
+_unpack_StoreTerms = StoreTerms.LAYOUT.unpack_from
+_pack_StoreTerms = StoreTerms.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class StoreMargin(Message):
+    """Outcome: a portfolio that may borrow was marked."""
+
+    OPCODE: ClassVar[int] = 0x7e2a
+    SHAPE: ClassVar[str] = 'event'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QQQQqqQQqQ')
+    SIZE: ClassVar[int] = 80
+
+    seq: int = 0
+    account: int = 0
+    portfolio: int = 0
+    carried_to: int = 0
+    equity: int = 0
+    maintenance: int = 0
+    called_at: int = 0
+    due_at: int = 0
+    shortfall: int = 0
+    at: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> StoreMargin:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (seq, account, portfolio, carried_to, equity, maintenance, called_at, due_at, shortfall, at,) = _unpack_StoreMargin(octets, offset)
+            return cls(seq, account, portfolio, carried_to, equity, maintenance, called_at, due_at, shortfall, at)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_StoreMargin(self.seq, self.account, self.portfolio, self.carried_to, self.equity, self.maintenance, self.called_at, self.due_at, self.shortfall, self.at)
+        except _BAD as error:
+            raise LocalFault(f"StoreMargin: {error}") from None
+
+
+_unpack_StoreMargin = StoreMargin.LAYOUT.unpack_from
+_pack_StoreMargin = StoreMargin.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class StoreContest(Message):
+    """Outcome: a contest was opened."""
+
+    OPCODE: ClassVar[int] = 0x7e30
+    SHAPE: ClassVar[str] = 'event'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x4008, 'symbols', 'group', 256, False, 0, SymbolRow),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QQQQ24s4s4sqQQQBBBBLLLLLL4sQqqqL4sq')
+    SIZE: ClassVar[int] = 176
+
+    seq: int = 0
+    contest: int = 0
+    account: int = 0
+    at: int = 0
+    name: str = ""
+    currency: str = ""
+    cash: int = 0
+    opens_at: int = 0
+    ends_at: int = 0
+    joins_until: int = 0
+    account_kind: AccountKind = AccountKind.CASH
+    fill_model: FillModelKind = FillModelKind.IDEAL
+    fee_model: FeeModelKind = FeeModelKind.FREE
+    flags: int = 0
+    slippage: int = 0
+    participation: int = 0
+    impact: int = 0
+    leverage: int = 0
+    position_cap: int = 0
+    hold_seconds: int = 0
+    seed: int = 0
+    fee_rate: int = 0
+    fee_maker: int = 0
+    fee_minimum: int = 0
+    fee_maximum: int = 0
+    price_minimum: int = NULL
+    symbols: tuple[SymbolRow, ...] = ()
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> StoreContest:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (seq, contest, account, at, name, currency, _zero6, cash, opens_at, ends_at, joins_until, account_kind, fill_model, fee_model, flags, slippage, participation, impact, leverage, position_cap, hold_seconds, _zero21, seed, fee_rate, fee_maker, fee_minimum, fee_maximum, _zero27, price_minimum,) = _unpack_StoreContest(octets, offset)
+            if _zero6 != b'\x00\x00\x00\x00' or flags & 0xf0 or _zero21 != b'\x00\x00\x00\x00' or _zero27 != b'\x00\x00\x00\x00':
+                raise ValueError
+            return cls(seq, contest, account, at, _ascii_get(name) or _ascii(name), _ccy(currency), cash, opens_at, ends_at, joins_until, _ACCOUNTKIND[account_kind], _FILLMODELKIND[fill_model], _FEEMODELKIND[fee_model], flags, slippage, participation, impact, leverage, position_cap, hold_seconds, seed, fee_rate, fee_maker, fee_minimum, fee_maximum, price_minimum)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_StoreContest(self.seq, self.contest, self.account, self.at, _packed_get((self.name, 24)) or _packed(self.name, 24), _packed_get((self.currency, 4)) or _packed(self.currency, 4), b'\x00\x00\x00\x00', self.cash, self.opens_at, self.ends_at, self.joins_until, _ACCOUNTKIND[self.account_kind], _FILLMODELKIND[self.fill_model], _FEEMODELKIND[self.fee_model], _masked(self.flags, 0xf), self.slippage, self.participation, self.impact, self.leverage, self.position_cap, self.hold_seconds, b'\x00\x00\x00\x00', self.seed, self.fee_rate, self.fee_maker, self.fee_minimum, self.fee_maximum, b'\x00\x00\x00\x00', self.price_minimum)
+        except _BAD as error:
+            raise LocalFault(f"StoreContest: {error}") from None
+
+
+_unpack_StoreContest = StoreContest.LAYOUT.unpack_from
+_pack_StoreContest = StoreContest.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class StoreEntry(Message):
+    """Outcome: a portfolio entered a contest."""
+
+    OPCODE: ClassVar[int] = 0x7e31
+    SHAPE: ClassVar[str] = 'event'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QQQQQQ')
+    SIZE: ClassVar[int] = 48
+
+    seq: int = 0
+    contest: int = 0
+    account: int = 0
+    portfolio: int = 0
+    market_at: int = 0
+    at: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> StoreEntry:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (seq, contest, account, portfolio, market_at, at,) = _unpack_StoreEntry(octets, offset)
+            return cls(seq, contest, account, portfolio, market_at, at)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_StoreEntry(self.seq, self.contest, self.account, self.portfolio, self.market_at, self.at)
+        except _BAD as error:
+            raise LocalFault(f"StoreEntry: {error}") from None
+
+
+_unpack_StoreEntry = StoreEntry.LAYOUT.unpack_from
+_pack_StoreEntry = StoreEntry.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class StoreResult(Message):
+    """Outcome: a contest ended."""
+
+    OPCODE: ClassVar[int] = 0x7e32
+    SHAPE: ClassVar[str] = 'event'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x4031, 'results', 'group', 1000, False, 0, ResultRow),
+        SectionSpec(0x4032, 'marks', 'group', 65536, False, 0, MarkRow),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QQQQ')
+    SIZE: ClassVar[int] = 32
+
+    seq: int = 0
+    contest: int = 0
+    market_at: int = 0
+    at: int = 0
+    results: tuple[ResultRow, ...] = ()
+    marks: tuple[MarkRow, ...] = ()
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> StoreResult:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (seq, contest, market_at, at,) = _unpack_StoreResult(octets, offset)
+            return cls(seq, contest, market_at, at)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_StoreResult(self.seq, self.contest, self.market_at, self.at)
+        except _BAD as error:
+            raise LocalFault(f"StoreResult: {error}") from None
+
+
+_unpack_StoreResult = StoreResult.LAYOUT.unpack_from
+_pack_StoreResult = StoreResult.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class StoreFreeze(Message):
+    """Outcome: a portfolio was frozen, or trades again."""
+
+    OPCODE: ClassVar[int] = 0x7e2f
+    SHAPE: ClassVar[str] = 'event'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QQQB7sQ')
+    SIZE: ClassVar[int] = 40
+
+    seq: int = 0
+    account: int = 0
+    portfolio: int = 0
+    frozen: bool = False
+    at: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> StoreFreeze:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (seq, account, portfolio, frozen, _zero4, at,) = _unpack_StoreFreeze(octets, offset)
+            if _zero4 != b'\x00\x00\x00\x00\x00\x00\x00':
+                raise ValueError
+            return cls(seq, account, portfolio, _BOOL[frozen], at)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_StoreFreeze(self.seq, self.account, self.portfolio, 1 if self.frozen else 0, b'\x00\x00\x00\x00\x00\x00\x00', self.at)
+        except _BAD as error:
+            raise LocalFault(f"StoreFreeze: {error}") from None
+
+
+_unpack_StoreFreeze = StoreFreeze.LAYOUT.unpack_from
+_pack_StoreFreeze = StoreFreeze.LAYOUT.pack
+
+
 
 REQUESTS: Final[dict[int, type[Message]]] = {
     0x0001: Hello,
@@ -5054,6 +7213,7 @@ REQUESTS: Final[dict[int, type[Message]]] = {
     0x0202: OrderReplace,
     0x0203: OrderCancel,
     0x0204: OrderCancelAll,
+    0x0207: PositionClose,
     0x0205: OrderGet,
     0x0206: OrderList,
     0x0301: AssetGet,
@@ -5062,16 +7222,30 @@ REQUESTS: Final[dict[int, type[Message]]] = {
     0x0304: BarsGet,
     0x0305: MarketStatus,
     0x0306: ClockGet,
+    0x0307: ClockSet,
     0x0401: PortfolioGet,
     0x0402: TransactionsGet,
+    0x0403: EquityGet,
     0x0404: PortfolioCreate,
     0x0405: PortfolioList,
     0x0406: PortfolioUpdate,
     0x0407: PortfolioReset,
     0x0409: PortfolioCash,
+    0x0408: PortfolioFork,
+    0x040c: PortfolioFreeze,
+    0x040d: PortfolioCorrect,
+    0x040a: PortfolioTermsSet,
+    0x040b: PortfolioTermsGet,
     0x0501: Subscribe,
     0x0502: Unsubscribe,
     0x0601: WorkerList,
+    0x0210: ReceiptGet,
+    0x0440: ContestCreate,
+    0x0441: ContestGet,
+    0x0443: ContestJoin,
+    0x0442: ContestList,
+    0x0444: ContestStandings,
+    0x0445: ContestFile,
     0x0681: LogDump,
     0x0682: StatsGet,
     0x0683: WorkerControl,
@@ -5098,6 +7272,7 @@ REPLIES: Final[dict[int, type[Message]]] = {
     0x0203: OrderReply,
     0x0205: OrderReply,
     0x0204: OrderCancelAllReply,
+    0x0207: PositionCloseReply,
     0x0206: OrderListPart,
     0x0301: AssetReply,
     0x0302: AssetListPart,
@@ -5105,16 +7280,30 @@ REPLIES: Final[dict[int, type[Message]]] = {
     0x0304: BarsPart,
     0x0305: MarketStatusReply,
     0x0306: ClockReply,
+    0x0307: ClockSetReply,
     0x0401: PortfolioPart,
     0x0402: TransactionsPart,
+    0x0403: EquityPart,
     0x0404: ListedReply,
     0x0406: ListedReply,
     0x0407: ListedReply,
     0x0409: ListedReply,
+    0x0408: ListedReply,
+    0x040c: ListedReply,
+    0x040d: ListedReply,
     0x0405: PortfolioListPart,
+    0x040a: PortfolioTermsReply,
+    0x040b: PortfolioTermsReply,
     0x0501: SubscribeReply,
     0x0502: UnsubscribeReply,
     0x0601: WorkerListReply,
+    0x0210: ReceiptPart,
+    0x0440: ContestReply,
+    0x0441: ContestReply,
+    0x0443: ContestReply,
+    0x0442: ContestListPart,
+    0x0444: ContestStandingsPart,
+    0x0445: ContestFilePart,
     0x0681: LogPart,
     0x0682: StatsPart,
     0x0683: WorkerControlReply,
@@ -5137,6 +7326,7 @@ EVENTS: Final[dict[int, type[Message]]] = {
     0x7011: RelayDown,
     0x7012: RelayCredit,
     0x7013: RelayAck,
+    0x7021: CacheInvalidate,
     0x7023: TopicPublish,
     0x7024: TopicInterest,
     0x7030: WorkerStats,
@@ -5145,12 +7335,21 @@ EVENTS: Final[dict[int, type[Message]]] = {
     0x7e01: StoreCommand,
     0x7e02: StoreQuote,
     0x7e03: StoreTime,
+    0x7e28: StoreAsset,
     0x7e04: StoreAction,
     0x7e11: StorePortfolio,
     0x7e12: StoreOrder,
     0x7e13: StoreTransaction,
     0x7e14: StoreReply,
+    0x7e29: StoreMarks,
     0x7e15: StoreApplied,
     0x7e16: StoreName,
+    0x7e1f: StoreClock,
     0x7e17: StoreSeason,
+    0x7e18: StoreTerms,
+    0x7e2a: StoreMargin,
+    0x7e30: StoreContest,
+    0x7e31: StoreEntry,
+    0x7e32: StoreResult,
+    0x7e2f: StoreFreeze,
 }

@@ -6,6 +6,7 @@ compares the two on valid, truncated and mutated frames.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 from zlib import crc32
 
@@ -13,6 +14,7 @@ import attrs
 import construct as c
 
 from papertrader.wire import kinds, limits
+from papertrader.wire import primitives as p
 from papertrader.wire.declarations import FAILURE
 from papertrader.wire.kinds import Category, FrameFlag
 from papertrader.wire.schema import BLOCKS, HEADER_STRUCT, MESSAGES, Message, Section, Shape
@@ -38,17 +40,31 @@ GROUP = c.Struct(
 
 def field_at_fault(name: str, octets: bytes) -> tuple[int, str]:
     """Return offset and reason of the first field of a block that does not parse."""
-    declared = BLOCKS.get(name) or next(m for m in MESSAGES if m.name == name)
-    offset = 0
-    for subcon in declared.struct.subcons:
-        size = subcon.sizeof()
-        label = subcon.name or "reserved octets"
+    for offset, size, subcon in _fallible(name):
         try:
             subcon.parse(octets[offset : offset + size])
         except c.ConstructError as error:
+            label = subcon.name or "reserved octets"
             return offset, f"{label}: {str(error).splitlines()[-1]}"
-        offset += size
     return 0, "does not parse"
+
+
+@cache
+def _fallible(name: str) -> tuple[tuple[int, int, Any], ...]:
+    """Return offset, size and declaration of each field of a block that can refuse its octets.
+
+    Whoever sends junk makes this happen often, so integers and free octets are not asked.
+    """
+    declared = BLOCKS.get(name) or next(m for m in MESSAGES if m.name == name)
+    found, offset = [], 0
+    for subcon in declared.struct.subcons:
+        inner = subcon
+        while isinstance(inner, c.Renamed):
+            inner = inner.subcon
+        if not isinstance(inner, (c.FormatField, p.Alias, p.Octets)):
+            found.append((offset, subcon.sizeof(), subcon))
+        offset += subcon.sizeof()
+    return tuple(found)
 
 
 def _row(name: str, octets: bytes) -> dict[str, Any]:

@@ -15,11 +15,13 @@ import construct as c
 from papertrader.wire import (
     schema_account,
     schema_admin,
+    schema_contests,
     schema_inner,
     schema_journal,
     schema_market,
     schema_orders,
     schema_portfolio,
+    schema_receipts,
     schema_session,
 )
 from papertrader.wire.declarations import Block, Declarations, Message, Section, Shape
@@ -42,6 +44,8 @@ GROUPS: Final[dict[str, Declarations]] = {
     "orders": schema_orders.DECLARED,
     "market": schema_market.DECLARED,
     "portfolio": schema_portfolio.DECLARED,
+    "receipts": schema_receipts.DECLARED,
+    "contests": schema_contests.DECLARED,
     "admin": schema_admin.DECLARED,
     "inner": schema_inner.DECLARED,
     "journal": schema_journal.DECLARED,

@@ -166,6 +166,15 @@ message(
     category=CONTROL,
 )
 message(
+    Opcode.CACHE_INVALIDATE,
+    EVENT,
+    "CacheInvalidate",
+    "Master to worker: forget every cached reply and every newest public event; what is followed "
+    "is to be asked for again with TOPIC_INTEREST.",
+    c.Struct("epoch" / U32 * "of market time from now on", Zero(4)),
+    category=CONTROL,
+)
+message(
     Opcode.TOPIC_PUBLISH,
     EVENT,
     "TopicPublish",

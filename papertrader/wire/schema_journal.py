@@ -6,8 +6,11 @@ from typing import Final
 
 import construct as c
 
+from papertrader.core.contests import ENTRIES_MAX
 from papertrader.core.ledger import LedgerKind
-from papertrader.core.quotes import ActionKind
+from papertrader.core.marketclock import ClockMode
+from papertrader.core.quotes import ActionKind, AssetKind, AssetStatus
+from papertrader.core.terms import ASSETS_MAX
 from papertrader.wire import limits
 from papertrader.wire.declarations import (
     EVENT,
@@ -18,8 +21,10 @@ from papertrader.wire.declarations import (
 )
 from papertrader.wire.kinds import Opcode, Tag
 from papertrader.wire.primitives import (
+    U16,
     U32,
     U64,
+    Bool,
     Ccy4,
     Choice,
     Hash32,
@@ -33,6 +38,7 @@ from papertrader.wire.primitives import (
     Zero,
 )
 from papertrader.wire.schema_market import quote_fields
+from papertrader.wire.schema_portfolio import terms_fields
 
 DECLARED: Final = Declarations()
 message, block = DECLARED.message, DECLARED.block
@@ -55,13 +61,23 @@ message(
     ),
     Section(Tag.INNER, "inner", "octets", limits.FRAME_MAX, True, size_min=32),
     group_section(Tag.QUOTES, "quotes", "QuoteRow", PART_ROWS),
+    group_section(Tag.GIVEN, "given", "GivenRow", 1),
+)
+block(
+    "GivenRow",
+    "What an input was decided by besides; without it nothing of it was needed.",
+    "market_at" / Ts * "market clock",
+    "cash" / Money * "what a portfolio begins with by default",
+    "works_from" / Ts * "opening of the session of an OPG or CLS order",
 )
 message(
     Opcode.STORE_QUOTE,
     EVENT,
     "StoreQuote",
-    "Input: a quote that some order used.",
+    "Input: a quote that some order used; INTERVAL if its portfolio's fill model needs it.",
     c.Struct("seq" / U64 * "input sequence", *quote_fields()),
+    group_section(Tag.QUOTES, "quotes", "QuoteRow", PART_ROWS),
+    group_section(Tag.INTERVAL, "interval", "IntervalRow", 1),
 )
 message(
     Opcode.STORE_TIME,
@@ -72,6 +88,27 @@ message(
         "seq" / U64 * "input sequence",
         "accepted_at" / Ts * "master's clock",
         "market_at" / Ts * "market clock",
+    ),
+    group_section(Tag.QUOTES, "quotes", "QuoteRow", PART_ROWS),
+)
+message(
+    Opcode.STORE_ASSET,
+    EVENT,
+    "StoreAsset",
+    "What the inputs from here to the end of the master's epoch are decided by: an asset.",
+    c.Struct(
+        "seq" / U64 * "first input that used it",
+        "symbol" / Sym16 * "which",
+        "kind" / Choice(AssetKind, strict=True) * "what it is",
+        "status" / Choice(AssetStatus, strict=True) * "may it be traded",
+        "flags" / U16 * "its properties",
+        "currency" / Ccy4 * "in which its prices are",
+        "tick" / Px * "smallest step of a price",
+        "lot" / Qty * "smallest step of a quantity",
+        "quantity_min" / Qty * "smallest order",
+        "quantity_max" / Qty * "largest order",
+        "first_bar" / Ts * "listed from then on",
+        "calendar" / Sym16 * "of its exchange",
     ),
 )
 message(
@@ -89,8 +126,10 @@ message(
         "denominator" / U32 * "... into numerator",
         Zero(4),
         "at" / Ts * "market time of the first price after it",
-        "amount" / Money * "a dividend's amount per share",
+        "amount" / Money * "a dividend's amount per share, or what a delisted share is paid",
     ),
+    group_section(Tag.SYMBOLS, "symbols", "SymbolRow", 1),
+    group_section(Tag.QUOTES, "quotes", "QuoteRow", PART_ROWS),
 )
 message(
     Opcode.STORE_PORTFOLIO,
@@ -106,6 +145,7 @@ message(
         Zero(4),
         "deposit" / Money * "starting cash",
     ),
+    group_section(Tag.GIVEN, "given", "GivenRow", 1),
 )
 block(
     "EntryRow",
@@ -172,6 +212,20 @@ message(
     Section(Tag.INNER, "inner", "octets", limits.FRAME_MAX, True, size_min=32),
 )
 message(
+    Opcode.STORE_MARKS,
+    EVENT,
+    "StoreMarks",
+    "Outcome: the trailing stops of a symbol followed these prices.",
+    c.Struct(
+        "seq" / U64 * "input that caused it",
+        "symbol" / Sym16 * "of which symbol",
+        "bid" / Px * "NULL if unknown",
+        "ask" / Px * "NULL if unknown",
+        "last" / Px * "NULL if unknown",
+        "at" / Ts * "master's clock",
+    ),
+)
+message(
     Opcode.STORE_APPLIED,
     EVENT,
     "StoreApplied",
@@ -199,6 +253,26 @@ message(
     ),
 )
 message(
+    Opcode.STORE_CLOCK,
+    EVENT,
+    "StoreClock",
+    "Outcome: the market's clock was set.",
+    c.Struct(
+        "seq" / U64 * "input that caused it",
+        "market" / Name24 * "whose clock",
+        "epoch" / U32 * "of market time; one more than before if the clock was turned back",
+        "mode" / Choice(ClockMode, strict=True) * "what kind of market",
+        "paused" / Bool * "True: it stands still",
+        "back" / Bool * "True: it was turned back, and an epoch began",
+        Zero(1),
+        "speed_milli" / U32 * "thousandths of a market second per second",
+        "speed_setting" / U32 * "what the settings said of it then",
+        "market_at" / Ts * "market time from which it goes on",
+        "start_setting" / Ts * "where the settings let the market begin then",
+        "at" / Ts * "master's clock",
+    ),
+)
+message(
     Opcode.STORE_SEASON,
     EVENT,
     "StoreSeason",
@@ -209,6 +283,103 @@ message(
         "portfolio" / Id * "which",
         "season" / U32 * "which season",
         Zero(4),
+        "at" / Ts * "master's clock",
+    ),
+)
+message(
+    Opcode.STORE_TERMS,
+    EVENT,
+    "StoreTerms",
+    "Outcome: a portfolio trades by other terms.",
+    c.Struct(
+        "seq" / U64 * "input that caused it",
+        "account" / Id * "whose",
+        "portfolio" / Id * "which",
+        "at" / Ts * "master's clock",
+        *terms_fields(),
+    ),
+    group_section(Tag.SYMBOLS, "symbols", "SymbolRow", ASSETS_MAX),
+)
+message(
+    Opcode.STORE_MARGIN,
+    EVENT,
+    "StoreMargin",
+    "Outcome: a portfolio that may borrow was marked.",
+    c.Struct(
+        "seq" / U64 * "input that caused it",
+        "account" / Id * "whose",
+        "portfolio" / Id * "which",
+        "carried_to" / Ts * "market time of the last close that was charged for",
+        "equity" / Money * "at the mark",
+        "maintenance" / Money * "asked for at the mark",
+        "called_at" / Ts * "market time of the margin call that stands, 0 = none",
+        "due_at" / Ts * "market time at which it is carried out",
+        "shortfall" / Money * "what was missing",
+        "at" / Ts * "master's clock",
+    ),
+)
+message(
+    Opcode.STORE_CONTEST,
+    EVENT,
+    "StoreContest",
+    "Outcome: a contest was opened.",
+    c.Struct(
+        "seq" / U64 * "input that caused it",
+        "contest" / Id * "which",
+        "account" / Id * "its host",
+        "at" / Ts * "master's clock",
+        "name" / Name24 * "its name",
+        "currency" / Ccy4 * "of the money",
+        Zero(4),
+        "cash" / Money * "that each entry begins with",
+        "opens_at" / Ts * "market time",
+        "ends_at" / Ts * "market time",
+        "joins_until" / Ts * "market time",
+        *terms_fields(),
+    ),
+    group_section(Tag.SYMBOLS, "symbols", "SymbolRow", ASSETS_MAX),
+)
+message(
+    Opcode.STORE_ENTRY,
+    EVENT,
+    "StoreEntry",
+    "Outcome: a portfolio entered a contest.",
+    c.Struct(
+        "seq" / U64 * "input that caused it",
+        "contest" / Id * "which",
+        "account" / Id * "whose",
+        "portfolio" / Id * "its portfolio",
+        "market_at" / Ts * "market clock",
+        "at" / Ts * "master's clock",
+    ),
+)
+block("MarkRow", "A price.", "symbol" / Sym16 * "what", "price" / Px * "NULL = at cost")
+block("ResultRow", "A result.", "portfolio" / Id * "the entry", "equity" / Money * "its worth")
+message(
+    Opcode.STORE_RESULT,
+    EVENT,
+    "StoreResult",
+    "Outcome: a contest ended.",
+    c.Struct(
+        "seq" / U64 * "input that caused it",
+        "contest" / Id * "which",
+        "market_at" / Ts * "market clock",
+        "at" / Ts * "master's clock",
+    ),
+    group_section(Tag.MARKS, "marks", "MarkRow", 65_536),
+    group_section(Tag.STANDINGS, "results", "ResultRow", ENTRIES_MAX),
+)
+message(
+    Opcode.STORE_FREEZE,
+    EVENT,
+    "StoreFreeze",
+    "Outcome: a portfolio was frozen, or trades again.",
+    c.Struct(
+        "seq" / U64 * "input that caused it",
+        "account" / Id * "whose",
+        "portfolio" / Id * "which",
+        "frozen" / Bool * "whether it is now",
+        Zero(7),
         "at" / Ts * "master's clock",
     ),
 )

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import construct as c
 
-from papertrader.core.marketclock import ClockMode
-from papertrader.core.quotes import AssetFlag, AssetKind, AssetStatus, QuoteFlag
+from papertrader.core.marketclock import ClockField, ClockMode
+from papertrader.core.quotes import AssetFlag, AssetKind, AssetStatus, QuoteFlag, QuoteProvider
 from papertrader.wire import kinds as k
 from papertrader.wire import limits
 from papertrader.wire.declarations import (
@@ -45,6 +45,13 @@ message, block = DECLARED.message, DECLARED.block
 # --- market data
 
 
+CACHE_UNTIL: Final = (
+    "cache_until"
+    / Ts
+    * ("master's clock until which the answer may be given again, flagged CACHED; 0 = not at all")
+)
+
+
 def _asset_fields() -> tuple[Any, ...]:
     return (
         "symbol" / Sym16 * "its name here",
@@ -71,7 +78,7 @@ message(
     REPLY,
     "AssetReply",
     "The asset, or NO_SUCH_SYMBOL.",
-    c.Struct(*_asset_fields()),
+    c.Struct(*_asset_fields(), CACHE_UNTIL),
     text_section(Tag.NAME, "name", limits.NAME_MAX),
     text_section(Tag.EXCHANGE, "exchange", limits.EXCHANGE_MAX),
     text_section(Tag.SOURCE, "source", limits.EXCHANGE_MAX),
@@ -93,7 +100,7 @@ message(
     REPLY,
     "AssetListPart",
     "One part of the list.",
-    c.Struct(*list_head()),
+    c.Struct(*list_head(), CACHE_UNTIL),
     group_section(Tag.ASSETS, "assets", "AssetRow", PART_ROWS),
     category=DATA,
 )
@@ -129,7 +136,8 @@ def quote_fields() -> tuple[Any, ...]:
         "observed_at" / Ts * "when the master received it: what the no-look-ahead rule compares",
         "quote_seq" / U64 * "grows by 1 per quote of the symbol; a jump is conflation",
         "flags" / Flags(c.Int16ub, QuoteFlag, strict=False) * "warnings",
-        Zero(6),
+        "provider" / Choice(QuoteProvider, strict=False) * "who said so",
+        Zero(5),
     )
 
 
@@ -193,6 +201,9 @@ message(
         "complete" / Bool * "False: the source had less than the range asked",
         Zero(2),
         "as_of" / Ts * "market time up to which the newest bar is known",
+        "missing" / U32 * "bars that the rows have not, within trading hours between them",
+        Zero(4),
+        CACHE_UNTIL,
     ),
     group_section(Tag.BARS, "bars", "BarRow", PART_ROWS),
     category=DATA,
@@ -213,6 +224,8 @@ message(
         "low" / Px * "lowest price",
         "close" / Px * "last price",
         "volume" / Qty * "traded",
+        "epoch" / U32 * "of market time: grows by 1 each time its clock is turned back",
+        Zero(4),
     ),
     category=DATA,
 )
@@ -233,6 +246,13 @@ def _market_fields() -> tuple[Any, ...]:
     )
 
 
+def _run_fields() -> tuple[Any, ...]:
+    return (
+        "epoch" / U32 * "of market time: grows by 1 each time its clock is turned back",
+        "speed_milli" / U32 * "thousandths of a market second per second; 0 = it stands still",
+    )
+
+
 message(
     Opcode.MARKET_STATUS,
     REQUEST,
@@ -245,16 +265,28 @@ message(
     REPLY,
     "MarketStatusReply",
     "OK; NO_DATA when nothing of that exchange is listed here.",
-    c.Struct(*_market_fields()),
+    c.Struct(*_market_fields(), CACHE_UNTIL),
 )
 message(
     Opcode.EV_MARKET,
     EVENT,
     "MarketEvent",
-    "The exchange that drives the market's clock has opened or closed; seq 0.",
-    c.Struct(*_market_fields()),
+    "The exchange that drives the market's clock has opened or closed, or its clock was set; "
+    "seq 0.",
+    c.Struct(*_market_fields(), *_run_fields()),
     category=DATA,
 )
+
+
+def _clock_epoch() -> tuple[Any, ...]:
+    return (
+        "begins_at" / Ts * "market time at which the market's data begins",
+        "epoch" / U32 * "from 1; grows by 1 each time the clock is turned back",
+        Zero(4),
+        CACHE_UNTIL,
+    )
+
+
 message(
     Opcode.CLOCK_GET,
     REQUEST,
@@ -276,5 +308,38 @@ message(
         "now" / Ts * "market time",
         "ends_at" / Ts * "market time at which the market's data ends; 0 = never",
         "as_of" / Ts * "master's clock at that market time",
+        *_clock_epoch(),
+    ),
+)
+message(
+    Opcode.CLOCK_SET,
+    REQUEST,
+    "ClockSet",
+    "Set the market's clock. Scope ADMIN, or TRADE of the only account there is.",
+    c.Struct(
+        "fields" / Flags(c.Int8ub, ClockField, strict=True) * "what is set, one at least",
+        "mode" / c.Int8ub * "MODE: the market meant; another one is CLOCK_FIXED",
+        "paused" / Bool * "PAUSED: True: stand still; False: go on",
+        Zero(1),
+        "speed_milli" / U32 * "SPEED: thousandths of a market second per second",
+        "now" / Ts * "NOW: go to this market time, forward or back",
+        "step" / U64 * "STEP: go forward by so many nanoseconds of market time and stand still",
+    ),
+)
+message(
+    Opcode.CLOCK_SET,
+    REPLY,
+    "ClockSetReply",
+    "The clock as it is set; CLOCK_FIXED, INVALID_FIELD, SCOPE_DENIED.",
+    c.Struct(
+        "mode" / Choice(ClockMode, strict=False) * "where market time comes from",
+        "paused" / Bool * "True: it stands still",
+        "skips_closed" / Bool * "True: closed hours are left out",
+        Zero(1),
+        "speed_milli" / U32 * "thousandths of a market second per second",
+        "now" / Ts * "market time",
+        "ends_at" / Ts * "market time at which the market's data ends; 0 = never",
+        "as_of" / Ts * "master's clock at that market time",
+        *_clock_epoch(),
     ),
 )

@@ -6,7 +6,17 @@ from typing import Any, Final
 
 import construct as c
 
-from papertrader.core.orders import OrderState, OrderType, Side, SideFilter, TimeInForce
+from papertrader.core.legs import LEGS_MAX
+from papertrader.core.orders import (
+    LegRole,
+    OrderState,
+    OrderType,
+    Side,
+    SideFilter,
+    TimeInForce,
+    TrailKind,
+    TriggerSource,
+)
 from papertrader.wire import kinds as k
 from papertrader.wire import limits
 from papertrader.wire.declarations import (
@@ -25,6 +35,7 @@ from papertrader.wire.primitives import (
     U16,
     U32,
     U64,
+    Bool,
     Ccy4,
     Choice,
     Err,
@@ -77,6 +88,48 @@ def _order_fields() -> tuple[Any, ...]:
 
 
 block("OrderRow", "An order as it stands.", *_order_fields())
+block(
+    "OrderTermsRow",
+    "What an order has beyond a plain market or limit order; left out for a plain one.",
+    "order" / Id * "which",
+    "trail_kind" / Choice(TrailKind, strict=False) * "how a trailing stop keeps its distance",
+    "source" / Choice(TriggerSource, strict=False) * "which price triggers it",
+    "role" / Choice(LegRole, strict=False) * "what it is in a combination",
+    "shares" / Bool * "True: its partner reserves the shares of both",
+    Zero(4),
+    "trail" / Px * "distance: money per share, or a part of the price",
+    "mark" / Px * "best price that a trailing stop has seen; NULL if none",
+    "notional" / Money * "amount of money that it is for, 0 = for a quantity",
+    "parent" / Id * "order that must fill first, 0 = none",
+    "pair" / Id * "number shared by the two of which one cancels the other, 0 = none",
+    "works_from" / Ts * "opening of the session that it waits for, 0 = none",
+    "active_at" / Ts * "when its parent had filled, 0 = not",
+    "triggered_at" / Ts * "when the market reached its stop, 0 = not",
+    "marked_at" / Ts * "up to when mark is known",
+)
+block(
+    "TriggerRow",
+    "How a stop is triggered.",
+    "trail_kind" / Choice(TrailKind, strict=True) * "of a trailing stop",
+    "source" / Choice(TriggerSource, strict=True) * "which price triggers",
+    Zero(6),
+    "trail" / Qty * "distance: money per share, or a part of the price; 0 unless trailing",
+)
+block(
+    "LegRow",
+    "An order that comes with another one, for the same quantity.",
+    "role" / Choice(LegRole, strict=True) * "what it is",
+    "side" / Choice(SideFilter, strict=True) * "ANY = closing, or for OCO the same",
+    "order_type" / Choice(OrderType, strict=True) * "how it is priced",
+    "time_in_force" / Choice(TimeInForce, strict=True) * "how long it stands",
+    "trail_kind" / Choice(TrailKind, strict=True) * "of a trailing stop",
+    "source" / Choice(TriggerSource, strict=True) * "which price triggers",
+    Zero(2),
+    "client_order_id" / U64 * "of its own",
+    "limit_price" / Px * "NULL unless a limit",
+    "stop_price" / Px * "NULL unless a stop",
+    "trail" / Qty * "distance; 0 unless trailing",
+)
 message(
     Opcode.ORDER_NEW,
     REQUEST,
@@ -96,14 +149,19 @@ message(
         "expire_at" / Ts * "for GTD, else 0",
     ),
     text_section(Tag.TAG, "tag", limits.TAG_TEXT_MAX),
+    group_section(Tag.TRIGGER, "trigger", "TriggerRow", 1),
+    group_section(Tag.LEGS, "legs", "LegRow", LEGS_MAX),
 )
 message(
     Opcode.ORDER_NEW,
     REPLY,
     "OrderReply",
-    "The order as it stands. DUPLICATE_ORDER and ORDER_DONE carry the order they speak of.",
+    "The order as it stands; ORDERS are those that hang together with it. DUPLICATE_ORDER and "
+    "ORDER_DONE carry the order they speak of.",
     c.Struct(*_order_fields()),
     REASON,
+    group_section(Tag.ORDERS, "orders", "OrderRow", limits.COMBINED_ORDERS_MAX),
+    group_section(Tag.ORDER_TERMS, "order_terms", "OrderTermsRow", limits.COMBINED_ORDERS_MAX + 1),
     group_section(Tag.PREVIEW, "preview", "PreviewRow", 1),
     group_section(Tag.SUCCESSOR, "successor", "SuccessorRow", 1),
     also=(Opcode.ORDER_REPLACE, Opcode.ORDER_CANCEL, Opcode.ORDER_GET),
@@ -140,6 +198,7 @@ message(
         "expect_version" / U32 * "the order's version must be this; 0 = any",
         Zero(4),
     ),
+    group_section(Tag.TRIGGER, "trigger", "TriggerRow", 1),
 )
 message(
     Opcode.ORDER_CANCEL,
@@ -175,6 +234,30 @@ message(
     ),
 )
 message(
+    Opcode.POSITION_CLOSE,
+    REQUEST,
+    "PositionClose",
+    "Closes a position, or all, by market orders; cancels their open orders first, all in one step."
+    " Changes state: seq >= 1.",
+    c.Struct(
+        "portfolio" / Id * "0 = the default portfolio",
+        "symbol" / Sym16 * "empty = every position",
+        "client_order_id" / U64 * "of the first order; the next ones count on, by symbol",
+    ),
+)
+message(
+    Opcode.POSITION_CLOSE,
+    REPLY,
+    "PositionCloseReply",
+    "The orders that close; TEXT says which positions could not be closed, and why.",
+    c.Struct(
+        "cancelled" / U32 * "open orders cancelled for it",
+        "closing" / U32 * "orders sent; ORDERS shows the first of them",
+    ),
+    REASON,
+    group_section(Tag.ORDERS, "orders", "OrderRow", limits.CLOSING_SHOWN_MAX),
+)
+message(
     Opcode.ORDER_GET,
     REQUEST,
     "OrderGet",
@@ -207,5 +290,6 @@ message(
     "One part of the list.",
     c.Struct(*list_head()),
     group_section(Tag.ORDERS, "orders", "OrderRow", PART_ROWS),
+    group_section(Tag.ORDER_TERMS, "order_terms", "OrderTermsRow", PART_ROWS),
     category=DATA,
 )

@@ -9,6 +9,7 @@ import construct as c
 from papertrader.core.fills import LimitingRule
 from papertrader.core.money import NULL
 from papertrader.core.orders import OrderEventKind
+from papertrader.core.terms import ASSETS_MAX, AccountKind, FeeModelKind, FillModelKind, TermsFlag
 from papertrader.wire import kinds as k
 from papertrader.wire import limits
 from papertrader.wire.declarations import (
@@ -85,7 +86,44 @@ message(
         "event_seq" / U64 * "the snapshot holds every account event up to this one",
     ),
     group_section(Tag.POSITIONS, "positions", "PositionRow", PART_ROWS),
+    group_section(Tag.EARNINGS, "earnings", "EarningsRow", 1),
+    group_section(Tag.MARGIN, "margin", "MarginRow", 1),
+    group_section(Tag.PLAN, "plan", "PlanRow", PART_ROWS),
     category=DATA,
+)
+block(
+    "EarningsRow",
+    "What the realized profit of the season is made of, and which cash has settled; in the first "
+    "part, where any of it but price is not 0.",
+    "price" / Money * "profit of prices",
+    "fees" / Money * "charged, less rebates: they count against the profit",
+    "dividends" / Money * "received, less paid",
+    "borrow" / Money * "for borrowed shares; negative = paid",
+    "interest" / Money * "on money; negative = paid",
+    "settled_cash" / Money * "cash that may be spent and taken out, reservations included",
+    "unsettled_cash" / Money * "cash that is to settle",
+    "settles_at" / Ts * "market time at which more of it settles, 0 = all has",
+)
+block(
+    "MarginRow",
+    "How a portfolio that may borrow stands, at liquidation prices; in the first part.",
+    "equity" / Money * "cash and positions",
+    "long_value" / Money * "of the long positions",
+    "short_value" / Money * "of the short positions, not positive",
+    "initial" / Money * "margin that the positions ask for",
+    "maintenance" / Money * "least equity",
+    "available" / Money * "margin that new orders may reserve",
+    "buying_power" / Money * "what they may buy for",
+    "called_at" / Ts * "market time of the margin call that stands, 0 = none",
+    "due_at" / Ts * "market time at which it is carried out",
+    "shortfall" / Money * "what is missing now",
+)
+block(
+    "PlanRow",
+    "One step of what a margin call would close now, in this order.",
+    "symbol" / Sym16 * "what",
+    "quantity" / Qty * "negative = sell, positive = buy back",
+    "mark" / Px * "at about this price",
 )
 block(
     "PositionRow",
@@ -145,6 +183,20 @@ def _transaction_fields() -> tuple[Any, ...]:
 
 
 block("TransactionRow", "One ledger transaction.", *_transaction_fields())
+block(
+    "TransactionDetailRow",
+    "What else there is to say of a transaction; left out where the market's time is the master's, "
+    "nothing was charged, and the cash is there at once.",
+    "transaction" / Id * "which",
+    "market_at" / Ts * "market clock at it",
+    "settles_at" / Ts * "market time at which its cash settles, 0 = at once",
+    "commission" / Money * "part of the fees; negative = rebate",
+    "sec_fee" / Money * "part of the fees: Section 31",
+    "taf_fee" / Money * "part of the fees: FINRA trading activity fee",
+    "rate" / Px * "one unit of the asset's currency in that of the money; NULL if the same",
+    "asset_currency" / Ccy4 * "of the price; empty if that of the money",
+    Zero(4),
+)
 message(
     Opcode.TRANSACTIONS_GET,
     REPLY,
@@ -152,6 +204,45 @@ message(
     "One part of the history.",
     c.Struct(*list_head()),
     group_section(Tag.TRANSACTIONS, "transactions", "TransactionRow", PART_ROWS),
+    group_section(Tag.DETAILS, "details", "TransactionDetailRow", PART_ROWS),
+    category=DATA,
+)
+
+message(
+    Opcode.EQUITY_GET,
+    REQUEST,
+    "EquityGet",
+    "What a portfolio was worth over market time, by its ledger; another user's likewise.",
+    c.Struct(
+        "portfolio" / Id * "0 = the default portfolio",
+        "from_time" / Ts * "market time, inclusive; 0 = from the beginning",
+        "to_time" / Ts * "market time, exclusive; 0 = to now",
+        "interval_s" / U32 * "86400 = sessions, 604800 = weeks, 2592000 = months",
+        Zero(4),
+    ),
+    text_section(Tag.USERNAME, "username", limits.USERNAME_MAX),
+)
+block(
+    "EquityRow",
+    "A point of an equity curve.",
+    "time" / Ts * "market time: the end of the session, or now",
+    "equity" / Money * "cash, and positions at the last price then",
+    "cash" / Money * "of it",
+    "flow" / Money * "paid in, less what was taken out, since the row before",
+)
+message(
+    Opcode.EQUITY_GET,
+    REPLY,
+    "EquityPart",
+    "One part of the curve, oldest first.",
+    c.Struct(
+        *part_head(),
+        "portfolio" / Id * "which",
+        "currency" / Ccy4 * "of the money",
+        "interval_s" / U32 * "as asked",
+        "as_of" / Ts * "market clock",
+    ),
+    group_section(Tag.EQUITY, "equity", "EquityRow", PART_ROWS),
     category=DATA,
 )
 
@@ -193,7 +284,14 @@ message(
     "The portfolio as it stands after the command.",
     c.Struct(*_listed_fields()),
     REASON,
-    also=(Opcode.PORTFOLIO_UPDATE, Opcode.PORTFOLIO_RESET, Opcode.PORTFOLIO_CASH),
+    also=(
+        Opcode.PORTFOLIO_UPDATE,
+        Opcode.PORTFOLIO_RESET,
+        Opcode.PORTFOLIO_CASH,
+        Opcode.PORTFOLIO_FORK,
+        Opcode.PORTFOLIO_FREEZE,
+        Opcode.PORTFOLIO_CORRECT,
+    ),
 )
 message(
     Opcode.PORTFOLIO_LIST,
@@ -241,6 +339,94 @@ message(
         "portfolio" / Id * "0 = the default portfolio",
         "amount" / Money * "not 0; negative = taken out",
     ),
+)
+
+message(
+    Opcode.PORTFOLIO_FORK,
+    REQUEST,
+    "PortfolioFork",
+    "Opens a portfolio as another one is, or was at a moment. Changes state: seq >= 1.",
+    c.Struct(
+        "portfolio" / Id * "to copy; 0 = the default portfolio",
+        "name" / Name24 * "of the new one, as in PORTFOLIO_CREATE",
+        "at" / Ts * "market time of the moment; 0 = now",
+    ),
+)
+message(
+    Opcode.PORTFOLIO_FREEZE,
+    REQUEST,
+    "PortfolioFreeze",
+    "Lets a portfolio trade no more, or again. Changes state: seq >= 1.",
+    c.Struct(
+        "portfolio" / Id * "0 = the default portfolio",
+        "frozen" / Bool * "whether it is to be",
+        Zero(7),
+    ),
+)
+message(
+    Opcode.PORTFOLIO_CORRECT,
+    REQUEST,
+    "PortfolioCorrect",
+    "Posts a correction to any portfolio, with a reason; scope ADMIN. Changes state: seq >= 1.",
+    c.Struct(
+        "portfolio" / Id * "which",
+        "amount" / Money * "not 0; negative = taken out",
+    ),
+    text_section(Tag.TEXT, "reason", limits.TEXT_MAX, required=True),
+)
+
+# --- the terms of a portfolio
+
+
+def terms_fields() -> tuple[Any, ...]:
+    """Return the fields of a portfolio's terms."""
+    return (
+        "account_kind" / Choice(AccountKind, strict=True) * "cash or margin",
+        "fill_model" / Choice(FillModelKind, strict=True) * "what a quote gives an order",
+        "fee_model" / Choice(FeeModelKind, strict=True) * "what a fill costs besides its price",
+        "flags" / Flags(c.Int8ub, TermsFlag, strict=True) * "options",
+        "slippage" / U32 * "basis points, for the conservative fill model",
+        "participation" / U32 * "basis points of the interval's volume, for the volume models",
+        "impact" / U32 * "basis points: the factor of the price impact, for volume-share",
+        "leverage" / U32 * "basis points of equity that positions may reach; 0 = by the rules",
+        "position_cap" / U32 * "basis points of equity in one asset; 0 = no cap",
+        "hold_seconds" / U32 * "least time a position is held; 0 = none",
+        Zero(4),
+        "seed" / U64 * "for fill models that use chance",
+        "fee_rate" / Money * "per share, or the part of the notional",
+        "fee_maker" / Money * "likewise, for orders that rested; negative = rebate",
+        "fee_minimum" / Money * "least fee of an order with a fill",
+        "fee_maximum" / U32 * "basis points of the notional; 0 = no bound",
+        Zero(4),
+        "price_minimum" / Px * "assets below it may not be opened; 0 = any",
+    )
+
+
+message(
+    Opcode.PORTFOLIO_TERMS,
+    REQUEST,
+    "PortfolioTermsSet",
+    "Chooses the terms by which a portfolio without positions and open orders trades. Changes "
+    "state: seq >= 1.",
+    c.Struct("portfolio" / Id * "0 = the default portfolio", *terms_fields()),
+    group_section(Tag.SYMBOLS, "symbols", "SymbolRow", ASSETS_MAX),
+)
+message(
+    Opcode.PORTFOLIO_TERMS,
+    REPLY,
+    "PortfolioTermsReply",
+    "The terms by which the portfolio trades; SYMBOLS are the only assets it may open.",
+    c.Struct("portfolio" / Id * "which", *terms_fields()),
+    REASON,
+    group_section(Tag.SYMBOLS, "symbols", "SymbolRow", ASSETS_MAX),
+    also=(Opcode.PORTFOLIO_TERMS_GET,),
+)
+message(
+    Opcode.PORTFOLIO_TERMS_GET,
+    REQUEST,
+    "PortfolioTermsGet",
+    "Asks for the terms of a portfolio.",
+    c.Struct("portfolio" / Id * "0 = the default portfolio"),
 )
 
 # --- subscriptions and events
@@ -323,6 +509,8 @@ message(
     ),
     group_section(Tag.ORDERS, "orders", "OrderRow", 1, required=True),
     group_section(Tag.RECEIPT, "receipt", "ReceiptRow", 1),
+    group_section(Tag.WORKING, "working", "WorkingRow", 1),
+    group_section(Tag.ORDER_TERMS, "order_terms", "OrderTermsRow", 1),
     category=DATA,
 )
 message(
@@ -331,7 +519,9 @@ message(
     "TransactionEvent",
     "A ledger transaction; sequenced (account stream). The position after it, if any, is the row.",
     c.Struct(*_transaction_fields()),
+    REASON,
     group_section(Tag.POSITIONS, "positions", "HoldingRow", 1),
+    group_section(Tag.DETAILS, "details", "TransactionDetailRow", 1),
     category=DATA,
 )
 block(
