@@ -17,7 +17,7 @@ import attrs
 from papertrader.core.calendar import Calendar
 from papertrader.core.instants import SECOND, midnight_of
 from papertrader.core.money import CENT, SCALE
-from papertrader.core.quotes import Asset, AssetKind, QuoteFlag
+from papertrader.core.quotes import Asset, AssetFlag, AssetKind, QuoteFlag
 from papertrader.master.providers.path import Texture
 from papertrader.master.providers.recorded import RecordedHistory, load_actions, load_daily
 from papertrader.master.providers.tape import Listing, Tape
@@ -86,6 +86,7 @@ def _listing(stock: _Stock, history: RecordedHistory) -> Listing:
         calendar="XNYS",
         exchange=stock.exchange,
         source=NAME,
+        flags=AssetFlag.SHORTABLE,
         first_bar=midnight_of(history.first_day(stock.symbol)),
     )
     texture = Texture(

@@ -188,6 +188,8 @@ def _price(cents: int, exponent: int) -> int:
 def _listing(invented: _Invented, first: int) -> Listing:
     lot = _FRACTION_LOT if invented.is_fractional else SCALE
     flags = AssetFlag.FRACTIONAL if invented.is_fractional else AssetFlag(0)
+    if not invented.is_coin:
+        flags |= AssetFlag.SHORTABLE
     if invented.is_coin:
         lot, flags = 1, flags | AssetFlag.ALWAYS_OPEN
     asset = Asset(

@@ -189,7 +189,7 @@ class Tape:
         begin = max(start, self._first)
         chunks: list[list[tuple[int, Candle]]] = []
         times: set[int] = set()
-        for session in _sessions(calendar, begin, end, backward=newest):
+        for session in sessions_between(calendar, begin, end, backward=newest):
             pieces = self._pieces(symbol, session, interval_s, now)
             chunk = [piece for piece in pieces if start <= piece[0] < end]
             chunks.append(chunk)
@@ -198,7 +198,7 @@ class Tape:
                 break
         if newest:
             chunks.reverse()
-        merged = _merged(piece for chunk in chunks for piece in chunk)
+        merged = merged_pieces(piece for chunk in chunks for piece in chunk)
         kept = merged[-limit:] if newest else merged[:limit]
         texture = self._listings[symbol].texture
         return [_bar(time, candle, texture) for time, candle in kept]
@@ -214,7 +214,7 @@ class Tape:
             return phase
         following = calendar.next_session(now)
         if following.open <= now:
-            phase = _Phase(following.open, following.close, following, True)
+            phase = _phase_within(following, now)
         else:
             session = calendar.previous_session(now)
             if session is None:
@@ -262,16 +262,20 @@ class Tape:
         whole = self._history.candle(symbol, day)
         if session is None or whole is None:
             return None
-        path = DayPath(
-            label=f"{self._seed}/{symbol}/{day.isoformat()}",
-            whole=whole,
-            minutes=(session.close - session.open) // MINUTE,
-            texture=texture,
-        )
+        path = self._path(symbol, session, whole, texture)
         before = calendar.previous_session(session.open)
         previous = self._history.candle(symbol, before.day) if before is not None else None
         prev_close = NULL if previous is None else previous.close * texture.tick
         return _TradingDay(path, whole.open * texture.tick, prev_close)
+
+    def _path(self, symbol: str, session: Session, whole: Candle, texture: Texture) -> DayPath:
+        """Return the way of the price within a day."""
+        return DayPath(
+            label=f"{self._seed}/{symbol}/{session.day.isoformat()}",
+            whole=whole,
+            minutes=(session.close - session.open) // MINUTE,
+            texture=texture,
+        )
 
     def _make_minute(self, symbol: str, day: date, minute: int) -> MinutePath | None:
         trading_day = self._day(symbol, day)
@@ -289,7 +293,7 @@ class Tape:
         step = self._listings[symbol].texture.step
         minute, rest = divmod(min(now, session.close) - session.open, MINUTE)
         if interval_s >= _DAY_S:
-            time = _period_start(interval_s, session.day)
+            time = period_start(interval_s, session.day)
             if now >= session.close:
                 whole = self._history.candle(symbol, session.day)
                 return [] if whole is None else [(time, whole)]
@@ -318,9 +322,8 @@ class Tape:
 
 
 def _stamp(phase: _Phase, step: int, now: int) -> int:
-    """Return the time of the newest tick; when closed, the close."""
-    session = phase.session
-    return now - (now - session.open) % step if phase.is_open else session.close
+    """Return the time of the newest tick; when closed, since when."""
+    return now - (now - phase.session.open) % step if phase.is_open else phase.since
 
 
 def _so_far(opening: int, ticks: MinutePath, index: int) -> Candle:
@@ -339,14 +342,29 @@ def _timed(
         yield time - time % length, candle
 
 
-def _period_start(interval_s: int, day: date) -> int:
+def period_start(interval_s: int, day: date) -> int:
+    """Return when the bar of a day, week or month begins that ``day`` belongs to."""
     if interval_s == MONTH_S:
         day = day.replace(day=1)
     midnight = midnight_of(day)
     return midnight - day.weekday() * DAY if interval_s == _WEEK_S else midnight
 
 
-def _sessions(calendar: Calendar, begin: int, end: int, *, backward: bool) -> Iterator[Session]:
+def _phase_within(session: Session, now: int) -> _Phase:
+    """Return the part of a running session: the whole, or before, during or after its break."""
+    if session.break_start <= now < session.break_end:
+        return _Phase(session.break_start, session.break_end, session, False)
+    since, until = session.open, session.close
+    if now < session.break_start:
+        until = session.break_start
+    elif session.break_end:
+        since = session.break_end
+    return _Phase(since, until, session, True)
+
+
+def sessions_between(
+    calendar: Calendar, begin: int, end: int, *, backward: bool
+) -> Iterator[Session]:
     """Return the sessions that overlap ``begin`` <= t < ``end``, oldest or newest first."""
     if begin >= end:
         return
@@ -362,7 +380,7 @@ def _sessions(calendar: Calendar, begin: int, end: int, *, backward: bool) -> It
         latest = calendar.previous_session(latest.open)
 
 
-def _merged(pieces: Iterator[tuple[int, Candle]]) -> list[tuple[int, Candle]]:
+def merged_pieces(pieces: Iterator[tuple[int, Candle]]) -> list[tuple[int, Candle]]:
     """Join neighboring pieces of the same bar."""
     merged: list[tuple[int, Candle]] = []
     for time, piece in pieces:
