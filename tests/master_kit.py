@@ -19,10 +19,12 @@ from papertrader.core.money import SCALE, parse_amount
 from papertrader.core.quotes import Quote
 from papertrader.master.accounts import AccountRules
 from papertrader.master.commands import Command
+from papertrader.master.livemarket import LiveParts
 from papertrader.master.main import Main, MarketRules, MasterRules, Threads
 from papertrader.master.providers import recorded, replay
 from papertrader.net.clock import Clock
 from papertrader.ops.inspection import Report, audit
+from papertrader.ops.replaycheck import replay_check
 from papertrader.wire import codec
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import FrameFlag, Topic
@@ -167,11 +169,13 @@ class MasterKit:
         *,
         threads: Threads = AT_ONCE,
         registration_open: bool = True,
+        live: Callable[[Clock], LiveParts] | None = None,
         **market: Any,
     ) -> None:
         self.state_dir = state_dir
         self.threads = threads
         self.market = market
+        self.live = live
         self.registration_open = registration_open
         self.quotes = 1 << 50
         self.reactor = FakeReactor()
@@ -193,6 +197,7 @@ class MasterKit:
             self.threads,
             self.entropy,
             self.failures.append,
+            None if self.live is None else self.live(self.clock),
         )
         self.main.initialize()
         if start:
@@ -245,6 +250,7 @@ class MasterKit:
         self.stop()
         report = audit(self.state_dir)
         assert report.violations == []
+        assert replay_check(self.state_dir).findings == []
         return report
 
     def quote(self, symbol: str, bid: str, ask: str, **fields: Any) -> Quote:

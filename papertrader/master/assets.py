@@ -10,22 +10,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-import peewee
 from twisted.logger import Logger
 
 from papertrader.core.adjust import adjust, joined
+from papertrader.core.gaps import find_gaps
 from papertrader.core.instants import DAY, SECOND, format_instant
-from papertrader.core.marketclock import MarketClock
 from papertrader.core.money import NULL
-from papertrader.core.quotes import Asset, AssetStatus, Bar, Quote
+from papertrader.core.quotes import Asset, AssetStatus, Bar, Quote, QuoteProvider
 from papertrader.master import records
 from papertrader.master.bars import FormingBars
 from papertrader.master.commands import Command, Refused
-from papertrader.master.database import Change, TruthStore
+from papertrader.master.database import TruthStore
 from papertrader.master.holdings import parts, rows_limit
 from papertrader.master.hours import MarketHours
 from papertrader.master.journal import Journal
-from papertrader.master.providers.base import INTERVALS_S, TapeSource
+from papertrader.master.longseries import newest_bars
+from papertrader.master.markettime import MarketTime, ReservedTime, market_reached_key
+from papertrader.master.providers.base import BARS_MAX, INTERVALS_S, TapeSource
 from papertrader.master.sessions import Session
 from papertrader.master.transactions import Transactions
 from papertrader.master.workers import MARKET_TOPIC, Topic, Workers
@@ -38,54 +39,13 @@ from papertrader.wire.kinds import Adjustment, Opcode, RelayDownFlag, Status, Ta
 UPDATE_MS_MIN: Final = 50
 UPDATE_MS_MAX: Final = 3_600_000
 """Bounds of the stock data update interval."""
-RESERVE_S: Final = 10
-"""Market time is reserved on disk this far ahead (wall seconds): after a crash the market goes on
-after what anybody can have seen."""
 BARS_ROWS_MAX: Final = 5_000
 """Bars worked out in one go; a longer series is asked for in pages, so that no one waits."""
 ASSET_CACHE_S: Final = 30
 BARS_CACHE_S: Final = 1
+RETRY_MS: Final = 100
 _DAY_S: Final = 86_400
 _CACHEABLE: Final = int(RelayDownFlag.CACHEABLE)
-
-
-class MarketTime:
-    """The market clock of a running master, and its memory on disk."""
-
-    def __init__(self, market_clock: MarketClock, clock: Clock, source: TapeSource) -> None:
-        self.market_clock = market_clock
-        self._clock = clock
-        self._source = source
-
-    @property
-    def name(self) -> str:
-        """Which market this is."""
-        return self._source.name
-
-    @property
-    def speed_milli(self) -> int:
-        """Thousandths of a market second per second."""
-        return self.market_clock.speed_milli
-
-    def now(self) -> int:
-        """Return market time."""
-        return self.market_clock.now(self._clock.wall_ns())
-
-    def day_end(self, symbol: str) -> int:
-        """Return when a DAY order of ``symbol`` sent now expires; 0 for an unknown symbol."""
-        if symbol not in self._source.assets:
-            return 0
-        return self._source.calendar(symbol).next_session(self.now()).close
-
-
-def market_time_key(source: TapeSource) -> str:
-    """Return under which key is kept from which time a market goes on: each has its own."""
-    return f"market_time.{source.name}"
-
-
-def market_reached_key(source: TapeSource) -> str:
-    """Return under which key is kept up to which time everything of a market was done."""
-    return f"market_reached.{source.name}"
 
 
 class Assets:
@@ -113,22 +73,22 @@ class Assets:
         self._clock = clock
         self._transactions = transactions
         self._workers = workers
-        self._journal = journal
-        self._store = store
+        self._reserve = ReservedTime(market, source, journal, store, self._durable)
         self._interval_s = update_interval_ms / 1_000
         self._timer: Timer | None = None
         self._newest: dict[str, Quote] = {}
-        self._bars = FormingBars(source)
-        self.hours = MarketHours(source, market.market_clock, clock, update_interval_ms)
+        self._bars = FormingBars(source, market.epoch)
+        self.hours = MarketHours(source, market, clock, update_interval_ms)
         self._unlisted = dict(source.assets)
         # After a crash the market goes on later than it was: what was due in between is due still.
         self._market_at = int(store.meta(market_reached_key(source), "0"))
-        self._reserved_until = 0
-        self._durable_until = 0
         self._held = False
+        self._turned = False
         # Quote numbers go on from nothing that is on disk: each epoch has its own range.
         self._number = store.epoch << 32
         self._numbers: dict[str, int] = {}
+        # A live quote says itself whose it is; a market of files has a name of its own.
+        self._provider = QuoteProvider.named(source.name) or QuoteProvider.FILES
         self.updates = 0
         self.quotes = 0
         self.on_fail: Callable[[], None] = lambda: None
@@ -156,7 +116,7 @@ class Assets:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._journal.change(self._remember(self._market_at))
+        self._reserve.keep(self._market_at, self._market_at)
 
     def _update(self) -> None:
         self._timer = self._clock.call_later(self._interval_s, self._update)
@@ -177,42 +137,64 @@ class Assets:
         come again.
         """
         before, now = self._market_at, self.market.now()
-        self._reserve(now)
-        self._held = now > self._durable_until
+        self._held = not self._reserve.covers(now, before)
         if self._held:
             return
         self._market_at = now
         self.updates += 1
         self._list(now)
         self._transactions.advance(now)
-        for action in self._source.actions(before, now):
+        actions = self._source.actions(before, now)
+        for action in actions:
             self._transactions.act(action)
-        self._take(self._source.quotes(now))
+        if actions:
+            # Together with them, so that a crash cannot make them due once more.
+            self._reserve.note(now)
+        self._take(self._fresh_quotes(now))
         hours = self.hours.changed(now)
         if hours is not None:
             self._workers.publish([(MARKET_TOPIC, hours)], TopicKind.MARKET)
 
-    def _reserve(self, now: int) -> None:
-        if now > self._reserved_until - RESERVE_S * self.market.speed_milli * SECOND // 2_000:
-            self._reserved_until = now + RESERVE_S * self.market.speed_milli * SECOND // 1_000
-            self._journal.change(self._remember(self._reserved_until))
-            until = self._reserved_until
-            self._journal.when_durable(lambda: self._reserved(until))
-
-    def _reserved(self, until: int) -> None:
-        self._durable_until = until
+    def _durable(self) -> None:
         if self._held and self._timer is not None:
             self._update_safely()
 
-    def _remember(self, market_at: int) -> Change:
-        """Return the change that keeps ``market_at`` as the time from which to go on."""
-        reached = self._market_at
+    def update_soon(self) -> None:
+        """Update now instead of at the end of the interval."""
+        if self._timer is not None:
+            self._update_safely()
 
-        def remember(db: peewee.Database) -> None:
-            self._store.set_meta(market_time_key(self._source), str(market_at))
-            self._store.set_meta(market_reached_key(self._source), str(reached))
+    def clock_set(self, at: int, *, back: bool) -> None:
+        """The market's clock was set to ``at``; the next update goes on from there.
 
-        return remember
+        The workers forget what they know. Turned back, so does the master.
+        """
+        self._turned = True
+        if back:
+            self._market_at = at
+            self._newest.clear()
+            self._bars.turn_back(self.market.epoch)
+            for symbol, asset in self._source.assets.items():
+                if asset.first_bar > at:
+                    self._unlisted[symbol] = asset
+                    self._transactions.desk.unlist(symbol)
+        self.hours.forget()
+        self._reserve.turned(at, self._market_at)
+        self._workers.invalidate(self.market.epoch)
+
+    def _fresh_quotes(self, now: int) -> list[Quote]:
+        """Return the quotes that are new; after the clock was set, all there are."""
+        fresh = self._source.quotes(now)
+        if not self._turned:
+            return fresh
+        self._turned = False
+        listed = (symbol for symbol in self._source.assets if symbol not in self._unlisted)
+        found = (self._source.quote(symbol, now) for symbol in listed)
+        return [quote for quote in found if quote is not None]
+
+    def listed(self) -> set[str]:
+        """Return the symbols that are listed by now."""
+        return self._source.assets.keys() - self._unlisted.keys()
 
     def _list(self, now: int) -> None:
         for symbol, asset in list(self._unlisted.items()):
@@ -226,7 +208,9 @@ class Assets:
             number = self._numbers.get(quote.symbol, self._number) + 1
             self._numbers[quote.symbol] = number
             quote.quote_seq = number
-            quote.observed_at = self._clock.stamp_ns()
+            quote.provider = quote.provider or self._provider
+            # A live quote was stamped when it came; one of a tape comes now.
+            quote.observed_at = quote.observed_at or self._clock.stamp_ns()
             self._newest[quote.symbol] = quote
             self._transactions.observe(quote)
             published.append((quote.symbol, records.quote_event(quote)))
@@ -284,6 +268,7 @@ class Assets:
             name=asset.name or None,
             exchange=asset.exchange or None,
             source=asset.source or None,
+            cache_until=command.accepted_at + ASSET_CACHE_S * SECOND,
         )
         command.answer(
             codec.encode(reply, session=session.handle, correlation=head.correlation),
@@ -318,7 +303,8 @@ class Assets:
             ).pack()
             for a in found[:limit]
         ]
-        head = m.AssetListPart(as_of=command.accepted_at)
+        until = command.accepted_at + ASSET_CACHE_S * SECOND
+        head = m.AssetListPart(as_of=command.accepted_at, cache_until=until)
         self._send(command, session, Tag.ASSETS, m.AssetRow.SIZE, rows, head, ASSET_CACHE_S)
 
     def _send(
@@ -356,7 +342,7 @@ class Assets:
             correlation=head.correlation,
         )
 
-    def bars_get(self, command: Command, session: Session, message: m.BarsGet) -> None:
+    async def bars_get(self, command: Command, session: Session, message: m.BarsGet) -> None:
         """Answer BARS_GET in parts; what lies after market time is not known to anybody."""
         self._asset(message.symbol)
         if message.interval_s not in INTERVALS_S:
@@ -368,20 +354,32 @@ class Assets:
             raise Refused(
                 Status.RANGE_TOO_LARGE, f"At most {BARS_ROWS_MAX} bars are sent; ask for a part."
             )
-        now = self._market_at
+        now, epoch = self._market_at, self.market.epoch
         limit = message.limit or BARS_ROWS_MAX
-        bars = self._source.bars(
+        bars = await newest_bars(
+            self._source,
+            self._clock,
             message.symbol,
             message.interval_s,
             message.from_time,
             message.to_time,
             now,
             limit,
-            newest=True,
         )
+        if self.market.epoch != epoch:
+            raise Refused(
+                Status.SERVER_BUSY,
+                "The market's clock was turned back meanwhile; ask again.",
+                retry_after_ms=RETRY_MS,
+            )
         complete = len(bars) < limit or not message.from_time
+        gaps = find_gaps(
+            [bar.time for bar in bars],
+            message.interval_s,
+            self._source.calendar(message.symbol),
+        )
         if message.adjustment != Adjustment.RAW and bars:
-            bars = self._adjusted(message, bars, now)
+            bars = await self._adjusted(message, bars, now)
         if message.newest_first:
             bars = bars[::-1]
         rows = [m.BarRow(b.time, b.open, b.high, b.low, b.close, b.volume).pack() for b in bars]
@@ -391,10 +389,12 @@ class Assets:
             adjustment=message.adjustment,
             complete=complete,
             as_of=now,
+            missing=sum(gap.bars for gap in gaps),
+            cache_until=command.accepted_at + BARS_CACHE_S * SECOND,
         )
         self._send(command, session, Tag.BARS, m.BarRow.SIZE, rows, head, BARS_CACHE_S)
 
-    def _adjusted(self, message: m.BarsGet, bars: list[Bar], now: int) -> list[Bar]:
+    async def _adjusted(self, message: m.BarsGet, bars: list[Bar], now: int) -> list[Bar]:
         symbol, with_dividends = message.symbol, message.adjustment == Adjustment.TOTAL
         actions = [a for a in self._source.actions(bars[0].time, now) if a.symbol == symbol]
 
@@ -406,7 +406,10 @@ class Assets:
         if not actions or message.interval_s <= _DAY_S:
             return adjusted(bars)
         # A split may lie within a week or month: its days are adjusted one by one.
-        days = self._source.bars(symbol, _DAY_S, bars[0].time, message.to_time, now)
+        start, upto = bars[0].time, message.to_time
+        days = await newest_bars(
+            self._source, self._clock, symbol, _DAY_S, start, upto, now, BARS_MAX
+        )
         return joined(adjusted(days), [bar.time for bar in bars])
 
     def _close_before(self, symbol: str, at: int, now: int) -> int:

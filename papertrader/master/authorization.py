@@ -26,7 +26,7 @@ from papertrader.master.tries import FailureCounter
 from papertrader.net.clock import Clock
 from papertrader.wire import codec, limits
 from papertrader.wire import messages as m
-from papertrader.wire.kinds import AccountStatus, Mechanism, ResumeFlag, Status
+from papertrader.wire.kinds import AccountStatus, Mechanism, ResumeFlag, Status, lower_scope
 
 if TYPE_CHECKING:
     from papertrader.master.accounts import Account, AccountBook
@@ -276,9 +276,9 @@ class Authorization:
         expires = now + min(wished, longest)
         scope = int(message.scope)
         if parent is not None:
-            expires, scope = min(expires, parent.expires_at), min(scope, parent.scope)
+            expires, scope = min(expires, parent.expires_at), lower_scope(scope, parent.scope)
         if key is not None:
-            expires, scope = min(expires, key.expires_at or expires), min(scope, key.scope)
+            expires, scope = min(expires, key.expires_at or expires), lower_scope(scope, key.scope)
         token = self._entropy(32)
         session = Session(
             session_id=self.sessions.next_id(),

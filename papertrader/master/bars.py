@@ -38,8 +38,9 @@ class _Followed:
 class FormingBars:
     """The bars that workers follow. ``market_at`` is market time everywhere."""
 
-    def __init__(self, source: TapeSource) -> None:
+    def __init__(self, source: TapeSource, epoch: int) -> None:
         self._source = source
+        self._epoch = epoch
         self._followed: dict[BarTopic, _Followed | None] = {}
 
     def __len__(self) -> int:
@@ -58,6 +59,11 @@ class FormingBars:
     def forget(self, topic: BarTopic) -> None:
         """Nobody follows a topic any more."""
         self._followed.pop(topic, None)
+
+    def turn_back(self, epoch: int) -> None:
+        """Nothing told counts any more: an epoch has begun. What is followed stays so."""
+        self._epoch = epoch
+        self._followed = dict.fromkeys(self._followed)
 
     def update(self, symbols: Iterable[str], market_at: int) -> list[tuple[BarTopic, bytes]]:
         """Return the EV_BAR frames to publish after quotes of ``symbols`` came."""
@@ -86,7 +92,7 @@ class FormingBars:
         frames = []
         for place, bar in enumerate(bars):
             closed = place < len(bars) - 1 or self._is_closed(topic, bar, market_at)
-            frame = _frame(topic, bar, closed)
+            frame = self._frame(topic, bar, closed)
             if before is not None and bar.time == before.time and before.final:
                 continue
             if before is None or frame != before.frame:
@@ -97,7 +103,7 @@ class FormingBars:
 
     def _told(self, topic: BarTopic, bar: Bar, market_at: int) -> _Followed:
         closed = self._is_closed(topic, bar, market_at)
-        return _Followed(bar.time, _frame(topic, bar, closed), closed)
+        return _Followed(bar.time, self._frame(topic, bar, closed), closed)
 
     def _is_closed(self, topic: BarTopic, bar: Bar, market_at: int) -> bool:
         """Tell whether the newest bar will not change: its time, or its session, is over.
@@ -110,18 +116,18 @@ class FormingBars:
         close = self._source.calendar(symbol).next_session(bar.time).close
         return market_at >= min(bar.time + interval_s * SECOND, close)
 
-
-def _frame(topic: BarTopic, bar: Bar, final: bool) -> bytes:
-    return codec.encode(
-        m.BarEvent(
-            symbol=topic[0],
-            interval_s=topic[1],
-            final=final,
-            time=bar.time,
-            open=bar.open,
-            high=bar.high,
-            low=bar.low,
-            close=bar.close,
-            volume=bar.volume,
+    def _frame(self, topic: BarTopic, bar: Bar, final: bool) -> bytes:
+        return codec.encode(
+            m.BarEvent(
+                symbol=topic[0],
+                interval_s=topic[1],
+                final=final,
+                time=bar.time,
+                open=bar.open,
+                high=bar.high,
+                low=bar.low,
+                close=bar.close,
+                volume=bar.volume,
+                epoch=self._epoch,
+            )
         )
-    )

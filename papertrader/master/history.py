@@ -12,8 +12,10 @@ from papertrader.core.refusals import Refusal
 from papertrader.master import records
 from papertrader.master.accounts import AccountBook, account_shown
 from papertrader.master.commands import Command, Refused
-from papertrader.master.holdings import orders_wanted, page_end, parts, rows_limit
+from papertrader.master.holdings import Details, orders_wanted, page_end, parts, rows_limit
 from papertrader.master.journal import Journal
+from papertrader.master.moneyrows import money_sections
+from papertrader.master.orderrecords import combined, order_row, terms_row
 from papertrader.master.sessions import Session
 from papertrader.master.transactions import Market, Transactions
 from papertrader.master.views import Views, ViewStore
@@ -60,10 +62,11 @@ class History:
         head = command.header
         return records.order_reply(
             head.opcode,
-            order,
+            desk.shown(order),
             session=session.handle,
             correlation=head.correlation,
             more=records.successor_section(desk.state.replaced_by.get(order.order_id, 0)),
+            beside=[desk.shown(each) for each in combined(desk.state, order)],
         )
 
     def order_list(self, command: Command, session: Session, message: m.OrderList) -> list[bytes]:
@@ -73,7 +76,7 @@ class History:
         limit = rows_limit(message.limit)
         found = []
         for order in orders_wanted(desk.orders_of(portfolio=portfolio), message):
-            found.append(order)
+            found.append(desk.shown(order))
             if len(found) == limit:
                 break
         head = m.OrderListPart(
@@ -81,8 +84,40 @@ class History:
             event_seq=desk.next_event_seq(session.account) - 1,
             next_after=page_end([order.order_id for order in found], limit),
         )
-        rows = [records.order_row(order).pack() for order in found]
-        return self._parts(command, session, Tag.ORDERS, m.OrderRow.SIZE, rows, head)
+        rows = [order_row(order).pack() for order in found]
+        terms = Details(Tag.ORDER_TERMS, m.OrderTermsRow.SIZE, list(map(terms_row, found)))
+        return self._parts(command, session, Tag.ORDERS, m.OrderRow.SIZE, rows, head, terms)
+
+    async def receipt_get(
+        self, command: Command, session: Session, message: m.ReceiptGet
+    ) -> list[bytes]:
+        """Answer RECEIPT_GET: what decided each fill of an order, and what stopped the rest."""
+        desk = self._transactions.desk
+        if message.order:
+            order = desk.order(message.order)
+        else:
+            portfolio = self._transactions.portfolio_of(session, message.portfolio)
+            order = desk.order_by_client_id(portfolio, message.client_order_id)
+        if order is None or order.account != session.account:
+            raise Refused(
+                Refusal.NO_SUCH_ORDER,
+                f"You have no order {message.order or message.client_order_id}.",
+            )
+        limit = rows_limit(message.limit)
+        told = self._told(session, session.account)
+        await self._journal.durable()
+        rows = await self._views.ask(
+            self._journal.durable_seq,
+            self._store.receipts,
+            order.order_id,
+            min(message.after, STORED_MAX),
+            limit,
+        )
+        numbers = [m.OrderReceiptRow.unpack(row).event_seq for row in rows]
+        head = m.ReceiptPart(
+            as_of=command.accepted_at, event_seq=told, next_after=page_end(numbers, limit)
+        )
+        return self._parts(command, session, Tag.RECEIPTS, m.OrderReceiptRow.SIZE, rows, head)
 
     def portfolio_get(
         self, command: Command, session: Session, message: m.PortfolioGet
@@ -106,7 +141,11 @@ class History:
             event_seq=self._told(session, account),
         )
         rows = [row.pack() for row in summary.positions]
-        return self._parts(command, session, Tag.POSITIONS, m.PositionRow.SIZE, rows, head)
+        state = self._transactions.desk.state.portfolios[portfolio]
+        first = money_sections(self._transactions.desk, state, head.market_time)
+        return self._parts(
+            command, session, Tag.POSITIONS, m.PositionRow.SIZE, rows, head, first=first
+        )
 
     async def transactions_get(
         self, command: Command, session: Session, message: m.TransactionsGet
@@ -128,11 +167,15 @@ class History:
             message.kinds,
             limit,
         )
-        numbers = [m.TransactionRow.unpack(row).transaction for row in rows]
+        numbers = [m.TransactionRow.unpack(row).transaction for row, _ in rows]
         head = m.TransactionsPart(
             as_of=command.accepted_at, event_seq=told, next_after=page_end(numbers, limit)
         )
-        return self._parts(command, session, Tag.TRANSACTIONS, m.TransactionRow.SIZE, rows, head)
+        details = Details(Tag.DETAILS, m.TransactionDetailRow.SIZE, [each for _, each in rows])
+        blocks = [row for row, _ in rows]
+        return self._parts(
+            command, session, Tag.TRANSACTIONS, m.TransactionRow.SIZE, blocks, head, details
+        )
 
     def _account(self, session: Session, username: str | None, needed: int) -> int:
         if username is None:
@@ -153,6 +196,8 @@ class History:
         size: int,
         rows: list[bytes],
         head: Message,
+        details: Details | None = None,
+        first: bytes = b"",
     ) -> list[bytes]:
         opcode, correlation = command.header.opcode, command.header.correlation
-        return parts(opcode, tag, size, rows, head, session.handle, correlation)
+        return parts(opcode, tag, size, rows, head, session.handle, correlation, details, first)

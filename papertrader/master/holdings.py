@@ -80,7 +80,7 @@ def summarize(desk: Desk, portfolio: int, now: int) -> Summary:
         equity=state.cash + value,
         market_value=value,
         unrealized=gain,
-        realized=state.realized + state.dividends - state.fees,
+        realized=state.earned,
         as_of=now,
         open_orders=desk.state.accounts[state.account].open_orders,
         positions=rows,
@@ -108,6 +108,15 @@ def rows_limit(limit: int) -> int:
     return limit or limits.LIST_ROWS_DEFAULT
 
 
+@attrs.frozen
+class Details:
+    """Further rows of a list: ``rows`` has one for each main row, empty where there is none."""
+
+    tag: int
+    row_size: int
+    rows: list[bytes]
+
+
 def parts(
     opcode: int,
     tag: int,
@@ -116,18 +125,32 @@ def parts(
     head: Message,
     session: int,
     correlation: int,
+    details: Details | None = None,
+    first: bytes = b"",
 ) -> list[bytes]:
     """Return the frames of a multi-part reply: ``head`` is repeated with its part numbers.
 
     ``head`` has the attributes part, parts, rows and total_rows. Empty lists are one part.
+    ``details`` stand in the part in which their rows do, the sections ``first`` in the first one.
     """
-    most = (limits.PART_BODY_MAX - head.SIZE - codec.SECTION.size - codec.GROUP.size) // row_size
+    room = limits.PART_BODY_MAX - head.SIZE - 2 * (codec.SECTION.size + codec.GROUP.size)
+    room -= len(first)
+    if details is not None and not any(details.rows):
+        details = None
+    most = room // (row_size + (details.row_size if details is not None else 0))
     chunks = [rows[at : at + most] for at in range(0, len(rows), most)] or [[]]
     frames = []
     for number, chunk in enumerate(chunks, 1):
         head.part, head.parts = number, len(chunks)  # type: ignore[attr-defined]
         head.rows, head.total_rows = len(chunk), len(rows)  # type: ignore[attr-defined]
         sections = codec.group(tag, row_size, chunk) if chunk else b""
+        if number == 1:
+            sections += first
+        if details is not None:
+            begin = (number - 1) * most
+            known = [row for row in details.rows[begin : begin + most] if row]
+            if known:
+                sections += codec.group(details.tag, details.row_size, known)
         flags = codec.RESPONSE | (codec.MORE if number < len(chunks) else 0)
         frames.append(
             codec.frame(

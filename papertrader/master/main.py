@@ -13,28 +13,38 @@ from pathlib import Path
 from typing import Any, Final
 
 import attrs
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from papertrader.core.desk import Desk
-from papertrader.core.marketclock import ClockMode, MarketClock
+from papertrader.core.marketclock import MarketClock
 from papertrader.master.accounts import AccountBook, AccountRules, Accounts
-from papertrader.master.assets import Assets, MarketTime, market_time_key
+from papertrader.master.assetlist import ListedTape, read_asset_file
+from papertrader.master.assets import Assets
 from papertrader.master.authorization import SWEEP_S, Authorization
+from papertrader.master.barstore import FILE as HISTORY_FILE
+from papertrader.master.barstore import BarStore
 from papertrader.master.commands import Command, Refused
+from papertrader.master.contests import Contests
 from papertrader.master.database import TruthStore
+from papertrader.master.equity import EquityCurves
 from papertrader.master.history import History
 from papertrader.master.journal import Journal, StoreFailed
+from papertrader.master.livemarket import SAVE_S, LiveMarket, LiveParts, Wanted
+from papertrader.master.markettime import MarketTime, live_clock, resumed_clock
 from papertrader.master.operators import Operators
 from papertrader.master.passwords import PasswordVault
 from papertrader.master.portfolios import Portfolios
 from papertrader.master.profile import Profile
 from papertrader.master.providers.base import TapeSource, load_calendars
+from papertrader.master.providers.filemarket import files_source
+from papertrader.master.providers.recorded import DataFileError
 from papertrader.master.providers.replay import replay_source
 from papertrader.master.providers.simulated import simulated_source
 from papertrader.master.sessions import Session
 from papertrader.master.streams import Streams
+from papertrader.master.timekeeper import ClockSettings, Timekeeper
 from papertrader.master.transactions import Transactions
 from papertrader.master.views import Views, ViewStore, load_desk
 from papertrader.master.workers import WorkerLink, Workers
@@ -53,7 +63,8 @@ InThread = Callable[..., Deferred[Any]]
 
 @attrs.frozen(kw_only=True)
 class MarketRules:
-    """Which market: ``source`` is ``replay`` or ``simulated``; ``start`` a market instant."""
+    """Which market: ``source`` is ``replay``, ``simulated`` or ``live``; ``start`` a market
+    instant."""
 
     source: str
     start: int
@@ -61,6 +72,10 @@ class MarketRules:
     keep_closed_hours: bool
     seed: int
     update_interval_ms: int
+    data: Path | None = None
+    """Files of a user's own prices to replay, instead of those that come with the package."""
+    assets: Path | None = None
+    """The operator's list of assets (`papertrader.master.assetlist`); None: all there are."""
 
 
 @attrs.frozen(kw_only=True)
@@ -84,8 +99,25 @@ class Threads:
 
 
 def make_source(rules: MarketRules) -> TapeSource:
-    """Return the market that the rules name."""
+    """Return the recorded or simulated market that the rules name, with the assets listed there.
+
+    Raises `papertrader.master.providers.recorded.DataFileError` for a file that cannot be used.
+    """
+    source = _whole_source(rules)
+    if rules.assets is None:
+        return source
+    try:
+        return ListedTape(source, read_asset_file(rules.assets))
+    except DataFileError:
+        raise
+    except ValueError as error:
+        raise DataFileError(f"{rules.assets}: {error}") from None
+
+
+def _whole_source(rules: MarketRules) -> TapeSource:
     calendars = load_calendars()
+    if rules.source == "replay" and rules.data is not None:
+        return files_source(rules.data, calendars, rules.seed)
     if rules.source == "replay":
         return replay_source(calendars, rules.seed)
     return simulated_source(calendars, rules.start, rules.seed)
@@ -107,8 +139,12 @@ class Main:
         threads: Threads,
         entropy: Callable[[int], bytes],
         on_fail: Callable[[str], None],
+        live: LiveParts | None = None,
     ) -> None:
+        """``live``: the parts of the market if the rules say ``live``."""
         self.rules = rules
+        self._live_parts = live
+        self.live: LiveMarket | None = None
         self.clock = clock
         self._threads = threads
         self._entropy = entropy
@@ -129,6 +165,7 @@ class Main:
         self.store.open()
         self.view_store.open()
         desk = Desk()
+        desk.calendars.know_all(load_calendars())
         late_replies = load_desk(self.view_store, self.store.db, desk)
         violations = desk.check_invariants()
         if violations:
@@ -160,8 +197,8 @@ class Main:
 
     def _build(self, desk: Desk) -> None:
         rules, market_rules = self.rules, self.rules.market
-        source = make_source(market_rules)
-        market = MarketTime(self._market_clock(source), self.clock, source)
+        source = self._source()
+        market = MarketTime(self._market_clock(source, desk), self.clock, source, desk.state.epoch)
         self.transactions = Transactions(
             desk, self.journal, self.views, self.streams, self.clock, market
         )
@@ -205,27 +242,44 @@ class Main:
             self.book, self.store, self.journal, self.authorization, self._entropy
         )
         self.operators = Operators(self.store, self.journal, self.workers, self._figures)
+        self.timekeeper = Timekeeper(
+            self.assets,
+            self.clock,
+            self.transactions,
+            self.book,
+            self.operators,
+            ClockSettings(speed_milli=market_rules.speed_milli, start=market_rules.start),
+        )
         self.authorization.check_scope = self.operators.check_login
-        self.portfolios = Portfolios(self.transactions, rules.accounts)
         self.history = History(
             self.transactions, self.journal, self.views, self.view_store, market, self.book
         )
+        self.equity = EquityCurves(
+            self.transactions, self.journal, self.views, self.view_store, source, self.clock,
+            self.book,
+        )  # fmt: skip
+        self.portfolios = Portfolios(
+            self.transactions, rules.accounts, self.equity, self.operators
+        )
+        self.contests = Contests(
+            self.transactions, self.equity, self.book, rules.accounts, self.operators.may_host
+        )
         self._route()
 
-    def _market_clock(self, source: TapeSource) -> MarketClock:
-        rules = self.rules.market
-        reached = int(self.store.meta(market_time_key(source), "0"))
-        start = min(max(rules.start, reached, source.first_time()), source.last_time())
-        mode = ClockMode.REPLAY if rules.source == "replay" else ClockMode.SIMULATED
-        return MarketClock(
-            mode=mode,
-            calendar=source.calendar_main,
-            market_start=start,
-            wall_start=self.clock.wall_ns(),
-            speed_milli=rules.speed_milli,
-            skip_closed=not rules.keep_closed_hours,
-            market_end=source.last_time(),
-        )
+    def _source(self) -> TapeSource:
+        if self.rules.market.source != "live":
+            return make_source(self.rules.market)
+        if self._live_parts is None:
+            raise RuntimeError("a live market needs its providers: name them in market.providers")
+        history = BarStore(self.rules.state_dir / HISTORY_FILE)
+        self.live = LiveMarket(self._live_parts, load_calendars(), self.clock, self.store, history)
+        return self.live.source
+
+    def _market_clock(self, source: TapeSource, desk: Desk) -> MarketClock:
+        wall, clocks = self.clock.wall_ns(), desk.state.clocks
+        if self.live is not None:
+            return live_clock(source, wall)
+        return resumed_clock(self.rules.market, source, self.store, clocks, wall)
 
     def admitted(self, spki: bytes, uuid: str) -> bool:
         """Tell whether a worker's key may come in (asked within its TLS handshake)."""
@@ -235,10 +289,15 @@ class Main:
         """Start the modules. After this the workers may be listened to."""
         self.running = True
         self.assets.start()
+        if self.live is not None:
+            self.live.start(self.transactions.desk, self.workers, self.assets.update_soon)
+            self.assets.hours.update_interval_ms = self.live.polling.shortest_ms
+            self._every(SAVE_S, self._save_calls)
+            self._every(SAVE_S, self._save_bars)
         self._every(SWEEP_S, self.authorization.sweep)
         self._every(CHECKPOINT_S, self._checkpoint)
 
-    def _every(self, seconds: float, function: Callable[[], None]) -> None:
+    def _every(self, seconds: float, function: Callable[[], object]) -> None:
         def again() -> None:
             self._timers.remove(timer)
             self._every(seconds, function)
@@ -246,6 +305,20 @@ class Main:
 
         timer = self.clock.call_later(seconds, again)
         self._timers.append(timer)
+
+    def _save_calls(self) -> None:
+        change = self.live.change() if self.live is not None else None
+        if change is not None:
+            self.journal.change(change)
+
+    def _save_bars(self) -> Deferred[Any]:
+        """Write down the bars of a live market; history that cannot be kept ends nothing."""
+        if self.live is None:
+            return succeed(None)
+        rows = self.live.source.unsaved_bars()
+        return self._threads.views(self.live.keep_bars, rows).addErrback(
+            lambda failure: self.log.failure("bars could not be kept", failure=failure)
+        )
 
     def _checkpoint(self) -> None:
         seq = self.journal.seq
@@ -264,10 +337,15 @@ class Main:
         self.running = False
         for timer in self._timers:
             timer.cancel()
+        if self.live is not None:
+            await self.live.stop()
+            await self._save_bars()
+            await self._threads.views(self.live.close_history)
         for link in self.workers.links():
             link.say_goodbye(Status.SHUTDOWN, "the master stops", retry_after_ms=200)
         if not self._failed:
             self.assets.stop()
+            self._save_calls()
             self._checkpoint()
             await self.journal.drain()
             await self.views.drain()
@@ -307,21 +385,36 @@ class Main:
             Opcode.ORDER_REPLACE: self.transactions.order_replace,
             Opcode.ORDER_CANCEL: self.transactions.order_cancel,
             Opcode.ORDER_CANCEL_ALL: self.transactions.order_cancel_all,
+            Opcode.POSITION_CLOSE: self.transactions.position_close,
             Opcode.ORDER_GET: self.history.order_get,
             Opcode.ORDER_LIST: self.history.order_list,
+            Opcode.RECEIPT_GET: self.history.receipt_get,
             Opcode.PORTFOLIO_GET: self.history.portfolio_get,
             Opcode.TRANSACTIONS_GET: self.history.transactions_get,
+            Opcode.EQUITY_GET: self.equity.equity_get,
+            Opcode.CONTEST_CREATE: self.contests.create,
+            Opcode.CONTEST_GET: self.contests.get,
+            Opcode.CONTEST_LIST: self.contests.listing,
+            Opcode.CONTEST_JOIN: self.contests.join,
+            Opcode.CONTEST_STANDINGS: self.contests.standings,
+            Opcode.CONTEST_FILE: self.contests.file,
             Opcode.PORTFOLIO_CREATE: self.portfolios.create,
             Opcode.PORTFOLIO_LIST: self.portfolios.listing,
             Opcode.PORTFOLIO_UPDATE: self.portfolios.update,
             Opcode.PORTFOLIO_RESET: self.portfolios.reset,
             Opcode.PORTFOLIO_CASH: self.portfolios.move_cash,
+            Opcode.PORTFOLIO_FORK: self.portfolios.fork,
+            Opcode.PORTFOLIO_FREEZE: self.portfolios.freeze,
+            Opcode.PORTFOLIO_CORRECT: self.portfolios.correct,
+            Opcode.PORTFOLIO_TERMS: self.portfolios.set_terms,
+            Opcode.PORTFOLIO_TERMS_GET: self.portfolios.terms,
             Opcode.ASSET_GET: self.assets.asset_get,
             Opcode.ASSET_LIST: self.assets.asset_list,
             Opcode.QUOTE_GET: self.assets.quote_get,
             Opcode.BARS_GET: self.assets.bars_get,
             Opcode.MARKET_STATUS: self.assets.hours.market_status,
             Opcode.CLOCK_GET: self.assets.hours.clock_get,
+            Opcode.CLOCK_SET: self.timekeeper.clock_set,
             Opcode.LOG_DUMP: self.operators.log_dump,
             Opcode.STATS_GET: self.operators.stats_get,
             Opcode.WORKER_CONTROL: self.operators.worker_control,
@@ -425,6 +518,10 @@ class Main:
         yield "events_sent", self.streams.sent
         yield "market_updates", self.assets.updates
         yield "quotes", self.assets.quotes
+        wanted = Wanted(self.transactions.desk, self.workers)
+        yield from wanted.figures(self.assets.listed())
+        if self.live is not None:
+            yield from self.live.figures()
 
     # --- small commands and notices --------------------------------------------------------------
 

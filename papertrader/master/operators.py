@@ -6,6 +6,7 @@ Which accounts are operators' is decided beside the running service, never over 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
+from enum import StrEnum
 from typing import Final
 
 from papertrader.core.logrecord import Level
@@ -18,7 +19,7 @@ from papertrader.master.sessions import Session
 from papertrader.master.workers import Workers
 from papertrader.wire import codec, limits
 from papertrader.wire import messages as m
-from papertrader.wire.kinds import DrainMode, Scope, Status, Tag
+from papertrader.wire.kinds import DrainMode, Scope, Status, Tag, allows
 
 DEADLINE_MS_MAX: Final = 3_600_000
 """Longest time for which a worker may be drained before its clients are closed."""
@@ -47,19 +48,26 @@ def _chunks(lines: list[str]) -> list[list[str]]:
     return chunks
 
 
-def operators_of(store: TruthStore) -> frozenset[int]:
-    """Return the accounts that may open sessions of scope ADMIN."""
-    rows = store.db.execute_sql(
-        "SELECT key FROM meta WHERE key LIKE ? AND value = '1'", (f"{_PREFIX}%",)
-    )
-    return frozenset(int(key.removeprefix(_PREFIX)) for (key,) in rows)
+class Appointment(StrEnum):
+    """What an account may be besides a trader's; the value is how the store notes it."""
+
+    ADMIN = "1"
+    HOST = "host"
+    NONE = "0"
 
 
-def appoint(store: TruthStore, account: int, is_operator: bool) -> Change:
-    """Return the change that makes an account an operator's, or an ordinary one again."""
+def appointments(store: TruthStore) -> dict[int, Appointment]:
+    """Return the accounts that are more than a trader's."""
+    rows = store.db.execute_sql("SELECT key, value FROM meta WHERE key LIKE ?", (f"{_PREFIX}%",))
+    found = {int(key.removeprefix(_PREFIX)): Appointment(value) for key, value in rows}
+    return {account: role for account, role in found.items() if role != Appointment.NONE}
+
+
+def appoint(store: TruthStore, account: int, role: Appointment) -> Change:
+    """Return the change that gives an account its role."""
 
     def change(_db: object) -> None:
-        store.set_meta(f"{_PREFIX}{account}", "1" if is_operator else "0")
+        store.set_meta(f"{_PREFIX}{account}", role.value)
 
     return change
 
@@ -74,13 +82,15 @@ class Operators:
         self._journal = journal
         self._workers = workers
         self._figures = figures
-        self._accounts: frozenset[int] = frozenset()
+        self._roles: dict[int, Appointment] = {}
         self.log_entries: LogEntries | None = None
         """Reads the event log; None where none is kept."""
+        self.process_figures: Figures = tuple
+        """Gives the counters of the process that the master runs in."""
 
     async def log_dump(self, command: Command, session: Session, message: m.LogDump) -> list[bytes]:
         """Answer LOG_DUMP: lines of JSON, in parts."""
-        self._require(session)
+        self.require(session)
         if self.log_entries is None:
             raise Refused(Status.NO_DATA, "This master keeps no event log.")
         if message.limit > ENTRIES_MAX:
@@ -110,22 +120,40 @@ class Operators:
         ]
 
     def load(self) -> None:
-        """Read who is an operator."""
-        self._accounts = operators_of(self._store)
+        """Read who is an operator or a host."""
+        self._roles = appointments(self._store)
 
     def check_login(self, account: int, scope: int) -> None:
-        """Raise `Refused` if a login asks for scope ADMIN and is no operator's."""
-        if scope >= Scope.ADMIN and account not in self._accounts:
+        """Raise `Refused` if a login asks for a scope that its account may not have."""
+        role = self._roles.get(account, Appointment.NONE)
+        if scope == Scope.ADMIN and role != Appointment.ADMIN:
             raise Refused(Status.SCOPE_DENIED, "This account is not an operator's.")
+        if scope == Scope.HOST and role == Appointment.NONE:
+            raise Refused(Status.SCOPE_DENIED, "This account is not a host's.")
 
-    def _require(self, session: Session) -> None:
-        if session.scope < Scope.ADMIN or session.account not in self._accounts:
+    def is_operator(self, session: Session) -> bool:
+        """Tell whether a session has scope ADMIN and its account may have it."""
+        role = self._roles.get(session.account)
+        return session.scope == Scope.ADMIN and role == Appointment.ADMIN
+
+    def may_host(self, session: Session) -> bool:
+        """Tell whether a session has scope HOST or ADMIN and its account may have it."""
+        return allows(session.scope, Scope.HOST) and session.account in self._roles
+
+    def require(self, session: Session) -> None:
+        """Raise `Refused` unless the session is an operator's."""
+        if not self.is_operator(session):
             raise Refused(Status.SCOPE_DENIED, "Only sessions of scope ADMIN may do this.")
+
+    def note(self, at: int, kind: str, session: Session, detail: str) -> None:
+        """Write what an operator did into the audit log."""
+        self._journal.change(self._store.audit(at, kind, session.account, detail))
 
     def stats_get(self, command: Command, session: Session, message: m.StatsGet) -> list[bytes]:
         """Answer STATS_GET: the master's counters, then those of each worker that is up."""
-        self._require(session)
-        rows = [m.StatRow(key=key, value=value) for key, value in self._figures()]
+        self.require(session)
+        figures = (*self._figures(), *self.process_figures())
+        rows = [m.StatRow(key=key, value=value) for key, value in figures]
         for link in sorted(self._workers.links(), key=lambda link: link.worker_id):
             number, stats = link.worker_id, link.stats
             rows.append(m.StatRow(worker=number, key="rtt_us", value=link.rtt_us))
@@ -143,7 +171,7 @@ class Operators:
 
     def worker_control(self, command: Command, session: Session, message: m.WorkerControl) -> bytes:
         """Answer WORKER_CONTROL: drain a worker, or let it be."""
-        self._require(session)
+        self.require(session)
         if message.deadline_ms > DEADLINE_MS_MAX:
             raise Refused(
                 Status.INVALID_FIELD, f"A worker is drained within {DEADLINE_MS_MAX} milliseconds."

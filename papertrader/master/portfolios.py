@@ -1,18 +1,23 @@
-"""Several portfolios of an account: opened, listed, named, funded and reset as their owner asks."""
+"""Several portfolios of an account: opened, named, funded, forked, frozen and reset."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TypeVar
 
+from papertrader.core.custody import likeness_of, present_likeness
 from papertrader.core.events import Outcome
 from papertrader.core.identifiers import check_name
-from papertrader.core.money import NULL
+from papertrader.core.money import NULL, format_amount
 from papertrader.master.accounts import AccountRules
 from papertrader.master.commands import Command, Refused
+from papertrader.master.equity import EquityCurves
 from papertrader.master.holdings import parts
+from papertrader.master.operators import Operators
 from papertrader.master.sessions import Session
+from papertrader.master.termrecords import terms_block, terms_of
 from papertrader.master.transactions import Transactions
+from papertrader.wire import codec
 from papertrader.wire import messages as m
 from papertrader.wire.derived import Message
 from papertrader.wire.kinds import Status, Tag
@@ -24,10 +29,18 @@ Shown = Callable[[Outcome], Message]
 class Portfolios:
     """The module (see above). ``rules`` say what a portfolio begins with by default."""
 
-    def __init__(self, transactions: Transactions, rules: AccountRules) -> None:
+    def __init__(
+        self,
+        transactions: Transactions,
+        rules: AccountRules,
+        curves: EquityCurves,
+        operators: Operators,
+    ) -> None:
         self._transactions = transactions
         self._desk = transactions.desk
         self._rules = rules
+        self._curves = curves
+        self._operators = operators
 
     def create(self, command: Command, session: Session, message: m.PortfolioCreate) -> bytes:
         """Answer PORTFOLIO_CREATE: the portfolio that was opened."""
@@ -43,6 +56,7 @@ class Portfolios:
                 name=name,
                 currency=self._rules.currency,
                 deposit=cash,
+                market_at=self._transactions.input_at,
             )
 
         return self._transactions.decide(
@@ -70,10 +84,6 @@ class Portfolios:
         """Answer PORTFOLIO_RESET: the portfolio as its new season begins."""
         cash = self._cash(message.cash, 8)
         number = message.portfolio or self._transactions.first_portfolio(session)
-        owner = self._desk.portfolio(number)
-        uses: list[str] = []
-        if owner is not None and owner.account == session.account:
-            uses = [each.symbol for each in owner.positions.values() if each.quantity]
 
         def decide(seq: int) -> Outcome:
             return self._desk.reset_portfolio(
@@ -82,10 +92,13 @@ class Portfolios:
                 account=session.account,
                 portfolio=number,
                 cash=cash,
+                market_at=self._transactions.input_at,
             )
 
         shown = self._shown(session, number)
-        return self._transactions.decide(command, session, number, decide, shown, uses=uses)
+        return self._transactions.decide(
+            command, session, number, decide, shown, cash=cash if message.cash == NULL else None
+        )
 
     def move_cash(self, command: Command, session: Session, message: m.PortfolioCash) -> bytes:
         """Answer PORTFOLIO_CASH: the portfolio with its new cash."""
@@ -100,10 +113,120 @@ class Portfolios:
                 account=session.account,
                 portfolio=number,
                 amount=message.amount,
+                market_at=self._transactions.input_at,
             )
 
         shown = self._shown(session, number)
         return self._transactions.decide(command, session, number, decide, shown)
+
+    async def fork(self, command: Command, session: Session, message: m.PortfolioFork) -> bytes:
+        """Answer PORTFOLIO_FORK: the new portfolio."""
+        name = self._name(message.name, 8)
+        source = message.portfolio or self._transactions.first_portfolio(session)
+        likeness = None
+        owner = self._desk.portfolio(source)
+        if message.at and owner is not None and owner.account == session.account:
+            if message.at > self._transactions.market_now():
+                raise Refused(Status.INVALID_FIELD, "That moment has not come yet.", field=32)
+            posted = await self._curves.posted(session.account, source)
+            likeness = likeness_of(posted, message.at)
+        number = max(self._desk.state.portfolios, default=0) + 1
+
+        def decide(seq: int) -> Outcome:
+            return self._desk.fork_portfolio(
+                seq=seq,
+                at=command.accepted_at,
+                account=session.account,
+                portfolio=source,
+                fork=number,
+                name=name,
+                likeness=likeness,
+                market_at=self._transactions.input_at,
+            )
+
+        wanted = likeness or (present_likeness(owner) if owner is not None else None)
+        deposit = wanted.worth if wanted is not None else 0
+        shown = self._shown(session, number)
+        return self._transactions.decide(command, session, number, decide, shown, deposit=deposit)
+
+    def freeze(self, command: Command, session: Session, message: m.PortfolioFreeze) -> bytes:
+        """Answer PORTFOLIO_FREEZE: the portfolio."""
+        number = message.portfolio or self._transactions.first_portfolio(session)
+
+        def decide(seq: int) -> Outcome:
+            return self._desk.freeze_portfolio(
+                seq=seq,
+                at=command.accepted_at,
+                account=session.account,
+                portfolio=number,
+                frozen=message.frozen,
+            )
+
+        shown = self._shown(session, number)
+        return self._transactions.decide(command, session, number, decide, shown)
+
+    def correct(self, command: Command, session: Session, message: m.PortfolioCorrect) -> bytes:
+        """Answer PORTFOLIO_CORRECT: any portfolio, corrected; noted in the audit log."""
+        self._operators.require(session)
+        if message.amount in (0, NULL):
+            raise Refused(Status.INVALID_FIELD, "There is nothing to correct.", field=8)
+        number, reason = message.portfolio, message.reason or ""
+        found = self._desk.portfolio(number)
+
+        def decide(seq: int) -> Outcome:
+            return self._desk.correct(
+                seq=seq,
+                at=command.accepted_at,
+                portfolio=number,
+                amount=message.amount,
+                reason=reason,
+                market_at=self._transactions.input_at,
+            )
+
+        def shown(_outcome: Outcome) -> Message:
+            self._operators.note(
+                command.accepted_at,
+                "correction",
+                session,
+                f"portfolio {number}: {format_amount(message.amount)}: {reason}",
+            )
+            return self._listed(m.ListedReply, self._desk.state.portfolios[number].account, number)
+
+        number_of = number if found is not None else 0
+        return self._transactions.decide(command, session, number_of, decide, shown)
+
+    def set_terms(self, command: Command, session: Session, message: m.PortfolioTermsSet) -> bytes:
+        """Answer PORTFOLIO_TERMS: the terms that the portfolio now trades by."""
+        try:
+            terms = terms_of(message)
+        except ValueError as error:
+            raise Refused(Status.INVALID_FIELD, f"{error}.".capitalize(), field=8) from None
+        number = message.portfolio or self._transactions.first_portfolio(session)
+
+        def decide(seq: int) -> Outcome:
+            return self._desk.set_terms(
+                seq=seq,
+                at=command.accepted_at,
+                account=session.account,
+                portfolio=number,
+                terms=terms,
+            )
+
+        def shown(_outcome: Outcome) -> Message:
+            return terms_block(m.PortfolioTermsReply, terms, portfolio=number)
+
+        return self._transactions.decide(command, session, number, decide, shown)
+
+    def terms(self, command: Command, session: Session, message: m.PortfolioTermsGet) -> bytes:
+        """Answer PORTFOLIO_TERMS_GET."""
+        number = self._transactions.portfolio_of(session, message.portfolio)
+        shown = terms_block(
+            m.PortfolioTermsReply, self._desk.state.portfolios[number].terms, portfolio=number
+        )
+        head = command.header
+        return codec.encode(
+            shown, session=session.handle, correlation=head.correlation, opcode=head.opcode
+        )
 
     def listing(self, command: Command, session: Session, _message: m.PortfolioList) -> list[bytes]:
         """Answer PORTFOLIO_LIST, the default portfolio first."""

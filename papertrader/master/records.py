@@ -6,33 +6,41 @@ octet for octet, as section INNER.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, TypeAlias
 
 import attrs
 
 from papertrader.core.events import (
     ActionApplied,
+    ClockSet,
+    ContestEnded,
+    ContestJoined,
+    ContestOpened,
     Event,
+    MarksMoved,
     OrderChanged,
+    PortfolioFrozen,
+    PortfolioMarked,
     PortfolioNamed,
     PortfolioOpened,
     Preview,
     SeasonBegun,
+    TermsSet,
     TransactionPosted,
 )
-from papertrader.core.fills import LimitingRule, Receipt
 from papertrader.core.ledger import Entry, LedgerAccount, LedgerKind, Transaction, TransactionKind
+from papertrader.core.marketclock import ClockMode
 from papertrader.core.orders import (
     Order,
     OrderEventKind,
-    OrderState,
-    OrderType,
-    Side,
-    TimeInForce,
 )
 from papertrader.core.portfolio import Lot, Position
 from papertrader.core.quotes import ActionKind, CorporateAction, Quote
+from papertrader.master.contestrecords import contest_event, contest_record
+from papertrader.master.orderrecords import order_of, order_row, orders_section, terms_section
+from papertrader.master.receipts import receipt_of, receipt_sections
+from papertrader.master.termrecords import terms_block, terms_of
 from papertrader.wire import codec, limits
 from papertrader.wire import messages as m
 from papertrader.wire.derived import Message
@@ -63,38 +71,6 @@ Fact: TypeAlias = Event | StoredReply
 # --- core values to rows -------------------------------------------------------------------------
 
 
-def order_row(order: Order) -> m.OrderRow:
-    """Return an order as the wire shows it."""
-    return m.OrderRow(
-        order.order_id,
-        order.client_order_id,
-        order.account,
-        order.portfolio,
-        order.symbol,
-        order.side,
-        order.order_type,
-        order.time_in_force,
-        order.flags,
-        order.state,
-        order.reason,
-        order.quantity,
-        order.filled,
-        order.limit_price,
-        order.stop_price,
-        order.avg_price,
-        order.collar_price,
-        order.reserved_cash,
-        order.fees,
-        order.received_at,
-        order.accepted_at,
-        order.updated_at,
-        order.expire_at,
-        order.version,
-        order.fills,
-        order.replaces,
-    )
-
-
 def order_reply(
     opcode: int,
     order: Order,
@@ -103,10 +79,12 @@ def order_reply(
     session: int = 0,
     correlation: int = 0,
     more: bytes = b"",
+    beside: Sequence[Order] = (),
 ) -> bytes:
     """Return the reply frame that shows an order; the block is an OrderRow's.
 
-    ``more`` are further sections, whose tags are above TEXT's.
+    ``beside`` are the orders that hang together with it; ``more`` are further sections, whose tags
+    lie between those of ORDERS and ORDER_TERMS.
     """
     sections = b""
     if text:
@@ -115,7 +93,7 @@ def order_reply(
         _COMMAND,
         opcode,
         order_row(order).pack(),
-        sections + more,
+        sections + orders_section(beside) + more + terms_section([order, *beside]),
         flags=codec.RESPONSE,
         status=status,
         session=session,
@@ -162,6 +140,7 @@ def quote_block(quote: Quote) -> bytes:
         quote.observed_at,
         quote.quote_seq,
         quote.flags,
+        quote.provider,
     ).pack()
 
 
@@ -189,6 +168,7 @@ def quote_of(row: m.QuoteRow | m.StoreQuote) -> Quote:
         observed_at=row.observed_at,
         quote_seq=row.quote_seq,
         flags=row.flags,
+        provider=row.provider,
     )
 
 
@@ -214,21 +194,20 @@ def transaction_row(transaction: Transaction) -> m.TransactionRow:
     )
 
 
-def _receipt_row(receipt: Receipt) -> m.ReceiptRow:
-    return m.ReceiptRow(
-        quote_seq=receipt.quote_seq,
-        bid=receipt.bid,
-        ask=receipt.ask,
-        last=receipt.last,
-        bid_size=receipt.bid_size,
-        ask_size=receipt.ask_size,
-        observed_at=receipt.observed_at,
-        source_time=receipt.source_time,
-        age=receipt.age,
-        spread_cost=receipt.spread_cost,
-        slippage=receipt.slippage,
-        limiting=receipt.limiting,
-    )
+def transaction_detail(transaction: Transaction) -> bytes:
+    """Return the packed detail of a transaction; empty if there is nothing to say."""
+    if not transaction.has_detail:
+        return b""
+    return m.TransactionDetailRow(
+        transaction=transaction.transaction_id,
+        market_at=transaction.market_time,
+        settles_at=transaction.settles_at,
+        commission=transaction.commission,
+        sec_fee=transaction.sec_fee,
+        taf_fee=transaction.taf_fee,
+        rate=transaction.rate,
+        asset_currency=transaction.asset_currency,
+    ).pack()
 
 
 def _holding_row(position: Position) -> m.HoldingRow:
@@ -259,18 +238,32 @@ def push_frame(event: OrderChanged | TransactionPosted) -> bytes:
         ).pack()
         sections = codec.group(Tag.ORDERS, m.OrderRow.SIZE, [order_row(event.order).pack()])
         if event.receipt is not None:
-            row = _receipt_row(event.receipt).pack()
-            sections += codec.group(Tag.RECEIPT, m.ReceiptRow.SIZE, [row])
+            sections += receipt_sections(event.receipt)
+        sections += terms_section([event.order])
         return codec.frame(
             _DATA, Opcode.EV_ORDER, block, sections, flags=_EVENT, seq=event.event_seq
         )
-    sections = b""
+    note = event.transaction.note
+    sections = codec.section(Tag.TEXT, note.encode()) if note else b""
     if event.position is not None:
-        sections = codec.group(
+        sections += codec.group(
             Tag.POSITIONS, m.HoldingRow.SIZE, [_holding_row(event.position).pack()]
         )
+    detail = transaction_detail(event.transaction)
+    if detail:
+        sections += codec.group(Tag.DETAILS, m.TransactionDetailRow.SIZE, [detail])
     block = transaction_row(event.transaction).pack()
     return codec.frame(_DATA, Opcode.EV_TX, block, sections, flags=_EVENT, seq=event.event_seq)
+
+
+_ALIKE: Final[dict[type[Any], type[Any]]] = {
+    MarksMoved: m.StoreMarks,
+    PortfolioFrozen: m.StoreFreeze,
+    PortfolioMarked: m.StoreMargin,
+    PortfolioNamed: m.StoreName,
+    SeasonBegun: m.StoreSeason,
+}
+"""Events whose records have the same fields, and the input's number."""
 
 
 def event_record(seq: int, event: Event, push: bytes = b"") -> bytes:
@@ -311,28 +304,60 @@ def event_record(seq: int, event: Event, push: bytes = b"") -> bytes:
         message = m.StoreApplied(
             seq=seq, symbol=action.symbol, kind=action.kind, action_at=action.at, at=event.at
         )
-    elif isinstance(event, PortfolioNamed):
-        message = m.StoreName(
+    elif isinstance(event, ClockSet):
+        message = _clock_record(seq, event)
+    elif isinstance(event, ContestOpened | ContestJoined | ContestEnded):
+        message = contest_record(seq, event)
+    elif isinstance(event, TermsSet):
+        message = terms_block(
+            m.StoreTerms,
+            event.terms,
             seq=seq,
             account=event.account,
             portfolio=event.portfolio,
-            name=event.name,
             at=event.at,
         )
-    elif isinstance(event, SeasonBegun):
-        message = m.StoreSeason(
-            seq=seq,
-            account=event.account,
-            portfolio=event.portfolio,
-            season=event.season,
-            at=event.at,
-        )
+    elif not isinstance(event, PortfolioOpened):
+        names = (each.name for each in attrs.fields(type(event)))
+        message = _ALIKE[type(event)](seq=seq, **{name: getattr(event, name) for name in names})
     else:
         return portfolio_record(seq, event, 0)
     return codec.encode(message, flags=int(FrameFlag.CHECKSUM))
 
 
-def portfolio_record(seq: int, event: PortfolioOpened, deposit: int) -> bytes:
+def _clock_record(seq: int, event: ClockSet) -> m.StoreClock:
+    return m.StoreClock(
+        seq=seq,
+        market=event.market,
+        epoch=event.epoch,
+        mode=event.mode,
+        paused=event.paused,
+        speed_milli=event.speed_milli,
+        speed_setting=event.speed_setting,
+        market_at=event.market_at,
+        start_setting=event.start_setting,
+        at=event.at,
+        back=event.back,
+    )
+
+
+def clock_of(message: m.StoreClock) -> ClockSet:
+    """Return the setting of a market's clock that a record tells."""
+    return ClockSet(
+        market=message.market,
+        epoch=message.epoch,
+        mode=ClockMode(message.mode),
+        paused=message.paused,
+        speed_milli=message.speed_milli,
+        market_at=message.market_at,
+        speed_setting=message.speed_setting,
+        start_setting=message.start_setting,
+        at=message.at,
+        back=message.back,
+    )
+
+
+def portfolio_record(seq: int, event: PortfolioOpened, deposit: int, market_at: int = 0) -> bytes:
     """Return the journal record of a portfolio's opening: input and outcome in one."""
     message = m.StorePortfolio(
         seq=seq,
@@ -341,6 +366,7 @@ def portfolio_record(seq: int, event: PortfolioOpened, deposit: int) -> bytes:
         portfolio=event.portfolio,
         currency=event.currency,
         deposit=deposit,
+        given=(m.GivenRow(market_at=market_at),) if market_at else (),
     )
     return codec.encode(message, flags=int(FrameFlag.CHECKSUM))
 
@@ -354,33 +380,6 @@ def reply_record(seq: int, reply: StoredReply) -> bytes:
         request_hash=reply.request_hash,
         at=reply.at,
         inner=reply.frame,
-    )
-    return codec.encode(message, flags=int(FrameFlag.CHECKSUM))
-
-
-def quote_record(seq: int, quote: Quote) -> bytes:
-    """Return the journal record of a quote that orders used."""
-    block = seq.to_bytes(8, "big") + quote_block(quote)
-    return codec.frame(_COMMAND, Opcode.STORE_QUOTE, block, flags=CHECKED)
-
-
-def time_record(seq: int, at: int, market_at: int) -> bytes:
-    """Return the journal record of market time having gone on."""
-    message = m.StoreTime(seq=seq, accepted_at=at, market_at=market_at)
-    return codec.encode(message, flags=int(FrameFlag.CHECKSUM))
-
-
-def action_record(seq: int, at: int, action: CorporateAction) -> bytes:
-    """Return the journal record of a corporate action."""
-    message = m.StoreAction(
-        seq=seq,
-        accepted_at=at,
-        symbol=action.symbol,
-        kind=action.kind,
-        numerator=action.numerator,
-        denominator=action.denominator,
-        at=action.at,
-        amount=action.amount,
     )
     return codec.encode(message, flags=int(FrameFlag.CHECKSUM))
 
@@ -401,80 +400,33 @@ def read_frames(blob: bytes) -> Iterator[Message]:
         offset = end
 
 
-def order_of(row: m.OrderRow, record: m.StoreOrder) -> Order:
-    """Return the order of a record: what the client was shown and what the desk keeps besides."""
-    return Order(
-        order_id=row.order,
-        client_order_id=row.client_order_id,
-        account=row.account,
-        portfolio=row.portfolio,
-        symbol=row.symbol,
-        side=Side(row.side),
-        order_type=OrderType(row.order_type),
-        time_in_force=TimeInForce(row.time_in_force),
-        flags=row.flags,
-        quantity=row.quantity,
-        filled=row.filled,
-        limit_price=row.limit_price,
-        stop_price=row.stop_price,
-        notional_filled=record.notional_high << 64 | record.notional_low,
-        reserved_cash=row.reserved_cash,
-        reserved_quantity=record.reserved_quantity,
-        collar_price=row.collar_price,
-        fees=row.fees,
-        state=OrderState(row.state),
-        reason=row.reason,
-        received_at=row.received_at,
-        accepted_at=row.accepted_at,
-        updated_at=row.updated_at,
-        expire_at=row.expire_at,
-        version=row.version,
-        fills=row.fills,
-        replaces=row.replaces,
-        sequence=record.sequence,
-    )
-
-
 def _order_event(record: m.StoreOrder) -> OrderChanged:
     header, inner = codec.decode(record.inner)
     if not isinstance(inner, m.OrderEvent):
         raise TypeError("an order's record holds another frame")
-    receipt = None
-    if inner.receipt:
-        row = inner.receipt[0]
-        receipt = Receipt(
-            row.quote_seq,
-            row.bid,
-            row.ask,
-            row.last,
-            row.bid_size,
-            row.ask_size,
-            row.observed_at,
-            row.source_time,
-            row.age,
-            row.spread_cost,
-            row.slippage,
-            LimitingRule(row.limiting),
-        )
     return OrderChanged(
         account=record.account,
         portfolio=record.portfolio,
         event_seq=header.seq,
         kind=OrderEventKind(inner.kind),
-        order=order_of(inner.orders[0], record),
+        order=order_of(
+            inner.orders[0], record, inner.order_terms[0] if inner.order_terms else None
+        ),
         at=record.at,
         fill=inner.fill,
         fill_quantity=inner.fill_quantity,
         fill_price=inner.fill_price,
         fill_fees=inner.fill_fees,
         transaction=inner.transaction,
-        receipt=receipt,
+        receipt=receipt_of(inner),
     )
 
 
-def transaction_of(row: m.TransactionRow | m.TransactionEvent) -> Transaction:
-    """Return the transaction that a row describes."""
-    return Transaction(
+def transaction_of(
+    row: m.TransactionRow | m.TransactionEvent, detail: m.TransactionDetailRow | None = None
+) -> Transaction:
+    """Return the transaction that a row, and its detail if there is one, describe."""
+    found = Transaction(
         transaction_id=row.transaction,
         portfolio=row.portfolio,
         kind=TransactionKind(row.kind),
@@ -492,6 +444,18 @@ def transaction_of(row: m.TransactionRow | m.TransactionEvent) -> Transaction:
         quote_seq=row.quote_seq,
         realized=row.realized,
     )
+    if detail is not None:
+        found.market_at = 0 if detail.market_at == row.executed_at else detail.market_at
+        found.settles_at = detail.settles_at
+        found.sec_fee, found.taf_fee = detail.sec_fee, detail.taf_fee
+        found.rate, found.asset_currency = detail.rate, detail.asset_currency
+    return found
+
+
+def transaction_stored(row: bytes, detail: bytes) -> Transaction:
+    """Return the transaction that the views keep as two blocks, the second perhaps empty."""
+    more = m.TransactionDetailRow.unpack(detail) if detail else None
+    return transaction_of(m.TransactionRow.unpack(row), more)
 
 
 def _transaction_event(record: m.StoreTransaction) -> TransactionPosted:
@@ -518,11 +482,13 @@ def _transaction_event(record: m.StoreTransaction) -> TransactionPosted:
         Entry(LedgerAccount(LedgerKind(row.kind), row.portfolio), row.asset, row.amount)
         for row in record.entries
     )
+    transaction = transaction_of(inner, inner.details[0] if inner.details else None)
+    transaction.note = inner.text or ""
     return TransactionPosted(
         record.account,
         record.portfolio,
         header.seq,
-        transaction_of(inner),
+        transaction,
         entries,
         position,
         record.at,
@@ -548,10 +514,23 @@ def fact_of(message: Message) -> Fact | None:
             symbol=message.symbol, kind=ActionKind(message.kind), at=message.action_at
         )
         return ActionApplied(action, message.at)
+    if isinstance(message, m.StoreMarks):
+        return MarksMoved(message.symbol, message.bid, message.ask, message.last, message.at)
     if isinstance(message, m.StoreName):
         return PortfolioNamed(message.account, message.portfolio, message.name, message.at)
     if isinstance(message, m.StoreSeason):
         return SeasonBegun(message.account, message.portfolio, message.season, message.at)
+    if isinstance(message, m.StoreClock):
+        return clock_of(message)
+    if isinstance(message, m.StoreFreeze):
+        return PortfolioFrozen(message.account, message.portfolio, message.frozen, message.at)
+    if isinstance(message, m.StoreContest | m.StoreEntry | m.StoreResult):
+        return contest_event(message)
+    if isinstance(message, m.StoreTerms):
+        return TermsSet(message.account, message.portfolio, terms_of(message), message.at)
+    if isinstance(message, m.StoreMargin):
+        fields = (each.name for each in attrs.fields(PortfolioMarked))
+        return PortfolioMarked(**{name: getattr(message, name) for name in fields})
     return None
 
 

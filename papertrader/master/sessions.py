@@ -19,7 +19,7 @@ from twisted.internet.defer import Deferred
 from papertrader.core.instants import SECOND
 from papertrader.master.commands import Link
 from papertrader.wire import limits
-from papertrader.wire.kinds import Scope
+from papertrader.wire.kinds import Scope, allows
 
 LIFETIME: Final = 12 * 3600 * SECOND
 LIFETIME_REMEMBERED: Final = 30 * 86_400 * SECOND
@@ -80,7 +80,7 @@ class Session:
     @property
     def may_trade(self) -> bool:
         """Whether the session may change anything."""
-        return self.scope >= Scope.TRADE
+        return allows(self.scope, Scope.TRADE)
 
     def keep_reply(self, seq: int, hash_: bytes, frame: bytes) -> None:
         """Keep the reply of command ``seq``; the oldest beyond the limit is forgotten."""

@@ -12,15 +12,23 @@ from typing import Protocol
 
 from twisted.logger import Logger
 
+from papertrader.core.actions import last_price
 from papertrader.core.desk import Desk
 from papertrader.core.events import Event, OrderChanged, Outcome, PortfolioOpened, TransactionPosted
-from papertrader.core.orders import IMMEDIATE, NewOrder, OrderType, Replacement, TimeInForce
-from papertrader.core.quotes import CorporateAction, Quote
+from papertrader.core.orders import (
+    IMMEDIATE,
+    WAITING,
+    NewOrder,
+    OrderEventKind,
+    TimeInForce,
+)
+from papertrader.core.quotes import Asset, CorporateAction, Quote
 from papertrader.core.refusals import Refusal
-from papertrader.master import records
+from papertrader.master import inputs, records, wishes
 from papertrader.master.commands import Command, Refused
 from papertrader.master.holdings import Summary, summarize
 from papertrader.master.journal import Fact, Journal
+from papertrader.master.orderrecords import combined, order_row
 from papertrader.master.replies import keep_reply, stored_reply
 from papertrader.master.sessions import Session
 from papertrader.master.streams import Streams
@@ -32,8 +40,6 @@ from papertrader.wire.derived import Message
 from papertrader.wire.kinds import OrderFlag, Status, Tag
 
 CLIENT_ORDER_ID_MAX = 2**63 - 1
-QUOTES_KEPT_MAX = 4_096
-"""Quotes kept with one input; beyond it only the transactions tell the prices of a reset."""
 _OF_THE_SESSION = frozenset({TimeInForce.DAY, *IMMEDIATE})
 """Times in force that end with the session at the latest."""
 
@@ -47,6 +53,12 @@ def _without_address(envelope: bytes) -> bytes:
     return envelope[: _ADDRESS.start] + bytes(18) + envelope[_ADDRESS.stop :]
 
 
+def _cancelled(events: Iterable[Event]) -> int:
+    """Count the orders that some events cancelled."""
+    changes = (event for event in events if isinstance(event, OrderChanged))
+    return sum(change.kind == OrderEventKind.CANCELLED for change in changes)
+
+
 class Market(Protocol):
     """What transactions need to know of the market."""
 
@@ -55,6 +67,9 @@ class Market(Protocol):
 
     def day_end(self, symbol: str) -> int:
         """Market time at which a DAY order of ``symbol`` sent now expires."""
+
+    def hours(self, symbol: str, *, opening: bool) -> tuple[int, int]:
+        """Opening and close of the session of an order for its opening, or for its close."""
 
 
 class Transactions:
@@ -77,6 +92,10 @@ class Transactions:
         self._streams = streams
         self._clock = clock
         self._market = market
+        self._input_at = 0
+        self._told_epoch = desk.state.epoch
+        self._told: dict[str, Asset] = {}
+        """Assets as the journal knows them since this start."""
         self.orders_taken = 0
         self.orders_refused = 0
         self.quotes_used = 0
@@ -85,10 +104,16 @@ class Transactions:
 
     def open_portfolio(self, account: int, currency: str, deposit: int) -> int:
         """Open a portfolio with its starting cash; return its number."""
-        seq, at = self._journal.next_seq(), self._clock.wall_ns()
+        seq, at = self._next_seq(), self._clock.wall_ns()
         portfolio = max(self.desk.state.portfolios, default=0) + 1
         events = self.desk.open_portfolio(
-            seq=seq, at=at, account=account, portfolio=portfolio, currency=currency, deposit=deposit
+            seq=seq,
+            at=at,
+            account=account,
+            portfolio=portfolio,
+            currency=currency,
+            deposit=deposit,
+            market_at=self._input_at,
         )
         self._post(seq, [], events, deposit=deposit)
         return portfolio
@@ -98,29 +123,30 @@ class Transactions:
         if not self.desk.would_act(quote):
             self.desk.note_quote(quote)
             return
-        seq = self._journal.next_seq()
+        seq = self._next_seq()
         events = self.desk.observe(seq=seq, quote=quote)
         self.quotes_used += 1
-        self._post(seq, [records.quote_record(seq, quote)], events)
+        interval, used = self.desk.interval_used(), self.desk.quotes_used()
+        self._post(seq, [inputs.quote_record(seq, quote, interval, used)], events)
 
     def advance(self, market_at: int) -> None:
         """Let market time go on: what was due until ``market_at`` expires."""
         due = self.desk.next_expiry()
         if due == 0 or due > market_at:
             return
-        seq, at = self._journal.next_seq(), self._clock.wall_ns()
+        seq, at = self._next_seq(), self._clock.wall_ns()
         events = self.desk.advance(seq=seq, at=at, market_at=market_at)
-        self._post(seq, [records.time_record(seq, at, market_at)], events)
+        used = self.desk.quotes_used()
+        self._post(seq, [inputs.time_record(seq, at, market_at, used)], events)
 
     def act(self, action: CorporateAction) -> None:
         """Apply a corporate action, once for ever."""
         if self.desk.has_applied(action):
             return
-        seq, at = self._journal.next_seq(), self._clock.wall_ns()
-        quote = self.desk.last_quote(action.symbol)
-        before = [records.quote_record(seq, quote)] if quote is not None else []
+        seq, at = self._next_seq(), self._clock.wall_ns()
         events = self.desk.act(seq=seq, at=at, action=action)
-        self._post(seq, [*before, records.action_record(seq, at, action)], events)
+        used = self.desk.quotes_used()
+        self._post(seq, [inputs.action_record(seq, at, action, used)], events)
         self.log.info(
             "corporate action: {kind} of {symbol}", kind=action.kind.name, symbol=action.symbol
         )
@@ -135,39 +161,40 @@ class Transactions:
         if stored is not None:
             return stored
         self._check(message.client_order_id, 0)
-        seq = self._journal.next_seq()
+        for leg in message.legs:
+            self._check(leg.client_order_id, int(Tag.LEGS))
+        seq = self._next_seq()
         order = self._wish(seq, command, session, message)
-        used = []
-        if message.order_type == OrderType.MARKET:
-            used = self._quotes_of([message.symbol])
         outcome = self.desk.submit(order)
         self._count(outcome)
         before = self._input(
-            seq, command, session, order.portfolio, order.market_at, order.expire_at, used
+            seq, command, session, order.portfolio, order.expire_at, works_from=order.works_from
         )
         return self._conclude(seq, command, session, before, outcome)
 
     def _wish(self, seq: int, command: Command, session: Session, message: m.OrderNew) -> NewOrder:
-        expires = message.expire_at
+        expires, works_from = message.expire_at, 0
         if message.time_in_force in _OF_THE_SESSION:
             expires = self._market.day_end(message.symbol)
-        return NewOrder(
+        elif message.time_in_force in WAITING:
+            opening = message.time_in_force == TimeInForce.OPG
+            works_from, expires = self._market.hours(message.symbol, opening=opening)
+        portfolio = message.portfolio or self.first_portfolio(session)
+        given = self._given(seq, command, session, portfolio, expires)
+        given.works_from = works_from
+        return wishes.new_order(message, given)
+
+    def _given(
+        self, seq: int, command: Command, session: Session, portfolio: int, expire_at: int = 0
+    ) -> wishes.Given:
+        return wishes.Given(
             seq=seq,
             at=command.accepted_at,
             received_at=command.received_at,
-            market_at=self._market.now(),
+            market_at=self._input_at,
             account=session.account,
-            portfolio=message.portfolio or self.first_portfolio(session),
-            client_order_id=message.client_order_id,
-            symbol=message.symbol,
-            side=message.side,
-            order_type=message.order_type,
-            time_in_force=message.time_in_force,
-            quantity=message.quantity,
-            flags=message.flags & ~OrderFlag.VALIDATE_ONLY,
-            limit_price=message.limit_price,
-            stop_price=message.stop_price,
-            expire_at=expires,
+            portfolio=portfolio,
+            expire_at=expire_at,
         )
 
     def _preview(self, command: Command, session: Session, message: m.OrderNew) -> bytes:
@@ -180,6 +207,9 @@ class Transactions:
                 Status.INVALID_FIELD, "A preview changes nothing and has no number; send seq 0."
             )
         self._check(message.client_order_id, 0)
+        for leg in message.legs:
+            self._check(leg.client_order_id, int(Tag.LEGS))
+        self._input_at = self._market.now()
         wish = self._wish(0, command, session, message)
         preview = self.desk.preview(wish)
         status = 0 if preview.refusal is None else int(preview.refusal)
@@ -205,29 +235,12 @@ class Transactions:
         if stored is not None:
             return stored
         self._check(message.client_order_id, 8)
-        seq, market_at = self._journal.next_seq(), self._market.now()
-        old = self.desk.order(message.order)
-        used = []
-        if old is not None and old.order_type == OrderType.MARKET:
-            used = self._quotes_of([old.symbol])
-        wish = Replacement(
-            seq=seq,
-            at=command.accepted_at,
-            received_at=command.received_at,
-            market_at=market_at,
-            account=session.account,
-            portfolio=message.portfolio or self.first_portfolio(session),
-            order_id=message.order,
-            client_order_id=message.client_order_id,
-            quantity=message.quantity,
-            limit_price=message.limit_price,
-            stop_price=message.stop_price,
-            expire_at=message.expire_at,
-            expect_version=message.expect_version,
-        )
+        seq = self._next_seq()
+        portfolio = message.portfolio or self.first_portfolio(session)
+        wish = wishes.replacement(message, self._given(seq, command, session, portfolio))
         outcome = self.desk.replace(wish)
         self._count(outcome)
-        before = self._input(seq, command, session, wish.portfolio, market_at, 0, used)
+        before = self._input(seq, command, session, portfolio)
         return self._conclude(seq, command, session, before, outcome)
 
     def order_cancel(self, command: Command, session: Session, message: m.OrderCancel) -> bytes:
@@ -236,7 +249,7 @@ class Transactions:
         if stored is not None:
             return stored
         portfolio = message.portfolio or self.first_portfolio(session)
-        seq = self._journal.next_seq()
+        seq = self._next_seq()
         outcome = self.desk.cancel(
             seq=seq,
             at=command.accepted_at,
@@ -245,7 +258,7 @@ class Transactions:
             order_id=message.order,
             client_order_id=message.client_order_id,
         )
-        before = self._input(seq, command, session, portfolio, self._market.now(), 0)
+        before = self._input(seq, command, session, portfolio)
         return self._conclude(seq, command, session, before, outcome)
 
     def order_cancel_all(
@@ -266,8 +279,43 @@ class Transactions:
 
         def answer(outcome: Outcome) -> Message:
             return m.OrderCancelAllReply(
-                cancelled=len(outcome.events),
+                cancelled=_cancelled(outcome.events),
                 still_open=len(self.desk.state.open_orders[portfolio]),
+            )
+
+        return self.decide(command, session, portfolio, decide, answer)
+
+    def position_close(self, command: Command, session: Session, message: m.PositionClose) -> bytes:
+        """Close a position or all; the reply shows the orders that do."""
+        first = message.client_order_id
+        if first > CLIENT_ORDER_ID_MAX - len(self.desk.state.orders):
+            first = 0
+        self._check(first, 24)
+        portfolio = message.portfolio or self.first_portfolio(session)
+
+        def decide(seq: int) -> Outcome:
+            return self.desk.close(
+                seq=seq,
+                at=command.accepted_at,
+                received_at=command.received_at,
+                market_at=self._input_at,
+                account=session.account,
+                portfolio=portfolio,
+                client_order_id=first,
+                symbol=message.symbol,
+            )
+
+        def answer(outcome: Outcome) -> Message:
+            sent = [
+                event.order
+                for event in outcome.events
+                if isinstance(event, OrderChanged) and event.kind == OrderEventKind.ACCEPTED
+            ]
+            return m.PositionCloseReply(
+                cancelled=_cancelled(outcome.events),
+                closing=len(sent),
+                text=outcome.text[: limits.TEXT_MAX] or None,
+                orders=tuple(map(order_row, sent[: limits.CLOSING_SHOWN_MAX])),
             )
 
         return self.decide(command, session, portfolio, decide, answer)
@@ -280,22 +328,21 @@ class Transactions:
         decision: Callable[[int], Outcome],
         answer: Callable[[Outcome], Message],
         *,
-        uses: Iterable[str] = (),
         deposit: int = 0,
+        cash: int | None = None,
     ) -> bytes:
         """Decide a command of another module exactly once; the reply is kept.
 
         ``decision`` gets the input's sequence number; ``answer`` makes the reply of what was not
-        refused. ``uses`` are the symbols whose newest quotes the decision depends on; ``deposit``
-        is what a portfolio that it opens begins with.
+        refused. ``deposit`` is what a portfolio that it opens begins with, ``cash`` a
+        default that the decision depends on.
         """
         stored = self._stored(command, session)
         if stored is not None:
             return stored
-        used = self._quotes_of(uses)
-        seq = self._journal.next_seq()
+        seq = self._next_seq()
         outcome = decision(seq)
-        before = self._input(seq, command, session, portfolio, self._market.now(), 0, used)
+        before = self._input(seq, command, session, portfolio, cash=cash)
         reply = b""
         if outcome.refusal is None:
             reply = codec.encode(
@@ -305,10 +352,6 @@ class Transactions:
                 opcode=command.header.opcode,
             )
         return self._conclude(seq, command, session, before, outcome, reply, deposit)
-
-    def _quotes_of(self, symbols: Iterable[str]) -> list[Quote]:
-        found = (self.desk.last_quote(symbol) for symbol in symbols)
-        return [quote for quote in found if quote is not None]
 
     def _check(self, client_order_id: int, field: int) -> None:
         if not 0 < client_order_id <= CLIENT_ORDER_ID_MAX:
@@ -325,6 +368,21 @@ class Transactions:
             self.orders_taken += 1
         else:
             self.orders_refused += 1
+
+    def equity_at_last(self, portfolio: int) -> int:
+        """Return cash, and positions at the last price of each, at cost where none is known."""
+        state = self.desk.state.portfolios[portfolio]
+        held = [symbol for symbol, position in state.positions.items() if position.quantity]
+        return state.equity({symbol: last_price(self.desk.last_quote(symbol)) for symbol in held})
+
+    def market_now(self) -> int:
+        """Return the market's time."""
+        return self._market.now()
+
+    @property
+    def input_at(self) -> int:
+        """The market's time of the present input, which is kept with it."""
+        return self._input_at
 
     def first_portfolio(self, session: Session) -> int:
         """Return the account's default portfolio, which 0 stands for."""
@@ -359,23 +417,26 @@ class Transactions:
         command: Command,
         session: Session,
         portfolio: int,
-        market_at: int,
-        expire_at: int,
-        quotes: Sequence[Quote] = (),
+        expire_at: int = 0,
+        cash: int | None = None,
+        works_from: int = 0,
     ) -> bytes:
         block = m.StoreCommand(
             seq=seq,
             accepted_at=command.accepted_at,
-            market_at=market_at,
+            market_at=self._input_at,
             account=session.account,
             portfolio=portfolio,
             session_id=session.session_id,
             expire_at=expire_at,
         ).pack()
         sections = codec.section(Tag.INNER, _without_address(command.envelope))
-        if quotes:
-            rows = [records.quote_block(quote) for quote in quotes[:QUOTES_KEPT_MAX]]
-            sections += codec.group(Tag.QUOTES, m.QuoteRow.SIZE, rows)
+        sections += inputs.quotes_section(self.desk.quotes_used())
+        if cash is not None or works_from:
+            given = m.GivenRow(
+                market_at=self._input_at, cash=cash or 0, works_from=works_from
+            ).pack()
+            sections += codec.group(Tag.GIVEN, m.GivenRow.SIZE, [given])
         return codec.frame(
             m.StoreCommand.CATEGORY, m.StoreCommand.OPCODE, block, sections, flags=records.CHECKED
         )
@@ -404,6 +465,7 @@ class Transactions:
                 session.handle,
                 head.correlation,
                 records.successor_section(successor),
+                combined(self.desk.state, order),
             )
         elif not reply:
             reply = command.failure(status, outcome.text)
@@ -422,7 +484,8 @@ class Transactions:
         deposit: int = 0,
     ) -> None:
         """Give an input and what it caused to the journal, and its events to those who listen."""
-        frames = list(before)
+        frames = self._assets_told(seq)
+        frames.extend(before)
         facts: list[Fact] = []
         pushes: list[tuple[int, int, bytes]] = []
         for event in events:
@@ -431,7 +494,7 @@ class Transactions:
                 push = records.push_frame(event)
                 pushes.append((event.account, event.event_seq, push))
             if isinstance(event, PortfolioOpened):
-                frames.append(records.portfolio_record(seq, event, deposit))
+                frames.append(records.portfolio_record(seq, event, deposit, self._input_at))
             else:
                 frames.append(records.event_record(seq, event, push))
             facts.append((seq, event))
@@ -441,6 +504,25 @@ class Transactions:
         self._journal.record(seq, frames, facts)
         if pushes:
             self._journal.when_durable(self._sender(pushes))
+
+    def _next_seq(self) -> int:
+        """Return the next input's number; what the desk looks at from now on belongs to it."""
+        self.desk.forget_used()
+        self._input_at = self._market.now()
+        return self._journal.next_seq()
+
+    def _assets_told(self, seq: int) -> list[bytes]:
+        """Return records of the assets that this input used and the journal does not know yet."""
+        frames = []
+        if self._told_epoch != self.desk.state.epoch:
+            # The clock was turned back: what is listed then is told anew.
+            self._told.clear()
+            self._told_epoch = self.desk.state.epoch
+        for asset in self.desk.assets_used():
+            if self._told.get(asset.symbol) is not asset:
+                self._told[asset.symbol] = asset
+                frames.append(inputs.asset_record(seq, asset))
+        return frames
 
     def _sender(self, pushes: list[tuple[int, int, bytes]]) -> Callable[[], None]:
         def send() -> None:

@@ -20,10 +20,18 @@ from twisted.python.failure import Failure
 from papertrader.core.desk import Desk
 from papertrader.core.events import (
     ActionApplied,
+    ClockSet,
+    ContestEnded,
+    ContestJoined,
+    ContestOpened,
+    MarksMoved,
     OrderChanged,
+    PortfolioFrozen,
+    PortfolioMarked,
     PortfolioNamed,
     PortfolioOpened,
     SeasonBegun,
+    TermsSet,
     TransactionPosted,
 )
 from papertrader.core.ledger import FUNDING, LedgerAccount, LedgerKind
@@ -31,14 +39,20 @@ from papertrader.core.orders import Order
 from papertrader.core.portfolio import Lot, PortfolioState, Position
 from papertrader.core.quotes import ActionKind
 from papertrader.core.restore import StateImage, restore_state
+from papertrader.core.terms import DEFAULT_TERMS, PortfolioTerms
 from papertrader.master import records
+from papertrader.master.contestrecords import contests_of
 from papertrader.master.database import GENESIS, StoreError, connect, journal_batches
 from papertrader.master.journal import Fact
+from papertrader.master.orderrecords import order_of, order_row, terms_row
+from papertrader.master.purses import PurseBook, purse_of
+from papertrader.master.receipts import receipt_row
+from papertrader.master.termrecords import terms_of
 from papertrader.master.viewtables import SQL, TABLES, views
-from papertrader.wire import limits
+from papertrader.wire import codec, limits
 from papertrader.wire import messages as m
 
-VIEWS_VERSION: Final = "2"
+VIEWS_VERSION: Final = "6"
 BACKLOG_MAX: Final = 200_000
 """Facts waiting to be written; from here on the master takes no further orders (SERVER_BUSY)."""
 WRITE_MAX: Final = 5_000
@@ -67,6 +81,7 @@ class ViewStore:
         self.watermark = 0
         self.head = GENESIS
         self._db: peewee.SqliteDatabase | None = None
+        self._purses = PurseBook()
 
     @property
     def db(self) -> peewee.SqliteDatabase:
@@ -108,6 +123,7 @@ class ViewStore:
     def drop(self) -> None:
         """Throw everything away."""
         self.db.drop_tables(TABLES)
+        self._purses = PurseBook()
 
     def close(self) -> None:
         """Close the tables."""
@@ -132,9 +148,9 @@ class ViewStore:
         """Write what the journal made durable up to ``last_seq``."""
         with self.db.atomic("IMMEDIATE"):
             begun = 0
-            # What comes before a new season and what comes after it must not be mixed.
+            # What comes before a new season or epoch and what comes after must not be mixed.
             for index, (_, fact) in enumerate(facts, 1):
-                if isinstance(fact, SeasonBegun):
+                if isinstance(fact, SeasonBegun | ClockSet):
                     self._write(facts[begun:index])
                     begun = index
             self._write(facts[begun:])
@@ -143,6 +159,7 @@ class ViewStore:
         self.watermark, self.head = last_seq, head
 
     def _write(self, facts: Sequence[Fact]) -> None:
+        self._purses.begin(self.db)
         rows: dict[str, list[tuple[Any, ...]]] = {key: [] for key in SQL}
         orders: dict[int, tuple[Any, ...]] = {}
         positions: dict[tuple[int, str], tuple[Any, ...]] = {}
@@ -167,9 +184,27 @@ class ViewStore:
             elif isinstance(fact, SeasonBegun):
                 rows["season"].append((fact.season, fact.at, fact.portfolio))
                 rows["forget"].append((fact.portfolio,))
+                self._purses.season_begun(fact)
+            elif isinstance(fact, MarksMoved):
+                rows["mark"].append((fact.symbol, fact.bid, fact.ask, fact.last, fact.at))
+            elif isinstance(fact, ClockSet):
+                rows["clock"].append((fact.market, records.event_record(0, fact)))
+                if fact.back:
+                    rows["unapplied"].append((fact.market_at,))
+                    self._purses.turned_back(fact.market_at)
+            elif isinstance(fact, ContestOpened | ContestJoined | ContestEnded):
+                rows["contest"].append((records.event_record(0, fact),))
+            elif isinstance(fact, PortfolioMarked):
+                self._purses.marked(fact)
+            elif isinstance(fact, PortfolioFrozen):
+                rows["freeze"].append((int(fact.frozen), fact.portfolio))
+            elif isinstance(fact, TermsSet):
+                self._purses.terms_set(fact)
+                rows["terms"].append((records.event_record(0, fact), fact.portfolio))
             elif isinstance(fact, ActionApplied):
                 action = fact.action
                 rows["applied"].append((action.symbol, int(action.kind), action.at))
+        rows["purse"] = self._purses.changed()
         rows["order"] = list(orders.values())
         rows["position"] = list(positions.values())
         rows["account"] = list(accounts.values())
@@ -206,8 +241,12 @@ class ViewStore:
             order.reserved_quantity,
             order.sequence,
             str(order.notional_filled),
-            records.order_row(order).pack(),
+            order_row(order).pack(),
+            terms_row(order),
         )
+        if fact.receipt is not None:
+            block = receipt_row(fact, fact.receipt)
+            rows["receipt"].append((order.order_id, fact.event_seq, fact.account, block))
         self._event(fact, rows, accounts, 0)
 
     def _transaction(
@@ -220,7 +259,15 @@ class ViewStore:
         t, account = fact.transaction, fact.account
         block = records.transaction_row(t).pack()
         rows["transaction"].append(
-            (account, t.transaction_id, t.portfolio, int(t.kind), t.executed_at, block)
+            (
+                account,
+                t.transaction_id,
+                t.portfolio,
+                int(t.kind),
+                t.executed_at,
+                block,
+                records.transaction_detail(t),
+            )
         )
         for entry in fact.entries:
             owner = entry.ledger_account
@@ -237,6 +284,7 @@ class ViewStore:
                 t.portfolio,
             )
         )
+        self._purses.posted(t)
         if fact.position is not None:
             p = fact.position
             row = m.HoldingRow(
@@ -266,10 +314,13 @@ class ViewStore:
                 name=row[8],
                 season=row[9],
                 season_at=row[10],
+                terms=_terms(row[11]),
+                purse=purse_of(row[12]),
+                frozen=bool(row[13]),
             )
             for row in ask(
                 "SELECT id, account, currency, cash, deposited, realized, dividends, fees, name,"
-                " season, season_at FROM view_portfolio ORDER BY id"
+                " season, season_at, terms, purse, frozen FROM view_portfolio ORDER BY id"
             )
         ]
         return StateImage(
@@ -285,7 +336,7 @@ class ViewStore:
             orders=[
                 _order(*row)
                 for row in ask(
-                    "SELECT block, reserved_quantity, sequence, notional FROM view_order"
+                    "SELECT block, terms, reserved_quantity, sequence, notional FROM view_order"
                     " ORDER BY id"
                 )
             ],
@@ -297,6 +348,13 @@ class ViewStore:
                 (row[0], ActionKind(row[1]), row[2])
                 for row in ask("SELECT symbol, kind, at FROM view_applied")
             ],
+            contests=contests_of(
+                [row[0] for row in ask("SELECT record FROM view_contest ORDER BY id")]
+            ),
+            marks=[
+                MarksMoved(*row) for row in ask("SELECT symbol, bid, ask, last, at FROM view_mark")
+            ],
+            clocks=[_clock(*row) for row in ask("SELECT market, record FROM view_clock")],
         )
 
     def transactions(
@@ -308,15 +366,25 @@ class ViewStore:
         until: int,
         kinds: int,
         limit: int,
-    ) -> list[bytes]:
-        """Return packed transaction rows, oldest first, at most ``limit``."""
+    ) -> list[tuple[bytes, bytes]]:
+        """Return packed transaction rows and their details, oldest first, at most ``limit``."""
         wanted = [kind for kind in range(16) if kinds == 0 or kinds >> kind & 1]
         marks = ", ".join("?" for _ in wanted)
         rows = self.db.execute_sql(
-            "SELECT block FROM view_transaction WHERE account = ? AND id > ? AND portfolio = ?"
+            "SELECT block, detail FROM view_transaction"
+            " WHERE account = ? AND id > ? AND portfolio = ?"
             f" AND executed_at >= ? AND executed_at < ? AND kind IN ({marks})"
             " ORDER BY id LIMIT ?",
             (account, after, portfolio, since, until or 2**63 - 1, *wanted, limit),
+        )
+        return [(row[0], row[1]) for row in rows]
+
+    def receipts(self, order: int, after: int, limit: int) -> list[bytes]:
+        """Return packed receipt rows of an order, oldest first, at most ``limit``."""
+        rows = self.db.execute_sql(
+            'SELECT block FROM view_receipt WHERE "order" = ? AND event_seq > ?'
+            " ORDER BY event_seq LIMIT ?",
+            (order, after, limit),
         )
         return [row[0] for row in rows]
 
@@ -371,7 +439,25 @@ def _position(block: bytes, lots: bytes) -> Position:
     )
 
 
-def _order(block: bytes, reserved_quantity: int, sequence: int, notional: str) -> Order:
+def _clock(market: str, record: bytes) -> ClockSet:
+    _, message = codec.decode(record)
+    if not isinstance(message, m.StoreClock) or message.market != market:
+        raise TypeError("the setting of a clock is another record")
+    return records.clock_of(message)
+
+
+def _terms(record: bytes) -> PortfolioTerms:
+    if not record:
+        return DEFAULT_TERMS
+    _, message = codec.decode(record)
+    if not isinstance(message, m.StoreTerms):
+        raise TypeError("the terms of a portfolio are another record")
+    return terms_of(message)
+
+
+def _order(
+    block: bytes, terms: bytes, reserved_quantity: int, sequence: int, notional: str
+) -> Order:
     total = int(notional)
     record = m.StoreOrder(
         reserved_quantity=reserved_quantity,
@@ -379,7 +465,8 @@ def _order(block: bytes, reserved_quantity: int, sequence: int, notional: str) -
         notional_high=total >> 64,
         notional_low=total & (2**64 - 1),
     )
-    return records.order_of(m.OrderRow.unpack(block), record)
+    row = m.OrderTermsRow.unpack(terms) if terms else None
+    return order_of(m.OrderRow.unpack(block), record, row)
 
 
 def load_desk(store: ViewStore, truth: peewee.Database, desk: Desk) -> list[records.StoredReply]:

@@ -53,6 +53,11 @@ class ViewPortfolio(View):
     name = peewee.TextField(default="")
     season = _integer(default=1)
     season_at = _integer(default=0)
+    terms = peewee.BlobField(default=b"")
+    frozen = _integer(default=0)
+    """The record of the terms; empty for the default ones."""
+    purse = peewee.TextField(default="")
+    """The purse as a JSON list; empty for one in which nothing is."""
 
 
 class ViewOrder(View):
@@ -64,6 +69,23 @@ class ViewOrder(View):
     sequence = _integer()
     notional = peewee.TextField()
     block = peewee.BlobField()
+    terms = peewee.BlobField()
+    """The row of its terms; empty for a plain order."""
+
+
+class ViewMark(View):
+    """Prices that trailing stops have followed."""
+
+    symbol = peewee.TextField()
+    bid = _integer()
+    ask = _integer()
+    last = _integer()
+    at = _integer()
+
+    class Meta:
+        """Index."""
+
+        indexes = ((("symbol", "at"), False),)
 
 
 class ViewTransaction(View):
@@ -75,6 +97,8 @@ class ViewTransaction(View):
     kind = _integer()
     executed_at = _integer()
     block = peewee.BlobField()
+    detail = peewee.BlobField()
+    """The wire's row of details; empty if there is none."""
 
     class Meta:
         """Key."""
@@ -173,11 +197,42 @@ class ViewApplied(View):
         without_rowid = True
 
 
+class ViewReceipt(View):
+    """The receipt of an order's event: the row that RECEIPT_GET shows."""
+
+    order = _integer()
+    event_seq = _integer()
+    account = _integer()
+    block = peewee.BlobField()
+
+    class Meta:
+        """Key."""
+
+        primary_key = peewee.CompositeKey("order", "event_seq")
+        without_rowid = True
+
+
+class ViewClock(View):
+    """The newest setting of each market's clock: its record."""
+
+    market = peewee.TextField(primary_key=True)
+    record = peewee.BlobField()
+
+
+class ViewContest(View):
+    """What happened to contests: the records, in the order of the journal."""
+
+    id = _integer(primary_key=True)
+    record = peewee.BlobField()
+
+
 TABLES: Final = (
     ViewMeta,
+    ViewContest,
     ViewAccount,
     ViewPortfolio,
     ViewOrder,
+    ViewMark,
     ViewTransaction,
     ViewEntry,
     ViewBalance,
@@ -185,18 +240,27 @@ TABLES: Final = (
     ViewEvent,
     ViewReply,
     ViewApplied,
+    ViewClock,
+    ViewReceipt,
 )
 
 SQL: Final = {
+    "unapplied": "DELETE FROM view_applied WHERE at > ?",
+    "contest": "INSERT INTO view_contest (record) VALUES (?)",
+    "clock": "INSERT INTO view_clock (market, record) VALUES (?, ?)"
+    " ON CONFLICT (market) DO UPDATE SET record = excluded.record",
     "account": "INSERT INTO view_account (id, event_seq, transaction_id) VALUES (?, ?, ?)"
     " ON CONFLICT (id) DO UPDATE SET event_seq = max(event_seq, excluded.event_seq),"
     " transaction_id = max(transaction_id, excluded.transaction_id)",
-    "order": "INSERT INTO view_order (id, portfolio, reserved_quantity, sequence, notional, block)"
-    " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
+    "order": "INSERT INTO view_order"
+    " (id, portfolio, reserved_quantity, sequence, notional, block, terms)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
     " reserved_quantity = excluded.reserved_quantity, notional = excluded.notional,"
-    " block = excluded.block",
+    " block = excluded.block, terms = excluded.terms",
+    "mark": "INSERT INTO view_mark (symbol, bid, ask, last, at) VALUES (?, ?, ?, ?, ?)",
     "transaction": "INSERT INTO view_transaction"
-    " (account, id, portfolio, kind, executed_at, block) VALUES (?, ?, ?, ?, ?, ?)",
+    " (account, id, portfolio, kind, executed_at, block, detail)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?)",
     "entry": "INSERT INTO view_entry"
     ' (account, "transaction", ledger_kind, portfolio, asset, amount) VALUES (?, ?, ?, ?, ?, ?)',
     "balance": "INSERT INTO view_balance (ledger_kind, portfolio, asset, amount)"
@@ -205,14 +269,18 @@ SQL: Final = {
     "position": "INSERT INTO view_position (portfolio, symbol, block, lots) VALUES (?, ?, ?, ?)"
     " ON CONFLICT (portfolio, symbol) DO UPDATE SET block = excluded.block, lots = excluded.lots",
     "portfolio": "INSERT INTO view_portfolio"
-    " (id, account, currency, cash, deposited, realized, dividends, fees, name, season, season_at)"
-    " VALUES (?, ?, ?, 0, 0, 0, 0, 0, '', 1, 0)",
+    " (id, account, currency, cash, deposited, realized, dividends, fees, name, season, season_at,"
+    " terms, purse, frozen) VALUES (?, ?, ?, 0, 0, 0, 0, 0, '', 1, 0, x'', '', 0)",
     "name": "UPDATE view_portfolio SET name = ? WHERE id = ?",
+    "purse": "UPDATE view_portfolio SET purse = ? WHERE id = ?",
+    "freeze": "UPDATE view_portfolio SET frozen = ? WHERE id = ?",
+    "terms": "UPDATE view_portfolio SET terms = ? WHERE id = ?",
     "totals": "UPDATE view_portfolio SET cash = ?, deposited = deposited + ?,"
     " realized = realized + ?, dividends = dividends + ?, fees = fees + ? WHERE id = ?",
     "event": "INSERT INTO view_event (account, seq, frame) VALUES (?, ?, ?)",
     "reply": "INSERT OR REPLACE INTO view_reply (session, seq, request_hash, at, frame)"
     " VALUES (?, ?, ?, ?, ?)",
+    "receipt": 'INSERT INTO view_receipt ("order", event_seq, account, block) VALUES (?, ?, ?, ?)',
     "applied": "INSERT INTO view_applied (symbol, kind, at) VALUES (?, ?, ?)",
     "prune_event": "DELETE FROM view_event WHERE account = ? AND seq <= ?",
     "prune_reply": "DELETE FROM view_reply WHERE session = ? AND seq NOT IN"

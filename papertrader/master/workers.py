@@ -541,6 +541,16 @@ class Workers:
         for link, batch in per_link.items():
             link.publish(batch, kind)
 
+    def invalidate(self, epoch: int) -> None:
+        """Have every worker forget what it knows of the market: another epoch has begun."""
+        for link in self.links():
+            link.send(codec.encode(m.CacheInvalidate(epoch=epoch)))
+
+    def followed(self) -> set[str]:
+        """Return the symbols of which some worker follows the quotes or the bars."""
+        named = {topic[0] if isinstance(topic, tuple) else topic for topic in self._topics}
+        return named - {MARKET_TOPIC}
+
     def links(self) -> list[WorkerLink]:
         """Return the links that are up."""
         return list(self._links.values())

@@ -154,7 +154,7 @@ def test_a_preview_changes_nothing(kit: MasterKit, ann: MasterClient) -> None:
         ({"portfolio": 9}, Status.NO_SUCH_PORTFOLIO),
         ({"client_order_id": 1}, Status.DUPLICATE_ORDER),
         ({"client_order_id": 0}, Status.INVALID_FIELD),
-        ({"flags": int(OrderFlag.VALIDATE_ONLY | OrderFlag.NOTIONAL)}, Status.TYPE_UNSUPPORTED),
+        ({"flags": int(OrderFlag.VALIDATE_ONLY | OrderFlag.NOTIONAL)}, Status.BAD_LOT),
     ],
 )
 def test_a_preview_is_refused_as_the_order_would_be(

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
+from papertrader.core.instants import SECOND
 from papertrader.core.money import SCALE
 from papertrader.core.orders import OrderState, OrderType
+from papertrader.core.quotes import QuoteFlag
 from papertrader.wire import limits
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import FrameFlag, Status, TxKind
-from tests.master_kit import Answer, MasterClient, MasterKit
+from tests.master_kit import START, Answer, MasterClient, MasterKit
 
 ORDERS = 600
 
@@ -198,3 +200,33 @@ def test_a_portfolio_is_valued_at_what_it_would_fetch(kit: MasterKit, ann: Maste
     got = ann.ask(m.PortfolioGet()).message
     assert [row.symbol for row in got.positions] == ["AAPL"]
     assert got.realized_pnl == 495_000_000
+
+
+def test_every_transaction_tells_the_markets_time(kit: MasterKit, ann: MasterClient) -> None:
+    """In a replay it is 2012 there; the history, the event and the restarted master agree."""
+    stamps = {"source_time": START + SECOND, "flags": QuoteFlag.REPLAYED}
+    kit.quote("IBM", "190.00", "190.01", **stamps)
+    ann.follow()
+    assert ann.order("IBM", "1").status == 0
+    kit.quote("IBM", "190.00", "190.01", **stamps)
+    events = [a.message for a in ann.events() if isinstance(a.message, m.TransactionEvent)]
+    parts = ann.ask_all(m.TransactionsGet())
+    details = [row for part in parts for row in part.message.details]
+    rows = [row for part in parts for row in part.message.transactions]
+    assert [row.transaction for row in details] == [row.transaction for row in rows] == [1, 2]
+    assert list(events[0].details) == details[1:]
+    assert START <= details[0].market_at < START + 3_600 * SECOND
+    assert details[1].market_at == START + SECOND
+    before = kit.main.transactions.desk.state_hash()
+    kit.crash()
+    assert kit.main.transactions.desk.state_hash() == before
+
+
+def test_in_a_live_market_there_is_no_detail(kit: MasterKit, ann: MasterClient) -> None:
+    """What happens at the master's own time, without fees, costs no further row."""
+    kit.quote("IBM", "190.00", "190.01")
+    assert ann.order("IBM", "1").status == 0
+    kit.quote("IBM", "190.00", "190.01")
+    parts = ann.ask_all(m.TransactionsGet(after=1))
+    assert [len(part.message.transactions) for part in parts] == [1]
+    assert [part.message.details for part in parts] == [()]

@@ -11,7 +11,7 @@ from papertrader.core.marketclock import ClockMode
 from papertrader.master.workers import MARKET_TOPIC, Topic
 from papertrader.wire import codec
 from papertrader.wire import messages as m
-from papertrader.wire.kinds import MarketState, Status, TopicKind
+from papertrader.wire.kinds import MarketState, RelayDownFlag, Status, TopicKind
 from tests.master.test_assets import at, go_to, market
 from tests.master_kit import MasterKit
 
@@ -139,3 +139,34 @@ def test_a_bar_that_nobody_follows_is_not_worked_out(tmp_path: Path) -> None:
     kit.turn(1.0)
     assert follower.take() == []
     assert len(kit.main.assets._bars) == 0
+
+
+def test_what_a_worker_may_answer_again_says_until_when(tmp_path: Path) -> None:
+    """Clock, hours, bars, assets: CACHEABLE, and ``cache_until`` by the master's clock."""
+    kit, ann = market(tmp_path, "2012-06-04 14:00")
+    for message, seconds in (
+        (m.ClockGet(), 1),
+        (m.MarketStatus(), 1),
+        (m.BarsGet(symbol="AAPL", interval_s=60, limit=2), 1),
+        (m.AssetGet(symbol="AAPL"), 30),
+        (m.AssetList(), 30),
+    ):
+        began = kit.clock.wall_ns()
+        until = ann.ask(message).message.cache_until
+        assert 0 <= until - began - seconds * 1_000_000_000 < 1_000_000
+        assert ann.link.sent[-1][2] & RelayDownFlag.CACHEABLE
+    kit.check()
+
+
+def test_missing_bars_are_counted(tmp_path: Path) -> None:
+    """A day of one's own data without a row is missing; nights and weekends are not."""
+    rows = "date,open,high,low,close\n2012-01-03,1,1,1,1\n2012-01-05,1,1,1,1\n2012-01-09,1,1,1,1\n"
+    (tmp_path / "abc.csv").write_text(rows)
+    kit = MasterKit(tmp_path, start=at("2012-01-09 15:00"), data=tmp_path / "abc.csv")
+    ann = kit.client()
+    ann.register()
+    ann.login()
+    reply = ann.ask(m.BarsGet(symbol="ABC", interval_s=86_400)).message
+    assert (len(reply.bars), reply.missing) == (3, 2)
+    assert ann.ask(m.BarsGet(symbol="ABC", interval_s=60, limit=20)).message.missing == 0
+    kit.check()

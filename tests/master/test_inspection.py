@@ -10,11 +10,17 @@ from typing import Any
 
 import pytest
 
+from papertrader.core.marketclock import ClockField
 from papertrader.core.money import SCALE
-from papertrader.core.orders import OrderType
+from papertrader.core.orders import OrderType, TimeInForce, TrailKind
+from papertrader.core.terms import PortfolioTerms
 from papertrader.master.database import StoreError, chain
+from papertrader.master.operators import Appointment, appoint
+from papertrader.master.termrecords import terms_block
 from papertrader.ops.inspection import Report, audit, rebuild
-from tests.master_kit import MasterKit
+from papertrader.wire import messages as m
+from papertrader.wire.kinds import Scope
+from tests.master_kit import PASSWORD, MasterKit
 
 FLIPS = 40
 """Octets changed one by one, drawn with a fixed seed."""
@@ -30,6 +36,11 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
         client = kit.client(connection=number)
         client.register(name)
         client.login(name)
+        if not clients:
+            # While there is one account only, it may.
+            client.seq += 1
+            wish = m.ClockSet(fields=ClockField.SPEED, speed_milli=60_000)
+            assert client.ask(wish, seq=client.seq).status == 0
         clients.append(client)
     for client in clients:
         client.order("AAPL", "10")
@@ -39,6 +50,23 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
         client.order("AAPL", "4", side=2)
         client.order("MSFT", "7")
         kit.turn(0.5)
+        # So far away that it never triggers, it follows every new high.
+        trail = m.TriggerRow(trail_kind=TrailKind.PERCENT, trail=SCALE * 99 // 100)
+        fields = {"time_in_force": TimeInForce.GTC, "trigger": (trail,)}
+        sent = client.order("MSFT", "1", side=2, order_type=OrderType.TRAILING_STOP, **fields)
+        assert sent.status == 0
+    kit.main.journal.change(appoint(kit.main.store, 1, Appointment.HOST))
+    kit.turn()
+    kit.main.operators.load()
+    host = kit.client(connection=3)
+    login = m.Login(username="ann", scope=Scope.HOST, password=PASSWORD)
+    host.session = host.ask(login, session=0).header.session
+    cup = terms_block(
+        m.ContestCreate, PortfolioTerms(), name="cup", cash=SCALE, opens_at=0, ends_at=2**62,
+        joins_until=2**62,
+    )  # fmt: skip
+    assert host.ask(cup, seq=1).status == 0
+    assert host.ask(m.ContestJoin(contest=1), seq=2).status == 0
     kit.main._checkpoint()
     kit.turn(15.0)
     for client in clients:
@@ -92,8 +120,8 @@ def test_an_honest_copy_is_clean(state: Path) -> None:
     report = audit(state)
     assert report.violations == []
     assert report.views_at == report.inputs
-    assert report.transactions == 2 + 6 + 2 + 2
-    assert report.orders == 10
+    assert report.transactions == 2 + 6 + 2 + 2 + 1
+    assert report.orders == 12
     for path in state.glob("views.db*"):
         path.unlink()
     assert audit(state).violations == []
@@ -190,10 +218,18 @@ VIEW_CHANGES = [
     "UPDATE view_order SET block = zeroblob(168) WHERE id = 2",
     "UPDATE view_order SET block = x'00' WHERE id = 2",
     "DELETE FROM view_order WHERE id = 2",
+    "UPDATE view_order SET terms = x'' WHERE length(terms) > 0",
+    "DELETE FROM view_mark",
+    "UPDATE view_mark SET bid = bid + 1",
+    "DELETE FROM view_contest WHERE id = 2",
+    "UPDATE view_contest SET record = (SELECT record FROM view_contest WHERE id = 1)",
+    "UPDATE view_portfolio SET frozen = 1 WHERE id = 2",
+    "UPDATE view_portfolio SET purse = '[5, 0, []]' WHERE id = 2",
     "UPDATE view_transaction SET kind = 2 WHERE account = 1 AND id = 2",
     "UPDATE view_transaction SET executed_at = executed_at + 1 WHERE account = 2 AND id = 3",
     "UPDATE view_transaction SET portfolio = 1 WHERE account = 2 AND id = 1",
     "UPDATE view_transaction SET block = zeroblob(128) WHERE account = 1 AND id = 1",
+    "UPDATE view_transaction SET detail = x'00' WHERE account = 1 AND id = 1",
     "DELETE FROM view_transaction WHERE account = 2 AND id = 4",
     "UPDATE view_entry SET amount = amount + 1 WHERE id = 3",
     "UPDATE view_entry SET asset = 'MSFT' WHERE id = 5",
@@ -222,6 +258,13 @@ VIEW_CHANGES = [
     "UPDATE view_applied SET at = at + 1",
     "DELETE FROM view_applied",
     "INSERT INTO view_applied VALUES ('IBM', 1, 5)",
+    "DELETE FROM view_receipt WHERE event_seq = (SELECT min(event_seq) FROM view_receipt)",
+    "UPDATE view_receipt SET block = zeroblob(256)",
+    'UPDATE view_receipt SET "order" = "order" + 100',
+    "UPDATE view_receipt SET account = account + 1",
+    "DELETE FROM view_clock",
+    "UPDATE view_clock SET market = 'other'",
+    "UPDATE view_clock SET record = x'00'",
     "UPDATE view_meta SET value = value - 1 WHERE key = 'watermark'",
     "UPDATE view_meta SET value = '0' WHERE key = 'watermark'",
     "UPDATE view_meta SET value = replace(value, substr(value, 1, 2), '00') WHERE key = 'head'",
@@ -245,7 +288,7 @@ def test_every_table_of_the_views_is_under_the_audit(state: Path) -> None:
     names = views(state)(
         "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'view%'"
     )
-    assert len(names) == 11
+    assert len(names) == 15
     for (name,) in names:
         assert any(f" {name} " in f"{change} " for change in VIEW_CHANGES), name
 

@@ -8,12 +8,15 @@ import attrs
 import pytest
 
 from papertrader.core.money import NULL, SCALE
-from papertrader.core.orders import OrderEventKind, OrderState, OrderType
+from papertrader.core.orders import OrderEventKind, OrderState, OrderType, TimeInForce
+from papertrader.core.terms import AccountKind, FeeModelKind, PortfolioTerms
 from papertrader.master import records
+from papertrader.master.operators import Appointment, appoint
+from papertrader.master.termrecords import terms_block
 from papertrader.wire import codec, limits
 from papertrader.wire import messages as m
-from papertrader.wire.kinds import FrameFlag, Status, TxKind
-from tests.master_kit import MasterClient, MasterKit
+from papertrader.wire.kinds import FrameFlag, Scope, Status, TxKind
+from tests.master_kit import PASSWORD, MasterClient, MasterKit
 
 
 def command(client: MasterClient, message: Any) -> Any:
@@ -225,3 +228,88 @@ def test_a_reset_keeps_the_quotes_that_it_used(kit: MasterKit, ann: MasterClient
         and isinstance(codec.decode(codec.decode(each.inner)[1].inner)[1], m.PortfolioReset)
     ]
     assert [quote.symbol for quote in reset.quotes] == ["AAPL", "MSFT"]
+
+
+def chosen(**terms: Any) -> m.PortfolioTermsSet:
+    """A request for terms that are the default ones but for ``terms``."""
+    return terms_block(m.PortfolioTermsSet, PortfolioTerms(**terms))
+
+
+def test_terms_are_chosen_while_a_portfolio_is_empty(kit: MasterKit, ann: MasterClient) -> None:
+    """Clauses 13.18 and 13.19: they are kept, shown, and refused under an open order."""
+    wish = chosen(
+        account_kind=AccountKind.MARGIN,
+        fee_model=FeeModelKind.PER_SHARE,
+        fee_rate=500_000,
+        seed=7,
+        assets=("AAPL",),
+    )
+    assert command(ann, wish).status == 0
+    shown = ann.ask(m.PortfolioTermsGet()).message
+    assert isinstance(shown, m.PortfolioTermsReply)
+    assert (shown.account_kind, shown.fee_rate, shown.seed) == (AccountKind.MARGIN, 500_000, 7)
+    assert [row.symbol for row in shown.symbols] == ["AAPL"]
+    assert command(ann, attrs.evolve(wish, participation=0)).status == Status.INVALID_FIELD
+    assert command(ann, attrs.evolve(wish, portfolio=9)).status == (Status.NO_SUCH_PORTFOLIO)
+    assert command(ann, chosen()).status == 0
+    rest = m.OrderNew(
+        client_order_id=5, symbol="AAPL", order_type=OrderType.LIMIT, quantity=SCALE,
+        limit_price=SCALE, time_in_force=TimeInForce.GTC,
+    )  # fmt: skip
+    assert command(ann, rest).status == 0
+    assert command(ann, wish).status == Status.PORTFOLIO_IN_USE
+
+
+def test_a_portfolio_is_forked_now_and_at_a_moment(kit: MasterKit, ann: MasterClient) -> None:
+    """Clause 13.21: as it is, as it was, and what cannot be; it survives a crash."""
+    began = ann.ask(m.ClockGet()).message.now
+    assert ann.order("AAPL", "10").status == 0
+    kit.turn(5.0)
+    ann.inbox()
+    now = command(ann, m.PortfolioFork(name="now")).message
+    assert (now.positions, now.name) == (1, "now")
+    then = command(ann, m.PortfolioFork(name="then", at=began)).message
+    assert (then.positions, then.cash) == (0, 100_000 * SCALE)
+    assert command(ann, m.PortfolioFork(name="now")).status == Status.NAME_TAKEN
+    assert command(ann, m.PortfolioFork(name="")).status == Status.INVALID_FIELD
+    late = m.PortfolioFork(name="x", at=2**62)
+    assert command(ann, late).status == Status.INVALID_FIELD
+    assert command(ann, m.PortfolioFork(portfolio=9, name="x")).status == (Status.NO_SUCH_PORTFOLIO)
+    before = without_prices(listed(ann))
+    kit.crash()
+    again = kit.client(connection=5)
+    again.login()
+    assert without_prices(listed(again)) == before
+
+
+def test_a_portfolio_freezes_and_trades_again(kit: MasterKit, ann: MasterClient) -> None:
+    """Clause 13.22: also after a crash."""
+    assert command(ann, m.PortfolioFreeze(frozen=True)).status == 0
+    assert ann.order("AAPL", "1").status == Status.PORTFOLIO_FROZEN
+    kit.crash()
+    again = kit.client(connection=5)
+    again.login()
+    assert again.order("AAPL", "1").status == Status.PORTFOLIO_FROZEN
+    assert command(again, m.PortfolioFreeze()).status == 0
+    assert again.order("AAPL", "1").status == 0
+
+
+def test_an_operator_corrects_with_a_reason(kit: MasterKit, ann: MasterClient) -> None:
+    """Clause 13.23: an entry, an event with the reason, a row of the audit log; nobody else."""
+    wish = m.PortfolioCorrect(portfolio=1, amount=SCALE, reason="goodwill")
+    assert command(ann, wish).status == Status.SCOPE_DENIED
+    kit.main.journal.change(appoint(kit.main.store, 1, Appointment.ADMIN))
+    kit.turn()
+    kit.crash()
+    boss = kit.client(connection=5)
+    reply = boss.ask(m.Login(username="ann", scope=Scope.ADMIN, password=PASSWORD), session=0)
+    boss.session = reply.header.session
+    boss.follow()
+    assert command(boss, wish).message.cash == 100_001 * SCALE
+    assert command(boss, attrs.evolve(wish, amount=0)).status == Status.INVALID_FIELD
+    assert command(boss, attrs.evolve(wish, portfolio=9)).status == Status.NO_SUCH_PORTFOLIO
+    events = [each.message for each in boss.events() if hasattr(each.message, "cash_after")]
+    assert [each.text for each in events] == ["goodwill"]
+    assert events[0].kind == TxKind.CORRECTION
+    rows = kit.main.store.db.execute_sql("SELECT kind, detail FROM audit").fetchall()
+    assert ("correction", "portfolio 1: 1.00: goodwill") in [tuple(row) for row in rows]

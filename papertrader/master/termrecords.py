@@ -1,0 +1,32 @@
+"""The terms of a portfolio as fields of messages, and back."""
+
+from __future__ import annotations
+
+from typing import Any, Final, TypeAlias, TypeVar
+
+import attrs
+
+from papertrader.core.terms import PortfolioTerms
+from papertrader.wire import messages as m
+from papertrader.wire.derived import Message
+
+_TERMS: Final = tuple(
+    field.name for field in attrs.fields(PortfolioTerms) if field.name != "assets"
+)
+ShapeT = TypeVar("ShapeT", bound=Message)
+Shown: TypeAlias = (
+    m.PortfolioTermsSet | m.PortfolioTermsReply | m.StoreTerms | m.ContestCreate | m.StoreContest
+)
+
+
+def terms_block(shape: type[ShapeT], terms: PortfolioTerms, **head: Any) -> ShapeT:
+    """Return the message ``shape`` that shows ``terms``; ``head`` are its other fields."""
+    fields: dict[str, Any] = {name: getattr(terms, name) for name in _TERMS}
+    fields["symbols"] = tuple(m.SymbolRow(symbol) for symbol in terms.assets)
+    return shape(**head, **fields)
+
+
+def terms_of(message: Shown) -> PortfolioTerms:
+    """Return the terms that a message shows; raises `ValueError` if they contradict themselves."""
+    fields = {name: getattr(message, name) for name in _TERMS}
+    return PortfolioTerms(**fields, assets=tuple(row.symbol for row in message.symbols))

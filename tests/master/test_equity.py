@@ -1,0 +1,103 @@
+"""EQUITY_GET at the master: sessions of the replayed market, flows, privacy, refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from papertrader.core.money import SCALE
+from papertrader.wire import limits
+from papertrader.wire import messages as m
+from papertrader.wire.kinds import Status
+from tests.master_kit import MasterClient, MasterKit
+
+DAY_S = 86_400
+
+
+def points(client: MasterClient, **fields: Any) -> list[m.EquityRow]:
+    """All rows of one EQUITY_GET."""
+    fields.setdefault("interval_s", DAY_S)
+    parts = client.ask_all(m.EquityGet(**fields))
+    assert parts[0].status == 0, parts[0].message
+    return [row for part in parts for row in part.message.equity]
+
+
+@pytest.fixture
+def fast(tmp_path: Path) -> Iterator[MasterKit]:
+    """A master whose replay runs a session in some three seconds."""
+    made = MasterKit(tmp_path, speed_milli=10_000_000)
+    yield made
+    made.check()
+
+
+def test_the_curve_of_replayed_days(fast: MasterKit) -> None:
+    """Clause 13.17: what it began with, each session's end at the bar's close, and now."""
+    ann = fast.client()
+    ann.register()
+    ann.login()
+    assert ann.order("AAPL", "10").status == 0
+    fast.turn(12.0)
+    ann.inbox()
+    found = points(ann)
+    assert len(found) > 4
+    assert (found[0].equity, found[0].flow) == (100_000 * SCALE, 0)
+    assert [row.time for row in found] == sorted(row.time for row in found)
+    cash = ann.ask(m.PortfolioGet()).message.cash
+    bars = [
+        bar
+        for part in ann.ask_all(m.BarsGet(symbol="AAPL", interval_s=DAY_S))
+        for bar in part.message.bars
+    ]
+    for row in found[2:-1]:
+        close = [bar.close for bar in bars if bar.time < row.time][-1]
+        assert (row.cash, row.equity) == (cash, cash + 10 * close)
+    ann.seq += 1
+    assert ann.ask(m.PortfolioCash(amount=500 * SCALE), seq=ann.seq).status == 0
+    assert points(ann)[-1].flow == 500 * SCALE
+    assert points(ann, from_time=found[2].time)[0] == found[2]
+    assert points(ann, to_time=found[2].time) == found[:2]
+    assert len(points(ann, interval_s=30 * DAY_S)) <= 3
+
+
+def test_a_curve_survives_a_crash(fast: MasterKit) -> None:
+    """It comes from the ledger alone."""
+    ann = fast.client()
+    ann.register()
+    ann.login()
+    ann.order("AAPL", "10")
+    fast.turn(6.0)
+    before = points(ann)[:-1]
+    fast.crash()
+    again = fast.client(connection=3)
+    again.login()
+    assert points(again)[: len(before)] == before
+
+
+def test_what_cannot_be_asked(kit: MasterKit, ann: MasterClient) -> None:
+    """Clause 13.17: intervals, portfolios, accounts that are not shown."""
+    asked = m.EquityGet(interval_s=60)
+    assert ann.ask(asked).status == Status.INTERVAL_UNSUPPORTED
+    asked = m.EquityGet(interval_s=DAY_S, portfolio=99)
+    assert ann.ask(asked).status == Status.NO_SUCH_PORTFOLIO
+    asked = m.EquityGet(interval_s=DAY_S, username="nobody")
+    assert ann.ask(asked).status == Status.NO_SUCH_ACCOUNT
+    bob = kit.client(connection=2)
+    bob.register("bob")
+    bob.login("bob")
+    asked = m.EquityGet(interval_s=DAY_S, username="ann")
+    assert bob.ask(asked).status == Status.NO_SUCH_ACCOUNT
+
+
+def test_too_many_sessions_are_refused(fast: MasterKit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clause 13.17: RANGE_TOO_LARGE, and nothing is worked out."""
+    ann = fast.client()
+    ann.register()
+    ann.login()
+    fast.turn(12.0)
+    asked = m.EquityGet(interval_s=DAY_S)
+    assert ann.ask(asked).status == Status.OK
+    monkeypatch.setattr(limits, "EQUITY_SESSIONS_MAX", 2)
+    assert ann.ask(asked).status == Status.RANGE_TOO_LARGE

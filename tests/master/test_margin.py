@@ -1,0 +1,111 @@
+"""A portfolio that may borrow, over the wire and through restarts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from papertrader.core.instants import SECOND
+from papertrader.core.money import parse_amount
+from papertrader.core.orders import Side
+from papertrader.core.quotes import QuoteFlag
+from papertrader.core.terms import AccountKind, FeeModelKind, PortfolioTerms, TermsFlag
+from papertrader.master.termrecords import terms_block
+from papertrader.wire import messages as m
+from papertrader.wire.kinds import Status, TxKind
+from tests.master_kit import START, MasterClient, MasterKit
+
+SHORT = int(Side.SELL_SHORT)
+
+
+def choose(client: MasterClient, **terms: Any) -> None:
+    """Give the first portfolio its terms."""
+    client.seq += 1
+    wish = terms_block(m.PortfolioTermsSet, PortfolioTerms(**terms))
+    assert client.ask(wish, seq=client.seq).status == 0
+
+
+def portfolio(client: MasterClient) -> m.PortfolioPart:
+    """The portfolio as it is shown."""
+    shown: m.PortfolioPart = client.ask(m.PortfolioGet()).message
+    return shown
+
+
+def kinds(client: MasterClient) -> list[int]:
+    """The kinds of all transactions."""
+    parts = client.ask_all(m.TransactionsGet())
+    return [row.kind for part in parts for row in part.message.transactions]
+
+
+def test_a_short_sale_is_shown_charged_and_recovered(kit: MasterKit, ann: MasterClient) -> None:
+    """Sold short, margin in the reply; a day later the fee for the shares is paid."""
+    stamps = {"source_time": START + SECOND, "flags": QuoteFlag.REPLAYED}
+    choose(ann, account_kind=AccountKind.MARGIN)
+    kit.quote("IBM", "190.00", "190.01", **stamps)
+    answer = ann.order("IBM", "10", side=SHORT)
+    assert answer.status == 0
+    assert answer.message.reserved_cash == parse_amount("978.5515")
+    kit.quote("IBM", "190.00", "190.01", **stamps)
+    shown = portfolio(ann)
+    assert shown.positions[0].quantity == parse_amount("-10")
+    assert shown.margin[0].short_value < 0
+    assert shown.margin[0].called_at == 0
+    assert shown.plan == ()
+    assert kinds(ann) == [TxKind.DEPOSIT, TxKind.SHORT]
+    # A day of the replay, which runs sixty times as fast as the clock.
+    kit.turn(420.0)
+    assert TxKind.BORROW in kinds(ann)
+    shown = portfolio(ann)
+    assert shown.earnings[0].borrow < 0
+    before = kit.main.transactions.desk.state_hash()
+    kit.crash()
+    assert kit.main.transactions.desk.state_hash() == before
+
+
+def test_fees_and_settlement_are_shown_and_recovered(kit: MasterKit, ann: MasterClient) -> None:
+    """Each fee in its line; what a sale brought has not settled, and cannot be taken out."""
+    choose(
+        ann,
+        fee_model=FeeModelKind.PERCENT,
+        fee_rate=parse_amount("0.001"),
+        flags=int(TermsFlag.DELAYED_SETTLEMENT | TermsFlag.REGULATORY_FEES),
+    )
+    kit.quote("IBM", "190.00", "190.00")
+    assert ann.order("IBM", "10").status == 0
+    kit.quote("IBM", "190.00", "190.00")
+    assert ann.order("IBM", "10", side=int(Side.SELL)).status == 0
+    kit.quote("IBM", "190.00", "190.00")
+    details = [row for part in ann.ask_all(m.TransactionsGet()) for row in part.message.details]
+    sale = details[-1]
+    assert (sale.commission, sale.taf_fee) == (parse_amount("1.9"), parse_amount("0.01"))
+    assert sale.settles_at > 0
+    row = portfolio(ann).earnings[0]
+    assert row.fees == 2 * parse_amount("1.9") + sale.sec_fee + sale.taf_fee
+    assert (
+        row.unsettled_cash == parse_amount("1900") - sale.commission - sale.sec_fee - sale.taf_fee
+    )
+    ann.seq += 1
+    refused = ann.ask(m.PortfolioCash(amount=parse_amount("-99000")), seq=ann.seq)
+    assert refused.status == Status.INSUFFICIENT_CASH
+    before = kit.main.transactions.desk.state_hash()
+    kit.crash()
+    assert kit.main.transactions.desk.state_hash() == before
+
+
+def test_a_preview_shows_the_fees(kit: MasterKit, ann: MasterClient) -> None:
+    """What comes on top of the cost."""
+    choose(ann, fee_model=FeeModelKind.PERCENT, fee_rate=parse_amount("0.001"))
+    kit.quote("IBM", "190.00", "190.00")
+    shown = ann.ask(
+        m.OrderNew(client_order_id=9, symbol="IBM", quantity=parse_amount("10"), flags=2)
+    )
+    assert shown.status == 0
+    assert shown.message.preview[0].fees == parse_amount("1.9")
+
+
+def test_what_cannot_be_borne_is_refused(kit: MasterKit, ann: MasterClient) -> None:
+    """INSUFFICIENT_MARGIN, with the figures."""
+    choose(ann, account_kind=AccountKind.MARGIN)
+    kit.quote("IBM", "190.00", "190.00")
+    refused = ann.order("IBM", "2000")
+    assert refused.status == Status.INSUFFICIENT_MARGIN
+    assert "in margin, available 100,000.00" in refused.message.text
