@@ -23,7 +23,7 @@ from papertrader.wire.codec import Header
 from papertrader.wire.connection import Connection, Link, State
 from papertrader.wire.derived import Message
 from papertrader.wire.errors import RemoteFault
-from papertrader.wire.kinds import Opcode, Role, Status, TxKind
+from papertrader.wire.kinds import Mechanism, Opcode, Role, Status, TxKind
 
 CASH = 1_000 * SCALE
 
@@ -59,13 +59,13 @@ class FakeEnd:
         self.session: FakeSession | None = None
         link = Link(
             role=Role.WORKER, initiator=False, frame_max=limits.CLIENT_FRAME_MAX, instance=1,
-            outer=True,
+            outer=True, command_rate=target.command_rate,
         )  # fmt: skip
         self.connection = Connection(link, target.wall())
         self.channel = Channel(len(target.ends), target.now, self.take, self.cut, target.leaks)
         self.channel.owner = owner
 
-    def take(self, octets: bytes) -> None:
+    def take(self, octets: bytes, at_once: bool) -> None:
         """Keep what was sent until the next turn."""
         self.inbox += octets
 
@@ -81,7 +81,10 @@ class FakeEnd:
         data, self.inbox = self.inbox, b""
         out = b""
         try:
-            for header, octets in self.connection.receive(data, self.target.wall()):
+            frames = self.connection.receive(data, self.target.wall())
+            if getattr(self.connection.peer, "role", Role.CLIENT) not in (Role.CLIENT, Role.TOOL):
+                raise RemoteFault(Status.OPCODE_FORBIDDEN, "only clients connect here")
+            for header, octets in frames:
                 out += self.target.answer(self, header, octets)
         except RemoteFault as fault:
             self.connection.fail(fault)
@@ -100,7 +103,8 @@ class FakeTarget:
 
     may_connect = True
 
-    def __init__(self, *bugs: str) -> None:
+    def __init__(self, *bugs: str, command_rate: int = limits.COMMAND_RATE) -> None:
+        self.command_rate = command_rate
         self.bugs = frozenset(bugs)
         self.leaks = LeakWatch()
         self.ends: list[FakeEnd] = []
@@ -197,6 +201,10 @@ class FakeTarget:
             return m.RegisterReply(account=number, starting_cash=CASH), 0, 0
         if isinstance(message, m.Login):
             known = self.accounts.get(message.username)
+            if message.mechanism == Mechanism.PASSWORD and "wrong" in message.password:
+                if known is not None or "hurries" not in self.bugs:
+                    self.time += 0.03
+                return None, Status.AUTH_FAILED, 0
             if known is None or session is not None:
                 return None, Status.SESSION_IN_USE if session else Status.AUTH_FAILED, 0
             number = len(self.sessions) + 1
@@ -267,8 +275,9 @@ class FakeTarget:
         if header.seq < session.last:
             return None, Status.SEQ_TOO_OLD, 0
         number = len(session.account.orders) + 1
-        row = m.OrderRow(order=number, symbol=message.symbol, reserved_cash=0)
-        session.account.orders.append(row)
+        key = message.client_order_id
+        row = m.OrderRow(order=number, symbol=message.symbol, reserved_cash=0, client_order_id=key)
+        session.account.orders += [row, row] if "does it twice" in self.bugs else [row]
         return m.OrderReply(order=number, symbol=message.symbol), 0, 0
 
 

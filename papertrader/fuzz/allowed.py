@@ -30,6 +30,8 @@ OVERLOAD: Final = _set(
     Status.SERVER_BUSY, Status.MASTER_UNAVAILABLE, Status.OUTCOME_UNKNOWN, Status.SESSION_DETACHED
 )
 """May answer any request at any time (clauses 12.11, 12.12); counted, not found fault with."""
+_NOTHING: Final[Statuses] = frozenset()
+_CRITICAL: Final = int(kinds.CRITICAL_FLAGS)
 NO_SESSION: Final = _set(
     Status.NOT_LOGGED_IN, Status.SESSION_DETACHED, Status.SESSION_EXPIRED, Status.SESSION_REVOKED
 )
@@ -38,9 +40,10 @@ ALWAYS_CLOSE: Final = _set(Status.OK, Status.SHUTDOWN, Status.BOOTED, Status.SLO
 WITHOUT_SESSION: Final = frozenset(
     {Opcode.REGISTER, Opcode.LOGIN, Opcode.RESUME, Opcode.WORKER_LIST}
 )
-_TRADING: Final = frozenset(
-    int(s) for s in Status if 0x0400 <= s < 0x0500 and s not in (Status.NO_SUCH_ORDER,)
-)
+_NOT_OF_ORDERS: Final = _set(
+    Status.NO_SUCH_ORDER, Status.NAME_TAKEN, Status.PORTFOLIO_LIMIT, Status.PORTFOLIO_IN_USE,
+)  # fmt: skip
+_TRADING: Final = frozenset(int(s) for s in Status if 0x0400 <= s < 0x0500) - _NOT_OF_ORDERS
 _COMMAND: Final = _set(
     Status.OK, Status.SEQ_REQUIRED, Status.SEQ_TOO_OLD, Status.SEQ_REUSED, Status.SCOPE_DENIED,
     Status.INVALID_FIELD,
@@ -49,6 +52,11 @@ _LIST: Final = _set(
     Status.OK, Status.NO_SUCH_PORTFOLIO, Status.INVALID_FIELD, Status.RANGE_TOO_LARGE,
     Status.NO_SUCH_SYMBOL, Status.NO_DATA,
 )  # fmt: skip
+
+_CONTEST: Final = _set(
+    Status.NO_SUCH_CONTEST, Status.CONTEST_CLOSED, Status.CONTEST_FORBIDS
+)  # fmt: skip
+"""An entry may not be changed by hand (clause 13.52)."""
 
 OUTCOMES: Final[Mapping[int, Statuses]] = MappingProxyType(
     {
@@ -76,16 +84,75 @@ OUTCOMES: Final[Mapping[int, Statuses]] = MappingProxyType(
         Opcode.APIKEY_LIST: _set(Status.OK, Status.SCOPE_DENIED),
         Opcode.APIKEY_REVOKE: _COMMAND | _set(Status.NO_SUCH_KEY),
         Opcode.ORDER_NEW: _COMMAND | _TRADING,
+        Opcode.ORDER_REPLACE: _COMMAND | _TRADING | _set(Status.NO_SUCH_ORDER),
+        Opcode.ORDER_CANCEL_ALL: _COMMAND
+        | _set(Status.NO_SUCH_PORTFOLIO, Status.NO_SUCH_SYMBOL),
         Opcode.ORDER_CANCEL: _COMMAND
         | _set(Status.NO_SUCH_ORDER, Status.ORDER_DONE, Status.NO_SUCH_PORTFOLIO),
         Opcode.ORDER_GET: _set(Status.OK, Status.NO_SUCH_ORDER, Status.NO_SUCH_PORTFOLIO),
         Opcode.ORDER_LIST: _LIST,
+        Opcode.RECEIPT_GET: _LIST | _set(Status.NO_SUCH_ORDER),
         Opcode.ASSET_GET: _set(Status.OK, Status.NO_SUCH_SYMBOL, Status.INVALID_FIELD),
         Opcode.ASSET_LIST: _LIST,
         Opcode.QUOTE_GET: _set(
             Status.OK, Status.NO_SUCH_SYMBOL, Status.INVALID_FIELD, Status.NO_QUOTE, Status.NO_DATA
         ),
         Opcode.BARS_GET: _LIST | _set(Status.INTERVAL_UNSUPPORTED),
+        Opcode.MARKET_STATUS: _set(Status.OK, Status.NO_DATA, Status.INVALID_FIELD),
+        Opcode.CLOCK_GET: _set(Status.OK, Status.NO_DATA),
+        Opcode.CLOCK_SET: _set(
+            Status.OK, Status.INVALID_FIELD, Status.SCOPE_DENIED, Status.CLOCK_FIXED,
+            Status.NO_DATA, Status.RANGE_TOO_LARGE,
+        ),
+        Opcode.EQUITY_GET: _LIST
+        | _set(Status.INTERVAL_UNSUPPORTED, Status.NO_SUCH_ACCOUNT, Status.PRIVATE),
+        Opcode.PORTFOLIO_CREATE: _COMMAND
+        | _set(Status.NAME_TAKEN, Status.PORTFOLIO_LIMIT, Status.AMOUNT_OVERFLOW),
+        Opcode.PORTFOLIO_LIST: _set(Status.OK, Status.NO_SUCH_ACCOUNT, Status.PRIVATE),
+        Opcode.PORTFOLIO_UPDATE: _COMMAND | _set(Status.NO_SUCH_PORTFOLIO, Status.NAME_TAKEN),
+        Opcode.PORTFOLIO_RESET: _COMMAND
+        | _set(
+            Status.NO_SUCH_PORTFOLIO, Status.AMOUNT_OVERFLOW, Status.INSUFFICIENT_CASH,
+            Status.NO_QUOTE, Status.CONTEST_FORBIDS,
+        ),
+        Opcode.PORTFOLIO_CASH: _COMMAND
+        | _set(
+            Status.NO_SUCH_PORTFOLIO, Status.INSUFFICIENT_CASH, Status.AMOUNT_OVERFLOW,
+            Status.CONTEST_FORBIDS,
+        ),
+        Opcode.PORTFOLIO_TERMS: _COMMAND
+        | _set(
+            Status.NO_SUCH_PORTFOLIO, Status.PORTFOLIO_IN_USE, Status.NO_SUCH_SYMBOL,
+            Status.TYPE_UNSUPPORTED, Status.CONTEST_FORBIDS,
+        ),
+        Opcode.PORTFOLIO_TERMS_GET: _set(Status.OK, Status.NO_SUCH_PORTFOLIO),
+        Opcode.PORTFOLIO_FORK: _COMMAND
+        | _CONTEST
+        | _set(
+            Status.NO_SUCH_PORTFOLIO, Status.NAME_TAKEN, Status.PORTFOLIO_LIMIT,
+            Status.INSUFFICIENT_CASH, Status.AMOUNT_OVERFLOW, Status.NO_DATA,
+            Status.PORTFOLIO_FROZEN,
+        ),
+        Opcode.PORTFOLIO_FREEZE: _COMMAND | _set(Status.NO_SUCH_PORTFOLIO, Status.CONTEST_FORBIDS),
+        # Of operators alone: clause 11.16.
+        Opcode.PORTFOLIO_CORRECT: _COMMAND
+        | _set(Status.NO_SUCH_PORTFOLIO, Status.INSUFFICIENT_CASH, Status.AMOUNT_OVERFLOW),
+        Opcode.POSITION_CLOSE: _COMMAND | _TRADING,
+        Opcode.CONTEST_CREATE: _COMMAND | _CONTEST | _set(Status.NAME_TAKEN, Status.NO_SUCH_SYMBOL),
+        Opcode.CONTEST_JOIN: _COMMAND | _CONTEST | _set(Status.NAME_TAKEN, Status.PORTFOLIO_LIMIT),
+        Opcode.CONTEST_GET: _set(Status.OK, Status.NO_SUCH_CONTEST),
+        Opcode.CONTEST_LIST: _LIST,
+        Opcode.CONTEST_STANDINGS: _LIST | _set(Status.NO_SUCH_CONTEST),
+        Opcode.CONTEST_FILE: _LIST | _set(Status.NO_SUCH_CONTEST),
+        # Whoever is no operator: clause 11.16.
+        Opcode.LOG_DUMP: _set(
+            Status.OK, Status.SCOPE_DENIED, Status.NO_DATA, Status.RANGE_TOO_LARGE
+        ),
+        Opcode.STATS_GET: _set(Status.OK, Status.SCOPE_DENIED),
+        Opcode.WORKER_CONTROL: _set(
+            Status.OK, Status.SCOPE_DENIED, Status.INVALID_FIELD, Status.WORKER_UNKNOWN,
+            Status.NO_SUCH_CONNECTION,
+        ),
         Opcode.PORTFOLIO_GET: _set(
             Status.OK, Status.NO_SUCH_PORTFOLIO, Status.NO_SUCH_ACCOUNT, Status.PRIVATE
         ),
@@ -129,6 +196,14 @@ class Verdict:
 
 def header_faults(header: Header, frame_max: int, version: bool = True) -> Statuses:
     """Return every fatal fault of a header (clauses 4.2 to 4.4, 5.2, 6.1)."""
+    if (
+        header.magic == kinds.MAGIC
+        and (header.version == kinds.VERSION or not version)
+        and header.block_len <= header.length <= frame_max - limits.HEADER_SIZE
+        and 1 <= header.category <= 3
+        and not header.flags & _CRITICAL
+    ):
+        return _NOTHING
     found = set()
     if header.magic != kinds.MAGIC:
         found.add(Status.BAD_MAGIC)
@@ -147,6 +222,8 @@ def header_faults(header: Header, frame_max: int, version: bool = True) -> Statu
 
 def forbidden(header: Header) -> Statuses:
     """Return what a client may not send at all (clause 9.2)."""
+    if not header.flags & (RESPONSE | EVENT) and header.opcode < kinds.INNER_OPCODES:
+        return _NOTHING
     found = set()
     if header.opcode > 0xFF:
         if header.flags & (RESPONSE | EVENT):

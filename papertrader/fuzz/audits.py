@@ -1,9 +1,8 @@
-"""Oracles that ask honest questions: conservation of money, the canary, resources of processes."""
+"""Oracles that ask honest questions: conservation of money, and the canary."""
 
 from __future__ import annotations
 
-from collections import deque
-from pathlib import Path
+from collections import Counter, deque
 from typing import Final
 
 import attrs
@@ -19,8 +18,6 @@ from papertrader.wire.kinds import Status, TxKind
 SNAPSHOT_TRIES: Final = 8
 LATENCIES_MAX: Final = 4_096
 CANARY_EVERY_S: Final = 0.2
-RSS_SLACK_KIB: Final = 64 * 1024
-FDS_SLACK: Final = 8
 _SIGNS: Final = {TxKind.BUY: 1, TxKind.COVER: 1, TxKind.SELL: -1, TxKind.SHORT: -1}
 _CORPORATE: Final = frozenset({int(TxKind.SPLIT), int(TxKind.RESET)})
 
@@ -62,6 +59,33 @@ def unbalanced(books: Books) -> list[Breach]:
     return [Breach("conservation", text) for text in found]
 
 
+def counted_twice(books: Books) -> list[Breach]:
+    """Return effects that an account shows twice, or not at all (idempotency)."""
+    found = []
+    keys = Counter((row.portfolio, row.client_order_id) for row in books.orders)
+    for (portfolio, key), times in keys.items():
+        if times == 1 or not key:
+            continue
+        found.append(f"two orders of portfolio {portfolio} have the client_order_id {key}")
+    trades = [row for row in books.transactions if row.order and row.kind in _SIGNS]
+    seen: set[tuple[int, int, int]] = set()
+    filled: dict[int, int] = {}
+    for row in trades:
+        fill = (row.order, row.fill, row.kind)
+        if fill in seen:
+            found.append(f"fill {row.fill} of order {row.order} was posted twice")
+        seen.add(fill)
+        filled[row.order] = filled.get(row.order, 0) + abs(row.quantity)
+    if any(row.kind in _CORPORATE for row in books.transactions):
+        return [Breach("idempotency", text) for text in found[:8]]  # Quantities have changed.
+    found += [
+        f"order {row.order} has filled {row.filled}, its transactions {filled.get(row.order, 0)}"
+        for row in books.orders
+        if row.filled != filled.get(row.order, 0)
+    ]
+    return [Breach("idempotency", text) for text in found[:8]]
+
+
 def _messages(frames: list[Frame], name: str) -> list[Frame]:
     last = frames[-1]
     if last.header.status:
@@ -100,10 +124,18 @@ def _moment(frame: Frame) -> int:
 
 def conservation(world: World, number: int) -> list[Breach]:
     """Audit an account by what it says of itself."""
+    return audited(world, number)[0]
+
+
+def audited(world: World, number: int) -> tuple[list[Breach], int]:
+    """Audit an account; return what is wrong, and how many rows its books have by now."""
     channel = world.session(number)
     try:
         books = books_of(world, channel)
-        return unbalanced(books) if books is not None else []
+        if books is None:
+            return [], 0
+        wrong = unbalanced(books) + counted_twice(books)
+        return wrong, len(books.transactions) + len(books.orders)
     finally:
         world.goodbye(channel)
 
@@ -179,38 +211,3 @@ class Canary:
             found.append(Breach("canary", f"{text}, at most {self._bound * 1000:.0f} ms"))
         self._world.goodbye(self._channel)
         return found
-
-
-@attrs.frozen
-class Usage:
-    """What a process uses."""
-
-    rss_kib: int
-    fds: int
-
-
-def usage(pid: int, proc: Path = Path("/proc")) -> Usage | None:
-    """Return what a process uses by ``/proc``; None if it is not there."""
-    try:
-        status = (proc / str(pid) / "status").read_text()
-        fds = len(list((proc / str(pid) / "fd").iterdir()))
-    except OSError:
-        return None
-    rss = [line.split()[1] for line in status.splitlines() if line.startswith("VmRSS:")]
-    return Usage(int(rss[0]) if rss else 0, fds)
-
-
-def resources(pid: int, before: Usage | None, after: Usage | None) -> list[Breach]:
-    """Compare a process before and after."""
-    if before is None:
-        return []
-    if after is None:
-        return [Breach("crash", f"process {pid} is gone")]
-    found = []
-    if after.rss_kib > before.rss_kib * 11 // 10 + RSS_SLACK_KIB:
-        text = f"process {pid} grew from {before.rss_kib} to {after.rss_kib} KiB"
-        found.append(Breach("resources", text))
-    if after.fds > before.fds + FDS_SLACK:
-        text = f"process {pid} had {before.fds} open files and has {after.fds}"
-        found.append(Breach("resources", text))
-    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
@@ -16,8 +17,12 @@ from papertrader.fuzz.corpus import Kind, Sequence, Source, Step
 from papertrader.fuzz.generate import harmless
 from papertrader.fuzz.mutate import mutated
 from papertrader.fuzz.observe import Breach, Coverage
-from papertrader.fuzz.player import Player
+from papertrader.fuzz.player import Player, leave, transcript_of
+from papertrader.fuzz.relay import Relay
+from papertrader.fuzz.resources import Watch
 from papertrader.fuzz.sequences import Sequences, ends, send
+from papertrader.fuzz.stream import Stream
+from papertrader.fuzz.timing import LoginTiming
 from papertrader.fuzz.world import SetupError, World
 
 POOL_MAX: Final = 1_000
@@ -26,6 +31,12 @@ AUDIT_S: Final = 20.0
 VARIED: Final = 0.3
 """How often a kept sequence is varied instead of a new one made."""
 PUMP_S: Final = 0.005
+BOOKS_MAX: Final = 2_000
+"""Orders and transactions of an attacked account; with more, another account takes its place."""
+CANARY: Final = 2
+"""The number of the account that is not attacked."""
+BESIDE_STREAMS: Final = 20.0
+"""Sequences a second beside streams, if no other rate is wished: each costs a connection."""
 STEPS_MAX: Final = 144
 """Steps of a sequence that was varied."""
 
@@ -44,6 +55,9 @@ class Plan:
     findings: Path | None = None
     pids: tuple[int, ...] = ()
     canary_s: float = 1.0
+    streams: int = 8
+    cpu: Callable[[], float] = time.process_time
+    """Seconds of processor time of this process."""
 
 
 @attrs.define(kw_only=True)
@@ -52,6 +66,16 @@ class Tally:
 
     sequences: int = 0
     frames: int = 0
+    streamed: int = 0
+    """Of the frames: those of streams, several in one write."""
+    seconds: float = 0.0
+    cpu_s: float = 0.0
+    """Processor time that the harness itself took in those seconds."""
+    rounds: int = 0
+    lies: int = 0
+    """Rounds on the worker link, and what was told there that is not so."""
+    timed: int = 0
+    """Frames sent in those seconds; what is left to be done at the end is not counted."""
     answered: int = 0
     refused_setups: int = 0
     kept: int = 0
@@ -64,19 +88,31 @@ class Campaign:
     """A run (see the module). ``progress`` is called every second with what was done so far."""
 
     def __init__(
-        self, world: World, plan: Plan, progress: Callable[[Campaign, float], None]
+        self,
+        world: World,
+        plan: Plan,
+        progress: Callable[[Campaign, float], None],
+        relay: Relay | None = None,
     ) -> None:
         self.world = world
         self.plan = plan
         self.tally = Tally()
         self.coverage = Coverage()
         self.canary: audits.Canary | None = None
+        self.timing = LoginTiming(world)
+        self.relay = relay
         self._progress = progress
         self._rng = random.Random(plan.seed)
         self._sequences = Sequences(self._rng)
         self._pool: list[Sequence] = []
         self._running: list[tuple[Player, Iterator[None]]] = []
         self._started = 0
+        self.watches = [Watch(pid) for pid in plan.pids]
+        self._streams: list[Stream] = []
+        if plan.profile in ("codec", "all"):
+            self._streams = [
+                Stream(world, number, plan.seed, self.coverage) for number in range(plan.streams)
+            ]
 
     def run(self) -> Tally:
         """Play until the time is over; raises `UnreachableError` only if nothing ever went."""
@@ -84,36 +120,49 @@ class Campaign:
         for number in (0, 1):
             self.world.keeper_token(self.world.account(number))
         self._sequences.mark = self.world.mark(self.world.account(0))
-        self.canary = audits.Canary(self.world, bound_s=plan.canary_s)
-        before = {pid: audits.usage(pid) for pid in plan.pids}
+        self.canary = audits.Canary(self.world, CANARY, bound_s=plan.canary_s)
         if plan.corpus is not None and plan.corpus.is_dir():
             self._pool = findings.load_all(plan.corpus)[-POOL_MAX:]
         began = told = audited = now()
+        cpu = plan.cpu()
+        self._sample(began)
         try:
             while now() - began < plan.seconds and not self._over:
+                self._stream(True)
+                self._relayed(True)
                 self._fill(now() - began)
                 self.world.target.pump(PUMP_S)
                 self._advance()
                 self.canary.tend()
+                self.timing.tend()
                 if now() - told >= 1.0:
                     told = now()
+                    self._sample(told)
                     self._progress(self, told - began)
                 if now() - audited >= AUDIT_S:
                     self._audit()
                     audited = now()
-            while self._running and not self._over:
+            self.tally.seconds, self.tally.cpu_s = now() - began, plan.cpu() - cpu
+            self.tally.timed = self.tally.frames
+            while self._finishing() and not self._over:
                 self.world.target.pump(PUMP_S)
                 self._advance()
                 self.canary.tend()
+            self._sample(now())
             self._audit()
-            for breach in self.canary.judge():
+            for breach in self.canary.judge() + self.timing.judge():
                 self._found(Sequence(()), breach, [])
         except UnreachableError as error:
             self._found(Sequence(()), Breach("crash", str(error)), [])
-        for pid in plan.pids:
-            for breach in audits.resources(pid, before[pid], audits.usage(pid)):
+        self._sample(now())
+        for watch in self.watches:
+            for breach in watch.judge():
                 self._found(Sequence(()), breach, [])
         return self.tally
+
+    def _sample(self, now: float) -> None:
+        for watch in self.watches:
+            watch.sample(now, self.tally.frames)
 
     @property
     def _over(self) -> bool:
@@ -122,19 +171,75 @@ class Campaign:
     def _audit(self) -> None:
         for number in range(3):
             try:
-                breaches = audits.conservation(self.world, number)
+                breaches, rows = audits.audited(self.world, number)
+                if rows > BOOKS_MAX and number != CANARY:
+                    self.world.renew(number)
             except SetupError:
                 self.tally.refused_setups += 1
                 continue
             for breach in breaches:
                 self._found(Sequence(()), breach, [])
 
+    # --- streams -------------------------------------------------------------------------------
+
+    def _stream(self, more: bool) -> bool:
+        """Let every stream go on, ``more`` or to its end; tell whether one is not there yet."""
+        for stream in self._streams:
+            before = stream.cases
+            try:
+                going = stream.turn(more)
+            except SetupError:
+                self.tally.refused_setups += 1
+                going = False
+            self.tally.streamed += stream.cases - before
+            self.tally.frames += stream.cases - before
+            if not going:
+                self._ended(stream)
+        return any(stream.channel is not None for stream in self._streams)
+
+    def _finishing(self) -> bool:
+        """Bring to its end what is under way; tell whether something still is."""
+        streaming, relaying = self._stream(False), self._relayed(False)
+        return streaming or relaying or bool(self._running)
+
+    def _relayed(self, more: bool) -> bool:
+        """Let the round on the worker link go on; tell whether one is under way."""
+        if self.relay is None:
+            return False
+        done = self.relay.turn(more)
+        if done is not None:
+            self.tally.frames += done.cases
+            self.tally.rounds += 1
+            self.tally.lies += done.lies
+            sequence = Sequence((), self.plan.seed, f"relay {done.number}")
+            for breach in done.breaches:
+                self._found(sequence, breach, done.transcript)
+        return self.relay.busy
+
+    def _ended(self, stream: Stream) -> None:
+        before = stream.answered
+        channel = stream.finish()
+        if channel is None:
+            return
+        self.tally.answered += stream.answered - before
+        self.tally.sequences += 1
+        breaches = channel.take_breaches()
+        if breaches:
+            sequence = stream.sequence()
+            transcript = transcript_of([(0, channel)])
+            for breach in breaches:
+                self._found(sequence, breach, transcript)
+        leave(self.world, channel)
+
     # --- sequences -----------------------------------------------------------------------------
 
     def _fill(self, elapsed: float) -> None:
         plan = self.plan
+        if plan.profile == "relay":
+            return
+        rate = plan.rate or (BESIDE_STREAMS if self._streams else 0.0)
         while len(self._running) < plan.connections:
-            if plan.rate and self._started >= plan.rate * max(elapsed, 0.001):
+            if rate and self._started >= rate * max(elapsed, 0.001):
                 return
             self._started += 1
             player = Player(self.world, self._next())

@@ -279,7 +279,7 @@ RECIPES: Final[Mapping[Status, Run]] = MappingProxyType(
         Status.DUPLICATE_ORDER: _duplicate_order,
         Status.NO_SUCH_ORDER: _asked(lambda _: m.OrderGet(order=2**62), Status.NO_SUCH_ORDER),
         Status.ORDER_DONE: _done,
-        Status.TIF_UNSUPPORTED: _asked(_order(time_in_force=6), Status.TIF_UNSUPPORTED),
+        Status.TIF_UNSUPPORTED: _asked(_order(time_in_force=5), Status.TIF_UNSUPPORTED),
         Status.TYPE_UNSUPPORTED: _asked(
             _order(order_type=5), Status.TYPE_UNSUPPORTED, Status.BAD_TICK
         ),

@@ -12,12 +12,14 @@ from typing import Any, Final, NoReturn
 
 import click
 
+from papertrader.fuzz import clients, corpus, explain, findings, minimize, report, sequences, serve
 from papertrader.fuzz import conform as conformance
-from papertrader.fuzz import corpus, explain, findings, minimize, report, sequences, serve
 from papertrader.fuzz.campaign import Campaign, Plan
 from papertrader.fuzz.channel import UnreachableError
+from papertrader.fuzz.commands_inner import Inner, inner_options
+from papertrader.fuzz.commands_local import parser_command
 from papertrader.fuzz.conform import Conformance, Result
-from papertrader.fuzz.observe import LeakWatch
+from papertrader.fuzz.observe import Breach, LeakWatch
 from papertrader.fuzz.player import play
 from papertrader.fuzz.target import Address, TlsTarget
 from papertrader.fuzz.world import SetupError, World
@@ -81,6 +83,8 @@ def main() -> None:
     Begin with: python -m papertrader.fuzz conform --target HOST:PORT --tls-ca ca.pem
     """
 
+
+main.add_command(parser_command)
 
 Function = Callable[..., Any]
 
@@ -154,8 +158,8 @@ def conform(
 ) -> None:
     """Play numbered cases, each of one clause of the specification.
 
-    SECTION is one of: opening, messages, refused, direction, states, statuses, limits, once,
-    sessions, events, grease, shapes.
+    SECTION is one of: messages, refused, once, sessions, money, events, grease, shapes, opening,
+    limits, statuses, direction, states.
     """
     unknown = set(sections) - set(conformance.SECTIONS)
     if unknown:
@@ -202,11 +206,19 @@ def conform(
 )  # fmt: skip
 @click.option("--connections", type=click.IntRange(1, 64), default=8, show_default=True)
 @click.option(
-    "--profile", type=click.Choice([*sequences.PROFILES, "all"]), default="all", show_default=True
-)
+    "--profile", default="all",
+    type=click.Choice([*sequences.PROFILES, "relay", "all"]),
+    show_default=True,
+    help="relay: only as a worker that lies (see --inner); all: that as well, if it is given.",
+)  # fmt: skip
+@inner_options
 @click.option("--rate", type=click.FloatRange(0), default=0.0, help="Sequences a second at most.")
 @click.option("--stop-on-first", is_flag=True, help="End with the first finding.")
 @click.option("--pid", "pids", type=int, multiple=True, help="A process of the target to watch.")
+@click.option(
+    "--streams", type=click.IntRange(0, 64), default=8, show_default=True,
+    help="Connections that send many requests in one write.",
+)  # fmt: skip
 @click.option("--canary-ms", type=click.IntRange(1), default=1000, show_default=True)
 @click.option("--report", "report_file", type=_FILE, help="Write a JSON report.")
 @click.option("--html", "html_file", type=_FILE, help="Write an HTML report.")
@@ -219,9 +231,11 @@ def fuzz(
     rate: float,
     stop_on_first: bool,
     pids: tuple[int, ...],
+    streams: int,
     canary_ms: int,
     report_file: Path | None,
     html_file: Path | None,
+    inner: Inner,
     **target: Any,
 ) -> None:
     """Play sequences made by chance, and judge all that comes back."""
@@ -229,18 +243,20 @@ def fuzz(
     plan = Plan(
         seconds=seconds, seed=target["seed"], profile=profile, connections=connections, rate=rate,
         stop_on_first=stop_on_first, corpus=corpus_dir, findings=findings_dir, pids=pids,
-        canary_s=canary_ms / 1000,
+        canary_s=canary_ms / 1000, streams=streams,
     )  # fmt: skip
 
     def told(campaign: Campaign, elapsed: float) -> None:
         tally = campaign.tally
         _progress(
-            f"{elapsed:.0f} s  {tally.frames / elapsed:.0f} frames/s  {tally.sequences} sequences"
+            f"{elapsed:.0f} s  {tally.frames / elapsed:.0f} cases/s  {tally.sequences} sequences"
             f"  coverage {len(campaign.coverage.triples)}+{len(campaign.coverage.pairs)}"
             f"  findings {len(tally.found)}"
         )
 
-    campaign = Campaign(world, plan, told)
+    if profile == "relay" and not inner.master:
+        raise click.UsageError("--profile relay needs --inner, --certificate and --key")
+    campaign = Campaign(world, plan, told, inner.relay(world, target["seed"], target["tls_ca"]))
     tally = campaign.run()
     told(campaign, seconds)
     report.write(report_file, json.dumps(report.campaign_facts(campaign), indent=1) + "\n")
@@ -249,6 +265,16 @@ def fuzz(
         click.echo(f"FINDING {breach.oracle}: {breach.text}")
     for place in tally.places:
         click.echo(f"saved: {place}")
+    for watch in campaign.watches:
+        click.echo(watch.told())
+    if tally.seconds:
+        click.echo(
+            f"{tally.timed / tally.seconds:.0f} cases/s in {tally.seconds:.0f} s,"
+            f" {tally.timed / max(tally.cpu_s, 0.001):.0f} for each second of processor time of"
+            f" the harness; {tally.streamed} of {tally.frames} in streams"
+        )
+    if tally.rounds:
+        click.echo(f"{tally.rounds} rounds on the worker link, {tally.lies} lies told")
     canary = campaign.canary.p99 * 1000 if campaign.canary else 0.0
     click.echo(
         f"{tally.sequences} sequences, {tally.frames} frames, {tally.answered} answers,"
@@ -306,6 +332,18 @@ def minimize_command(file: Path, output: Path, tries: int, **target: Any) -> Non
 @click.option("--lies", type=click.FloatRange(0, 1), default=0.2, show_default=True)
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option("--seconds", type=click.FloatRange(0), default=0.0, help="0: until interrupted.")
+@click.option(
+    "--run", "program", default="", metavar="COMMAND",
+    help="Profile client: run this again and again; it may name {host}, {port}, {address}.",
+)  # fmt: skip
+@click.option(
+    "--run-seconds", type=click.FloatRange(1), default=clients.RUN_S, show_default=True,
+    help="How long it may take.",
+)  # fmt: skip
+@click.option(
+    "--crash", default=clients.CRASH, show_default=False,
+    help="What it prints when it has crashed (a pattern).",
+)  # fmt: skip
 def serve_command(
     listen: str,
     certificate: Path,
@@ -315,6 +353,9 @@ def serve_command(
     lies: float,
     seed: int,
     seconds: float,
+    program: str,
+    run_seconds: float,
+    crash: str,
 ) -> None:
     """Play a worker against clients, or a master against workers, that sometimes lies."""
     address = Address.parse(listen)
@@ -327,14 +368,24 @@ def serve_command(
         time.monotonic,
     )  # fmt: skip
     click.echo(f"listening on {acceptor.host}:{acceptor.port}")
-    acceptor.run(seconds)
-    for breach in acceptor.breaches:
+    found: list[Breach] = []
+    if program:
+        plan = clients.Runs(
+            command=program, seconds=seconds or 60.0, run_s=run_seconds, crash=crash
+        )
+        runs = clients.Clients(acceptor, plan, time.monotonic)
+        runs.run()
+        found = runs.breaches
+        click.echo(f"{runs.done} runs, {runs.failed} said that they failed")
+    acceptor.run(seconds if not program else 0.1)
+    found += acceptor.breaches
+    for breach in found:
         click.echo(f"FINDING {breach.oracle}: {breach.text}")
     click.echo(
         f"{acceptor.accepted} connections, {acceptor.frames_in} frames in,"
-        f" {acceptor.frames_out} out, {acceptor.lies_told} lies, {len(acceptor.breaches)} findings"
+        f" {acceptor.frames_out} out, {acceptor.lies_told} lies, {len(found)} findings"
     )
-    sys.exit(FINDINGS if acceptor.breaches else CLEAN)
+    sys.exit(FINDINGS if found else CLEAN)
 
 
 @main.command("vectors")

@@ -35,6 +35,16 @@ def plain_reply(octets: bytes) -> bytes:
     return octets[:10] + flags + octets[12:16] + octets[limits.HEADER_SIZE :]
 
 
+_BEFORE_NUMBER: Final = frozenset(
+    int(status)
+    for status in (
+        Status.NOT_LOGGED_IN, Status.SESSION_DETACHED, Status.SESSION_EXPIRED,
+        Status.SESSION_REVOKED, Status.INVALID_FIELD, Status.SCOPE_DENIED,
+    )
+)  # fmt: skip
+"""What may be found before the number of a command is looked at: the order is not specified."""
+
+
 class CommandMemory:
     """The commands of one session. At most `REPLIES_KEPT` are remembered, as a master must."""
 
@@ -51,7 +61,7 @@ class CommandMemory:
         self._under_way[seq] = self._under_way.get(seq, 0) + 1
         if known is not None and not beside:
             if known.request != essence(header, octets):
-                return frozenset({int(Status.SEQ_REUSED), *(statuses & _NO_SESSION)})
+                return frozenset({int(Status.SEQ_REUSED), *(statuses & _BEFORE_NUMBER)})
             return frozenset({codec.parse_header(known.reply).status, *(statuses & _NO_SESSION)})
         if seq > self.last and not beside:
             return statuses - _DECIDED_NOT

@@ -7,27 +7,34 @@ from collections.abc import Callable, Iterator, Sequence
 
 import attrs
 
-from papertrader.fuzz import cases_connection, cases_frames, cases_rules, cases_status
+from papertrader.fuzz import (
+    cases_connection,
+    cases_frames,
+    cases_money,
+    cases_rules,
+    cases_status,
+)
 from papertrader.fuzz.bench import Bench, Case, CaseFailed, CaseSkipped
 from papertrader.fuzz.channel import UnreachableError
 from papertrader.fuzz.observe import Coverage
 from papertrader.fuzz.world import SetupError, World
 
 SECTIONS: dict[str, Callable[[], Iterator[Case]]] = {
-    "opening": cases_connection.opening_cases,
     "messages": cases_frames.message_cases,
     "refused": cases_frames.refused_cases,
-    "direction": cases_frames.direction_cases,
-    "states": cases_frames.state_cases,
-    "statuses": cases_status.status_cases,
-    "limits": cases_status.limit_cases,
     "once": cases_rules.once_cases,
     "sessions": cases_rules.session_cases,
+    "money": cases_money.money_cases,
     "events": cases_rules.event_cases,
     "grease": cases_connection.grease_cases,
     "shapes": cases_connection.shape_cases,
+    "opening": cases_connection.opening_cases,
+    "limits": cases_status.limit_cases,
+    "statuses": cases_status.status_cases,
+    "direction": cases_frames.direction_cases,
+    "states": cases_frames.state_cases,
 }
-"""The sections, in the order they are played."""
+"""The sections, in the order they are played: first those that find much in little time."""
 
 
 @attrs.frozen(kw_only=True)

@@ -19,8 +19,12 @@ ABOUT_FILE: Final = "finding.json"
 
 
 def kind_of(breach: Breach) -> str:
-    """Return what makes two findings the same: the oracle and the text without its numbers."""
-    plain = "".join("#" if letter.isdigit() else letter for letter in breach.text)
+    """Return what makes two findings the same: the oracle and the text without its numbers.
+
+    What would have been allowed does not count: it tells of the frame, not of the fault.
+    """
+    text = breach.text.partition("; allowed: ")[0]
+    plain = "".join("#" if letter.isdigit() else letter for letter in text)
     return f"{breach.oracle}: {plain}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import cache
 from typing import Any, Final
 
 from papertrader.core.money import AMOUNT_MAX, AMOUNT_MIN, NULL, SCALE
@@ -31,12 +32,20 @@ CLIENT_REQUESTS: Final = tuple(
     if message.shape is Shape.REQUEST and 0x0100 <= message.opcode < kinds.INNER_OPCODES
 )
 """What a client may ask, by the schema."""
+BEGIN_OR_END: Final = frozenset({Opcode.LOGIN, Opcode.REGISTER, Opcode.RESUME, Opcode.LOGOUT})
+"""Requests that begin or end a session."""
 AMOUNTS: Final = (
     0, 1, -1, SCALE, -SCALE, 10 * SCALE, NULL, NULL + 1, AMOUNT_MAX, AMOUNT_MIN, AMOUNT_MAX - 1,
     2**31, 2**32, 2**53, SCALE - 1,
 )  # fmt: skip
 ROWS_MADE: Final = 4
 """Rows made for one group when it is not the bound that is tried."""
+
+
+@cache
+def _named_fields(struct: Any) -> tuple[Field, ...]:
+    """Return the fields of a block that have a value."""
+    return tuple(field for field in fields_of(struct) if not field.reserved)
 
 
 class Generator:
@@ -81,7 +90,8 @@ class Generator:
 
     def block(self, struct: Any) -> dict[str, Any]:
         """Return values for each field of a block."""
-        return {f.name: self.value(f) for f in fields_of(struct) if not f.reserved}
+        value = self.value
+        return {field.name: value(field) for field in _named_fields(struct)}
 
     def section(self, section: Section) -> Any:
         """Return a section's value within its bounds, or None for its absence."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Final, NamedTuple
+from zlib import crc32
 
 import attrs
 
@@ -12,12 +13,27 @@ ORACLES: Final = (
     "resources", "crash",
 )  # fmt: skip
 MARK: Final = b"ptfz-"
-"""What every mark begins with: ``ptfz-OWNER-random``. Marks stand in e-mails, tags, passwords."""
+"""What every mark begins with (see `mark_of`). Marks stand in e-mails, tags, passwords."""
 SECRET_OWNER: Final = "pw"
 """The owner of passwords: nobody may ever be sent them."""
 TOKENS_MAX: Final = 128
 """Session tokens watched; the oldest is forgotten first."""
-_MARKED: Final = re.compile(rb"ptfz-([A-Za-z0-9]{1,8})-")
+_MARKED: Final = re.compile(rb"ptfz-([A-Za-z0-9]{1,8})-([a-z0-9]{0,8})")
+_LETTERS: Final = "abcdefghijklmnopqrstuvwxyz0123456789"
+
+
+def mark_of(owner: str, word: str) -> str:
+    """Return a mark: the owner, six letters of chance, and two that fit only both of them.
+
+    An implementation may repeat what it was sent; if that was changed on the way, the mark of one
+    owner must not become that of another.
+    """
+    return f"{MARK.decode()}{owner}-{word[:6]}{_check(owner, word[:6])}"
+
+
+def _check(owner: str, word: str) -> str:
+    number = crc32(f"{owner} {word}".encode())
+    return _LETTERS[number % 36] + _LETTERS[number // 36 % 36]
 
 
 @attrs.frozen
@@ -55,8 +71,9 @@ class LeakWatch:
         found = []
         if MARK in data:
             for match in _MARKED.finditer(data):
-                whose = match[1].decode("ascii")
-                if whose != owner:
+                whose, word = match[1].decode("ascii"), match[2].decode("ascii")
+                genuine = whose == SECRET_OWNER or word[6:] == _check(whose, word[:6])
+                if whose != owner and genuine:
                     what = "a password" if whose == SECRET_OWNER else f"a mark of {whose}"
                     found.append(Breach("leak", f"{what} was sent to {owner or 'a stranger'}"))
         found += [

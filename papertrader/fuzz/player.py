@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Final
+from zlib import crc32
 
 import attrs
 
@@ -12,7 +13,7 @@ from papertrader.fuzz.channel import Channel, Frame, UnreachableError
 from papertrader.fuzz.corpus import Kind, Opening, Reference, Sequence, Source, Step, Wait
 from papertrader.fuzz.observe import Breach, Seen
 from papertrader.fuzz.world import World
-from papertrader.wire import codec
+from papertrader.wire import codec, limits
 
 IDLE_S: Final = 0.25
 CLOSE_WAIT_S: Final = reference.CLOSE_S + 1.0
@@ -73,7 +74,9 @@ class Player:
             octets = self._filled(step, channel)
             if len(octets) >= 24:
                 self._asked[index] = (channel, int.from_bytes(octets[20:24], "big"))
-            channel.send(octets)
+            # Pieces of a frame are written as they are: their shape is what is tried.
+            whole = len(octets) == limits.HEADER_SIZE + int.from_bytes(octets[4:8], "big")
+            channel.send(octets, gather=whole and step.wait is Wait.NONE)
             self.played.frames += 1
         else:
             channel.cut(_CUTS[step.kind])
@@ -97,6 +100,8 @@ class Player:
             channel = world.open_plain()
         else:
             channel = world.target.connect()
+        while not channel.connected:
+            yield
         self._channels[step.connection] = channel
         self._all.append((step.connection, channel))
 
@@ -132,6 +137,8 @@ class Player:
         for hole in step.references:
             value = self._value(hole, channel)[: hole.length].ljust(hole.length, b"\0")
             octets[hole.place : hole.place + hole.length] = value
+        if sums_up(step.octets):
+            octets[-4:] = codec.CRC.pack(crc32(octets[:-4]))
         return bytes(octets)
 
     def _value(self, hole: Reference, channel: Channel) -> bytes:
@@ -156,24 +163,42 @@ class Player:
         if seen:
             self.played.seen.append(seen)
         self.played.answered += channel.reference.answered
-        if not channel.ended:
-            if not channel.reference.doomed:
-                channel.send(_GOODBYE)
-            self.world.target.forget(channel)
+        leave(self.world, channel)
 
     def _leave(self) -> None:
         for number, channel in self._all:
             if self._channels.get(number) is channel:
                 self._end(channel)
-        pieces = [(e, number) for number, c in self._all for e in c.transcript]
-        pieces.sort(key=lambda piece: piece[0].at)
-        self.played.transcript = [
-            Step(Kind.SEND if piece.sent else Kind.RECEIVED, number, piece.octets)
-            for piece, number in pieces
-        ]
+        if self.played.breaches:
+            self.played.transcript = transcript_of(self._all)
 
 
 _GOODBYE: Final = bytes.fromhex("505401030000002000040002002000000000000000000000") + bytes(40)
+
+
+def sums_up(octets: bytes) -> bool:
+    """Tell whether a frame has a checksum, and the right one."""
+    if len(octets) < limits.HEADER_SIZE + 4 or not octets[11] & codec.CHECKSUM:
+        return False
+    return int.from_bytes(octets[-4:], "big") == crc32(octets[:-4])
+
+
+def leave(world: World, channel: Channel) -> None:
+    """End a connection politely, unless it has ended or is about to."""
+    if not channel.ended:
+        if not channel.reference.doomed:
+            channel.send(_GOODBYE)
+        world.target.forget(channel)
+
+
+def transcript_of(channels: list[tuple[int, Channel]]) -> list[Step]:
+    """Return what went both ways on some connections, in the order of time, as steps."""
+    pieces = [(e, number) for number, channel in channels for e in channel.transcript]
+    pieces.sort(key=lambda piece: piece[0].at)
+    return [
+        Step(Kind.SEND if piece.sent else Kind.RECEIVED, number, piece.octets)
+        for piece, number in pieces
+    ]
 
 
 def last_reply(channel: Channel, correlation: int) -> Frame | None:

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 from typing import Any, Final
 
+from papertrader.core.money import SCALE
 from papertrader.fuzz import allowed, mutate
 from papertrader.fuzz.corpus import (
     SESSION_HOLE,
@@ -17,9 +18,9 @@ from papertrader.fuzz.corpus import (
     Step,
     Wait,
 )
-from papertrader.fuzz.generate import Generator, harmless
+from papertrader.fuzz.generate import BEGIN_OR_END, CLIENT_REQUESTS, Generator, harmless
 from papertrader.fuzz.world import hello
-from papertrader.wire import codec, limits
+from papertrader.wire import codec, kinds, limits
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import Opcode, ResumeFlag, Topic
 
@@ -64,7 +65,7 @@ class Sequences:
             "codec": (self.lies, self.lies, self.lies, self.valid),
             "wire": (self.shapes, self.openings, self.silence),
             "session": (self.exactly_once, self.resuming, self.taking_over, self.crossing,
-                        self.two_sessions, self.leaving),
+                        self.two_sessions, self.leaving, self.every_message, self.replacing),
         }  # fmt: skip
 
     def make(self, profile: str, seed: int) -> Sequence:
@@ -260,6 +261,52 @@ class Sequences:
                 m.PortfolioGet(portfolio=portfolio), correlation=generator.correlation()
             )
             steps.append(send(frame, Wait.REPLY, 1))
+        return steps
+
+    def every_message(self) -> list[Step]:
+        """Every message of the schema that keeps the session, commands in order; some again."""
+        rng, generator = self.rng, self.generator
+        steps = [Step(Kind.OPEN, option=Opening.FIRST)]
+        asked = [each for each in CLIENT_REQUESTS if each.opcode not in BEGIN_OR_END]
+        rng.shuffle(asked)
+        sent: list[bytes] = []
+        seq = 0
+        for declared in asked:
+            changing = declared.opcode in kinds.STATE_CHANGING
+            seq += changing
+            octets = generator.frame(declared, seq=seq if changing else 0)
+            if not harmless(octets) or len(octets) > limits.CLIENT_FRAME_MAX:
+                continue
+            steps.append(send(octets, rng.choice((Wait.NONE, Wait.REPLY))))
+            if changing:
+                sent.append(octets)
+        steps[-1] = send(steps[-1].octets, Wait.REPLY)
+        return steps + [send(self.again(octets), Wait.REPLY) for octets in sent]
+
+    def replacing(self) -> list[Step]:
+        """An order that rests, replaced twice, cancelled with all others, and asked for."""
+        generator = self.generator
+        price = self.rng.randint(1, 3) * SCALE
+        steps = [
+            Step(Kind.OPEN, option=Opening.FIRST),
+            send(self.command(1, order_type=2, limit_price=price, side=1), Wait.REPLY),
+        ]
+        for seq in (2, 3):
+            # The newest of its line stands in the reply to the step before.
+            hole = Reference(Source.REPLY, limits.HEADER_SIZE, 8, seq - 1, limits.HEADER_SIZE)
+            message = m.OrderReplace(
+                client_order_id=self.rng.getrandbits(62) + 1,
+                quantity=self.rng.randint(1, 9) * SCALE, limit_price=price,
+            )  # fmt: skip
+            frame = codec.encode(message, correlation=generator.correlation(), seq=seq)
+            steps.append(Step(Kind.SEND, 0, frame, Wait.REPLY, references=(SESSION_HOLE, hole)))
+        cancel = codec.encode(m.OrderCancelAll(), correlation=generator.correlation(), seq=4)
+        steps += [send(cancel, Wait.REPLY), send(self.again(cancel), Wait.REPLY)]
+        for question in (m.OrderGet(), m.OrderCancel()):
+            seq = 5 if question.OPCODE == Opcode.ORDER_CANCEL else 0
+            hole = Reference(Source.REPLY, limits.HEADER_SIZE, 8, 2, limits.HEADER_SIZE)
+            frame = codec.encode(question, correlation=generator.correlation(), seq=seq)
+            steps.append(Step(Kind.SEND, 0, frame, Wait.REPLY, references=(SESSION_HOLE, hole)))
         return steps
 
     def leaving(self) -> list[Step]:

@@ -66,6 +66,8 @@ class Conversation:
         self.frames_in = self.frames_out = self.lies = 0
         self.lied_at: float | None = None
         self.told_fatal = False
+        self.cuts = False
+        """The connection is to be cut after what was said last."""
         self._setting = setting
         self._rng = rng
         self._generator = generator
@@ -159,6 +161,16 @@ class Conversation:
         if self._rng.random() >= self._setting.lies:
             return octets
         self.lies += 1
+        how = self._rng.random()
+        if how < 0.08:
+            return octets + octets
+        if how < 0.16:
+            return put(octets, 20, "I", self._rng.getrandbits(32)) + octets
+        if how < 0.22:
+            self.cuts = True
+            return octets[: self._rng.randrange(len(octets))]
+        if how < 0.26:
+            return b""
         changed = mutated(self._rng, octets)
         if len(changed) >= limits.HEADER_SIZE and self._rng.random() < 0.5:
             changed = put(changed, 4, "I", len(changed) - limits.HEADER_SIZE)
@@ -200,7 +212,6 @@ class Acceptor:
         self._setting = setting
         self._rng = rng
         self._now = now
-        self._generator = Generator(rng)
         self._context = self._tls()
         self._port = socket.create_server((setting.host, setting.port))
         self._port.setblocking(False)
@@ -255,7 +266,9 @@ class Acceptor:
             return
         plain.setblocking(False)
         stream = self._context.wrap_socket(plain, server_side=True, do_handshake_on_connect=False)
-        peer = _Peer(stream, Conversation(self._setting, self._rng, self._generator))
+        # Of its own, so that its lies depend on nothing but how many came before.
+        rng = random.Random(self._rng.getrandbits(64))
+        peer = _Peer(stream, Conversation(self._setting, rng, Generator(rng)))
         self.accepted += 1
         self._peers.add(peer)
         self._selector.register(stream, selectors.EVENT_READ, peer)
@@ -283,6 +296,8 @@ class Acceptor:
             while peer.out and peer.shaken:
                 sent = peer.stream.send(peer.out[:65536])
                 del peer.out[:sent]
+            if peer.talk.cuts and peer.shaken and not peer.out:
+                self._lost(peer)
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError, BlockingIOError):
             pass
         except (OSError, ssl.SSLError):

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import selectors
 import socket
 import ssl
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
-from papertrader.fuzz.channel import Channel, UnreachableError
+from papertrader.fuzz.channel import Channel, Reader, UnreachableError
 from papertrader.fuzz.observe import LeakWatch
 
 PUBLIC_ALPN: Final = "ptwp/1"
@@ -53,7 +55,8 @@ class Address:
 class TlsTarget:
     """Connections to one address. ``now`` and ``sleep`` are a monotonic clock in seconds.
 
-    ``connect_rate`` bounds new connections a second, so that an honest target need not refuse any.
+    ``make`` makes the channels. ``connect_rate`` bounds new connections a second, so that an
+    honest target need not refuse any.
     """
 
     def __init__(
@@ -64,16 +67,23 @@ class TlsTarget:
         leaks: LeakWatch | None = None,
         connect_rate: float = 9.0,
         connect_burst: int = 24,
+        make: Callable[..., Channel] = Channel,
     ) -> None:
         self.address = address
         self.now = now
         self.refused = 0
         self._sleep = sleep
+        self.resumed = 0
+        """TLS handshakes that went on with an earlier one's secrets."""
         self._leaks = leaks
+        self._make = make
+        self._reader = Reader()
+        self._tickets: ssl.SSLSession | None = None
         self._context = self._tls()
         self._selector = selectors.DefaultSelector()
         self._wires: dict[int, _Wire] = {}
         self._number = 0
+        self._resolved: list[tuple[int, Any]] = []
         self._rate, self._burst = connect_rate, float(connect_burst)
         self._tokens, self._refilled = self._burst, now()
 
@@ -104,62 +114,89 @@ class TlsTarget:
         return self._tokens >= 1
 
     def connect(self, owner: str = "") -> Channel:
-        """Open a connection, waiting for its turn; raises `UnreachableError`."""
-        tries = 0
-        while True:
-            while not self.may_connect:
-                self.pump(0.05)
-                self._sleep(0.01)
-            self._tokens -= 1
-            try:
-                stream = self._connected()
-            except (OSError, ssl.SSLError) as error:
-                self.refused += 1
-                tries += 1
-                certificate = isinstance(error, ssl.SSLCertVerificationError)
-                hopeless = certificate or isinstance(error, socket.gaierror)
-                if not self._number and isinstance(error, ConnectionRefusedError):
-                    hopeless = True
-                if tries >= CONNECT_TRIES or hopeless:
-                    address = self.address
-                    raise UnreachableError(
-                        f"{address.host}:{address.port} cannot be reached ({error}); check the"
-                        " address, --tls-ca, and that the server is up"
-                    ) from None
-                self._sleep(RETRY_S)
-                continue
-            break
+        """Open a connection, waiting for its turn; raises `UnreachableError`.
+
+        The first one is there when this returns; later ones become `Channel.connected` while
+        `pump` is called.
+        """
+        while not self.may_connect:
+            self.pump(0.05)
+            self._sleep(0.01)
+        self._tokens -= 1
         self._number += 1
-        wire = _Wire(self._number, stream, self, owner)
+        wire = _Wire(self._number, self, owner)
         self._wires[wire.channel.number] = wire
-        self._selector.register(stream, selectors.EVENT_READ, wire)
+        wire.begin()
+        while self._number == 1 and not wire.channel.connected:
+            self.pump(0.05)
         return wire.channel
 
-    def _connected(self) -> ssl.SSLSocket:
+    def _begun(self) -> socket.socket:
+        """Return a socket that connects; raises `OSError`."""
         address = self.address
-        plain = socket.create_connection((address.host, address.port), CONNECT_S)
+        if not self._resolved:
+            found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
+            self._resolved = [(each[0], each[4]) for each in found]
+        family, place = self._resolved[0]
+        plain = socket.socket(family, socket.SOCK_STREAM)
         try:
+            plain.setblocking(False)
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            stream = self._context.wrap_socket(plain, server_hostname=address.name or address.host)
+            number = plain.connect_ex(place)
+            if number not in (0, errno.EINPROGRESS):
+                raise _error_of(number)
         except BaseException:
             plain.close()
             raise
-        stream.setblocking(False)
-        return stream
+        return plain
+
+    def _wrapped(self, plain: socket.socket) -> ssl.SSLSocket:
+        """Return TLS over a socket that is connected; raises `OSError` if it is not any more."""
+        address = self.address
+        return self._context.wrap_socket(
+            plain, server_hostname=address.name or address.host, do_handshake_on_connect=False,
+            session=self._tickets,
+        )  # fmt: skip
+
+    def _refused(self, wire: _Wire, error: Exception) -> None:
+        """A connection did not come about: try again later, or give up."""
+        self.refused += 1
+        wire.tries += 1
+        certificate = isinstance(error, ssl.SSLCertVerificationError)
+        hopeless = certificate or isinstance(error, socket.gaierror)
+        if self._number == 1 and isinstance(error, ConnectionRefusedError):
+            hopeless = True
+        if wire.tries >= CONNECT_TRIES or hopeless:
+            self._wires.pop(wire.channel.number, None)
+            address = self.address
+            raise UnreachableError(
+                f"{address.host}:{address.port} cannot be reached ({error}); check the"
+                " address, --tls-ca, and that the server is up"
+            ) from None
+        wire.again_at = self.now() + RETRY_S
 
     def pump(self, seconds: float) -> None:
         """Move octets for at most so long; returns when something came."""
         for wire in list(self._wires.values()):
-            wire.write()
+            wire.tend()
         if not self._selector.get_map():
             self._sleep(min(seconds, 0.01))
             return
         for key, events in self._selector.select(seconds):
             wire = key.data
+            if not wire.channel.connected:
+                wire.shake()
+                continue
             if events & selectors.EVENT_READ:
                 wire.read()
             if events & selectors.EVENT_WRITE:
                 wire.write()
+
+    def keep_ticket(self, stream: ssl.SSLSocket) -> None:
+        """Let later connections go on with this one's secrets, as clients do."""
+        ticket = stream.session
+        if ticket is not None and ticket.has_ticket:
+            self._tickets = ticket
 
     def forget(self, channel: Channel) -> None:
         """Cut a channel for good and give its place free."""
@@ -179,20 +216,103 @@ class TlsTarget:
 class _Wire:
     """One socket and its channel."""
 
-    def __init__(self, number: int, stream: ssl.SSLSocket, target: TlsTarget, owner: str) -> None:
-        self.stream = stream
+    def __init__(self, number: int, target: TlsTarget, owner: str) -> None:
+        self.stream: ssl.SSLSocket | None = None
+        self.plain: socket.socket | None = None
+        self.tries = 0
+        self.again_at: float | None = None
         self._target = target
         self._out = bytearray()
-        self.channel = Channel(number, target.now, self.queue, self.cut, target._leaks)
+        self._events = 0
+        self._told_ticket = False
+        self._began = 0.0
+        self.channel = target._make(
+            number, target.now, self.queue, self.cut, target._leaks, target._reader
+        )
         self.channel.owner = owner
+        self.channel.connected = False
 
-    def queue(self, octets: bytes) -> None:
+    # --- connecting ----------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        self.again_at, self._began = None, self._target.now()
+        try:
+            self.plain = self._target._begun()
+        except (OSError, ssl.SSLError) as error:
+            self._target._refused(self, error)
+            return
+        self._events = selectors.EVENT_WRITE
+        self._target._selector.register(self.plain, self._events, self)
+
+    def shake(self) -> None:
+        """Go on with connecting: TCP first, then TLS."""
+        try:
+            if self.stream is None:
+                self._over_tcp()
+            if self.stream is None:
+                return
+            self.stream.do_handshake()
+        except ssl.SSLWantReadError:
+            self._watch(selectors.EVENT_READ)
+        except ssl.SSLWantWriteError:
+            self._watch(selectors.EVENT_WRITE)
+        except (OSError, ssl.SSLError, ValueError) as error:
+            self._failed(error)
+        else:
+            self._target.resumed += bool(self.stream.session_reused)
+            self.channel.connected = True
+            self._watch(selectors.EVENT_READ)
+            self.write()
+
+    def _over_tcp(self) -> None:
+        plain = self.plain
+        if plain is None:
+            return
+        number = plain.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if number:
+            raise _error_of(number)
+        self._target._selector.unregister(plain)
+        self.plain = None
+        try:
+            self.stream = self._target._wrapped(plain)
+        except BaseException:
+            plain.close()
+            raise
+        self._events = selectors.EVENT_READ
+        self._target._selector.register(self.stream, self._events, self)
+
+    def _failed(self, error: Exception) -> None:
+        self._close()
+        self._target._refused(self, error)
+
+    def tend(self) -> None:
+        """Write what waits; connect again; give up a handshake that takes too long."""
+        if self.channel.connected:
+            if self._out:
+                self.write()
+        elif self.again_at is not None:
+            if self._target.now() >= self.again_at:
+                self.begin()
+        elif self._target.now() - self._began > CONNECT_S:
+            self._failed(TimeoutError("no TLS handshake in time"))
+
+    def _watch(self, events: int) -> None:
+        if events != self._events and self.stream is not None and self.stream.fileno() >= 0:
+            self._events = events
+            self._target._selector.modify(self.stream, events, self)
+
+    # --- octets --------------------------------------------------------------------------------
+
+    def queue(self, octets: bytes, at_once: bool) -> None:
         self._out += octets
-        self.write()
+        if at_once and self.channel.connected:
+            self.write()
         if len(self._out) > OUTPUT_MAX:
             self.cut("reset")
 
     def write(self) -> None:
+        if self.stream is None:
+            return
         try:
             while self._out:
                 sent = self.stream.send(self._out[:READ_SIZE])
@@ -202,40 +322,64 @@ class _Wire:
         except (OSError, ssl.SSLError):
             # What the target said last may still be there to be read; the reader sees the end.
             self._out.clear()
-        if self.stream.fileno() >= 0:
-            wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._out else 0)
-            self._target._selector.modify(self.stream, wanted, self)
+        self._watch(selectors.EVENT_READ | (selectors.EVENT_WRITE if self._out else 0))
 
     def read(self) -> None:
+        if self.stream is None:
+            return
+        pieces: list[bytes] = []
         try:
             while True:
                 data = self.stream.recv(READ_SIZE)
                 if not data:
+                    self._feed(pieces)
                     self.lost()
                     return
-                self.channel.feed(data)
+                pieces.append(data)
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError, BlockingIOError):
-            return
+            self._feed(pieces)
         except (OSError, ssl.SSLError):
+            self._feed(pieces)
             self.lost()
 
-    def cut(self, how: str) -> None:
-        if how == "half":
-            try:
-                # SSLSocket.shutdown would take TLS away from what still comes.
-                socket.socket.shutdown(self.stream, socket.SHUT_WR)
-            except OSError:
-                self.lost()
+    def _feed(self, pieces: list[bytes]) -> None:
+        if not pieces:
             return
-        if how == "reset":
-            linger = b"\1\0\0\0\0\0\0\0"
-            self.stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        if not self._told_ticket:
+            self._told_ticket = True
+            if self.stream is not None:
+                self._target.keep_ticket(self.stream)
+        self.channel.feed(b"".join(pieces))
+
+    def cut(self, how: str) -> None:
+        if self.channel.connected and self.stream is not None:
+            self.write()
+            if how == "half":
+                try:
+                    # SSLSocket.shutdown would take TLS away from what still comes.
+                    socket.socket.shutdown(self.stream, socket.SHUT_WR)
+                except OSError:
+                    self.lost()
+                return
+            if how == "reset":
+                linger = b"\1\0\0\0\0\0\0\0"
+                self.stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         self.lost()
 
     def lost(self) -> None:
-        if self.stream.fileno() < 0:
-            return
-        self._target._selector.unregister(self.stream)
         self._target._wires.pop(self.channel.number, None)
-        self.stream.close()
+        self._close()
+        self.channel.connected = True  # Nobody need wait for it any more.
         self.channel.end()
+
+    def _close(self) -> None:
+        for each in (self.plain, self.stream):
+            if each is not None and each.fileno() >= 0:
+                self._target._selector.unregister(each)
+                each.close()
+        self.plain = self.stream = None
+
+
+def _error_of(number: int) -> OSError:
+    # OSError makes itself the subclass of its number, such as ConnectionRefusedError.
+    return OSError(number, os.strerror(number))

@@ -8,7 +8,7 @@ from typing import Final
 import attrs
 
 from papertrader.fuzz.channel import Channel, Frame, Target
-from papertrader.fuzz.observe import MARK, SECRET_OWNER
+from papertrader.fuzz.observe import MARK, SECRET_OWNER, mark_of
 from papertrader.wire import codec, kinds
 from papertrader.wire import messages as m
 from papertrader.wire.derived import Message
@@ -76,6 +76,14 @@ class World:
             self.accounts.append(self._new(len(self.accounts)))
         return self.accounts[number]
 
+    def renew(self, number: int) -> None:
+        """Put a new account in the place of one whose books have become long; not of a given one.
+
+        Sessions of the old one go on; its owner is the same as far as marks are concerned.
+        """
+        if number or self._given is None:
+            self.accounts[number] = self._new(number)
+
     def _new(self, number: int) -> Account:
         owner = "abcdefgh"[number]
         if number == 0 and self._given is not None:
@@ -99,13 +107,15 @@ class World:
     def mark(self, account: Account) -> str:
         """Return a new mark of an account: it must never be sent to another."""
         word = "".join(self.rng.choices(_LETTERS, k=8))
-        return f"{MARK.decode()}{account.owner}-{word}"
+        return mark_of(account.owner, word)
 
     # --- blocking conversation, for setting up and for honest questions --------------------------
 
     def open_plain(self, owner: str = "") -> Channel:
         """Open a connection and say HELLO."""
         channel = self.target.connect(owner)
+        while not channel.connected:
+            self.target.pump(0.05)
         channel.send(hello(self.rng))
         self.wait(channel)
         return channel

@@ -54,13 +54,16 @@ class Timer:
         """Stop the call from coming. Does nothing if it came already or was cancelled."""
         if self in self._owner and self._call is not None:
             self._owner.discard(self)
-            self._call.cancel()
+            # Call and timer know each other; apart they are freed at once, without the collector.
+            call, self._call = self._call, None
+            call.cancel()
 
     def _set(self, reactor: IReactorTime, seconds: float) -> None:
         self._call = reactor.callLater(seconds, self._come)
 
     def _come(self) -> None:
         self._owner.discard(self)
+        self._call = None
         self._function(*self._arguments)
 
 

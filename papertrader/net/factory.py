@@ -20,18 +20,22 @@ from twisted.internet.interfaces import (
     IProtocolFactory,
     IReactorTime,
 )
-from twisted.protocols.tls import TLSMemoryBIOFactory
 from zope.interface import implementer
 
 from papertrader.core.buckets import TokenBucket
 from papertrader.core.instants import SECOND
 from papertrader.net.clock import Clock
+from papertrader.net.handshakes import HandshakeQueue, PacedFactory
 from papertrader.net.protocol import FrameProtocol
 from papertrader.wire import limits
 
 ACCEPT_RATE: Final = 10
 ACCEPT_BURST: Final = 30
 """New connections a second from one address, and how many at once."""
+TOTAL_RATE: Final = 200
+TOTAL_BURST: Final = 100
+"""New connections a second from all addresses together, and how many at once: a connection costs
+two milliseconds from its handshake to its end, so that newcomers get less than half of the time."""
 ADDRESSES_MAX: Final = 10_000
 """Addresses remembered. Beyond it the longest unseen one without a connection is forgotten."""
 LOCAL: Final = "local"
@@ -46,6 +50,8 @@ class AcceptCaps:
     per_address: int = limits.CONNECTIONS_PER_ADDRESS
     rate: int = ACCEPT_RATE
     burst: int = ACCEPT_BURST
+    total_rate: int = TOTAL_RATE
+    total_burst: int = TOTAL_BURST
 
 
 @attrs.define(slots=True, kw_only=True)
@@ -56,12 +62,14 @@ class AcceptCounters:
     over_total: int = 0
     over_address: int = 0
     over_rate: int = 0
+    over_total_rate: int = 0
     banned: int = 0
 
     @property
     def refused(self) -> int:
         """All that were closed before TLS."""
-        return self.over_total + self.over_address + self.over_rate + self.banned
+        by_rate = self.over_rate + self.over_total_rate
+        return self.over_total + self.over_address + by_rate + self.banned
 
 
 @attrs.define(slots=True)
@@ -98,6 +106,7 @@ class Admission:
         self.connections = 0
         self._clock = clock
         self._origins: OrderedDict[str, _Origin] = OrderedDict()
+        self._all = TokenBucket(caps.total_rate, caps.total_burst, clock.monotonic_ns())
 
     def admit(self, block: str) -> bool:
         """Take one connection from ``block`` (see `address_block`), or count it as refused."""
@@ -111,6 +120,8 @@ class Admission:
             self.counters.over_address += 1
         elif not origin.bucket.take(now):
             self.counters.over_rate += 1
+        elif not self._all.take(now):
+            self.counters.over_total_rate += 1
         else:
             origin.connections += 1
             self.connections += 1
@@ -166,12 +177,13 @@ class AcceptorFactory:
         reactor: IReactorTime | None = None,
     ) -> None:
         self.admission = Admission(clock, caps or AcceptCaps())
+        self.handshakes = HandshakeQueue(clock)
         self._build = build
         self._protocols: set[FrameProtocol] = set()
         self._waiting: list[Deferred[None]] = []
         inner: IProtocolFactory = _Within(self)
         if tls is not None:
-            inner = TLSMemoryBIOFactory(tls, False, inner, reactor)
+            inner = PacedFactory(tls, inner, reactor, self.handshakes)
         self._inner = inner
 
     def __iter__(self) -> Iterator[FrameProtocol]:

@@ -139,6 +139,7 @@ class FrameProtocol(Protocol):
         self._in_transport = 0
         self._paused = False
         self._reading_paused = False
+        self._held: list[tuple[Header, bytes]] = []
         self._receiving = False
         self._flush_due = False
         self._ended = False
@@ -276,7 +277,10 @@ class FrameProtocol(Protocol):
     # --- reading --------------------------------------------------------------------------------
 
     def pause_reading(self) -> None:
-        """Stop taking octets from the peer, so that it feels our back-pressure."""
+        """Stop taking octets from the peer, so that it feels our back-pressure.
+
+        Frames of what was read already wait as well: they came in one read, so they are few.
+        """
         if not self._reading_paused and not self._ended:
             self._reading_paused = True
             self._transport().pauseProducing()
@@ -287,6 +291,8 @@ class FrameProtocol(Protocol):
             self._reading_paused = False
             self._transport().resumeProducing()
             self.connection.receive(b"", self.clock.wall_ns())
+            if self._held:
+                self.dataReceived(b"")
 
     def dataReceived(self, data: bytes) -> None:
         """Take octets from the transport."""
@@ -303,10 +309,9 @@ class FrameProtocol(Protocol):
                 self.is_open = True
                 self.opened()
             counters.frames_in += len(frames)
-            for header, octets in frames:
-                if self._ended:
-                    break
-                self.frame_received(header, octets)
+            if self._held:
+                frames, self._held = self._held + frames, []
+            self._deal(frames)
         except RemoteFault as fault:
             connection.fail(fault)
         except Exception:
@@ -319,6 +324,16 @@ class FrameProtocol(Protocol):
         else:
             self.flush()
             self._arm()
+
+    def _deal(self, frames: list[tuple[Header, bytes]]) -> None:
+        """Deal with frames until reading is paused; the rest, of one read, waits for its end."""
+        for place, (header, octets) in enumerate(frames):
+            if self._ended:
+                return
+            if self._reading_paused:
+                self._held = frames[place:]
+                return
+            self.frame_received(header, octets)
 
     def _end_by_peer(self) -> Closed:
         fault, goodbye = self.connection.fault, self.connection.goodbye
@@ -354,14 +369,18 @@ class FrameProtocol(Protocol):
             self._tell(Closed(reason=Reason.LOST, status=0, text=reason.getErrorMessage()))
         self._queue.clear()
         self._queue_octets = self._in_transport = 0
-        if self.when_lost is not None:
-            self.when_lost()
+        when_lost, self.when_lost = self.when_lost, None
+        if when_lost is not None:
+            when_lost()
+        # What refers to itself waits for the collector, and the collector stops the reactor.
+        reason.cleanFailure()
 
     def _finish(self, why: Closed) -> None:
         """Write the last octets, close, and say so; does nothing the second time."""
         if self._ended:
             return
         self._take_control()
+        self._held.clear()
         self.resume_reading()
         self._ended = True
         if self._timer is not None:

@@ -24,7 +24,14 @@ ENTRY_OCTETS: Final = 8 * 1024 * 1024
 KEY_OCTETS: Final = 4 * 1024
 """A longer request is not kept."""
 CACHEABLE: Final = frozenset(
-    {Opcode.ASSET_GET, Opcode.ASSET_LIST, Opcode.QUOTE_GET, Opcode.BARS_GET}
+    {
+        Opcode.ASSET_GET,
+        Opcode.ASSET_LIST,
+        Opcode.QUOTE_GET,
+        Opcode.BARS_GET,
+        Opcode.MARKET_STATUS,
+        Opcode.CLOCK_GET,
+    }
 )
 """Opcodes whose replies hold nothing private."""
 _ENTRY_OVERHEAD: Final = 512

@@ -13,7 +13,8 @@ import attrs
 from OpenSSL.SSL import Connection as TlsConnection
 
 from papertrader.core.buckets import TokenBucket
-from papertrader.net.clock import Clock
+from papertrader.core.instants import SECOND
+from papertrader.net.clock import Clock, Timer
 from papertrader.net.protocol import Closed, FrameProtocol, Gathering, OutputBounds, Reason
 from papertrader.wire import codec, kinds, limits
 from papertrader.wire.codec import EVENT, MORE, RESPONSE, Header
@@ -50,6 +51,8 @@ RETRY_AFTER_MS: Final = 1_000
 """What clients that are sent away are told to wait if there is no other worker."""
 CREDIT_STEP: Final = limits.RELAY_CREDIT_OCTETS // 2
 """More credit is given when a client has taken so much: rarely, and before it runs out."""
+REFUSED_MAX: Final = 32
+"""Requests refused as RATE_LIMITED in a second before a client is not listened to for a while."""
 _CANCEL: Final = int(Opcode.CANCEL)
 _TLS_VERSIONS: Final = {"TLSv1.2": TlsVersion.TLS12, "TLSv1.3": TlsVersion.TLS13}
 _ATTACHED: Final = (Status.OK, Status.RESUME_GAP)
@@ -169,6 +172,9 @@ class ClientProtocol(FrameProtocol):
         self.open: dict[int, OpenRequest] = {}
         self.opened_at = 0
         self._detached_session = 0
+        self._refused_since = 0
+        self._refused_lately = 0
+        self._throttled: Timer | None = None
         self._relayed = 0
         self._granted = limits.RELAY_CREDIT_OCTETS
         self._relay = around.relay
@@ -183,6 +189,8 @@ class ClientProtocol(FrameProtocol):
             Opcode.ASSET_GET: market.cached,
             Opcode.ASSET_LIST: market.cached,
             Opcode.BARS_GET: market.cached,
+            Opcode.MARKET_STATUS: market.cached,
+            Opcode.CLOCK_GET: market.cached,
             Opcode.QUOTE_GET: self._quote_get,
             Opcode.SUBSCRIBE: market.subscribe,
             Opcode.UNSUBSCRIBE: market.unsubscribe,
@@ -228,6 +236,7 @@ class ClientProtocol(FrameProtocol):
         if not self._commands.take(received_at):
             self._statistics.rate_limited += 1
             self.refuse(header, Status.RATE_LIMITED, "too many requests", self._commands.wait_ms())
+            self._throttle(received_at)
             return
         if not self._may_ask(header):
             return
@@ -250,6 +259,23 @@ class ClientProtocol(FrameProtocol):
             self.refuse(header, status, "the master cannot be asked now; try again", 1000)
         else:
             self.open[correlation] = request
+
+    def _throttle(self, now: int) -> None:
+        """Listen no more to a flood for as long as its refused requests would have taken at the
+        rate allowed: it feels that in the transport, and costs little here."""
+        if now - self._refused_since > SECOND:
+            self._refused_since, self._refused_lately = now, 0
+        self._refused_lately += 1
+        if self._refused_lately >= REFUSED_MAX and self._throttled is None:
+            self._refused_lately = 0
+            self.pause_reading()
+            wait = REFUSED_MAX / self._around.command_rate
+            self._throttled = self.clock.call_later(wait, self._throttle_over)
+
+    def _throttle_over(self) -> None:
+        self._throttled = None
+        if not self.is_congested:
+            self.resume_reading()
 
     def _cancel(self, header: Header, octets: bytes, received_at: int) -> None:
         """Pass CANCEL on if its target is open; its answer, or the whole reply, ends the target."""
@@ -421,7 +447,8 @@ class ClientProtocol(FrameProtocol):
     def drained(self) -> None:
         """Go on with a client that reads again."""
         self._market.topics.drained(self)
-        self.resume_reading()
+        if self._throttled is None:
+            self.resume_reading()
 
     def closed(self, why: Closed) -> None:
         """Forget the client and report its end.
@@ -429,10 +456,14 @@ class ClientProtocol(FrameProtocol):
         The report's ``by`` is CLIENT with code 0 if it said GOODBYE, CLIENT with KEEPALIVE_TIMEOUT
         if the connection was just lost, WORKER with the code we said otherwise.
         """
+        if self._throttled is not None:
+            self._throttled.cancel()
+            self._throttled = None
         if why.reason is Reason.FAULT:
             self._statistics.faults += 1
             self._statistics.slow_consumers += why.status == Status.SLOW_CONSUMER
         self._end_session()
+        self._public.clear()
         for request in list(self.open.values()):
             self._relay.answered(request)
         self.open.clear()
@@ -462,7 +493,7 @@ class ClientProtocol(FrameProtocol):
         return _TLS_VERSIONS.get(tls.get_protocol_version_name(), TlsVersion.NONE)
 
 
-def outer_link(number: int, boot: int) -> Link:
+def outer_link(number: int, boot: int, command_rate: int = limits.COMMAND_RATE) -> Link:
     """Return what a worker is towards its clients."""
     return Link(
         role=Role.WORKER,
@@ -471,5 +502,6 @@ def outer_link(number: int, boot: int) -> Link:
         instance=boot,
         outer=True,
         connection_id=number,
+        command_rate=command_rate,
         software=f"papertrader-worker/{kinds.REVISION}",
     )

@@ -15,6 +15,7 @@ from papertrader.wire.connection import Link
 from papertrader.wire.errors import RemoteFault
 from papertrader.wire.kinds import ClosedBy, Opcode, Role, Status, Tag
 from papertrader.wire.messages import (
+    CacheInvalidate,
     ClientClose,
     PingReply,
     RelayAck,
@@ -62,6 +63,9 @@ class LinkOwner(Protocol):
 
     def ordered_closed(self, order: ClientClose) -> None:
         """The master orders a client closed."""
+
+    def invalidated(self) -> None:
+        """What is known of the market does not count any more."""
 
     def others_changed(self, workers: tuple[WorkerRow, ...]) -> None:
         """Other workers take clients than before."""
@@ -163,6 +167,8 @@ class MasterLink(FrameProtocol):
             self._owner.acknowledged(message.ack_worker_seq)
         elif isinstance(message, TopicPublish):
             self._owner.published(message.inner)
+        elif isinstance(message, CacheInvalidate):
+            self._owner.invalidated()
         elif isinstance(message, ClientClose) and message.by == ClosedBy.MASTER:
             self._owner.ordered_closed(message)
         elif isinstance(message, WorkersChanged):

@@ -24,6 +24,7 @@ from papertrader.net.clock import Clock
 from papertrader.net.factory import AcceptCaps, AcceptCounters, AcceptorFactory, address_block
 from papertrader.net.protocol import Gathering, OutputBounds
 from papertrader.net.services import ListeningService
+from papertrader.wire import limits
 from papertrader.wire.kinds import Status
 from papertrader.wire.messages import (
     ClientClose,
@@ -61,6 +62,9 @@ class WorkerConfiguration:
     caps: AcceptCaps = attrs.Factory(AcceptCaps)
     bounds: OutputBounds = attrs.Factory(OutputBounds)
     cache_octets: int = CACHE_OCTETS
+    request_rate: int = limits.COMMAND_RATE
+    """Requests a second of one client, and how many at once."""
+    request_burst: int = limits.COMMAND_BURST
 
 
 @attrs.frozen(kw_only=True)
@@ -124,6 +128,8 @@ class Worker:
             statistics=self.statistics,
             gathering=Gathering(clock),
             bounds=configuration.bounds,
+            command_rate=configuration.request_rate,
+            command_burst=configuration.request_burst,
         )
         self.acceptor = AcceptorFactory(
             self._client, clock, caps=configuration.caps, tls=public_tls,
@@ -137,6 +143,7 @@ class Worker:
             publish=self.topics.publish,
             close_client=self._close_client,
             others_changed=self._others_changed,
+            invalidated=self._invalidated,
             drain=self._draining.ordered,
             stats=self._stats,
         )
@@ -203,7 +210,8 @@ class Worker:
 
     def _client(self, peer: IAddress) -> ClientProtocol:
         number = self.clients.next_number()
-        return ClientProtocol(outer_link(number, self.boot), client_data(peer), self._around)
+        link = outer_link(number, self.boot, self.configuration.request_rate)
+        return ClientProtocol(link, client_data(peer), self._around)
 
     # --- what the link needs --------------------------------------------------------------------
 
@@ -227,6 +235,10 @@ class Worker:
             self.cache.clear()
         self.topics.renew()
         self._check_ready()
+
+    def _invalidated(self) -> None:
+        self.cache.clear()
+        self.topics.void()
 
     def _close_client(self, order: ClientClose) -> None:
         client = self.clients.get(order.connection)

@@ -21,7 +21,7 @@ from papertrader.net.clock import Clock, Timer
 from papertrader.wire import codec, limits
 from papertrader.wire.errors import RemoteFault
 from papertrader.wire.kinds import Opcode, Status
-from papertrader.wire.messages import BarEvent, MarketEvent, QuoteRow
+from papertrader.wire.messages import QuoteRow
 
 TOPICS_MAX: Final = 16_384
 """Topics that one worker follows. A subscription that needs more is answered SERVER_BUSY."""
@@ -37,10 +37,13 @@ BAR_TOPIC_SIZE: Final = SYMBOL_SIZE + 4
 MARKET_TOPIC: Final = b""
 """A topic is the first octets of its events' root block: 16 for quotes, 20 for bars, none for the
 market."""
+BAR_SIZE: Final = 72
+MARKET_SIZE: Final = 40
+"""Root blocks as the first revision of the protocol has them: a master of then sends no more."""
 _SHAPES: Final = {
     int(Opcode.EV_QUOTE): (SYMBOL_SIZE, QuoteRow.SIZE),
-    int(Opcode.EV_BAR): (BAR_TOPIC_SIZE, BarEvent.SIZE),
-    int(Opcode.EV_MARKET): (0, MarketEvent.SIZE),
+    int(Opcode.EV_BAR): (BAR_TOPIC_SIZE, BAR_SIZE),
+    int(Opcode.EV_MARKET): (0, MARKET_SIZE),
 }
 """By opcode: size of the topic, and of the root block at least."""
 _EV_BAR: Final = int(Opcode.EV_BAR)
@@ -207,6 +210,13 @@ class Topics:
         for symbol, topic in self._topics.items():
             topic.newest = b""
             self._tell(symbol, True)
+
+    def void(self) -> None:
+        """What is known or held back is of a time that was turned back: ask for the newest."""
+        for subscriptions in self._subscriptions.values():
+            for subscription in subscriptions.values():
+                subscription.held.clear()
+        self.renew()
 
     def stop(self) -> None:
         """End everything without telling anyone."""

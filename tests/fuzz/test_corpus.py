@@ -13,20 +13,21 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from papertrader.fuzz import corpus, explain, findings, mutate, report
+from papertrader.fuzz import allowed, corpus, explain, findings, mutate, report
 from papertrader.fuzz.commands import main
 from papertrader.fuzz.conform import Result, numbered
 from papertrader.fuzz.corpus import CorpusError, Kind, Reference, Sequence, Source, Step, Wait
-from papertrader.fuzz.generate import CLIENT_REQUESTS, Generator
+from papertrader.fuzz.generate import BEGIN_OR_END, CLIENT_REQUESTS, Generator
 from papertrader.fuzz.minimize import minimized, without
 from papertrader.fuzz.observe import Breach, Coverage, Seen
+from papertrader.fuzz.sequences import Sequences
 from papertrader.fuzz.serve import Conversation, Setting
 from papertrader.fuzz.world import hello
 from papertrader.wire import codec, vectors
 from papertrader.wire import messages as m
 from papertrader.wire.connection import Connection, Link
 from papertrader.wire.errors import RemoteFault
-from papertrader.wire.kinds import Role, Status
+from papertrader.wire.kinds import Opcode, Role, Status
 
 STEPS = st.builds(
     Step,
@@ -85,6 +86,25 @@ def test_every_mutator_does_what_it_is_for() -> None:
         if mutator in (mutate.checksum, mutate.longer_block, mutate.unknown_section):
             for each in made:
                 codec.decode(each)
+
+
+def test_every_request_of_the_schema_has_its_row() -> None:
+    """A message that is added needs its statuses in `papertrader.fuzz.allowed`; none is left over.
+
+    That it is generated and has its place in a dialogue follows from the schema.
+    """
+    opcodes = {declared.opcode for declared in CLIENT_REQUESTS}
+    assert {int(opcode) for opcode in allowed.OUTCOMES} == opcodes
+    assert all(Status.OK in statuses for statuses in allowed.OUTCOMES.values())
+    made = Sequences(random.Random(6))
+    asked = {
+        codec.parse_header(step.octets).opcode
+        for _ in range(20)
+        for step in made.every_message()
+        if step.octets
+    }
+    never = BEGIN_OR_END | {Opcode.PASSWORD_CHANGE}
+    assert asked == opcodes - {int(opcode) for opcode in never}
 
 
 def test_generated_requests_are_well_formed() -> None:

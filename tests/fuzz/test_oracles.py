@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from papertrader.fuzz import audits, mutate
-from papertrader.fuzz.audits import Canary, Usage, conservation, resources, usage
+from papertrader.fuzz.audits import Canary, conservation
 from papertrader.fuzz.bench import Bench, Outcome
 from papertrader.fuzz.campaign import Campaign, Plan
 from papertrader.fuzz.corpus import Kind, Opening, Sequence, Step, Wait
 from papertrader.fuzz.observe import Breach, LeakWatch
 from papertrader.fuzz.player import play
+from papertrader.fuzz.resources import Usage, Watch, compared, usage
 from papertrader.fuzz.sequences import Sequences, send
+from papertrader.fuzz.timing import EVERY_S, LoginTiming
+from papertrader.fuzz.timing import compared as compared_times
 from papertrader.fuzz.world import World
 from papertrader.wire import codec
 from papertrader.wire import messages as m
@@ -81,6 +85,39 @@ def test_money_that_is_lost_is_found() -> None:
     assert conservation(world(), 0) == []
 
 
+def test_an_order_that_counts_twice_is_found() -> None:
+    """The reply and its repetition are alike; the books have the order two times."""
+    for bugs, oracles in (((), []), (("does it twice",), ["idempotency"])):
+        it = world(*bugs)
+        assert played(it, ORDER, mutate.put(ORDER, 20, "I", 6)) == []
+        assert [breach.oracle for breach in conservation(it, 0)] == oracles
+
+
+def test_fills_are_counted_once() -> None:
+    """A fill posted twice, and an order whose transactions are not what it has filled."""
+    fill = m.TransactionRow(kind=1, symbol="IBM", quantity=5, order=1, fill=1)
+    order = m.OrderRow(order=1, client_order_id=7, filled=5)
+    head = m.PortfolioPart()
+    assert audits.counted_twice(audits.Books(head, (), (fill,), (order,))) == []
+    for transactions in ((), (fill, fill)):
+        found = audits.counted_twice(audits.Books(head, (), transactions, (order,)))
+        assert {breach.oracle for breach in found} == {"idempotency"}
+
+
+def test_a_password_that_fails_too_quickly_is_found() -> None:
+    """Whoever answers for an unknown user without a hash tells which users exist."""
+    for bugs, oracles in (((), []), (("hurries",), ["leak"])):
+        it = world(*bugs)
+        timing = LoginTiming(it)
+        until = it.target.now() + 16 * EVERY_S
+        while it.target.now() < until:
+            timing.tend()
+            it.target.pump(1.0)
+        assert [breach.oracle for breach in timing.judge()] == oracles
+    assert compared_times([0.05] * 9, [0.06] * 9) == []
+    assert compared_times([0.05] * 5, [0.01] * 9) == []
+
+
 def test_conservation_of_positions_and_reservations() -> None:
     """Fills make positions, open orders make the reserved cash."""
     buy = m.TransactionRow(kind=1, symbol="IBM", quantity=5, amount=-10, cash_after=-10)
@@ -124,13 +161,40 @@ def test_resources_and_crash(tmp_path: Path) -> None:
     """Memory and open files before and after; a process that is gone."""
     (tmp_path / "7" / "fd").mkdir(parents=True)
     (tmp_path / "7" / "status").write_text("Name:\tx\nVmRSS:\t  2048 kB\n")
+    (tmp_path / "7" / "stat").write_text("7 (a b) S " + "0 " * 40)
     before = usage(7, tmp_path)
     assert before == Usage(2048, 0)
     assert usage(8, tmp_path) is None
-    assert resources(7, before, before) == []
-    assert [b.oracle for b in resources(7, before, None)] == ["crash"]
+    assert compared(7, before, before) == []
+    assert [b.oracle for b in compared(7, before, None)] == ["crash"]
     grown = Usage(2048 + 100 * 1024, 50)
-    assert [b.oracle for b in resources(7, before, grown)] == ["resources", "resources"]
+    assert [b.oracle for b in compared(7, before, grown)] == ["resources", "resources"]
+
+
+def test_memory_that_grows_on_and_on_is_found(tmp_path: Path) -> None:
+    """A line through the second half of the samples; what cases may leave behind is allowed."""
+    place = tmp_path / "7"
+    (place / "fd").mkdir(parents=True)
+    (place / "stat").write_text("7 (a b) S " + "0 " * 40)
+
+    def watched(kib: Callable[[int], int], cases: int = 0) -> list[str]:
+        watch = Watch(7, tmp_path)
+        for second in range(0, 600, 5):
+            (place / "status").write_text(f"VmRSS: {kib(second)} kB\n")
+            watch.sample(float(second), second * cases)
+        assert watch.told().startswith("process 7: memory ")
+        return [breach.oracle for breach in watch.judge()]
+
+    assert watched(lambda second: 100_000) == []
+    assert watched(lambda second: 100_000 + 400 * min(second, 200)) == []
+    assert watched(lambda second: 100_000 + 100 * second) == ["resources"]
+    assert watched(lambda second: 100_000 + 100 * second, 5_000) == []
+    assert watched(lambda second: 100_000 + 1_500 * second, 5_000) == ["resources"]
+    gone = Watch(7, tmp_path)
+    gone.sample(0.0, 0)
+    (place / "status").unlink()
+    gone.sample(1.0, 0)
+    assert [breach.oracle for breach in gone.judge()] == ["crash"]
 
 
 @pytest.mark.parametrize("profile", ["codec", "session", "all"])

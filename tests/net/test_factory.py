@@ -79,6 +79,18 @@ def test_all_addresses_together_have_a_cap() -> None:
     assert (it.counters.accepted, it.counters.over_total, it.counters.refused) == (3, 2, 2)
 
 
+def test_all_addresses_together_may_connect_so_often_per_second() -> None:
+    """Newcomers from anywhere get a share of the time; above it they are closed before TLS."""
+    clock, reactor = clock_and_reactor()
+    it = acceptor(clock, total_rate=5, total_burst=10)
+    made = [it.buildProtocol(ipv4(f"192.0.2.{n}")) for n in range(12)]
+    assert [each is not None for each in made] == [True] * 10 + [False] * 2
+    assert (it.counters.over_total_rate, it.counters.refused) == (2, 2)
+    reactor.advance(1.0)
+    made = [it.buildProtocol(ipv4(f"192.0.2.{n}")) for n in range(20, 28)]
+    assert [each is not None for each in made] == [True] * 5 + [False] * 3
+
+
 def test_one_address_may_connect_so_often_per_second() -> None:
     """After the burst the rate holds, whatever becomes of the connections."""
     clock, reactor = clock_and_reactor()

@@ -55,6 +55,8 @@ def follow(it: House, client: ClientPeer, *symbols: str) -> None:
         (m.AssetList(limit=3), m.AssetListPart()),
         (m.BarsGet(symbol="A", interval_s=60), m.BarsPart(symbol="A")),
         (quote_get("A"), m.QuoteReply(rows=0)),
+        (m.MarketStatus(), m.MarketStatusReply()),
+        (m.ClockGet(), m.ClockReply()),
     ],
 )
 def test_a_cacheable_reply_is_given_again_until_it_expires(
@@ -74,6 +76,18 @@ def test_a_cacheable_reply_is_given_again_until_it_expires(
     assert header.flags & CACHED
     it.advance(10)
     it.ask(other, message, correlation=7, session=71)
+    assert len(it.relayed()) == 1
+
+
+def test_what_is_cached_is_void_when_the_master_says_so() -> None:
+    """CACHE_INVALIDATE: the same question goes to the master again."""
+    it, client = scene()
+    message = m.AssetGet(symbol="A")
+    it.ask(client, message, correlation=5, session=77)
+    it.answer(it.relayed()[0], m.AssetReply(symbol="A"), down=CACHEABLE, cache_s=10)
+    it.master.send(codec.encode(m.CacheInvalidate(epoch=2)))
+    it.settle()
+    it.ask(client, message, correlation=6, session=77)
     assert len(it.relayed()) == 1
 
 

@@ -309,3 +309,20 @@ def test_stopping_leaves_no_timer() -> None:
     it.topics.stop()
     assert it.told == []
     assert it.clock.waiting == 0
+
+
+def test_what_was_known_is_void_and_asked_for_again() -> None:
+    """CACHE_INVALIDATE: nothing of before is given or kept for a slow reader; all is asked anew."""
+    board, slow = Board(), Reader()
+    board.topics.subscribe(slow, 7, 5, packed("A", "B"))
+    slow.is_congested = True
+    board.publish(quote("A", seq=1), quote("B", seq=1))
+    board.told.clear()
+    board.topics.void()
+    assert sorted(board.told) == [("A", True), ("B", True)]
+    assert board.topics.newest(packed("A")) is None
+    slow.is_congested = False
+    board.topics.drained(slow)
+    assert slow.seqs() == []
+    board.publish(quote("A", seq=2))
+    assert slow.seqs() == [("A", 2)]
