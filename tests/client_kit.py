@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict, deque
 from random import Random
+from typing import Any
 
 import attrs
 
@@ -24,22 +25,25 @@ from papertrader.core.logrecord import (
     Source,
     render_json,
 )
-from papertrader.core.marketclock import ClockMode
+from papertrader.core.marketclock import ClockField, ClockMode
 from papertrader.core.money import NULL, SCALE, cost_of, proceeds_of
 from papertrader.core.orders import OrderEventKind, OrderState, OrderType, Side
 from papertrader.core.quotes import AssetKind, AssetStatus
+from papertrader.core.terms import FillModelKind
 from papertrader.wire import codec, limits
 from papertrader.wire import messages as m
 from papertrader.wire.codec import MORE, REPLAYED
 from papertrader.wire.connection import Connection, Link, State
 from papertrader.wire.kinds import (
     STATE_CHANGING,
+    ContestState,
     MarketState,
     Mechanism,
     Opcode,
     OrderFlag,
     Role,
     Scope,
+    StandingOrder,
     Status,
     Topic,
     TxKind,
@@ -62,6 +66,37 @@ class FakeClock:
 
     def sleep(self, seconds: float) -> None:
         self.now += max(1, round(seconds * SECOND))
+
+
+CALLED_PORTFOLIO = 9
+"""Number of a portfolio that stands under a margin call."""
+CALLED: dict[str, Any] = {
+    "earnings": (
+        m.EarningsRow(
+            price=300 * SCALE,
+            fees=3 * SCALE,
+            dividends=2 * SCALE,
+            borrow=-SCALE,
+            interest=-4 * SCALE,
+            settled_cash=90 * SCALE,
+            unsettled_cash=10 * SCALE,
+            settles_at=START,
+        ),
+    ),
+    "margin": (
+        m.MarginRow(
+            equity=3_298 * SCALE,
+            long_value=12_300 * SCALE,
+            initial=6_150 * SCALE,
+            maintenance=3_690 * SCALE,
+            available=-2_852 * SCALE,
+            called_at=START,
+            due_at=START + 3_600 * SECOND,
+            shortfall=392 * SCALE,
+        ),
+    ),
+    "plan": (m.PlanRow("AAPL", -22 * SCALE, 60 * SCALE), m.PlanRow("IBM", 5 * SCALE, SCALE)),
+}
 
 
 @attrs.define
@@ -91,11 +126,15 @@ class FakeAccount:
     email: str = ""
     shares: dict = attrs.Factory(lambda: defaultdict(int))
     portfolios: dict = attrs.Factory(dict)
+    terms: dict = attrs.Factory(dict)
 
 
 class Market:
     def __init__(self) -> None:
         self.clock = FakeClock()
+        self.contests: dict[int, m.ContestCreate] = {}
+        self.contest_file = bytes(range(150))
+        self.receipts: dict[int, list[m.OrderReceiptRow]] = {}
         self.accounts: dict[str, FakeAccount] = {}
         self.sessions: dict[bytes, ServerSession] = {}
         self.plans: dict[int, deque] = defaultdict(deque)
@@ -111,6 +150,8 @@ class Market:
         self.skip_events: set[int] = set()
         self.quote_seq = 7
         self.keys: list = []
+        self.clock_is_refused = False
+        self.bars_missing = 0
 
     def plan(self, opcode: int, *what: object) -> None:
         self.plans[opcode].extend(what)
@@ -213,6 +254,7 @@ class Market:
             account=account.number, portfolio=wish.portfolio or 1, symbol=wish.symbol,
             side=wish.side, order_type=wish.order_type, time_in_force=wish.time_in_force,
             state=OrderState.PENDING, quantity=wish.quantity, limit_price=wish.limit_price,
+            stop_price=wish.stop_price, expire_at=wish.expire_at,
             received_at=self.clock(), accepted_at=self.clock(), updated_at=self.clock(), version=1,
         )  # fmt: skip
         account.orders.append(order)
@@ -503,6 +545,18 @@ class Peer(OwnerPeer):
         left = len(pending) - len(meant)
         return m.OrderCancelAllReply(cancelled=len(meant), still_open=left), Status.OK
 
+    def _change_position_close(self, wish: m.PositionClose) -> tuple[object, int]:
+        account = self._mine()
+        if wish.symbol == "IBM":
+            return codec.Failure("You hold no IBM."), Status.INSUFFICIENT_POSITION
+        sell = m.OrderNew(
+            client_order_id=wish.client_order_id, symbol="AAPL", side=Side.SELL, quantity=SCALE
+        )
+        order = self.market.new_order(account, sell)
+        reply = m.PositionCloseReply(cancelled=2, closing=1, orders=(order,))
+        reply.text = None if wish.symbol else "No price of MSFT is known yet."
+        return reply, Status.OK
+
     def _listed(self, number: int) -> m.ListedRow:
         rows = self._mine().portfolios
         if not rows:
@@ -550,6 +604,96 @@ class Peer(OwnerPeer):
         row.cash += wish.amount
         return self._listed_reply(wish.portfolio), Status.OK
 
+    def _change_clock_set(self, wish: m.ClockSet) -> tuple[object, int]:
+        if self.market.clock_is_refused and self.session.scope != Scope.ADMIN:
+            return codec.Failure("Only an operator may set the clock."), Status.SCOPE_DENIED
+        shown = m.ClockSetReply(
+            mode=ClockMode.REPLAY, skips_closed=True, speed_milli=60_000, now=START, as_of=START,
+            begins_at=START - SECOND, epoch=1,
+        )  # fmt: skip
+        if wish.fields & ClockField.NOW:
+            shown.now, shown.epoch = wish.now, 2
+        shown.paused = bool(wish.fields & ClockField.STEP) or wish.paused
+        if wish.fields & ClockField.SPEED:
+            shown.speed_milli = wish.speed_milli
+        return shown, Status.OK
+
+    def _change_portfolio_terms(self, wish: m.PortfolioTermsSet) -> tuple[object, int]:
+        names = [a.name for a in attrs.fields(m.PortfolioTermsSet)]
+        terms = m.PortfolioTermsReply(**{name: getattr(wish, name) for name in names})
+        self._mine().terms[wish.portfolio or 1] = terms
+        return terms, Status.OK
+
+    def _portfolio_terms_get(self, header: codec.Header, message: m.PortfolioTermsGet) -> None:
+        number = message.portfolio or 1
+        anew = m.PortfolioTermsReply(
+            portfolio=number, fill_model=FillModelKind.QUOTE, participation=1_000, impact=1_000,
+            price_minimum=0,
+        )  # fmt: skip
+        self._send(header, self._mine().terms.get(number, anew))
+
+    def _change_portfolio_fork(self, wish: m.PortfolioFork) -> tuple[object, int]:
+        return self._change_portfolio_create(m.PortfolioCreate(name=wish.name, cash=NULL))
+
+    def _change_portfolio_freeze(self, wish: m.PortfolioFreeze) -> tuple[object, int]:
+        return self._listed_reply(wish.portfolio), Status.OK
+
+    def _change_portfolio_correct(self, wish: m.PortfolioCorrect) -> tuple[object, int]:
+        return self._change_portfolio_cash(
+            m.PortfolioCash(portfolio=wish.portfolio, amount=wish.amount)
+        )
+
+    def _contest_reply(self, number: int, portfolio: int = 0) -> m.ContestReply:
+        made = self.market.contests[number]
+        names = {a.name for a in attrs.fields(m.ContestCreate)} & {
+            a.name for a in attrs.fields(m.ContestReply)
+        }
+        fields = {name: getattr(made, name) for name in names}
+        return m.ContestReply(
+            **fields, contest=number, host="ada", currency="USD", state=ContestState.RUNNING,
+            portfolio=portfolio,
+        )  # fmt: skip
+
+    def _change_contest_create(self, wish: m.ContestCreate) -> tuple[object, int]:
+        self.market.contests[len(self.market.contests) + 1] = wish
+        return self._contest_reply(len(self.market.contests)), Status.OK
+
+    def _change_contest_join(self, wish: m.ContestJoin) -> tuple[object, int]:
+        if wish.contest not in self.market.contests:
+            return codec.Failure("There is no such contest."), Status.NO_SUCH_CONTEST
+        return self._contest_reply(wish.contest, 7), Status.OK
+
+    def _contest_get(self, header: codec.Header, message: m.ContestGet) -> None:
+        self._send(header, self._contest_reply(message.contest))
+
+    def _contest_list(self, header: codec.Header, message: m.ContestList) -> None:
+        rows = [
+            m.ContestRow(contest=number, name=made.name, host="ada", currency="USD")
+            for number, made in self.market.contests.items()
+        ]
+        self._parts(header, m.ContestListPart, "contests", rows, as_of=START)
+
+    def _contest_standings(self, header: codec.Header, message: m.ContestStandings) -> None:
+        risk = SCALE // 2 if message.order == StandingOrder.RISK_ADJUSTED else NULL
+        rows = [
+            m.StandingRow(
+                rank=place, portfolio=place, username=name, equity=worth * SCALE,
+                gain=SCALE // 10, risk_adjusted=risk,
+            )
+            for place, (name, worth) in enumerate([("ada", 1_100), ("bob", 1_100)], 1)
+        ]  # fmt: skip
+        self._parts(
+            header, m.ContestStandingsPart, "standings", rows, contest=message.contest, as_of=START
+        )
+
+    def _contest_file(self, header: codec.Header, message: m.ContestFile) -> None:
+        chunks = [self.market.contest_file[at : at + 50] for at in range(0, 150, 50)]
+        for number, chunk in enumerate(chunks, 1):
+            part = m.ContestFilePart(
+                part=number, parts=3, contest=message.contest, size=150, octets=chunk
+            )
+            self._send(header, part, flags=MORE if number < 3 else 0)
+
     def _find(self, message: m.OrderGet | m.OrderCancel) -> m.OrderRow | None:
         for order in self._mine().orders:
             if order.order == message.order or (
@@ -573,6 +717,15 @@ class Peer(OwnerPeer):
             self._fail(header, Status.NO_SUCH_ORDER, "There is no such order.")
         else:
             self._send(header, reply_of(order))
+
+    def _receipt_get(self, header: codec.Header, message: m.ReceiptGet) -> None:
+        order = self._find(message)
+        if order is None:
+            self._fail(header, Status.NO_SUCH_ORDER, "There is no such order.")
+            return
+        kept = self.market.receipts.get(order.order, [])
+        rows = [row for row in kept if row.event_seq > message.after]
+        self._parts(header, m.ReceiptPart, "receipts", rows, as_of=START)
 
     # --- lists, in parts -------------------------------------------------------------------------
 
@@ -614,7 +767,7 @@ class Peer(OwnerPeer):
         self._parts(
             header, m.BarsPart, "bars", rows, symbol=message.symbol,
             interval_s=message.interval_s, adjustment=message.adjustment, complete=True,
-            as_of=START,
+            as_of=START, missing=self.market.bars_missing, cache_until=START + SECOND,
         )  # fmt: skip
 
     def _shown(self, username: str | None) -> FakeAccount | None:
@@ -644,6 +797,7 @@ class Peer(OwnerPeer):
             header, m.PortfolioPart, "positions", rows, account=account.number, portfolio=1,
             currency="USD", cash=account.cash, market_value=value, equity=account.cash + value,
             as_of=START, market_time=START, event_seq=len(account.events),
+            **(CALLED if message.portfolio == CALLED_PORTFOLIO else {}),
         )  # fmt: skip
 
     def _transactions_get(self, header: codec.Header, message: m.TransactionsGet) -> None:
@@ -653,6 +807,21 @@ class Peer(OwnerPeer):
             return
         rows = [row for row in account.transactions if row.transaction > message.after]
         self._parts(header, m.TransactionsPart, "transactions", rows, as_of=START)
+
+    def _equity_get(self, header: codec.Header, message: m.EquityGet) -> None:
+        account = self._shown(message.username)
+        if account is None:
+            self._fail(header, Status.NO_SUCH_ACCOUNT, "There is no account that you may see.")
+            return
+        day = 86_400 * SECOND
+        rows = [
+            m.EquityRow(START + n * day, worth * SCALE, SCALE, paid * SCALE)
+            for n, (worth, paid) in enumerate([(100, 0), (110, 0), (165, 44)])
+        ]
+        self._parts(
+            header, m.EquityPart, "equity", rows, as_of=START, portfolio=1, currency="USD",
+            interval_s=message.interval_s,
+        )  # fmt: skip
 
     def _quote_get(self, header: codec.Header, message: m.QuoteGet) -> None:
         known = {"AAPL", "IBM", "MSFT"}
@@ -765,13 +934,13 @@ class Peer(OwnerPeer):
         if listens and self.session.account == account.number:
             self._event(message, correlation=self.account_topic, seq=sequence)
 
-    def push_bar(self, symbol: str, time: int, final: bool) -> None:
+    def push_bar(self, symbol: str, time: int, final: bool, epoch: int = 0) -> None:
         """Push a bar to every subscription to bars of the symbol."""
         for correlation, request in self.public_topics.items():
             if symbol in {row.symbol for row in request.symbols}:
                 event = m.BarEvent(
                     symbol=symbol, interval_s=request.bar_interval_s, final=final, time=time,
-                    open=BID, high=ASK, low=BID, close=ASK, volume=SCALE,
+                    open=BID, high=ASK, low=BID, close=ASK, volume=SCALE, epoch=epoch,
                 )  # fmt: skip
                 self._event(event, correlation=correlation)
 

@@ -49,9 +49,10 @@ def register(invocation: Invocation, username: str, email: str | None) -> None:
 @click.command()
 @click.argument("username", metavar="[NAME]", required=False)
 @click.option("--admin", is_flag=True, help="With the rights of an operator, if you are one.")
+@click.option("--host", is_flag=True, help="With the rights of a host, if you are one.")
 @json_option
 @pass_invocation
-def login(invocation: Invocation, username: str | None, admin: bool) -> None:
+def login(invocation: Invocation, username: str | None, admin: bool, host: bool) -> None:
     """Log in; later commands use this login. The password is asked for without echo."""
     place = find_place(invocation)
     username = username or invocation.user
@@ -64,7 +65,7 @@ def login(invocation: Invocation, username: str | None, admin: bool) -> None:
                 username,
                 password,
                 remember=True,
-                scope=Scope.ADMIN if admin else Scope.TRADE,
+                scope=Scope.ADMIN if admin else Scope.HOST if host else Scope.TRADE,
                 device="command line",
             )
         except ValueError as error:

@@ -12,6 +12,7 @@ from papertrader.cli.invocation import Invocation, json_option, pass_invocation
 from papertrader.cli.output import amount, moment, money, name, pairs, table, write_json
 from papertrader.cli.parameters import DATE, SYMBOL, of_option, portfolio_option
 from papertrader.cli.visit import logged_in
+from papertrader.client.moneyresults import Margin
 from papertrader.client.results import Order, Transaction
 
 ROWS_MAX: Final = 50_000
@@ -56,10 +57,53 @@ def show_portfolio(invocation: Invocation, number: int, username: str) -> None:
         ("unrealized profit", found.unrealized_pnl),
         ("realized profit", found.realized_pnl),
     ]
+    if found.earnings is not None:
+        parts = found.earnings
+        totals += [
+            ("  of prices", parts.price),
+            ("  fees", -parts.fees),
+            ("  dividends", parts.dividends),
+            ("  borrow fees", parts.borrow),
+            ("  interest", parts.interest),
+            ("settled cash", parts.settled_cash),
+        ]
+    if found.margin is not None:
+        totals += [
+            ("buying power", found.margin.buying_power),
+            ("maintenance", found.margin.maintenance),
+        ]
     width = max(len(money(value)) for _, value in totals)
     lines = [(label, f"{money(value).rjust(width)} {found.currency}") for label, value in totals]
     lines.append(("market time", f"{moment(found.market_time)} UTC"))
     click.echo(pairs(lines))
+    if found.margin is not None and found.margin.called_at is not None:
+        _show_call(found.margin, found.currency)
+
+
+def _show_call(margin: Margin, currency: str) -> None:
+    """Print a margin call and its plan."""
+    click.echo(
+        f"\nMARGIN CALL: {money(margin.shortfall)} {currency} are missing. Pay in, or close"
+        f" positions, until {moment(margin.due_at)} UTC (market time); else this is closed:\n"
+    )
+    rows = [
+        (
+            "sell" if step.quantity < 0 else "buy back",
+            amount(abs(step.quantity)),
+            step.symbol,
+            money(step.mark),
+        )
+        for step in margin.plan
+    ]
+    click.echo(table(("what", ">quantity", "symbol", ">at about"), rows))
+
+
+def _prices(order: Order) -> str:
+    """Return limit and stop of an order in short."""
+    limit = "market" if order.limit_price is None else money(order.limit_price)
+    if order.stop_price is None:
+        return limit
+    return f"stop {money(order.stop_price)}" + ("" if limit == "market" else f"/{limit}")
 
 
 @click.command()
@@ -91,7 +135,7 @@ def orders(
         (
             str(each.order_id), moment(each.accepted_at), name(each.side), each.symbol,
             amount(each.quantity), amount(each.filled),
-            "market" if each.limit_price is None else money(each.limit_price),
+            _prices(each),
             money(each.average_price), name(each.time_in_force), name(each.state),
             each.reason.replace("_", " ").lower(),
         )
@@ -143,15 +187,16 @@ def history(
         return
     rows = [
         (
-            moment(each.executed_at), name(each.kind), each.symbol,
+            moment(each.market_at), name(each.kind), each.symbol,
             amount(each.quantity) if each.symbol else "", money(each.price),
-            money(each.amount), money(each.cash_after),
+            money(each.fees) if each.fees else "", money(each.amount), money(each.cash_after),
             money(each.realized) if each.realized else "",
         )
         for each in newest
     ]  # fmt: skip
     headings = (
-        "date (UTC)", "kind", "symbol", ">quantity", ">price", ">amount", ">cash after",
+        "market time (UTC)", "kind", "symbol", ">quantity", ">price", ">fees", ">amount",
+        ">cash after",
         ">realized",
     )  # fmt: skip
     click.echo(table(headings, rows))

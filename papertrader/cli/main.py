@@ -21,32 +21,41 @@ COMMANDS: Final = {
     "password": "papertrader.cli.owner:password",
     "sessions": "papertrader.cli.owner:sessions",
     "key": "papertrader.cli.owner:key",
-    "assets": "papertrader.cli.market:assets",
+    "assets": "papertrader.cli.assets:assets",
     "quote": "papertrader.cli.market:quote",
     "bars": "papertrader.cli.market:bars",
     "market": "papertrader.cli.market:market",
+    "clock": "papertrader.cli.clock:clock",
     "watch": "papertrader.cli.watch:watch",
     "buy": "papertrader.cli.trading:buy",
     "sell": "papertrader.cli.trading:sell",
     "orders": "papertrader.cli.holdings:orders",
     "cancel": "papertrader.cli.trading:cancel",
+    "close": "papertrader.cli.trading:close",
     "replace": "papertrader.cli.trading:replace",
+    "receipt": "papertrader.cli.receipt:receipt",
     "portfolio": "papertrader.cli.portfolios:portfolio",
     "portfolios": "papertrader.cli.portfolios:portfolios",
     "history": "papertrader.cli.holdings:history",
+    "contest": "papertrader.cli.contests:contest",
+    "performance": "papertrader.cli.performance:performance",
+    "provider": "papertrader.cli.provider:provider",
     "workers": "papertrader.cli.market:workers",
     "log": "papertrader.cli.operating:log",
     "stats": "papertrader.cli.operating:stats",
     "drain": "papertrader.cli.operating:drain",
+    "plan": "papertrader.cli.plan:plan",
+    "import": "papertrader.cli.history:import_command",
     "admin": "papertrader.cli.operator:admin_command",
     "audit": "papertrader.cli.operator:audit_command",
+    "replay-check": "papertrader.cli.operator:replay_command",
     "rebuild": "papertrader.cli.operator:rebuild_command",
     "completion": "papertrader.cli.tools:completion",
     "version": "papertrader.cli.tools:version",
 }
 """Name of each command, in the order of the help, and where it is: ``module:attribute``."""
 
-_OWN_STATE_DIR: Final = ("up", "admin", "audit", "rebuild")
+_OWN_STATE_DIR: Final = ("up", "admin", "audit", "replay-check", "rebuild")
 """Commands with an option of their own for the state directory."""
 
 

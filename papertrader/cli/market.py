@@ -1,8 +1,8 @@
-"""``papertrader assets``, ``quote``, ``bars``, ``market``, ``workers``."""
+"""``papertrader quote``, ``bars``, ``market``, ``workers``."""
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import click
 
@@ -11,34 +11,16 @@ from papertrader.cli.output import amount, day, moment, money, name, table, writ
 from papertrader.cli.parameters import DATE, SYMBOL
 from papertrader.cli.problems import Problem
 from papertrader.cli.visit import logged_in
+from papertrader.client.blocking import Client
 from papertrader.client.commands import INTERVALS
 from papertrader.client.results import Bar
 from papertrader.core.quotes import QuoteFlag
 
 DAY_SECONDS = 86_400
-
-
-@click.command()
-@click.argument("prefix", metavar="[PREFIX]", required=False, default="")
-@click.option("--limit", type=click.IntRange(1, 65_535), default=500, show_default=True)
-@json_option
-@pass_invocation
-def assets(invocation: Invocation, prefix: str, limit: int) -> None:
-    """List what can be traded, or what begins with PREFIX."""
-    with logged_in(invocation) as client:
-        found = client.assets(prefix.upper(), limit=limit)
-    if invocation.as_json:
-        write_json(assets=found.items)
-        return
-    rows = [
-        (
-            each.symbol, name(each.kind), name(each.status), each.currency, money(each.tick),
-            amount(each.lot), day(each.first_bar), day(each.last_bar),
-        )
-        for each in found
-    ]  # fmt: skip
-    headings = ("symbol", "kind", "status", "currency", ">tick", ">lot", "first bar", "last bar")
-    click.echo(table(headings, rows))
+SPANS = {"day": "5m", "week": "1h", "month": "1d", "year": "1d", "all": "1mo"}
+"""The length of the bars that each span is shown in."""
+SPAN_DAYS = {"week": 7, "month": 31, "year": 366}
+SPAN_BARS = 5_000
 
 
 @click.command()
@@ -52,18 +34,19 @@ def quote(invocation: Invocation, symbols: tuple[str, ...]) -> None:
     if invocation.as_json:
         write_json(quotes=found)
         return
-    shown = QuoteFlag.STALE | QuoteFlag.DELAYED | QuoteFlag.CLOSED | QuoteFlag.SUSPECT
+    shown = ~QuoteFlag.REPLAYED
     rows = [
         (
             each.symbol, money(each.bid), money(each.ask), money(each.last),
             amount(each.bid_size), amount(each.ask_size), money(each.prev_close),
-            moment(each.source_time), name(each.flags & shown) if each.flags & shown else "",
+            moment(each.source_time), each.provider,
+            name(each.flags & shown) if each.flags & shown else "",
         )
         for each in found
     ]  # fmt: skip
     headings = (
         "symbol", ">bid", ">ask", ">last", ">bid size", ">ask size", ">prev close",
-        "market time (UTC)", "",
+        "market time (UTC)", "from", "",
     )  # fmt: skip
     click.echo(table(headings, rows))
     missing = [symbol for symbol in symbols if symbol not in {each.symbol for each in found}]
@@ -78,6 +61,12 @@ def quote(invocation: Invocation, symbols: tuple[str, ...]) -> None:
 @click.option("--to", "last", type=DATE, help="Last day (UTC).")
 @click.option("--limit", type=click.IntRange(1, 50_000), default=20, show_default=True)
 @click.option("--adjust", type=click.Choice(["raw", "split", "total"]), default="raw")
+@click.option(
+    "--span",
+    type=click.Choice(list(SPANS)),
+    help="The last session, 7 days, 31 days, 366 days, or everything, in fitting bars; instead of"
+    " --interval, --from, --to and --limit.",
+)
 @json_option
 @pass_invocation
 def bars(
@@ -88,12 +77,17 @@ def bars(
     last: date | None,
     limit: int,
     adjust: str,
+    span: str | None,
 ) -> None:
     """Show the prices of the past: the newest --limit bars of the range."""
     until = None if last is None else last + timedelta(days=1)
+    since: date | datetime | None = first
     with logged_in(invocation) as client:
+        if span is not None:
+            interval, limit, until = SPANS[span], SPAN_BARS, None
+            since = _beginning(client, symbol, span)
         found = client.bars(
-            symbol, interval, from_time=first, to_time=until, limit=limit, adjust=adjust
+            symbol, interval, from_time=since, to_time=until, limit=limit, adjust=adjust
         )
     if invocation.as_json:
         write_json(bars=found)
@@ -107,6 +101,18 @@ def bars(
 
     heading = "day" if daily else "begins (UTC)"
     click.echo(table((heading, ">open", ">high", ">low", ">close", ">volume"), map(row, found)))
+    if found.missing:
+        click.echo(f"{found.missing:,} bars within trading hours are missing", err=True)
+
+
+def _beginning(client: Client, symbol: str, span: str) -> date | datetime | None:
+    """Return since when a span is, by market time; None for everything."""
+    if span == "all":
+        return None
+    if span == "day":
+        newest = list(client.bars(symbol, "1d", limit=1))
+        return newest[-1].time if newest else None
+    return client.clock().now - timedelta(days=SPAN_DAYS[span])
 
 
 @click.command()

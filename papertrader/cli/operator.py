@@ -8,14 +8,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+import attrs
 import click
 
 from papertrader.core.instants import from_datetime
 from papertrader.master.database import StoreError
+from papertrader.master.operators import Appointment
 from papertrader.ops.appointment import appoint_operator
 from papertrader.ops.inspection import Report, audit, rebuild
 from papertrader.ops.options import default_state_dir
 from papertrader.ops.process import StartError
+from papertrader.ops.replaycheck import ReplayReport, replay_check
 
 EXIT_VIOLATED: Final = 1
 EXIT_UNREADABLE: Final = 2
@@ -84,6 +87,43 @@ def audit_command(state_dir: Path | None, as_json: bool) -> None:
     sys.exit(_show(report, as_json))
 
 
+@click.command("replay-check")
+@_STATE
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def replay_command(state_dir: Path | None, as_json: bool) -> None:
+    """Decide every input of the journal again and compare all outcomes with what was told.
+
+    Works while the master runs, and with another Python than the one that wrote the journal. Exit
+    code 0: the same; 1: it differs, and it says where; 2: cannot read.
+    """
+    state = (state_dir or default_state_dir()).absolute()
+    try:
+        report = replay_check(state)
+    except StoreError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(EXIT_UNREADABLE)
+    if as_json:
+        fields = attrs.asdict(report) | {"state_hash": report.state_hash.hex()}
+        click.echo(json.dumps({"schema": 1, "same": not report.findings, **fields}))
+    else:
+        _tell_replay(report)
+    sys.exit(EXIT_VIOLATED if report.findings else 0)
+
+
+def _tell_replay(report: ReplayReport) -> None:
+    click.echo(
+        f"{report.inputs:,} inputs decided again ({report.commands:,} commands,"
+        f" {report.quotes:,} quotes): {report.outcomes:,} outcomes, {report.receipts:,} receipts"
+        f" worked out from their quotes, {report.checkpoints:,} checkpoints"
+    )
+    for why, count in report.why.items():
+        click.echo(f"{count:,} inputs taken as they were told, of an older version: {why}")
+    click.echo(f"state hash {report.state_hash.hex()}")
+    for line in report.findings:
+        click.echo(f"differs: {line}")
+    click.echo("the same" if not report.findings else "not the same; keep a copy of the directory")
+
+
 @click.command("rebuild")
 @_STATE
 def rebuild_command(state_dir: Path | None) -> None:
@@ -99,18 +139,26 @@ def rebuild_command(state_dir: Path | None) -> None:
 
 @click.command("admin")
 @click.argument("username", metavar="NAME")
+@click.option("--host", is_flag=True, help="A host's, who may open contests, and no more.")
 @click.option("--revoke", is_flag=True, help="Make it an ordinary account again.")
 @_STATE
-def admin_command(username: str, revoke: bool, state_dir: Path | None) -> None:
+def admin_command(username: str, host: bool, revoke: bool, state_dir: Path | None) -> None:
     """Make the account NAME an operator's (the master must be stopped).
 
-    Its owner may then use `papertrader login --admin`, and with it `stats` and `drain`.
+    Its owner may then use `papertrader login --admin`, and with it `stats` and `drain`; a host's
+    `papertrader login --host`, and with it `contest create`.
     """
     state = (state_dir or default_state_dir()).absolute()
+    role = Appointment.HOST if host else Appointment.ADMIN
+    role = Appointment.NONE if revoke else role
     try:
-        changed = appoint_operator(state, username, not revoke, from_datetime(datetime.now(UTC)))
+        changed = appoint_operator(state, username, role, from_datetime(datetime.now(UTC)))
     except (StartError, StoreError) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(EXIT_UNREADABLE)
-    what = "an ordinary account" if revoke else "an operator's account"
+    what = {
+        Appointment.NONE: "an ordinary account",
+        Appointment.HOST: "a host's account",
+        Appointment.ADMIN: "an operator's account",
+    }[role]
     click.echo(f"{username} is {what} now" if changed else f"{username} was {what} already")

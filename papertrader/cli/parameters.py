@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -94,6 +94,23 @@ class UsernameType(Kind):
         return text
 
 
+class MomentType(Kind):
+    """A market time: 2010-01-31 (its midnight UTC) or 2010-01-31T15:30."""
+
+    name = "time"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """Return the time, UTC where no zone is named."""
+        try:
+            found = datetime.fromisoformat(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is not a time; write it as 2010-01-31T15:30", param, ctx)
+        return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+
+
+MOMENT = MomentType()
 SYMBOL = SymbolType()
 USERNAME = UsernameType()
 AMOUNT = AmountType()

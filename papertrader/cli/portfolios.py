@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -11,9 +12,11 @@ import click
 from papertrader.cli.holdings import show_portfolio
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
 from papertrader.cli.output import moment, money, table, write_json
-from papertrader.cli.parameters import AMOUNT, PORTFOLIO_NAME, of_option, portfolio_option
+from papertrader.cli.parameters import AMOUNT, MOMENT, PORTFOLIO_NAME, of_option, portfolio_option
 from papertrader.cli.problems import Problem
+from papertrader.cli.terms import terms
 from papertrader.cli.visit import logged_in
+from papertrader.wire.kinds import Scope
 
 if TYPE_CHECKING:
     from papertrader.client.blocking import Client
@@ -132,9 +135,71 @@ def withdraw(invocation: Invocation, amount: Decimal, portfolio: int | None) -> 
     )
 
 
-def _change(invocation: Invocation, change: Callable[[Client], PortfolioInfo], done: str) -> None:
+@portfolio.command()
+@click.argument("name", type=PORTFOLIO_NAME)
+@click.option("--at", type=MOMENT, help="Market time (UTC) of the moment; now otherwise.")
+@portfolio_option
+@json_option
+@pass_invocation
+def fork(invocation: Invocation, name: str, at: datetime | None, portfolio: int | None) -> None:
+    """Open a portfolio called NAME as another one is, or was: the same cash and positions."""
+    number = portfolio or 0
+    _change(
+        invocation,
+        lambda client: client.portfolio_fork(name, portfolio=number, at=at),
+        "is open",
+    )
+
+
+@portfolio.command()
+@portfolio_option
+@json_option
+@pass_invocation
+def freeze(invocation: Invocation, portfolio: int | None) -> None:
+    """Cancel the open orders and let a portfolio trade no more."""
+    number = portfolio or 0
+    _change(invocation, lambda client: client.portfolio_freeze(number), "is frozen")
+
+
+@portfolio.command()
+@portfolio_option
+@json_option
+@pass_invocation
+def thaw(invocation: Invocation, portfolio: int | None) -> None:
+    """Let a frozen portfolio trade again."""
+    number = portfolio or 0
+    _change(
+        invocation, lambda client: client.portfolio_freeze(number, frozen=False), "trades again"
+    )
+
+
+@portfolio.command()
+@click.argument("number", type=click.IntRange(1), metavar="PORTFOLIO")
+@click.argument("amount", type=AMOUNT)
+@click.option("--reason", required=True, help="Why; the owner and the audit log see it.")
+@json_option
+@pass_invocation
+def correct(invocation: Invocation, number: int, amount: Decimal, reason: str) -> None:
+    """Post a correction of AMOUNT to any PORTFOLIO; for operators.
+
+    It is an entry of its own, never an edit; with a minus sign (after --) it takes out.
+    """
+    _change(
+        invocation,
+        lambda client: client.portfolio_correct(number, amount, reason),
+        "is corrected",
+        scope=Scope.ADMIN,
+    )
+
+
+def _change(
+    invocation: Invocation,
+    change: Callable[[Client], PortfolioInfo],
+    done: str,
+    scope: Scope = Scope.TRADE,
+) -> None:
     """Do something to a portfolio, and say how it stands."""
-    with logged_in(invocation) as client:
+    with logged_in(invocation, scope=scope) as client:
         try:
             found = change(client)
         except ValueError as error:
@@ -147,3 +212,6 @@ def _change(invocation: Invocation, change: Callable[[Client], PortfolioInfo], d
         f"Portfolio {found.portfolio}{name} {done}: {money(found.cash)} {found.currency} in cash,"
         f" season {found.season}"
     )
+
+
+portfolio.add_command(terms)

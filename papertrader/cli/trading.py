@@ -9,6 +9,14 @@ from typing import Any, Final
 import attrs
 import click
 
+from papertrader.cli.conditions import (
+    TRAIL,
+    Asked,
+    asked_for,
+    condition_options,
+    leg_line,
+    price_of,
+)
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
 from papertrader.cli.output import amount, moment, money, name, pairs, write_json
 from papertrader.cli.parameters import AMOUNT, SYMBOL, portfolio_option
@@ -16,6 +24,7 @@ from papertrader.cli.problems import EXIT_REFUSED, Problem
 from papertrader.cli.visit import logged_in
 from papertrader.client import errors
 from papertrader.client.blocking import CLIENT_ORDER_ID_BITS, Client
+from papertrader.client.conditions import order_type_of
 from papertrader.client.results import (
     EventsLost,
     Fill,
@@ -65,7 +74,7 @@ def _order_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add what buy and sell have in common."""
     options = (
         click.argument("symbol", type=SYMBOL),
-        click.argument("quantity", type=AMOUNT),
+        click.argument("quantity", type=AMOUNT, required=False, default=None),
         click.option("--limit", type=AMOUNT, metavar="PRICE", help="This price or better."),
         click.option(
             "--gtc/--day",
@@ -93,6 +102,7 @@ def _order_options(function: Callable[..., Any]) -> Callable[..., Any]:
             metavar="N",
             help="Your own number for it: the same number is never executed twice.",
         ),
+        condition_options,
         portfolio_option,
         json_option,
         pass_invocation,
@@ -108,9 +118,10 @@ _SETTINGS: Final = {"ignore_unknown_options": True}
 
 @click.command(context_settings=_SETTINGS)
 @_order_options
-def buy(invocation: Invocation, symbol: str, quantity: Decimal, **options: Any) -> None:
+def buy(invocation: Invocation, symbol: str, quantity: Decimal | None, **options: Any) -> None:
     """Buy QUANTITY of SYMBOL, at the market or with --limit.
 
+    With --stop, --touch or --trail it begins later; --take-profit and --stop-loss come after it.
     The order fills on the first price update after it arrived; the fill is shown with the quote it
     was made on.
     """
@@ -119,7 +130,7 @@ def buy(invocation: Invocation, symbol: str, quantity: Decimal, **options: Any) 
 
 @click.command(context_settings=_SETTINGS)
 @_order_options
-def sell(invocation: Invocation, symbol: str, quantity: Decimal, **options: Any) -> None:
+def sell(invocation: Invocation, symbol: str, quantity: Decimal | None, **options: Any) -> None:
     """Sell QUANTITY of SYMBOL that you hold, at the market or with --limit."""
     _trade(invocation, Side.SELL, symbol, quantity, **options)
 
@@ -128,7 +139,7 @@ def _trade(
     invocation: Invocation,
     side: Side,
     symbol: str,
-    quantity: Decimal,
+    quantity: Decimal | None,
     *,
     limit: Decimal | None,
     good_till_canceled: bool,
@@ -138,14 +149,19 @@ def _trade(
     wait: float,
     client_order_id: int | None,
     portfolio: int | None,
+    **more: Any,
 ) -> None:
     given = (("gtc", good_till_canceled), ("ioc", ioc), ("fok", fok))
     chosen = [each for each, is_given in given if is_given]
     if len(chosen) > 1:
         raise Problem.usage(f"--{chosen[0]} and --{chosen[1]} exclude one another")
-    in_force = chosen[0] if chosen else "day"
+    asked = asked_for(quantity, chosen[0] if chosen else "", more)
+    try:
+        order_type_of(asked.conditions, limit)
+    except ValueError as error:
+        raise Problem.usage(str(error)) from None
     if preview:
-        _show_preview(invocation, side, symbol, quantity, limit, in_force, portfolio or 0)
+        _show_preview(invocation, side, symbol, asked, limit, portfolio or 0)
         return
     number = client_order_id or invocation.randbits(CLIENT_ORDER_ID_BITS) or 1
     with logged_in(invocation) as client:
@@ -153,7 +169,14 @@ def _trade(
             client.subscribe_account()
         try:
             order = client.order_new(
-                side, symbol, quantity, limit, in_force, number, portfolio or 0
+                side,
+                symbol,
+                asked.quantity,
+                limit,
+                asked.in_force,
+                number,
+                portfolio or 0,
+                conditions=asked.conditions,
             )
         except KeyboardInterrupt:
             click.echo(
@@ -165,6 +188,8 @@ def _trade(
         progress = Progress(order)
         if not invocation.as_json:
             click.echo(_accepted(order))
+            for leg in order.combined:
+                click.echo(leg_line(leg))
         if wait:
             _follow(client, progress, wait)
     if invocation.as_json:
@@ -188,10 +213,12 @@ def _follow(client: Client, progress: Progress, seconds: float) -> None:
 
 
 def _accepted(order: Order) -> str:
-    price = "at the market" if order.limit_price is None else f"at {money(order.limit_price)}"
+    what = amount(order.quantity)
+    if order.terms is not None and order.terms.notional is not None:
+        what = f"for {money(order.terms.notional)}"
     return (
-        f"Order {order.order_id}: {name(order.side)} {amount(order.quantity)} {order.symbol}"
-        f" {price}, {name(order.time_in_force)}"
+        f"Order {order.order_id}: {name(order.side)} {what} {order.symbol} {price_of(order)},"
+        f" {name(order.time_in_force)}"
     )
 
 
@@ -228,14 +255,21 @@ def _show_preview(
     invocation: Invocation,
     side: Side,
     symbol: str,
-    quantity: Decimal,
+    asked: Asked,
     limit: Decimal | None,
-    in_force: str,
     portfolio: int,
 ) -> None:
     """Print what an order would cost."""
     with logged_in(invocation) as client:
-        found = client.order_preview(side, symbol, quantity, limit, in_force, portfolio)
+        found = client.order_preview(
+            side,
+            symbol,
+            asked.quantity,
+            limit,
+            asked.in_force,
+            portfolio,
+            conditions=asked.conditions,
+        )
     if invocation.as_json:
         write_json(preview=found)
         return
@@ -247,7 +281,8 @@ def _show_preview(
         ("reserved meanwhile", f"{money(found.order.reserved_cash)} {found.currency}"),
         ("free cash then", f"{money(found.buying_power_after)} {found.currency}"),
     ]
-    click.echo(f"{name(side)} {amount(quantity)} {symbol}: a preview, nothing was sent")
+    quantity = amount(found.order.quantity)
+    click.echo(f"{name(side)} {quantity} {symbol}: a preview, nothing was sent")
     click.echo(pairs(rows))
 
 
@@ -303,6 +338,8 @@ def _cancel_all(invocation: Invocation, symbol: str, portfolio: int) -> None:
 @click.argument("order_id", metavar="ORDER_ID", type=click.IntRange(1, ID_MAX))
 @click.option("--quantity", type=AMOUNT, help="New total, with what has been filled already.")
 @click.option("--limit", type=AMOUNT, metavar="PRICE", help="New limit.")
+@click.option("--stop", type=AMOUNT, metavar="PRICE", help="New stop, of one that waits.")
+@click.option("--trail", type=TRAIL, metavar="N|N%", help="New distance of a trailing stop.")
 @portfolio_option
 @json_option
 @pass_invocation
@@ -311,18 +348,25 @@ def replace(
     order_id: int,
     quantity: Decimal | None,
     limit: Decimal | None,
+    stop: Decimal | None,
+    trail: str | None,
     portfolio: int | None,
 ) -> None:
-    """Put a new order with another quantity or limit in the place of an open one.
+    """Put a new order with another quantity, limit, stop or trail in the place of an open one.
 
     The new order has a number of its own. If a fill comes first, nothing is replaced.
     """
-    if quantity is None and limit is None:
-        raise Problem.usage("give --quantity, --limit, or both")
+    if all(each is None for each in (quantity, limit, stop, trail)):
+        raise Problem.usage("give --quantity, --limit, --stop, --trail, or several of them")
     with logged_in(invocation) as client:
         try:
             order = client.order_replace(
-                order_id, quantity=quantity, limit=limit, portfolio=portfolio or 0
+                order_id,
+                quantity=quantity,
+                limit=limit,
+                stop=stop,
+                trail=trail,
+                portfolio=portfolio or 0,
             )
         except ValueError as error:
             raise Problem.usage(str(error)) from None
@@ -330,3 +374,31 @@ def replace(
         write_json(order=order)
     else:
         click.echo(f"{_accepted(order)}, in the place of order {order.replaces}")
+
+
+@click.command()
+@click.argument("symbol", type=SYMBOL, required=False, default=None)
+@click.option("--all", "every", is_flag=True, help="Every position of the portfolio.")
+@portfolio_option
+@json_option
+@pass_invocation
+def close(invocation: Invocation, symbol: str | None, every: bool, portfolio: int | None) -> None:
+    """Close the position in SYMBOL, or with --all every one, at the market.
+
+    Their open orders are canceled first; nobody can come between.
+    """
+    if (symbol is None) != every:
+        raise Problem.usage("name one symbol, or give --all")
+    with logged_in(invocation) as client:
+        done = client.position_close(symbol or "", portfolio=portfolio or 0)
+    if invocation.as_json:
+        write_json(
+            cancelled=done.cancelled, closing=done.closing, orders=done.orders, text=done.text
+        )
+        return
+    if done.cancelled:
+        click.echo(f"{done.cancelled} open order{'s' * (done.cancelled > 1)} canceled")
+    for order in done.orders:
+        click.echo(_accepted(order))
+    if done.text:
+        click.echo(done.text, err=True)

@@ -37,6 +37,7 @@ from papertrader.ops.process import (
     run_directory,
     write_run_file,
 )
+from papertrader.ops.provider_keys import without_keys
 from papertrader.ops.settings import Settings, SettingsError, load_settings
 from papertrader.ops.variables import Listen, MarketSource
 
@@ -97,6 +98,8 @@ class Supervisor:
                 stderr=errors,
                 # Ctrl-C is for `up` alone, which stops the others in order.
                 start_new_session=True,
+                # Only the master calls providers; no worker needs their keys.
+                env=None if child.name == "master" else without_keys(os.environ),
                 preexec_fn=_die_with_parent,  # noqa: PLW1509 (this process has one thread)
             )
 
@@ -225,6 +228,9 @@ def _overrides(options: dict[str, Any], listens: tuple[str, str]) -> dict[str, s
         "market.source": options["market"],
         "market.speed": options["speed"],
         "market.start": options["market_clock"],
+        "market.data": options["data"] and options["data"].absolute(),
+        "market.providers": options["provider"],
+        "market.symbols": options["symbols"],
         "market.keep_closed_hours": "true" if options["keep_closed_hours"] else None,
     }
     for name, key, listen in zip(
@@ -241,7 +247,14 @@ def _overrides(options: dict[str, Any], listens: tuple[str, str]) -> dict[str, s
 @click.option("--workers", type=int, help="Number of workers, at least 1.")
 @click.option("--master-port", type=int, help="Port for the workers; 0 = any free one.")
 @click.option("--worker-port", type=int, help="Port for clients; 0 = any free one.")
-@click.option("--market", type=click.Choice(["replay", "simulated"]), help="Which market.")
+@click.option("--market", type=click.Choice(["replay", "simulated", "live"]), help="Which market.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, exists=True),
+    help="Your own prices for the replay market: a CSV or Parquet file, or a directory of such.",
+)
+@click.option("--provider", help="Who is asked for live prices: names, the first one first.")
+@click.option("--symbols", help="Symbols of the live market, such as 'AAPL BTC/USD'.")
 @click.option("--speed", help="Market seconds in a real second (default 60).")
 @click.option("--market-clock", metavar="DATE", help="First day of the market, as 2010-01-04.")
 @click.option("--keep-closed-hours", is_flag=True, help="Do not skip nights and weekends.")
@@ -303,19 +316,28 @@ def _progress(line: str) -> None:
 
 def _ready(state: Path, addresses: list[str], settings: Settings) -> None:
     click.echo(f"READY worker={addresses[0]} ca={authority_file(state)} state={state}")
-    replay = settings.market.source is MarketSource.REPLAY
+    source = settings.market.source
     market = (read_run_file(state, "master.json") or {}).get("market", {})
     now = int(market.get("time", 0))
-    what = "recorded prices of real US shares" if replay else "a simulated market"
-    speed = Decimal(settings.market.speed_milli) / 1000
+    data = settings.market.data if source is MarketSource.REPLAY else ""
+    what = {
+        MarketSource.REPLAY: f"the prices in {data}"
+        if data
+        else "recorded prices of real US shares",
+        MarketSource.SIMULATED: "a simulated market",
+        MarketSource.LIVE: f"live prices of {', '.join(settings.market.providers)}",
+    }[source]
+    is_live = source is MarketSource.LIVE
+    speed = Decimal(1) if is_live else Decimal(settings.market.speed_milli) / 1000
     click.echo(f"\nThe market: {what}, now at {format_instant(now)[:16]}Z, {speed} x real time.")
-    if now and to_datetime(now).date() > settings.market.start and _is_given(settings):
+    late = now and to_datetime(now).date() > settings.market.start
+    if late and not is_live and _is_given(settings):
         click.echo(
-            "It had come so far before and goes on from there: a market never goes back for"
-            " accounts that know what comes. For an earlier day choose another --state-dir."
+            "It had come so far before and goes on from there. To turn it to another day:"
+            f" {_command(state)} clock jump DATE"
         )
     command = _command(state)
-    trade = "buy AAPL 10" if replay else "assets"
+    trade = "buy AAPL 10" if source is MarketSource.REPLAY and not data else "assets"
     click.echo(
         f"In another terminal, type next:\n"
         f"  {command} register ann\n"

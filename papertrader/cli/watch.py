@@ -86,6 +86,7 @@ def _show(event: r.Event) -> None:
         click.echo(
             f"{_clock(transaction.executed_at)}  {name(transaction.kind)} {transaction.symbol}"
             f"  {money(transaction.amount)}  cash now {money(transaction.cash_after)}"
+            f"{f'  ({event.note})' if event.note else ''}"
         )
     elif isinstance(event, r.ConnectionUpdate):
         state = "connected to" if event.connected else "lost"

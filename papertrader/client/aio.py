@@ -24,6 +24,8 @@ from papertrader.client import commands
 from papertrader.client import results as r
 from papertrader.client.blocking import CLIENT_ORDER_ID_BITS, PRIVATE
 from papertrader.client.commands import Amount, Command, Moment
+from papertrader.client.conditions import Conditions
+from papertrader.client.contesting import AsyncContests
 from papertrader.client.endpoints import Endpoint
 from papertrader.client.observing import AsyncObserver
 from papertrader.client.owning import AsyncOwner
@@ -90,7 +92,7 @@ class _Octets(asyncio.Protocol):
         self._client._lost(self, why)
 
 
-class AsyncClient(AsyncObserver, AsyncOwner, AsyncTrader):
+class AsyncClient(AsyncObserver, AsyncOwner, AsyncTrader, AsyncContests):
     """A user of PaperTrader on an asyncio loop; see `papertrader.client.blocking.Client`.
 
     Use it as an asynchronous context manager, on one loop. It stays connected while it is open.
@@ -222,10 +224,19 @@ class AsyncClient(AsyncObserver, AsyncOwner, AsyncTrader):
         client_order_id: int | None = None,
         portfolio: int = 0,
         tag: str | None = None,
+        conditions: Conditions | None = None,
     ) -> r.Order:
         """Buy at the market, or at ``limit`` or better; as `Client.buy`."""
         return await self.order_new(
-            Side.BUY, symbol, quantity, limit, time_in_force, client_order_id, portfolio, tag
+            Side.BUY,
+            symbol,
+            quantity,
+            limit,
+            time_in_force,
+            client_order_id,
+            portfolio,
+            tag,
+            conditions,
         )
 
     async def sell(
@@ -237,10 +248,19 @@ class AsyncClient(AsyncObserver, AsyncOwner, AsyncTrader):
         client_order_id: int | None = None,
         portfolio: int = 0,
         tag: str | None = None,
+        conditions: Conditions | None = None,
     ) -> r.Order:
         """Sell what is held; as `Client.sell`."""
         return await self.order_new(
-            Side.SELL, symbol, quantity, limit, time_in_force, client_order_id, portfolio, tag
+            Side.SELL,
+            symbol,
+            quantity,
+            limit,
+            time_in_force,
+            client_order_id,
+            portfolio,
+            tag,
+            conditions,
         )
 
     async def order_new(
@@ -253,13 +273,22 @@ class AsyncClient(AsyncObserver, AsyncOwner, AsyncTrader):
         client_order_id: int | None = None,
         portfolio: int = 0,
         tag: str | None = None,
+        conditions: Conditions | None = None,
     ) -> r.Order:
         """Send an order of either side; as `Client.buy`."""
         if client_order_id is None:
             client_order_id = self._randbits(CLIENT_ORDER_ID_BITS) or 1
         return await self._ask(
             commands.order_new(
-                side, symbol, quantity, limit, time_in_force, client_order_id, portfolio, tag
+                side,
+                symbol,
+                quantity,
+                limit,
+                time_in_force,
+                client_order_id,
+                portfolio,
+                tag,
+                conditions,
             )
         )
 

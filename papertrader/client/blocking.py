@@ -33,6 +33,8 @@ from typing import Any, Final, Self, TypeVar, cast
 from papertrader.client import commands
 from papertrader.client import results as r
 from papertrader.client.commands import Amount, Command, Moment
+from papertrader.client.conditions import Conditions
+from papertrader.client.contesting import BlockingContests
 from papertrader.client.endpoints import Endpoint
 from papertrader.client.observing import BlockingObserver
 from papertrader.client.owning import BlockingOwner
@@ -60,7 +62,7 @@ CLIENT_ORDER_ID_BITS: Final = 63
 PRIVATE: Final = Privacy(0)
 
 
-class Client(BlockingObserver, BlockingOwner, BlockingTrader):
+class Client(BlockingObserver, BlockingOwner, BlockingTrader, BlockingContests):
     """A user of PaperTrader, over whichever worker can be reached. Use it as a context manager.
 
     ``workers`` is one or several ``HOST:PORT``; ``ca`` the file with the certificate authority that
@@ -206,18 +208,28 @@ class Client(BlockingObserver, BlockingOwner, BlockingTrader):
         client_order_id: int | None = None,
         portfolio: int = 0,
         tag: str | None = None,
+        conditions: Conditions | None = None,
     ) -> r.Order:
         """Buy ``quantity`` shares or coins at the market, or at ``limit`` or better.
 
-        ``time_in_force`` is ``day``, ``gtc``, ``ioc`` (what the first price update gives; the rest
-        is cancelled) or ``fok`` (all of it then, or nothing). ``client_order_id`` (1 to 2**64 - 1)
-        must never be used twice; without it a random one is taken. The order fills on the first
-        price update after it arrived: the answer says that it was accepted. Raises
+        ``time_in_force`` is ``day``, ``gtc``, ``gtd``, ``ioc`` (what the first price update gives;
+        the rest is cancelled), ``fok`` (all of it then, or nothing), ``opg`` or ``cls`` (at the
+        opening or the close). ``conditions``: stops, legs and the rest. ``client_order_id`` (1 to
+        2**64 - 1) must never be used twice; without it a random one is taken. The order fills on
+        the first price update after it arrived: the answer says that it was accepted. Raises
         `InsufficientCash`, `NoSuchSymbol`, `RefusedError`; `OutcomeUnknown` carries the client
         order id.
         """
         return self.order_new(
-            Side.BUY, symbol, quantity, limit, time_in_force, client_order_id, portfolio, tag
+            Side.BUY,
+            symbol,
+            quantity,
+            limit,
+            time_in_force,
+            client_order_id,
+            portfolio,
+            tag,
+            conditions,
         )
 
     def sell(
@@ -229,10 +241,19 @@ class Client(BlockingObserver, BlockingOwner, BlockingTrader):
         client_order_id: int | None = None,
         portfolio: int = 0,
         tag: str | None = None,
+        conditions: Conditions | None = None,
     ) -> r.Order:
         """Sell what is held; as `buy`. Raises `InsufficientPosition`."""
         return self.order_new(
-            Side.SELL, symbol, quantity, limit, time_in_force, client_order_id, portfolio, tag
+            Side.SELL,
+            symbol,
+            quantity,
+            limit,
+            time_in_force,
+            client_order_id,
+            portfolio,
+            tag,
+            conditions,
         )
 
     def order_new(
@@ -245,13 +266,22 @@ class Client(BlockingObserver, BlockingOwner, BlockingTrader):
         client_order_id: int | None = None,
         portfolio: int = 0,
         tag: str | None = None,
+        conditions: Conditions | None = None,
     ) -> r.Order:
         """Send an order of either side; see `buy`."""
         if client_order_id is None:
             client_order_id = self._randbits(CLIENT_ORDER_ID_BITS) or 1
         return self._ask(
             commands.order_new(
-                side, symbol, quantity, limit, time_in_force, client_order_id, portfolio, tag
+                side,
+                symbol,
+                quantity,
+                limit,
+                time_in_force,
+                client_order_id,
+                portfolio,
+                tag,
+                conditions,
             )
         )
 

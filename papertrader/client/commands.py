@@ -14,13 +14,14 @@ from typing import Any, Final, Generic, TypeVar, cast
 
 import attrs
 
+from papertrader.client import conditions
 from papertrader.client import conversion as convert
 from papertrader.client import results as r
 from papertrader.client.results import units_of
 from papertrader.core.identifiers import ID_MAX, check_symbol
 from papertrader.core.instants import from_datetime, midnight_of
 from papertrader.core.money import NULL
-from papertrader.core.orders import OPEN_STATES, OrderState, OrderType, Side, TimeInForce
+from papertrader.core.orders import OPEN_STATES, OrderState, Side, TimeInForce
 from papertrader.wire import limits
 from papertrader.wire import messages as m
 from papertrader.wire.derived import Message
@@ -56,13 +57,6 @@ ALL_STATES: Final = sum(1 << state for state in OrderState)
 TOKEN_OCTETS: Final = 32
 ROWS_ASKED_MAX: Final = 65_535
 INTERVAL_MS_MAX: Final = 3_600_000
-
-_IN_FORCE: Final = {
-    "day": TimeInForce.DAY,
-    "gtc": TimeInForce.GTC,
-    "ioc": TimeInForce.IOC,
-    "fok": TimeInForce.FOK,
-}
 
 
 @attrs.frozen(kw_only=True)
@@ -157,6 +151,11 @@ def interval_seconds(interval: str | int) -> int:
 def whole_number(value: int, what: str, most: int = ID_MAX) -> int:
     """Return ``value`` if it is an integer of 0 to ``most``; raises `TypeError`, `ValueError`."""
     return _number(value, what, most)
+
+
+def username_of(value: str) -> str:
+    """Return ``value`` if it can be a user name; raises `TypeError`, `ValueError`."""
+    return _username(value)
 
 
 def instant_of(moment: Moment, what: str) -> int:
@@ -265,10 +264,11 @@ def order_new(
     client_order_id: int,
     portfolio: int,
     tag: str | None,
+    given: conditions.Conditions | None = None,
 ) -> Command[r.Order]:
-    """Send a market order, or a limit order if ``limit`` is given."""
+    """Send a market order, or a limit order if ``limit`` is given, on the conditions ``given``."""
     message = order_wish(
-        side, symbol, quantity, limit, time_in_force, client_order_id, portfolio, tag
+        side, symbol, quantity, limit, time_in_force, client_order_id, portfolio, tag, given
     )
     return Command(message=message, read=lambda parts: convert.order_of(parts[0]))
 
@@ -282,22 +282,27 @@ def order_wish(
     client_order_id: int,
     portfolio: int,
     tag: str | None,
+    given: conditions.Conditions | None = None,
 ) -> m.OrderNew:
     """Build the request of an order."""
-    if isinstance(time_in_force, str):
-        if time_in_force.lower() not in _IN_FORCE:
-            raise ValueError(f"time_in_force must be one of {', '.join(_IN_FORCE)}")
-        time_in_force = _IN_FORCE[time_in_force.lower()]
+    wanted = given or conditions.NO_CONDITIONS
+    in_force = conditions.time_in_force_of(time_in_force)
+    number = _number(client_order_id, "client_order_id", least=1)
     return m.OrderNew(
-        client_order_id=_number(client_order_id, "client_order_id", least=1),
+        client_order_id=number,
         portfolio=_number(portfolio, "portfolio"),
         symbol=check_symbol(symbol),
         side=side,
-        order_type=OrderType.MARKET if limit is None else OrderType.LIMIT,
-        time_in_force=time_in_force,
+        order_type=conditions.order_type_of(wanted, limit),
+        time_in_force=in_force,
+        flags=conditions.flags_of(wanted),
         quantity=units_of(quantity, "quantity"),
         limit_price=NULL if limit is None else units_of(limit, "limit"),
+        stop_price=conditions.stop_of(wanted),
+        expire_at=conditions.until_of(wanted, in_force),
         tag=None if tag is None else _text(tag, "the tag", limits.TAG_TEXT_MAX),
+        trigger=conditions.trigger_rows(wanted),
+        legs=conditions.leg_rows(wanted.legs, number, in_force),
     )
 
 
@@ -349,7 +354,9 @@ def orders(
     )
 
     def read(parts: Sequence[m.OrderListPart]) -> r.Page[r.Order]:
-        rows = tuple(convert.order_of(row) for part in parts for row in part.orders)
+        rows = tuple(
+            order for part in parts for order in convert.orders_of(part.orders, part.order_terms)
+        )
         return _page(rows, parts[-1])
 
     return Command(message=message, read=read)
@@ -451,7 +458,12 @@ def transactions(
     )
 
     def read(parts: Sequence[m.TransactionsPart]) -> r.Page[r.Transaction]:
-        rows = tuple(convert.transaction_of(row) for part in parts for row in part.transactions)
+        details = {row.transaction: row for part in parts for row in part.details}
+        rows = tuple(
+            convert.transaction_of(row, details.get(row.transaction))
+            for part in parts
+            for row in part.transactions
+        )
         return _page(rows, parts[-1])
 
     return Command(message=message, read=read)

@@ -2,23 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from ipaddress import IPv6Address
 from typing import Final
 
+from papertrader.client import moneyresults as mr
 from papertrader.client import results as r
+from papertrader.client.orderterms import OrderTerms
 from papertrader.client.results import decimal_of, decimal_or_none, moment_of
 from papertrader.core.instants import to_datetime
-from papertrader.core.quotes import AssetFlag, QuoteFlag
+from papertrader.core.orders import TrailKind
+from papertrader.core.quotes import AssetFlag, QuoteFlag, QuoteProvider
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import Privacy, Status, WorkerFlag
 
 _REASONS: Final = {int(status): status.name for status in Status}
 
 
-def order_of(row: m.OrderRow | m.OrderReply) -> r.Order:
-    """Build an `Order`."""
-    successor = row.successor if isinstance(row, m.OrderReply) else ()
+def order_terms_of(row: m.OrderTermsRow) -> OrderTerms:
+    """Build `OrderTerms`."""
+    percent = row.trail_kind == TrailKind.PERCENT
+    return OrderTerms(
+        role=row.role,
+        source=row.source,
+        trail=decimal_of(row.trail * 100 if percent else row.trail) if row.trail_kind else None,
+        trails_percent=percent,
+        mark=decimal_or_none(row.mark),
+        notional=decimal_of(row.notional) if row.notional else None,
+        parent=row.parent,
+        pair=row.pair,
+        works_from=moment_of(row.works_from),
+        active_at=moment_of(row.active_at),
+        triggered_at=moment_of(row.triggered_at),
+    )
+
+
+def orders_of(rows: Iterable[m.OrderRow], terms: Iterable[m.OrderTermsRow]) -> tuple[r.Order, ...]:
+    """Build the orders of a list, each with its terms."""
+    known = {row.order: row for row in terms}
+    return tuple(order_of(row, known.get(row.order)) for row in rows)
+
+
+def order_of(row: m.OrderRow | m.OrderReply, terms: m.OrderTermsRow | None = None) -> r.Order:
+    """Build an `Order`; a reply has its terms, and those that hang together with it, in itself."""
+    successor: tuple[m.SuccessorRow, ...] = ()
+    combined: tuple[r.Order, ...] = ()
+    if isinstance(row, m.OrderReply):
+        successor, combined = row.successor, orders_of(row.orders, row.order_terms)
+        terms = next((each for each in row.order_terms if each.order == row.order), None)
     return r.Order(
         order_id=row.order,
         client_order_id=row.client_order_id,
@@ -45,6 +76,8 @@ def order_of(row: m.OrderRow | m.OrderReply) -> r.Order:
         fills=row.fills,
         replaces=row.replaces,
         replaced_by=successor[0].replaced_by if successor else 0,
+        terms=None if terms is None else order_terms_of(terms),
+        combined=combined,
     )
 
 
@@ -106,7 +139,15 @@ def quote_of(row: m.QuoteRow | m.QuoteEvent) -> r.Quote:
         observed_at=moment_of(row.observed_at),
         quote_seq=row.quote_seq,
         flags=QuoteFlag(row.flags),
+        provider=_provider(row.provider),
     )
+
+
+def _provider(number: int) -> str:
+    """Return a provider's name; its number for one that is newer than this library."""
+    if number in QuoteProvider.__members__.values():
+        return QuoteProvider(number).name.lower()
+    return str(number)
 
 
 def bars_of(parts: Sequence[m.BarsPart]) -> r.Bars:
@@ -117,6 +158,8 @@ def bars_of(parts: Sequence[m.BarsPart]) -> r.Bars:
         interval_s=parts[-1].interval_s,
         complete=all(part.complete for part in parts),
         as_of=moment_of(parts[-1].as_of),
+        missing=parts[-1].missing,
+        cache_until=moment_of(parts[-1].cache_until),
         bars=tuple(
             r.Bar(
                 time=to_datetime(row.time),
@@ -166,11 +209,53 @@ def portfolio_of(parts: Sequence[m.PortfolioPart]) -> r.Portfolio:
         market_time=moment_of(last.market_time),
         event_seq=last.event_seq,
         positions=tuple(position_of(row) for part in parts for row in part.positions),
+        earnings=_earnings_of(parts[0].earnings[0]) if parts[0].earnings else None,
+        margin=_margin_of(parts[0]) if parts[0].margin else None,
     )
 
 
-def transaction_of(row: m.TransactionRow | m.TransactionEvent) -> r.Transaction:
-    """Build a `Transaction`."""
+def _earnings_of(row: m.EarningsRow) -> mr.Earnings:
+    return mr.Earnings(
+        price=decimal_of(row.price),
+        fees=decimal_of(row.fees),
+        dividends=decimal_of(row.dividends),
+        borrow=decimal_of(row.borrow),
+        interest=decimal_of(row.interest),
+        settled_cash=decimal_of(row.settled_cash),
+        unsettled_cash=decimal_of(row.unsettled_cash),
+        settles_at=moment_of(row.settles_at),
+    )
+
+
+def _margin_of(part: m.PortfolioPart) -> mr.Margin:
+    row = part.margin[0]
+    return mr.Margin(
+        equity=decimal_of(row.equity),
+        long_value=decimal_of(row.long_value),
+        short_value=decimal_of(row.short_value),
+        initial=decimal_of(row.initial),
+        maintenance=decimal_of(row.maintenance),
+        available=decimal_of(row.available),
+        buying_power=decimal_of(row.buying_power),
+        called_at=moment_of(row.called_at),
+        due_at=moment_of(row.due_at),
+        shortfall=decimal_of(row.shortfall),
+        plan=tuple(
+            mr.ClosingStep(
+                symbol=step.symbol,
+                quantity=decimal_of(step.quantity),
+                mark=decimal_or_none(step.mark),
+            )
+            for step in part.plan
+        ),
+    )
+
+
+def transaction_of(
+    row: m.TransactionRow | m.TransactionEvent, detail: m.TransactionDetailRow | None = None
+) -> r.Transaction:
+    """Build a `Transaction`; without a detail it has no fees and happened at the market's time."""
+    detail = detail or m.TransactionDetailRow(market_at=row.executed_at)
     return r.Transaction(
         transaction=row.transaction,
         portfolio=row.portfolio,
@@ -188,6 +273,13 @@ def transaction_of(row: m.TransactionRow | m.TransactionEvent) -> r.Transaction:
         received_at=moment_of(row.received_at),
         executed_at=moment_of(row.executed_at),
         quote_seq=row.quote_seq,
+        market_at=moment_of(detail.market_at),
+        settles_at=moment_of(detail.settles_at),
+        commission=decimal_of(detail.commission),
+        sec_fee=decimal_of(detail.sec_fee),
+        taf_fee=decimal_of(detail.taf_fee),
+        rate=decimal_or_none(detail.rate),
+        asset_currency=detail.asset_currency,
     )
 
 
@@ -267,7 +359,7 @@ def order_update_of(event: m.OrderEvent, sequence: int, replayed: bool) -> r.Ord
     return r.OrderUpdate(
         sequence=sequence,
         kind=event.kind,
-        order=order_of(event.orders[0]),
+        order=orders_of(event.orders, event.order_terms)[0],
         fill=fill,
         replayed=replayed,
     )
@@ -290,7 +382,8 @@ def transaction_update_of(
         )
     return r.TransactionUpdate(
         sequence=sequence,
-        transaction=transaction_of(event),
+        transaction=transaction_of(event, event.details[0] if event.details else None),
         holding=holding,
         replayed=replayed,
+        note=event.text or "",
     )

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from typing import Any, Final
 
 from papertrader.client import results as r
 from papertrader.client.commands import (
     INTERVAL_MS_MAX,
+    Amount,
     Command,
     Moment,
     instant_of,
@@ -14,9 +17,10 @@ from papertrader.client.commands import (
     symbol_rows_of,
     whole_number,
 )
-from papertrader.client.results import decimal_of, moment_of
-from papertrader.core.instants import to_datetime
+from papertrader.client.results import decimal_of, moment_of, units_of
+from papertrader.core.instants import DAY, to_datetime
 from papertrader.core.logrecord import Level, LogRecord, parse_json
+from papertrader.core.marketclock import SPEED_MAX, ClockField, ClockMode
 from papertrader.core.quotes import BAR_INTERVALS_S
 from papertrader.wire import limits
 from papertrader.wire import messages as m
@@ -24,10 +28,17 @@ from papertrader.wire.kinds import DrainMode, Topic
 
 EXCHANGE_OCTETS = 4
 DRAIN_MS_MAX = 3_600_000
+STEP_NS_MAX: Final = 400 * DAY
 
 
 def market_state_of(message: m.MarketStatusReply | m.MarketEvent) -> r.MarketState:
     """Build a `MarketState`."""
+    pushed: dict[str, Any] = {}
+    if isinstance(message, m.MarketEvent):
+        speed = decimal_of(message.speed_milli * 100_000)
+        pushed = {"epoch": message.epoch, "speed": speed}
+    else:
+        pushed = {"cache_until": moment_of(message.cache_until)}
     return r.MarketState(
         exchange=message.exchange,
         state=message.state,
@@ -35,6 +46,7 @@ def market_state_of(message: m.MarketStatusReply | m.MarketEvent) -> r.MarketSta
         next_open=moment_of(message.next_open),
         next_close=moment_of(message.next_close),
         update_interval_ms=message.update_interval_ms,
+        **pushed,
     )
 
 
@@ -68,20 +80,66 @@ def market(exchange: str) -> Command[r.MarketState]:
 
 def clock() -> Command[r.MarketClock]:
     """Read where market time stands."""
+    return Command(message=m.ClockGet(), read=_clock_of)
 
-    def read(parts: Sequence[m.ClockReply]) -> r.MarketClock:
-        reply = parts[0]
-        return r.MarketClock(
-            mode=reply.mode,
-            paused=reply.paused,
-            skips_closed=reply.skips_closed,
-            speed=decimal_of(reply.speed_milli * 100_000),
-            now=to_datetime(reply.now),
-            ends_at=moment_of(reply.ends_at),
-            as_of=to_datetime(reply.as_of),
-        )
 
-    return Command(message=m.ClockGet(), read=read)
+def _clock_of(parts: Sequence[m.ClockReply | m.ClockSetReply]) -> r.MarketClock:
+    reply = parts[0]
+    return r.MarketClock(
+        mode=reply.mode,
+        paused=reply.paused,
+        skips_closed=reply.skips_closed,
+        speed=decimal_of(reply.speed_milli * 100_000),
+        now=to_datetime(reply.now),
+        ends_at=moment_of(reply.ends_at),
+        as_of=to_datetime(reply.as_of),
+        begins_at=moment_of(reply.begins_at),
+        epoch=reply.epoch or 1,
+        cache_until=moment_of(reply.cache_until),
+    )
+
+
+def clock_set(
+    *,
+    mode: str | None,
+    now: Moment,
+    step: timedelta | None,
+    speed: Amount | None,
+    paused: bool | None,
+) -> Command[r.MarketClock]:
+    """Set the market's clock: what is not None; answers how it then stands."""
+    fields = ClockField(0)
+    message = m.ClockSet()
+    if mode is not None:
+        names = {each.name.lower(): each for each in ClockMode}
+        if mode not in names:
+            raise ValueError(f"mode must be one of {', '.join(names)}, not {mode!r}")
+        fields, message.mode = fields | ClockField.MODE, names[mode]
+    if now is not None:
+        fields, message.now = fields | ClockField.NOW, instant_of(now, "now")
+    if step is not None:
+        length = (step // timedelta(microseconds=1)) * 1_000
+        if not 0 < length <= STEP_NS_MAX:
+            raise ValueError("step must be more than nothing and 400 days at most")
+        fields, message.step = fields | ClockField.STEP, length
+    if speed is not None:
+        message.speed_milli = speed_milli_of(speed)
+        fields |= ClockField.SPEED
+    if paused is not None:
+        fields, message.paused = fields | ClockField.PAUSED, bool(paused)
+    if not fields or (ClockField.NOW | ClockField.STEP) in fields:
+        raise ValueError("give at least one of mode, now, step, speed, paused; now or step")
+    message.fields = int(fields)
+    return Command(message=message, read=_clock_of)
+
+
+def speed_milli_of(speed: Amount) -> int:
+    """Return a speed in thousandths; raises `ValueError` outside 0.001 to 10,000 or for more
+    than three decimals."""
+    milli, rest = divmod(units_of(speed, "speed"), 100_000)
+    if rest or not 1 <= milli <= SPEED_MAX:
+        raise ValueError(f"the speed must lie between 0.001 and 10,000, in thousandths: {speed}")
+    return milli
 
 
 def stats() -> Command[tuple[r.Figure, ...]]:

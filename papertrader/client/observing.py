@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 from papertrader.client import market_commands as commands
 from papertrader.client import results as r
-from papertrader.client.commands import Command, Moment
+from papertrader.client.commands import Amount, Command, Moment
 from papertrader.core.logrecord import LogRecord
 from papertrader.wire import messages as m
 
@@ -37,6 +38,28 @@ class BlockingObserver:
     def clock(self) -> r.MarketClock:
         """Read where market time stands and how fast it runs."""
         return self._ask(commands.clock())
+
+    def set_clock(
+        self,
+        *,
+        now: Moment = None,
+        step: timedelta | None = None,
+        speed: Amount | None = None,
+        paused: bool | None = None,
+        mode: str | None = None,
+    ) -> r.MarketClock:
+        """Set the market's clock: what is given changes, the rest stays; answers how it stands.
+
+        ``now`` goes to a market time, forward or back: a datetime with time zone, or a date.
+        ``step`` goes forward by so much and leaves the clock standing. ``speed`` is market seconds
+        per second, 0.001 to 10,000. ``mode`` says which market is meant (``"replay"``). Turned
+        back, all open orders of all accounts end (CLOCK_TURNED_BACK); money and positions stay.
+        Needs a session of scope ADMIN, or TRADE while there is only one account. Raises
+        `RefusedError` (CLOCK_FIXED, SCOPE_DENIED) and `ValueError`.
+        """
+        return self._ask(
+            commands.clock_set(mode=mode, now=now, step=step, speed=speed, paused=paused)
+        )
 
     def subscribe_bars(
         self,
@@ -101,6 +124,20 @@ class AsyncObserver:
         """Read where market time stands and how fast it runs."""
         return await self._ask(commands.clock())
 
+    async def set_clock(
+        self,
+        *,
+        now: Moment = None,
+        step: timedelta | None = None,
+        speed: Amount | None = None,
+        paused: bool | None = None,
+        mode: str | None = None,
+    ) -> r.MarketClock:
+        """Set the market's clock; as `Client.set_clock`."""
+        return await self._ask(
+            commands.clock_set(mode=mode, now=now, step=step, speed=speed, paused=paused)
+        )
+
     async def subscribe_bars(
         self,
         symbols: str | Iterable[str],
@@ -157,6 +194,20 @@ class TwistedObserver:
     def clock(self) -> Deferred[r.MarketClock]:
         """Read where market time stands and how fast it runs."""
         return self._ask(commands.clock())
+
+    def set_clock(
+        self,
+        *,
+        now: Moment = None,
+        step: timedelta | None = None,
+        speed: Amount | None = None,
+        paused: bool | None = None,
+        mode: str | None = None,
+    ) -> Deferred[r.MarketClock]:
+        """Set the market's clock; as `Client.set_clock`."""
+        return self._ask(
+            commands.clock_set(mode=mode, now=now, step=step, speed=speed, paused=paused)
+        )
 
     def subscribe_bars(
         self,

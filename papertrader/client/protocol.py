@@ -37,6 +37,8 @@ from papertrader.client import commands
 from papertrader.client import results as r
 from papertrader.client.blocking import CLIENT_ORDER_ID_BITS, PRIVATE
 from papertrader.client.commands import Amount, Command, Moment
+from papertrader.client.conditions import Conditions
+from papertrader.client.contesting import TwistedContests
 from papertrader.client.endpoints import Endpoint
 from papertrader.client.observing import TwistedObserver
 from papertrader.client.owning import TwistedOwner
@@ -154,7 +156,7 @@ class _OctetsFactory(Factory):
         return [ALPN.encode()]
 
 
-class TwistedClient(TwistedObserver, TwistedOwner, TwistedTrader):
+class TwistedClient(TwistedObserver, TwistedOwner, TwistedTrader, TwistedContests):
     """A user of PaperTrader on a Twisted reactor; see `papertrader.client.blocking.Client`.
 
     ``clock`` and ``endpoint_for`` replace the reactor's time and the TLS endpoints. It goes on
@@ -283,10 +285,19 @@ class TwistedClient(TwistedObserver, TwistedOwner, TwistedTrader):
         client_order_id: int | None = None,
         portfolio: int = 0,
         tag: str | None = None,
+        conditions: Conditions | None = None,
     ) -> Deferred[r.Order]:
         """Buy at the market, or at ``limit`` or better; as `Client.buy`."""
         return self.order_new(
-            Side.BUY, symbol, quantity, limit, time_in_force, client_order_id, portfolio, tag
+            Side.BUY,
+            symbol,
+            quantity,
+            limit,
+            time_in_force,
+            client_order_id,
+            portfolio,
+            tag,
+            conditions,
         )
 
     def sell(
@@ -298,10 +309,19 @@ class TwistedClient(TwistedObserver, TwistedOwner, TwistedTrader):
         client_order_id: int | None = None,
         portfolio: int = 0,
         tag: str | None = None,
+        conditions: Conditions | None = None,
     ) -> Deferred[r.Order]:
         """Sell what is held; as `Client.sell`."""
         return self.order_new(
-            Side.SELL, symbol, quantity, limit, time_in_force, client_order_id, portfolio, tag
+            Side.SELL,
+            symbol,
+            quantity,
+            limit,
+            time_in_force,
+            client_order_id,
+            portfolio,
+            tag,
+            conditions,
         )
 
     def order_new(
@@ -314,13 +334,22 @@ class TwistedClient(TwistedObserver, TwistedOwner, TwistedTrader):
         client_order_id: int | None = None,
         portfolio: int = 0,
         tag: str | None = None,
+        conditions: Conditions | None = None,
     ) -> Deferred[r.Order]:
         """Send an order of either side; as `Client.buy`."""
         if client_order_id is None:
             client_order_id = self._randbits(CLIENT_ORDER_ID_BITS) or 1
         return self._ask(
             commands.order_new(
-                side, symbol, quantity, limit, time_in_force, client_order_id, portfolio, tag
+                side,
+                symbol,
+                quantity,
+                limit,
+                time_in_force,
+                client_order_id,
+                portfolio,
+                tag,
+                conditions,
             )
         )
 

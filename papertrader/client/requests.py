@@ -17,9 +17,11 @@ _TRANSFERS: Final = frozenset(
     {
         Opcode.ASSET_LIST,
         Opcode.BARS_GET,
+        Opcode.EQUITY_GET,
         Opcode.LOG_DUMP,
         Opcode.ORDER_LIST,
         Opcode.PORTFOLIO_GET,
+        Opcode.RECEIPT_GET,
         Opcode.TRANSACTIONS_GET,
     }
 )

@@ -13,6 +13,8 @@ from typing import Generic, TypeVar, overload
 
 import attrs
 
+from papertrader.client.moneyresults import Earnings, Margin
+from papertrader.client.orderterms import OrderTerms
 from papertrader.core.fills import LimitingRule
 from papertrader.core.instants import to_datetime
 from papertrader.core.marketclock import ClockMode
@@ -153,6 +155,10 @@ class Order:
     """The order in whose place it came, 0 for none."""
     replaced_by: int = 0
     """The order in its place, where the server told it; 0 for none."""
+    terms: OrderTerms | None = None
+    """None for a plain market or limit order."""
+    combined: tuple[Order, ...] = ()
+    """Open orders that hang together with it, where the server told them."""
 
     @property
     def is_open(self) -> bool:
@@ -221,7 +227,8 @@ class Asset:
 class Quote:
     """The newest prices of a symbol; None where unknown.
 
-    ``source_time`` is market time, ``observed_at`` the server's clock when it received the quote.
+    ``source_time`` is market time, ``observed_at`` the server's clock when it received the quote,
+    ``provider`` who said the prices: ``"kraken"``, or the market's name; ``"unknown"``.
     """
 
     symbol: str
@@ -240,6 +247,7 @@ class Quote:
     observed_at: datetime | None
     quote_seq: int
     flags: QuoteFlag
+    provider: str = "unknown"
 
 
 @attrs.frozen(kw_only=True)
@@ -264,6 +272,12 @@ class MarketState:
     next_open: datetime | None
     next_close: datetime | None
     update_interval_ms: int
+    epoch: int = 0
+    """Pushed states only: grows by 1 each time the market's clock is turned back."""
+    cache_until: datetime | None = None
+    """Server's time until which a worker may give the same answer again; None for pushed states."""
+    speed: Decimal | None = None
+    """Pushed states only: market seconds per second, 0 while the clock stands still."""
 
     @property
     def is_open(self) -> bool:
@@ -276,6 +290,7 @@ class MarketClock:
     """Where market time stands: ``now``, when the server's own clock showed ``as_of``.
 
     ``speed`` is market seconds per second; ``ends_at`` None: the market's data does not end.
+    ``epoch`` counts from 1 and grows each time the clock is turned back.
     """
 
     mode: ClockMode | int
@@ -285,6 +300,9 @@ class MarketClock:
     now: datetime
     ends_at: datetime | None
     as_of: datetime
+    begins_at: datetime | None = None
+    epoch: int = 1
+    cache_until: datetime | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -305,6 +323,10 @@ class Bars:
     complete: bool
     as_of: datetime | None
     bars: tuple[Bar, ...]
+    missing: int = 0
+    """Bars that are not there, within trading hours, between the first and the last."""
+    cache_until: datetime | None = None
+    """Server's time until which a worker may give the same answer again."""
 
     def __iter__(self) -> Iterator[Bar]:
         return iter(self.bars)
@@ -348,6 +370,10 @@ class Portfolio:
     market_time: datetime | None
     event_seq: int
     positions: tuple[Position, ...]
+    earnings: Earnings | None = None
+    """None as long as all profit is of prices and all cash has settled."""
+    margin: Margin | None = None
+    """None for a cash portfolio."""
 
 
 @attrs.frozen(kw_only=True)
@@ -370,6 +396,16 @@ class Transaction:
     received_at: datetime | None
     executed_at: datetime | None
     quote_seq: int
+    market_at: datetime | None = None
+    """The market's time at it; `executed_at` in a live market."""
+    settles_at: datetime | None = None
+    """The market time at which its cash settles; None for at once."""
+    commission: Decimal = Decimal(0)
+    sec_fee: Decimal = Decimal(0)
+    taf_fee: Decimal = Decimal(0)
+    rate: Decimal | None = None
+    """What one unit of `asset_currency` was worth in `currency`; None where the price is in it."""
+    asset_currency: str = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -439,12 +475,16 @@ class OrderUpdate:
 
 @attrs.frozen(kw_only=True)
 class TransactionUpdate:
-    """A ledger transaction of the account; ``holding`` is the position after it, if any."""
+    """A ledger transaction of the account; ``holding`` is the position after it, if any.
+
+    ``note`` says why an operator has corrected something.
+    """
 
     sequence: int
     transaction: Transaction
     holding: Holding | None
     replayed: bool = False
+    note: str = ""
 
 
 @attrs.frozen(kw_only=True)

@@ -49,9 +49,15 @@ _ONCE_ONLY: Final = (
     m.PasswordChange,
     m.ApiKeyCreate,
     m.OrderCancelAll,
+    m.PositionClose,
     m.PortfolioCreate,
     m.PortfolioReset,
     m.PortfolioCash,
+    m.PortfolioFork,
+    m.PortfolioCorrect,
+    m.ContestCreate,
+    m.ContestJoin,
+    m.ClockSet,
 )
 """Commands that would fail or do harm if they were done twice: their owner has to look."""
 _SEQ_MAX: Final = 2**63 - 1

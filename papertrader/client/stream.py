@@ -43,8 +43,8 @@ class Subscription:
     correlation: int = 0
     established: bool = False
     newest: dict[str, int] = attrs.Factory(dict)
-    """Number of the last quote, or time of the last closed bar, given per symbol: another worker
-    may repeat one, or lag behind."""
+    """Number of the last quote, or epoch and time of the last closed bar, given per symbol:
+    another worker may repeat one, or lag behind."""
 
     @property
     def is_account(self) -> bool:
@@ -221,12 +221,14 @@ class Subscriptions:
                     self.events.append(update)
         elif isinstance(message, m.BarEvent):
             for subscription in self._all.values():
+                # A bar of a later epoch of market time is news whatever its time.
+                time = message.epoch << 64 | message.time
                 if (
                     subscription.correlation == header.correlation
-                    and message.time > subscription.newest.get(message.symbol, 0)
+                    and time > subscription.newest.get(message.symbol, 0)
                 ):
                     if message.final:
-                        subscription.newest[message.symbol] = message.time
+                        subscription.newest[message.symbol] = time
                     self.events.append(bar_update_of(subscription.number, message))
         elif isinstance(message, m.MarketEvent):
             for subscription in self._all.values():

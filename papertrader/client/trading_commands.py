@@ -8,17 +8,28 @@ from decimal import Decimal
 
 import attrs
 
+from papertrader.client import conditions
 from papertrader.client import conversion as convert
 from papertrader.client import results as r
-from papertrader.client.commands import Amount, Command, order_wish, whole_number
+from papertrader.client.commands import (
+    Amount,
+    Command,
+    Moment,
+    instant_of,
+    order_wish,
+    whole_number,
+)
 from papertrader.client.results import decimal_of, decimal_or_none, moment_of, units_of
 from papertrader.core.identifiers import check_name, check_symbol
 from papertrader.core.money import NULL
 from papertrader.core.orders import Side, SideFilter, TimeInForce
+from papertrader.core.terms import PortfolioTerms
+from papertrader.wire import limits
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import OrderFlag
 
 VERSION_MAX = 2**32 - 1
+_TERMS = tuple(field.name for field in attrs.fields(PortfolioTerms) if field.name != "assets")
 
 
 @attrs.frozen(kw_only=True)
@@ -96,10 +107,12 @@ def order_replace(
     client_order_id: int,
     expect_version: int,
     portfolio: int,
+    stop: Amount | None = None,
+    trail: Amount | None = None,
 ) -> Command[r.Order]:
     """Put a new order in the place of an open one."""
-    if quantity is None and limit is None:
-        raise ValueError("give a new quantity, a new limit, or both")
+    if all(each is None for each in (quantity, limit, stop, trail)):
+        raise ValueError("give a new quantity, limit, stop or trail")
     units = 0 if quantity is None else units_of(quantity, "quantity")
     if quantity is not None and units <= 0:
         raise ValueError("the new quantity must be more than 0; cancel the order instead")
@@ -109,6 +122,8 @@ def order_replace(
         portfolio=whole_number(portfolio, "portfolio"),
         quantity=units,
         limit_price=NULL if limit is None else units_of(limit, "limit"),
+        stop_price=NULL if stop is None else units_of(stop, "stop"),
+        trigger=conditions.trigger_rows(conditions.Conditions(trail=trail)),
         expect_version=whole_number(expect_version, "expect_version", VERSION_MAX),
     )
     return Command(message=message, read=lambda parts: convert.order_of(parts[0]))
@@ -136,12 +151,13 @@ def order_preview(
     time_in_force: str | TimeInForce,
     client_order_id: int,
     portfolio: int,
+    given: conditions.Conditions | None = None,
 ) -> Command[Preview]:
     """Ask what an order would cost, without sending it."""
     message = order_wish(
-        side, symbol, quantity, limit, time_in_force, client_order_id, portfolio, None
+        side, symbol, quantity, limit, time_in_force, client_order_id, portfolio, None, given
     )
-    message.flags = int(OrderFlag.VALIDATE_ONLY)
+    message.flags |= int(OrderFlag.VALIDATE_ONLY)
 
     def read(parts: Sequence[m.OrderReply]) -> Preview:
         reply = parts[0]
@@ -155,6 +171,39 @@ def order_preview(
             fees=decimal_of(row.fees),
             buying_power_after=decimal_of(row.buying_power_after),
             currency=row.currency,
+        )
+
+    return Command(message=message, read=read)
+
+
+@attrs.frozen(kw_only=True)
+class Closing:
+    """What a position_close has done: how many orders it cancelled, and those that it sent.
+
+    ``text`` says which positions could not be closed, and why; "" if all could.
+    """
+
+    cancelled: int
+    closing: int
+    orders: tuple[r.Order, ...]
+    text: str
+
+
+def position_close(symbol: str, client_order_id: int, portfolio: int) -> Command[Closing]:
+    """Close the position in a symbol, or every one."""
+    message = m.PositionClose(
+        portfolio=whole_number(portfolio, "portfolio"),
+        symbol=check_symbol(symbol) if symbol else "",
+        client_order_id=whole_number(client_order_id, "client_order_id"),
+    )
+
+    def read(parts: Sequence[m.PositionCloseReply]) -> Closing:
+        reply = parts[0]
+        return Closing(
+            cancelled=reply.cancelled,
+            closing=reply.closing,
+            orders=convert.orders_of(reply.orders, ()),
+            text=reply.text or "",
         )
 
     return Command(message=message, read=read)
@@ -212,4 +261,52 @@ def portfolio_cash(portfolio: int, amount: Amount, sign: int) -> Command[Portfol
         raise ValueError("the amount must be more than 0")
     number = whole_number(portfolio, "portfolio")
     message = m.PortfolioCash(portfolio=number, amount=sign * units)
+    return Command(message=message, read=_read_one)
+
+
+def portfolio_terms(portfolio: int) -> Command[PortfolioTerms]:
+    """Read the terms by which a portfolio trades."""
+    number = whole_number(portfolio, "portfolio")
+    return Command(message=m.PortfolioTermsGet(portfolio=number), read=_read_terms)
+
+
+def portfolio_terms_set(portfolio: int, terms: PortfolioTerms) -> Command[PortfolioTerms]:
+    """Choose the terms by which an empty portfolio trades."""
+    number = whole_number(portfolio, "portfolio")
+    fields = {name: getattr(terms, name) for name in _TERMS}
+    symbols = tuple(m.SymbolRow(symbol) for symbol in terms.assets)
+    message = m.PortfolioTermsSet(portfolio=number, **fields, symbols=symbols)
+    return Command(message=message, read=_read_terms)
+
+
+def _read_terms(parts: Sequence[m.PortfolioTermsReply]) -> PortfolioTerms:
+    fields = {name: getattr(parts[0], name) for name in _TERMS}
+    return PortfolioTerms(**fields, assets=tuple(row.symbol for row in parts[0].symbols))
+
+
+def portfolio_fork(name: str, portfolio: int, at: Moment) -> Command[PortfolioInfo]:
+    """Open a portfolio as another one is, or was."""
+    message = m.PortfolioFork(
+        portfolio=whole_number(portfolio, "portfolio"),
+        name=check_name(name),
+        at=instant_of(at, "at"),
+    )
+    return Command(message=message, read=_read_one)
+
+
+def portfolio_freeze(portfolio: int, frozen: bool) -> Command[PortfolioInfo]:
+    """Let a portfolio trade no more, or again."""
+    number = whole_number(portfolio, "portfolio")
+    return Command(message=m.PortfolioFreeze(portfolio=number, frozen=frozen), read=_read_one)
+
+
+def portfolio_correct(portfolio: int, amount: Amount, reason: str) -> Command[PortfolioInfo]:
+    """Post a correction to any portfolio."""
+    if not reason.strip() or len(reason.encode()) > limits.TEXT_MAX:
+        raise ValueError(f"give a reason of at most {limits.TEXT_MAX} octets")
+    message = m.PortfolioCorrect(
+        portfolio=whole_number(portfolio, "portfolio"),
+        amount=units_of(amount, "amount"),
+        reason=reason,
+    )
     return Command(message=message, read=_read_one)

@@ -1,16 +1,22 @@
-"""Making an account an operator's, beside a master that does not run."""
+"""Making an account an operator's or a host's, beside a master that does not run."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from papertrader.master.database import StoreError, TruthStore
-from papertrader.master.operators import appoint, operators_of
+from papertrader.master.operators import Appointment, appoint, appointments
 from papertrader.ops.process import StateLock
 
+_KINDS = {
+    Appointment.ADMIN: "operator appointed",
+    Appointment.HOST: "host appointed",
+    Appointment.NONE: "operator dismissed",
+}
 
-def appoint_operator(state: Path, username: str, is_operator: bool, at: int) -> bool:
-    """Let an account open sessions of scope ADMIN, or no longer; False if it is so already.
+
+def appoint_operator(state: Path, username: str, role: Appointment, at: int) -> bool:
+    """Let an account open sessions of scope ADMIN or HOST, or of none; False if it is so already.
 
     ``at`` is now, for the audit log. Raises `StartError` if a master runs, `StoreError` if there
     is no such account or the store cannot be used.
@@ -29,12 +35,11 @@ def appoint_operator(state: Path, username: str, is_operator: bool, at: int) -> 
         if row is None:
             raise StoreError(f"there is no account {username}; open it first: papertrader register")
         account = int(row[0])
-        if (account in operators_of(store)) == is_operator:
+        if appointments(store).get(account, Appointment.NONE) == role:
             return False
-        kind = "operator appointed" if is_operator else "operator dismissed"
         with store.db.atomic("IMMEDIATE"):
-            appoint(store, account, is_operator)(store.db)
-            store.audit(at, kind, account, username)(store.db)
+            appoint(store, account, role)(store.db)
+            store.audit(at, _KINDS[role], account, username)(store.db)
         return True
     finally:
         store.close()

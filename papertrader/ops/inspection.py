@@ -12,7 +12,7 @@ import struct
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import attrs
 import peewee
@@ -20,6 +20,7 @@ import peewee
 from papertrader.core.desk import Desk
 from papertrader.core.events import OrderChanged, TransactionPosted
 from papertrader.core.ledger import InvariantViolated
+from papertrader.core.moneyaudit import FeeAudit
 from papertrader.core.restore import restore_state
 from papertrader.master import records
 from papertrader.master.database import (
@@ -30,6 +31,7 @@ from papertrader.master.database import (
     connect,
     journal_batches,
 )
+from papertrader.master.receipts import receipt_row
 from papertrader.master.views import ViewStore, load_desk
 from papertrader.ops.process import StateLock
 from papertrader.wire import limits
@@ -62,7 +64,7 @@ class Report:
             self.violations.append(sentence)
 
 
-_UNREADABLE = (
+UNREADABLE: Final = (
     RemoteFault,
     LookupError,
     ValueError,
@@ -83,8 +85,10 @@ class _Digests:
     """
 
     transactions: dict[int, Any] = attrs.Factory(dict)
+    fees: FeeAudit = attrs.Factory(FeeAudit)
     entries: dict[int, Any] = attrs.Factory(dict)
     events: dict[int, Any] = attrs.Factory(dict)
+    receipts: dict[int, Any] = attrs.Factory(dict)
     last_event: dict[int, int] = attrs.Factory(dict)
     oldest: dict[int, int] = attrs.Factory(dict)
     replies: dict[tuple[int, int], bytes] = attrs.Factory(dict)
@@ -97,6 +101,10 @@ class _Digests:
     def entry(self, account: int, *row: Any) -> None:
         """Take a row of the ledger entries."""
         self.entries.setdefault(account, hashlib.sha256()).update(repr(row).encode())
+
+    def receipt(self, account: int, *row: Any) -> None:
+        """Take the receipt of an event."""
+        self.receipts.setdefault(account, hashlib.sha256()).update(repr(row).encode())
 
     def event(self, account: int, seq: int, frame: bytes) -> None:
         """Take an event that the views still keep."""
@@ -116,6 +124,7 @@ class _Digests:
             ("transactions", self.transactions, views.transactions),
             ("ledger entries", self.entries, views.entries),
             ("events", self.events, views.events),
+            ("receipts", self.receipts, views.receipts),
         ):
             for account in sorted(mine.keys() | theirs.keys()):
                 a, b = mine.get(account), theirs.get(account)
@@ -167,7 +176,8 @@ def _open_views(state: Path) -> ViewStore | None:
     return views
 
 
-def _checkpoints(truth: peewee.Database) -> Iterator[tuple[int, bytes]]:
+def hashes_taken(truth: peewee.Database) -> Iterator[tuple[int, bytes]]:
+    """Give the hashes that the master took of its memory: (after which input, hash)."""
     for seq, value in truth.execute_sql("SELECT seq, state_hash FROM checkpoint ORDER BY rowid"):
         yield int(seq), bytes(value)
 
@@ -181,7 +191,7 @@ def _replay(
 ) -> tuple[bytes, _Digests]:
     """Apply every outcome of the journal; return the state's hash at the views' watermark."""
     (total,) = truth.execute_sql("SELECT count(*) FROM journal").fetchone()
-    checkpoints: dict[int, bytes] = dict(_checkpoints(truth))
+    checkpoints: dict[int, bytes] = dict(hashes_taken(truth))
     watermark = views.watermark if views is not None else -1
     views_hash = desk.state_hash() if watermark == 0 else b""
     digests = _Digests()
@@ -230,7 +240,7 @@ def _records(frames: bytes, batch: int, report: Report) -> Iterator[tuple[int, A
     try:
         for message in records.read_frames(frames):
             yield records.seq_of(message), message
-    except _UNREADABLE as fault:
+    except UNREADABLE as fault:
         report.violated(f"batch {batch}: a record cannot be read ({fault})")
 
 
@@ -246,20 +256,26 @@ def _apply(
             return
         if fact is None:
             return
+        for wrong in digests.fees.check(desk.state, fact):
+            report.violated(f"input {seq}: {wrong}")
         desk.apply(fact)
-    except (InvariantViolated, *_UNREADABLE) as error:
+    except (InvariantViolated, *UNREADABLE) as error:
         report.violated(f"input {seq}: {error}")
         return
     if isinstance(fact, TransactionPosted):
         report.transactions += 1
     if counted and isinstance(fact, TransactionPosted | OrderChanged):
         digests.event(fact.account, fact.event_seq, message.inner)
+    if counted and isinstance(fact, OrderChanged) and fact.receipt is not None:
+        block = receipt_row(fact, fact.receipt)
+        digests.receipt(fact.account, fact.order.order_id, fact.event_seq, block)
     if counted and isinstance(fact, TransactionPosted):
         t = fact.transaction
         block = records.transaction_row(t).pack()
         digests.transaction(
-            fact.account, t.transaction_id, t.portfolio, int(t.kind), t.executed_at, block
-        )
+            fact.account, t.transaction_id, t.portfolio, int(t.kind), t.executed_at, block,
+            records.transaction_detail(t),
+        )  # fmt: skip
         for entry in fact.entries:
             owner = entry.ledger_account
             digests.entry(
@@ -302,7 +318,7 @@ def _compare_views(views: ViewStore, expected: bytes, digests: _Digests, report:
     try:
         probe.state = restore_state(views.image())
         found = probe.state_hash()
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         report.violated(f"the views at input {views.watermark} cannot be read ({error})")
         return
     if found != expected:
@@ -325,7 +341,7 @@ def _digests_of(views: ViewStore) -> _Digests:
     """Return what the views do hold."""
     digests, db = _Digests(), views.db
     for row in db.execute_sql(
-        "SELECT account, id, portfolio, kind, executed_at, block FROM view_transaction"
+        "SELECT account, id, portfolio, kind, executed_at, block, detail FROM view_transaction"
         " ORDER BY account, id"
     ):
         digests.transaction(*row)
@@ -334,6 +350,10 @@ def _digests_of(views: ViewStore) -> _Digests:
         " ORDER BY id"
     ):
         digests.entry(*row)
+    for row in db.execute_sql(
+        'SELECT account, "order", event_seq, block FROM view_receipt ORDER BY account, event_seq'
+    ):
+        digests.receipt(*row)
     for row in db.execute_sql("SELECT account, seq, frame FROM view_event ORDER BY account, seq"):
         digests.event(*row)
     for row in db.execute_sql("SELECT session, seq, request_hash, at, frame FROM view_reply"):

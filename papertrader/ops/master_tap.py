@@ -7,7 +7,6 @@ order of the specification: states, modules, then the workers are listened to.
 
 from __future__ import annotations
 
-import gc
 import os
 import secrets
 from typing import Any
@@ -21,13 +20,16 @@ from twisted.python.failure import Failure
 from papertrader.core.instants import from_datetime
 from papertrader.master.accounts import AccountRules
 from papertrader.master.database import StoreError
+from papertrader.master.livemarket import LiveParts
 from papertrader.master.main import Main, MarketRules, MasterRules, Threads
+from papertrader.master.providers.recorded import DataFileError
 from papertrader.net.clock import install_monotonic
 from papertrader.net.credentials import CredentialsError
 from papertrader.net.factory import AcceptCaps, AcceptorFactory
 from papertrader.net.services import ListeningService
 from papertrader.net.tls import inner_server_factory
 from papertrader.ops.certificates import authority_file, certificate_files
+from papertrader.ops.live_parts import live_parts
 from papertrader.ops.options import ServerOptions
 from papertrader.ops.process import (
     EXIT_INTERNAL,
@@ -35,13 +37,12 @@ from papertrader.ops.process import (
     Process,
     StartError,
     StateLock,
+    calm_collector,
     write_run_file,
 )
 from papertrader.ops.settings import Settings
-from papertrader.ops.variables import Registration
+from papertrader.ops.variables import MarketSource, Registration
 
-GC_THRESHOLD = 50_000
-"""Objects between two young collections: orders and events are kept, so most walks are vain."""
 CURRENCY = "USD"
 """Every asset of the recorded and of the simulated market is priced in it."""
 INNER_CAPS = AcceptCaps(total=1_024, per_address=256, rate=100, burst=200)
@@ -55,7 +56,10 @@ class Options(ServerOptions):
 def master_rules(options: ServerOptions, settings: Settings) -> MasterRules:
     """Return what the settings mean for a master."""
     market = settings.market
-    start = from_datetime(options.midnight(market.start))
+    start: int = from_datetime(options.midnight(market.start))
+    data = options.state / market.data if market.data else None
+    if data is not None and settings.is_default("market.start"):
+        start = 0
     return MasterRules(
         state_dir=options.state,
         market=MarketRules(
@@ -64,7 +68,9 @@ def master_rules(options: ServerOptions, settings: Settings) -> MasterRules:
             speed_milli=market.speed_milli,
             keep_closed_hours=market.keep_closed_hours,
             seed=market.seed,
-            update_interval_ms=market.update_interval_ms,
+            data=data,
+            assets=options.state / market.assets if market.assets else None,
+            update_interval_ms=market.look_ms,
         ),
         accounts=AccountRules(
             starting_cash=settings.accounts.starting_cash,
@@ -100,7 +106,14 @@ class MasterService(Service):
             self._lock.acquire()
             process.start()
             self._start(process, settings)
-        except (StartError, StoreError, CredentialsError, OSError, RuntimeError) as error:
+        except (
+            StartError,
+            StoreError,
+            DataFileError,
+            CredentialsError,
+            OSError,
+            RuntimeError,
+        ) as error:
             self._main = None
             process.fail(str(error))
 
@@ -118,6 +131,7 @@ class MasterService(Service):
             threads,
             secrets.token_bytes,
             lambda why: process.fail(why, EXIT_INTERNAL, FAIL_DELAY_S),
+            self._live_parts(process, settings),
         )
         tls = inner_server_factory(
             authority_file(self._options.state),
@@ -126,10 +140,8 @@ class MasterService(Service):
         )
         main.initialize()
         main.operators.log_entries = read_log
-        # What was loaded lives as long as the process: the collector need not walk it again.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(GC_THRESHOLD)
+        main.operators.process_figures = process.stalls.figures
+        calm_collector()
         self._main = main
         main.start()
         listen = settings.master.listen
@@ -151,7 +163,15 @@ class MasterService(Service):
         self._listening.startService()
         self._listening.listening.addCallbacks(self._listens, self._cannot_listen)
 
+    def _live_parts(self, process: Process, settings: Settings) -> LiveParts | None:
+        """Return the parts of a live market, None for another. Raises `KeyMissing`."""
+        if settings.market.source is not MarketSource.LIVE:
+            return None
+        return live_parts(settings, self._options.state, os.environ, self._reactor, process.clock)
+
     def _listens(self, port: Any) -> None:
+        if self._process is not None:
+            self._process.stalls.start()
         number = port.getHost().port
         said: dict[str, Any] = {"pid": os.getpid(), "port": number}
         if self._main is not None:

@@ -20,8 +20,10 @@ import attrs
 
 from papertrader.ops import variables as known
 from papertrader.ops.files import PUBLIC_FILE, write_new_file
+from papertrader.ops.provider_variables import PROVIDER_VARIABLES, ProviderSettings, settled
 from papertrader.ops.toml_lines import lines_of
-from papertrader.ops.variables import PORT_MAX, Listen, MarketSource, Registration, Variable
+from papertrader.ops.variable import Variable
+from papertrader.ops.variables import PORT_MAX, Listen, MarketSource, Registration
 
 SETTINGS_FILE: Final = "papertrader.toml"
 SETTINGS_BYTES_MAX: Final = 256 * 1024
@@ -72,7 +74,10 @@ class WorkerSettings:
 
 @attrs.frozen(kw_only=True)
 class MarketSettings:
-    """The market. ``update_interval_ms`` is real time; ``speed_milli`` is in thousandths."""
+    """The market. ``update_interval_ms`` is real time (0: auto), ``speed_milli`` in thousandths.
+
+    ``providers`` and ``symbols`` are those of the live market; no symbols: what they suggest.
+    """
 
     source: MarketSource
     update_interval_ms: int
@@ -80,6 +85,17 @@ class MarketSettings:
     start: date
     keep_closed_hours: bool
     seed: int
+    providers: tuple[str, ...]
+    symbols: tuple[str, ...]
+    data: str
+    assets: str
+
+    @property
+    def look_ms(self) -> int:
+        """How often the market is looked at: a live one more often than its providers are asked."""
+        if self.source is MarketSource.LIVE:
+            return known.UPDATE_INTERVAL_MS_AUTO
+        return self.update_interval_ms or known.UPDATE_INTERVAL_MS_AUTO
 
 
 @attrs.frozen(kw_only=True)
@@ -96,6 +112,17 @@ class AuthSettings:
 
     argon2_memory_kib: int
     argon2_time: int
+
+
+@attrs.frozen(kw_only=True)
+class LimitsSettings:
+    """What a worker takes from one connection and from one address."""
+
+    requests_per_second: int
+    requests_at_once: int
+    connects_per_second: int
+    connects_at_once: int
+    connections_per_address: int
 
 
 @attrs.frozen(kw_only=True)
@@ -118,7 +145,20 @@ class Settings:
     market: MarketSettings
     accounts: AccountsSettings
     auth: AuthSettings
+    limits: LimitsSettings
+    providers: tuple[ProviderSettings, ...]
     values: tuple[EffectiveValue, ...]
+
+    def provider(self, name: str) -> ProviderSettings:
+        """Return the settings of a provider. Raises `KeyError` if there is none of that name."""
+        for each in self.providers:
+            if each.name == name:
+                return each
+        raise KeyError(name)
+
+    def is_default(self, name: str) -> bool:
+        """Tell whether nobody has said anything about a setting."""
+        return any(each.name == name and each.origin == "default" for each in self.values)
 
     def worker_listen(self, number: int) -> Listen:
         """Return where worker ``number`` (from 1) listens: one port further for each."""
@@ -251,6 +291,10 @@ class _Sources:
                 start=take(known.MARKET_START),
                 keep_closed_hours=take(known.MARKET_KEEP_CLOSED_HOURS),
                 seed=take(known.MARKET_SEED),
+                data=take(known.MARKET_DATA),
+                assets=take(known.MARKET_ASSETS),
+                providers=take(known.MARKET_PROVIDERS),
+                symbols=take(known.MARKET_SYMBOLS),
             ),
             accounts=AccountsSettings(
                 starting_cash=take(known.ACCOUNTS_STARTING_CASH),
@@ -260,6 +304,14 @@ class _Sources:
                 argon2_memory_kib=take(known.AUTH_ARGON2_MEMORY_KIB),
                 argon2_time=take(known.AUTH_ARGON2_TIME),
             ),
+            limits=LimitsSettings(
+                requests_per_second=take(known.LIMITS_REQUESTS_PER_SECOND),
+                requests_at_once=take(known.LIMITS_REQUESTS_AT_ONCE),
+                connects_per_second=take(known.LIMITS_CONNECTS_PER_SECOND),
+                connects_at_once=take(known.LIMITS_CONNECTS_AT_ONCE),
+                connections_per_address=take(known.LIMITS_CONNECTIONS_PER_ADDRESS),
+            ),
+            providers=tuple(self._provider(name) for name in PROVIDER_VARIABLES),
             values=tuple(self._values[variable.name] for variable in known.VARIABLES),
         )
         for variable, others, problem in _contradictions(settings):
@@ -270,6 +322,16 @@ class _Sources:
         if self._problems:
             raise SettingsError(tuple(text for _, text in sorted(self._problems)))
         return settings
+
+    def _provider(self, name: str) -> ProviderSettings:
+        variables = PROVIDER_VARIABLES[name]
+        values = tuple(self._take(variable) for variable in variables)
+        try:
+            return settled(name, values)
+        except ValueError as error:
+            raw = self._find(variables[1])
+            self._problem(raw.line, f"{raw.place}: {name}: {error}")
+            return settled(name, tuple(each.read(_default(each).value) for each in variables))
 
     def _take(self, variable: Variable[T]) -> T:
         raw = self._find(variable)
@@ -361,7 +423,10 @@ def _contradictions(settings: Settings) -> Iterator[_Contradiction]:
     first, last = {
         MarketSource.REPLAY: (REPLAY_FIRST, REPLAY_LAST),
         MarketSource.SIMULATED: (SIMULATED_FIRST, SIMULATED_LAST),
+        MarketSource.LIVE: (date.min, date.max),
     }[market.source]
+    if market.source is MarketSource.REPLAY and market.data:
+        first, last = date.min, date.max
     if not first <= market.start <= last:
         yield (
             known.MARKET_START,

@@ -7,17 +7,26 @@ as `decimal.Decimal`.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, TypeVar
 
 import attrs
 
 from papertrader.core.money import format_amount, parse_amount
+from papertrader.ops.provider_variables import (
+    PROVIDER_VARIABLES,
+    read_providers,
+    read_symbols,
+    show_words,
+)
+from papertrader.ops.variable import Variable
+from papertrader.ops.variable import shown as _shown
 
 T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
@@ -30,6 +39,8 @@ WORKERS_MAX: Final = 64
 PORT_MAX: Final = 65_535
 LOG_BYTES_MIN: Final = 64 * KIB
 LOG_BYTES_MAX: Final = GIB
+UPDATE_INTERVAL_MS_AUTO: Final = 250
+"""How often a market is looked at that is not asked for over a network."""
 UPDATE_INTERVAL_MS_MIN: Final = 100
 UPDATE_INTERVAL_MS_MAX: Final = 3_600_000
 SPEED_MILLI_MIN: Final = 1
@@ -40,8 +51,9 @@ STARTING_CASH_MAX: Final = parse_amount("1000000000.00")
 ARGON2_MEMORY_KIB_MIN: Final = 7_168
 ARGON2_MEMORY_KIB_MAX: Final = 1_048_576
 ARGON2_TIME_MAX: Final = 10
-TEXT_SHOWN_MAX: Final = 40
-"""Longest part of a wrong value that an error message repeats."""
+RATE_MAX: Final = 1_000_000
+ADDRESS_CONNECTIONS_MAX: Final = 5_000
+PATH_MAX: Final = 4_096
 
 _SIZE = re.compile(r"(\d{1,12})\s*(B|KiB|MiB|GiB)?\Z", re.ASCII | re.IGNORECASE)
 _SIZE_UNITS: Final = {"": 1, "b": 1, "kib": KIB, "mib": MIB, "gib": GIB}
@@ -56,6 +68,7 @@ class MarketSource(StrEnum):
 
     REPLAY = "replay"
     SIMULATED = "simulated"
+    LIVE = "live"
 
 
 class Registration(StrEnum):
@@ -76,44 +89,18 @@ class Listen:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-@attrs.frozen(kw_only=True)
-class Variable(Generic[T]):
-    """One deployment variable.
-
-    ``default`` is a TOML literal; ``read`` turns a raw value into the setting or raises
-    `ValueError` saying what is wrong and what is allowed; ``show`` writes a TOML literal.
-    """
-
-    name: str
-    default: str
-    read: Callable[[object], T]
-    show: Callable[[T], str]
-    comment: str
-
-    @property
-    def section(self) -> str:
-        """The TOML table it stands in; empty for the top of the file."""
-        return self.name.rpartition(".")[0]
-
-    @property
-    def key(self) -> str:
-        """Its name within the section."""
-        return self.name.rpartition(".")[2]
-
-    @property
-    def environment_name(self) -> str:
-        """The environment variable that overrides the file."""
-        return "PAPERTRADER_" + self.name.replace(".", "_").upper()
-
-
-def _shown(raw: object) -> str:
-    text = raw if isinstance(raw, str) else str(raw).lower() if isinstance(raw, bool) else str(raw)
-    cut = text if len(text) <= TEXT_SHOWN_MAX else text[:TEXT_SHOWN_MAX] + "..."
-    return f'"{cut}"' if isinstance(raw, str) else cut
-
-
 def _quoted(value: object) -> str:
     return f'"{value}"'
+
+
+def _interval_ms(raw: object) -> int:
+    """Read the stock data update interval; 0 is "auto"."""
+    if isinstance(raw, str) and raw.strip() == "auto":
+        return 0
+    try:
+        return _integer(UPDATE_INTERVAL_MS_MIN, UPDATE_INTERVAL_MS_MAX, " (milliseconds)")(raw)
+    except ValueError as error:
+        raise ValueError(f'{error}, or "auto"') from None
 
 
 def _integer(low: int, high: int, unit: str = "") -> Callable[[object], int]:
@@ -173,6 +160,12 @@ def _listen(raw: object) -> Listen:
             '"[::1]:2049", and a port from 0 (any free one) to 65535'
         ) from None
     return Listen(host, int(match[3]))
+
+
+def _path_text(raw: object) -> str:
+    if isinstance(raw, str) and len(raw) <= PATH_MAX and raw.isprintable():
+        return raw.strip()
+    raise ValueError(f"{_shown(raw)} is wrong; allowed is the path of a file or directory")
 
 
 def _speed(raw: object) -> int:
@@ -254,12 +247,14 @@ port 0 takes any free one.""",
 )
 MARKET_UPDATE_INTERVAL_MS: Final = Variable(
     name="market.update_interval_ms",
-    default="250",
-    read=_integer(UPDATE_INTERVAL_MS_MIN, UPDATE_INTERVAL_MS_MAX, " (milliseconds)"),
-    show=str,
+    default='"auto"',
+    read=_interval_ms,
+    show=lambda value: str(value) if value else '"auto"',
     comment="""\
-The stock data update interval in milliseconds of real time, 100 to 3600000. New prices are
-fetched, and waiting orders are filled, once in each interval.""",
+The stock data update interval in milliseconds of real time, 100 to 3600000, or "auto". New prices
+are fetched, and waiting orders are filled, once in each interval. "auto" is 250 for a recorded or
+simulated market; for a live one the shortest that the providers' limits hold (papertrader plan
+tells it): symbols with open orders get it, those held and those watched twice and four times.""",
 )
 MARKET_SOURCE: Final = Variable(
     name="market.source",
@@ -268,7 +263,28 @@ MARKET_SOURCE: Final = Variable(
     show=_quoted,
     comment="""\
 "replay" plays five recorded US stocks, 2000 to 2013; "simulated" invents a market from a seed.
-Neither needs a key or a network.""",
+Neither needs a key or a network. "live" asks the providers of market.providers for the prices of
+today, at the real speed: speed, start, keep_closed_hours and seed do not count for it.""",
+)
+MARKET_DATA: Final[Variable[str]] = Variable(
+    name="market.data",
+    default='""',
+    read=_path_text,
+    show=json.dumps,
+    comment="""\
+Files of your own prices for the replay market: a CSV or Parquet file, or a directory of such,
+with daily rows, minute rows or quotes; a relative path counts from this file. Empty: the recorded
+stocks that come with PaperTrader. Unless start is set, the market begins with the first price.""",
+)
+MARKET_ASSETS: Final[Variable[str]] = Variable(
+    name="market.assets",
+    default='""',
+    read=_path_text,
+    show=json.dumps,
+    comment="""\
+The list of assets: a CSV or TOML file that says which symbols are listed, and of each its name,
+status (tradable, halted, close_only), flags and limits; a relative path counts from this file.
+Empty: all that the market has. papertrader assets import writes one from a provider.""",
 )
 MARKET_SPEED: Final[Variable[int]] = Variable(
     name="market.speed",
@@ -304,6 +320,25 @@ MARKET_SEED: Final = Variable(
 The same seed gives the same market again, tick by tick: the simulated one, and the paths within
 each day of the replayed one.""",
 )
+MARKET_PROVIDERS: Final[Variable[tuple[str, ...]]] = Variable(
+    name="market.providers",
+    default='"kraken coinbase"',
+    read=read_providers,
+    show=show_words,
+    comment="""\
+Who is asked for live prices, in this order: the next one stands in for one that fails. See
+papertrader provider list. Keys: one file each in the directory keys beside this file, mode 0600,
+or PAPERTRADER_KEY_NAME in the environment.""",
+)
+MARKET_SYMBOLS: Final[Variable[tuple[str, ...]]] = Variable(
+    name="market.symbols",
+    default='""',
+    read=read_symbols,
+    show=show_words,
+    comment="""\
+The symbols of the live market, such as "AAPL MSFT BTC/USD"; empty for a few that the providers
+suggest.""",
+)
 ACCOUNTS_STARTING_CASH: Final[Variable[int]] = Variable(
     name="accounts.starting_cash",
     default='"100000.00"',
@@ -338,6 +373,48 @@ AUTH_ARGON2_TIME: Final = Variable(
 Passes over that memory, 1 to 10.""",
 )
 
+LIMITS_REQUESTS_PER_SECOND: Final = Variable(
+    name="limits.requests_per_second",
+    default="50",
+    read=_integer(1, RATE_MAX),
+    show=str,
+    comment="""\
+Requests that one connection may make in a second, on average; HELLO tells clients.
+Raise these limits for tests of load only: they protect each client from the others.""",
+)
+LIMITS_REQUESTS_AT_ONCE: Final = Variable(
+    name="limits.requests_at_once",
+    default="100",
+    read=_integer(1, RATE_MAX),
+    show=str,
+    comment="""\
+Requests that one connection may make at once after a rest.""",
+)
+LIMITS_CONNECTS_PER_SECOND: Final = Variable(
+    name="limits.connects_per_second",
+    default="10",
+    read=_integer(1, RATE_MAX),
+    show=str,
+    comment="""\
+New connections from one address in a second, on average.""",
+)
+LIMITS_CONNECTS_AT_ONCE: Final = Variable(
+    name="limits.connects_at_once",
+    default="30",
+    read=_integer(1, RATE_MAX),
+    show=str,
+    comment="""\
+New connections from one address at once after a rest.""",
+)
+LIMITS_CONNECTIONS_PER_ADDRESS: Final = Variable(
+    name="limits.connections_per_address",
+    default="32",
+    read=_integer(1, ADDRESS_CONNECTIONS_MAX),
+    show=str,
+    comment="""\
+Open connections of one address to one worker.""",
+)
+
 VARIABLES: Final[tuple[Variable[Any], ...]] = (
     WORKERS,
     LOG_MEMORY_BYTES,
@@ -349,9 +426,19 @@ VARIABLES: Final[tuple[Variable[Any], ...]] = (
     MARKET_START,
     MARKET_KEEP_CLOSED_HOURS,
     MARKET_SEED,
+    MARKET_DATA,
+    MARKET_ASSETS,
+    MARKET_PROVIDERS,
+    MARKET_SYMBOLS,
     ACCOUNTS_STARTING_CASH,
     ACCOUNTS_REGISTRATION,
     AUTH_ARGON2_MEMORY_KIB,
     AUTH_ARGON2_TIME,
+    LIMITS_REQUESTS_PER_SECOND,
+    LIMITS_REQUESTS_AT_ONCE,
+    LIMITS_CONNECTS_PER_SECOND,
+    LIMITS_CONNECTS_AT_ONCE,
+    LIMITS_CONNECTIONS_PER_ADDRESS,
+    *(variable for variables in PROVIDER_VARIABLES.values() for variable in variables),
 )
 """All of them, in the order of the settings file: each section in one piece."""

@@ -15,10 +15,11 @@ from twisted.python.failure import Failure
 
 from papertrader.net.clock import install_monotonic
 from papertrader.net.credentials import CredentialsError
+from papertrader.net.factory import TOTAL_BURST, TOTAL_RATE, AcceptCaps
 from papertrader.net.tls import inner_client_factory, public_server_factory
 from papertrader.ops.certificates import authority_file, certificate_files
 from papertrader.ops.options import ServerOptions
-from papertrader.ops.process import Process, StartError, StateLock, write_run_file
+from papertrader.ops.process import Process, StartError, StateLock, calm_collector, write_run_file
 from papertrader.ops.variables import WORKERS_MAX
 from papertrader.worker.main import Worker, WorkerConfiguration
 
@@ -96,6 +97,15 @@ class WorkerService(Service):
             listen_port=listen.port,
             region=options["region"],
             public_host=options["public-host"],
+            caps=AcceptCaps(
+                per_address=settings.limits.connections_per_address,
+                rate=settings.limits.connects_per_second,
+                burst=settings.limits.connects_at_once,
+                total_rate=max(TOTAL_RATE, settings.limits.connects_per_second),
+                total_burst=max(TOTAL_BURST, settings.limits.connects_at_once),
+            ),
+            request_rate=settings.limits.requests_per_second,
+            request_burst=settings.limits.requests_at_once,
         )
         public = certificate_files(state, f"{self._name}-public")
         inner = certificate_files(state, self._name)
@@ -110,6 +120,9 @@ class WorkerService(Service):
         self._worker.start().addCallbacks(self._ready, self._cannot_start)
 
     def _ready(self, worker: Worker) -> None:
+        calm_collector()
+        if self._process is not None:
+            self._process.stalls.start()
         host = self._options.settings.worker_listen(self._options["number"]).host
         write_run_file(
             self._options.state,

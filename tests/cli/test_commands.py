@@ -205,8 +205,8 @@ def test_sell_and_the_money_adds_up(terminal: Terminal) -> None:
         assert terminal.run(*words).exit_code == 0
     history = terminal.run("history").stdout.splitlines()
     assert history[0].split() == [
-        "date", "(UTC)", "kind", "symbol", "quantity", "price", "amount", "cash", "after",
-        "realized",
+        "market", "time", "(UTC)", "kind", "symbol", "quantity", "price", "fees", "amount", "cash",
+        "after", "realized",
     ]  # fmt: skip
     assert history[1].split()[2:] == ["buy", "AAPL", "10", "182.50", "-1,825.00", "98,175.00"]
     assert history[2].split()[2:] == ["sell", "AAPL", "10", "182.40", "1,824.00", "99,999.00"]

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from papertrader.core.orders import TimeInForce
-from papertrader.wire.kinds import Opcode
+from papertrader.wire.kinds import Opcode, Scope
 from tests.cli.test_commands import Terminal, fill_while_waiting, terminal
 
 __all__ = ["terminal"]
@@ -54,6 +54,38 @@ def test_a_portfolio_changes(terminal: Terminal) -> None:
     assert reset.stdout == "Portfolio 1 begins a new season: 7.00 USD in cash, season 2\n"
     assert "your first portfolio" in reset.stderr
     assert terminal.run("portfolio", "reset", "--yes", "--portfolio", "2").exit_code == 0
+
+
+def test_fork_freeze_thaw_and_correct(terminal: Terminal) -> None:
+    """Each says what became of the portfolio; a correction asks for scope ADMIN."""
+    forked = terminal.logged_in().run("portfolio", "fork", "copy", "--at", "2010-01-04T15:30")
+    assert forked.stdout.startswith("Portfolio 2 (copy) is open: 100,000.00 USD")
+    assert "is frozen" in terminal.run("portfolio", "freeze").stdout
+    assert "trades again" in terminal.run("portfolio", "thaw", "--portfolio", "2").stdout
+    words = ("portfolio", "correct", "2", "--reason", "a fee too few", "--", "-0.5")
+    assert "is corrected: 99,999.50 USD" in terminal.run(*words).stdout
+    assert terminal.market.bodies(Opcode.LOGIN)[-1].scope == Scope.ADMIN
+    assert terminal.run("portfolio", "correct", "2", "1").exit_code == 2
+    assert terminal.run("portfolio", "fork", "x", "--at", "then").exit_code == 2
+
+
+def test_terms_are_shown_and_chosen(terminal: Terminal) -> None:
+    """Without options: shown. With some: those change, the others stay; as JSON too."""
+    shown = terminal.logged_in().run("portfolio", "terms")
+    assert "account kind        cash" in shown.stdout
+    chosen = terminal.run(
+        "portfolio", "terms", "--kind", "margin", "--fees", "per-share", "--fee-rate", "0.005",
+        "--regulatory-fees", "--asset", "aapl", "--asset", "IBM",
+    )  # fmt: skip
+    assert chosen.exit_code == 0
+    more = json.loads(terminal.run("--json", "portfolio", "terms", "--no-shorting").stdout)["terms"]
+    assert (more["account_kind"], more["fee_rate"], more["assets"]) == (
+        "margin", "0.005", "AAPL IBM",
+    )  # fmt: skip
+    assert (more["regulatory_fees"], more["no_shorting"]) == (True, True)
+    anew = json.loads(terminal.run("--json", "portfolio", "terms", "--default").stdout)["terms"]
+    assert (anew["account_kind"], anew["assets"]) == ("cash", "all")
+    assert terminal.run("portfolio", "terms", "--fee-rate", "2").exit_code == 2
 
 
 @pytest.mark.parametrize(
@@ -131,3 +163,19 @@ def test_lists_of_another_portfolio(terminal: Terminal) -> None:
         *terminal.market.bodies(Opcode.TRANSACTIONS_GET),
     ]
     assert [each.portfolio for each in asked] == [3, 3]
+
+
+def test_a_margin_call_is_shown_with_its_plan(terminal: Terminal) -> None:
+    """What the profit is made of, what is missing, until when, and what would be closed."""
+    shown = terminal.logged_in().run("portfolio", "--portfolio", "9")
+    assert shown.exit_code == 0, shown.stderr
+    lines = [" ".join(line.split()) for line in shown.stdout.splitlines()]
+    assert "fees -3.00 USD" in lines
+    assert "interest -4.00 USD" in lines
+    assert "settled cash 90.00 USD" in lines
+    assert "maintenance 3,690.00 USD" in lines
+    assert any(line.startswith("MARGIN CALL: 392.00 USD are missing.") for line in lines)
+    assert lines[-2:] == ["sell 22 AAPL 60.00", "buy back 5 IBM 1.00"]
+    content = json.loads(terminal.run("portfolio", "--portfolio", "9", "--json").stdout)
+    assert content["portfolio"]["margin"]["plan"][0]["quantity"] == "-22.00"
+    assert content["portfolio"]["earnings"]["borrow"] == "-1.00"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from twisted.internet.defer import CancelledError
@@ -15,7 +16,7 @@ from papertrader.client.aio import AsyncClient
 from papertrader.client.blocking import Client
 from papertrader.core.instants import MINUTE, to_datetime
 from papertrader.core.logrecord import Level
-from papertrader.core.marketclock import ClockMode
+from papertrader.core.marketclock import ClockField, ClockMode
 from papertrader.wire import limits
 from papertrader.wire.kinds import DrainMode, MarketState, Opcode, Scope, Status, Topic
 from tests.client.test_aio import Bench as AsyncBench
@@ -113,6 +114,56 @@ def test_openings_and_closes_come_and_survive_a_lost_connection(market: Blocking
     assert [(u.subscription, u.market.is_open) for u in again] == [(number, True)]
 
 
+def test_setting_the_clock(market: BlockingMarket) -> None:
+    """Only what is given is sent as set; the answer is how the clock stands."""
+    client = logged_in(market)
+    when = datetime(2010, 1, 4, 15, 0, tzinfo=UTC)
+    clock = client.set_clock(now=when, paused=True, speed="0.5", mode="replay")
+    assert (clock.now, clock.paused, clock.speed, clock.epoch) == (when, True, Decimal("0.5"), 2)
+    assert clock.begins_at == to_datetime(START) - timedelta(seconds=1)
+    assert client.set_clock(step=timedelta(minutes=5)).paused
+    assert not client.set_clock(paused=False).paused
+    first, second, third = market.bodies(Opcode.CLOCK_SET)
+    every = ClockField.NOW | ClockField.PAUSED | ClockField.SPEED | ClockField.MODE
+    assert (first.fields, first.speed_milli, first.mode) == (every, 500, ClockMode.REPLAY)
+    assert (second.fields, second.step) == (ClockField.STEP, 5 * MINUTE)
+    assert third.fields == ClockField.PAUSED
+    assert [header.seq for header in market.seen(Opcode.CLOCK_SET)] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {},
+        {"now": date(2010, 1, 4), "step": timedelta(1)},
+        {"step": timedelta(0)},
+        {"step": timedelta(401)},
+        {"speed": 0},
+        {"speed": 10_001},
+        {"speed": "1.0005"},
+        {"mode": "sideways"},
+        {"now": datetime(2010, 1, 4)},  # noqa: DTZ001 (that is what is wrong with it)
+    ],
+)
+def test_a_clock_that_cannot_be_asked_for(market: BlockingMarket, wrong: dict[str, Any]) -> None:
+    """A `ValueError` before anything is sent."""
+    client = logged_in(market)
+    with pytest.raises(ValueError, match=r"give|must|time zone"):
+        client.set_clock(**wrong)
+    assert market.bodies(Opcode.CLOCK_SET) == []
+
+
+def test_a_closed_bar_of_a_later_epoch_is_news(market: BlockingMarket) -> None:
+    """After the clock was turned back the times of bars are smaller, and they count."""
+    client = logged_in(market)
+    client.subscribe_bars("AAPL", "1m")
+    peer = market.peers[-1]
+    for time, epoch in ((START, 1), (START, 1), (START - MINUTE, 2), (START - MINUTE, 1)):
+        peer.push_bar("AAPL", time, True, epoch=epoch)
+    times = [u.bar.time for u in seen(client) if isinstance(u, r.BarUpdate)]
+    assert times == [to_datetime(START), to_datetime(START - MINUTE)]
+
+
 def test_the_asyncio_face_has_them() -> None:
     """As coroutines."""
     bench = AsyncBench()
@@ -121,6 +172,7 @@ def test_the_asyncio_face_has_them() -> None:
         await client.login("ada", "correct horse")
         assert (await client.market()).is_open
         assert (await client.clock()).speed == 60
+        assert (await client.set_clock(paused=True)).paused
         bars = await client.subscribe_bars("AAPL", "1m")
         openings = await client.subscribe_market(snapshot=False)
         bench.streams[0].peer.push_bar("AAPL", START, True)
@@ -143,6 +195,7 @@ def test_the_twisted_face_has_them() -> None:
     client = bench.client
     assert bench.result(client.market()).is_open
     assert bench.result(client.clock()).speed == 60
+    assert bench.result(client.set_clock(paused=True)).paused
     bars = bench.result(client.subscribe_bars("AAPL", "1m"))
     openings = bench.result(client.subscribe_market())
     bench.streams[0].peer.push_bar("AAPL", START, True)

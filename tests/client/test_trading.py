@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -11,8 +12,10 @@ import pytest
 from papertrader.client import errors
 from papertrader.client.aio import AsyncClient
 from papertrader.client.blocking import Client
+from papertrader.core.instants import from_datetime
 from papertrader.core.money import NULL, SCALE
 from papertrader.core.orders import Side, SideFilter, TimeInForce
+from papertrader.core.terms import AccountKind, PortfolioTerms, TermsFlag
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import Opcode, OrderFlag, Status
 from tests.client.test_aio import Bench as AsyncBench
@@ -76,6 +79,35 @@ def test_cancel_all(market: BlockingMarket) -> None:
     assert market.bodies(Opcode.ORDER_CANCEL_ALL)[0].side == SideFilter.BUY
     assert client.order_cancel_all().cancelled == 2
     assert client.orders().items == ()
+
+
+def test_forks_freezes_and_corrections(market: BlockingMarket) -> None:
+    """What was asked goes out as it was; a correction needs a reason."""
+    client = logged_in(market)
+    when = datetime(2010, 1, 4, 15, tzinfo=UTC)
+    assert client.portfolio_fork("copy", at=when).name == "copy"
+    assert market.bodies(Opcode.PORTFOLIO_FORK)[0].at == from_datetime(when)
+    client.portfolio_freeze(2)
+    client.portfolio_freeze(2, frozen=False)
+    assert [each.frozen for each in market.bodies(Opcode.PORTFOLIO_FREEZE)] == [True, False]
+    assert client.portfolio_correct(2, "-0.5", "a fee too few").cash == Decimal("99999.5")
+    with pytest.raises(ValueError, match="give a reason"):
+        client.portfolio_correct(2, 1, " ")
+
+
+def test_the_terms_of_a_portfolio(market: BlockingMarket) -> None:
+    """What was chosen is what is read; assets are a list of symbols."""
+    client = logged_in(market)
+    assert client.portfolio_terms() == PortfolioTerms()
+    wish = PortfolioTerms(
+        account_kind=AccountKind.MARGIN,
+        flags=int(TermsFlag.NO_SHORTING),
+        fee_rate=500_000,
+        assets=("AAPL", "IBM"),
+    )
+    assert client.portfolio_terms_set(wish) == wish
+    assert client.portfolio_terms() == wish
+    assert market.seen(Opcode.PORTFOLIO_TERMS)[0].seq == 1
 
 
 @pytest.mark.parametrize(
@@ -197,7 +229,12 @@ def test_the_asynchronous_face_has_them() -> None:
         assert (await client.portfolio_deposit(1, portfolio=2)).cash == 100_001
         assert (await client.portfolio_withdraw(1, portfolio=2)).cash == 100_000
         assert (await client.portfolio_reset(2)).season == 2
-        assert len(await client.portfolios()) == 2
+        assert await client.portfolio_terms_set(PortfolioTerms(seed=3)) == PortfolioTerms(seed=3)
+        assert (await client.portfolio_terms()).seed == 3
+        assert (await client.portfolio_fork("z")).name == "z"
+        assert (await client.portfolio_freeze(2)).portfolio == 2
+        assert (await client.portfolio_correct(2, 1, "why")).portfolio == 2
+        assert len(await client.portfolios()) == 3
 
     bench.run(body)
 
@@ -215,4 +252,9 @@ def test_the_twisted_face_has_them() -> None:
     assert result(client.portfolio_deposit(1, portfolio=2)).cash == 100_001
     assert result(client.portfolio_withdraw(1, portfolio=2)).cash == 100_000
     assert result(client.portfolio_reset(2)).season == 2
-    assert len(result(client.portfolios())) == 2
+    assert result(client.portfolio_terms_set(PortfolioTerms(seed=3))) == PortfolioTerms(seed=3)
+    assert result(client.portfolio_terms()).seed == 3
+    assert (result(client.portfolio_fork("z"))).name == "z"
+    assert (result(client.portfolio_freeze(2))).portfolio == 2
+    assert (result(client.portfolio_correct(2, 1, "why"))).portfolio == 2
+    assert len(result(client.portfolios())) == 3

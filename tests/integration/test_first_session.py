@@ -69,6 +69,9 @@ def test_the_first_session(tmp_path: Path) -> None:
         limit = ok(server, "--json", "buy", "IBM", "5", "--limit", "1.00", "--gtc", "--wait", "0")
         number = json.loads(limit)["order"]["order_id"]
         assert ok(server, "audit").endswith("clean\n")
+        assert ok(server, "replay-check").endswith("the same\n")
+        sale = json.loads(ok(server, "--json", "history"))["transactions"][-1]
+        assert "fill 1: 10 at" in ok(server, "receipt", str(sale["order_id"]))
         assert server.stop() < 5
         assert ok(server, "rebuild").endswith("clean\n")
         began = time.monotonic()

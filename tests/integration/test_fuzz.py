@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -72,6 +73,74 @@ def test_a_campaign_finds_nothing(server: Server, tmp_path: Path) -> None:
     again = harness(server, "replay", *map(str, kept[:3]))
     assert again.returncode == 0, again.stdout + again.stderr
     assert server.audit().violations == []
+
+
+def test_a_worker_that_lies_finds_nothing(tmp_path: Path) -> None:
+    """Profile relay with the certificate of a worker that is registered and does not run."""
+    state = tmp_path / "state"
+    with running(state, "--workers", "2"):
+        pass
+    with running(state, "--workers", "1") as server:
+        before = pids(server)
+        certificate = state / "tls" / "worker-2"
+        done = harness(
+            server, "fuzz", "--profile", "relay", "--seconds", "8", "--findings",
+            str(tmp_path / "found"), "--inner", f"127.0.0.1:{server.said('master.json')['port']}",
+            "--certificate", f"{certificate}.pem", "--key", f"{certificate}.key",
+            "--worker-id", "2", "--canary-ms", "3000", *before,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "rounds on the worker link" in done.stdout
+        assert pids(server) == before
+        assert server.audit().violations == []
+
+
+CLIENT = """
+import sys
+from papertrader.client.blocking import Client
+from papertrader.client.errors import PaperTraderError
+
+try:
+    with Client(sys.argv[1], sys.argv[2], learn_workers=False, timeout=2.0) as client:
+        client.login("ada", "correct horse")
+        for ask in (client.portfolio, client.orders, client.transactions, client.account):
+            ask()
+        client.buy("IBM", 1)
+except PaperTraderError as error:
+    sys.exit(str(error))
+"""
+
+
+def served(server: Server, tmp_path: Path, program: str) -> subprocess.CompletedProcess[str]:
+    """Run a program against a worker that lies, for some seconds."""
+    file = tmp_path / "program.py"
+    file.write_text(program)
+    public = server.state / "tls" / "worker-1-public"
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    return subprocess.run(
+        [
+            sys.executable, "-m", "papertrader.fuzz", "serve", "--listen", f"127.0.0.1:{port}",
+            "--certificate", f"{public}.pem", "--key", f"{public}.key", "--seconds", "6",
+            "--lies", "0.3", "--run", f"{sys.executable} {file} {{address}} {server.ca}",
+        ],
+        capture_output=True, text=True, timeout=CONFORM_S, check=False,
+    )  # fmt: skip
+
+
+def test_our_client_survives_a_worker_that_lies(server: Server, tmp_path: Path) -> None:
+    """Profile client: it fails and says so, it ends, and what it sends is right."""
+    done = served(server, tmp_path, CLIENT)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " 0 findings" in done.stdout
+    assert " 0 lies" not in done.stdout
+
+
+def test_a_client_that_crashes_is_found(server: Server, tmp_path: Path) -> None:
+    """What the programs print is read."""
+    done = served(server, tmp_path, "raise LookupError('put in on purpose')")
+    assert done.returncode == 1
+    assert "FINDING crash: the program crashed: LookupError: put in on purpose" in done.stdout
 
 
 def test_minimize_refuses_what_breaks_nothing(server: Server, tmp_path: Path) -> None:

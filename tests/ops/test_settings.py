@@ -13,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from papertrader.core.money import parse_amount
+from papertrader.master.providers.catalog import PROVIDERS, facts_of
 from papertrader.ops.settings import (
     SETTINGS_BYTES_MAX,
+    LimitsSettings,
     Settings,
     SettingsError,
     default_settings_text,
@@ -71,15 +73,25 @@ def test_defaults(file: Path) -> None:
     assert settings.master.listen == Listen("127.0.0.1", 2048)
     assert settings.worker.listen == Listen("127.0.0.1", 2049)
     assert settings.market.source is MarketSource.REPLAY
-    assert settings.market.update_interval_ms == 250
+    assert settings.market.update_interval_ms == 0
+    assert settings.market.look_ms == 250
     assert settings.market.speed_milli == 60_000
     assert settings.market.start == date(2010, 1, 4)
     assert settings.market.keep_closed_hours is False
     assert settings.market.seed == 1
+    assert settings.market.providers == ("kraken", "coinbase")
+    assert settings.market.symbols == ()
+    for name in PROVIDERS:
+        assert settings.provider(name).url == facts_of(name).url
+        assert settings.provider(name).limits == facts_of(name).limits
     assert settings.accounts.starting_cash == parse_amount("100000")
     assert settings.accounts.registration is Registration.OPEN
     assert settings.auth.argon2_memory_kib == 19_456
     assert settings.auth.argon2_time == 2
+    assert settings.limits == LimitsSettings(
+        requests_per_second=50, requests_at_once=100, connects_per_second=10, connects_at_once=30,
+        connections_per_address=32,
+    )  # fmt: skip
 
 
 FULL = """\
@@ -91,18 +103,37 @@ listen = "[::1]:0"
 listen = "0.0.0.0:7000"
 [market]
 source = "simulated"
+data = "my prices"
 update_interval_ms = 500
 speed = 2.125
 start = 2026-01-02
 keep_closed_hours = true
 seed = 9223372036854775807
+providers = "alpaca, kraken"
+symbols = "AAPL BTC/USD"
+assets = "my list.csv"
 [accounts]
 starting_cash = "25000.50"
 registration = "closed"
 [auth]
 argon2_memory_kib = 65536
 argon2_time = 3
+[limits]
+requests_per_second = 100000
+requests_at_once = 200000
+connects_per_second = 300
+connects_at_once = 400
+connections_per_address = 500
+""" + "".join(
+    f"""[{name}]
+url = "https://{name}.example/base"
+calls_per_minute = 50
+calls_per_hour = 900
+calls_per_day = 5000
+symbols_per_call = 3
 """
+    for name in PROVIDERS
+)
 
 
 def test_every_variable_from_the_file(file: Path) -> None:
@@ -114,14 +145,27 @@ def test_every_variable_from_the_file(file: Path) -> None:
     assert settings.worker.listen == Listen("0.0.0.0", 7000)
     assert settings.market.source is MarketSource.SIMULATED
     assert settings.market.update_interval_ms == 500
+    assert settings.market.data == "my prices"
     assert settings.market.speed_milli == 2_125
     assert settings.market.start == date(2026, 1, 2)
     assert settings.market.keep_closed_hours is True
     assert settings.market.seed == 2**63 - 1
+    assert settings.market.providers == ("alpaca", "kraken")
+    assert settings.market.symbols == ("AAPL", "BTC/USD")
+    assert settings.market.assets == "my list.csv"
+    for name in PROVIDERS:
+        chosen = settings.provider(name)
+        assert chosen.url == f"https://{name}.example/base"
+        assert (chosen.limits.calls_per_minute, chosen.limits.calls_per_hour) == (50, 900)
+        assert (chosen.limits.calls_per_day, chosen.limits.symbols_per_call) == (5_000, 3)
     assert settings.accounts.starting_cash == parse_amount("25000.5")
     assert settings.accounts.registration is Registration.CLOSED
     assert settings.auth.argon2_memory_kib == 65_536
     assert settings.auth.argon2_time == 3
+    assert settings.limits == LimitsSettings(
+        requests_per_second=100_000, requests_at_once=200_000, connects_per_second=300,
+        connects_at_once=400, connections_per_address=500,
+    )  # fmt: skip
     assert all(value.origin.startswith("papertrader.toml:") for value in settings.values)
 
 
@@ -222,7 +266,7 @@ def test_syntax_errors_have_their_line(file: Path, text: str, line: int) -> None
         ("master.listen", ["2048", '"2048"', '":2048"', '"localhost:1"', '"127.0.0.1"']),
         ("worker.listen", ['"127.0.0.1:65536"', '"::1:2049"', '"[127.0.0.1]:1"', '"1.2.3:4"']),
         ("market.update_interval_ms", ["99", "3600001", "1000.0", '"1 s"']),
-        ("market.source", ['"Replay"', '"live"', "1", "true", "[]"]),
+        ("market.source", ['"Replay"', '"lives"', "1", "true", "[]"]),
         ("market.speed", ["0", "-1", "0.0001", "10000.001", "inf", "nan", "1e3", "true", '"1x"']),
         ("market.start", ["2010", '"2010-02-30"', '"20100104"', "2010-01-04T00:00:00", "true"]),
         ("market.keep_closed_hours", ["0", "1", '"yes"', '"True"']),
@@ -232,6 +276,16 @@ def test_syntax_errors_have_their_line(file: Path, text: str, line: int) -> None
         ("accounts.registration", ['"invite"', "true"]),
         ("auth.argon2_memory_kib", ["7167", "1048577"]),
         ("auth.argon2_time", ["0", "11"]),
+        ("limits.requests_per_second", ["0", "1000001"]),
+        ("limits.connections_per_address", ["0", "5001"]),
+        ("market.providers", ['""', '"yahoo"', '"kraken kraken"', "1"]),
+        ("market.symbols", ['"aapl"', '"AAPL AAPL"', "1", '"AAPL;MSFT"']),
+        (
+            "kraken.url",
+            ['"http://api.kraken.com"', '"ftp://x"', '"https://u:p@x"', "1", '"https://x?y"'],
+        ),
+        ("kraken.symbols_per_call", ["0", "1000001", "1.5", "true"]),
+        ("twelvedata.calls_per_minute", ["-1", '"many"']),
     ],
 )
 def test_values_that_are_refused(file: Path, name: str, literals: list[str]) -> None:
@@ -311,7 +365,7 @@ def test_ports_on_other_addresses_do_not_collide(file: Path) -> None:
     [
         ("[[market]]\nspeed = 1\n", "papertrader.toml:1: market: is a section; write [market]"),
         ("market = 3\n", "papertrader.toml:1: market: is a section"),
-        ("[zzz]\n", "papertrader.toml:1: [zzz]: unknown section; there are accounts, auth"),
+        ("[zzz]\n", "papertrader.toml:1: [zzz]: unknown section; there are accounts, alpaca"),
         ("zzz = 1\n", "papertrader.toml:1: zzz: unknown setting; there are accounts.registration"),
         ("[workers]\nn = 1\n", "papertrader.toml:1: workers: {'n': 1} is wrong"),
         ("market = { sped = 1 }\n", "papertrader.toml:1: market.sped: unknown setting; did you"),

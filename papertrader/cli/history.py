@@ -1,0 +1,198 @@
+"""``papertrader import``: history of prices for the live market, from files or a provider."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import click
+
+from papertrader.cli.invocation import Invocation, json_option, pass_invocation
+from papertrader.cli.output import table, write_json
+from papertrader.cli.parameters import DATE, SYMBOL
+from papertrader.cli.problems import Problem
+from papertrader.core.instants import from_datetime, midnight_of, to_datetime
+from papertrader.master.barstore import BarStore
+from papertrader.master.database import StoreError
+from papertrader.master.providers.catalog import PROVIDERS
+from papertrader.master.providers.provider import Provider
+from papertrader.master.providers.recorded import DataFileError
+from papertrader.ops.history import Imported, Kept, import_files, kept_history, open_history
+from papertrader.ops.options import SETTINGS_FILE, default_state_dir
+from papertrader.ops.settings import SettingsError, load_settings
+
+EXIT_FAILED: Final = 1
+INTERVALS: Final = {"1m": 60, "1d": 86_400}
+YEARS_DEFAULT: Final = 2
+"""So many years of days are imported when nothing else is said; of minutes a week."""
+RUN_MAX_S: Final = 86_400.0
+"""An import from a provider ends after a day; run again it goes on."""
+
+
+@click.command("import")
+@click.argument("what", nargs=-1, metavar="[FILE]|[SYMBOL]...")
+@click.option("--provider", "name", type=click.Choice(tuple(PROVIDERS)), help="Whom to ask.")
+@click.option("--interval", type=click.Choice(tuple(INTERVALS)), default="1d", show_default=True)
+@click.option("--from", "first", type=DATE, help="First day (UTC).")
+@click.option("--to", "last", type=DATE, help="Last day (UTC).")
+@json_option
+@pass_invocation
+def import_command(
+    invocation: Invocation,
+    what: tuple[str, ...],
+    name: str | None,
+    interval: str,
+    first: date | None,
+    last: date | None,
+) -> None:
+    """Import history for the live market: from FILE (or a directory), or of SYMBOLs.
+
+    Without either it shows what is kept, and the gaps in it. With --provider the SYMBOLs are asked
+    for, with a fifth of the provider's limits; it may run beside a server, and be run again.
+    """
+    state = (invocation.state_dir or default_state_dir()).absolute()
+    try:
+        store = open_history(state)
+    except StoreError as error:
+        _fail(str(error))
+    try:
+        if name is not None:
+            _from_provider(invocation, state, store, name, what, INTERVALS[interval], first, last)
+        elif what:
+            _from_files(invocation, store, what)
+        else:
+            _show(invocation, kept_history(store))
+    finally:
+        store.close()
+
+
+def _from_files(invocation: Invocation, store: BarStore, what: tuple[str, ...]) -> None:
+    if len(what) > 1 or not Path(what[0]).exists():
+        raise Problem.usage(
+            f"{what[0]} is no file or directory" if len(what) == 1 else "give one FILE",
+            "symbols go with --provider NAME",
+        )
+    bar = _Bar(invocation)
+    try:
+        found = import_files(store, Path(what[0]), bar.tell)
+    except DataFileError as error:
+        _fail(str(error))
+    bar.end()
+    _told(invocation, found)
+
+
+def _from_provider(
+    invocation: Invocation,
+    state: Path,
+    store: BarStore,
+    name: str,
+    what: tuple[str, ...],
+    interval_s: int,
+    first: date | None,
+    last: date | None,
+) -> None:
+    from papertrader.ops.history import Backfill  # noqa: PLC0415
+    from papertrader.ops.provider_visit import visit_provider  # noqa: PLC0415 (treq)
+
+    if not what:
+        raise Problem.usage("name the symbols", f"papertrader import --provider {name} BTC/USD")
+    symbols = [SYMBOL.convert(each, None, None) for each in what]
+    now = from_datetime(datetime.now(UTC))
+    end = now if last is None else midnight_of(last + timedelta(days=1))
+    usual = timedelta(days=365 * YEARS_DEFAULT if interval_s == INTERVALS["1d"] else 7)
+    start = midnight_of(first or (to_datetime(now) - usual).date())
+    if not start < end:
+        raise Problem.usage("--from must lie before --to")
+    bar = _Bar(invocation)
+    found: list[Imported] = []
+
+    async def run(made: Provider, has_key: bool) -> bool:
+        backfill = Backfill(made, store, bar.tell)
+        try:
+            await backfill.run(symbols, interval_s, start, end)
+        finally:
+            # What came before a failure is kept, and told.
+            found.append(backfill.imported)
+        return True
+
+    try:
+        settings = load_settings(
+            state / SETTINGS_FILE if (state / SETTINGS_FILE).exists() else Path(os.devnull),
+            os.environ,
+            {},
+        )
+    except SettingsError as error:
+        _fail("; ".join(error.problems))
+    failure = visit_provider(settings, state, os.environ, name, run, RUN_MAX_S)
+    bar.end()
+    for each in found:
+        _told(invocation, each)
+    if failure:
+        _fail(failure)
+
+
+class _Bar:
+    """A progress bar on standard error; nothing where nobody watches."""
+
+    def __init__(self, invocation: Invocation) -> None:
+        self._shown = not invocation.as_json and sys.stderr.isatty()
+        self._length = 0
+        self._bar = click.progressbar(length=1, file=sys.stderr, show_eta=False)
+
+    def tell(self, done: int, length: int, what: str) -> None:
+        """Show how far it is."""
+        if not self._shown:
+            return
+        self._bar.label = what[:40].ljust(40)
+        if done >= 0:
+            self._bar.length = length
+            self._bar.pos = done
+        self._bar.render_progress()
+
+    def end(self) -> None:
+        """Go to the next line."""
+        if self._shown:
+            click.echo(err=True)
+
+
+def _told(invocation: Invocation, found: Imported) -> None:
+    if invocation.as_json:
+        rows = [
+            {"symbol": symbol, "interval_s": interval_s, "bars": bars}
+            for (symbol, interval_s), bars in sorted(found.bars.items())
+        ]
+        write_json(imported=rows, calls=found.calls)
+        return
+    names = {seconds: name for name, seconds in INTERVALS.items()}
+    for (symbol, interval_s), bars in sorted(found.bars.items()):
+        click.echo(f"{symbol}: {bars:,} bars of {names[interval_s]}")
+    if found.calls:
+        click.echo(f"{found.calls} call{'s' if found.calls > 1 else ''}")
+
+
+def _show(invocation: Invocation, rows: list[Kept]) -> None:
+    if invocation.as_json:
+        write_json(history=rows)
+        return
+    names = {seconds: name for name, seconds in INTERVALS.items()}
+    cells = [
+        (
+            each.symbol, names[each.interval_s], f"{to_datetime(each.first):%Y-%m-%d %H:%M}",
+            f"{to_datetime(each.last):%Y-%m-%d %H:%M}", f"{each.count:,}", f"{each.imported:,}",
+            f"{each.gaps:,}", f"{each.missing:,}",
+        )
+        for each in rows
+    ]  # fmt: skip
+    heads = (
+        "symbol", "bars", "first (UTC)", "last (UTC)", ">kept", ">imported", ">gaps",
+        ">missing",
+    )  # fmt: skip
+    click.echo(table(heads, cells) if cells else "no history is kept yet")
+
+
+def _fail(why: str) -> None:
+    click.echo(f"error: {why}", err=True)
+    sys.exit(EXIT_FAILED)

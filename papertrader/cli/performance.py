@@ -1,0 +1,118 @@
+"""``papertrader performance``: the equity curve of a portfolio and its figures."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from papertrader.cli.invocation import Invocation, json_option, pass_invocation
+from papertrader.cli.output import money, pairs, table, write_json
+from papertrader.cli.parameters import DATE, SYMBOL, of_option, portfolio_option
+from papertrader.cli.visit import logged_in
+from papertrader.client.curves import performance_of
+
+if TYPE_CHECKING:
+    from papertrader.client.blocking import Client
+    from papertrader.client.results import Transaction
+
+PAGE_ROWS: Final = 5_000
+_POINTS: Final = 30
+"""Points of the curve that are shown at most, the newest; all of them as JSON."""
+
+
+@click.command()
+@click.option("--from", "first", type=DATE, help="First day (market time).")
+@click.option("--to", "last", type=DATE, help="Last day (market time).")
+@click.option(
+    "--interval", type=click.Choice(["1d", "1w", "1mo"]), default="1d", show_default=True,
+    help="Length of a period.",
+)  # fmt: skip
+@click.option("--benchmark", type=SYMBOL, help="Compare with this asset, its dividends included.")
+@click.option(
+    "--risk-free", type=click.FloatRange(0, 100), default=0.0, metavar="PERCENT",
+    help="Yearly interest without risk, for the ratios.",
+)  # fmt: skip
+@portfolio_option
+@of_option
+@json_option
+@pass_invocation
+def performance(
+    invocation: Invocation,
+    first: date | None,
+    last: date | None,
+    interval: str,
+    benchmark: str | None,
+    risk_free: float,
+    portfolio: int | None,
+    username: str | None,
+) -> None:
+    """Show how well a portfolio did: its worth over time, returns and risk."""
+    until = None if last is None else last + timedelta(days=1)
+    number, owner = portfolio or 0, username or ""
+    with logged_in(invocation) as client:
+        curve = client.equity(
+            interval, from_time=first, to_time=until, portfolio=number, username=owner
+        )
+        trades = _transactions(client, number, owner)
+        compared = None
+        if benchmark is not None and curve.points:
+            start = curve.points[0].at - timedelta(days=14)
+            compared = client.bars(benchmark, "1d", from_time=start, adjust="total")
+    if curve.points:
+        within = (curve.points[0].at, curve.points[-1].at)
+        trades = [t for t in trades if t.market_at and within[0] <= t.market_at <= within[1]]
+    figures = performance_of(curve, trades, risk_free=risk_free / 100, benchmark=compared)
+    if invocation.as_json:
+        write_json(performance=figures, curve=curve)
+        return
+    rows = [
+        (each.at.strftime("%Y-%m-%d %H:%M"), money(each.equity), money(each.cash),
+         money(each.flow) if each.flow else "")
+        for each in curve.points[-_POINTS:]
+    ]  # fmt: skip
+    headings = ("market time (UTC)", f">equity {curve.currency}", ">cash", ">paid in")
+    click.echo(table(headings, rows) + "\n")
+    fall = figures.drawdown
+    lines = [
+        ("return", _percent(figures.total_return)),
+        ("return a year", _percent(figures.annual_return)),
+        ("money-weighted a year", _percent(figures.money_weighted)),
+        ("volatility a year", _percent(figures.volatility)),
+        ("Sharpe ratio", _ratio(figures.sharpe)),
+        ("Sortino ratio", _ratio(figures.sortino)),
+        ("deepest fall", _percent(fall.depth)),
+        ("closed trades", str(figures.trades)),
+        ("won", _percent(figures.win_rate)),
+        ("profit factor", _ratio(figures.profit_factor)),
+    ]
+    if compared is not None:
+        lines += [
+            (f"return of {benchmark}", _percent(figures.benchmark_return)),
+            ("beta", _ratio(figures.beta)),
+            ("alpha a year", _percent(figures.alpha)),
+        ]
+    click.echo(pairs(lines))
+
+
+def _transactions(client: Client, portfolio: int, username: str) -> list[Transaction]:
+    """Read all transactions of a portfolio, page by page."""
+    found: list[Transaction] = []
+    after = 0
+    while True:
+        page = client.transactions(
+            limit=PAGE_ROWS, after=after, portfolio=portfolio, username=username
+        )
+        found.extend(page)
+        if not page.next_after or page.next_after <= after:
+            return found
+        after = page.next_after
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{value * 100:,.2f} %"
+
+
+def _ratio(value: float | None) -> str:
+    return "-" if value is None else f"{value:,.2f}"

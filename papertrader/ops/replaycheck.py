@@ -1,0 +1,144 @@
+"""Replay check: the journal's inputs decided again, and everything compared with what was told.
+
+The audit believes the outcomes and adds them up; this believes only the inputs. A desk that knows
+nothing is given each input of the journal, with the quotes and assets that are kept with it, and
+must come to the same outcomes, the same replies, and the same memory at every checkpoint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import attrs
+import peewee
+
+from papertrader.core.desk import Desk
+from papertrader.core.events import OrderChanged
+from papertrader.core.ledger import InvariantViolated
+from papertrader.master import deciding, records
+from papertrader.master.database import StoreError, connect, journal_batches
+from papertrader.master.providers.base import load_calendars
+from papertrader.ops.inspection import UNREADABLE, hashes_taken
+from papertrader.wire import messages as m
+
+FINDINGS_MAX: Final = 20
+"""Differences told; what follows a difference may differ only because of it."""
+
+Progress = Callable[[int, int], None]
+
+
+@attrs.define
+class ReplayReport:
+    """What deciding again has shown. ``findings`` is empty when it all came out the same.
+
+    ``taken`` counts inputs whose outcomes had to be taken from the journal, since a version before
+    this one did not keep all that decided them; ``why`` says what. ``receipts`` counts the receipts
+    that were worked out again from their quotes.
+    """
+
+    inputs: int = 0
+    commands: int = 0
+    quotes: int = 0
+    outcomes: int = 0
+    receipts: int = 0
+    checkpoints: int = 0
+    taken: int = 0
+    why: dict[str, int] = attrs.Factory(dict)
+    state_hash: bytes = b""
+    findings: list[str] = attrs.Factory(list)
+
+
+def replay_check(state: Path, progress: Progress = lambda done, total: None) -> ReplayReport:
+    """Decide every input of a state directory again, live or not; it is only read.
+
+    Raises `StoreError` if the journal cannot be read.
+    """
+    path = state / "truth.db"
+    if not path.exists():
+        raise StoreError(f"there is no {path}; name the installation with --state-dir")
+    report, desk = ReplayReport(), Desk()
+    desk.calendars.know_all(load_calendars())
+    truth = connect(path, {}, read_only=True)
+    try:
+        truth.execute_sql("BEGIN")
+        _replay(truth, desk, report, progress)
+    except peewee.DatabaseError as error:
+        raise StoreError(f"{path} cannot be read: {error}") from None
+    finally:
+        truth.close()
+    report.state_hash = desk.state_hash()
+    return report
+
+
+def _replay(truth: peewee.Database, desk: Desk, report: ReplayReport, progress: Progress) -> None:
+    (total,) = truth.execute_sql("SELECT count(*) FROM journal").fetchone()
+    taken = dict(hashes_taken(truth))
+    epoch = 0
+    for number, row in enumerate(journal_batches(truth), 1):
+        batch, frames = row[0], row[6]
+        if row[3] != epoch:
+            # Each start of the master tells anew which assets there are.
+            epoch = row[3]
+            desk.forget_assets()
+        try:
+            found = deciding.grouped(list(records.read_frames(frames)))
+        except UNREADABLE as fault:
+            report.findings.append(f"batch {batch}: a record cannot be read ({fault})")
+            return
+        for given in found:
+            if not _decide(desk, given, report):
+                return
+            if given.seq in taken:
+                report.checkpoints += 1
+                if desk.state_hash() != taken[given.seq]:
+                    report.findings.append(
+                        f"after input {given.seq} the state's hash is not that of the checkpoint"
+                    )
+                    return
+        if number % 64 == 0:
+            progress(number, total)
+    progress(total, total)
+
+
+def _decide(desk: Desk, given: deciding.Input, report: ReplayReport) -> bool:
+    """Decide one input; False when nothing that follows could be compared."""
+    report.inputs += 1
+    try:
+        decided = deciding.decide(desk, given)
+    except deciding.NotKept as missing:
+        report.taken += 1
+        report.why[str(missing)] = report.why.get(str(missing), 0) + 1
+        return _take(desk, given, report)
+    except (InvariantViolated, *UNREADABLE) as error:
+        report.findings.append(f"input {given.seq}: {error}")
+        return False
+    if decided is None:
+        if deciding.outcomes_of(given):
+            report.findings.append(f"input {given.seq} has outcomes, but nothing that caused them")
+            return False
+        return True
+    report.commands += bool(given.of(m.StoreCommand))
+    report.quotes += len(given.of(m.StoreQuote))
+    report.outcomes += len(decided.events)
+    report.receipts += sum(
+        isinstance(event, OrderChanged) and event.receipt is not None for event in decided.events
+    )
+    found = deciding.difference(given, decided)
+    if found:
+        report.findings.append(f"input {given.seq}: {found}")
+        return False
+    if decided.clock_turned_back:
+        desk.forget_assets()
+    return True
+
+
+def _take(desk: Desk, given: deciding.Input, report: ReplayReport) -> bool:
+    for record in deciding.outcomes_of(given):
+        try:
+            desk.apply(records.fact_of(record))  # type: ignore[arg-type]
+        except (InvariantViolated, *UNREADABLE) as error:
+            report.findings.append(f"input {given.seq}: {error}")
+            return False
+    return True

@@ -1,0 +1,50 @@
+"""What a deployment variable is: a name, a default, how it is read and shown, and its comment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, Generic, TypeVar
+
+import attrs
+
+T = TypeVar("T")
+
+TEXT_SHOWN_MAX: Final = 40
+"""Longest part of a wrong value that an error message repeats."""
+
+
+@attrs.frozen(kw_only=True)
+class Variable(Generic[T]):
+    """One deployment variable.
+
+    ``default`` is a TOML literal; ``read`` turns a raw value into the setting or raises
+    `ValueError` saying what is wrong and what is allowed; ``show`` writes a TOML literal.
+    """
+
+    name: str
+    default: str
+    read: Callable[[object], T]
+    show: Callable[[T], str]
+    comment: str
+
+    @property
+    def section(self) -> str:
+        """The TOML table it stands in; empty for the top of the file."""
+        return self.name.rpartition(".")[0]
+
+    @property
+    def key(self) -> str:
+        """Its name within the section."""
+        return self.name.rpartition(".")[2]
+
+    @property
+    def environment_name(self) -> str:
+        """The environment variable that overrides the file."""
+        return "PAPERTRADER_" + self.name.replace(".", "_").upper()
+
+
+def shown(raw: object) -> str:
+    """Return a wrong value as an error message repeats it."""
+    text = raw if isinstance(raw, str) else str(raw).lower() if isinstance(raw, bool) else str(raw)
+    cut = text if len(text) <= TEXT_SHOWN_MAX else text[:TEXT_SHOWN_MAX] + "..."
+    return f'"{cut}"' if isinstance(raw, str) else cut

@@ -1,0 +1,36 @@
+"""``papertrader performance``."""
+
+from __future__ import annotations
+
+import json
+
+from papertrader.wire.kinds import Opcode
+from tests.cli.test_commands import Terminal, terminal
+
+__all__ = ["terminal"]
+
+
+def test_a_person_sees_curve_and_figures(terminal: Terminal) -> None:
+    """Points with what was paid in, then the ratios in percent."""
+    shown = terminal.logged_in().run("performance", "--risk-free", "1")
+    assert shown.exit_code == 0
+    assert "165.00" in shown.stdout
+    assert "44.00" in shown.stdout
+    lines = dict(line.rsplit("  ", 1) for line in shown.stdout.splitlines() if " %" in line)
+    assert lines["return".ljust(len("money-weighted a year"))].strip() == "17.86 %"
+
+
+def test_the_same_as_json_and_with_a_benchmark(terminal: Terminal) -> None:
+    """Ratios as numbers, money as text; the benchmark's bars are asked for."""
+    done = terminal.logged_in().run("performance", "--json", "--benchmark", "aapl")
+    found = json.loads(done.stdout)
+    assert found["curve"]["points"][2]["equity"] == "165.00"
+    assert round(found["performance"]["total_return"], 4) == 0.1786
+    assert "beta" in found["performance"]
+    assert terminal.market.bodies(Opcode.BARS_GET)[0].symbol == "AAPL"
+
+
+def test_what_is_not_shown_is_refused(terminal: Terminal) -> None:
+    """Another user's, unknown; an interval there is not."""
+    assert terminal.logged_in().run("performance", "--of", "nobody").exit_code == 1
+    assert terminal.run("performance", "--interval", "1y").exit_code == 2

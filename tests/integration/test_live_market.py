@@ -1,0 +1,211 @@
+"""Live prices over real sockets: TLS is judged, keys stay home, a whole server trades on them."""
+
+from __future__ import annotations
+
+import json
+import os
+import ssl
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from papertrader.client.blocking import Client
+from papertrader.client.results import TransactionUpdate
+from papertrader.master.providers.request import LISTING_MAX
+from papertrader.ops.certificates import (
+    authority_file,
+    certificate_files,
+    issue_worker_public,
+    make_authority,
+)
+from tests.provider_kit import KEY, SHAPES, Row, kraken_pairs
+from tests.server_kit import PASSWORD, PROGRAM, running
+
+pytestmark = pytest.mark.slow
+
+
+class Site:
+    """A web server on a free port of 127.0.0.1, in a thread: what it saw, and what it says."""
+
+    def __init__(
+        self, certificate: tuple[Path, Path] | None = None, host: str = "127.0.0.1"
+    ) -> None:
+        self.seen: list[tuple[str, dict[str, str]]] = []
+        self.status = 200
+        self.headers: dict[str, str] = {"Content-Type": "application/json"}
+        self.say = lambda path: b"{}"
+        site = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                site.seen.append((self.path, dict(self.headers.items())))
+                body = site.say(self.path)
+                self.send_response(site.status)
+                headers = {"Content-Length": str(len(body)), **site.headers}
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer((host, 0), Handler)
+        self.server.daemon_threads = True
+        self.scheme = "http"
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*certificate)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+            self.scheme = "https"
+        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        self.thread.start()
+
+    def url(self, host: str = "127.0.0.1") -> str:
+        """Return the site's address under a name of this machine."""
+        return f"{self.scheme}://{host}:{self.server.server_address[1]}"
+
+    def close(self) -> None:
+        """Stop."""
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join(5)
+
+
+@pytest.fixture
+def sites() -> Iterator[list[Site]]:
+    """Sites that are closed after the test."""
+    made: list[Site] = []
+    yield made
+    for site in made:
+        site.close()
+
+
+def ask(url: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Let `papertrader provider test` ask Kraken at an address: a process of its own."""
+    return subprocess.run(
+        [str(PROGRAM), "--state-dir", "/nonexistent", "provider", "test", "kraken", "BTC/USD"],
+        env={**os.environ, "PAPERTRADER_KRAKEN_URL": url, **environ},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def ticker(path: str) -> bytes:
+    """Answer as Kraken does."""
+    if "AssetPairs" in path:
+        return kraken_pairs().encode()
+    return SHAPES["kraken"].body({"BTC/USD": Row()}).encode()
+
+
+def test_tls_is_judged(tmp_path: Path, sites: list[Site]) -> None:
+    """Known authority and right name: read. Unknown authority or another name: nothing is sent."""
+    now = datetime.now(UTC)
+    make_authority(tmp_path, now=now)
+    issue_worker_public(tmp_path, "worker-1", now=now)
+    certificate = certificate_files(tmp_path, "worker-1-public")
+    # The certificate names 127.0.0.1 and localhost, not 127.0.0.2.
+    good, named = Site(certificate), Site(certificate, "127.0.0.2")
+    sites += [good, named]
+    good.say = named.say = ticker
+    authority = str(authority_file(tmp_path))
+    for url in (good.url(), good.url("localhost")):
+        done = ask(url, SSL_CERT_FILE=authority)
+        assert (done.returncode, "100.00" in done.stdout) == (0, True), done.stderr
+    seen = len(good.seen)
+    assert seen == 4
+    for url, environ in ((good.url(), {}), (named.url("127.0.0.2"), {"SSL_CERT_FILE": authority})):
+        done = ask(url, **environ)
+        assert done.returncode == 1
+        assert "kraken: unreachable" in done.stderr
+    assert len(good.seen) == seen
+    assert named.seen == []
+
+
+def test_a_redirect_is_not_followed(sites: list[Site]) -> None:
+    """The site that we are sent to sees no request at all."""
+    first, second = Site(), Site()
+    sites += [first, second]
+    first.status = 302
+    first.headers = {"Location": second.url() + "/steal"}
+    done = ask(first.url())
+    assert done.returncode == 1
+    assert "kraken: redirect" in done.stderr
+    assert len(first.seen) == 1
+    assert second.seen == []
+
+
+def test_nobody_listens_and_too_much_comes(sites: list[Site]) -> None:
+    """A refused connection is told at once; a body beyond the limit is cut off."""
+    site = Site()
+    sites.append(site)
+    site.say = lambda path: b" " * (LISTING_MAX + 1)
+    assert "kraken: too large" in ask(site.url()).stderr
+    assert "kraken: unreachable" in ask("http://127.0.0.1:1").stderr
+
+
+def test_a_server_trades_on_live_prices(
+    tmp_path: Path, sites: list[Site], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Coins of one provider, shares of another with a key, and settings alone say where both are.
+
+    The order fills at the stub's price; the key is seen by its provider alone, and by no file.
+    """
+    coins, shares = Site(), Site()
+    sites += [coins, shares]
+
+    def snapshots(path: str) -> bytes:
+        now = time.time_ns()
+        return SHAPES["alpaca"].body({"AAPL": Row(at=now)}).encode()
+
+    coins.say, shares.say = ticker, snapshots
+    state = tmp_path / "state"
+    (state / "keys").mkdir(parents=True, mode=0o700)
+    state.chmod(0o700)
+    key = state / "keys" / "alpaca"
+    key.write_bytes(KEY + b"-id\n" + KEY + b"-secret\n")
+    key.chmod(0o600)
+    monkeypatch.setenv("PAPERTRADER_KRAKEN_URL", coins.url())
+    monkeypatch.setenv("PAPERTRADER_ALPACA_URL", shares.url())
+    arguments = ("--market", "live", "--provider", "kraken alpaca", "--symbols", "BTC/USD AAPL")
+    with running(state, *arguments) as server:
+        with Client(server.workers, server.ca) as client:
+            client.register("ada", PASSWORD)
+            client.login("ada", PASSWORD)
+            client.subscribe_account()
+            deadline = time.monotonic() + 20
+            while not client.quotes(["BTC/USD"]) and time.monotonic() < deadline:
+                time.sleep(0.1)
+            client.buy("BTC/USD", 1)
+            changes = (e for e in client.events(20.0) if isinstance(e, TransactionUpdate))
+            filled = next(changes).transaction
+            assert str(filled.price) in ("100.1", "100.10", "100.10000000")
+            deadline = time.monotonic() + 20
+            while not shares.seen and time.monotonic() < deadline:
+                time.sleep(0.1)
+        stats = server.cli("provider", "list")
+        assert "kraken" in stats.stdout
+        shown = server.cli("provider", "show", "alpaca", "AAPL")
+        assert shown.stdout.startswith(f"GET {shares.url()}/v2/stocks/snapshots?symbols=AAPL")
+        assert KEY.decode() not in shown.stdout + shown.stderr
+        tried = server.cli("provider", "test", "kraken", "BTC/USD")
+        assert "100.00" in tried.stdout, tried.stderr
+        assert server.audit().violations == []
+        server.stop()
+    secret = KEY.decode()
+    assert any(secret in json.dumps(headers) for _, headers in shares.seen)
+    assert not any(secret in json.dumps([path, headers]) for path, headers in coins.seen)
+    assert not any(secret in path for path, _ in shares.seen)
+    for file in (each for each in state.rglob("*") if each.is_file() and each != key):
+        assert KEY not in file.read_bytes(), file
+    assert KEY not in (tmp_path / "state.out").read_bytes()
