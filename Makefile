@@ -1,6 +1,7 @@
 # make run     install into .venv if needed, then start PaperTrader; stop it with Ctrl-C
 # make test    install the development tools too, then run every check and the whole test suite
 # make torture kill -9 the master 50 times in a stream of orders, and other long campaigns
+# make fuzz    read 10^8 changed frames with the codec, on every processor: about a quarter of an hour
 # make bench   measure the product beside its peers, 15 minutes: benchmarks/README.rst
 # make profile flame graphs of master and worker under load
 # make clean   remove what these two made (never your accounts or settings)
@@ -9,16 +10,18 @@
 #   ARGS=...         options for `papertrader up`
 #   PYTEST_ARGS=...  options for pytest
 #   KILLS=...        how often `make torture` kills (50)
+#   FUZZ_ARGS=...    options of the parser's fuzzer, such as --frames 1e7
 #   BENCH_ARGS=...   options of the benchmarks
 #   PYTHON=...       the Python to use; the newest one found otherwise
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := run
-.PHONY: run test torture bench profile clean
+.PHONY: run test torture fuzz bench profile clean
 
 ARGS =
 PYTEST_ARGS =
 BENCH_ARGS =
+FUZZ_ARGS =
 PYTHON =
 KILLS = 50
 
@@ -60,6 +63,14 @@ test: $(DEVELOPMENT)
 
 torture: $(DEVELOPMENT)
 	PAPERTRADER_KILLS=$(KILLS) $(BIN)/pytest -s tests/torture $(PYTEST_ARGS)
+	$(BIN)/python -m tests.torture.mutants
+	$(BIN)/python -m tests.torture.stalls
+	$(BIN)/python -m tests.torture.siege
+	$(PIP) install --editable '.[torture]'
+	$(BIN)/python -m tests.torture.boofuzz
+
+fuzz: $(RUNTIME)
+	$(BIN)/python -m papertrader.fuzz parser --frames 1e8 --jobs 0 $(FUZZ_ARGS)
 
 bench: $(RUNTIME)
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)

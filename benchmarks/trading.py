@@ -10,6 +10,7 @@ import os
 import time
 from typing import Final
 
+from benchmarks import desk
 from benchmarks.bench import Bench
 from benchmarks.figures import Verdict
 from benchmarks.processes import BenchmarkError, resident_kib
@@ -88,7 +89,8 @@ class Floor:
 
 
 def measure(bench: Bench) -> None:
-    """Measure updates that touch nothing, and updates that fill everything."""
+    """Measure market orders, updates that touch nothing, and updates that fill everything."""
+    desk.measure(bench)
     idle, memory = [], 0.0
     for number in range(bench.rounds):
         if number == 0:

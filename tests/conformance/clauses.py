@@ -408,8 +408,6 @@ SHOWN: Final[Mapping[str, str]] = MappingProxyType(
             tests/worker/test_topics.py::test_a_slow_reader_gets_the_newest_of_each_symbol_later
         """,
         "13.1": """
-            tests/core/test_acceptance.py::test_order_types_of_a_later_day
-            tests/core/test_acceptance.py::test_times_in_force_of_a_later_day
             tests/core/test_acceptance.py::test_every_refusal
         """,
         "13.2": """
@@ -427,6 +425,33 @@ SHOWN: Final[Mapping[str, str]] = MappingProxyType(
         "13.5": """
             tests/core/test_acceptance.py::test_the_first_refusal_wins
             dialogue:first-refusal
+        """,
+        "13.21": """
+            tests/core/test_golden.py::test_a_golden_case
+            tests/master/test_combined.py::test_a_stop_triggers_and_fills
+        """,
+        "13.22": """
+            tests/core/test_golden.py::test_a_golden_case
+            tests/master/test_combined.py::test_a_trailing_stop_survives_a_restart
+        """,
+        "13.23": """
+            tests/core/test_golden.py::test_a_golden_case
+            tests/master/test_combined.py::test_an_order_for_the_close_knows_its_session
+        """,
+        "13.24": """
+            tests/core/test_golden.py::test_a_golden_case
+            tests/master/test_combined.py::test_an_order_for_money
+        """,
+        "13.25": """
+            tests/core/test_golden.py::test_a_golden_case
+            tests/master/test_combined.py::test_a_bracket_shows_its_legs
+        """,
+        "13.26": """
+            tests/core/test_golden.py::test_a_golden_case
+            tests/master/test_combined.py::test_a_bracket_shows_its_legs
+        """,
+        "13.27": """
+            tests/master/test_combined.py::test_all_positions_are_closed_in_one_step
         """,
         "14.1": """
             tests/worker/test_market.py::test_what_is_wrong_in_a_request_is_answered
@@ -476,6 +501,18 @@ SHOWN: Final[Mapping[str, str]] = MappingProxyType(
         """,
         "14.10": """
             tests/master/test_hours.py::test_the_clock_tells_its_mode_and_speed
+        """,
+        "14.11": """
+            tests/master/test_timekeeper.py::test_what_a_clock_cannot_do
+            tests/master/test_timekeeper.py::test_with_others_only_an_operator_may
+            tests/master/test_timekeeper.py::test_a_step_is_taken_once
+            tests/master/test_timekeeper.py::test_forward_everything_between_falls_due
+        """,
+        "14.12": """
+            tests/master/test_timekeeper.py::test_turned_back_orders_end_and_money_stays
+            tests/master/test_timekeeper.py::test_an_action_applies_again_in_another_epoch
+            tests/master/test_timekeeper.py::test_what_is_not_listed_yet_is_unlisted
+            tests/master/test_timekeeper.py::test_followers_are_told
         """,
         "15.1": """
             tests/worker/test_upstream.py::test_the_worker_says_who_it_is
@@ -530,6 +567,10 @@ SHOWN: Final[Mapping[str, str]] = MappingProxyType(
             tests/master/test_flow.py::test_the_link_keeps_to_the_credit_and_to_cancel
             tests/worker/test_credit.py::test_credit_is_given_as_the_client_takes
             tests/worker/test_credit.py::test_the_count_begins_anew_with_the_link
+        """,
+        "15.13": """
+            tests/worker/test_topics.py::test_what_was_known_is_void_and_asked_for_again
+            tests/worker/test_market.py::test_what_is_cached_is_void_when_the_master_says_so
         """,
         "16.1": """
             tests/wire/test_schema.py::test_journal_records_are_not_reachable_from_links

@@ -105,7 +105,10 @@ def test_wheel_has_every_module_and_the_data(built: Built) -> None:
     with zipfile.ZipFile(built.wheel) as wheel:
         names = set(wheel.namelist())
     for path in (ROOT / "papertrader").rglob("*"):
-        if path.suffix in {".py", ".csv", ".gz", ".json"} or path.name in {"py.typed", "NOTICE"}:
+        if path.suffix in {".py", ".csv", ".gz", ".json", ".toml"} or path.name in {
+            "py.typed",
+            "NOTICE",
+        }:
             assert str(path.relative_to(ROOT)) in names
 
 

@@ -66,9 +66,9 @@ BOUNDS = (
     ("worker.draining", "MOVED_PER_CHECK", "clients moved in 0.1 s: the rest follow"),
     ("eventlog.reading", "ENTRIES_MAX", "entries of one LOG_DUMP: RANGE_TOO_LARGE"),
     (
-        "master.transactions",
+        "master.inputs",
         "QUOTES_KEPT_MAX",
-        "quotes kept with one input: of the rest only the transactions tell",
+        "quotes kept with one input: of the rest only the outcomes tell",
     ),
     ("core.portfolio", "LOTS_MAX", "lots of one position: the two oldest become one"),
     ("client.calls", "CALLS_MAX", "requests that wait in one client: TooManyCalls"),
