@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from benchmarks import codec, scenarios, states, trading
+from benchmarks import codec, readers, scenarios, states, trading
 from benchmarks.bench import Bench, used_by_others
 from benchmarks.figures import Results, row, verdict_row
 from benchmarks.plots import write_plots
@@ -28,6 +28,8 @@ SECTIONS: Final[dict[str, Callable[[Bench], None]]] = {
     "reads": scenarios.measure_reads,
     "orders": scenarios.measure_orders,
     "fanout": states.measure_fanout,
+    "crowd": readers.measure_crowd,
+    "stall": readers.measure_stall,
     "memory": states.measure_memory,
     "audit": states.measure_audit,
 }
@@ -40,6 +42,7 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5, help="rounds, of which medians are told")
     parser.add_argument("--seconds", type=float, default=2.0, help="length of a round")
     parser.add_argument("--warm", type=float, default=0.5, help="seconds before a round counts")
+    parser.add_argument("--stall", type=float, default=60.0, help="seconds that a reader stalls")
     parser.add_argument("--only", action="append", choices=list(SECTIONS), help="repeatable")
     parser.add_argument("--output", type=Path, default=HERE, help="where results.json goes")
     parser.add_argument("--build", type=Path, default=HERE.parent / "build" / "benchmarks")
@@ -51,7 +54,7 @@ def run(options: argparse.Namespace) -> Results:
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         bench = Bench(
             directory=Path(name), build=options.build, rounds=options.rounds,
-            seconds=options.seconds, warm=options.warm,
+            seconds=options.seconds, warm=options.warm, stall_s=options.stall,
         )  # fmt: skip
         before = used_by_others(1.0)
         bench.results.add("machine", "used by others before the run", "cores", [before])

@@ -32,6 +32,8 @@ class Bench:
     rounds: int
     seconds: float
     warm: float
+    stall_s: float = 60.0
+    """How long a reader stalls that is measured."""
     results: Results = attrs.Factory(Results)
     _peer_python: Path | None = None
     _files: int = 0

@@ -9,9 +9,10 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import attrs
@@ -57,6 +58,7 @@ SETTINGS: Final = {
     "auth.argon2_memory_kib": "8192",
     "auth.argon2_time": "1",
 }
+NO_SETTINGS: Final[Mapping[str, str]] = MappingProxyType({})
 AWAIT_LOGIN: Final = 2
 
 
@@ -85,9 +87,10 @@ class Product:
 
 
 @contextlib.contextmanager
-def master(state: Path) -> Iterator[Running]:
+def master(state: Path, settings: Mapping[str, str] = NO_SETTINGS) -> Iterator[Running]:
     """Run the master as it is: ``twistd papertrader-master``."""
-    sets = [part for name, value in SETTINGS.items() for part in ("--set", f"{name}={value}")]
+    given = {**SETTINGS, **settings}.items()
+    sets = [part for name, value in given for part in ("--set", f"{name}={value}")]
     twistd = str(Path(sys.executable).with_name("twistd"))
     command = [
         twistd, "-n", "--pidfile=", "--logger=papertrader.ops.process.no_observer",
@@ -104,10 +107,13 @@ def master(state: Path) -> Iterator[Running]:
 
 
 @contextlib.contextmanager
-def product(state: Path) -> Iterator[Product]:
-    """Make an installation in ``state`` and run it for the length of a block."""
+def product(state: Path, settings: Mapping[str, str] = NO_SETTINGS) -> Iterator[Product]:
+    """Make an installation in ``state`` and run it for the length of a block.
+
+    ``settings`` of the master go before `SETTINGS`.
+    """
     install(state)
-    with master(state) as one:
+    with master(state, settings) as one:
         cpu = cpu_seconds(one.pid)
         command = module("benchmarks.servers.worker", state, one.port)
         with server(*command) as two:
@@ -186,6 +192,16 @@ def open_accounts(running: Product, count: int) -> None:
                 _ask(link, first, 2 + number, session=reply.session, seq=number)
         running.accounts.append(Account(name, reply.token.hex()))
     time.sleep(FILLED_S)
+
+
+def log_in(link: ssl.SSLSocket, account: Account) -> int:
+    """Open a session of an account on a new connection; return its handle."""
+    login = m.Login(
+        username=account.username, mechanism=Mechanism.SESSION_TOKEN, scope=Scope.TRADE,
+        password=account.token,
+    )  # fmt: skip
+    link.sendall(hello())
+    return int(_ask(link, login, 1).session)
 
 
 def prologue(

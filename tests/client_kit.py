@@ -16,6 +16,7 @@ from typing import Any
 
 import attrs
 
+from papertrader.core.contests import ContestState, StandingOrder
 from papertrader.core.instants import SECOND
 from papertrader.core.logrecord import (
     PLAIN,
@@ -36,18 +37,17 @@ from papertrader.wire.codec import MORE, REPLAYED
 from papertrader.wire.connection import Connection, Link, State
 from papertrader.wire.kinds import (
     STATE_CHANGING,
-    ContestState,
     MarketState,
     Mechanism,
     Opcode,
     OrderFlag,
     Role,
     Scope,
-    StandingOrder,
     Status,
     Topic,
     TxKind,
 )
+from tests.alert_kit import AlertPeer
 from tests.owner_kit import OwnerPeer, key_shown
 
 START = 1_700_000_000 * SECOND
@@ -133,6 +133,8 @@ class Market:
     def __init__(self) -> None:
         self.clock = FakeClock()
         self.contests: dict[int, m.ContestCreate] = {}
+        self.watchlists: dict[str, list[str]] = {}
+        self.alerts: dict[int, m.AlertReply] = {}
         self.contest_file = bytes(range(150))
         self.receipts: dict[int, list[m.OrderReceiptRow]] = {}
         self.accounts: dict[str, FakeAccount] = {}
@@ -271,7 +273,7 @@ def reply_of(order: m.OrderRow) -> m.OrderReply:
     return m.OrderReply(**{a.name: getattr(order, a.name) for a in attrs.fields(m.OrderRow)})
 
 
-class Peer(OwnerPeer):
+class Peer(OwnerPeer, AlertPeer):
     """The server's end of one connection: octets in with `take`, octets out with `give`."""
 
     def __init__(self, market: Market, number: int) -> None:

@@ -73,8 +73,9 @@ class Robot:
         self.quotes += 1
         tick = self.tick()
         quote = Quote(
-            symbol="COIN", bid=(self.middle - self.half) * TICK, ask=(self.middle + self.half) * TICK,
-            last=self.middle * TICK, day_volume=self.quotes * 100 * SCALE, observed_at=tick["at"],
+            symbol="COIN", bid=(self.middle - self.half) * TICK,
+            ask=(self.middle + self.half) * TICK, last=self.middle * TICK,
+            day_volume=self.quotes * 100 * SCALE, observed_at=tick["at"],
             source_time=tick["at"], quote_seq=self.quotes,
         )  # fmt: skip
         fills = 0

@@ -1,9 +1,9 @@
 """A worker without the limits that protect it from one client: the load is one client.
 
-The real worker takes 50 commands a second of a session, 32 connections of an address and 10 new
-ones a second. A load generator on one machine is one address, and must send faster than a person.
-These three limits, and nothing else, are raised, by the arguments of the constructors that hold
-them. Everything else is the worker that `twistd papertrader-worker` runs.
+The real worker takes 50 commands a second of a session, 5,000 connections, 32 of an address, and
+10 new ones a second of an address or 200 of all. A load generator on one machine is one address,
+and must send faster than a person. These limits, and nothing else, are raised, by the arguments of
+the constructors that hold them. Everything else is what `twistd papertrader-worker` runs.
 
     python -m benchmarks.servers.worker STATE MASTER_PORT
 """
@@ -34,8 +34,9 @@ COMMANDS_A_SECOND: Final = 1_000_000
 CONNECTIONS: Final = 10_000
 LOG_OCTETS: Final = 16 * 1024 * 1024
 CAPS: Final = AcceptCaps(
-    total=CONNECTIONS, per_address=CONNECTIONS, rate=CONNECTIONS, burst=CONNECTIONS
-)
+    total=CONNECTIONS, per_address=CONNECTIONS, rate=CONNECTIONS, burst=CONNECTIONS,
+    total_rate=CONNECTIONS, total_burst=CONNECTIONS,
+)  # fmt: skip
 
 
 class BenchmarkWorker(Worker):

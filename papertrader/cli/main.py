@@ -27,6 +27,8 @@ COMMANDS: Final = {
     "market": "papertrader.cli.market:market",
     "clock": "papertrader.cli.clock:clock",
     "watch": "papertrader.cli.watch:watch",
+    "watchlist": "papertrader.cli.watchlists:watchlist",
+    "alert": "papertrader.cli.alerts:alert",
     "buy": "papertrader.cli.trading:buy",
     "sell": "papertrader.cli.trading:sell",
     "orders": "papertrader.cli.holdings:orders",

@@ -66,19 +66,23 @@ class DateType(Kind):
 
 
 class PortfolioNameType(Kind):
-    """The name of a portfolio."""
+    """The name of a portfolio, or of what else ``what`` says."""
 
     name = "name"
+
+    def __init__(self, what: str = "portfolio") -> None:
+        self.what = what
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the name as it is."""
         try:
-            return check_name(str(value))
+            return check_name(str(value), self.what)
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
 
 PORTFOLIO_NAME = PortfolioNameType()
+WATCHLIST_NAME = PortfolioNameType("watchlist")
 
 
 class UsernameType(Kind):

@@ -46,18 +46,12 @@ _OPTIONS: Final = (
     click.option("--fee-maker", type=AMOUNT, help="Likewise, for orders that rested in the book."),
     click.option("--fee-minimum", type=AMOUNT, help="Least fee of an order that fills."),
     click.option("--fee-maximum", type=_POINTS, help="Most, in basis points of the notional."),
-    click.option(
-        "--regulatory-fees/--no-regulatory-fees", default=None, help="On sales."
-    ),
-    click.option(
-        "--delayed-settlement/--no-delayed-settlement", default=None, help="T+1."
-    ),
+    click.option("--regulatory-fees/--no-regulatory-fees", default=None, help="On sales."),
+    click.option("--delayed-settlement/--no-delayed-settlement", default=None, help="T+1."),
     click.option("--no-shorting/--shorting", default=None, help="Whether it may sell short."),
     click.option("--mark-to-market/--mark-at-close", default=None, help="When margin is checked."),
     click.option("--slippage", type=_POINTS, help="Basis points, for the conservative fill model."),
-    click.option(
-        "--participation", type=_POINTS, help="Basis points, for the volume fill models."
-    ),
+    click.option("--participation", type=_POINTS, help="Basis points, for the volume fill models."),
     click.option("--impact", type=_POINTS, help="Basis points, for the volume-share fill model."),
     click.option("--leverage", type=click.IntRange(0, 40_000), help="Basis points of equity."),
     click.option("--position-cap", type=_POINTS, help="Basis points of equity in one asset."),

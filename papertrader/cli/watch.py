@@ -6,18 +6,21 @@ from datetime import datetime
 
 import click
 
+from papertrader.cli.alerts import describe
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
 from papertrader.cli.output import amount, money, name, write_json
-from papertrader.cli.parameters import SYMBOL
+from papertrader.cli.parameters import SYMBOL, WATCHLIST_NAME
 from papertrader.cli.visit import logged_in
 from papertrader.client import errors
 from papertrader.client import results as r
+from papertrader.client.alertresults import AlertUpdate
 from papertrader.wire.kinds import Status
 
 _KINDS = {
     r.QuoteUpdate: "quote",
     r.OrderUpdate: "order",
     r.TransactionUpdate: "transaction",
+    AlertUpdate: "alert",
     r.EventsLost: "events_lost",
     r.ConnectionUpdate: "connection",
     r.SessionUpdate: "session",
@@ -27,17 +30,20 @@ _KINDS = {
 
 @click.command()
 @click.argument("symbols", metavar="[SYMBOL]...", type=SYMBOL, nargs=-1)
+@click.option("--list", "title", type=WATCHLIST_NAME, help="Watch this watchlist's symbols too.")
 @json_option
 @pass_invocation
-def watch(invocation: Invocation, symbols: tuple[str, ...]) -> None:
-    """Show live quotes and your own order events until Ctrl-C.
+def watch(invocation: Invocation, symbols: tuple[str, ...], title: str | None) -> None:
+    """Show live quotes, your own order events and price alerts until Ctrl-C.
 
-    Without symbols: of what you hold. With --json: one object on each line.
+    Without symbols or a list: of what you hold. With --json: one object on each line.
     """
     with logged_in(invocation, learn_workers=True) as client:
         try:
             client.subscribe_account()
-            watched = symbols or tuple(each.symbol for each in client.portfolio().positions)
+            wanted = symbols if title is None else symbols + client.watchlist(title).symbols
+            watched = wanted or tuple(each.symbol for each in client.portfolio().positions)
+            watched = tuple(dict.fromkeys(watched))
             if watched:
                 client.subscribe_quotes(watched)
             if not invocation.as_json:
@@ -88,6 +94,10 @@ def _show(event: r.Event) -> None:
             f"  {money(transaction.amount)}  cash now {money(transaction.cash_after)}"
             f"{f'  ({event.note})' if event.note else ''}"
         )
+    elif isinstance(event, AlertUpdate):
+        shown = event.alert
+        line = f"{_clock(shown.market_at)}  alert {shown.alert} {name(shown.state)}:"
+        click.echo(f"{line} {describe(shown)}{f', at {money(shown.seen)}' if shown.seen else ''}")
     elif isinstance(event, r.ConnectionUpdate):
         state = "connected to" if event.connected else "lost"
         reason = f": {event.reason}" if event.reason else ""

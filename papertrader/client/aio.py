@@ -22,6 +22,7 @@ from typing import Any, Final, Self, TypeVar, cast
 
 from papertrader.client import commands
 from papertrader.client import results as r
+from papertrader.client.alerting import AsyncAlerts
 from papertrader.client.blocking import CLIENT_ORDER_ID_BITS, PRIVATE
 from papertrader.client.commands import Amount, Command, Moment
 from papertrader.client.conditions import Conditions
@@ -92,7 +93,7 @@ class _Octets(asyncio.Protocol):
         self._client._lost(self, why)
 
 
-class AsyncClient(AsyncObserver, AsyncOwner, AsyncTrader, AsyncContests):
+class AsyncClient(AsyncObserver, AsyncOwner, AsyncTrader, AsyncContests, AsyncAlerts):
     """A user of PaperTrader on an asyncio loop; see `papertrader.client.blocking.Client`.
 
     Use it as an asynchronous context manager, on one loop. It stays connected while it is open.

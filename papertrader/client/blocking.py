@@ -32,6 +32,7 @@ from typing import Any, Final, Self, TypeVar, cast
 
 from papertrader.client import commands
 from papertrader.client import results as r
+from papertrader.client.alerting import BlockingAlerts
 from papertrader.client.commands import Amount, Command, Moment
 from papertrader.client.conditions import Conditions
 from papertrader.client.contesting import BlockingContests
@@ -62,7 +63,7 @@ CLIENT_ORDER_ID_BITS: Final = 63
 PRIVATE: Final = Privacy(0)
 
 
-class Client(BlockingObserver, BlockingOwner, BlockingTrader, BlockingContests):
+class Client(BlockingObserver, BlockingOwner, BlockingTrader, BlockingContests, BlockingAlerts):
     """A user of PaperTrader, over whichever worker can be reached. Use it as a context manager.
 
     ``workers`` is one or several ``HOST:PORT``; ``ca`` the file with the certificate authority that

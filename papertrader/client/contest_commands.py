@@ -11,11 +11,11 @@ import attrs
 
 from papertrader.client.commands import Amount, Command, Moment, instant_of, whole_number
 from papertrader.client.results import decimal_of, decimal_or_none, moment_of, units_of
+from papertrader.core.contests import ContestState, StandingOrder
 from papertrader.core.identifiers import check_name
 from papertrader.core.money import NULL
 from papertrader.core.terms import DEFAULT_TERMS, PortfolioTerms
 from papertrader.wire import messages as m
-from papertrader.wire.kinds import ContestState, StandingOrder
 
 _TERMS: Final = tuple(
     field.name for field in attrs.fields(PortfolioTerms) if field.name != "assets"

@@ -35,6 +35,7 @@ from zope.interface import implementer
 
 from papertrader.client import commands
 from papertrader.client import results as r
+from papertrader.client.alerting import TwistedAlerts
 from papertrader.client.blocking import CLIENT_ORDER_ID_BITS, PRIVATE
 from papertrader.client.commands import Amount, Command, Moment
 from papertrader.client.conditions import Conditions
@@ -156,7 +157,7 @@ class _OctetsFactory(Factory):
         return [ALPN.encode()]
 
 
-class TwistedClient(TwistedObserver, TwistedOwner, TwistedTrader, TwistedContests):
+class TwistedClient(TwistedObserver, TwistedOwner, TwistedTrader, TwistedContests, TwistedAlerts):
     """A user of PaperTrader on a Twisted reactor; see `papertrader.client.blocking.Client`.
 
     ``clock`` and ``endpoint_for`` replace the reactor's time and the TLS endpoints. It goes on

@@ -13,6 +13,7 @@ from typing import Generic, TypeVar, overload
 
 import attrs
 
+from papertrader.client.alertresults import AlertUpdate
 from papertrader.client.moneyresults import Earnings, Margin
 from papertrader.client.orderterms import OrderTerms
 from papertrader.core.fills import LimitingRule
@@ -552,6 +553,7 @@ Event = (
     | QuoteUpdate
     | BarUpdate
     | MarketUpdate
+    | AlertUpdate
     | EventsLost
     | SubscriptionEnded
     | ConnectionUpdate

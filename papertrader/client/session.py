@@ -57,6 +57,7 @@ _ONCE_ONLY: Final = (
     m.PortfolioCorrect,
     m.ContestCreate,
     m.ContestJoin,
+    m.AlertCreate,
     m.ClockSet,
 )
 """Commands that would fail or do harm if they were done twice: their owner has to look."""

@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 from papertrader.client import results as r
+from papertrader.client.alert_commands import alert_update_of
 from papertrader.client.buffer import EventBuffer
 from papertrader.client.commands import Command
 from papertrader.client.conversion import order_update_of, quote_of, transaction_update_of
@@ -239,6 +240,10 @@ class Subscriptions:
             self._account_event(order_update_of(message, header.seq, replayed), header.seq)
         elif isinstance(message, m.TransactionEvent):
             self._account_event(transaction_update_of(message, header.seq, replayed), header.seq)
+        elif isinstance(message, m.AlertEvent):
+            account = self._account()
+            if account is not None and account.correlation == header.correlation:
+                self.events.append(alert_update_of(message))
 
     def notice_next(self, next_sequence: int) -> None:
         """Take what a heartbeat said of the next event; asks for those that did not arrive."""

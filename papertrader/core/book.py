@@ -22,6 +22,11 @@ from papertrader.core.orders import (
 )
 from papertrader.core.triggers import Triggers
 
+# Python 3.11 looks the members of an enumeration up slowly: each costs as much as a call.
+_BUY: Final = Side.BUY
+_CLS: Final = TimeInForce.CLS
+_PENDING: Final = OrderState.PENDING
+
 _Key: TypeAlias = tuple[int, int, int, int]
 """Rank of the price, minus the stamp, minus the sequence, order id: the greater, the sooner."""
 
@@ -53,18 +58,18 @@ def _place(order: Order) -> int:
     """Return in which part of the book an open order stands."""
     if order.terms is None:
         return _QUEUE if order.is_triggered else _waiting(order)
-    if order.state == OrderState.HELD or order.time_in_force == TimeInForce.CLS:
+    if order.state == OrderState.HELD or order.time_in_force == _CLS:
         return _ASIDE
     if not order.is_triggered:
         return _waiting(order)
-    if order.time_in_force == TimeInForce.OPG and order.state == OrderState.PENDING:
+    if order.time_in_force == TimeInForce.OPG and order.state == _PENDING:
         return _OPENING
     return _QUEUE
 
 
 def _waiting(order: Order) -> int:
     # Until it has met a quote it is looked at by itself: not every quote is for it yet.
-    return _ASIDE if order.state == OrderState.PENDING else _TRIGGERS
+    return _ASIDE if order.state == _PENDING else _TRIGGERS
 
 
 class Book:
@@ -98,8 +103,8 @@ class Book:
             return
         else:
             self._aside.add(order.order_id)
-        waits = order.time_in_force == TimeInForce.CLS
-        if order.state == OrderState.PENDING and not waits:
+        waits = order.time_in_force == _CLS
+        if order.state == _PENDING and not waits:
             met = self.pending if place == _QUEUE else self.unmet
             met[order.order_id] = (order.since, order.sequence)
 
@@ -158,7 +163,7 @@ class Book:
         return bool(self.opening) and self.opening[0][0] <= market_at
 
     def _queue(self, side: Side) -> _Queue:
-        return self._buys if side == Side.BUY else self._sells
+        return self._buys if side == _BUY else self._sells
 
     @staticmethod
     def _opening(order: Order) -> tuple[int, int, int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import attrs
 
 from papertrader.core.fills import collar_basis_points, collar_price, touch_price
@@ -11,6 +13,10 @@ from papertrader.core.quotes import Asset, Quote
 from papertrader.core.refusals import Refusal, Refused
 from papertrader.core.rules import DeskRules
 from papertrader.core.triggers import Prices, trailing_stop
+
+# Python 3.11 looks the members of an enumeration up slowly: each costs as much as a call.
+_AT_MARKET: Final = OrderType.MARKET
+_BUY: Final = Side.BUY
 
 
 @attrs.define
@@ -41,10 +47,10 @@ def find_bound(
     if kind in LIMITED:
         beyond = _beyond(command.limit_price, "limit", rules) or _beyond(stop, "stop", rules)
         return beyond or Bound(command.limit_price, stop=stop)
-    if kind == OrderType.MARKET:
+    if kind == _AT_MARKET:
         price = NULL if quote is None else touch_price(side, quote)
         if price == NULL:
-            what = "ask" if side == Side.BUY else "bid"
+            what = "ask" if side == _BUY else "bid"
             return Refused(
                 Refusal.NO_QUOTE,
                 f"No {what} price of {asset.symbol} is known yet; use a LIMIT order, or wait for"
@@ -64,7 +70,7 @@ def find_bound(
         beyond = _beyond(stop, "stop", rules)
         if beyond is not None:
             return beyond
-        if side != Side.BUY:
+        if side != _BUY:
             return Bound(NULL, stop=stop, mark=mark)
         price = stop
     points = collar_basis_points(price, rules.collars)

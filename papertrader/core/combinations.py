@@ -25,7 +25,7 @@ from papertrader.core.orders import (
     next_state,
 )
 from papertrader.core.portfolio import PortfolioState
-from papertrader.core.quotes import Asset
+from papertrader.core.quotes import Asset, market_time
 from papertrader.core.refusals import Refusal, Refused
 from papertrader.core.reserving import reserve_rest
 from papertrader.core.restrictions import check_restrictions
@@ -244,6 +244,7 @@ class Combinations(Contesting):
         elif _may_only_close(child, portfolio):
             quantity = min(quantity, portfolio.available_quantity(child.symbol))
         wish = wish_of(child, max(quantity, 0), at)
+        wish.market_at = self._market_at or self._seen_at(child.symbol) or at
         found = self._price(wish, asset, portfolio)
         shares = leader is not None and leader.reserved_quantity > 0
         if not isinstance(found, Refused):
@@ -268,6 +269,11 @@ class Combinations(Contesting):
         order.version += 1
         order.updated_at = at
         self._change(OrderEventKind.ACTIVATED, order, at)
+
+    def _seen_at(self, symbol: str) -> int:
+        """Return the market time of the newest quote of a symbol, 0 without one."""
+        quote = self._quotes.get(symbol)
+        return 0 if quote is None else market_time(quote)
 
     def _leader(self, child: Order) -> Order | None:
         """Return the partner of a leg that works already, and so reserves the shares of both."""

@@ -8,6 +8,7 @@ orders are cancelled and every entry is valued at the last prices known; that is
 from __future__ import annotations
 
 from collections.abc import Iterable
+from enum import IntEnum
 from typing import Final
 
 import attrs
@@ -20,6 +21,21 @@ ENTRIES_MAX: Final = 1_000
 """Entries of one contest; one more is CONTEST_FORBIDS."""
 CONTESTS_MAX: Final = 256
 """Contests that have not ended; one more is CONTEST_FORBIDS."""
+
+
+class ContestState(IntEnum):
+    """Where a contest is."""
+
+    ANNOUNCED = 1
+    RUNNING = 2
+    ENDED = 3
+
+
+class StandingOrder(IntEnum):
+    """By what the entries of a contest are ranked."""
+
+    EQUITY = 1
+    RISK_ADJUSTED = 2
 
 
 @attrs.frozen(kw_only=True)

@@ -58,8 +58,8 @@ def likeness_of(transactions: Iterable[Transaction], until: int) -> Likeness:
             break
         cash = each.cash_after
         change = signed_quantity(each)
-        if not change:
-            continue
+        if not change and each.kind != TransactionKind.SPLIT:
+            continue  # A split that leaves as many may still pay a fraction, and its cost leaves.
         quantity, cost = held.get(each.symbol, (0, 0))
         if each.kind == TransactionKind.SYMBOL_CHANGE:
             # What leaves one symbol with its cost arrives in the other with the next entry.

@@ -32,6 +32,9 @@ from papertrader.core.orders import Order, OrderState, Side
 from papertrader.core.quotes import Asset, Quote
 from papertrader.core.terms import BASIS_POINTS, FillModelKind, PortfolioTerms
 
+# Python 3.11 looks the members of an enumeration up slowly: each costs as much as a call.
+_QUOTE: Final = FillModelKind.QUOTE
+
 FAMILIES: Final = {
     FillModelKind.QUOTE: FillModelKind.QUOTE,
     FillModelKind.CONSERVATIVE: FillModelKind.QUOTE,
@@ -86,14 +89,14 @@ class Offer:
 
     def fill(self, order: Order, terms: PortfolioTerms) -> Fill:
         """Return what ``order`` takes of what is left; ``begin`` must have chosen its side."""
-        if terms.fill_model == FillModelKind.QUOTE:
+        if terms.fill_model == _QUOTE:
             return fill_from_quote(order, self.quote, self._left, self.asset.lot)
         return self._conservative(order, terms)
 
     def receipt(self, order: Order, fill: Fill, terms: PortfolioTerms) -> Receipt:
         """Write the receipt of ``fill``, which may be one of nothing."""
         receipt = receipt_for(order, self.quote, fill)
-        if terms.fill_model != FillModelKind.QUOTE:
+        if terms.fill_model != _QUOTE:
             receipt.working = self._working(order, terms)
         return receipt
 

@@ -19,6 +19,9 @@ from papertrader.core.orders import Order, Side
 from papertrader.core.quotes import Quote, QuoteFlag
 from papertrader.core.terms import BASIS_POINTS, FillModelKind
 
+# Python 3.11 looks the members of an enumeration up slowly: each costs as much as a call.
+_BUY: Final = Side.BUY
+
 _FILLS_NOTHING: Final = int(QuoteFlag.STALE | QuoteFlag.CLOSED | QuoteFlag.SUSPECT)
 _MARKET_STAMPED: Final = int(QuoteFlag.SYNTHETIC | QuoteFlag.REPLAYED)
 
@@ -115,19 +118,19 @@ def may_fill(quote: Quote) -> bool:
 
 def touch_price(side: Side, quote: Quote) -> int:
     """Return the price that ``side`` trades at: the ask for a buy, else the bid; `NULL` if none."""
-    price = quote.ask if side == Side.BUY else quote.bid
+    price = quote.ask if side == _BUY else quote.bid
     return price if price > 0 else NULL
 
 
 def displayed_size(side: Side, quote: Quote) -> int:
     """Return how much of ``quote`` may be taken by ``side``; `AMOUNT_MAX` where it is unknown."""
-    size = quote.ask_size if side == Side.BUY else quote.bid_size
+    size = quote.ask_size if side == _BUY else quote.bid_size
     return size if size > 0 else AMOUNT_MAX
 
 
 def beyond(side: Side, price: int, bound: int) -> bool:
     """Tell whether ``price`` is worse for ``side`` than the ``bound`` that it accepts."""
-    return price > bound if side == Side.BUY else price < bound
+    return price > bound if side == _BUY else price < bound
 
 
 def bound_rule(order: Order) -> LimitingRule:
@@ -144,7 +147,7 @@ def fill_from_quote(order: Order, quote: Quote, size_left: int, lot: int) -> Fil
     if price == NULL:
         return Fill(0, NULL, LimitingRule.NO_PRICE)
     bound = order.bound_price
-    if price > bound if order.side == Side.BUY else price < bound:
+    if price > bound if order.side == _BUY else price < bound:
         return Fill(0, NULL, bound_rule(order))
     if order.remaining <= size_left:
         return Fill(order.remaining, price, LimitingRule.NONE)
@@ -187,7 +190,7 @@ def collar_price(side: Side, price: int, basis_points: int, tick: int) -> int:
 
     A buy's is rounded up to a tick; a sell's down, and it is one tick at least.
     """
-    if side == Side.BUY:
+    if side == _BUY:
         ticks = -(-price * (BASIS_POINTS + basis_points) // (BASIS_POINTS * tick))
         return ticks * tick
     ticks = price * (BASIS_POINTS - basis_points) // (BASIS_POINTS * tick)

@@ -43,14 +43,14 @@ def check_symbol(symbol: str) -> str:
     return symbol
 
 
-def check_name(name: str) -> str:
-    """Return ``name``, or raise `ValueError` unless it can name a portfolio.
+def check_name(name: str, what: str = "portfolio") -> str:
+    """Return ``name``, or raise `ValueError` unless it can name a portfolio, or ``what``.
 
     1 to 24 characters: letters, digits and ``_ . -``, the first a letter or digit.
     """
     if _NAME.match(name) is None:
         raise ValueError(
-            f"{name!r} cannot name a portfolio; use 1 to {NAME_CHARACTERS_MAX} letters, digits"
+            f"{name!r} cannot name a {what}; use 1 to {NAME_CHARACTERS_MAX} letters, digits"
             " and _ . -, a letter or digit first"
         )
     return name

@@ -31,6 +31,9 @@ from papertrader.core.rules import DeskRules
 from papertrader.core.stops import Stops
 from papertrader.core.terms import FillModelKind, PortfolioTerms
 
+# Python 3.11 looks the members of an enumeration up slowly: each costs as much as a call.
+_FOK: Final = TimeInForce.FOK
+
 _NOT_TRADING: Final = frozenset({AssetStatus.HALTED, AssetStatus.DELISTED})
 
 
@@ -149,9 +152,10 @@ class Matching(Stops):
         if fill.quantity == 0:
             return
         is_part = fill.quantity < order.remaining
-        if is_part and order.time_in_force == TimeInForce.FOK:
+        if is_part and order.time_in_force == _FOK:
             return
-        self._yield(order, fill.quantity, at)
+        if order.terms is not None:
+            self._yield(order, fill.quantity, at)
         try:
             receipt = offer.receipt(order, fill, terms)
             changed, posted = fill_events(
@@ -161,7 +165,7 @@ class Matching(Stops):
                 quote,
                 receipt,
                 offer.asset,
-                self._settles_at(terms, offer.asset, quote),
+                self._settles_at(terms, offer.asset, quote) if terms.flags else 0,
             )
         except Unaffordable:
             self._end(order, OrderEventKind.CANCELLED, int(Refusal.INSUFFICIENT_CASH), at)

@@ -8,7 +8,7 @@ import attrs
 
 from papertrader.core.events import Event, OrderChanged, TransactionPosted
 from papertrader.core.fees import fees_of_fill, regulatory_fees
-from papertrader.core.money import CENT, NULL, AmountOverflow, cost_of
+from papertrader.core.money import NULL, AmountOverflow, cost_of
 from papertrader.core.orders import ACTIVE_STATES, Order, OrderEventKind, Side
 from papertrader.core.rates import MARGIN_REQUIREMENTS
 from papertrader.core.reserving import reserve_rest
@@ -47,16 +47,17 @@ def _cash_violations(order: Order, terms: PortfolioTerms) -> Iterator[str]:
 
 
 def _margin_violations(order: Order) -> Iterator[str]:
-    """Check the least: nobody knows any more what the ask was that a short sale reserved by."""
+    """Check the least: nobody knows any more what the ask was that a short sale reserved by.
+
+    Its limit does not tell either, once a split has rounded it up; it reserves something.
+    """
     opens = order.remaining - order.reserved_quantity
     is_covered = order.terms is not None and (order.terms.shares or order.terms.notional)
     bound = order.limit_price if order.limit_price != NULL else order.bound_price
     if opens <= 0 or is_covered or bound == NULL:
         return
     least = min(row.initial for row in MARGIN_REQUIREMENTS)
-    # A split has rounded a sale's limit up by less than a tick, which the reservation may lack.
-    below = bound if order.side == Side.BUY else max(bound - CENT, 1)
-    wants = cost_of(below, opens) * least // BASIS_POINTS
+    wants = cost_of(bound, opens) * least // BASIS_POINTS if order.side == Side.BUY else 1
     if order.reserved_cash < wants:
         yield (
             f"I-07: order {order.order_id} reserves {order.reserved_cash} of margin; opening"

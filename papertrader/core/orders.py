@@ -195,6 +195,11 @@ class IllegalTransitionError(Exception):
     """An event that cannot happen to an order in its present state. Nothing was changed."""
 
 
+# Python 3.11 looks the members of an enumeration up slowly: each costs as much as a call.
+_FILL: Final = OrderEventKind.FILL
+_FILLED: Final = OrderState.FILLED
+
+
 def next_state(state: OrderState, kind: OrderEventKind, complete: bool = False) -> OrderState:
     """Return the state that ``kind`` leads to; ``complete`` tells a FILL of all that was left.
 
@@ -203,9 +208,7 @@ def next_state(state: OrderState, kind: OrderEventKind, complete: bool = False) 
     after = TRANSITIONS.get((state, kind))
     if after is None:
         raise IllegalTransitionError(f"an order that is {state.name} cannot be {kind.name}")
-    if complete and kind == OrderEventKind.FILL:
-        return OrderState.FILLED
-    return after
+    return _FILLED if complete and kind == _FILL else after
 
 
 @attrs.frozen(kw_only=True)

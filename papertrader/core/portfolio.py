@@ -27,6 +27,9 @@ from papertrader.core.money import (
 from papertrader.core.purse import EMPTY_PURSE, Purse
 from papertrader.core.terms import DEFAULT_TERMS, AccountKind, PortfolioTerms
 
+# Python 3.11 looks the members of an enumeration up slowly: each costs as much as a call.
+_MARGIN: Final = AccountKind.MARGIN
+
 LOTS_MAX: Final = 256
 """Lots kept for one position. One more, and the two oldest are merged into one."""
 
@@ -136,7 +139,7 @@ class PortfolioState:
     @property
     def is_margin(self) -> bool:
         """Whether it may borrow."""
-        return self.terms.account_kind == AccountKind.MARGIN
+        return self.terms.account_kind == _MARGIN
 
     @property
     def earned(self) -> int:

@@ -23,6 +23,15 @@ from papertrader.core.quotes import Asset, AssetStatus
 from papertrader.core.refusals import Refusal, Refused
 from papertrader.core.rules import DeskRules
 
+# Python 3.11 looks the members of an enumeration up slowly: each costs as much as a call.
+_HALTED: Final = AssetStatus.HALTED
+_DELISTED: Final = AssetStatus.DELISTED
+_CLOSE_ONLY: Final = AssetStatus.CLOSE_ONLY
+_TRAILING_STOP: Final = OrderType.TRAILING_STOP
+_NO_TRAIL: Final = TrailKind.NONE
+_USUAL_SOURCE: Final = TriggerSource.DEFAULT
+_GTC: Final = TimeInForce.GTC
+
 _PLAIN: Final = frozenset({OrderType.MARKET, OrderType.LIMIT})
 _NOT_WITH_LEGS: Final = OrderFlag.NOTIONAL | OrderFlag.REDUCE_ONLY | OrderFlag.ALLOW_FLIP
 _STOPPED: Final = TRIGGERED_TYPES - {OrderType.TRAILING_STOP}
@@ -41,8 +50,8 @@ def check_shape(command: NewOrder, asset: Asset, rules: DeskRules) -> Refused | 
 
 
 def _check_status(command: NewOrder, asset: Asset) -> Refused | None:
-    halted = asset.status in (AssetStatus.HALTED, AssetStatus.DELISTED)
-    if halted or (asset.status == AssetStatus.CLOSE_ONLY and command.side != Side.SELL):
+    halted = asset.status in (_HALTED, _DELISTED)
+    if halted or (asset.status == _CLOSE_ONLY and command.side != Side.SELL):
         what = "may only be sold" if not halted else f"is {asset.status.name.lower()}"
         return Refused(
             Refusal.SYMBOL_HALTED, f"{asset.symbol} {what} at present; try again when it trades."
@@ -79,7 +88,7 @@ def _check_flags(command: NewOrder, asset: Asset) -> Refused | None:
 
 def _check_time_in_force(command: NewOrder, asset: Asset) -> Refused | None:
     in_force, text = command.time_in_force, ""
-    if in_force == TimeInForce.GTC:
+    if in_force == _GTC:
         if command.expire_at:
             text = "A GTC order has no expiry time; send 0 for it, or use DAY or GTD."
     elif in_force == TimeInForce.GTD:
@@ -168,12 +177,12 @@ def _check_price(
 
 def _check_trail(command: NewOrder) -> Refused | None:
     kind, trail, text = command.trail_kind, command.trail, ""
-    if command.order_type != OrderType.TRAILING_STOP:
-        if kind != TrailKind.NONE or trail:
+    if command.order_type != _TRAILING_STOP:
+        if kind != _NO_TRAIL or trail:
             text = f"A {command.order_type.name} order trails nothing; leave the distance empty."
-        elif command.order_type in _PLAIN and command.source != TriggerSource.DEFAULT:
+        elif command.order_type in _PLAIN and command.source != _USUAL_SOURCE:
             text = f"A {command.order_type.name} order has no trigger; leave its source empty."
-    elif kind == TrailKind.NONE or trail <= 0:
+    elif kind == _NO_TRAIL or trail <= 0:
         text = "A TRAILING_STOP order needs its distance: an amount, or a percentage."
     elif kind == TrailKind.PERCENT and trail >= SCALE:
         text = "A stop cannot trail by 100 % or more; send a smaller percentage."

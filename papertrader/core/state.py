@@ -48,8 +48,15 @@ from papertrader.core.orders import (
 )
 from papertrader.core.portfolio import PortfolioState
 from papertrader.core.quotes import ActionKind
-from papertrader.core.terms import FillModelKind
+from papertrader.core.terms import DEFAULT_TERMS, FillModelKind
 from papertrader.core.triggers import Prices, with_mark
+
+# Python 3.11 looks the members of an enumeration up slowly: each costs as much as a call.
+_QUOTE: Final = FillModelKind.QUOTE
+_ACCEPTED: Final = OrderEventKind.ACCEPTED
+_ACTIVATED: Final = OrderEventKind.ACTIVATED
+_SPLIT: Final = TransactionKind.SPLIT
+_DIVIDEND: Final = TransactionKind.DIVIDEND
 
 _BIRTHS: Final = frozenset({OrderState.PENDING, OrderState.HELD})
 
@@ -164,8 +171,9 @@ class DeskState:
 
     def book_of(self, order: Order) -> Book:
         """Return the book that an order belongs to by its symbol and its portfolio's terms."""
-        family = FAMILIES[self.portfolios[order.portfolio].terms.fill_model]
-        if family == FillModelKind.QUOTE:
+        terms = self.portfolios[order.portfolio].terms
+        family = _QUOTE if terms is DEFAULT_TERMS else FAMILIES[terms.fill_model]
+        if family is _QUOTE:
             book = self.books.get(order.symbol)
             if book is None:
                 book = self.books[order.symbol] = Book()
@@ -178,7 +186,7 @@ class DeskState:
     def books_in(self, symbol: str) -> list[tuple[FillModelKind, Book]]:
         """Return the books of a symbol, each with its family of fill models."""
         book = self.books.get(symbol)
-        first = [(FillModelKind.QUOTE, book)] if book is not None else []
+        first = [(_QUOTE, book)] if book is not None else []
         return [*first, *sorted(self.model_books.get(symbol, {}).items())]
 
     def _expiring(self) -> Order | None:
@@ -331,43 +339,50 @@ class DeskState:
         self, event: OrderChanged, old: Order | None, portfolio: PortfolioState
     ) -> None:
         order = event.order
-        name = f"order {order.order_id}"
+        # The name is put together where it is needed: this runs with every event.
+        number = order.order_id
         if not 0 <= order.filled <= order.quantity:
-            raise InvariantViolated(f"{name} has filled {order.filled} of {order.quantity}")
+            raise InvariantViolated(f"order {number} has filled {order.filled} of {order.quantity}")
         if not order.is_open and (order.reserved_cash or order.reserved_quantity):
-            raise InvariantViolated(f"{name} is {order.state.name} and still reserves")
+            raise InvariantViolated(f"order {number} is {order.state.name} and still reserves")
         if old is None:
-            if event.kind != OrderEventKind.ACCEPTED or order.state not in _BIRTHS:
-                raise InvariantViolated(f"{name} begins with {event.kind.name}")
+            if event.kind != _ACCEPTED or order.state not in _BIRTHS:
+                raise InvariantViolated(f"order {number} begins with {event.kind.name}")
             if order.order_id <= self.order_last:
-                raise InvariantViolated(f"{name} comes after order {self.order_last}")
+                raise InvariantViolated(f"order {number} comes after order {self.order_last}")
             if order.client_order_id in portfolio.client_order_ids:
-                raise InvariantViolated(f"{name} has a client order id that was used before")
+                raise InvariantViolated(
+                    f"order {number} has a client order id that was used before"
+                )
             if order.reserved_cash > portfolio.available_cash and not portfolio.is_margin:
-                raise InvariantViolated(f"{name} reserves more cash than there is")
+                raise InvariantViolated(f"order {number} reserves more cash than there is")
             if order.reserved_quantity > portfolio.available_quantity(order.symbol):
-                raise InvariantViolated(f"{name} reserves more {order.symbol} than there is")
+                raise InvariantViolated(
+                    f"order {number} reserves more {order.symbol} than there is"
+                )
             if order.replaces:
-                self._check_replacing(order, name)
+                self._check_replacing(order)
             return
         try:
             expected = next_state(old.state, event.kind, complete=order.filled == order.quantity)
         except IllegalTransitionError as wrong:
-            raise InvariantViolated(f"{name}: {wrong}") from wrong
+            raise InvariantViolated(f"order {number}: {wrong}") from wrong
         if order.state != expected or order.version != old.version + 1:
             raise InvariantViolated(
-                f"{name}: {event.kind.name} of version {old.version} made it {order.state.name},"
-                f" version {order.version}"
+                f"order {number}: {event.kind.name} of version {old.version} made it"
+                f" {order.state.name}, version {order.version}"
             )
-        if event.kind == OrderEventKind.ACTIVATED:
+        if event.kind == _ACTIVATED:
             if order.reserved_cash > portfolio.available_cash and not portfolio.is_margin:
-                raise InvariantViolated(f"{name} reserves more cash than there is")
+                raise InvariantViolated(f"order {number} reserves more cash than there is")
             if order.reserved_quantity > portfolio.available_quantity(order.symbol):
-                raise InvariantViolated(f"{name} reserves more {order.symbol} than there is")
+                raise InvariantViolated(
+                    f"order {number} reserves more {order.symbol} than there is"
+                )
         elif order.reserved_cash > old.reserved_cash:
-            raise InvariantViolated(f"{name} reserves more cash than when it was accepted")
+            raise InvariantViolated(f"order {number} reserves more cash than when it was accepted")
 
-    def _check_replacing(self, order: Order, name: str) -> None:
+    def _check_replacing(self, order: Order) -> None:
         old = self.orders.get(order.replaces)
         if (
             old is None
@@ -375,7 +390,7 @@ class DeskState:
             or old.order_id in self.replaced_by
             or (old.portfolio, old.symbol, old.side) != (order.portfolio, order.symbol, order.side)
         ):
-            raise InvariantViolated(f"{name} cannot replace order {order.replaces}")
+            raise InvariantViolated(f"order {order.order_id} cannot replace order {order.replaces}")
 
     def _enter(self, order: Order, account: AccountState, portfolio: PortfolioState) -> None:
         symbol = order.symbol
@@ -442,7 +457,7 @@ class DeskState:
             portfolio.purse = portfolio.purse.after(transaction)
         if transaction.kind in FUNDING and not transaction.symbol:
             portfolio.deposited += transaction.amount
-        elif transaction.kind == TransactionKind.DIVIDEND:
+        elif transaction.kind == _DIVIDEND:
             portfolio.dividends += transaction.amount
         if position is not None:
             portfolio.positions[position.symbol] = position
@@ -451,21 +466,24 @@ class DeskState:
         self, event: TransactionPosted, account: AccountState, portfolio: PortfolioState
     ) -> None:
         transaction, position = event.transaction, event.position
-        name = f"transaction {transaction.transaction_id} of account {event.account}"
         if transaction.transaction_id != account.transaction_id + 1:
-            raise InvariantViolated(f"{name} follows {account.transaction_id}")
+            raise _misposted(event, f"follows {account.transaction_id}")
         if transaction.cash_after != portfolio.cash + transaction.amount:
-            raise InvariantViolated(
-                f"{name} leaves {transaction.cash_after}, which does not add up"
-            )
+            raise _misposted(event, f"leaves {transaction.cash_after}, which does not add up")
         if transaction.cash_after < portfolio.reserved_cash and not portfolio.is_margin:
-            raise InvariantViolated(f"{name} leaves less cash than is reserved")
+            raise _misposted(event, "leaves less cash than is reserved")
         # A split moves the position before it moves the orders that reserve it.
-        if position is not None and transaction.kind != TransactionKind.SPLIT:
+        if position is not None and transaction.kind != _SPLIT:
             reserved = portfolio.reserved_quantity.get(position.symbol, 0)
             held = abs(position.quantity) if portfolio.is_margin else position.quantity
             if held < reserved:
-                raise InvariantViolated(f"{name} leaves less {position.symbol} than is reserved")
+                raise _misposted(event, f"leaves less {position.symbol} than is reserved")
+
+
+def _misposted(event: TransactionPosted, what: str) -> InvariantViolated:
+    # Put together only when it is needed: the checks run with every event.
+    number = event.transaction.transaction_id
+    return InvariantViolated(f"transaction {number} of account {event.account} {what}")
 
 
 def _unlink(table: dict[int, list[int]], number: int, order_id: int) -> None:

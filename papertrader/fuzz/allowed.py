@@ -56,7 +56,7 @@ _LIST: Final = _set(
 _CONTEST: Final = _set(
     Status.NO_SUCH_CONTEST, Status.CONTEST_CLOSED, Status.CONTEST_FORBIDS
 )  # fmt: skip
-"""An entry may not be changed by hand (clause 13.52)."""
+"""An entry may not be changed by hand (clause 13.35)."""
 
 OUTCOMES: Final[Mapping[int, Statuses]] = MappingProxyType(
     {
@@ -83,6 +83,12 @@ OUTCOMES: Final[Mapping[int, Statuses]] = MappingProxyType(
         Opcode.APIKEY_CREATE: _COMMAND | _set(Status.TOO_MANY_KEYS),
         Opcode.APIKEY_LIST: _set(Status.OK, Status.SCOPE_DENIED),
         Opcode.APIKEY_REVOKE: _COMMAND | _set(Status.NO_SUCH_KEY),
+        Opcode.WATCHLIST_SET: _COMMAND | _set(Status.TOO_MANY_WATCHLISTS, Status.NO_SUCH_SYMBOL),
+        Opcode.WATCHLIST_LIST: _set(Status.OK, Status.NO_SUCH_WATCHLIST),
+        Opcode.WATCHLIST_DELETE: _COMMAND | _set(Status.NO_SUCH_WATCHLIST),
+        Opcode.ALERT_CREATE: _COMMAND | _set(Status.TOO_MANY_ALERTS, Status.NO_SUCH_SYMBOL),
+        Opcode.ALERT_LIST: _set(Status.OK),
+        Opcode.ALERT_DELETE: _COMMAND | _set(Status.NO_SUCH_ALERT),
         Opcode.ORDER_NEW: _COMMAND | _TRADING,
         Opcode.ORDER_REPLACE: _COMMAND | _TRADING | _set(Status.NO_SUCH_ORDER),
         Opcode.ORDER_CANCEL_ALL: _COMMAND

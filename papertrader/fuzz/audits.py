@@ -19,7 +19,9 @@ SNAPSHOT_TRIES: Final = 8
 LATENCIES_MAX: Final = 4_096
 CANARY_EVERY_S: Final = 0.2
 _SIGNS: Final = {TxKind.BUY: 1, TxKind.COVER: 1, TxKind.SELL: -1, TxKind.SHORT: -1}
-_CORPORATE: Final = frozenset({int(TxKind.SPLIT), int(TxKind.RESET)})
+_CORPORATE: Final = frozenset(
+    int(kind) for kind in (TxKind.SPLIT, TxKind.RESET, TxKind.SYMBOL_CHANGE, TxKind.DELISTING)
+)
 
 
 @attrs.frozen

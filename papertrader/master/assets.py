@@ -8,7 +8,7 @@ master observed it: an order may only use quotes observed after the order was re
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 from twisted.logger import Logger
 
@@ -16,7 +16,14 @@ from papertrader.core.adjust import adjust, joined
 from papertrader.core.gaps import find_gaps
 from papertrader.core.instants import DAY, SECOND, format_instant
 from papertrader.core.money import NULL
-from papertrader.core.quotes import Asset, AssetStatus, Bar, Quote, QuoteProvider
+from papertrader.core.quotes import (
+    Asset,
+    AssetStatus,
+    Bar,
+    CorporateAction,
+    Quote,
+    QuoteProvider,
+)
 from papertrader.master import records
 from papertrader.master.bars import FormingBars
 from papertrader.master.commands import Command, Refused
@@ -48,8 +55,26 @@ _DAY_S: Final = 86_400
 _CACHEABLE: Final = int(RelayDownFlag.CACHEABLE)
 
 
+class MarketWatcher(Protocol):
+    """Who is told of everything that happens in the market, at its market time: the alerts."""
+
+    def advance(self, market_at: int) -> None:
+        """Market time has gone on."""
+
+    def act(self, action: CorporateAction, market_at: int) -> None:
+        """A corporate action was applied, for the first time."""
+
+    def observe(self, quote: Quote, market_at: int) -> None:
+        """A quote was taken; it may be kept, not changed."""
+
+    def turned_back(self, market_at: int) -> None:
+        """The market's clock was turned back."""
+
+
 class Assets:
-    """The module (see above)."""
+    """The module (see above). ``watcher`` is given by main before the start."""
+
+    watcher: MarketWatcher
 
     log = Logger()
 
@@ -144,9 +169,11 @@ class Assets:
         self.updates += 1
         self._list(now)
         self._transactions.advance(now)
+        self.watcher.advance(now)
         actions = self._source.actions(before, now)
         for action in actions:
-            self._transactions.act(action)
+            if self._transactions.act(action):
+                self.watcher.act(action, now)
         if actions:
             # Together with them, so that a crash cannot make them due once more.
             self._reserve.note(now)
@@ -178,6 +205,7 @@ class Assets:
                 if asset.first_bar > at:
                     self._unlisted[symbol] = asset
                     self._transactions.desk.unlist(symbol)
+            self.watcher.turned_back(at)
         self.hours.forget()
         self._reserve.turned(at, self._market_at)
         self._workers.invalidate(self.market.epoch)
@@ -213,6 +241,7 @@ class Assets:
             quote.observed_at = quote.observed_at or self._clock.stamp_ns()
             self._newest[quote.symbol] = quote
             self._transactions.observe(quote)
+            self.watcher.observe(quote, self._market_at)
             published.append((quote.symbol, records.quote_event(quote)))
         self.quotes += len(published)
         self._workers.publish(published, TopicKind.QUOTE)

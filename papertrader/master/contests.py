@@ -6,7 +6,14 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 from papertrader.core.contestfile import FILE_MAX, Account, curve_of, risk_adjusted, write
-from papertrader.core.contests import Contest, ContestRules, Standing, ranked
+from papertrader.core.contests import (
+    Contest,
+    ContestRules,
+    ContestState,
+    Standing,
+    StandingOrder,
+    ranked,
+)
 from papertrader.core.equity import Fold
 from papertrader.core.events import Outcome
 from papertrader.core.instants import MINUTE
@@ -22,7 +29,7 @@ from papertrader.master.transactions import Transactions
 from papertrader.wire import codec, limits
 from papertrader.wire import messages as m
 from papertrader.wire.derived import Message
-from papertrader.wire.kinds import ContestState, StandingOrder, Status, Tag
+from papertrader.wire.kinds import Status, Tag
 
 STANDINGS_KEPT: Final = 64
 """Contests whose risk-adjusted standings are remembered; the one asked for longest ago goes."""

@@ -20,7 +20,7 @@ import peewee
 
 from papertrader.master.migrations import migrate
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 GENESIS: Final = bytes(32)
 
 PRAGMAS: Final = {
@@ -198,6 +198,44 @@ class CheckpointRow(Table):
         table_name = "checkpoint"
 
 
+class WatchlistRow(Table):
+    """A named list of symbols, with spaces between them."""
+
+    account = peewee.BigIntegerField()
+    name = peewee.TextField()
+    symbols = peewee.TextField()
+
+    class Meta:
+        """Name in SQL."""
+
+        table_name = "watchlist"
+        primary_key = peewee.CompositeKey("account", "name")
+        without_rowid = True
+
+
+class AlertRow(Table):
+    """A price alert, open or ended; prices in 1e-8 units."""
+
+    id = peewee.BigIntegerField(primary_key=True)
+    account = peewee.BigIntegerField(index=True)
+    symbol = peewee.TextField()
+    condition = peewee.BigIntegerField()
+    price = peewee.BigIntegerField()
+    asked = peewee.BigIntegerField()
+    created_at = peewee.BigIntegerField()
+    expires_at = peewee.BigIntegerField()
+    state = peewee.BigIntegerField()
+    ended_at = peewee.BigIntegerField()
+    market_at = peewee.BigIntegerField()
+    seen = peewee.BigIntegerField()
+    quote_seq = peewee.BigIntegerField()
+
+    class Meta:
+        """Name in SQL."""
+
+        table_name = "alert"
+
+
 class MetaRow(Table):
     """Single values: schema version, epoch, market time."""
 
@@ -220,6 +258,8 @@ TABLES: Final = (
     WorkerRow,
     AuditRow,
     CheckpointRow,
+    WatchlistRow,
+    AlertRow,
     MetaRow,
 )
 

@@ -17,8 +17,8 @@ from twisted.python.failure import Failure
 from papertrader.master.database import Batch, Change, TruthStore
 from papertrader.net.clock import Clock
 
-Fact = tuple[int, Any]
-"""(input sequence, event): what the views are told."""
+Fact = tuple[int, Any] | tuple[int, Any, bytes]
+"""(input sequence, event): what the views are told; third the event's frame, if it is made."""
 
 
 class FactSink(Protocol):

@@ -7,7 +7,7 @@ plan never uses so much of a limit that they matter.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import attrs
@@ -87,9 +87,9 @@ class LiveMarket:
             budget.penalize(clock.wall_ns() + 60_000_000_000)
             return budget
 
-    def start(self, desk: Desk, workers: Workers, on_fresh: Callable[[], None]) -> None:
-        """Begin to ask for what those of the desk and of the workers wait for."""
-        self.polling.interests = Wanted(desk, workers)
+    def start(self, wanted: Wanted, on_fresh: Callable[[], None]) -> None:
+        """Begin to ask for what somebody waits for."""
+        self.polling.interests = wanted
         self.source.on_fresh = on_fresh
         self.polling.start()
 
@@ -140,9 +140,11 @@ class LiveMarket:
 class Wanted:
     """Who waits for which prices (`papertrader.master.polling.Interests`)."""
 
-    def __init__(self, desk: Desk, workers: Workers) -> None:
+    def __init__(self, desk: Desk, workers: Workers, alerted: Callable[[], Iterable[str]]) -> None:
+        """``alerted`` gives the symbols that price alerts wait for."""
         self._desk = desk
         self._workers = workers
+        self._alerted = alerted
 
     def orders(self) -> set[str]:
         """Symbols with open orders."""
@@ -160,8 +162,8 @@ class Wanted:
         }
 
     def watched(self) -> set[str]:
-        """Symbols that a worker follows for its clients."""
-        return self._workers.followed()
+        """Symbols that a worker follows for its clients, or a price alert."""
+        return self._workers.followed() | set(self._alerted())
 
     def figures(self, listed: set[str]) -> Iterator[tuple[str, int]]:
         """Give the number of listed symbols by the most urgent reason for which each is wanted."""

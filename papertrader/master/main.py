@@ -20,6 +20,7 @@ from twisted.python.failure import Failure
 from papertrader.core.desk import Desk
 from papertrader.core.marketclock import MarketClock
 from papertrader.master.accounts import AccountBook, AccountRules, Accounts
+from papertrader.master.alerts import Alerts
 from papertrader.master.assetlist import ListedTape, read_asset_file
 from papertrader.master.assets import Assets
 from papertrader.master.authorization import SWEEP_S, Authorization
@@ -47,6 +48,7 @@ from papertrader.master.streams import Streams
 from papertrader.master.timekeeper import ClockSettings, Timekeeper
 from papertrader.master.transactions import Transactions
 from papertrader.master.views import Views, ViewStore, load_desk
+from papertrader.master.watchlists import Watchlists
 from papertrader.master.workers import WorkerLink, Workers
 from papertrader.net.clock import Clock, Timer
 from papertrader.wire import codec
@@ -182,6 +184,8 @@ class Main:
         self.workers.load(self.store.db)
         self.book.load(self.store.db)
         self.operators.load()
+        self.watchlists.load(self.store.db)
+        self.alerts.load(self.store.db)
         alive = self.authorization.load(self.store.db, self.clock.wall_ns())
         for reply in (*self.view_store.replies(alive), *late_replies):
             session = self.authorization.sessions.get(reply.session_id)
@@ -251,6 +255,12 @@ class Main:
             ClockSettings(speed_milli=market_rules.speed_milli, start=market_rules.start),
         )
         self.authorization.check_scope = self.operators.check_login
+        self._build_answers(desk, source, market)
+        self._route()
+
+    def _build_answers(self, desk: Desk, source: TapeSource, market: MarketTime) -> None:
+        """Make the modules that answer for what the others keep."""
+        rules = self.rules
         self.history = History(
             self.transactions, self.journal, self.views, self.view_store, market, self.book
         )
@@ -258,13 +268,13 @@ class Main:
             self.transactions, self.journal, self.views, self.view_store, source, self.clock,
             self.book,
         )  # fmt: skip
-        self.portfolios = Portfolios(
-            self.transactions, rules.accounts, self.equity, self.operators
-        )
+        self.portfolios = Portfolios(self.transactions, rules.accounts, self.equity, self.operators)
         self.contests = Contests(
             self.transactions, self.equity, self.book, rules.accounts, self.operators.may_host
         )
-        self._route()
+        self.watchlists = Watchlists(desk, self.journal)
+        self.alerts = Alerts(desk, self.journal, self.streams, market, self.clock)
+        self.assets.watcher = self.alerts
 
     def _source(self) -> TapeSource:
         if self.rules.market.source != "live":
@@ -290,7 +300,7 @@ class Main:
         self.running = True
         self.assets.start()
         if self.live is not None:
-            self.live.start(self.transactions.desk, self.workers, self.assets.update_soon)
+            self.live.start(self._wanted(), self.assets.update_soon)
             self.assets.hours.update_interval_ms = self.live.polling.shortest_ms
             self._every(SAVE_S, self._save_calls)
             self._every(SAVE_S, self._save_bars)
@@ -415,6 +425,12 @@ class Main:
             Opcode.MARKET_STATUS: self.assets.hours.market_status,
             Opcode.CLOCK_GET: self.assets.hours.clock_get,
             Opcode.CLOCK_SET: self.timekeeper.clock_set,
+            Opcode.WATCHLIST_SET: self.watchlists.set_list,
+            Opcode.WATCHLIST_LIST: self.watchlists.listing,
+            Opcode.WATCHLIST_DELETE: self.watchlists.delete,
+            Opcode.ALERT_CREATE: self.alerts.create,
+            Opcode.ALERT_LIST: self.alerts.listing,
+            Opcode.ALERT_DELETE: self.alerts.delete,
             Opcode.LOG_DUMP: self.operators.log_dump,
             Opcode.STATS_GET: self.operators.stats_get,
             Opcode.WORKER_CONTROL: self.operators.worker_control,
@@ -433,7 +449,8 @@ class Main:
         except Exception as error:
             self._answer(command, self._explain(command, error))
             return
-        if inspect.isawaitable(answer):
+        # Most answers are frames; asking whether something can be awaited costs a microsecond.
+        if not isinstance(answer, (bytes, list)) and inspect.isawaitable(answer):
             Deferred.fromCoroutine(self._finish(command, answer)).addErrback(
                 lambda failure: self.log.failure("an answer was lost", failure=failure)
             )
@@ -506,6 +523,9 @@ class Main:
 
         self.journal.when_durable(send, command.unknown)
 
+    def _wanted(self) -> Wanted:
+        return Wanted(self.transactions.desk, self.workers, self.alerts.symbols)
+
     def _figures(self) -> Iterator[tuple[str, int]]:
         """Give the master's counters (`operators.Figures`)."""
         yield "commands", self.commands
@@ -518,8 +538,9 @@ class Main:
         yield "events_sent", self.streams.sent
         yield "market_updates", self.assets.updates
         yield "quotes", self.assets.quotes
-        wanted = Wanted(self.transactions.desk, self.workers)
-        yield from wanted.figures(self.assets.listed())
+        yield "alerts_open", len(self.alerts)
+        yield "alerts_ended", self.alerts.ended
+        yield from self._wanted().figures(self.assets.listed())
         if self.live is not None:
             yield from self.live.figures()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from papertrader.core.custody import likeness_of, present_likeness
+from papertrader.core.custody import Likeness, likeness_of, present_likeness
 from papertrader.core.events import Outcome
 from papertrader.core.identifiers import check_name
 from papertrader.core.money import NULL, format_amount
@@ -14,6 +14,7 @@ from papertrader.master.commands import Command, Refused
 from papertrader.master.equity import EquityCurves
 from papertrader.master.holdings import parts
 from papertrader.master.operators import Operators
+from papertrader.master.replies import in_turn
 from papertrader.master.sessions import Session
 from papertrader.master.termrecords import terms_block, terms_of
 from papertrader.master.transactions import Transactions
@@ -121,15 +122,30 @@ class Portfolios:
 
     async def fork(self, command: Command, session: Session, message: m.PortfolioFork) -> bytes:
         """Answer PORTFOLIO_FORK: the new portfolio."""
-        name = self._name(message.name, 8)
+        self._name(message.name, 8)
         source = message.portfolio or self._transactions.first_portfolio(session)
-        likeness = None
         owner = self._desk.portfolio(source)
-        if message.at and owner is not None and owner.account == session.account:
-            if message.at > self._transactions.market_now():
-                raise Refused(Status.INVALID_FIELD, "That moment has not come yet.", field=32)
+        if not message.at or owner is None or owner.account != session.account:
+            return self._fork(command, session, message, source, None)
+        if message.at > self._transactions.market_now():
+            raise Refused(Status.INVALID_FIELD, "That moment has not come yet.", field=32)
+
+        async def work() -> bytes:
             posted = await self._curves.posted(session.account, source)
             likeness = likeness_of(posted, message.at)
+            return self._fork(command, session, message, source, likeness)
+
+        return await in_turn(command, session, work)
+
+    def _fork(
+        self,
+        command: Command,
+        session: Session,
+        message: m.PortfolioFork,
+        source: int,
+        likeness: Likeness | None,
+    ) -> bytes:
+        owner = self._desk.portfolio(source)
         number = max(self._desk.state.portfolios, default=0) + 1
 
         def decide(seq: int) -> Outcome:
@@ -139,15 +155,21 @@ class Portfolios:
                 account=session.account,
                 portfolio=source,
                 fork=number,
-                name=name,
+                name=message.name,
                 likeness=likeness,
                 market_at=self._transactions.input_at,
             )
 
         wanted = likeness or (present_likeness(owner) if owner is not None else None)
-        deposit = wanted.worth if wanted is not None else 0
-        shown = self._shown(session, number)
-        return self._transactions.decide(command, session, number, decide, shown, deposit=deposit)
+        return self._transactions.decide(
+            command,
+            session,
+            number,
+            decide,
+            self._shown(session, number),
+            deposit=wanted.worth if wanted is not None else 0,
+            in_turn=likeness is not None,
+        )
 
     def freeze(self, command: Command, session: Session, message: m.PortfolioFreeze) -> bytes:
         """Answer PORTFOLIO_FREEZE: the portfolio."""

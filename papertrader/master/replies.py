@@ -6,7 +6,10 @@ journal. The same number with the same request is answered from there and never 
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Final
+
+from twisted.internet.defer import Deferred
 
 from papertrader.master import records
 from papertrader.master.commands import Command, Refused
@@ -56,6 +59,37 @@ def stored_reply(command: Command, session: Session, fingerprint: bytes = b"") -
     )
 
 
+async def in_turn(
+    command: Command, session: Session, work: Callable[[], Awaitable[bytes]]
+) -> bytes:
+    """Do a command that must wait for something, at its place among the session's numbers.
+
+    What comes after it may be done first, but is later; the same command again waits for its end
+    and gets the kept reply. ``work`` must not ask `stored_reply` itself.
+    """
+    seq = command.header.seq
+    while seq in session.underway:
+        over: Deferred[None] = Deferred()
+        session.underway[seq].append(over)
+        await over
+    stored = stored_reply(command, session)
+    if stored is not None:
+        return stored
+    before = session.last_seq
+    session.last_seq = seq
+    session.underway[seq] = []
+    try:
+        return await work()
+    except Refused:
+        # Nothing is kept of it: the number is free again, unless a later one was used.
+        if session.last_seq == seq and seq not in session.replies:
+            session.last_seq = before
+        raise
+    finally:
+        for waiting in session.underway.pop(seq):
+            waiting.callback(None)
+
+
 def keep_reply(
     command: Command, session: Session, reply: bytes, fingerprint: bytes = b"", shown: bytes = b""
 ) -> records.StoredReply | None:
@@ -77,3 +111,11 @@ def journal_reply(journal: Journal, kept: records.StoredReply) -> None:
     """Journal a reply whose effect is a change of tables given to the same open batch."""
     seq = journal.next_seq()
     journal.record(seq, [records.reply_record(seq, kept)], [(seq, kept)])
+
+
+def conclude(journal: Journal, command: Command, session: Session, octets: bytes) -> bytes:
+    """Keep and journal a reply, after the change of tables that it tells of; return it."""
+    kept = keep_reply(command, session, octets)
+    if kept is not None:
+        journal_reply(journal, kept)
+    return octets

@@ -55,6 +55,11 @@ class Streams:
                         self._send(session, frame, 0)
                         session.cursor = seq + 1
 
+    def tell(self, account: int, frame: bytes) -> None:
+        """Send an event that is no part of the stream to those who listen to an account."""
+        for session in self._listening.get(account, ()):
+            self._send(session, frame, 0)
+
     def _send(self, session: Session, frame: bytes, flags: int) -> None:
         if session.link is not None:
             octets = codec.readdress(frame, session.handle, session.subscription, flags)

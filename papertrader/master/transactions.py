@@ -139,10 +139,10 @@ class Transactions:
         used = self.desk.quotes_used()
         self._post(seq, [inputs.time_record(seq, at, market_at, used)], events)
 
-    def act(self, action: CorporateAction) -> None:
-        """Apply a corporate action, once for ever."""
+    def act(self, action: CorporateAction) -> bool:
+        """Apply a corporate action, once for ever; tell whether it was not applied before."""
         if self.desk.has_applied(action):
-            return
+            return False
         seq, at = self._next_seq(), self._clock.wall_ns()
         events = self.desk.act(seq=seq, at=at, action=action)
         used = self.desk.quotes_used()
@@ -150,6 +150,7 @@ class Transactions:
         self.log.info(
             "corporate action: {kind} of {symbol}", kind=action.kind.name, symbol=action.symbol
         )
+        return True
 
     # --- commands ------------------------------------------------------------------------------
 
@@ -330,14 +331,15 @@ class Transactions:
         *,
         deposit: int = 0,
         cash: int | None = None,
+        in_turn: bool = False,
     ) -> bytes:
         """Decide a command of another module exactly once; the reply is kept.
 
         ``decision`` gets the input's sequence number; ``answer`` makes the reply of what was not
         refused. ``deposit`` is what a portfolio that it opens begins with, ``cash`` a
-        default that the decision depends on.
+        default that the decision depends on. ``in_turn``: `replies.in_turn` has seen to its number.
         """
-        stored = self._stored(command, session)
+        stored = None if in_turn else self._stored(command, session)
         if stored is not None:
             return stored
         seq = self._next_seq()
@@ -497,7 +499,7 @@ class Transactions:
                 frames.append(records.portfolio_record(seq, event, deposit, self._input_at))
             else:
                 frames.append(records.event_record(seq, event, push))
-            facts.append((seq, event))
+            facts.append((seq, event, push))
         if reply is not None:
             frames.append(records.reply_record(seq, reply))
             facts.append((seq, reply))

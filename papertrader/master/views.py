@@ -149,8 +149,8 @@ class ViewStore:
         with self.db.atomic("IMMEDIATE"):
             begun = 0
             # What comes before a new season or epoch and what comes after must not be mixed.
-            for index, (_, fact) in enumerate(facts, 1):
-                if isinstance(fact, SeasonBegun | ClockSet):
+            for index, fact in enumerate(facts, 1):
+                if isinstance(fact[1], SeasonBegun | ClockSet):
                     self._write(facts[begun:index])
                     begun = index
             self._write(facts[begun:])
@@ -164,11 +164,14 @@ class ViewStore:
         orders: dict[int, tuple[Any, ...]] = {}
         positions: dict[tuple[int, str], tuple[Any, ...]] = {}
         accounts: dict[int, tuple[int, int, int]] = {}
-        for _, fact in facts:
+        for _, fact, *encoded in facts:
             if isinstance(fact, OrderChanged):
-                self._order(fact, rows, orders, accounts)
+                self._order(fact, rows, orders)
+                self._event(fact, encoded, rows, accounts, 0)
             elif isinstance(fact, TransactionPosted):
-                self._transaction(fact, rows, positions, accounts)
+                self._transaction(fact, rows, positions)
+                number = fact.transaction.transaction_id
+                self._event(fact, encoded, rows, accounts, number)
             elif isinstance(fact, records.StoredReply):
                 rows["reply"].append(
                     (fact.session_id, fact.command_seq, fact.request_hash, fact.at, fact.frame)
@@ -216,12 +219,14 @@ class ViewStore:
     def _event(
         self,
         fact: OrderChanged | TransactionPosted,
+        encoded: Sequence[bytes],
         rows: dict[str, list[tuple[Any, ...]]],
         accounts: dict[int, tuple[int, int, int]],
         transaction: int,
     ) -> None:
         account, seq = fact.account, fact.event_seq
-        rows["event"].append((account, seq, records.push_frame(fact)))
+        frame = encoded[0] if encoded else records.push_frame(fact)
+        rows["event"].append((account, seq, frame))
         if seq % PRUNE_EVERY == 0 and seq > limits.EVENTS_KEPT:
             rows["prune_event"].append((account, seq - limits.EVENTS_KEPT))
         known = accounts.get(account, (account, 0, 0))
@@ -232,7 +237,6 @@ class ViewStore:
         fact: OrderChanged,
         rows: dict[str, list[tuple[Any, ...]]],
         orders: dict[int, tuple[Any, ...]],
-        accounts: dict[int, tuple[int, int, int]],
     ) -> None:
         order = fact.order
         orders[order.order_id] = (
@@ -247,14 +251,12 @@ class ViewStore:
         if fact.receipt is not None:
             block = receipt_row(fact, fact.receipt)
             rows["receipt"].append((order.order_id, fact.event_seq, fact.account, block))
-        self._event(fact, rows, accounts, 0)
 
     def _transaction(
         self,
         fact: TransactionPosted,
         rows: dict[str, list[tuple[Any, ...]]],
         positions: dict[tuple[int, str], tuple[Any, ...]],
-        accounts: dict[int, tuple[int, int, int]],
     ) -> None:
         t, account = fact.transaction, fact.account
         block = records.transaction_row(t).pack()
@@ -291,7 +293,6 @@ class ViewStore:
                 p.symbol, p.quantity, p.cost_basis, p.realized, p.opened_at, p.updated_at
             )
             positions[t.portfolio, p.symbol] = (t.portfolio, p.symbol, row.pack(), _lots(p))
-        self._event(fact, rows, accounts, t.transaction_id)
 
     # --- reading -------------------------------------------------------------------------------
 

@@ -63,9 +63,11 @@ _SECTION = struct.Struct(">HI")
 _DOWN_SIZE: Final = m.RelayDown.SIZE
 _EVENT: Final = int(FrameFlag.EVENT)
 _CONTROL: Final = int(Category.CONTROL)
-# Plain integers: each frame to a client passes with them.
+# Plain integers: each frame from or to a client passes with them.
 _RELAY_DOWN: Final = int(Opcode.RELAY_DOWN)
 _INNER: Final = int(Tag.INNER)
+_RELAY_UP: Final = int(Opcode.RELAY_UP)
+_RESENT: Final = int(RelayUpFlag.RESENT)
 
 
 @attrs.frozen
@@ -180,7 +182,7 @@ class WorkerLink(FrameProtocol):
     def frame_received(self, header: Header, octets: bytes) -> None:
         """Take one frame; anything that does not belong here closes the link."""
         opcode = header.opcode
-        if opcode == Opcode.RELAY_UP and self.worker is not None:
+        if opcode == _RELAY_UP and self.worker is not None:
             self._relay_up(header, octets)
             return
         try:
@@ -271,7 +273,7 @@ class WorkerLink(FrameProtocol):
         if envelope.worker_seq > self._acked + limits.RELAY_WINDOW_FRAMES:
             raise RemoteFault(Status.WINDOW_EXCEEDED, "more frames than may be unacknowledged")
         self.last_seq = max(self.last_seq, envelope.worker_seq)
-        resent = bool(envelope.flags & RelayUpFlag.RESENT)
+        resent = bool(envelope.flags & _RESENT)
         inner_header = codec.parse_header(inner)
         command = Command(
             self,
@@ -308,7 +310,7 @@ class WorkerLink(FrameProtocol):
         """Return the frame that stands in RELAY_UP's section at ``at``; raises `RemoteFault`."""
         tag, size = _SECTION.unpack_from(octets, at)
         start = at + _SECTION.size
-        if tag == Tag.INNER and start + size == len(octets) and not header.flags & codec.CHECKSUM:
+        if tag == _INNER and start + size == len(octets) and not header.flags & codec.CHECKSUM:
             inner = octets[start:]
         else:
             # A newer worker may have added sections: the long way.

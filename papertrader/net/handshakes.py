@@ -18,10 +18,11 @@ from twisted.internet.interfaces import (
     IReactorTime,
 )
 from twisted.internet.protocol import connectionDone
-from twisted.protocols.tls import BufferingTLSTransport, TLSMemoryBIOFactory
+from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
 from papertrader.net.clock import Clock, Timer
+from papertrader.net.records import RecordTransport
 
 STEPS_PER_TURN: Final = 2
 """Steps of handshakes in one turn of the reactor: about two milliseconds."""
@@ -72,7 +73,7 @@ class HandshakeQueue:
             self._timer = self._clock.call_later(0, self._turn)
 
 
-class PacedTransport(BufferingTLSTransport):
+class PacedTransport(RecordTransport):
     """TLS over a connection; until the handshake is through, it goes on only in its turn."""
 
     factory: PacedFactory
@@ -80,7 +81,7 @@ class PacedTransport(BufferingTLSTransport):
     def __init__(
         self, factory: PacedFactory, wrapped: IProtocol, _connectWrapped: bool = True
     ) -> None:
-        super().__init__(factory, wrapped, _connectWrapped)
+        super().__init__(factory, wrapped, _connectWrapped)  # type: ignore[no-untyped-call]
         self._queue = factory.queue
         self._early = bytearray()
 
@@ -119,7 +120,7 @@ class PacedTransport(BufferingTLSTransport):
         if self._early:
             self._queue.leave(self)
             self._early.clear()
-        super().connectionLost(reason)
+        super().connectionLost(reason)  # type: ignore[no-untyped-call]
 
 
 class PacedFactory(TLSMemoryBIOFactory):

@@ -22,6 +22,10 @@ PLAIN = {"u8": "B", "u16": "H", "u32": "I", "u64": "Q"}
 MODULE = Path(__file__).with_name("messages.py")
 SECRET = {"password", "new_password", "token", "secret", "inner"}
 ENUM_MODULES = {
+    "AlertCondition": "papertrader.core.alerts",
+    "AlertState": "papertrader.core.alerts",
+    "ContestState": "papertrader.core.contests",
+    "StandingOrder": "papertrader.core.contests",
     "LimitingRule": "papertrader.core.fills",
     "LedgerKind": "papertrader.core.ledger",
     "Level": "papertrader.core.logrecord",

@@ -89,21 +89,6 @@ def lower_scope(one: int, other: int) -> int:
     return one if SCOPE_RANK[Scope(one)] <= SCOPE_RANK[Scope(other)] else other
 
 
-class ContestState(IntEnum):
-    """Where a contest is."""
-
-    ANNOUNCED = 1
-    RUNNING = 2
-    ENDED = 3
-
-
-class StandingOrder(IntEnum):
-    """By what the entries of a contest are ranked."""
-
-    EQUITY = 1
-    RISK_ADJUSTED = 2
-
-
 class Privacy(IntFlag):
     """What an account shows to others."""
 
@@ -280,6 +265,9 @@ class Opcode(IntEnum):
     MARKET_STATUS = 0x0305
     CLOCK_GET = 0x0306
     CLOCK_SET = 0x0307
+    WATCHLIST_SET = 0x0308
+    WATCHLIST_LIST = 0x0309
+    WATCHLIST_DELETE = 0x030A
     PORTFOLIO_GET = 0x0401
     TRANSACTIONS_GET = 0x0402
     EQUITY_GET = 0x0403
@@ -307,6 +295,10 @@ class Opcode(IntEnum):
     EV_TX = 0x0513
     EV_MARKET = 0x0514
     EV_SESSION = 0x0515
+    EV_ALERT = 0x0516
+    ALERT_CREATE = 0x0520
+    ALERT_LIST = 0x0521
+    ALERT_DELETE = 0x0522
     WORKER_LIST = 0x0601
     LOG_DUMP = 0x0681
     STATS_GET = 0x0682
@@ -408,6 +400,10 @@ class Status(IntEnum):
     NO_SUCH_SESSION = 0x0313
     NO_SUCH_KEY = 0x0314
     TOO_MANY_KEYS = 0x0315
+    NO_SUCH_WATCHLIST = 0x0316
+    TOO_MANY_WATCHLISTS = 0x0317
+    NO_SUCH_ALERT = 0x0318
+    TOO_MANY_ALERTS = 0x0319
     NO_SUCH_SYMBOL = 0x0401
     SYMBOL_HALTED = 0x0402
     MARKET_CLOSED = 0x0403
@@ -516,6 +512,10 @@ STATE_CHANGING: Final = frozenset(
         Opcode.PORTFOLIO_CORRECT,
         Opcode.CONTEST_CREATE,
         Opcode.CONTEST_JOIN,
+        Opcode.WATCHLIST_SET,
+        Opcode.WATCHLIST_DELETE,
+        Opcode.ALERT_CREATE,
+        Opcode.ALERT_DELETE,
     }
 )
 """Commands of a session that carry ``seq`` >= 1 and whose reply is stored.
@@ -578,6 +578,8 @@ class Tag(IntEnum):
     INTERVAL = 0x4022
     GIVEN = 0x4023
     ORDER_TERMS = 0x4040
+    WATCHES = 0x4050
+    ALERTS = 0x4051
     PREFIX = 0x0014
     LINES = 0x0017
     FILE = 0x0018

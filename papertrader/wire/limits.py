@@ -36,6 +36,11 @@ PORTFOLIOS_PER_ACCOUNT: Final = 16
 """As `papertrader.core.rules.DeskRules.portfolios_max`; a test compares them."""
 KEYS_PER_ACCOUNT: Final = 16
 """API keys of one account that are not revoked."""
+WATCHLISTS_PER_ACCOUNT: Final = 16
+WATCHLIST_SYMBOLS: Final = 512
+"""Symbols of one watchlist: what one subscription may have."""
+ALERTS_PER_ACCOUNT: Final = 128
+"""Alerts of one account, open ones and those that have ended and are not deleted."""
 HELLO_TIMEOUT_S: Final = 5
 FRAME_TIMEOUT_S: Final = 10
 """A frame must be complete so long after its first octet (slow-loris)."""
@@ -131,6 +136,13 @@ RULES: Final = (
     LimitRule("SESSIONS_PER_ACCOUNT", "sessions", Status.TOO_MANY_SESSIONS, "of one account"),
     LimitRule("PORTFOLIOS_PER_ACCOUNT", "portfolios", Status.PORTFOLIO_LIMIT, "of one account"),
     LimitRule("KEYS_PER_ACCOUNT", "keys", Status.TOO_MANY_KEYS, "of one account"),
+    LimitRule(
+        "WATCHLISTS_PER_ACCOUNT", "lists", Status.TOO_MANY_WATCHLISTS, "watchlists of one account"
+    ),
+    LimitRule("WATCHLIST_SYMBOLS", "rows", Status.SECTION_TOO_LARGE, "symbols of one watchlist"),
+    LimitRule(
+        "ALERTS_PER_ACCOUNT", "alerts", Status.TOO_MANY_ALERTS, "of one account, until deleted"
+    ),
     LimitRule("SESSIONS_PER_CONNECTION", "sessions", Status.SESSION_IN_USE, "of one connection"),
     LimitRule("HELLO_TIMEOUT_S", "seconds", Status.HELLO_TIMEOUT, "from connecting to HELLO"),
     LimitRule("FRAME_TIMEOUT_S", "seconds", Status.KEEPALIVE_TIMEOUT, "for a frame to be complete"),

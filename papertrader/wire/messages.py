@@ -11,6 +11,8 @@ from typing import ClassVar, Final
 
 import attrs
 
+from papertrader.core.alerts import AlertCondition, AlertState
+from papertrader.core.contests import ContestState, StandingOrder
 from papertrader.core.fills import LimitingRule
 from papertrader.core.ledger import LedgerKind
 from papertrader.core.logrecord import Level
@@ -35,12 +37,14 @@ from papertrader.wire.derived import (
     sized as _sized,
 )
 from papertrader.wire.errors import LocalFault
-from papertrader.wire.kinds import AccountStatus, Adjustment, ClosedBy, ContestState, DrainMode, Family, MarketState, Mechanism, Role, Scope, StandingOrder, TlsVersion, TopicKind, TxKind
+from papertrader.wire.kinds import AccountStatus, Adjustment, ClosedBy, DrainMode, Family, MarketState, Mechanism, Role, Scope, TlsVersion, TopicKind, TxKind
 
 _ACCOUNTKIND: Final[dict[int, AccountKind]] = {int(m): m for m in AccountKind}
 _ACCOUNTSTATUS: Final[dict[int, AccountStatus]] = {int(m): m for m in AccountStatus}
 _ACTIONKIND: Final[dict[int, ActionKind]] = {int(m): m for m in ActionKind}
 _ADJUSTMENT: Final[dict[int, Adjustment]] = {int(m): m for m in Adjustment}
+_ALERTCONDITION: Final[dict[int, AlertCondition]] = {int(m): m for m in AlertCondition}
+_ALERTSTATE: Final[dict[int, AlertState]] = {int(m): m for m in AlertState}
 _ASSETKIND: Final[dict[int, AssetKind]] = {int(m): m for m in AssetKind}
 _ASSETSTATUS: Final[dict[int, AssetStatus]] = {int(m): m for m in AssetStatus}
 _CLOCKMODE: Final[dict[int, ClockMode]] = {int(m): m for m in ClockMode}
@@ -1196,6 +1200,80 @@ class StandingRow(Row):
 
 _unpack_StandingRow = StandingRow.LAYOUT.unpack_from
 _pack_StandingRow = StandingRow.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class WatchRow(Row):
+    """A symbol of a watchlist; rows of one list stand together, in the order they were given in."""
+
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>24s16s')
+    SIZE: ClassVar[int] = 40
+
+    name: str = ""
+    symbol: str = ""
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> WatchRow:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (name, symbol,) = _unpack_WatchRow(octets, offset)
+            return cls(_ascii_get(name) or _ascii(name), _ascii_get(symbol) or _ascii(symbol))
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_WatchRow(_packed_get((self.name, 24)) or _packed(self.name, 24), _packed_get((self.symbol, 16)) or _packed(self.symbol, 16))
+        except _BAD as error:
+            raise LocalFault(f"WatchRow: {error}") from None
+
+
+_unpack_WatchRow = WatchRow.LAYOUT.unpack_from
+_pack_WatchRow = WatchRow.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class AlertRow(Row):
+    """A price alert."""
+
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>Q16sBB6sqqQQQQqQ')
+    SIZE: ClassVar[int] = 96
+
+    alert: int = 0
+    symbol: str = ""
+    condition: int = AlertCondition.LAST_AT_LEAST
+    state: int = AlertState.OPEN
+    price: int = NULL
+    asked: int = NULL
+    expires_at: int = 0
+    created_at: int = 0
+    ended_at: int = 0
+    market_at: int = 0
+    seen: int = NULL
+    quote_seq: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> AlertRow:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (alert, symbol, condition, state, _zero4, price, asked, expires_at, created_at, ended_at, market_at, seen, quote_seq,) = _unpack_AlertRow(octets, offset)
+            if _zero4 != b'\x00\x00\x00\x00\x00\x00':
+                raise ValueError
+            return cls(alert, _ascii_get(symbol) or _ascii(symbol), _ALERTCONDITION.get(condition, condition), _ALERTSTATE.get(state, state), price, asked, expires_at, created_at, ended_at, market_at, seen, quote_seq)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_AlertRow(self.alert, _packed_get((self.symbol, 16)) or _packed(self.symbol, 16), self.condition, self.state, b'\x00\x00\x00\x00\x00\x00', self.price, self.asked, self.expires_at, self.created_at, self.ended_at, self.market_at, self.seen, self.quote_seq)
+        except _BAD as error:
+            raise LocalFault(f"AlertRow: {error}") from None
+
+
+_unpack_AlertRow = AlertRow.LAYOUT.unpack_from
+_pack_AlertRow = AlertRow.LAYOUT.pack
 
 
 @attrs.define(slots=True, eq=True)
@@ -5496,6 +5574,468 @@ _pack_ContestFilePart = ContestFilePart.LAYOUT.pack
 
 
 @attrs.define(slots=True, eq=True)
+class WatchlistSet(Message):
+    """Makes a watchlist, or replaces the one of this name. Changes state: seq >= 1."""
+
+    OPCODE: ClassVar[int] = 0x0308
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x4008, 'symbols', 'group', 512, True, 0, SymbolRow),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>24s')
+    SIZE: ClassVar[int] = 24
+
+    name: str = ""
+    symbols: tuple[SymbolRow, ...] = ()
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> WatchlistSet:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (name,) = _unpack_WatchlistSet(octets, offset)
+            return cls(_ascii_get(name) or _ascii(name))
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_WatchlistSet(_packed_get((self.name, 24)) or _packed(self.name, 24))
+        except _BAD as error:
+            raise LocalFault(f"WatchlistSet: {error}") from None
+
+
+_unpack_WatchlistSet = WatchlistSet.LAYOUT.unpack_from
+_pack_WatchlistSet = WatchlistSet.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class WatchlistReply(Message):
+    """OK, TOO_MANY_WATCHLISTS, NO_SUCH_SYMBOL; of a deletion OK or NO_SUCH_WATCHLIST."""
+
+    OPCODE: ClassVar[int] = 0x0308
+    SHAPE: ClassVar[str] = 'reply'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>24sHH4sQ')
+    SIZE: ClassVar[int] = 40
+
+    name: str = ""
+    symbols: int = 0
+    lists: int = 0
+    at: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> WatchlistReply:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (name, symbols, lists, _zero3, at,) = _unpack_WatchlistReply(octets, offset)
+            if _zero3 != b'\x00\x00\x00\x00':
+                raise ValueError
+            return cls(_ascii_get(name) or _ascii(name), symbols, lists, at)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_WatchlistReply(_packed_get((self.name, 24)) or _packed(self.name, 24), self.symbols, self.lists, b'\x00\x00\x00\x00', self.at)
+        except _BAD as error:
+            raise LocalFault(f"WatchlistReply: {error}") from None
+
+
+_unpack_WatchlistReply = WatchlistReply.LAYOUT.unpack_from
+_pack_WatchlistReply = WatchlistReply.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class WatchlistList(Message):
+    """Watchlists with their symbols, by name."""
+
+    OPCODE: ClassVar[int] = 0x0309
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>24s')
+    SIZE: ClassVar[int] = 24
+
+    name: str = ""
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> WatchlistList:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (name,) = _unpack_WatchlistList(octets, offset)
+            return cls(_ascii_get(name) or _ascii(name))
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_WatchlistList(_packed_get((self.name, 24)) or _packed(self.name, 24))
+        except _BAD as error:
+            raise LocalFault(f"WatchlistList: {error}") from None
+
+
+_unpack_WatchlistList = WatchlistList.LAYOUT.unpack_from
+_pack_WatchlistList = WatchlistList.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class WatchlistPart(Message):
+    """One part of the lists; NO_SUCH_WATCHLIST."""
+
+    OPCODE: ClassVar[int] = 0x0309
+    SHAPE: ClassVar[str] = 'reply'
+    CATEGORY: ClassVar[int] = 2
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x4050, 'watches', 'group', 4096, False, 0, WatchRow),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>LLLLQ')
+    SIZE: ClassVar[int] = 24
+
+    part: int = 0
+    parts: int = 0
+    rows: int = 0
+    total_rows: int = 0
+    as_of: int = 0
+    watches: tuple[WatchRow, ...] = ()
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> WatchlistPart:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (part, parts, rows, total_rows, as_of,) = _unpack_WatchlistPart(octets, offset)
+            return cls(part, parts, rows, total_rows, as_of)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_WatchlistPart(self.part, self.parts, self.rows, self.total_rows, self.as_of)
+        except _BAD as error:
+            raise LocalFault(f"WatchlistPart: {error}") from None
+
+
+_unpack_WatchlistPart = WatchlistPart.LAYOUT.unpack_from
+_pack_WatchlistPart = WatchlistPart.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class WatchlistDelete(Message):
+    """Deletes a watchlist. Changes state: seq >= 1."""
+
+    OPCODE: ClassVar[int] = 0x030a
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>24s')
+    SIZE: ClassVar[int] = 24
+
+    name: str = ""
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> WatchlistDelete:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (name,) = _unpack_WatchlistDelete(octets, offset)
+            return cls(_ascii_get(name) or _ascii(name))
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_WatchlistDelete(_packed_get((self.name, 24)) or _packed(self.name, 24))
+        except _BAD as error:
+            raise LocalFault(f"WatchlistDelete: {error}") from None
+
+
+_unpack_WatchlistDelete = WatchlistDelete.LAYOUT.unpack_from
+_pack_WatchlistDelete = WatchlistDelete.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class AlertCreate(Message):
+    """Makes a price alert that triggers once. Changes state: seq >= 1."""
+
+    OPCODE: ClassVar[int] = 0x0520
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>16sB7sqQ')
+    SIZE: ClassVar[int] = 40
+
+    symbol: str = ""
+    condition: AlertCondition = AlertCondition.LAST_AT_LEAST
+    price: int = NULL
+    expires_at: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> AlertCreate:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (symbol, condition, _zero2, price, expires_at,) = _unpack_AlertCreate(octets, offset)
+            if _zero2 != b'\x00\x00\x00\x00\x00\x00\x00':
+                raise ValueError
+            return cls(_ascii_get(symbol) or _ascii(symbol), _ALERTCONDITION[condition], price, expires_at)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_AlertCreate(_packed_get((self.symbol, 16)) or _packed(self.symbol, 16), _ALERTCONDITION[self.condition], b'\x00\x00\x00\x00\x00\x00\x00', self.price, self.expires_at)
+        except _BAD as error:
+            raise LocalFault(f"AlertCreate: {error}") from None
+
+
+_unpack_AlertCreate = AlertCreate.LAYOUT.unpack_from
+_pack_AlertCreate = AlertCreate.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class AlertReply(Message):
+    """OK, TOO_MANY_ALERTS, NO_SUCH_SYMBOL."""
+
+    OPCODE: ClassVar[int] = 0x0520
+    SHAPE: ClassVar[str] = 'reply'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>Q16sBB6sqqQQQQqQ')
+    SIZE: ClassVar[int] = 96
+
+    alert: int = 0
+    symbol: str = ""
+    condition: int = AlertCondition.LAST_AT_LEAST
+    state: int = AlertState.OPEN
+    price: int = NULL
+    asked: int = NULL
+    expires_at: int = 0
+    created_at: int = 0
+    ended_at: int = 0
+    market_at: int = 0
+    seen: int = NULL
+    quote_seq: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> AlertReply:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (alert, symbol, condition, state, _zero4, price, asked, expires_at, created_at, ended_at, market_at, seen, quote_seq,) = _unpack_AlertReply(octets, offset)
+            if _zero4 != b'\x00\x00\x00\x00\x00\x00':
+                raise ValueError
+            return cls(alert, _ascii_get(symbol) or _ascii(symbol), _ALERTCONDITION.get(condition, condition), _ALERTSTATE.get(state, state), price, asked, expires_at, created_at, ended_at, market_at, seen, quote_seq)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_AlertReply(self.alert, _packed_get((self.symbol, 16)) or _packed(self.symbol, 16), self.condition, self.state, b'\x00\x00\x00\x00\x00\x00', self.price, self.asked, self.expires_at, self.created_at, self.ended_at, self.market_at, self.seen, self.quote_seq)
+        except _BAD as error:
+            raise LocalFault(f"AlertReply: {error}") from None
+
+
+_unpack_AlertReply = AlertReply.LAYOUT.unpack_from
+_pack_AlertReply = AlertReply.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class AlertList(Message):
+    """The account's price alerts, oldest first."""
+
+    OPCODE: ClassVar[int] = 0x0521
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>16s')
+    SIZE: ClassVar[int] = 16
+
+    symbol: str = ""
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> AlertList:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (symbol,) = _unpack_AlertList(octets, offset)
+            return cls(_ascii_get(symbol) or _ascii(symbol))
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_AlertList(_packed_get((self.symbol, 16)) or _packed(self.symbol, 16))
+        except _BAD as error:
+            raise LocalFault(f"AlertList: {error}") from None
+
+
+_unpack_AlertList = AlertList.LAYOUT.unpack_from
+_pack_AlertList = AlertList.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class AlertListPart(Message):
+    """One part of the list."""
+
+    OPCODE: ClassVar[int] = 0x0521
+    SHAPE: ClassVar[str] = 'reply'
+    CATEGORY: ClassVar[int] = 2
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x4051, 'alerts', 'group', 128, False, 0, AlertRow),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>LLLLQ')
+    SIZE: ClassVar[int] = 24
+
+    part: int = 0
+    parts: int = 0
+    rows: int = 0
+    total_rows: int = 0
+    as_of: int = 0
+    alerts: tuple[AlertRow, ...] = ()
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> AlertListPart:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (part, parts, rows, total_rows, as_of,) = _unpack_AlertListPart(octets, offset)
+            return cls(part, parts, rows, total_rows, as_of)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_AlertListPart(self.part, self.parts, self.rows, self.total_rows, self.as_of)
+        except _BAD as error:
+            raise LocalFault(f"AlertListPart: {error}") from None
+
+
+_unpack_AlertListPart = AlertListPart.LAYOUT.unpack_from
+_pack_AlertListPart = AlertListPart.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class AlertDelete(Message):
+    """Deletes a price alert, open or not. Changes state: seq >= 1."""
+
+    OPCODE: ClassVar[int] = 0x0522
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>Q')
+    SIZE: ClassVar[int] = 8
+
+    alert: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> AlertDelete:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (alert,) = _unpack_AlertDelete(octets, offset)
+            return cls(alert)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_AlertDelete(self.alert)
+        except _BAD as error:
+            raise LocalFault(f"AlertDelete: {error}") from None
+
+
+_unpack_AlertDelete = AlertDelete.LAYOUT.unpack_from
+_pack_AlertDelete = AlertDelete.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class AlertDeleteReply(Message):
+    """OK or NO_SUCH_ALERT."""
+
+    OPCODE: ClassVar[int] = 0x0522
+    SHAPE: ClassVar[str] = 'reply'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>LL')
+    SIZE: ClassVar[int] = 8
+
+    deleted: int = 0
+    kept: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> AlertDeleteReply:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (deleted, kept,) = _unpack_AlertDeleteReply(octets, offset)
+            return cls(deleted, kept)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_AlertDeleteReply(self.deleted, self.kept)
+        except _BAD as error:
+            raise LocalFault(f"AlertDeleteReply: {error}") from None
+
+
+_unpack_AlertDeleteReply = AlertDeleteReply.LAYOUT.unpack_from
+_pack_AlertDeleteReply = AlertDeleteReply.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class AlertEvent(Message):
+    """A price alert has ended by itself. Of the subscription to ACCOUNT, but not numbered: seq 0."""
+
+    OPCODE: ClassVar[int] = 0x0516
+    SHAPE: ClassVar[str] = 'event'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>Q16sBB6sqqQQQQqQ')
+    SIZE: ClassVar[int] = 96
+
+    alert: int = 0
+    symbol: str = ""
+    condition: int = AlertCondition.LAST_AT_LEAST
+    state: int = AlertState.OPEN
+    price: int = NULL
+    asked: int = NULL
+    expires_at: int = 0
+    created_at: int = 0
+    ended_at: int = 0
+    market_at: int = 0
+    seen: int = NULL
+    quote_seq: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> AlertEvent:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (alert, symbol, condition, state, _zero4, price, asked, expires_at, created_at, ended_at, market_at, seen, quote_seq,) = _unpack_AlertEvent(octets, offset)
+            if _zero4 != b'\x00\x00\x00\x00\x00\x00':
+                raise ValueError
+            return cls(alert, _ascii_get(symbol) or _ascii(symbol), _ALERTCONDITION.get(condition, condition), _ALERTSTATE.get(state, state), price, asked, expires_at, created_at, ended_at, market_at, seen, quote_seq)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_AlertEvent(self.alert, _packed_get((self.symbol, 16)) or _packed(self.symbol, 16), self.condition, self.state, b'\x00\x00\x00\x00\x00\x00', self.price, self.asked, self.expires_at, self.created_at, self.ended_at, self.market_at, self.seen, self.quote_seq)
+        except _BAD as error:
+            raise LocalFault(f"AlertEvent: {error}") from None
+
+
+_unpack_AlertEvent = AlertEvent.LAYOUT.unpack_from
+_pack_AlertEvent = AlertEvent.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
 class LogDump(Message):
     """The newest entries of the master's event log, oldest first. Scope ADMIN."""
 
@@ -7246,6 +7786,12 @@ REQUESTS: Final[dict[int, type[Message]]] = {
     0x0442: ContestList,
     0x0444: ContestStandings,
     0x0445: ContestFile,
+    0x0308: WatchlistSet,
+    0x0309: WatchlistList,
+    0x030a: WatchlistDelete,
+    0x0520: AlertCreate,
+    0x0521: AlertList,
+    0x0522: AlertDelete,
     0x0681: LogDump,
     0x0682: StatsGet,
     0x0683: WorkerControl,
@@ -7304,6 +7850,12 @@ REPLIES: Final[dict[int, type[Message]]] = {
     0x0442: ContestListPart,
     0x0444: ContestStandingsPart,
     0x0445: ContestFilePart,
+    0x0308: WatchlistReply,
+    0x030a: WatchlistReply,
+    0x0309: WatchlistPart,
+    0x0520: AlertReply,
+    0x0521: AlertListPart,
+    0x0522: AlertDeleteReply,
     0x0681: LogPart,
     0x0682: StatsPart,
     0x0683: WorkerControlReply,
@@ -7320,6 +7872,7 @@ EVENTS: Final[dict[int, type[Message]]] = {
     0x0512: OrderEvent,
     0x0513: TransactionEvent,
     0x0515: SessionEvent,
+    0x0516: AlertEvent,
     0x7002: ClientOpen,
     0x7003: ClientClose,
     0x7010: RelayUp,

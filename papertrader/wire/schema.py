@@ -15,6 +15,7 @@ import construct as c
 from papertrader.wire import (
     schema_account,
     schema_admin,
+    schema_alerts,
     schema_contests,
     schema_inner,
     schema_journal,
@@ -46,6 +47,7 @@ GROUPS: Final[dict[str, Declarations]] = {
     "portfolio": schema_portfolio.DECLARED,
     "receipts": schema_receipts.DECLARED,
     "contests": schema_contests.DECLARED,
+    "alerts": schema_alerts.DECLARED,
     "admin": schema_admin.DECLARED,
     "inner": schema_inner.DECLARED,
     "journal": schema_journal.DECLARED,

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import construct as c
 
+from papertrader.core.contests import ContestState, StandingOrder
 from papertrader.core.terms import ASSETS_MAX
-from papertrader.wire import kinds as k
 from papertrader.wire import limits
 from papertrader.wire.declarations import (
     DATA,
@@ -47,7 +47,7 @@ def _contest_fields() -> tuple[Any, ...]:
         "name" / Name24 * "given by its host",
         "host" / Name24 * "user name of who opened it",
         "currency" / Ccy4 * "of the money",
-        "state" / Choice(k.ContestState, strict=False) * "where it is, by the market's clock",
+        "state" / Choice(ContestState, strict=False) * "where it is, by the market's clock",
         Zero(3),
         "cash" / Money * "that each entry begins with",
         "opens_at" / Ts * "market time",
@@ -127,7 +127,7 @@ message(
     "Who leads; by the last prices, or once it has ended by the result.",
     c.Struct(
         "contest" / Id * "which",
-        "order" / Choice(k.StandingOrder, strict=True) * "by what they are ranked",
+        "order" / Choice(StandingOrder, strict=True) * "by what they are ranked",
         Zero(7),
     ),
 )

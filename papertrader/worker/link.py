@@ -95,6 +95,8 @@ class MasterLink(FrameProtocol):
         self._clients = owner.clients
         self._statistics = owner.statistics
         self._pings: deque[tuple[int, int]] = deque(maxlen=PINGS_KEPT)
+        self.offset_ns = 0
+        """Master's clock minus ours, by the quickest of the last PINGS_KEPT."""
         self._ping_timer: Timer | None = None
         self._ping_token = 0
 
@@ -198,13 +200,9 @@ class MasterLink(FrameProtocol):
         if reply.token == self._ping_token and reply.sent_at <= now:
             rtt = now - reply.sent_at
             self._pings.append((rtt, reply.received_at - (reply.sent_at + rtt // 2)))
+            self.offset_ns = min(self._pings)[1]
 
     @property
     def rtt_ns(self) -> int:
         """Nanoseconds to the master and back: the least of the last PINGS_KEPT; 0 = none yet."""
         return min(self._pings)[0] if self._pings else 0
-
-    @property
-    def offset_ns(self) -> int:
-        """Master's clock minus ours, by the quickest of the last PINGS_KEPT."""
-        return min(self._pings)[1] if self._pings else 0

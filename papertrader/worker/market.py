@@ -31,6 +31,11 @@ from papertrader.worker.topics import MARKET_TOPIC, Subscriber, Topics, TopicsFu
 
 STALE_S: Final = 5
 """Quotes given out so long after the link to the master was lost are flagged STALE."""
+QUESTIONS_MAX: Final = 1_024
+"""QUOTE_GETs whose reading is remembered: most ask again what was asked before. At the bound all
+are forgotten."""
+QUESTION_OCTETS: Final = 512
+"""A longer one is read each time."""
 _OBSERVED_AT: Final = slice(112, 120)
 _FLAGS: Final = slice(128, 130)
 _ROOT: Final = limits.HEADER_SIZE
@@ -59,6 +64,7 @@ class Market:
         self.topics = topics
         self._clock = clock
         self._master = master
+        self._questions: dict[bytes, tuple[list[bytes], int]] = {}
 
     @property
     def is_stale(self) -> bool:
@@ -80,13 +86,10 @@ class Market:
 
     def quotes(self, client: Subscriber, header: Header, octets: bytes) -> bool:
         """Answer QUOTE_GET from the newest quotes if all are here; raises `RemoteFault`."""
-        request = codec.decode_body(header, octets)
-        if not isinstance(request, QuoteGet):
-            raise RemoteFault(Status.INVALID_FIELD, "QUOTE_GET is expected")
-        symbols = packed_symbols(request.symbols)
+        symbols, max_age_ms = self._question(header, octets)
         rows = self.topics.newest(symbols)
         now = self._clock.wall_ns() + self._master.offset_ns
-        if rows is None or not _young(rows, now, request.max_age_ms):
+        if rows is None or not _young(rows, now, max_age_ms):
             return False
         if self.is_stale:
             rows = [_stale(row) for row in rows]
@@ -101,6 +104,24 @@ class Market:
             )
         )  # fmt: skip
         return True
+
+    def _question(self, header: Header, octets: bytes) -> tuple[list[bytes], int]:
+        """Return the packed symbols and the greatest age in ms that a QUOTE_GET asks for."""
+        # All but session, correlation and seq, which say nothing about what is asked.
+        key = octets[:16] + octets[_ROOT:]
+        known = self._questions.get(key)
+        if known is not None:
+            return known
+        request = codec.decode_body(header, octets)
+        if not isinstance(request, QuoteGet):
+            raise RemoteFault(Status.INVALID_FIELD, "QUOTE_GET is expected")
+        question = packed_symbols(request.symbols), request.max_age_ms
+        # A checksum covers what the key leaves out, so it is looked at each time.
+        if len(octets) <= QUESTION_OCTETS and not header.flags & codec.CHECKSUM:
+            if len(self._questions) >= QUESTIONS_MAX:
+                self._questions.clear()
+            self._questions[key] = question
+        return question
 
     def subscribe(self, client: Subscriber, header: Header, octets: bytes) -> bool:
         """Serve SUBSCRIBE of a public topic; False for ACCOUNT; raises `RemoteFault`."""

@@ -34,11 +34,11 @@ from twisted.internet.interfaces import (
 )
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
-from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from papertrader.core.instants import SECOND
 from papertrader.net.caller import CallError, CallRefusedError
 from papertrader.net.clock import Clock, Timer
+from papertrader.net.records import RecordFactory
 from papertrader.wire import codec, limits
 from papertrader.wire.derived import Message
 from papertrader.wire.errors import RemoteFault
@@ -165,7 +165,7 @@ class Upstream:
         self._lost_at = self.clock.monotonic_ns()
         factory: IProtocolFactory = _LinkFactory(self)
         if tls is not None:
-            factory = TLSMemoryBIOFactory(tls, True, factory, reactor)
+            factory = RecordFactory(tls, True, factory, reactor)
         self._service = ClientService(
             endpoint, factory, retryPolicy=lambda _: self._backoff(), clock=reactor
         )

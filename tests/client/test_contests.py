@@ -8,9 +8,10 @@ from decimal import Decimal
 import pytest
 
 from papertrader.client import errors
+from papertrader.core.contests import ContestState, StandingOrder
 from papertrader.core.money import NULL
 from papertrader.core.terms import PortfolioTerms
-from papertrader.wire.kinds import ContestState, Opcode, StandingOrder, Status
+from papertrader.wire.kinds import Opcode, Status
 from tests.client.test_trading import Bench, BlockingMarket, logged_in, market
 
 __all__ = ["market"]

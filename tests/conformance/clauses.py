@@ -426,31 +426,57 @@ SHOWN: Final[Mapping[str, str]] = MappingProxyType(
             tests/core/test_acceptance.py::test_the_first_refusal_wins
             dialogue:first-refusal
         """,
-        "13.21": """
-            tests/core/test_golden.py::test_a_golden_case
-            tests/master/test_combined.py::test_a_stop_triggers_and_fills
+        "13.16": """
+            tests/core/test_restrictions.py::test_only_the_assets_named_may_be_opened
+            tests/core/test_restrictions.py::test_a_least_price
+            tests/core/test_restrictions.py::test_a_cap_on_one_asset_counts_open_orders
+            tests/core/test_restrictions.py::test_a_position_is_held_for_a_while
+        """,
+        "13.33": """
+            tests/master/test_contests.py::test_only_hosts_open_contests
+            tests/master/test_contests.py::test_contests_that_cannot_be
+        """,
+        "13.34": """
+            tests/core/test_contests.py::test_who_may_join_and_when
+        """,
+        "13.35": """
+            tests/core/test_contests.py::test_entries_trade_only_while_it_runs
+            tests/core/test_contests.py::test_what_an_entry_may_not_do
+            tests/core/test_contests.py::test_at_the_end_everything_is_valued_at_last_prices
+        """,
+        "13.36": """
+            tests/master/test_contests.py::test_questions_about_contests
+            tests/core/test_contests.py::test_equals_share_a_rank
+        """,
+        "13.37": """
+            tests/master/test_contests.py::test_a_contest_from_its_opening_to_its_file
+            tests/core/test_contests.py::test_no_change_of_a_file_goes_unseen
         """,
         "13.22": """
             tests/core/test_golden.py::test_a_golden_case
-            tests/master/test_combined.py::test_a_trailing_stop_survives_a_restart
+            tests/master/test_combined.py::test_a_stop_triggers_and_fills
         """,
         "13.23": """
             tests/core/test_golden.py::test_a_golden_case
-            tests/master/test_combined.py::test_an_order_for_the_close_knows_its_session
+            tests/master/test_combined.py::test_a_trailing_stop_survives_a_restart
         """,
         "13.24": """
             tests/core/test_golden.py::test_a_golden_case
-            tests/master/test_combined.py::test_an_order_for_money
+            tests/master/test_combined.py::test_an_order_for_the_close_knows_its_session
         """,
         "13.25": """
             tests/core/test_golden.py::test_a_golden_case
-            tests/master/test_combined.py::test_a_bracket_shows_its_legs
+            tests/master/test_combined.py::test_an_order_for_money
         """,
         "13.26": """
             tests/core/test_golden.py::test_a_golden_case
             tests/master/test_combined.py::test_a_bracket_shows_its_legs
         """,
         "13.27": """
+            tests/core/test_golden.py::test_a_golden_case
+            tests/master/test_combined.py::test_a_bracket_shows_its_legs
+        """,
+        "13.28": """
             tests/master/test_combined.py::test_all_positions_are_closed_in_one_step
         """,
         "14.1": """

@@ -38,7 +38,7 @@ def set_order(number: int, name: str, value: int) -> Callable[[DeskState], None]
 
 def unbalance(state: DeskState) -> None:
     """Add to one account only."""
-    state.ledger._balances[ROUNDING, "$USD"] = -1
+    state.ledger.restore(ROUNDING, "$USD", -1)
 
 
 def favor_users(state: DeskState) -> None:

@@ -148,7 +148,8 @@ def test_breaks_that_cannot_be_read() -> None:
     """A break that ends before it starts is refused with the calendar's name."""
     data = {
         "tz": "UTC", "first": "20200101", "last": "20201231",
-        "regular": [["2020", ["0900", "1700"]]], "holidays": [], "weekend_sessions": [], "special": [], "breaks": [["20200101", "13", "12"]],
+        "regular": [["2020", ["0900", "1700"]]], "holidays": [],
+        "weekend_sessions": [], "special": [], "breaks": [["20200101", "13", "12"]],
     }  # fmt: skip
     with pytest.raises(ValueError, match="the calendar data of XXXX cannot be read"):
         ExchangeCalendar.from_data("XXXX", data)

@@ -99,7 +99,7 @@ def test_no_model_gives_too_much(
     state: OrderState,
     volume: int,
 ) -> None:
-    """Never beyond the bound, the order or what was offered; whole lots, whole ticks, same again."""
+    """Never beyond bound, order or what was offered; whole lots, whole ticks, the same again."""
     terms = PortfolioTerms(
         fill_model=model,
         slippage=slippage,

@@ -14,7 +14,7 @@ from papertrader.core.ledger import Transaction, TransactionKind
 from papertrader.core.margin import liquidation_plan, maintenance_of, short_price
 from papertrader.core.money import NULL, SCALE, parse_amount
 from papertrader.core.moneyaudit import FeeAudit
-from papertrader.core.orders import OrderFlag, Side
+from papertrader.core.orders import OrderFlag
 from papertrader.core.portfolio import PortfolioState, Position, moved, trade_through
 from papertrader.core.purse import UNSETTLED_MAX, Purse
 from papertrader.core.quotes import Asset, AssetFlag, AssetKind, Quote
@@ -221,6 +221,6 @@ def test_a_reservation_too_small_is_found(floor: Any, floor_class: Any) -> None:
     assert any("I-07" in line for line in floor.desk.check_invariants())
     other = floor_class(flags=AssetFlag.SHORTABLE)
     choose(other, account_kind=AccountKind.MARGIN)
-    order = other.order("10", "100", side=Side.SELL_SHORT)
+    order = other.order("10", "100")
     other.desk.state.orders[order.order_id].reserved_cash = m("499")
     assert any("I-07" in line for line in other.desk.check_invariants())

@@ -19,6 +19,7 @@ from papertrader.core.orders import (
     TimeInForce,
     TrailKind,
 )
+from papertrader.core.quotes import QuoteFlag
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import Status
 from tests.master_kit import MasterClient, MasterKit
@@ -210,6 +211,18 @@ def test_an_order_for_the_close_knows_its_session(kit: MasterKit, holder: Master
         kit.main.transactions.desk.order(opening.order).terms.works_from
         == market.hours("AAPL", opening=True)[0]
     )
+
+
+def test_an_order_for_the_close_fills_at_the_close(kit: MasterKit, holder: MasterClient) -> None:
+    """On the last quote of the session, which is kept with the input: it can be decided again."""
+    order = holder.order("AAPL", "3", time_in_force=TimeInForce.CLS).message
+    late = order.expire_at - SCALE
+    kit.quote("AAPL", "97", "98", source_time=late, flags=int(QuoteFlag.REPLAYED))
+    assert shown(holder, order.order).state == OrderState.PENDING
+    kit.main.transactions.advance(order.expire_at)
+    kit.turn()
+    found = shown(holder, order.order)
+    assert (found.state, found.average_price) == (OrderState.FILLED, P("98"))
 
 
 def test_a_stop_is_replaced(kit: MasterKit, holder: MasterClient) -> None:

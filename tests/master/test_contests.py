@@ -10,13 +10,14 @@ import attrs
 import pytest
 
 from papertrader.core.contestfile import verify
+from papertrader.core.contests import ContestState, StandingOrder
 from papertrader.core.instants import DAY
 from papertrader.core.money import NULL, SCALE
 from papertrader.core.terms import PortfolioTerms
 from papertrader.master.operators import Appointment, appoint
 from papertrader.master.termrecords import terms_block
 from papertrader.wire import messages as m
-from papertrader.wire.kinds import ContestState, Scope, StandingOrder, Status
+from papertrader.wire.kinds import Scope, Status
 from tests.master_kit import PASSWORD, START, MasterClient, MasterKit
 
 
@@ -57,7 +58,7 @@ def wish(**changes: Any) -> m.ContestCreate:
 
 
 def test_a_contest_from_its_opening_to_its_file(fast: MasterKit) -> None:
-    """Clauses 13.50 to 13.54: created, joined, traded, ranked, ended, written, counted again."""
+    """Clauses 13.33 to 13.37: created, joined, traded, ranked, ended, written, counted again."""
     ann = host(fast)
     made = command(ann, wish()).message
     assert (made.contest, made.name, made.host) == (1, "cup", "ann")
@@ -105,7 +106,7 @@ def test_a_contest_from_its_opening_to_its_file(fast: MasterKit) -> None:
 
 
 def test_only_hosts_open_contests(fast: MasterKit) -> None:
-    """Clause 13.50: scope HOST is for those whom the operator appointed; TRADE is too little."""
+    """Clause 13.33: scope HOST is for those whom the operator appointed; TRADE is too little."""
     trader = fast.client()
     trader.login()
     assert command(trader, wish()).status == Status.SCOPE_DENIED
@@ -131,7 +132,7 @@ def test_only_hosts_open_contests(fast: MasterKit) -> None:
     ],
 )
 def test_contests_that_cannot_be(fast: MasterKit, changes: Any, status: Status) -> None:
-    """Clause 13.50: each is refused with its reason, and there is no contest."""
+    """Clause 13.33: each is refused with its reason, and there is no contest."""
     ann = host(fast)
     message = attrs.evolve(wish(), **changes)
     assert command(ann, message).status == status
@@ -139,7 +140,7 @@ def test_contests_that_cannot_be(fast: MasterKit, changes: Any, status: Status) 
 
 
 def test_questions_about_contests(fast: MasterKit) -> None:
-    """Clause 13.53: lists page; what there is not is NO_SUCH_CONTEST."""
+    """Clause 13.36: lists page; what there is not is NO_SUCH_CONTEST."""
     ann = host(fast)
     for name in ("one", "two", "three"):
         assert command(ann, wish(name=name)).status == 0

@@ -34,7 +34,7 @@ def fast(tmp_path: Path) -> Iterator[MasterKit]:
 
 
 def test_the_curve_of_replayed_days(fast: MasterKit) -> None:
-    """Clause 13.17: what it began with, each session's end at the bar's close, and now."""
+    """Clause 13.13: what it began with, each session's end at the bar's close, and now."""
     ann = fast.client()
     ann.register()
     ann.login()
@@ -77,7 +77,7 @@ def test_a_curve_survives_a_crash(fast: MasterKit) -> None:
 
 
 def test_what_cannot_be_asked(kit: MasterKit, ann: MasterClient) -> None:
-    """Clause 13.17: intervals, portfolios, accounts that are not shown."""
+    """Clause 13.13: intervals, portfolios, accounts that are not shown."""
     asked = m.EquityGet(interval_s=60)
     assert ann.ask(asked).status == Status.INTERVAL_UNSUPPORTED
     asked = m.EquityGet(interval_s=DAY_S, portfolio=99)
@@ -92,7 +92,7 @@ def test_what_cannot_be_asked(kit: MasterKit, ann: MasterClient) -> None:
 
 
 def test_too_many_sessions_are_refused(fast: MasterKit, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Clause 13.17: RANGE_TOO_LARGE, and nothing is worked out."""
+    """Clause 13.13: RANGE_TOO_LARGE, and nothing is worked out."""
     ann = fast.client()
     ann.register()
     ann.login()

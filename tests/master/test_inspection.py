@@ -50,10 +50,10 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
         client.order("AAPL", "4", side=2)
         client.order("MSFT", "7")
         kit.turn(0.5)
-        # So far away that it never triggers, it follows every new high.
+        # So far away that it never triggers, it follows every new low.
         trail = m.TriggerRow(trail_kind=TrailKind.PERCENT, trail=SCALE * 99 // 100)
         fields = {"time_in_force": TimeInForce.GTC, "trigger": (trail,)}
-        sent = client.order("MSFT", "1", side=2, order_type=OrderType.TRAILING_STOP, **fields)
+        sent = client.order("MSFT", "1", order_type=OrderType.TRAILING_STOP, **fields)
         assert sent.status == 0
     kit.main.journal.change(appoint(kit.main.store, 1, Appointment.HOST))
     kit.turn()

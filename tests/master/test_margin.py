@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from papertrader.core.instants import SECOND
 from papertrader.core.money import parse_amount
 from papertrader.core.orders import Side
@@ -36,6 +38,7 @@ def kinds(client: MasterClient) -> list[int]:
     return [row.kind for part in parts for row in part.message.transactions]
 
 
+@pytest.mark.clause("13.31")
 def test_a_short_sale_is_shown_charged_and_recovered(kit: MasterKit, ann: MasterClient) -> None:
     """Sold short, margin in the reply; a day later the fee for the shares is paid."""
     stamps = {"source_time": START + SECOND, "flags": QuoteFlag.REPLAYED}
@@ -61,6 +64,7 @@ def test_a_short_sale_is_shown_charged_and_recovered(kit: MasterKit, ann: Master
     assert kit.main.transactions.desk.state_hash() == before
 
 
+@pytest.mark.clause("13.29", "13.30")
 def test_fees_and_settlement_are_shown_and_recovered(kit: MasterKit, ann: MasterClient) -> None:
     """Each fee in its line; what a sale brought has not settled, and cannot be taken out."""
     choose(
@@ -102,6 +106,7 @@ def test_a_preview_shows_the_fees(kit: MasterKit, ann: MasterClient) -> None:
     assert shown.message.preview[0].fees == parse_amount("1.9")
 
 
+@pytest.mark.clause("13.31")
 def test_what_cannot_be_borne_is_refused(kit: MasterKit, ann: MasterClient) -> None:
     """INSUFFICIENT_MARGIN, with the figures."""
     choose(ann, account_kind=AccountKind.MARGIN)
@@ -109,3 +114,28 @@ def test_what_cannot_be_borne_is_refused(kit: MasterKit, ann: MasterClient) -> N
     refused = ann.order("IBM", "2000")
     assert refused.status == Status.INSUFFICIENT_MARGIN
     assert "in margin, available 100,000.00" in refused.message.text
+
+
+@pytest.mark.clause("13.32")
+def test_a_margin_call_is_shown_then_carried_out(kit: MasterKit, ann: MasterClient) -> None:
+    """After the close with its plan; an hour after the next opening the master sells by itself."""
+    kit.quote("IBM", "190.00", "190.00", source_time=START, flags=QuoteFlag.REPLAYED)
+    choose(ann, account_kind=AccountKind.MARGIN)
+    assert ann.order("IBM", "1000").status == 0
+    kit.quote("IBM", "190.00", "190.00", source_time=START, flags=QuoteFlag.REPLAYED)
+    kit.quote("IBM", "125.00", "125.00", source_time=START, flags=QuoteFlag.REPLAYED)
+    shown = portfolio(ann)
+    assert shown.margin[0].shortfall > 0
+    assert shown.margin[0].called_at == 0
+    kit.turn(375.0)
+    shown = portfolio(ann)
+    assert 0 < shown.margin[0].called_at < shown.margin[0].due_at
+    assert [row.symbol for row in shown.plan] == ["IBM"]
+    assert shown.plan[0].quantity < 0
+    orders = ann.ask_all(m.OrderList(states=0xFFFF))
+    assert len([row for part in orders for row in part.message.orders]) == 1
+    kit.turn(90.0)
+    orders = ann.ask_all(m.OrderList(states=0xFFFF))
+    forced = [row for part in orders for row in part.message.orders][-1]
+    assert forced.client_order_id > 1 << 63
+    assert (forced.side, forced.symbol) == (int(Side.SELL), "IBM")

@@ -236,7 +236,7 @@ def chosen(**terms: Any) -> m.PortfolioTermsSet:
 
 
 def test_terms_are_chosen_while_a_portfolio_is_empty(kit: MasterKit, ann: MasterClient) -> None:
-    """Clauses 13.18 and 13.19: they are kept, shown, and refused under an open order."""
+    """Clauses 13.14 and 13.15: they are kept, shown, and refused under an open order."""
     wish = chosen(
         account_kind=AccountKind.MARGIN,
         fee_model=FeeModelKind.PER_SHARE,
@@ -261,7 +261,7 @@ def test_terms_are_chosen_while_a_portfolio_is_empty(kit: MasterKit, ann: Master
 
 
 def test_a_portfolio_is_forked_now_and_at_a_moment(kit: MasterKit, ann: MasterClient) -> None:
-    """Clause 13.21: as it is, as it was, and what cannot be; it survives a crash."""
+    """Clause 13.17: as it is, as it was, and what cannot be; it survives a crash."""
     began = ann.ask(m.ClockGet()).message.now
     assert ann.order("AAPL", "10").status == 0
     kit.turn(5.0)
@@ -283,7 +283,7 @@ def test_a_portfolio_is_forked_now_and_at_a_moment(kit: MasterKit, ann: MasterCl
 
 
 def test_a_portfolio_freezes_and_trades_again(kit: MasterKit, ann: MasterClient) -> None:
-    """Clause 13.22: also after a crash."""
+    """Clause 13.18: also after a crash."""
     assert command(ann, m.PortfolioFreeze(frozen=True)).status == 0
     assert ann.order("AAPL", "1").status == Status.PORTFOLIO_FROZEN
     kit.crash()
@@ -295,7 +295,7 @@ def test_a_portfolio_freezes_and_trades_again(kit: MasterKit, ann: MasterClient)
 
 
 def test_an_operator_corrects_with_a_reason(kit: MasterKit, ann: MasterClient) -> None:
-    """Clause 13.23: an entry, an event with the reason, a row of the audit log; nobody else."""
+    """Clause 13.19: an entry, an event with the reason, a row of the audit log; nobody else."""
     wish = m.PortfolioCorrect(portfolio=1, amount=SCALE, reason="goodwill")
     assert command(ann, wish).status == Status.SCOPE_DENIED
     kit.main.journal.change(appoint(kit.main.store, 1, Appointment.ADMIN))
@@ -313,3 +313,22 @@ def test_an_operator_corrects_with_a_reason(kit: MasterKit, ann: MasterClient) -
     assert events[0].kind == TxKind.CORRECTION
     rows = kit.main.store.db.execute_sql("SELECT kind, detail FROM audit").fetchall()
     assert ("correction", "portfolio 1: 1.00: goodwill") in [tuple(row) for row in rows]
+
+
+def test_a_fork_of_the_past_keeps_its_turn(kit: MasterKit, ann: MasterClient) -> None:
+    """Clauses 12.2, 13.17: a later command may be done first; the same again is done once."""
+    began = ann.ask(m.ClockGet()).message.now
+    ann.inbox()
+    wish = m.PortfolioFork(name="then", at=began)
+    first = ann.send(wish, seq=1)
+    again = ann.send(wish, seq=1)
+    later = ann.send(m.PortfolioCash(amount=SCALE), seq=2)
+    kit.turn(1.0)
+    answers = {each.header.correlation: each for each in ann.inbox()}
+    assert [answers[each].status for each in (first, again, later)] == [0, 0, 0]
+    assert answers[first].message.portfolio == answers[again].message.portfolio == 2
+    assert answers[again].header.flags & FrameFlag.REPLAYED
+    assert len(listed(ann)) == 2
+    late = m.PortfolioFork(name="x", at=2**62)
+    assert ann.ask(late, seq=3).status == Status.INVALID_FIELD
+    assert ann.ask(m.PortfolioCash(amount=SCALE), seq=3).status == 0

@@ -653,9 +653,11 @@ INSERT INTO session SELECT id, account, parent, token_hash, previous_hash, remem
  worker, address, created_at, expires_at, ended_at, end_reason FROM newer;
 DROP TABLE newer;
 DROP TABLE api_key;
+DROP TABLE watchlist;
+DROP TABLE alert;
 UPDATE meta SET value = '1' WHERE key = 'schema';
 """
-"""What made a store of version 2 one of version 1 again, as that version created it."""
+"""What made a store of version 3 one of version 1 again, as that version created it."""
 
 
 def layout(db: peewee.Database) -> dict[str, list[tuple[Any, ...]]]:

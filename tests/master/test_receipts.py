@@ -27,7 +27,7 @@ def receipts(client: MasterClient, order: int, **fields: Any) -> list[m.OrderRec
     return [row for part in parts for row in part.message.receipts]
 
 
-@pytest.mark.clause("13.30", "13.31")
+@pytest.mark.clause("13.20", "13.21")
 def test_receipts_of_an_order(kit: MasterKit, ann: MasterClient) -> None:
     """Two fills, one of them a part; both tell the quote and what stopped the rest."""
     kit.quote("MSFT", "28.50", "28.60")
@@ -49,7 +49,7 @@ def test_receipts_of_an_order(kit: MasterKit, ann: MasterClient) -> None:
 
 
 def test_receipts_of_others_are_not_shown(kit: MasterKit, ann: MasterClient) -> None:
-    """Clause 13.31: the same refusal as for an order that there is not."""
+    """Clause 13.21: the same refusal as for an order that there is not."""
     number = ann.order("MSFT", "1").message.order
     bob = kit.client(ann.link, 2)
     bob.register("bob")
@@ -60,7 +60,7 @@ def test_receipts_of_others_are_not_shown(kit: MasterKit, ann: MasterClient) -> 
 
 
 def test_an_expiry_tells_why(kit: MasterKit, ann: MasterClient) -> None:
-    """Clause 13.30: the newest quote, and the rule by which it left the order waiting."""
+    """Clause 13.20: the newest quote, and the rule by which it left the order waiting."""
     kit.quote("MSFT", "28.50", "28.60")
     answer = ann.order(
         "MSFT",

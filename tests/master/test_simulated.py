@@ -121,7 +121,7 @@ def test_the_market_is_the_same_on_every_machine() -> None:
         for symbol in SYMBOLS:
             digest.update(repr(SOURCE.quote(symbol, OPENING + step * 997 * SECOND)).encode())
     digest.update(repr(SOURCE.bars(LIQUID, 86_400, 0, 0, OPENING, 0)).encode())
-    assert digest.hexdigest() == "3d524b0c0a4dd131f5fd9b9ff39321b36912a4762fcf79e3ffd08898febfd861"
+    assert digest.hexdigest() == "fd3326124c7c184da40930d8038d1e8524b84bfe0f884c1d95f6c65ddcebb291"
 
 
 def test_another_seed_is_another_market() -> None:

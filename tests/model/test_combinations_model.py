@@ -38,6 +38,7 @@ from papertrader.core.orders import (
 )
 from papertrader.core.portfolio import PortfolioState
 from papertrader.core.quotes import ActionKind, Asset, AssetFlag, AssetKind, CorporateAction, Quote
+from papertrader.core.refusals import Refusal
 from papertrader.core.restore import StateImage, restore_state
 from papertrader.core.terms import AccountKind, PortfolioTerms
 
@@ -283,7 +284,10 @@ class CombinationMachine(RuleBasedStateMachine):
             client_order_id=self.next_id(),
         )
         self.keep(outcome.events)
-        assert (outcome.refusal is None) == bool(held), outcome.text
+        nothing = outcome.refusal == Refusal.INSUFFICIENT_POSITION
+        assert nothing == (held == 0), outcome.text
+        if self.desk.last_quote("ACME") is None:
+            assert outcome.refusal is not None
 
     @precondition(lambda self: self.seq % 9 == 0)
     @rule(portfolio=st.sampled_from([1, 2]))
@@ -380,6 +384,7 @@ def image_of(desk: Desk, events: list[Event]) -> StateImage:
         balances=[(account, asset, amount) for account, asset, amount in state.ledger.balances()],
         applied=sorted(state.applied),
         marks=[event for event in events if isinstance(event, MarksMoved)],
+        contests=list(state.contests.values()),
     )
 
 

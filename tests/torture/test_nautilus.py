@@ -117,7 +117,7 @@ def test_market_and_stop_orders_fill_alike(
 def test_limits_fill_at_the_quote_or_better_than_theirs(
     other: Callable[[dict[str, Any]], Played], seed: int
 ) -> None:
-    """All but limits alike; a resting limit fills there at its own price, here at a better quote."""
+    """All but limits alike; a resting limit fills there at its price, here at a better quote."""
     given = scenario(seed)
     wishes = {each["id"]: each for each in given["orders"]}
     mine, theirs = Played.of(Floor(given).play()), other(given)

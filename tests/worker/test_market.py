@@ -10,6 +10,7 @@ from papertrader.wire import messages as m
 from papertrader.wire.codec import CACHED, MORE
 from papertrader.wire.derived import Message
 from papertrader.wire.kinds import Opcode, RelayDownFlag, Status, Tag, Topic, TopicKind
+from papertrader.worker import market as market_module
 from papertrader.worker.topics import ASKED_S
 from tests.link_kit import WALL_NS
 from tests.worker_kit import (
@@ -188,6 +189,41 @@ def test_an_unknown_or_too_old_quote_is_asked_of_the_master() -> None:
     assert len(it.relayed()) == 1
     it.ask(client, quote_get("A", max_age_ms=age_ms + 2000), correlation=7, session=77)
     assert it.relayed() == []
+
+
+def test_a_question_asked_again_gets_the_newest_and_its_own_address(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Questions are remembered by what they ask: never the answer, the asker, or more than fit."""
+    monkeypatch.setattr(market_module, "QUESTIONS_MAX", 2)
+    it, client = scene()
+    follow(it, client, "A", "B")
+    for turn in range(1, 4):
+        it.publish(quote("A", last=turn, seq=100 + turn), quote("B", last=turn, seq=200 + turn))
+        client.take()
+        for number, names in enumerate((("A",), ("B",), ("A", "B"), ("B", "A"))):
+            correlation = 10 * turn + number
+            it.ask(client, quote_get(*names), correlation=correlation, session=77)
+            ((header, octets),) = client.frames
+            client.take()
+            reply = codec.decode(octets)[1]
+            assert isinstance(reply, m.QuoteReply)
+            assert (header.session, header.correlation) == (77, correlation)
+            assert [(row.symbol, row.last) for row in reply.quotes] == [(n, turn) for n in names]
+    assert it.relayed() == []
+
+
+def test_a_wrong_checksum_is_found_though_the_question_is_known() -> None:
+    """A QUOTE_GET with CHECKSUM is looked at each time: its sum covers the header as well."""
+    it, client = scene()
+    follow(it, client, "A")
+    good = codec.encode(quote_get("A"), session=77, correlation=11, flags=codec.CHECKSUM)
+    for octets, served in ((good, True), (good[:23] + b"\x0c" + good[24:], False)):
+        client.send(octets)
+        it.settle()
+        answers = [codec.decode(each)[1] for _, each in client.frames]
+        assert any(isinstance(answer, m.QuoteReply) for answer in answers) == served
+        client.take()
 
 
 def test_a_symbol_asked_for_is_followed_for_a_minute() -> None:

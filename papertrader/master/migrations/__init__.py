@@ -8,11 +8,11 @@ from typing import Final
 
 import peewee
 
-from papertrader.master.migrations import v0002_api_keys
+from papertrader.master.migrations import v0002_api_keys, v0003_alerts
 
 Step = Callable[[peewee.Database], None]
 
-STEPS: Final[Mapping[int, Step]] = MappingProxyType({2: v0002_api_keys.up})
+STEPS: Final[Mapping[int, Step]] = MappingProxyType({2: v0002_api_keys.up, 3: v0003_alerts.up})
 """What brings a store to each version from the one before it."""
 
 

@@ -203,9 +203,10 @@ class _Reader:
 
     def _quote(self, symbol: str, fields: Mapping[str, str]) -> None:
         time = _time(fields["time"])
-        if self._calendar(symbol).session_at(time - 1) is None:
-            # A quote at the very close is of its session.
-            self._session_at(symbol, time)
+        # A quote at the very close is of its session.
+        session = self._session.get(symbol)
+        if session is None or not session.open <= time <= session.close:
+            self._session_at(symbol, time - (self._calendar(symbol).session_at(time) is None))
         columns = self.data.quotes.setdefault(symbol, QuoteColumns())
         if columns.times and time < columns.times[-1]:
             raise ValueError(

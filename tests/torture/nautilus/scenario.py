@@ -2,7 +2,7 @@
 
 A scenario: ``cash``, ``coins`` held at the start, ``fee`` (part of the notional), ``quotes`` as
 [bid, ask, bid size, ask size], and ``orders`` with ``after`` (the number of the quote that is known
-when it is sent), ``id``, ``side``, ``type``, ``quantity`` and ``price``. Everything comes from a seed.
+when it is sent), ``id``, ``side``, ``type``, ``quantity`` and ``price``. A seed draws it all.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Plays a scenario on NautilusTrader's matching engine; run by a Python that has it installed.
 
 It reads a scenario (see `scenario.py`) from standard input and writes what was filled, and the cash
-in the end, to standard output. Its latency of one nanosecond makes an order meet the quote after the
-one on which it was sent, as PaperTrader's rule wants it.
+in the end, to standard output. Its latency of one nanosecond makes an order meet the quote after
+the one on which it was sent, as PaperTrader's rule wants it.
 """
 
 from __future__ import annotations

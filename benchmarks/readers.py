@@ -1,0 +1,140 @@
+"""Many readers of one worker, and one among them that does not read.
+
+`measure_crowd`: a thousand and five thousand subscribers, two TLS hops from the market; what they
+get, how late, and what each costs. `measure_stall`: the same readers' p99 before, while and after
+one client asks for more than it ever reads, and what the worker keeps for it meanwhile.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import statistics
+from collections.abc import Iterator
+from typing import Final
+
+from benchmarks import processes, product
+from benchmarks.bench import Bench
+from benchmarks.figures import Verdict, load_note
+from benchmarks.processes import Load, Seen, resident_kib
+from benchmarks.product import Product
+from benchmarks.scenarios import OURS
+from benchmarks.states import subscribers
+from papertrader.ops.certificates import authority_file
+from papertrader.wire import codec, kinds
+from papertrader.wire import messages as m
+
+CROWDS: Final = ((1_000, 100), (5_000, 200))
+"""Subscribers, and the ms between updates: both are half of what one core delivers or less."""
+CASH: Final = "1000000.00"
+"""Of each of some hundred accounts; they buy a hundredth of a coin."""
+LATE_MS: Final = 100.0
+"""The p99 from observation to receipt that is wanted at most."""
+CLIENT_KIB: Final = 32.0
+DELIVERED: Final = 0.95
+OTHERS: Final = 300
+WINDOWS: Final = 5
+"""Measurements before, while and after; so many each, of which medians are told."""
+P99_GROWTH: Final = 1.2
+MEMORY_GROWTH_KIB: Final = 5 * 1024
+UNREAD_MAX: Final = 100_000
+"""Requests that the stalled client sends at most; the worker listens to far fewer."""
+RECEIVE_BUFFER: Final = 4_096
+WINDOW_WARM_S: Final = 0.2
+
+
+def measure_crowd(bench: Bench) -> None:
+    """What so many subscribers of one symbol get of one worker."""
+    for conns, every_ms in CROWDS:
+        settings = {"market.update_interval_ms": str(every_ms), "accounts.starting_cash": CASH}
+        with product.product(bench.directory / f"crowd-{conns}", settings) as running:
+            product.open_accounts(running, -(-conns // product.SESSIONS_OF_ONE))
+            before = resident_kib(running.worker.pid)
+            with subscribers(bench, running, conns) as load:
+                seen = [load.run(bench.seconds, bench.warm) for _ in range(bench.rounds)]
+                memory = (resident_kib(running.worker.pid) - before) / conns
+        _tell_crowd(bench, conns, every_ms, seen, memory)
+
+
+def _tell_crowd(bench: Bench, conns: int, every_ms: int, seen: list[Seen], memory: float) -> None:
+    results = bench.results
+    results.add(
+        "crowd", OURS, "deliveries/s", [each.rate for each in seen], size=conns,
+        note=f"every {every_ms} ms, {load_note(seen)}",
+    )  # fmt: skip
+    late = [each.p99_us / 1e3 for each in seen]
+    results.add("crowd", "p99, observed to received", "ms", late, size=conns)
+    results.add("crowd", "memory, TLS and subscribed", "KiB/client", [memory], size=conns)
+    got = statistics.median(each.rate for each in seen) / (conns * 1e3 / every_ms)
+    for text, ratio, wanted, least in (
+        ("delivered / offered", got, DELIVERED, True),
+        ("p99 from observation to receipt, ms", statistics.median(late), LATE_MS, False),
+        ("KiB of the worker for each client", memory, CLIENT_KIB, False),
+    ):
+        verdict = f"crowd {conns}: {text}"
+        results.conclude(Verdict(text=verdict, ratio=ratio, wanted=wanted, least=least))
+
+
+def measure_stall(bench: Bench) -> None:
+    """The others' p99 and the worker's memory while one client does not read."""
+    with product.product(bench.directory / "stall") as running:
+        window = bench.stall_s / WINDOWS
+        with subscribers(bench, running, OTHERS) as load:
+            load.run(window, bench.warm)
+            quiet = _windows(load, window / 2)
+            before = resident_kib(running.worker.pid)
+            peak = before
+            beside = []
+            with stalled(running) as asked:
+                for _ in range(WINDOWS):
+                    beside.append(load.run(window, WINDOW_WARM_S))
+                    peak = max(peak, resident_kib(running.worker.pid))
+            quiet += _windows(load, window / 2)
+    section, name = "stall", f"p99 of {OTHERS} others"
+    for when, seen in (("none stalls", quiet), ("one stalls", beside)):
+        late = [each.p99_us / 1e3 for each in seen]
+        bench.results.add(section, f"{name}, {when}", "ms", late, note=load_note(seen))
+    bench.results.judge(
+        section, f"{name}, one stalls", f"{name}, none stalls", P99_GROWTH, least=False
+    )
+    growth = float(peak - before)
+    note = f"{asked} requests sent, no reply read, {bench.stall_s:.0f} s"
+    bench.results.add(section, "memory of the worker, growth", "KiB", [growth], note=note)
+    text = "stall: KiB that the worker grew while one stalled"
+    verdict = Verdict(text=text, ratio=growth, wanted=MEMORY_GROWTH_KIB, least=False)
+    bench.results.conclude(verdict)
+
+
+def _windows(load: Load, seconds: float) -> list[Seen]:
+    return [load.run(seconds, WINDOW_WARM_S) for _ in range(WINDOWS)]
+
+
+@contextlib.contextmanager
+def stalled(running: Product) -> Iterator[int]:
+    """Keep a client that follows every coin, asks until nobody listens to it, and reads nothing.
+
+    Gives how many requests it got rid of.
+    """
+    product.open_accounts(running, len(running.accounts) + 1)
+    account = running.accounts[-1]
+    context = ssl.create_default_context(cafile=str(authority_file(running.state)))
+    context.set_alpn_protocols([kinds.ALPN_CLIENT])
+    raw = socket.socket()
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+    raw.settimeout(processes.STOP_S)
+    raw.connect(("127.0.0.1", running.worker.port))
+    with context.wrap_socket(raw, server_hostname="localhost") as link:
+        session = product.log_in(link, account)
+        follow = m.Subscribe(
+            topics=int(kinds.Topic.QUOTES), symbols=tuple(map(m.SymbolRow, product.COINS))
+        )
+        link.sendall(codec.encode(follow, correlation=2, session=session))
+        link.settimeout(1.0)
+        asked = 0
+        with contextlib.suppress(TimeoutError, ssl.SSLWantWriteError):
+            while asked < UNREAD_MAX:
+                asked += 1
+                question = codec.encode(m.AssetList(), correlation=2 + asked, session=session)
+                link.sendall(question)
+        yield asked
