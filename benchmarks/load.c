@@ -72,7 +72,7 @@ static SSL_CTX *ctx;
 static Conn *all;
 static int poller;
 static u64 buckets[BUCKETS], counted, latest, statuses[STATUSES], octets_in, reads, writes;
-static int measuring, sending;
+static int measuring, sending, connected;
 static u64 order_base;
 
 static void die(const char *why) {
@@ -226,13 +226,14 @@ static void dial(Conn *c) {
     c->out = malloc(OUT_MAX);
 }
 /* Silent connections would be closed; a connection with a whole request to write is not silent. */
-static void keep_alive(int count) {
+static void keep_alive(void) {
     static u64 due;
     if (!keepalive || now_ns() < due) return;
     due = now_ns() + KEEPALIVE_NS;
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < connected; i++)
         if (!all[i].out_len) SSL_write(all[i].ssl, keepalive, (int)keepalive_len);
 }
+static void turn(int wait_ms);
 static void connect_all(void) {
     const unsigned char *at = prologue;
     for (int i = 0; i < conns; i++) {
@@ -246,7 +247,10 @@ static void connect_all(void) {
         fcntl(c->fd, F_SETFL, O_NONBLOCK);
         struct epoll_event e = {.events = EPOLLIN, .data.ptr = c};
         epoll_ctl(poller, EPOLL_CTL_ADD, c->fd, &e);
-        keep_alive(i + 1);
+        connected = i + 1;
+        keep_alive();
+        /* What comes meanwhile is read, so that nothing old waits when a round begins. */
+        if (i % 16 == 15) turn(0);
     }
 }
 
@@ -349,7 +353,7 @@ static void take_in(Conn *c) {
 static void turn(int wait_ms) {
     static struct epoll_event events[512];
     int n = epoll_wait(poller, events, 512, wait_ms);
-    if (listening || !sending) keep_alive(conns);
+    if (listening || !sending) keep_alive();
     for (int i = 0; i < n; i++) {
         Conn *c = events[i].data.ptr;
         if (events[i].events & EPOLLOUT) flush_out(c);

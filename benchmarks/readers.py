@@ -26,7 +26,7 @@ from papertrader.wire import codec, kinds
 from papertrader.wire import messages as m
 
 CROWDS: Final = ((1_000, 100), (5_000, 200))
-"""Subscribers, and the ms between updates: both are half of what one core delivers or less."""
+"""Subscribers, and the ms between updates: about a quarter, and over half, of one core's time."""
 CASH: Final = "1000000.00"
 """Of each of some hundred accounts; they buy a hundredth of a coin."""
 LATE_MS: Final = 100.0

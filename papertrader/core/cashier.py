@@ -7,6 +7,7 @@ decided into events and only events change the state.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from papertrader.core.acceptance import Terms, check_funds
 from papertrader.core.actions import end_order, last_price
@@ -25,7 +26,14 @@ from papertrader.core.fills import Receipt
 from papertrader.core.identifiers import check_currency, check_id, check_name
 from papertrader.core.ledger import TransactionKind
 from papertrader.core.margin import Marks, Standing, stand
-from papertrader.core.money import NULL, AmountOverflow, checked, format_amount, proceeds_of
+from papertrader.core.money import (
+    AMOUNT_MAX,
+    NULL,
+    AmountOverflow,
+    checked,
+    format_amount,
+    proceeds_of,
+)
 from papertrader.core.orders import NewOrder, Order, OrderEventKind, Side
 from papertrader.core.portfolio import PortfolioState, Position
 from papertrader.core.postings import closing_event, deposit_event, funding_event
@@ -36,6 +44,10 @@ from papertrader.core.rules import DeskRules
 from papertrader.core.settlement import Calendars
 from papertrader.core.state import DeskState
 from papertrader.core.terms import PortfolioTerms, TermsFlag
+
+DEPOSITED_MAX: Final = AMOUNT_MAX // 2
+"""Money that may be paid into a portfolio in one season, less what was taken out, or the reverse;
+half of what can be counted, so that a reset always has room."""
 
 
 class Cashier:
@@ -225,7 +237,7 @@ class Cashier:
         owner = self._owned(account, portfolio)
         if owner is None:
             return self._no_portfolio(portfolio)
-        refused = self._bound(owner)
+        refused = self._bound(owner) or self._moved_too_much(owner, amount)
         if refused is None and amount > 0:
             refused = self._too_rich(owner.cash + amount, owner.currency)
         elif refused is None:
@@ -426,6 +438,16 @@ class Cashier:
                     f"Your portfolio {number} is called {taken}; choose another name.",
                 )
         return None
+
+    def _moved_too_much(self, portfolio: PortfolioState, amount: int) -> Outcome | None:
+        """Refuse what would make the sum of all that was paid in too great to be kept."""
+        if abs(portfolio.deposited + amount) <= DEPOSITED_MAX:
+            return None
+        return self._no(
+            Refusal.AMOUNT_OVERFLOW,
+            f"More than {format_amount(DEPOSITED_MAX, group=True)} {portfolio.currency} would have"
+            " moved in or out of this portfolio in this season; begin a new one.",
+        )
 
     def _too_rich(self, cash: int, currency: str) -> Outcome | None:
         most = self.rules.cash_max

@@ -6,7 +6,8 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 import attrs
 
-from papertrader.core.terms import PortfolioTerms
+from papertrader.core.terms import DEFAULT_TERMS, PortfolioTerms
+from papertrader.wire import codec
 from papertrader.wire import messages as m
 from papertrader.wire.derived import Message
 
@@ -30,3 +31,16 @@ def terms_of(message: Shown) -> PortfolioTerms:
     """Return the terms that a message shows; raises `ValueError` if they contradict themselves."""
     fields = {name: getattr(message, name) for name in _TERMS}
     return PortfolioTerms(**fields, assets=tuple(row.symbol for row in message.symbols))
+
+
+def terms_kept(record: bytes) -> PortfolioTerms:
+    """Return the terms of a record, the default ones for none.
+
+    Raises `TypeError` and `ValueError` for anything else.
+    """
+    if not record:
+        return DEFAULT_TERMS
+    _, message = codec.decode(record)
+    if not isinstance(message, m.StoreTerms):
+        raise TypeError("the terms of a portfolio are another record")
+    return terms_of(message)

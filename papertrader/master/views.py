@@ -39,20 +39,20 @@ from papertrader.core.orders import Order
 from papertrader.core.portfolio import Lot, PortfolioState, Position
 from papertrader.core.quotes import ActionKind
 from papertrader.core.restore import StateImage, restore_state
-from papertrader.core.terms import DEFAULT_TERMS, PortfolioTerms
 from papertrader.master import records
+from papertrader.master.balances import Balances
 from papertrader.master.contestrecords import contests_of
 from papertrader.master.database import GENESIS, StoreError, connect, journal_batches
 from papertrader.master.journal import Fact
 from papertrader.master.orderrecords import order_of, order_row, terms_row
 from papertrader.master.purses import PurseBook, purse_of
 from papertrader.master.receipts import receipt_row
-from papertrader.master.termrecords import terms_of
+from papertrader.master.termrecords import terms_kept
 from papertrader.master.viewtables import SQL, TABLES, views
 from papertrader.wire import codec, limits
 from papertrader.wire import messages as m
 
-VIEWS_VERSION: Final = "6"
+VIEWS_VERSION: Final = "7"
 BACKLOG_MAX: Final = 200_000
 """Facts waiting to be written; from here on the master takes no further orders (SERVER_BUSY)."""
 WRITE_MAX: Final = 5_000
@@ -82,6 +82,7 @@ class ViewStore:
         self.head = GENESIS
         self._db: peewee.SqliteDatabase | None = None
         self._purses = PurseBook()
+        self._balances = Balances()
 
     @property
     def db(self) -> peewee.SqliteDatabase:
@@ -124,6 +125,7 @@ class ViewStore:
         """Throw everything away."""
         self.db.drop_tables(TABLES)
         self._purses = PurseBook()
+        self._balances = Balances()
 
     def close(self) -> None:
         """Close the tables."""
@@ -208,6 +210,7 @@ class ViewStore:
                 action = fact.action
                 rows["applied"].append((action.symbol, int(action.kind), action.at))
         rows["purse"] = self._purses.changed()
+        rows["balance"] = self._balances.added(self.db, rows["balance"])
         rows["order"] = list(orders.values())
         rows["position"] = list(positions.values())
         rows["account"] = list(accounts.values())
@@ -315,7 +318,7 @@ class ViewStore:
                 name=row[8],
                 season=row[9],
                 season_at=row[10],
-                terms=_terms(row[11]),
+                terms=terms_kept(row[11]),
                 purse=purse_of(row[12]),
                 frozen=bool(row[13]),
             )
@@ -342,7 +345,7 @@ class ViewStore:
                 )
             ],
             balances=[
-                (LedgerAccount(LedgerKind(row[0]), row[1]), row[2], row[3])
+                (LedgerAccount(LedgerKind(row[0]), row[1]), row[2], int(row[3]))
                 for row in ask("SELECT ledger_kind, portfolio, asset, amount FROM view_balance")
             ],
             applied=[
@@ -445,15 +448,6 @@ def _clock(market: str, record: bytes) -> ClockSet:
     if not isinstance(message, m.StoreClock) or message.market != market:
         raise TypeError("the setting of a clock is another record")
     return records.clock_of(message)
-
-
-def _terms(record: bytes) -> PortfolioTerms:
-    if not record:
-        return DEFAULT_TERMS
-    _, message = codec.decode(record)
-    if not isinstance(message, m.StoreTerms):
-        raise TypeError("the terms of a portfolio are another record")
-    return terms_of(message)
 
 
 def _order(

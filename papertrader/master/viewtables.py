@@ -129,7 +129,8 @@ class ViewBalance(View):
     ledger_kind = _integer()
     portfolio = _integer()
     asset = peewee.TextField()
-    amount = _integer()
+    amount = peewee.TextField()
+    """Its digits: what all users together have may exceed 64 bits."""
 
     class Meta:
         """Key."""
@@ -265,7 +266,7 @@ SQL: Final = {
     ' (account, "transaction", ledger_kind, portfolio, asset, amount) VALUES (?, ?, ?, ?, ?, ?)',
     "balance": "INSERT INTO view_balance (ledger_kind, portfolio, asset, amount)"
     " VALUES (?, ?, ?, ?) ON CONFLICT (ledger_kind, portfolio, asset)"
-    " DO UPDATE SET amount = amount + excluded.amount",
+    " DO UPDATE SET amount = excluded.amount",
     "position": "INSERT INTO view_position (portfolio, symbol, block, lots) VALUES (?, ?, ?, ?)"
     " ON CONFLICT (portfolio, symbol) DO UPDATE SET block = excluded.block, lots = excluded.lots",
     "portfolio": "INSERT INTO view_portfolio"

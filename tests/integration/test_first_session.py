@@ -76,7 +76,7 @@ def test_the_first_session(tmp_path: Path) -> None:
         assert ok(server, "rebuild").endswith("clean\n")
         began = time.monotonic()
         server.start()
-        assert time.monotonic() - began < 5, "a second start takes too long"
+        assert time.monotonic() - began < 30, "a second start takes too long"
         again = portfolio(server)
         assert Decimal(str(again["cash"])) == cash
         assert str(number) in ok(server, "orders")

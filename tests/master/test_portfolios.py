@@ -7,6 +7,8 @@ from typing import Any
 import attrs
 import pytest
 
+from papertrader.core.cashier import DEPOSITED_MAX
+from papertrader.core.ledger import EQUITY
 from papertrader.core.money import NULL, SCALE
 from papertrader.core.orders import OrderEventKind, OrderState, OrderType, TimeInForce
 from papertrader.core.terms import AccountKind, FeeModelKind, PortfolioTerms
@@ -332,3 +334,31 @@ def test_a_fork_of_the_past_keeps_its_turn(kit: MasterKit, ann: MasterClient) ->
     late = m.PortfolioFork(name="x", at=2**62)
     assert ann.ask(late, seq=3).status == Status.INVALID_FIELD
     assert ann.ask(m.PortfolioCash(amount=SCALE), seq=3).status == 0
+
+
+def test_all_money_together_may_exceed_64_bits(kit: MasterKit) -> None:
+    """Ninety-six portfolios of a billion each: the house owes more than one number of 64 bits."""
+    most = limits.PORTFOLIOS_PER_ACCOUNT
+    for number in range(1, 7):
+        client = kit.client(connection=number)
+        client.register(f"rich{number}")
+        client.login(f"rich{number}")
+        for each in range(1, most):
+            made = m.PortfolioCreate(name=f"p{each}", cash=10**9 * SCALE)
+            assert command(client, made).status == 0
+        assert command(client, m.PortfolioCash(amount=900_000_000 * SCALE)).status == 0
+    kit.turn(1.0)
+    owed = kit.main.transactions.desk.state.ledger.balance(EQUITY, "$USD")
+    assert owed < -(2**63)
+    kit.crash()
+    assert kit.main.transactions.desk.state.ledger.balance(EQUITY, "$USD") == owed
+
+
+def test_what_is_paid_in_is_bounded_in_all(kit: MasterKit, ann: MasterClient) -> None:
+    """However often it is lost in between; a new season begins anew."""
+    state = kit.main.transactions.desk.state.portfolios[1]
+    assert DEPOSITED_MAX > 10**9 * SCALE
+    refused = kit.main.transactions.desk._moved_too_much(state, DEPOSITED_MAX)
+    assert refused.refusal == Status.AMOUNT_OVERFLOW
+    assert kit.main.transactions.desk._moved_too_much(state, SCALE) is None
+    assert command(ann, m.PortfolioCash(amount=SCALE)).status == 0
