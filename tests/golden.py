@@ -3,7 +3,7 @@
 A case is an object: ``title``, ``rule`` (what it shows), optional ``start`` (market time of the
 first step, ISO 8601; each step comes a second after the one before unless it says ``at``), optional
 ``assets`` and ``portfolios`` (one of each by default: ACME, and portfolio 1 of account 1 with
-10,000.00 USD), and ``steps``.
+10,000.00 USD), ``rates`` (lines of a table of exchange rates), and ``steps``.
 
 A step has one input: ``order``, ``preview``, ``replace``, ``cancel``, ``cancel_all``, ``close``,
 ``quote``, ``time``, ``action``, ``cash``, ``reset`` or ``terms``. What is expected of it:
@@ -31,6 +31,7 @@ import attrs
 from papertrader.core import orders as o
 from papertrader.core.desk import Desk
 from papertrader.core.events import Event, OrderChanged, Outcome, TransactionPosted
+from papertrader.core.exchange import read_rates
 from papertrader.core.instants import SECOND, from_datetime
 from papertrader.core.money import NULL, SCALE, format_amount, parse_amount
 from papertrader.core.quotes import (
@@ -154,6 +155,7 @@ class Player:
     def new_desk(self) -> Desk:
         """Return an empty desk on which the case's assets are listed."""
         desk = Desk(DeskRules(**self.case.get("rules", {})))
+        desk.rates.table = read_rates("\n".join(self.case.get("rates", ["Date"])))
         for given in self.case.get("assets", [{}]):
             desk.list_asset(self._asset(given))
         return desk

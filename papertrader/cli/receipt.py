@@ -63,8 +63,8 @@ def _all(client: Client, order: int) -> Iterator[OrderReceipt]:
 
 
 def _transaction(client: Client, portfolio: int, each: OrderReceipt) -> Transaction | None:
-    """Return the ledger's transaction of a fill that cost fees: it has them line by line."""
-    if not each.transaction or not each.fees:
+    """Return the ledger's transaction of a fill: it has its fees line by line, and its rate."""
+    if not each.transaction:
         return None
     page = client.transactions(after=each.transaction - 1, limit=1, portfolio=portfolio)
     return next((row for row in page if row.transaction == each.transaction), None)
@@ -86,6 +86,8 @@ def _lines(each: OrderReceipt, paid: Transaction | None) -> Iterator[str]:
     if each.fill:
         yield f"  spread cost {money(quote.spread_cost)}, slippage {money(quote.slippage)}"
         yield f"  fees {money(each.fees)}{_fee_lines(paid)}"
+        if paid is not None and paid.rate is not None:
+            yield f"  converted at {money(paid.rate)} {paid.currency} for 1 {paid.asset_currency}"
     if each.remaining or not each.fill:
         why = STOPPED_BY.get(quote.limiting, f"rule {quote.limiting}")
         yield f"  {amount(each.remaining)} not filled: {why}"

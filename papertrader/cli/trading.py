@@ -49,6 +49,8 @@ class Progress:
     transactions: int = 0
     cash_after: Decimal | None = None
     currency: str = ""
+    rate: str = ""
+    """What converted a fill, in a sentence; empty if nothing was converted."""
 
     @property
     def is_complete(self) -> bool:
@@ -68,6 +70,11 @@ class Progress:
                 self.transactions += 1
                 self.cash_after = transaction.cash_after
                 self.currency = transaction.currency
+                if transaction.rate is not None:
+                    self.rate = (
+                        f"Converted at {money(transaction.rate)} {transaction.currency}"
+                        f" for 1 {transaction.asset_currency}."
+                    )
 
 
 def _order_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -237,6 +244,8 @@ def _tell(invocation: Invocation, progress: Progress, waited: float) -> None:
                 f" market time {moment(receipt.source_time)} UTC)"
             )
         click.echo(line)
+    if progress.rate:
+        click.echo(progress.rate)
     if progress.cash_after is not None:
         click.echo(f"Cash now: {money(progress.cash_after)} {progress.currency}".rstrip())
     if not order.is_open and order.state != OrderState.FILLED:
@@ -275,7 +284,7 @@ def _show_preview(
         return
     what = "cost" if found.cost >= 0 else "proceeds"
     rows = [
-        ("price", f"{money(found.price)} {found.currency}"),
+        ("price", f"{money(found.price)} {found.asset_currency or found.currency}"),
         (what, f"{money(abs(found.cost))} {found.currency}"),
         ("fees", f"{money(found.fees)} {found.currency}"),
         ("reserved meanwhile", f"{money(found.order.reserved_cash)} {found.currency}"),

@@ -34,6 +34,7 @@ def order_terms_of(row: m.OrderTermsRow) -> OrderTerms:
         works_from=moment_of(row.works_from),
         active_at=moment_of(row.active_at),
         triggered_at=moment_of(row.triggered_at),
+        currency=row.currency,
     )
 
 

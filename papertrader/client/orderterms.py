@@ -30,3 +30,5 @@ class OrderTerms:
     works_from: datetime | None
     active_at: datetime | None
     triggered_at: datetime | None
+    currency: str = ""
+    """Of its prices; empty if that of the portfolio."""

@@ -55,6 +55,8 @@ class Preview:
     fees: Decimal
     buying_power_after: Decimal
     currency: str
+    asset_currency: str = ""
+    """Of the price; empty if that of the money."""
 
 
 @attrs.frozen(kw_only=True)
@@ -171,6 +173,7 @@ def order_preview(
             fees=decimal_of(row.fees),
             buying_power_after=decimal_of(row.buying_power_after),
             currency=row.currency,
+            asset_currency=row.asset_currency,
         )
 
     return Command(message=message, read=read)

@@ -14,6 +14,7 @@ import attrs
 from papertrader.core.allowance import margin_for, split_wish
 from papertrader.core.board import Board
 from papertrader.core.bounds import Bound, find_bound
+from papertrader.core.exchange import CUSHION_POINTS, cushioned, paid_for, received_for
 from papertrader.core.fees import fee_reserve, money_fees
 from papertrader.core.identifiers import is_id
 from papertrader.core.instants import format_instant
@@ -21,9 +22,7 @@ from papertrader.core.money import (
     NULL,
     SCALE,
     AmountOverflow,
-    cost_of,
     format_amount,
-    proceeds_of,
 )
 from papertrader.core.orders import (
     WAITING,
@@ -69,6 +68,8 @@ class Terms:
     opening_value: int = 0
     """What it opens is worth at its bound, without fees; 0 by the default terms."""
     legs: list[NewOrder] = attrs.Factory(list)
+    currency: str = ""
+    """Of its prices, where they are not in the portfolio's."""
     partner: Terms | None = None
     """On what terms the partner of an OCO order enters."""
 
@@ -101,18 +102,19 @@ def find_portfolio(
 def find_asset(
     command: NewOrder, assets: Mapping[str, Asset] | Board[Asset], portfolio: PortfolioState
 ) -> Refused | Asset:
-    """Return the asset named, if it is listed and trades in the portfolio's currency."""
+    """Return the asset named, if it is listed and the portfolio may trade in its currency."""
     asset = assets.get(command.symbol)
     if asset is None:
         return Refused(
             Refusal.NO_SUCH_SYMBOL,
             f"{command.symbol} is not traded here; ask for the list of assets.",
         )
-    if asset.currency != portfolio.currency:
+    if asset.currency != portfolio.currency and (portfolio.is_margin or portfolio.contest):
+        what = "an entry of a contest" if portfolio.contest else "a margin portfolio"
         return Refused(
             Refusal.NO_SUCH_SYMBOL,
-            f"{asset.symbol} trades in {asset.currency}, but this portfolio holds"
-            f" {portfolio.currency}; use a portfolio in {asset.currency}.",
+            f"{asset.symbol} trades in {asset.currency}, and {what} trades only in its own"
+            f" currency, {portfolio.currency}; use a cash portfolio of your own.",
         )
     return asset
 
@@ -123,19 +125,26 @@ def find_terms(
     quote: Quote | None,
     rules: DeskRules,
     portfolio: PortfolioState | None = None,
+    exchange: Quote | None = None,
 ) -> Refused | Terms:
     """Work out the collar and the reservation, fees included, by the terms of ``portfolio``.
 
-    Refused without a quote, or if it does not fit. ``quote`` is the newest trustworthy one; only
-    a market order needs it, for its collar, and a short sale, for its margin.
+    ``exchange`` is the rate of the asset's currency where it is not the portfolio's; cash is
+    reserved at a dearer one (`exchange.cushioned`). Refused without a quote, or if it does not
+    fit. ``quote`` is the newest trustworthy one; only a market order needs it, for its collar, and
+    a short sale, for its margin.
     """
     found = find_bound(command, asset, quote, rules)
     if isinstance(found, Refused):
         return found
-    terms = _plain_terms(command, asset, found)
+    try:
+        rate = None if exchange is None else cushioned(exchange)
+    except AmountOverflow:
+        return _too_much(command, found.price)
+    terms = _plain_terms(command, asset, found, rate)
     if portfolio is None or portfolio.terms is DEFAULT_TERMS or isinstance(terms, Refused):
         return terms
-    return _owned_terms(command, asset, quote, found, terms, portfolio)
+    return _owned_terms(command, asset, quote, found, terms, portfolio, rate)
 
 
 def _owned_terms(
@@ -145,6 +154,7 @@ def _owned_terms(
     bound: Bound,
     terms: Terms,
     portfolio: PortfolioState,
+    rate: Quote | None,
 ) -> Refused | Terms:
     """Add to ``terms`` what the terms of the portfolio ask for: fees, and margin for credit."""
     owner = portfolio.terms
@@ -167,6 +177,8 @@ def _owned_terms(
         else:
             opens = terms.quantity or command.quantity if command.side == _BUY else 0
             terms.opening_value, price = terms.reserved_cash, bound.price
+            if rate is not None and price != NULL:
+                price = -(-price * rate.ask // SCALE)
         if opens:
             charged = new_order(attrs.evolve(command, quantity=opens), terms, 0)
             is_money = charged.terms is not None and charged.terms.notional
@@ -187,21 +199,49 @@ def _too_much(command: NewOrder, price: int) -> Refused:
     )
 
 
-def _plain_terms(command: NewOrder, asset: Asset, found: Bound) -> Refused | Terms:
+def check_exchange(
+    command: NewOrder, asset: Asset, portfolio: PortfolioState, exchange: Quote | None
+) -> Refused | None:
+    """Check that an asset of another currency can be traded: at a rate, for a quantity."""
+    if asset.currency == portfolio.currency:
+        return None
+    if command.flags & OrderFlag.NOTIONAL:
+        return Refused(
+            Refusal.TYPE_UNSUPPORTED,
+            f"{asset.symbol} trades in {asset.currency}, and an order for an amount of money is for"
+            f" assets in {portfolio.currency}; give a quantity.",
+        )
+    if exchange is None:
+        return Refused(
+            Refusal.NO_QUOTE,
+            f"{asset.symbol} trades in {asset.currency}, and what that is worth in"
+            f" {portfolio.currency} is not known at the market's time; trade what is in"
+            f" {portfolio.currency}.",
+        )
+    return None
+
+
+def _plain_terms(
+    command: NewOrder, asset: Asset, found: Bound, rate: Quote | None
+) -> Refused | Terms:
     """Work out the terms in a cash portfolio without fees."""
+    currency = "" if rate is None else asset.currency
     bound, collar, points = found.price, found.collar, found.basis_points
     quantity = command.quantity
     if command.flags and command.flags & OrderFlag.NOTIONAL:
         return _terms_for_money(command, asset, found)
     try:
         if command.side == _BUY:
-            cash = cost_of(bound, quantity)
-            return Terms(collar, points, cash, 0, stop_price=found.stop, mark=found.mark)
-        if bound != NULL:
-            proceeds_of(bound, quantity)
+            cash, kept = paid_for(bound * quantity, rate), 0
+        else:
+            cash, kept = 0, quantity
+            if bound != NULL:
+                received_for(bound * quantity, rate)
     except AmountOverflow:
         return _too_much(command, bound)
-    return Terms(collar, points, 0, quantity, stop_price=found.stop, mark=found.mark)
+    return Terms(
+        collar, points, cash, kept, stop_price=found.stop, mark=found.mark, currency=currency
+    )
 
 
 def _terms_for_money(command: NewOrder, asset: Asset, bound: Bound) -> Refused | Terms:
@@ -308,6 +348,10 @@ def check_funds(
         points = terms.collar_basis_points
         percent = format_amount(points * SCALE // 100, 0)
         including = f" including the {percent} % collar" if points else ""
+        if terms.currency:
+            more = format_amount(CUSHION_POINTS * SCALE // 100, 0)
+            including += f" {'and' if points else 'including'} {more} % for the rate of"
+            including += f" {terms.currency}"
         return Refused(
             Refusal.INSUFFICIENT_CASH,
             f"The order needs {format_amount(terms.reserved_cash, group=True)} {portfolio.currency}"
@@ -357,6 +401,7 @@ def _order_terms(command: NewOrder, terms: Terms) -> OrderTerms | None:
     """Return what the order has beyond a plain one; None for a plain one."""
     is_plain = command.order_type in _PLAIN
     is_notional = bool(command.flags and command.flags & OrderFlag.NOTIONAL)
+    is_plain = is_plain and not terms.currency
     if is_plain and not is_notional and command.time_in_force not in WAITING:
         return None
     return OrderTerms(
@@ -367,4 +412,5 @@ def _order_terms(command: NewOrder, terms: Terms) -> OrderTerms | None:
         works_from=command.works_from,
         mark=terms.mark,
         marked_at=command.at if terms.mark != NULL else 0,
+        currency=terms.currency,
     )

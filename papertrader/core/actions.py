@@ -54,6 +54,8 @@ class Posting:
     amount: int
     realized: int = 0
     quote_seq: int = 0
+    exchange: Quote | None = None
+    """Rate at which the amount was converted; None if it needed none."""
 
 
 def check_action(action: CorporateAction) -> None:
@@ -72,11 +74,17 @@ def check_action(action: CorporateAction) -> None:
 
 
 def plan_split(
-    portfolio: PortfolioState, action: CorporateAction, asset: Asset, quote: Quote | None, at: int
+    portfolio: PortfolioState,
+    action: CorporateAction,
+    asset: Asset,
+    quote: Quote | None,
+    at: int,
+    exchange: Quote | None = None,
 ) -> Posting | None:
     """Return what a split posts to ``portfolio``; None if it holds nothing of the symbol.
 
-    Raises `AmountOverflow` if the result does not fit.
+    ``exchange`` is the rate of the asset's currency where it is not the portfolio's. Raises
+    `AmountOverflow` if the result does not fit.
     """
     position = portfolio.positions.get(action.symbol)
     if position is None or position.quantity == 0:
@@ -93,35 +101,48 @@ def plan_split(
         old_price = last_price(quote)
         if quote is None or old_price == NULL:
             old_price = position.avg_cost
+            exchange = None  # The cost is in the portfolio's money.
         else:
             quote_seq = quote.quote_seq
         price = divide_half_even(old_price * action.denominator, action.numerator)
         notional = old_price * result.fraction_numerator
+        if exchange is not None:
+            notional = notional * exchange.bid // SCALE
         cents = divide_half_even(notional, result.fraction_denominator * SCALE * CENT)
         amount = checked(cents * CENT)
+    else:
+        exchange = None
     checked(portfolio.cash + amount)
     realized = amount - result.released
     after = attrs.evolve(result.position, realized=checked(position.realized + realized))
     change = checked(after.quantity - position.quantity)
-    return Posting(
-        portfolio, after, TransactionKind.SPLIT, change, price, amount, realized, quote_seq
-    )
+    kind = TransactionKind.SPLIT
+    return Posting(portfolio, after, kind, change, price, amount, realized, quote_seq, exchange)
 
 
-def plan_dividend(portfolio: PortfolioState, action: CorporateAction) -> Posting | None:
+def plan_dividend(
+    portfolio: PortfolioState, action: CorporateAction, exchange: Quote | None = None
+) -> Posting | None:
     """Return what a dividend posts to ``portfolio``; None if that is nothing.
 
-    A short position pays. Raises `AmountOverflow` if the result does not fit.
+    A short position pays. ``exchange`` is the rate of the asset's currency where it is not the
+    portfolio's; the amount is rounded to cents once, in the portfolio's. Raises `AmountOverflow`
+    if the result does not fit.
     """
     position = portfolio.positions.get(action.symbol)
     if position is None:
         return None
     quantity = position.quantity
-    amount = cents_of(action.amount, quantity)
+    if exchange is None:
+        amount = cents_of(action.amount, quantity)
+    else:
+        cents = divide_half_even(action.amount * quantity * exchange.bid, SCALE * SCALE * CENT)
+        amount = checked(cents * CENT)
     if amount == 0:
         return None
     checked(portfolio.cash + amount)
-    return Posting(portfolio, position, TransactionKind.DIVIDEND, quantity, action.amount, amount)
+    kind = TransactionKind.DIVIDEND
+    return Posting(portfolio, position, kind, quantity, action.amount, amount, exchange=exchange)
 
 
 def split_order(

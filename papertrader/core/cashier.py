@@ -22,18 +22,12 @@ from papertrader.core.events import (
     SeasonBegun,
     TermsSet,
 )
+from papertrader.core.exchange import Rates, converted_quote, is_rate, received_for
 from papertrader.core.fills import Receipt
 from papertrader.core.identifiers import check_currency, check_id, check_name
 from papertrader.core.ledger import TransactionKind
 from papertrader.core.margin import Marks, Standing, stand
-from papertrader.core.money import (
-    AMOUNT_MAX,
-    NULL,
-    AmountOverflow,
-    checked,
-    format_amount,
-    proceeds_of,
-)
+from papertrader.core.money import AMOUNT_MAX, NULL, AmountOverflow, checked, format_amount
 from papertrader.core.orders import NewOrder, Order, OrderEventKind, Side
 from papertrader.core.portfolio import PortfolioState, Position
 from papertrader.core.postings import closing_event, deposit_event, funding_event
@@ -58,6 +52,7 @@ class Cashier:
         self.state = DeskState()
         self._assets: Board[Asset] = Board()
         self._quotes: Board[Quote] = Board()
+        self.rates = Rates()
         self.calendars = Calendars()
         self._sequence = 0
         self._market_at = 0
@@ -66,27 +61,36 @@ class Cashier:
     # What decisions depend on besides the events
 
     def forget_used(self) -> None:
-        """Begin to note anew which assets and quotes the decisions look at."""
+        """Begin to note anew which assets, quotes and rates the decisions look at."""
         self._assets.used.clear()
         self._quotes.used.clear()
+        self.rates.used.clear()
 
     def assets_used(self) -> list[Asset]:
         """Return the assets that were looked at since `forget_used`, as they then were."""
         return list(self._assets.used.values())
 
     def quotes_used(self) -> list[Quote]:
-        """Return the newest quotes that were looked at since `forget_used`, likewise."""
-        return list(self._quotes.used.values())
+        """Return the rates, as quotes, and the newest quotes looked at since `forget_used`."""
+        return [*self.rates.used.values(), *self._quotes.used.values()]
 
     def forget_assets(self) -> None:
         """Know no asset any more, as a master that has just started."""
         self._assets.clear()
 
     def recall(self, quotes: Iterable[Quote]) -> None:
-        """Let ``quotes`` be all that are known, to decide an input of the past again."""
+        """Let ``quotes`` be all that are known, to decide an input of the past again.
+
+        The rates among them are the only ones known from then on.
+        """
         self._quotes.clear()
+        rates = []
         for quote in quotes:
-            self._quotes[quote.symbol] = quote
+            if is_rate(quote):
+                rates.append(quote)
+            else:
+                self._quotes[quote.symbol] = quote
+        self.rates.recall(rates)
 
     # Inputs
 
@@ -274,7 +278,8 @@ class Cashier:
         held = [owner.positions[symbol] for symbol in sorted(owner.positions)]
         held = [position for position in held if position.quantity]
         refused = self._bound(owner) or self._too_rich(cash, owner.currency)
-        refused = refused or self._beyond_counting(owner, held)
+        then = market_at or at
+        refused = refused or self._beyond_counting(owner, held, then)
         if refused is not None:
             return refused
         for order_id in sorted(self.state.open_orders[portfolio]):
@@ -282,8 +287,19 @@ class Cashier:
             if order.is_open:  # A leg may have ended with its parent.
                 self._end(order, OrderEventKind.CANCELLED, 0, at)
         for position in held:
-            price, quote_seq = self._closing_price(position)
-            self._emit(closing_event(self.state, owner, position, price, quote_seq, at, market_at))
+            price, quote_seq, exchange = self._closing_price(owner, position, then)
+            self._emit(
+                closing_event(
+                    self.state,
+                    owner,
+                    position,
+                    price,
+                    quote_seq,
+                    at,
+                    market_at,
+                    exchange=exchange,
+                )
+            )
         if cash != owner.cash:
             kind = TransactionKind.RESET
             self._emit(funding_event(self.state, owner, cash - owner.cash, kind, at, market_at))
@@ -291,6 +307,35 @@ class Cashier:
         return Outcome(None, "", None, self._finish())
 
     # Deciding
+
+    def _exchange(self, asset: Asset, portfolio: PortfolioState, market_at: int) -> Quote | None:
+        """Return the rate of an asset's currency; None if it needs none, or none is known."""
+        if asset.currency == portfolio.currency:
+            return None
+        return self.rates.get(asset.currency, portfolio.currency, market_at)
+
+    def worth(self, portfolio: PortfolioState, symbol: str, market_at: int) -> Quote | None:
+        """Return the newest quote of a symbol in a portfolio's money, for anything but a decision.
+
+        None if no quote is known, or no rate of its currency at that time.
+        """
+        quote, asset = self._quotes.peek(symbol), self._assets.peek(symbol)
+        if quote is None or asset is None or asset.currency == portfolio.currency:
+            return quote
+        rate = self.rates.peek(asset.currency, portfolio.currency, market_at)
+        return None if rate is None else converted_quote(quote, rate)
+
+    def _worth(self, portfolio: PortfolioState, market_at: int) -> Marks:
+        """Return what gives the same for a decision: what it looks at is noted."""
+
+        def worth(symbol: str) -> Quote | None:
+            quote, asset = self._quotes.get(symbol), self._assets.peek(symbol)
+            if quote is None or asset is None or asset.currency == portfolio.currency:
+                return quote
+            rate = self._exchange(self._assets[symbol], portfolio, market_at)
+            return None if rate is None else converted_quote(quote, rate)
+
+        return worth
 
     def _settles_at(self, terms: PortfolioTerms, asset: Asset, quote: Quote) -> int:
         """Return the market time at which what a fill brings settles; 0 for at once."""
@@ -331,7 +376,8 @@ class Cashier:
         if not (portfolio.is_margin or portfolio.terms.leverage):
             return None
         value = terms.opening_value
-        standing = self.standing(portfolio, command.market_at, self._quotes.get)
+        marks = self._worth(portfolio, command.market_at)
+        standing = self.standing(portfolio, command.market_at, marks)
         if portfolio.is_margin:
             refused = self._opposed(command, portfolio, old) or check_margin(
                 command, terms.reserved_cash, value, portfolio, standing, old
@@ -401,13 +447,23 @@ class Cashier:
         owner = self.state.portfolios.get(portfolio)
         return owner if owner is not None and owner.account == account else None
 
-    def _closing_price(self, position: Position) -> tuple[int, int]:
-        """Return what a reset closes a position at, and the number of the quote that says so."""
-        quote = self._quotes.get(position.symbol)
+    def _closing_price(
+        self, portfolio: PortfolioState, position: Position, market_at: int
+    ) -> tuple[int, int, Quote | None]:
+        """Return what a position is closed at, the number of the quote that says so, and the rate.
+
+        At its average cost, in the portfolio's money, where no price is known, or no rate.
+        """
+        quote, asset = self._quotes.get(position.symbol), self._assets.peek(position.symbol)
         price = last_price(quote)
+        rate = None
+        if asset is not None and asset.currency != portfolio.currency:
+            rate = self._exchange(self._assets[position.symbol], portfolio, market_at)
+            if rate is None:
+                price = NULL
         if quote is None or price == NULL:
-            return position.avg_cost, 0
-        return price, quote.quote_seq
+            return position.avg_cost, 0, None
+        return price, quote.quote_seq, rate
 
     @staticmethod
     def _no(refusal: Refusal, text: str) -> Outcome:
@@ -479,12 +535,15 @@ class Cashier:
             return max(0, min(settled, standing.available))
         return settled - portfolio.reserved_cash
 
-    def _beyond_counting(self, portfolio: PortfolioState, held: list[Position]) -> Outcome | None:
+    def _beyond_counting(
+        self, portfolio: PortfolioState, held: list[Position], market_at: int
+    ) -> Outcome | None:
         """Refuse a reset that could not be posted, before anything of it is."""
         cash = portfolio.cash
         try:
             for position in held:
-                proceeds = proceeds_of(self._closing_price(position)[0], position.quantity)
+                price, _, rate = self._closing_price(portfolio, position, market_at)
+                proceeds = received_for(price * position.quantity, rate)
                 cash = checked(cash + proceeds)
                 checked(position.realized + proceeds - position.cost_basis)
         except AmountOverflow:

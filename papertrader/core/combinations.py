@@ -6,10 +6,13 @@ inputs are decided into events and only events change the state.
 
 from __future__ import annotations
 
+import attrs
+
 from papertrader.core import acceptance
 from papertrader.core.acceptance import Terms, new_order
 from papertrader.core.actions import end_order
 from papertrader.core.contesting import Contesting, check_contest
+from papertrader.core.exchange import converted_price
 from papertrader.core.fills import Receipt
 from papertrader.core.legs import EXITS, check_legs, held_order, wish_of
 from papertrader.core.money import NULL
@@ -72,7 +75,15 @@ class Combinations(Contesting):
             refused = check_contest(command, portfolio, self.state.contests)
         if refused is None and portfolio.terms.restricts:
             resting = self._resting(command, old)
-            refused = check_restrictions(command, portfolio, self._quotes.get, resting)
+            wish, worth = command, self._worth(portfolio, command.market_at)
+            exchange = self._exchange(asset, portfolio, command.market_at)
+            if exchange is not None:
+                wish = attrs.evolve(
+                    command,
+                    limit_price=converted_price(command.limit_price, exchange.ask),
+                    stop_price=converted_price(command.stop_price, exchange.ask),
+                )
+            refused = check_restrictions(wish, portfolio, worth, resting)
         refused = refused or self._check_funds(command, terms, portfolio, old)
         if refused is not None:
             return refused
@@ -86,7 +97,11 @@ class Combinations(Contesting):
     def _price(self, command: NewOrder, asset: Asset, portfolio: PortfolioState) -> Refused | Terms:
         """Work out on what terms an order would enter by the newest quote."""
         quote = self._quotes.get(asset.symbol)
-        return acceptance.find_terms(command, asset, quote, self.rules, portfolio)
+        exchange = self._exchange(asset, portfolio, command.market_at)
+        refused = acceptance.check_exchange(command, asset, portfolio, exchange)
+        return refused or acceptance.find_terms(
+            command, asset, quote, self.rules, portfolio, exchange
+        )
 
     def _judge_legs(
         self, command: NewOrder, terms: Terms, asset: Asset, portfolio: PortfolioState
@@ -261,6 +276,7 @@ class Combinations(Contesting):
             shares=shares,
             mark=found.mark,
             marked_at=at if terms.trail else 0,
+            currency=found.currency,
         )
         order.state = next_state(child.state, OrderEventKind.ACTIVATED)
         order.quantity = quantity

@@ -34,12 +34,13 @@ from papertrader.core.events import (
     Outcome,
     Preview,
 )
+from papertrader.core.exchange import paid_for, received_for
 from papertrader.core.fees import fees_of_fill
 from papertrader.core.fillmodels import Offer
 from papertrader.core.fills import touch_price
 from papertrader.core.identifiers import check_currency, check_symbol
 from papertrader.core.marketclock import SPEED_MAX
-from papertrader.core.money import AMOUNT_MIN, NULL, SCALE
+from papertrader.core.money import NULL, SCALE
 from papertrader.core.orders import (
     TRIGGERED_TYPES,
     NewOrder,
@@ -53,7 +54,7 @@ from papertrader.core.orders import (
     TimeInForce,
 )
 from papertrader.core.portfolio import PortfolioState
-from papertrader.core.postings import action_event
+from papertrader.core.postings import action_event, rate_for
 from papertrader.core.quotes import (
     ActionKind,
     Asset,
@@ -118,19 +119,22 @@ class Desk(Endings):
         if command.flags & OrderFlag.NOTIONAL:
             asset = self._assets[order.symbol]
             order.quantity = max(affordable(command.quantity, price, asset.lot), order.quantity)
-        notional = price * order.quantity if order.side == Side.BUY else -price * order.quantity
         owner = self.state.portfolios[order.portfolio]
+        notional = price * order.quantity
+        exchange = self._exchange(self._assets[order.symbol], owner, command.market_at)
+        buys = order.side == Side.BUY
+        cost = paid_for(notional, exchange) if buys else -received_for(notional, exchange)
         free = self.free_cash(owner, command.market_at)
-        cost = max(AMOUNT_MIN, -(-notional // SCALE))
         fees = fees_of_fill(
             owner.terms,
             order,
             quantity=order.quantity,
-            notional=abs(notional),
+            notional=notional,
             gross=-cost,
             asset=self._assets[order.symbol],
             market_at=command.market_at,
             month_shares=owner.purse.shares_in(command.market_at),
+            rate=rate_for(order.side, exchange),
         )
         return Preview(
             refusal=None,
@@ -413,6 +417,17 @@ class Desk(Endings):
         """Return the newest trustworthy quote of a symbol."""
         return self._quotes.peek(symbol)
 
+    def price_in(self, currency: str, symbol: str, price: int, market_at: int) -> int:
+        """Return a price of a symbol in a currency, at the rate of a market time; `NULL` if none.
+
+        What is no decision asks this; rounded down, as what is held is valued.
+        """
+        asset = self._assets.peek(symbol)
+        if price == NULL or asset is None or asset.currency == currency:
+            return price
+        rate = self.rates.peek(asset.currency, currency, market_at)
+        return NULL if rate is None else price * rate.bid // SCALE
+
     def next_event_seq(self, account: int) -> int:
         """Return the number that the account's next event will have; 1 for an unknown account."""
         owner = self.state.accounts.get(account)
@@ -449,10 +464,17 @@ class Desk(Endings):
         quote = self._quotes.get(action.symbol)
         for number in sorted(self.state.portfolios):
             portfolio = self.state.portfolios[number]
+            if not portfolio.quantity(action.symbol):
+                continue
+            exchange = self._exchange(asset, portfolio, action.at)
+            no_rate = exchange is None and asset.currency != portfolio.currency
             if action.kind == ActionKind.SPLIT:
-                posting = plan_split(portfolio, action, asset, quote, at)
+                known = None if no_rate else quote
+                posting = plan_split(portfolio, action, asset, known, at, exchange)
+            elif no_rate:
+                continue  # Nobody can say what it would be worth.
             else:
-                posting = plan_dividend(portfolio, action)
+                posting = plan_dividend(portfolio, action, exchange)
             if posting is not None:
                 postings.append(posting)
         return postings

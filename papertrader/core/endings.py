@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from papertrader.core.actions import last_price
 from papertrader.core.carry import Carrying
+from papertrader.core.exchange import received_for
 from papertrader.core.ledger import TransactionKind
-from papertrader.core.money import NULL, checked, proceeds_of
+from papertrader.core.money import checked
 from papertrader.core.orders import OrderEventKind
 from papertrader.core.portfolio import PortfolioState, Position, moved
 from papertrader.core.postings import closing_event, symbol_event
-from papertrader.core.quotes import ActionKind, CorporateAction
+from papertrader.core.quotes import ActionKind, CorporateAction, Quote
 from papertrader.core.refusals import Refusal
 
 ENDINGS: Final = frozenset({ActionKind.SYMBOL_CHANGE, ActionKind.DELISTING})
@@ -36,10 +36,16 @@ class Endings(Carrying):
                     f"{action.symbol} cannot become {action.successor or 'nothing'}; list the new"
                     " symbol first"
                 )
+            old = self._assets.get(action.symbol)
+            if old is not None and old.currency != new.currency:
+                raise ValueError(
+                    f"{action.symbol} cannot become {action.successor}, which trades in"
+                    f" {new.currency} and not in {old.currency}"
+                )
         for portfolio, position in self._holders(action.symbol):
             if action.kind == ActionKind.DELISTING:
-                price, _ = self._ending_price(action, position)
-                proceeds = proceeds_of(price, position.quantity)
+                price, _, exchange = self._ending_price(action, portfolio, position)
+                proceeds = received_for(price * position.quantity, exchange)
                 checked(portfolio.cash + proceeds)
                 checked(position.realized + proceeds - position.cost_basis)
             else:
@@ -57,7 +63,7 @@ class Endings(Carrying):
                 self._end(order, OrderEventKind.CANCELLED, int(reason), at)
         for portfolio, position in self._holders(action.symbol):
             if delisted:
-                price, quote_seq = self._ending_price(action, position)
+                price, quote_seq, exchange = self._ending_price(action, portfolio, position)
                 self._emit(
                     closing_event(
                         self.state,
@@ -68,6 +74,7 @@ class Endings(Carrying):
                         at,
                         action.at,
                         TransactionKind.DELISTING,
+                        exchange,
                     )
                 )
             else:
@@ -91,15 +98,16 @@ class Endings(Carrying):
                 found.append((portfolio, position))
         return found
 
-    def _ending_price(self, action: CorporateAction, position: Position) -> tuple[int, int]:
-        """Return what a delisted position is closed at, and the number of the quote that says."""
+    def _ending_price(
+        self, action: CorporateAction, portfolio: PortfolioState, position: Position
+    ) -> tuple[int, int, Quote | None]:
+        """Return what a delisted position is closed at, the quote's number, and the rate."""
         if action.amount:
-            return action.amount, 0
-        quote = self._quotes.get(action.symbol)
-        price = last_price(quote)
-        if quote is None or price == NULL:
-            return position.avg_cost, 0
-        return price, quote.quote_seq
+            asset = self._assets[action.symbol]
+            exchange = self._exchange(asset, portfolio, action.at)
+            if exchange is not None or asset.currency == portfolio.currency:
+                return action.amount, 0, exchange
+        return self._closing_price(portfolio, position, action.at)
 
 
 def _flat(position: Position, at: int) -> Position:

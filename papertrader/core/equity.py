@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import attrs
 
+from papertrader.core.exchange import converted_price
 from papertrader.core.instants import DAY
 from papertrader.core.ledger import FUNDING, Transaction, TransactionKind
 from papertrader.core.money import NULL, proceeds_of
@@ -125,7 +126,8 @@ class Fold:
             else:
                 del self._quantities[symbol]
         if transaction.price != NULL and transaction.kind != TransactionKind.DIVIDEND:
-            self._paid[symbol] = transaction.price
+            # What was paid, like everything here, in the portfolio's money.
+            self._paid[symbol] = converted_price(transaction.price, transaction.rate)
 
 
 def curve_start(transactions: Iterable[Transaction]) -> int:

@@ -12,8 +12,9 @@ from typing import Final
 
 import attrs
 
+from papertrader.core.exchange import converted_notional
 from papertrader.core.instants import to_datetime
-from papertrader.core.money import CENT, SCALE, checked
+from papertrader.core.money import CENT, NULL, SCALE, checked
 from papertrader.core.orders import Order, OrderState, OrderType
 from papertrader.core.quotes import Asset, AssetKind
 from papertrader.core.rates import TAF_RATES, in_force, sec_rate, trading_day
@@ -111,10 +112,11 @@ def rests(order: Order) -> bool:
 
 
 def _commission_of_fill(
-    terms: PortfolioTerms, order: Order, quantity: int, notional: int, month_shares: int
+    terms: PortfolioTerms, order: Order, quantity: int, notional: int, month_shares: int, rate: int
 ) -> int:
-    before = (order.filled, order.notional_filled)
-    after = (order.filled + quantity, order.notional_filled + notional)
+    total = order.notional_filled + notional
+    before = (order.filled, converted_notional(order.notional_filled, rate))
+    after = (order.filled + quantity, converted_notional(total, rate))
 
     def difference(rate: int, sevenths: int = _SEVENTHS) -> int:
         had = commission(terms, *before, rate, sevenths)
@@ -152,19 +154,23 @@ def fees_of_fill(
     asset: Asset | None,
     market_at: int,
     month_shares: int,
+    rate: int = NULL,
 ) -> Fees:
     """Return what a fill of ``order``, as it was before, is charged.
 
     ``gross`` is the change of cash before fees, in the portfolio's currency like all fees;
-    ``month_shares`` what the portfolio has traded in the month.
+    ``month_shares`` what the portfolio has traded in the month. ``rate`` is what one unit of the
+    currency of ``notional`` is worth in the portfolio's, `NULL` if that is the same: commission is
+    worked out on the converted totals. No regulator's fee is charged where money is converted.
     """
     charge = 0
     if terms.fee_model != FeeModelKind.FREE:
-        charge = _commission_of_fill(terms, order, quantity, notional, month_shares)
+        charge = _commission_of_fill(terms, order, quantity, notional, month_shares, rate)
     if gross < 0:
         return Fees(charge) if charge else NO_FEES
     sec = taf = 0
-    if terms.has(TermsFlag.REGULATORY_FEES) and asset is not None and asset.kind in _COVERED:
+    covered = asset is not None and asset.kind in _COVERED and rate == NULL
+    if covered and terms.has(TermsFlag.REGULATORY_FEES):
         had = regulatory_fees(order.filled, order.notional_filled, market_at)
         now = regulatory_fees(order.filled + quantity, order.notional_filled + notional, market_at)
         # The rates may have fallen between two fills of one order.

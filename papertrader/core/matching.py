@@ -151,6 +151,10 @@ class Matching(Stops):
             fill = offer.fill(order, terms)
         if fill.quantity == 0:
             return
+        owner = self.state.portfolios[order.portfolio]
+        exchange = self._exchange(offer.asset, owner, market_time(quote))
+        if exchange is None and offer.asset.currency != owner.currency:
+            return  # It waits until a rate is known.
         is_part = fill.quantity < order.remaining
         if is_part and order.time_in_force == _FOK:
             return
@@ -166,6 +170,7 @@ class Matching(Stops):
                 receipt,
                 offer.asset,
                 self._settles_at(terms, offer.asset, quote) if terms.flags else 0,
+                exchange,
             )
         except Unaffordable:
             self._end(order, OrderEventKind.CANCELLED, int(Refusal.INSUFFICIENT_CASH), at)

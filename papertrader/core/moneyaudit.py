@@ -31,6 +31,11 @@ def reservation_violations(state: DeskState) -> Iterator[str]:
 
 
 def _cash_violations(order: Order, terms: PortfolioTerms) -> Iterator[str]:
+    if order.is_foreign and order.side == Side.BUY:
+        # Nobody knows any more at which rate it reserved; it reserves something.
+        if order.remaining and order.reserved_cash <= 0:
+            yield f"I-07: order {order.order_id} is to pay in another currency and reserves nothing"
+        return
     needed = order.snapshot()
     try:
         reserve_rest(needed, terms, order)
@@ -102,6 +107,7 @@ class FeeAudit:
             asset=None,
             market_at=at,
             month_shares=portfolio.purse.shares_in(at),
+            rate=transaction.rate,
         )
         sold = order.side != Side.BUY
         if sold and (transaction.sec_fee or transaction.taf_fee):

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import attrs
 
-from papertrader.core.added import ADDED
+from papertrader.core.added import ADDED, NAMED
 from papertrader.core.money import NULL, divide_half_even
 
 
@@ -239,6 +239,8 @@ class OrderTerms:
     mark: int = NULL
     """Best price seen by a trailing stop until ``marked_at``; later ones move it on."""
     marked_at: int = 0
+    currency: str = attrs.field(default="", metadata={ADDED: NAMED})
+    """Of its prices; empty if they are in the portfolio's own."""
 
 
 @attrs.frozen(kw_only=True)
@@ -344,6 +346,11 @@ class Order:
     def reservable(self, quantity: int) -> int:
         """Return how much of ``quantity`` this order itself reserves: 0 if its partner does."""
         return 0 if self.terms is not None and self.terms.shares else quantity
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether its prices are in another currency than its portfolio's money."""
+        return self.terms is not None and bool(self.terms.currency)
 
     def with_terms(self, **changes: Any) -> Order:
         """Return a copy with other terms."""

@@ -9,6 +9,7 @@ from typing import Final
 
 from papertrader.core.actions import Posting
 from papertrader.core.events import OrderChanged, TransactionPosted
+from papertrader.core.exchange import converted_price, currency_of, received_for
 from papertrader.core.fees import NO_FEES, Fees, fees_of_fill
 from papertrader.core.fills import Fill, Receipt
 from papertrader.core.ledger import (
@@ -25,10 +26,8 @@ from papertrader.core.money import (
     NULL,
     SCALE,
     checked,
-    cost_of,
     cost_of_notional,
     divide_half_even,
-    proceeds_of,
     proceeds_of_notional,
 )
 from papertrader.core.orders import Order, OrderEventKind, Side, next_state
@@ -56,26 +55,30 @@ def fill_events(
     receipt: Receipt,
     asset: Asset | None = None,
     settles_at: int = 0,
+    exchange: Quote | None = None,
 ) -> tuple[OrderChanged, TransactionPosted]:
     """Return what ``fill`` does to ``order`` and to its portfolio.
 
     The order's event comes first: it releases the reservation that the money is then taken from.
-    ``settles_at`` is the market time at which proceeds settle. Raises `AmountOverflow` if some
-    figure does not fit, and `Unaffordable` if a cash portfolio cannot pay for it.
+    ``settles_at`` is the market time at which proceeds settle; ``exchange`` the rate of the asset's
+    currency, if that is not the portfolio's. Raises `AmountOverflow` if some figure does not fit,
+    and `Unaffordable` if a cash portfolio cannot pay for it.
     """
     account, portfolio = state.accounts[order.account], state.portfolios[order.portfolio]
     at = quote.observed_at
     quantity = fill.quantity if order.side == _BUY else -fill.quantity
-    changed, gross, market = _fill_order(order, fill, at, portfolio.terms)
-    fees = _fees_of(portfolio, order, fill, quote, gross, asset)
+    rate = rate_for(order.side, exchange)
+    changed, gross, market = _fill_order(order, fill, at, portfolio.terms, rate)
+    fees = _fees_of(portfolio, order, fill, quote, gross, asset, rate)
     charged = fees.total
     changed.fees = checked(order.fees + charged)
     cash = checked(portfolio.cash + gross - charged)
     _check_affordable(portfolio, order, changed, cash)
     transaction_id = account.transaction_id + 1
     held = portfolio.positions.get(order.symbol) or Position(order.symbol)
+    price = converted_price(fill.price, rate)
     position, realized = trade_through(
-        held, quantity=quantity, price=fill.price, gross=gross, at=at, transaction=transaction_id
+        held, quantity=quantity, price=price, gross=gross, at=at, transaction=transaction_id
     )
     transaction = Transaction(
         transaction_id=transaction_id,
@@ -98,25 +101,41 @@ def fill_events(
         sec_fee=fees.sec_fee,
         taf_fee=fees.taf_fee,
         settles_at=settles_at if gross > 0 else 0,
+        rate=rate,
+        asset_currency=_priced_in(exchange),
     )
     entries = _fill_entries(portfolio, order.symbol, quantity, gross, market, charged)
-    event = OrderChanged(
-        order.account,
-        order.portfolio,
-        account.event_seq + 1,
-        _FILL,
-        changed,
-        at,
-        fill=changed.fills,
-        fill_quantity=fill.quantity,
-        fill_price=fill.price,
-        fill_fees=charged,
-        transaction=transaction_id,
-        receipt=receipt,
-    )
+    event = _filled(account.event_seq + 1, changed, fill, transaction, receipt)
     return event, TransactionPosted(
         order.account, order.portfolio, account.event_seq + 2, transaction, entries, position, at
     )
+
+
+def _filled(
+    event_seq: int, changed: Order, fill: Fill, transaction: Transaction, receipt: Receipt
+) -> OrderChanged:
+    """Return the event of an order's fill."""
+    return OrderChanged(
+        changed.account,
+        changed.portfolio,
+        event_seq,
+        _FILL,
+        changed,
+        transaction.executed_at,
+        fill=changed.fills,
+        fill_quantity=fill.quantity,
+        fill_price=fill.price,
+        fill_fees=transaction.fees,
+        transaction=transaction.transaction_id,
+        receipt=receipt,
+    )
+
+
+def rate_for(side: Side, exchange: Quote | None) -> int:
+    """Return the rate that ``side`` of the asset gets; `NULL` where nothing is converted."""
+    if exchange is None:
+        return NULL
+    return exchange.ask if side == _BUY else exchange.bid
 
 
 def _fees_of(
@@ -126,6 +145,7 @@ def _fees_of(
     quote: Quote,
     gross: int,
     asset: Asset | None,
+    rate: int,
 ) -> Fees:
     if portfolio.terms is DEFAULT_TERMS:
         return NO_FEES
@@ -139,6 +159,7 @@ def _fees_of(
         asset=asset,
         market_at=market_at,
         month_shares=portfolio.purse.shares_in(market_at),
+        rate=rate,
     )
 
 
@@ -165,16 +186,24 @@ def _fill_entries(
     )
 
 
-def _fill_order(order: Order, fill: Fill, at: int, owner: PortfolioTerms) -> tuple[Order, int, int]:
+def _fill_order(
+    order: Order, fill: Fill, at: int, owner: PortfolioTerms, rate: int
+) -> tuple[Order, int, int]:
     """Return the order after ``fill``, the user's change of cash, and the counterparty's.
 
     Money is the difference that the fill makes to the order's whole cost or proceeds, so rounding
     does not add up over many fills: paid and still reserved never exceed what was reserved first.
+    At a rate of exchange, which changes from fill to fill, each fill is rounded by itself.
     """
     before = order.notional_filled
-    after = before + fill.price * fill.quantity
-    cost = cost_of_notional(after) - cost_of_notional(before)
-    proceeds = proceeds_of_notional(after) - proceeds_of_notional(before)
+    notional = fill.price * fill.quantity
+    after = before + notional
+    if rate != NULL:
+        # Both sides at one rate; what lies between them is only rounding.
+        cost, proceeds = _cost_at(notional, rate), checked(notional * rate // (SCALE * SCALE))
+    else:
+        cost = cost_of_notional(after) - cost_of_notional(before)
+        proceeds = proceeds_of_notional(after) - proceeds_of_notional(before)
     changed = order.snapshot()
     changed.filled += fill.quantity
     changed.notional_filled = after
@@ -185,6 +214,11 @@ def _fill_order(order: Order, fill: Fill, at: int, owner: PortfolioTerms) -> tup
     changed.state = next_state(order.state, _FILL, complete=complete)
     reserve_rest(changed, owner, order)
     return (changed, -cost, proceeds) if order.side == _BUY else (changed, proceeds, -cost)
+
+
+def _priced_in(exchange: Quote | None) -> str:
+    """Return the currency of a price that was converted at a rate; empty without one."""
+    return "" if exchange is None else currency_of(exchange)
 
 
 def _kind_of(quantity: int, held: int) -> TransactionKind:
@@ -334,19 +368,23 @@ def closing_event(
     at: int,
     market_at: int = 0,
     kind: TransactionKind = TransactionKind.RESET,
+    exchange: Quote | None = None,
 ) -> TransactionPosted:
     """Return the event of a reset, or a delisting, closing ``position`` at ``price``.
 
+    ``exchange`` is the rate of the price's currency, if it is another than the portfolio's.
     Proceeds are rounded down and the counterparty's cost up, as in a sale. Raises
     `AmountOverflow` if some figure does not fit.
     """
     account = state.accounts[portfolio.account]
-    quantity, proceeds = position.quantity, proceeds_of(price, position.quantity)
+    quantity = position.quantity
+    proceeds = received_for(price * quantity, exchange)
+    rate = NULL if exchange is None else exchange.bid
     transaction_id = account.transaction_id + 1
     after, realized = trade(
         position,
         quantity=-quantity,
-        price=price,
+        price=converted_price(price, rate),
         gross=proceeds,
         at=at,
         transaction=transaction_id,
@@ -366,6 +404,8 @@ def closing_event(
         quote_seq=quote_seq,
         realized=realized,
         market_at=_market_at(market_at, at),
+        rate=rate,
+        asset_currency=_priced_in(exchange),
     )
     entries = trade_entries(
         cash=portfolio.cash_account,
@@ -374,9 +414,16 @@ def closing_event(
         currency=portfolio.currency,
         quantity=-quantity,
         gross=proceeds,
-        market=-cost_of(price, quantity),
+        market=-_cost_at(price * quantity, rate),
     )
     return _posted(account, transaction, entries, after)
+
+
+def _cost_at(notional: int, rate: int) -> int:
+    """Return the counterparty's side of proceeds at ``rate``: rounded up."""
+    if rate == NULL:
+        return cost_of_notional(notional)
+    return checked(-(-notional * rate // (SCALE * SCALE)))
 
 
 def symbol_event(
@@ -439,6 +486,8 @@ def action_event(
         quote_seq=posting.quote_seq,
         realized=posting.realized,
         market_at=_market_at(market_at, at),
+        rate=NULL if posting.exchange is None else posting.exchange.bid,
+        asset_currency=_priced_in(posting.exchange),
     )
     entries = transfer_entries(
         source=CORPORATE,

@@ -18,8 +18,8 @@ def reserve_rest(order: Order, owner: PortfolioTerms, before: Order) -> None:
     order.reserved_cash = order.reserved_quantity = 0
     if order.state not in ACTIVE_STATES:
         return
-    if owner.account_kind == AccountKind.MARGIN:
-        _reserve_margin(order, before)
+    if owner.account_kind == AccountKind.MARGIN or (order.is_foreign and order.side == Side.BUY):
+        _reserve_part(order, before)
     elif order.side != Side.BUY:
         order.reserved_quantity = order.reservable(order.remaining)
     elif order.terms is not None and order.terms.notional:
@@ -32,11 +32,11 @@ def reserve_rest(order: Order, owner: PortfolioTerms, before: Order) -> None:
             order.reserved_cash += fee_reserve(owner, order, order.bound_price)
 
 
-def _reserve_margin(order: Order, before: Order) -> None:
-    """Keep what the rest needs of what an order of a margin portfolio had reserved.
+def _reserve_part(order: Order, before: Order) -> None:
+    """Keep what the rest needs of what an order had reserved that nobody can work out again.
 
-    It closes first, and reserves the shares for that; the margin for what it opens falls in
-    proportion, rounded up.
+    That is margin, and cash at a rate of exchange. An order closes first, and reserves the shares
+    for that; what it reserves for what it opens falls in proportion, rounded up.
     """
     closes = max(before.reserved_quantity - (order.filled - before.filled), 0)
     order.reserved_quantity = min(closes, order.remaining)

@@ -127,16 +127,24 @@ def period_key(interval_s: int) -> Callable[[int], object]:
 
 
 async def curve(
-    holdings: Sequence[Holdings], closes: Closes, last: Callable[[str], int], interval_s: int
+    holdings: Sequence[Holdings],
+    closes: Closes,
+    last: Callable[[str], int],
+    interval_s: int,
+    worth: Callable[[str, int, int], int],
 ) -> list[EquityPoint]:
     """Return the points of a curve; ``last`` gives the newest price, for the last point.
 
-    Raises `Refused` if a value is more than can be counted.
+    ``worth`` (symbol, price, market time) gives a price in the portfolio's money. Raises
+    `Refused` if a value is more than can be counted.
     """
     symbols = sorted({symbol for each in holdings for symbol in each.quantities})
     await closes.read(symbols, holdings[0].at if holdings else 0)
     try:
-        points = [value(each, closes.price) for each in holdings[:-1]]
+        points = [
+            value(each, lambda symbol, at: worth(symbol, closes.price(symbol, at), at))
+            for each in holdings[:-1]
+        ]
         points += [value(each, lambda symbol, _at: last(symbol)) for each in holdings[-1:]]
     except AmountOverflow:
         raise Refused(
@@ -208,10 +216,16 @@ class EquityCurves:
         holdings = await self._views.ask(self._journal.durable_seq, fold_all, fold, posted, now)
         closes = self.closes(now)
 
-        def last(symbol: str) -> int:
-            return last_price(self._transactions.desk.last_quote(symbol))
+        desk = self._transactions.desk
+        state = desk.state.portfolios[portfolio]
 
-        return await curve(holdings, closes, last, interval_s)
+        def last(symbol: str) -> int:
+            return last_price(desk.worth(state, symbol, now))
+
+        def worth(symbol: str, price: int, at: int) -> int:
+            return desk.price_in(state.currency, symbol, price, at)
+
+        return await curve(holdings, closes, last, interval_s, worth)
 
     async def posted(self, account: int, portfolio: int) -> list[Transaction]:
         """Return all transactions of a portfolio that anybody may have been told of."""

@@ -62,11 +62,15 @@ def _row(position: Position, quote: Quote | None, reserved: int) -> m.PositionRo
     )
 
 
-def summarize(desk: Desk, portfolio: int, now: int) -> Summary:
-    """Value one portfolio at liquidation prices (trading rules, part 6)."""
+def summarize(desk: Desk, portfolio: int, now: int, market_at: int) -> Summary:
+    """Value one portfolio at liquidation prices (trading rules, part 6), all in its own money."""
     state = desk.state.portfolios[portfolio]
     rows = [
-        _row(position, desk.last_quote(symbol), state.reserved_quantity.get(symbol, 0))
+        _row(
+            position,
+            desk.worth(state, symbol, market_at),
+            state.reserved_quantity.get(symbol, 0),
+        )
         for symbol, position in sorted(state.positions.items())
         if position.quantity
     ]

@@ -38,7 +38,7 @@ from papertrader.master.operators import Operators
 from papertrader.master.passwords import PasswordVault
 from papertrader.master.portfolios import Portfolios
 from papertrader.master.profile import Profile
-from papertrader.master.providers.base import TapeSource, load_calendars
+from papertrader.master.providers.base import TapeSource, load_calendars, load_rates
 from papertrader.master.providers.filemarket import files_source
 from papertrader.master.providers.recorded import DataFileError
 from papertrader.master.providers.replay import replay_source
@@ -168,6 +168,7 @@ class Main:
         self.view_store.open()
         desk = Desk()
         desk.calendars.know_all(load_calendars())
+        desk.rates.table = load_rates()
         late_replies = load_desk(self.view_store, self.store.db, desk)
         violations = desk.check_invariants()
         if violations:

@@ -73,6 +73,7 @@ def terms_row(order: Order) -> bytes:
         active_at=terms.active_at,
         triggered_at=terms.triggered_at,
         marked_at=terms.marked_at,
+        currency=terms.currency,
     ).pack()
 
 
@@ -98,6 +99,7 @@ def order_terms_of(row: m.OrderTermsRow) -> OrderTerms:
         triggered_at=row.triggered_at,
         mark=row.mark,
         marked_at=row.marked_at,
+        currency=row.currency,
     )
 
 

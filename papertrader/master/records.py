@@ -111,12 +111,14 @@ def successor_section(replaced_by: int) -> bytes:
 
 def preview_section(preview: Preview, currency: str) -> bytes:
     """Return the section that tells what an order would cost."""
+    terms = preview.order.terms if preview.order is not None else None
     row = m.PreviewRow(
         price=preview.price,
         cost=preview.cost,
         fees=preview.fees,
         buying_power_after=preview.available_after,
         currency=currency,
+        asset_currency=terms.currency if terms is not None else "",
     )
     return codec.group(Tag.PREVIEW, m.PreviewRow.SIZE, [row.pack()])
 

@@ -375,7 +375,8 @@ class Transactions:
         """Return cash, and positions at the last price of each, at cost where none is known."""
         state = self.desk.state.portfolios[portfolio]
         held = [symbol for symbol, position in state.positions.items() if position.quantity]
-        return state.equity({symbol: last_price(self.desk.last_quote(symbol)) for symbol in held})
+        now = self.market_now()
+        return state.equity({each: last_price(self.desk.worth(state, each, now)) for each in held})
 
     def market_now(self) -> int:
         """Return the market's time."""
@@ -535,4 +536,5 @@ class Transactions:
     def summary(self, account: int, portfolio: int = 0) -> Summary:
         """Return an account's cash, totals and positions at the newest prices."""
         mine = self.desk.state.accounts[account].portfolios
-        return summarize(self.desk, portfolio or mine[0], self._clock.wall_ns())
+        now = self._clock.wall_ns()
+        return summarize(self.desk, portfolio or mine[0], now, self.market_now())

@@ -228,6 +228,7 @@ class OrderTermsRow(Row):
     source: int = TriggerSource.DEFAULT
     role: int = LegRole.NONE
     shares: bool = False
+    currency: str = ""
     trail: int = NULL
     mark: int = NULL
     notional: int = 0
@@ -242,17 +243,15 @@ class OrderTermsRow(Row):
     def unpack(cls, octets: bytes, offset: int = 0) -> OrderTermsRow:
         """Read the block at ``offset``; raises `RemoteFault`."""
         try:
-            (order, trail_kind, source, role, shares, _zero5, trail, mark, notional, parent, pair, works_from, active_at, triggered_at, marked_at,) = _unpack_OrderTermsRow(octets, offset)
-            if _zero5 != b'\x00\x00\x00\x00':
-                raise ValueError
-            return cls(order, _TRAILKIND.get(trail_kind, trail_kind), _TRIGGERSOURCE.get(source, source), _LEGROLE.get(role, role), _BOOL[shares], trail, mark, notional, parent, pair, works_from, active_at, triggered_at, marked_at)
+            (order, trail_kind, source, role, shares, currency, trail, mark, notional, parent, pair, works_from, active_at, triggered_at, marked_at,) = _unpack_OrderTermsRow(octets, offset)
+            return cls(order, _TRAILKIND.get(trail_kind, trail_kind), _TRIGGERSOURCE.get(source, source), _LEGROLE.get(role, role), _BOOL[shares], _ccy(currency), trail, mark, notional, parent, pair, works_from, active_at, triggered_at, marked_at)
         except _BAD:
             raise blame(cls, octets, offset) from None
 
     def pack(self) -> bytes:
         """Return the block's octets; raises `LocalFault`."""
         try:
-            return _pack_OrderTermsRow(self.order, self.trail_kind, self.source, self.role, 1 if self.shares else 0, b'\x00\x00\x00\x00', self.trail, self.mark, self.notional, self.parent, self.pair, self.works_from, self.active_at, self.triggered_at, self.marked_at)
+            return _pack_OrderTermsRow(self.order, self.trail_kind, self.source, self.role, 1 if self.shares else 0, _packed_get((self.currency, 4)) or _packed(self.currency, 4), self.trail, self.mark, self.notional, self.parent, self.pair, self.works_from, self.active_at, self.triggered_at, self.marked_at)
         except _BAD as error:
             raise LocalFault(f"OrderTermsRow: {error}") from None
 
@@ -348,22 +347,21 @@ class PreviewRow(Row):
     fees: int = 0
     buying_power_after: int = 0
     currency: str = ""
+    asset_currency: str = ""
 
     @classmethod
     def unpack(cls, octets: bytes, offset: int = 0) -> PreviewRow:
         """Read the block at ``offset``; raises `RemoteFault`."""
         try:
-            (price, cost, fees, buying_power_after, currency, _zero5,) = _unpack_PreviewRow(octets, offset)
-            if _zero5 != b'\x00\x00\x00\x00':
-                raise ValueError
-            return cls(price, cost, fees, buying_power_after, _ccy(currency))
+            (price, cost, fees, buying_power_after, currency, asset_currency,) = _unpack_PreviewRow(octets, offset)
+            return cls(price, cost, fees, buying_power_after, _ccy(currency), _ccy(asset_currency))
         except _BAD:
             raise blame(cls, octets, offset) from None
 
     def pack(self) -> bytes:
         """Return the block's octets; raises `LocalFault`."""
         try:
-            return _pack_PreviewRow(self.price, self.cost, self.fees, self.buying_power_after, _packed_get((self.currency, 4)) or _packed(self.currency, 4), b'\x00\x00\x00\x00')
+            return _pack_PreviewRow(self.price, self.cost, self.fees, self.buying_power_after, _packed_get((self.currency, 4)) or _packed(self.currency, 4), _packed_get((self.asset_currency, 4)) or _packed(self.asset_currency, 4))
         except _BAD as error:
             raise LocalFault(f"PreviewRow: {error}") from None
 

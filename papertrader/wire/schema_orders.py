@@ -96,7 +96,7 @@ block(
     "source" / Choice(TriggerSource, strict=False) * "which price triggers it",
     "role" / Choice(LegRole, strict=False) * "what it is in a combination",
     "shares" / Bool * "True: its partner reserves the shares of both",
-    Zero(4),
+    "currency" / Ccy4 * "of its prices; empty if that of the portfolio",
     "trail" / Px * "distance: money per share, or a part of the price",
     "mark" / Px * "best price that a trailing stop has seen; NULL if none",
     "notional" / Money * "amount of money that it is for, 0 = for a quantity",
@@ -174,7 +174,7 @@ block(
     "fees" / Money * "that would come on top",
     "buying_power_after" / Money * "cash that would be free once it is accepted",
     "currency" / Ccy4 * "of the money",
-    Zero(4),
+    "asset_currency" / Ccy4 * "of the price; empty if that of the money",
 )
 block(
     "SuccessorRow",

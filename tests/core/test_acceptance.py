@@ -22,7 +22,7 @@ CASES: list[tuple[str, dict[str, Any], Refusal, str]] = [
     ("no such portfolio", {"portfolio": 3}, Refusal.NO_SUCH_PORTFOLIO, "no portfolio 3"),
     ("client id 0", {"client_order_id": 0}, Refusal.DUPLICATE_ORDER, "cannot name an order"),
     ("unknown symbol", {"symbol": "NONE"}, Refusal.NO_SUCH_SYMBOL, "NONE is not traded"),
-    ("other currency", {"symbol": "EURO"}, Refusal.NO_SUCH_SYMBOL, "trades in EUR"),
+    ("other currency", {"symbol": "EURO"}, Refusal.NO_QUOTE, "EURO trades in EUR"),
     ("halted", {"symbol": "HALT"}, Refusal.SYMBOL_HALTED, "HALT is halted"),
     ("delisted", {"symbol": "GONE"}, Refusal.SYMBOL_HALTED, "GONE is delisted"),
     ("close only", {"symbol": "LAST"}, Refusal.SYMBOL_HALTED, "may only be sold"),

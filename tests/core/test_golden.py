@@ -9,7 +9,7 @@ import pytest
 
 from tests.golden import Player, case_files
 
-KEYS = {"title", "rule", "start", "assets", "portfolios", "rules", "steps"}
+KEYS = {"title", "rule", "start", "assets", "portfolios", "rules", "rates", "steps"}
 
 
 @pytest.mark.parametrize("path", case_files(), ids=lambda path: path.stem)

@@ -5,12 +5,14 @@ A *tape* is a market that is a pure function of market time: recorded or simulat
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Mapping
 from importlib import resources
 from typing import Final, Protocol
 
 from papertrader.core.calendar import ALWAYS_OPEN, AlwaysOpen, Calendar, ExchangeCalendar
+from papertrader.core.exchange import RateTable, read_rates
 from papertrader.core.instants import Instant
 from papertrader.core.quotes import BAR_INTERVALS_S, Asset, Bar, CorporateAction, Quote
 
@@ -92,6 +94,12 @@ class TapeSource(Protocol):
 
     def actions(self, after: int, upto: int) -> list[CorporateAction]:
         """Return the corporate actions with ``after < at <= upto``, in the order they apply."""
+
+
+def load_rates() -> RateTable:
+    """Read the package's table of exchange rates: those of the European Central Bank, by day."""
+    packed = resources.files("papertrader.data").joinpath("ecb_fx_daily.csv.gz").read_bytes()
+    return read_rates(gzip.decompress(packed).decode("ascii"))
 
 
 def load_calendars() -> Mapping[str, Calendar]:

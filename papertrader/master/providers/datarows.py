@@ -16,7 +16,7 @@ from typing import Final
 import attrs
 
 from papertrader.core.calendar import ALWAYS_OPEN, Calendar, Session
-from papertrader.core.identifiers import check_symbol
+from papertrader.core.identifiers import check_currency, check_symbol
 from papertrader.core.instants import DAY, MINUTE, SECOND, format_instant, from_datetime
 from papertrader.core.money import DECIMALS, NULL, parse_amount
 from papertrader.core.quotes import ActionKind, AssetKind, CorporateAction
@@ -67,6 +67,7 @@ class Listed:
     exchange: str = ""
     lot: int = 0
     spread_ppm: int = 200
+    currency: str = "USD"
 
 
 @attrs.define
@@ -271,6 +272,8 @@ class _Reader:
             listed.lot = _number("lot", fields["lot"])
             if listed.lot <= 0:
                 raise ValueError("lot: it must be above 0")
+        if fields.get("currency"):
+            listed.currency = check_currency(fields["currency"])
         if fields.get("spread_ppm"):
             listed.spread_ppm = int(fields["spread_ppm"])
             if not 0 <= listed.spread_ppm <= 100_000:

@@ -312,7 +312,7 @@ def _asset(symbol: str, data: Dataset, first_bar: int, source: str) -> Asset:
         symbol=symbol,
         name=listed.name or symbol,
         kind=listed.kind,
-        currency="USD",
+        currency=listed.currency,
         tick=_tick(symbol, data),
         lot=lot,
         quantity_min=lot,
