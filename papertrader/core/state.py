@@ -157,7 +157,11 @@ class DeskState:
         ):
             return order
         triggers = self.book_of(order).triggers
-        return with_mark(order, triggers.mark_of(order), triggers.newest)
+        mark = triggers.mark_of(order)
+        if order.terms is not None and order.terms.mark == mark:
+            # What other orders have seen since is nothing of this one's: made anew it would differ.
+            return order
+        return with_mark(order, mark, triggers.newest)
 
     def due(self, market_at: int) -> Order | None:
         """Return the open order that expires first, if that is at or before ``market_at``."""

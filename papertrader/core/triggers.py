@@ -208,7 +208,6 @@ class Triggers:
             if trails is None:
                 trails = self._trails[key] = _Trails(order.side, terms.trail_kind)
             trails.add(order.order_id, terms.trail, terms.mark)
-            self.newest = max(self.newest, terms.marked_at)
             return
         sign = -1 if rises_to(order.side, order.order_type) else 1
         levels = self._levels.setdefault((order.side, terms.source, sign), [])
