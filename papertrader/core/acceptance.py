@@ -239,9 +239,7 @@ def _plain_terms(
                 received_for(bound * quantity, rate)
     except AmountOverflow:
         return _too_much(command, bound)
-    return Terms(
-        collar, points, cash, kept, stop_price=found.stop, mark=found.mark, currency=currency
-    )
+    return Terms(collar, points, cash, kept, found.stop, found.mark, currency=currency)
 
 
 def _terms_for_money(command: NewOrder, asset: Asset, bound: Bound) -> Refused | Terms:
@@ -329,7 +327,7 @@ def check_funds(
             f"This is a cash portfolio and cannot sell {command.symbol} short; buy it first, then"
             " use SELL.",
         )
-    free = portfolio.available_quantity(command.symbol)
+    free = portfolio.available_quantity(command.symbol) if terms.reserved_quantity else 0
     if old is not None:
         free += old.reserved_quantity
         cash += old.reserved_cash

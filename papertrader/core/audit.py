@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -197,26 +198,47 @@ def _by_key(rows: dict[int, Any]) -> list[Any]:
 
 def _encode(value: Any, digest: HASH) -> None:
     """Feed ``value`` to ``digest``, each part with its type and length."""
-    if isinstance(value, int):
-        digest.update(b"i%d," % value)
-    elif isinstance(value, str):
-        data = value.encode()
-        digest.update(b"s%d:" % len(data) + data)
+    octets: list[bytes] = []
+    _write(value, octets)
+    digest.update(b"".join(octets))
+
+
+def _write(value: Any, octets: list[bytes]) -> None:
+    """Append the encoding of ``value``; the octets of a whole row are put together once."""
+    if isinstance(value, dict):
+        parts = [part for key in sorted(value) for part in (key, value[key])]
+    elif isinstance(value, list | tuple):
+        parts = value  # type: ignore[assignment]
     else:
-        if isinstance(value, dict):
-            parts = [part for key in sorted(value) for part in (key, value[key])]
-        elif isinstance(value, list | tuple):
-            parts = list(value)
-        else:
-            parts = []
-            for field in attrs.fields(type(value)):
-                part = getattr(value, field.name)
-                added = field.metadata.get(ADDED)
-                if added and part == field.default:
+        parts = []
+        for name, added, default in _fields_of(value.__class__):
+            part = getattr(value, name)
+            if added:
+                if part == default:
                     continue
                 if added == NAMED:
-                    parts.append(field.name)
-                parts.append(part)
-        digest.update(b"(%d:" % len(parts))
-        for part in parts:
-            _encode(part, digest)
+                    parts.append(name)
+            parts.append(part)
+    octets.append(b"(%d:" % len(parts))
+    for part in parts:
+        # Nearly all parts are one of these; to call for each is what a hash would cost most.
+        if isinstance(part, int):
+            octets.append(b"i%d," % part)
+        elif isinstance(part, str):
+            data = part.encode()
+            octets.append(b"s%d:%b" % (len(data), data))
+        else:
+            _write(part, octets)
+
+
+@cache
+def _fields_of(kind: type[Any]) -> tuple[tuple[str, Any, Any], ...]:
+    """Return the fields of a class: name, whether it came later and how, and its default.
+
+    What is not compared follows from the others, and is left out.
+    """
+    return tuple(
+        (field.name, field.metadata.get(ADDED), field.default)
+        for field in attrs.fields(kind)
+        if field.eq
+    )

@@ -15,6 +15,7 @@ from typing import Final, TypeAlias
 from papertrader.core.money import NULL
 from papertrader.core.orders import (
     LIMITED,
+    TRIGGERED_TYPES,
     Order,
     OrderState,
     Side,
@@ -57,7 +58,7 @@ class _Queue:
 def _place(order: Order) -> int:
     """Return in which part of the book an open order stands."""
     if order.terms is None:
-        return _QUEUE if order.is_triggered else _waiting(order)
+        return _waiting(order) if order.order_type in TRIGGERED_TYPES else _QUEUE
     if order.state == OrderState.HELD or order.time_in_force == _CLS:
         return _ASIDE
     if not order.is_triggered:
@@ -113,7 +114,10 @@ class Book:
         place = _place(order)
         if place == _QUEUE:
             keys, key = self._queue(order.side).place(order)
-            del keys[bisect_left(keys, key)]
+            if keys[-1] == key:  # The best is what fills, and so what leaves most often.
+                keys.pop()
+            else:
+                del keys[bisect_left(keys, key)]
         elif place == _TRIGGERS:
             self.triggers.remove(order)
         elif place == _OPENING:
@@ -184,7 +188,8 @@ def _backwards(keys: list[_Key], least: tuple[()] | tuple[int]) -> Iterator[int]
     while index and keys[index - 1] >= least:
         key = keys[index - 1]
         yield key[3]
-        index = bisect_left(keys, key)
+        # The usual thing is that it was the best, and has filled and left.
+        index = bisect_left(keys, key) if keys and keys[-1] >= key else len(keys)
 
 
 def _drop(met: dict[int, tuple[int, int]], order_id: int) -> None:

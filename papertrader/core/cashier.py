@@ -421,9 +421,11 @@ class Cashier:
     def _change(
         self, kind: OrderEventKind, order: Order, at: int, receipt: Receipt | None = None
     ) -> None:
-        event_seq = self.state.accounts[order.account].event_seq + 1
         account, portfolio = order.account, order.portfolio
-        self._emit(OrderChanged(account, portfolio, event_seq, kind, order, at, receipt=receipt))
+        event_seq = self.state.accounts[account].event_seq + 1
+        event = OrderChanged(account, portfolio, event_seq, kind, order, at)
+        event.receipt = receipt
+        self._emit(event)
 
     def _end(
         self,

@@ -33,6 +33,7 @@ from papertrader.core.refusals import Refusal, Refused
 from papertrader.core.reserving import reserve_rest
 from papertrader.core.restrictions import check_restrictions
 from papertrader.core.shape import check_shape
+from papertrader.core.terms import DEFAULT_TERMS
 
 _ENDED = int(Refusal.COMBINATION_ENDED)
 
@@ -73,7 +74,7 @@ class Combinations(Contesting):
             )
         if refused is None and portfolio.contest:
             refused = check_contest(command, portfolio, self.state.contests)
-        if refused is None and portfolio.terms.restricts:
+        if refused is None and portfolio.terms is not DEFAULT_TERMS and portfolio.terms.restricts:
             resting = self._resting(command, old)
             wish, worth = command, self._worth(portfolio, command.market_at)
             exchange = self._exchange(asset, portfolio, command.market_at)
@@ -97,6 +98,8 @@ class Combinations(Contesting):
     def _price(self, command: NewOrder, asset: Asset, portfolio: PortfolioState) -> Refused | Terms:
         """Work out on what terms an order would enter by the newest quote."""
         quote = self._quotes.get(asset.symbol)
+        if asset.currency == portfolio.currency:
+            return acceptance.find_terms(command, asset, quote, self.rules, portfolio)
         exchange = self._exchange(asset, portfolio, command.market_at)
         refused = acceptance.check_exchange(command, asset, portfolio, exchange)
         return refused or acceptance.find_terms(
@@ -240,7 +243,9 @@ class Combinations(Contesting):
                         end_order(partner, OrderEventKind.CANCELLED, _ENDED, at),
                         at,
                     )
-        for number in self.state.children.get(ended.order_id, ())[:]:
+        if ended.order_id not in self.state.children:
+            return
+        for number in self.state.children[ended.order_id][:]:
             child = self.state.orders[number]
             if child.state == OrderState.HELD:
                 self._release(child, child.quantity - ended.remaining, at)

@@ -58,6 +58,9 @@ class LimitingRule(IntEnum):
     """The order waited for another one."""
 
 
+_UNLIMITED: Final = LimitingRule.NONE
+
+
 @attrs.define
 class Working:
     """What a fill was worked out from besides the quote.
@@ -143,14 +146,16 @@ def fill_from_quote(order: Order, quote: Quote, size_left: int, lot: int) -> Fil
 
     The quantity is the whole rest of the order, or as many whole ``lot`` as are left.
     """
-    price = touch_price(order.side, quote)
-    if price == NULL:
+    buys = order.side == _BUY
+    price = quote.ask if buys else quote.bid
+    if price <= 0:
         return Fill(0, NULL, LimitingRule.NO_PRICE)
     bound = order.bound_price
-    if price > bound if order.side == _BUY else price < bound:
+    if price > bound if buys else price < bound:
         return Fill(0, NULL, bound_rule(order))
-    if order.remaining <= size_left:
-        return Fill(order.remaining, price, LimitingRule.NONE)
+    remaining = order.quantity - order.filled
+    if remaining <= size_left:
+        return Fill(remaining, price, _UNLIMITED)
     return Fill(size_left - size_left % lot, price, LimitingRule.SIZE)
 
 
@@ -161,8 +166,9 @@ def receipt_for(order: Order, quote: Quote, fill: Fill) -> Receipt:
     if fill.quantity:
         if bid > 0 and ask > 0:
             spread_cost = checked(-(-(ask - bid) * fill.quantity // (2 * SCALE)))
-        worse = abs(fill.price - touch_price(order.side, quote))
-        slippage = checked(-(-worse * fill.quantity // SCALE))
+        worse = fill.price - touch_price(order.side, quote)
+        if worse:
+            slippage = checked(-(-abs(worse) * fill.quantity // SCALE))
     age = 0 if quote.flags & _MARKET_STAMPED else max(0, quote.observed_at - quote.source_time)
     return Receipt(
         quote.quote_seq,
@@ -182,7 +188,12 @@ def receipt_for(order: Order, quote: Quote, fill: Fill) -> Receipt:
 
 def collar_basis_points(price: int, table: Sequence[tuple[int, int]]) -> int:
     """Return the collar for ``price`` out of ``table``: rows (price from, basis points), rising."""
-    return next(points for start, points in reversed(table) if price >= start)
+    found = table[0][1]
+    for start, points in table:
+        if price < start:
+            break
+        found = points
+    return found
 
 
 def collar_price(side: Side, price: int, basis_points: int, tick: int) -> int:

@@ -9,7 +9,7 @@ borrow fees).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
 from typing import Final
 
@@ -70,12 +70,21 @@ class LedgerKind(IntEnum):
     CARRY = 8
 
 
-@attrs.frozen(cache_hash=True)
+_KINDS: Final = 16
+"""More than there are kinds: an account's number leaves room for them."""
+
+
+@attrs.frozen
 class LedgerAccount:
     """One account of the ledger; ``portfolio`` is 0 on the system's side."""
 
     kind: LedgerKind
     portfolio: int = 0
+    number: int = attrs.field(init=False, eq=False, repr=False)
+    """Stands for both: Python finds a whole number in a table far sooner than a pair."""
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "number", self.portfolio * _KINDS + self.kind)
 
 
 EQUITY: Final = LedgerAccount(LedgerKind.EQUITY)
@@ -95,7 +104,7 @@ class Entry:
     amount: int
 
 
-@attrs.define(kw_only=True)
+@attrs.define
 class Transaction:
     """One posted change of a portfolio.
 
@@ -161,14 +170,17 @@ def check_balanced(entries: Iterable[Entry]) -> None:
     """Raise `InvariantViolated` unless the entries of each asset sum to zero (I-01)."""
     totals: dict[str, int] = {}
     for entry in entries:
-        totals[entry.asset] = totals.get(entry.asset, 0) + entry.amount
+        asset = entry.asset
+        if asset in totals:
+            totals[asset] += entry.amount
+        else:
+            totals[asset] = entry.amount
     for asset, total in totals.items():
         if total:
             raise InvariantViolated(f"a transaction's entries of {asset} sum to {total}, not 0")
 
 
 def trade_entries(
-    *,
     cash: LedgerAccount,
     position: LedgerAccount,
     symbol: str,
@@ -185,16 +197,20 @@ def trade_entries(
     other way; what lies between is ROUNDING's.
     """
     money = cash_asset(currency)
-    entries = [
+    rounded = -gross - market
+    plain = (
         Entry(cash, money, gross - fees),
         Entry(MARKET, money, market),
         Entry(position, symbol, quantity),
         Entry(MARKET, symbol, -quantity),
-    ]
+    )
+    if not fees and not rounded:
+        return plain
+    entries = list(plain)
     if fees:
         entries.append(Entry(FEES, money, fees))
-    if gross + market:
-        entries.append(Entry(ROUNDING, money, -gross - market))
+    if rounded:
+        entries.append(Entry(ROUNDING, money, rounded))
     return tuple(entries)
 
 
@@ -227,30 +243,35 @@ class Ledger:
     """The balance of each account and asset: the sum of all entries posted."""
 
     def __init__(self) -> None:
-        self._balances: dict[str, dict[LedgerAccount, int]] = {}
-        """By asset, then by account: hashing an account is what a posting costs most."""
+        self._balances: dict[str, dict[int, int]] = {}
+        """By asset, then by the account's number."""
 
-    def post(self, entries: Iterable[Entry]) -> None:
+    def post(self, entries: Sequence[Entry]) -> None:
         """Add ``entries`` to the balances; raises `InvariantViolated` if they do not balance."""
-        rows = tuple(entries)
-        check_balanced(rows)
-        for entry in rows:
-            balances = self._balances.get(entry.asset)
-            if balances is None:
-                balances = self._balances[entry.asset] = {}
-            owner = entry.ledger_account
-            balances[owner] = balances.get(owner, 0) + entry.amount
+        check_balanced(entries)
+        everything = self._balances
+        for entry in entries:
+            asset, number = entry.asset, entry.ledger_account.number
+            if asset in everything:
+                balances = everything[asset]
+            else:
+                balances = everything[asset] = {}
+            if number in balances:
+                balances[number] += entry.amount
+            else:
+                balances[number] = entry.amount
 
     def restore(self, ledger_account: LedgerAccount, asset: str, amount: int) -> None:
         """Set one balance, when a state is put together again from its parts."""
-        self._balances.setdefault(asset, {})[ledger_account] = amount
+        self._balances.setdefault(asset, {})[ledger_account.number] = amount
 
     def balance(self, ledger_account: LedgerAccount, asset: str) -> int:
         """Return the balance of one account in one asset; 0 where nothing was posted."""
-        return self._balances.get(asset, {}).get(ledger_account, 0)
+        return self._balances.get(asset, {}).get(ledger_account.number, 0)
 
     def balances(self) -> Iterator[tuple[LedgerAccount, str, int]]:
         """Give every account, asset and balance, in no order that matters."""
         for asset, balances in self._balances.items():
-            for ledger_account, amount in balances.items():
-                yield ledger_account, asset, amount
+            for number, amount in balances.items():
+                portfolio, kind = divmod(number, _KINDS)
+                yield LedgerAccount(LedgerKind(kind), portfolio), asset, amount

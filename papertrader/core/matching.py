@@ -143,18 +143,21 @@ class Matching(Stops):
 
     def _fill(self, order: Order, offer: Offer) -> None:
         """Let one order take from ``offer`` what it may."""
-        quote, at = offer.quote, offer.quote.observed_at
-        terms = self.state.portfolios[order.portfolio].terms
+        quote = offer.quote
+        at = quote.observed_at
+        owner = self.state.portfolios[order.portfolio]
+        terms = owner.terms
         if order.terms is not None and order.terms.notional:
             order, fill = self._fill_for_money(order, offer, terms)
         else:
             fill = offer.fill(order, terms)
         if fill.quantity == 0:
             return
-        owner = self.state.portfolios[order.portfolio]
-        exchange = self._exchange(offer.asset, owner, market_time(quote))
-        if exchange is None and offer.asset.currency != owner.currency:
-            return  # It waits until a rate is known.
+        exchange = None
+        if offer.asset.currency != owner.currency:
+            exchange = self._exchange(offer.asset, owner, market_time(quote))
+            if exchange is None:
+                return  # It waits until a rate is known.
         is_part = fill.quantity < order.remaining
         if is_part and order.time_in_force == _FOK:
             return

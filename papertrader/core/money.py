@@ -80,12 +80,15 @@ def cost_of_notional(notional: int) -> int:
     The fills of one order are charged as differences of this over the order's running notional.
     So an order filled in ten pieces costs what it costs in one, and never more than it reserved.
     """
-    return checked(-(-notional // SCALE))
+    # Every fill comes here: only what does not fit pays for the call.
+    cost = -(-notional // SCALE)
+    return cost if AMOUNT_MIN <= cost <= AMOUNT_MAX else checked(cost)
 
 
 def proceeds_of_notional(notional: int) -> int:
     """Turn an exact ``price * quantity`` (16 decimals) into proceeds: down to a whole unit."""
-    return checked(notional // SCALE)
+    proceeds = notional // SCALE
+    return proceeds if AMOUNT_MIN <= proceeds <= AMOUNT_MAX else checked(proceeds)
 
 
 def to_cents(amount: int) -> int:

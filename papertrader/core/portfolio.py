@@ -16,6 +16,8 @@ import attrs
 from papertrader.core.added import ADDED, NAMED
 from papertrader.core.ledger import InvariantViolated, LedgerAccount, LedgerKind
 from papertrader.core.money import (
+    AMOUNT_MAX,
+    AMOUNT_MIN,
     NULL,
     SCALE,
     checked,
@@ -233,7 +235,7 @@ def _with_newest(lots: tuple[Lot, ...], lot: Lot) -> tuple[Lot, ...]:
 
 
 def trade(
-    position: Position, *, quantity: int, price: int, gross: int, at: int, transaction: int
+    position: Position, quantity: int, price: int, gross: int, at: int, transaction: int
 ) -> tuple[Position, int]:
     """Return ``position`` after a fill, and the price profit that it realized on average cost.
 
@@ -243,7 +245,7 @@ def trade(
     `AmountOverflow` if the result does not fit.
     """
     held = position.quantity
-    after = checked(held + quantity)
+    after = held + quantity
     if held == 0 or (held > 0) == (quantity > 0):
         opened = Lot(quantity, price, -gross, at, transaction)
         lots, released, realized = _with_newest(position.lots, opened), gross, 0
@@ -252,18 +254,13 @@ def trade(
             raise InvariantViolated(f"one fill took {position.symbol} from {held} to {after}")
         released = _share_of(position.cost_basis, -quantity, held)
         lots, realized = _without_oldest(position.lots, -quantity), gross - released
-    return (
-        Position(
-            position.symbol,
-            after,
-            checked(position.cost_basis - released),
-            checked(position.realized + realized),
-            position.opened_at if held else at,
-            at,
-            lots,
-        ),
-        realized,
-    )
+    basis, profit = position.cost_basis - released, position.realized + realized
+    # Every fill comes here: only what does not fit pays for the calls.
+    if max(after, basis, profit) > AMOUNT_MAX or min(after, basis, profit) < AMOUNT_MIN:
+        for amount in (after, basis, profit):
+            checked(amount)
+    opened_at = position.opened_at if held else at
+    return Position(position.symbol, after, basis, profit, opened_at, at, lots), realized
 
 
 def moved(
@@ -300,7 +297,7 @@ def moved(
 
 
 def trade_through(
-    position: Position, *, quantity: int, price: int, gross: int, at: int, transaction: int
+    position: Position, quantity: int, price: int, gross: int, at: int, transaction: int
 ) -> tuple[Position, int]:
     """Return the same as `trade`, in two steps where the fill crosses zero: close, then open.
 
@@ -309,9 +306,7 @@ def trade_through(
     """
     held = position.quantity
     if held == 0 or (held > 0) == (quantity > 0) or abs(quantity) <= abs(held):
-        return trade(
-            position, quantity=quantity, price=price, gross=gross, at=at, transaction=transaction
-        )
+        return trade(position, quantity, price, gross, at, transaction)
     closing = -held * price
     paid = -cost_of_notional(closing) if closing > 0 else proceeds_of_notional(-closing)
     flat, realized = trade(

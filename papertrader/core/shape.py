@@ -24,6 +24,8 @@ from papertrader.core.refusals import Refusal, Refused
 from papertrader.core.rules import DeskRules
 
 # Python 3.11 looks the members of an enumeration up slowly: each costs as much as a call.
+_MARKET: Final = OrderType.MARKET
+_TRADABLE: Final = AssetStatus.TRADABLE
 _HALTED: Final = AssetStatus.HALTED
 _DELISTED: Final = AssetStatus.DELISTED
 _CLOSE_ONLY: Final = AssetStatus.CLOSE_ONLY
@@ -39,14 +41,20 @@ _STOPPED: Final = TRIGGERED_TYPES - {OrderType.TRAILING_STOP}
 
 def check_shape(command: NewOrder, asset: Asset, rules: DeskRules) -> Refused | None:
     """Check what needs only the command, the asset and the rules, up to the tick."""
-    return (
-        _check_status(command, asset)
-        or _check_flags(command, asset)
-        or _check_time_in_force(command, asset)
-        or check_quantity(command, asset, rules)
-        or _check_prices(command, asset)
-        or _check_trail(command)
-    )
+    # This runs for every order: what the most usual ones cannot fail is not asked.
+    refused = None
+    if asset.status != _TRADABLE:
+        refused = _check_status(command, asset)
+    if command.flags:
+        refused = refused or _check_flags(command, asset)
+    if command.time_in_force != _GTC or command.expire_at:
+        refused = refused or _check_time_in_force(command, asset)
+    refused = refused or check_quantity(command, asset, rules)
+    if command.order_type != _MARKET or command.limit_price != NULL or command.stop_price != NULL:
+        refused = refused or _check_prices(command, asset)
+    if command.order_type not in _PLAIN or command.trail_kind or command.trail or command.source:
+        refused = refused or _check_trail(command)
+    return refused
 
 
 def _check_status(command: NewOrder, asset: Asset) -> Refused | None:
@@ -131,8 +139,8 @@ def check_quantity(command: NewOrder, asset: Asset, rules: DeskRules) -> Refused
             f"The quantity {shares(quantity)} is too fine; {asset.symbol} trades in multiples of"
             f" {shares(asset.lot)}.",
         )
-    most = min(asset.quantity_max, rules.quantity_max)
-    if not asset.quantity_min <= quantity <= most:
+    if not asset.quantity_min <= quantity <= asset.quantity_max or quantity > rules.quantity_max:
+        most = min(asset.quantity_max, rules.quantity_max)
         return Refused(
             Refusal.QUANTITY_LIMIT,
             f"The quantity {shares(quantity)} of {asset.symbol} must lie between"

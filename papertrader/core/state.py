@@ -329,7 +329,9 @@ class DeskState:
             self._replace(old, order, account)
         account.event_seq = event.event_seq
         self.orders[order.order_id] = order
-        was_cash, was_quantity = (old.reserved_cash, old.reserved_quantity) if old else (0, 0)
+        was_cash = was_quantity = 0
+        if old is not None:
+            was_cash, was_quantity = old.reserved_cash, old.reserved_quantity
         portfolio.reserved_cash += order.reserved_cash - was_cash
         if order.reserved_quantity != was_quantity:
             reserved = portfolio.reserved_quantity
@@ -347,7 +349,7 @@ class DeskState:
         number = order.order_id
         if not 0 <= order.filled <= order.quantity:
             raise InvariantViolated(f"order {number} has filled {order.filled} of {order.quantity}")
-        if not order.is_open and (order.reserved_cash or order.reserved_quantity):
+        if (order.reserved_cash or order.reserved_quantity) and not order.is_open:
             raise InvariantViolated(f"order {number} is {order.state.name} and still reserves")
         if old is None:
             if event.kind != _ACCEPTED or order.state not in _BIRTHS:
@@ -358,17 +360,12 @@ class DeskState:
                 raise InvariantViolated(
                     f"order {number} has a client order id that was used before"
                 )
-            if order.reserved_cash > portfolio.available_cash and not portfolio.is_margin:
-                raise InvariantViolated(f"order {number} reserves more cash than there is")
-            if order.reserved_quantity > portfolio.available_quantity(order.symbol):
-                raise InvariantViolated(
-                    f"order {number} reserves more {order.symbol} than there is"
-                )
+            self._check_covered(order, portfolio)
             if order.replaces:
                 self._check_replacing(order)
             return
         try:
-            expected = next_state(old.state, event.kind, complete=order.filled == order.quantity)
+            expected = next_state(old.state, event.kind, order.filled == order.quantity)
         except IllegalTransitionError as wrong:
             raise InvariantViolated(f"order {number}: {wrong}") from wrong
         if order.state != expected or order.version != old.version + 1:
@@ -377,14 +374,17 @@ class DeskState:
                 f" {order.state.name}, version {order.version}"
             )
         if event.kind == _ACTIVATED:
-            if order.reserved_cash > portfolio.available_cash and not portfolio.is_margin:
-                raise InvariantViolated(f"order {number} reserves more cash than there is")
-            if order.reserved_quantity > portfolio.available_quantity(order.symbol):
-                raise InvariantViolated(
-                    f"order {number} reserves more {order.symbol} than there is"
-                )
+            self._check_covered(order, portfolio)
         elif order.reserved_cash > old.reserved_cash:
             raise InvariantViolated(f"order {number} reserves more cash than when it was accepted")
+
+    @staticmethod
+    def _check_covered(order: Order, portfolio: PortfolioState) -> None:
+        number, cash, quantity = order.order_id, order.reserved_cash, order.reserved_quantity
+        if cash > portfolio.cash - portfolio.reserved_cash and not portfolio.is_margin:
+            raise InvariantViolated(f"order {number} reserves more cash than there is")
+        if quantity and quantity > portfolio.available_quantity(order.symbol):
+            raise InvariantViolated(f"order {number} reserves more {order.symbol} than there is")
 
     def _check_replacing(self, order: Order) -> None:
         old = self.orders.get(order.replaces)
@@ -403,7 +403,8 @@ class DeskState:
         self.open_orders[order.portfolio].add(order.order_id)
         if order.replaces:
             self.replaced_by[order.replaces] = order.order_id
-        self.link(order)
+        if order.terms is not None:
+            self.link(order)
         by_symbol = account.open_orders_by_symbol
         by_symbol[symbol] = by_symbol.get(symbol, 0) + 1
         portfolio.client_order_ids[order.client_order_id] = order.order_id
