@@ -13,6 +13,7 @@ from papertrader.client.conversion import order_of
 from papertrader.core.instants import MILLISECOND, SECOND
 from papertrader.core.orders import OrderState
 from papertrader.wire import limits
+from papertrader.wire import messages as m
 from papertrader.wire.codec import Failure, describe
 from papertrader.wire.derived import Message
 from papertrader.wire.errors import RemoteFault
@@ -40,6 +41,23 @@ SESSION_OVER: Final = frozenset(
     {Status.SESSION_EXPIRED, Status.SESSION_REVOKED, Status.SESSION_TAKEN_OVER}
 )
 """Statuses after which a session cannot be resumed."""
+
+ONCE_ONLY: Final = (
+    m.PasswordChange,
+    m.ApiKeyCreate,
+    m.OrderCancelAll,
+    m.PositionClose,
+    m.PortfolioCreate,
+    m.PortfolioReset,
+    m.PortfolioCash,
+    m.PortfolioFork,
+    m.PortfolioCorrect,
+    m.ContestCreate,
+    m.ContestJoin,
+    m.AlertCreate,
+    m.ClockSet,
+)
+"""Commands that would fail or do harm if they were done twice: their owner has to look."""
 
 Outcome = Callable[[Any, Exception | None], None]
 

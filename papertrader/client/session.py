@@ -19,6 +19,7 @@ from papertrader.client import errors
 from papertrader.client import results as r
 from papertrader.client.calls import (
     NOT_EXECUTED,
+    ONCE_ONLY,
     SESSION_OVER,
     Answered,
     Call,
@@ -45,22 +46,6 @@ from papertrader.wire.kinds import Opcode, ResumeFlag, Role, Status, WorkerFlag
 FAULTS_MAX: Final = 3
 """Connections in a row that end with a protocol fault before everything open is given up."""
 _SESSIONLESS: Final = frozenset({Opcode.REGISTER, Opcode.LOGIN, Opcode.RESUME})
-_ONCE_ONLY: Final = (
-    m.PasswordChange,
-    m.ApiKeyCreate,
-    m.OrderCancelAll,
-    m.PositionClose,
-    m.PortfolioCreate,
-    m.PortfolioReset,
-    m.PortfolioCash,
-    m.PortfolioFork,
-    m.PortfolioCorrect,
-    m.ContestCreate,
-    m.ContestJoin,
-    m.AlertCreate,
-    m.ClockSet,
-)
-"""Commands that would fail or do harm if they were done twice: their owner has to look."""
 _SEQ_MAX: Final = 2**63 - 1
 """The greatest number that a command can have (specification, clause 12.1)."""
 _LOGS_IN: Final = frozenset({Opcode.LOGIN, Opcode.RESUME})
@@ -429,6 +414,8 @@ class ClientSession:
             call.again(in_doubt=False)
             self._requests.waiting.append(call)
             self._detach()
+        elif status == Status.SESSION_IN_USE and call.command.opcode == Opcode.LOGIN:
+            self._leave_session(call, error)
         elif status in NOT_EXECUTED or status == Status.OUTCOME_UNKNOWN:
             self._try_later(call, status, message, error, now)
         elif status == Status.SEQ_TOO_OLD and call.doubtful:
@@ -443,6 +430,17 @@ class ClientSession:
             self._finish(call, None, call.unknown(why))
         else:
             self._finish(call, None, error)
+
+    def _leave_session(self, call: Call, error: errors.RefusedError) -> None:
+        """This connection has a session that we were never told of, by a login whose answer was
+        lost: on another connection the login begins anew."""
+        if call.revived or self._connection is None:
+            self._finish(call, None, error)
+            return
+        call.revived = True
+        call.again(in_doubt=False)
+        self._requests.waiting.append(call)
+        self._connection.say_goodbye(Status.OK)
 
     def _try_later(
         self, call: Call, status: int, message: Message, error: errors.RefusedError, now: int
@@ -480,7 +478,7 @@ class ClientSession:
             )
             probe = Command(message=request, read=call.command.read)
             self._requests.new(probe, call.deadline, found)
-        elif isinstance(original, _ONCE_ONLY):
+        elif isinstance(original, ONCE_ONLY):
             self._finish(call, None, call.unknown("its answer is not kept any more"))
         else:
             # Done twice it does no harm: ORDER_DONE and the like tell the rest.

@@ -439,7 +439,9 @@ class Workers:
         self.directory = WorkerDirectory()
         self._numbers = 0
         self._last_seqs: dict[tuple[int, int], int] = {}
-        self._topics: dict[Topic, set[WorkerLink]] = {}
+        # Links in the order of their coming, not of their addresses in memory: what is sent in
+        # which order follows from what came, in every run.
+        self._topics: dict[Topic, dict[WorkerLink, None]] = {}
         self.listener: Listener
         self.newest: Callable[[Topic], bytes | None] = lambda topic: None
         self.is_listed: Callable[[Topic], bool] = lambda topic: False
@@ -519,7 +521,7 @@ class Workers:
             self._uninterested(topic, link)
             return
         newest = self.newest(topic)
-        self._topics.setdefault(topic, set()).add(link)
+        self._topics.setdefault(topic, {})[link] = None
         if newest is not None:
             link.publish([newest], message.kind)
 
@@ -527,7 +529,7 @@ class Workers:
         listening = self._topics.get(topic)
         if listening is None:
             return
-        listening.discard(link)
+        listening.pop(link, None)
         if not listening:
             del self._topics[topic]
             self.forget(topic)

@@ -429,6 +429,25 @@ def test_goodbye_names_other_workers(market: BlockingMarket) -> None:
     assert market.dials == ["127.0.0.1:2049", "worker-b.example:7"]
 
 
+def test_a_login_whose_answer_was_lost_does_not_shut_the_user_out(market: BlockingMarket) -> None:
+    """The connection has a session that nobody was told of: the next login leaves it there."""
+    with client_of(market) as client:
+        market.plan(Opcode.LOGIN, Status.SESSION_IN_USE)
+        client.login("ada", "correct horse")
+        assert client.account().username == "ada"
+        assert len(market.dials) == 2
+
+
+def test_a_session_that_is_in_use_everywhere_is_told_of(market: BlockingMarket) -> None:
+    """A server that says it again on a new connection is believed."""
+    with client_of(market) as client:
+        market.plan(Opcode.LOGIN, Status.SESSION_IN_USE, Status.SESSION_IN_USE)
+        with pytest.raises(errors.RefusedError) as refused:
+            client.login("ada", "correct horse")
+        assert refused.value.code == "SESSION_IN_USE"
+        assert len(market.dials) == 2
+
+
 def test_the_worker_list_is_learned_after_login(market: BlockingMarket) -> None:
     """With learn_workers the client knows where to go when its worker falls silent."""
     market.workers = (m.WorkerRow(address=bytes(16), port=7, flags=1, host="worker-b.example"),)
