@@ -1,0 +1,42 @@
+"""The recorder of file operations (``shim.c``), compiled when it is needed."""
+
+from __future__ import annotations
+
+import functools
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+SOURCE = Path(__file__).with_name("shim.c")
+
+
+class NoCompiler(Exception):
+    """There is no C compiler, or it cannot make the recorder; the text says what was tried."""
+
+
+@functools.cache
+def library() -> Path:
+    """Compile the recorder once in this process; return the shared library to preload.
+
+    Raises `NoCompiler`.
+    """
+    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    if compiler is None:
+        raise NoCompiler("no C compiler: none of cc, gcc, clang is installed")
+    place = Path(tempfile.mkdtemp(prefix="papertrader-shim-")) / "shim.so"
+    command = [
+        compiler,
+        "-shared",
+        "-fPIC",
+        "-O2",
+        "-o",
+        str(place),
+        str(SOURCE),
+        "-ldl",
+        "-lpthread",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise NoCompiler(f"{' '.join(command)} failed: {done.stderr.strip()}")
+    return place
