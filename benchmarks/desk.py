@@ -21,7 +21,7 @@ from papertrader.core.money import NULL, SCALE
 from papertrader.core.orders import NewOrder, OrderEventKind, OrderType, Side, TimeInForce
 from papertrader.core.quotes import Asset, AssetKind, Quote
 from papertrader.core.rules import DeskRules
-from papertrader.ops.process import GC_THRESHOLDS
+from papertrader.ops.running import GC_THRESHOLDS
 
 WANTED: Final = 25_000
 """Market orders a second."""

@@ -17,8 +17,8 @@ from papertrader.master.operators import Appointment
 from papertrader.ops.appointment import appoint_operator
 from papertrader.ops.inspection import Report, audit, rebuild
 from papertrader.ops.options import default_state_dir
-from papertrader.ops.process import StartError
 from papertrader.ops.replaycheck import ReplayReport, replay_check
+from papertrader.ops.running import StartError
 
 EXIT_VIOLATED: Final = 1
 EXIT_UNREADABLE: Final = 2

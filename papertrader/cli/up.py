@@ -1,7 +1,7 @@
 """``papertrader up``: a whole PaperTrader on this machine, from nothing, in one command.
 
-It makes what is missing, starts the same ``twistd`` services an operator uses, watches over them,
-and stops them in order. It holds no data and no secrets itself.
+It makes what is missing, starts the same ``twistd`` services an operator uses, and stops them in
+order. It holds no data and no secrets itself.
 """
 
 from __future__ import annotations
@@ -30,27 +30,23 @@ from papertrader.net.credentials import CredentialsError
 from papertrader.ops.certificates import CertificateError, authority_file
 from papertrader.ops.installation import prepare, prepare_settings
 from papertrader.ops.options import SETTINGS_FILE, default_state_dir
-from papertrader.ops.process import (
+from papertrader.ops.provider_keys import without_keys
+from papertrader.ops.running import (
+    EXIT_INTERNAL,
     StartError,
     StateLock,
     read_run_file,
     run_directory,
     write_run_file,
 )
-from papertrader.ops.provider_keys import without_keys
 from papertrader.ops.settings import Settings, SettingsError, load_settings
-from papertrader.ops.variables import Listen, MarketSource
+from papertrader.ops.variables import MarketSource
 
 START_S: Final = 30.0
 """A server that is not ready by then has failed."""
 STOP_S: Final = 4.5
 """A server that has not stopped by then is killed."""
 POLL_S: Final = 0.05
-BACKOFF_MIN_S: Final = 0.2
-BACKOFF_MAX_S: Final = 10.0
-CRASHES_MAX: Final = 10
-CRASHES_WINDOW_S: Final = 600.0
-EXIT_CRASH_LOOP: Final = 70
 _PR_SET_PDEATHSIG: Final = 1
 
 
@@ -61,37 +57,48 @@ def _die_with_parent() -> None:
 
 
 @attrs.define
-class Child:
-    """One server process, and how often it had to be started."""
+class Server:
+    """A driver that runs, and how much of what it said was shown."""
 
     name: str
-    arguments: list[str]
-    process: subprocess.Popen[bytes] | None = None
-    crashes: list[float] = attrs.Factory(list)
-    start_at: float = 0.0
+    process: subprocess.Popen[bytes]
+    words: Path
+    shown: int = 0
+
+    def new_lines(self) -> list[str]:
+        """Return the whole lines that it has said since the last time."""
+        with self.words.open("rb") as file:
+            file.seek(self.shown)
+            octets = file.read()
+        end = octets.rfind(b"\n") + 1
+        self.shown += end
+        return octets[:end].decode(errors="replace").splitlines()
 
 
 class Supervisor:
-    """Starts the servers, restarts what dies, stops all. One thread, a loop with a short sleep."""
+    """Starts the drivers of master and workers, and stops all.
+
+    What crashes is started again by its driver. One thread, a loop with a short sleep.
+    """
 
     def __init__(self, state: Path, settings: Settings, overrides: dict[str, str]) -> None:
         self._state = state
         self._settings = settings
         self._overrides = overrides
-        self._children: list[Child] = []
+        self._servers: list[Server] = []
         self.stopping = False
 
     # --- starting ------------------------------------------------------------------------------
 
-    def _spawn(self, child: Child) -> None:
-        log = run_directory(self._state) / f"{child.name}.err"
+    def _spawn(self, name: str, arguments: list[str]) -> Server:
+        words = run_directory(self._state) / f"{name}.err"
         program = Path(sys.executable).with_name("twistd")
         command = [
-            str(program), "-n", "--pidfile=", "--logger=papertrader.ops.process.no_observer",
-            *child.arguments, "--state-dir", str(self._state),
+            str(program), "-n", "--pidfile=", "--logger=papertrader.ops.running.no_observer",
+            *arguments, "--state-dir", str(self._state),
         ]  # fmt: skip
-        with open(log, "wb") as errors:
-            child.process = subprocess.Popen(
+        with open(words, "wb") as errors:
+            process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -99,9 +106,12 @@ class Supervisor:
                 # Ctrl-C is for `up` alone, which stops the others in order.
                 start_new_session=True,
                 # Only the master calls providers; no worker needs their keys.
-                env=None if child.name == "master" else without_keys(os.environ),
+                env=None if name == "master" else without_keys(os.environ),
                 preexec_fn=_die_with_parent,  # noqa: PLW1509 (this process has one thread)
             )
+        server = Server(name, process, words)
+        self._servers.append(server)
+        return server
 
     def _sets(self, **more: str) -> list[str]:
         pairs = {**self._overrides, **{k.replace("__", "."): v for k, v in more.items()}}
@@ -109,108 +119,74 @@ class Supervisor:
 
     def start(self) -> list[str]:
         """Start master and workers; return the workers' addresses when all are ready."""
-        master = Child("master", ["papertrader-master", *self._sets()])
-        said = self._start(master, "master.json")
+        master = self._spawn("master", ["papertrader-master", *self._sets()])
+        # Its driver has the port at once; the workers need not wait until the workings serve.
+        port = self._wait(master, "master-driver.json")["port"]
         host = self._settings.master.listen.host
-        address = f"[{host}]:{said['port']}" if ":" in host else f"{host}:{said['port']}"
-        # From now on the port is fixed, so that a restarted master is found again.
-        master.arguments = ["papertrader-master", *self._sets(master__listen=address)]
-        addresses = []
-        for number in range(1, self._settings.workers + 1):
-            sets = self._sets(master__listen=address)
-            child = Child(
-                f"worker-{number}", ["papertrader-worker", *sets, "--number", str(number)]
-            )
-            said = self._start(child, f"worker-{number}.json")
-            # Its port is fixed too; worker N listens N - 1 above the setting.
-            first = Listen(str(said["host"]), int(said["port"]) - number + 1)
-            sets = self._sets(master__listen=address, worker__listen=str(first))
-            child.arguments = ["papertrader-worker", *sets, "--number", str(number)]
-            found = _address(said)
-            addresses.append(found)
-        return addresses
+        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        sets = self._sets(master__listen=address)
+        workers = [
+            self._spawn(f"worker-{number}", ["papertrader-worker", *sets, "--number", str(number)])
+            for number in range(1, self._settings.workers + 1)
+        ]
+        self._wait(master, "master.json")
+        return [_address(self._wait(each, f"{each.name}.json")) for each in workers]
 
-    def _start(self, child: Child, run_file: str) -> dict[str, Any]:
-        self._spawn(child)
-        self._children.append(child)
+    def _wait(self, server: Server, run_file: str) -> dict[str, Any]:
+        """Wait until a server has said something of its own into a run file."""
         deadline = time.monotonic() + START_S
         while time.monotonic() < deadline and not self.stopping:
             said = read_run_file(self._state, run_file)
-            process = child.process
-            if process is None or process.poll() is not None:
-                raise StartError(self._last_words(child))
-            if said is not None and said.get("pid") == process.pid:
+            if server.process.poll() is not None:
+                raise StartError(self._last_words(server))
+            if said is not None and said.get("driver") == server.process.pid:
                 return said
             time.sleep(POLL_S)
         if self.stopping:
             raise KeyboardInterrupt
         raise StartError(
-            f"{child.name} was not ready within {START_S:.0f} seconds; see {self._state / 'log'}"
+            f"{server.name} was not ready within {START_S:.0f} seconds; see {self._state / 'log'}"
         )
 
-    def _last_words(self, child: Child) -> str:
-        text = (run_directory(self._state) / f"{child.name}.err").read_text(errors="replace")
+    @staticmethod
+    def _last_words(server: Server) -> str:
+        text = server.words.read_text(errors="replace")
         lines = [line.strip() for line in text.splitlines() if line.strip()]
         marked = [line.partition("error: ")[2] for line in lines if "error: " in line]
-        return (marked or lines or [f"{child.name} ended without a word"])[-1]
+        return (marked or lines or [f"{server.name} ended without a word"])[-1]
 
     # --- watching ------------------------------------------------------------------------------
 
     def watch(self, tell: Callable[[str], None]) -> int:
-        """Watch until told to stop; return the exit code."""
+        """Pass on what the drivers say until told to stop; return the exit code.
+
+        A driver ends by itself when its server crashed too often, and cannot be done without.
+        """
         while not self.stopping:
-            for child in self._children:
-                if not self._look_after(child, tell):
-                    return EXIT_CRASH_LOOP
+            for server in self._servers:
+                for line in server.new_lines():
+                    tell(line)
+                code = server.process.poll()
+                if code is not None:
+                    tell(f"{server.name} ended ({_ending(code)})")
+                    return EXIT_INTERNAL
             time.sleep(POLL_S)
         return 0
-
-    def _look_after(self, child: Child, tell: Callable[[str], None]) -> bool:
-        now = time.monotonic()
-        if child.process is not None:
-            code = child.process.poll()
-            if code is None:
-                return True
-            child.process = None
-            child.crashes = [at for at in child.crashes if now - at < CRASHES_WINDOW_S] + [now]
-            if len(child.crashes) > CRASHES_MAX and not _is_kill(code):
-                tell(f"{child.name} crashed {len(child.crashes)} times; giving up")
-                return False
-            recent = sum(1 for at in child.crashes if now - at < BACKOFF_MAX_S * 3)
-            delay = min(BACKOFF_MAX_S, BACKOFF_MIN_S * 2 ** max(0, recent - 1))
-            if _is_kill(code):
-                delay = BACKOFF_MIN_S
-            child.start_at = now + delay
-            why = "" if _is_kill(code) else f": {self._last_words(child)}"
-            tell(f"{child.name} ended ({_ending(code)}{why}); starting it again")
-        elif now >= child.start_at:
-            try:
-                self._spawn(child)
-            except OSError as error:
-                tell(f"{child.name} cannot be started: {error.strerror or error}; trying again")
-                child.start_at = now + BACKOFF_MAX_S
-        return True
 
     def stop(self) -> None:
         """Stop the workers, then the master; kill what does not stop in time."""
         deadline = time.monotonic() + STOP_S
-        workers = [child for child in self._children if child.name != "master"]
-        masters = [child for child in self._children if child.name == "master"]
+        workers = [each.process for each in self._servers if each.name != "master"]
+        masters = [each.process for each in self._servers if each.name == "master"]
         for group, until in ((workers, deadline - STOP_S / 2), (masters, deadline)):
-            running = [child.process for child in group if child.process is not None]
-            for process in running:
+            for process in group:
                 process.terminate()
-            for process in running:
+            for process in group:
                 try:
                     process.wait(max(0.01, until - time.monotonic()))
                 except subprocess.TimeoutExpired:
                     process.kill()
                     process.wait()
-
-
-def _is_kill(code: int) -> bool:
-    """Tell whether somebody killed the process, which says nothing about its health."""
-    return code in (-signal.SIGKILL, -signal.SIGTERM)
 
 
 def _ending(code: int) -> str:

@@ -17,6 +17,7 @@ NAME_BYTES_MAX: Final = 160
 """Longest module, file or function name kept, in octets of UTF-8; longer ones lose their front."""
 
 _JSON: Final = json.JSONEncoder(separators=(",", ":"))
+_set: Final = object.__setattr__
 _U32_MAX: Final = 2**32 - 1
 _U64_MAX: Final = 2**64 - 1
 
@@ -41,6 +42,7 @@ class RecordFlag(IntFlag):
 
 
 PLAIN: Final = RecordFlag(0)
+_LEVEL_NAMES: Final = {level: level.name for level in Level}
 
 
 def _within(bound: int) -> Callable[[object, attrs.Attribute[int], int], None]:
@@ -62,6 +64,18 @@ class Correlation:
     worker: int = attrs.field(default=0, validator=_within(_U64_MAX))
     connection: int = attrs.field(default=0, validator=_within(_U64_MAX))
     request: int = attrs.field(default=0, validator=_within(_U32_MAX))
+
+    @classmethod
+    def known(cls, worker: int, connection: int, request: int) -> Correlation:
+        """Return one of numbers that are known to fit: they come from fields of that width.
+
+        For code that logs each command; checking them takes longer than writing the entry.
+        """
+        made = object.__new__(cls)
+        _set(made, "worker", worker)
+        _set(made, "connection", connection)
+        _set(made, "request", request)
+        return made
 
     def __str__(self) -> str:
         return f"{self.worker}:{self.connection}:{self.request}"
@@ -145,15 +159,23 @@ def printable(text: str) -> str:
 
 def render_text(record: LogRecord) -> str:
     """Write a record for people: date and time, level, module, file, line, function, message."""
-    source = record.source
-    corr = f" [{record.correlation}]" if record.correlation != UNCORRELATED else ""
-    more = "(continued) " if record.flags & RecordFlag.CONTINUED else ""
-    cut = " (cut)" if record.flags & RecordFlag.CUT else ""
-    place = f"{source.module} {source.file}:{source.line} in {source.function}"
+    who = record.correlation
+    corr = ""
+    if who.worker or who.connection or who.request:
+        corr = f" [{who.worker}:{who.connection}:{who.request}]"
+    more = cut = ""
+    if record.flags is not PLAIN:
+        more = "(continued) " if record.flags & RecordFlag.CONTINUED else ""
+        cut = " (cut)" if record.flags & RecordFlag.CUT else ""
     return (
-        f"{_timestamp(record.wall_ns)} {record.level.name} {printable(place)}{corr}: "
+        f"{_timestamp(record.wall_ns)} {_LEVEL_NAMES[record.level]} {_place(record.source)}{corr}: "
         f"{more}{printable(record.message)}{cut}"
     )
+
+
+@lru_cache(maxsize=1024)
+def _place(source: Source) -> str:
+    return printable(f"{source.module} {source.file}:{source.line} in {source.function}")
 
 
 def render_json(record: LogRecord) -> str:

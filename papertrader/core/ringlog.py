@@ -23,6 +23,7 @@ import attrs
 
 from papertrader.core.logrecord import (
     NAME_BYTES_MAX,
+    PLAIN,
     UNCORRELATED,
     Correlation,
     Level,
@@ -58,7 +59,10 @@ _VERSION: Final = 1
 _IDENTITY: Final = Struct("<8sIQ16sIq32s32s")
 _COUNTERS_AT: Final = 512
 _COUNTERS: Final = Struct("<QQQQQ")
+_CLEAN_AT: Final = _COUNTERS_AT + _COUNTERS.size
+_CLEAN: Final = b"STOPPED\n"
 _ZEROS: Final = bytes(1 << 16)
+_LEVELS: Final = {int(level): level for level in Level}
 
 
 class RingUnreadableError(ValueError):
@@ -290,7 +294,12 @@ class RingWriter:
         self._put_counters()
 
     def release(self) -> None:
-        """Let go of the buffer, which a mapping needs before it is closed. Ends the writer."""
+        """Let go of the buffer, which a mapping needs before it is closed. Ends the writer.
+
+        If everything has reached the disk the ring says so: there is nothing to be saved from it.
+        """
+        if self._flushed_seq >= self._last_seq:
+            self._view[_CLEAN_AT : _CLEAN_AT + len(_CLEAN)] = _CLEAN
         self._view.release()
 
     def _put_counters(self) -> None:
@@ -376,6 +385,11 @@ class RingReader:
         return [Gap(low + 1, high - 1) for low, high in pairwise(seqs) if high > low + 1]
 
 
+def stopped_cleanly(page: bytes) -> bool:
+    """Tell from a ring's first page whether its writer ended with everything on the disk."""
+    return page[_CLEAN_AT : _CLEAN_AT + len(_CLEAN)] == _CLEAN
+
+
 def _read_identity(octets: bytes) -> RingIdentity:
     size = _IDENTITY.size
     if len(octets) < RING_BYTES_MIN or octets[: len(_MAGIC)] != _MAGIC:
@@ -443,16 +457,15 @@ def _read_record(
     if source is None:
         source = sources[names, line] = Source.decode(names, line)
     correlated = worker or connection or request
+    # Enumerations and checks are slow, and a full ring holds 100,000 records.
     record = LogRecord(
         seq=seq,
         wall_ns=wall_ns,
         monotonic_ns=monotonic_ns,
-        level=Level(level),
+        level=_LEVELS[level],
         source=source,
-        correlation=Correlation(worker=worker, connection=connection, request=request)
-        if correlated
-        else UNCORRELATED,
+        correlation=Correlation.known(worker, connection, request) if correlated else UNCORRELATED,
         message=body[names_bytes:].decode("utf-8", "replace"),
-        flags=RecordFlag(flags),
+        flags=RecordFlag(flags) if flags else PLAIN,
     )
     return record, length

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -12,14 +13,18 @@ import attrs
 from papertrader.core.instants import format_instant
 from papertrader.core.logrecord import render_text
 from papertrader.core.ringlog import (
+    PAGE_BYTES,
     RING_BYTES_MAX,
     RING_BYTES_MIN,
     RingReader,
     RingUnreadableError,
+    stopped_cleanly,
 )
 
 CRASH_FILES_MAX: Final = 20
 """Crash files kept in one directory; the oldest are deleted."""
+THE_END: Final = "--- the end\n"
+"""The last line of every crash file."""
 
 
 @attrs.frozen(kw_only=True)
@@ -39,20 +44,61 @@ def dump_ring(ring_path: Path, directory: Path) -> CrashDump | None:
     Doing it twice writes the same file twice. Raises `OSError`.
     """
     try:
-        with open(ring_path, "rb") as ring:
-            size = os.fstat(ring.fileno()).st_size
-            if not RING_BYTES_MIN <= size <= RING_BYTES_MAX:
-                return None
-            reader = RingReader(ring.read())
+        reader = _read(ring_path)
     except (FileNotFoundError, RingUnreadableError):
         return None
     unflushed = len(reader.unflushed())
     if unflushed == 0:
         return None
     path = directory / f"crash-{reader.identity.boot_id.hex()}.log"
-    _write_whole(path, reader)
+    _write_whole(path, "", reader)
     _prune(directory)
     return CrashDump(path=path, records=len(reader.records()), unflushed=unflushed)
+
+
+def dump_death(ring_path: Path, directory: Path, name: str, story: str) -> CrashDump:
+    """Write ``crash-<name>.log``: what is known of a death, then what the memory file holds.
+
+    ``story`` is text of several lines, which must hold no secret. Written even when the log files
+    lack nothing, or there is no memory to read: the file then says why. Raises `OSError`.
+    """
+    path = directory / f"crash-{name}.log"
+    try:
+        reader = _read(ring_path)
+    except (FileNotFoundError, RingUnreadableError) as error:
+        why = "it left none" if isinstance(error, FileNotFoundError) else str(error)
+        _write_whole(path, f"{story}--- the event log's memory: {why}\n", None)
+        _prune(directory)
+        return CrashDump(path=path, records=0, unflushed=0)
+    _write_whole(path, f"{story}--- the event log's memory\n", reader)
+    _prune(directory)
+    unflushed = len(reader.unflushed())
+    return CrashDump(path=path, records=len(reader.records()), unflushed=unflushed)
+
+
+def set_aside(ring_path: Path) -> Path | None:
+    """Move a dead process's memory file away, so that the next life can begin with a new one.
+
+    Returns where it is now; None if there is none, or it holds nothing that the log files lack
+    because the process stopped in good order. Raises `OSError`.
+    """
+    try:
+        with open(ring_path, "rb") as ring:
+            if stopped_cleanly(ring.read(PAGE_BYTES)):
+                return None
+    except FileNotFoundError:
+        return None
+    aside = ring_path.with_suffix(".dead")
+    os.replace(ring_path, aside)
+    return aside
+
+
+def _read(ring_path: Path) -> RingReader:
+    with open(ring_path, "rb") as ring:
+        size = os.fstat(ring.fileno()).st_size
+        if not RING_BYTES_MIN <= size <= RING_BYTES_MAX:
+            raise RingUnreadableError(f"a memory file has no {size} octets")
+        return RingReader(ring.read())
 
 
 def _heading(reader: RingReader) -> str:
@@ -68,7 +114,7 @@ def _heading(reader: RingReader) -> str:
     )
 
 
-def _write_whole(path: Path, reader: RingReader) -> None:
+def _write_whole(path: Path, story: str, reader: RingReader | None) -> None:
     """Write the dump under another name first: a crash file is always a whole one."""
     temporary = path.with_suffix(".part")
     with contextlib.suppress(FileNotFoundError):
@@ -76,10 +122,11 @@ def _write_whole(path: Path, reader: RingReader) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
     try:
         with os.fdopen(os.open(temporary, flags, 0o600), "w", encoding="utf-8") as output:
-            output.write(_heading(reader))
-            for record in reader.records():
-                mark = "* " if record.seq > reader.flushed_seq else "  "
-                output.write(f"{mark}{record.seq} {render_text(record)}\n")
+            output.write(story)
+            if reader is not None:
+                output.write(_heading(reader))
+                output.writelines(_lines(reader))
+            output.write(THE_END)
             output.flush()
             os.fsync(output.fileno())
         os.replace(temporary, path)
@@ -87,6 +134,13 @@ def _write_whole(path: Path, reader: RingReader) -> None:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
+
+
+def _lines(reader: RingReader) -> Iterator[str]:
+    flushed = reader.flushed_seq
+    for record in reader.records():
+        mark = "* " if record.seq > flushed else "  "
+        yield f"{mark}{record.seq} {render_text(record)}\n"
 
 
 def _prune(directory: Path) -> None:

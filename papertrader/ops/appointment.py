@@ -6,7 +6,7 @@ from pathlib import Path
 
 from papertrader.master.database import StoreError, TruthStore
 from papertrader.master.operators import Appointment, appoint, appointments
-from papertrader.ops.process import StateLock
+from papertrader.ops.running import StateLock
 
 _KINDS = {
     Appointment.ADMIN: "operator appointed",

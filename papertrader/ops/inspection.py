@@ -33,7 +33,7 @@ from papertrader.master.database import (
 )
 from papertrader.master.receipts import receipt_row
 from papertrader.master.views import ViewStore, load_desk
-from papertrader.ops.process import StateLock
+from papertrader.ops.running import StateLock
 from papertrader.wire import limits
 from papertrader.wire.errors import RemoteFault
 

@@ -20,7 +20,7 @@ from papertrader.ops.certificates import (
 )
 from papertrader.ops.files import make_private_directory
 from papertrader.ops.options import SETTINGS_FILE
-from papertrader.ops.process import StartError, StateLock
+from papertrader.ops.running import StartError, StateLock
 from papertrader.ops.settings import default_settings_text, write_settings_file
 
 Tell = Callable[[str], None]

@@ -52,6 +52,13 @@ class ServerOptions(usage.Options):
         except SettingsError as error:
             raise usage.UsageError("\n".join(error.problems)) from None
 
+    def given(self) -> list[str]:
+        """Return the options as they were given, for the workings."""
+        sets = [
+            part for name, value in self.overrides.items() for part in ("--set", f"{name}={value}")
+        ]
+        return ["--state-dir", str(self.state), *sets]
+
     def midnight(self, day: date) -> datetime:
         """Return the beginning of a day in UTC."""
         return datetime.combine(day, time(), tzinfo=UTC)

@@ -15,7 +15,7 @@ from typing import Final
 
 from papertrader.core.secrets import Secret
 from papertrader.master.providers.catalog import facts_of
-from papertrader.ops.process import StartError
+from papertrader.ops.running import StartError
 
 KEYS_DIRECTORY: Final = "keys"
 KEY_BYTES_MAX: Final = 4_096

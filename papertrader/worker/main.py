@@ -16,6 +16,7 @@ from twisted.internet.interfaces import (
     IReactorPluggableNameResolver,
     IReactorTCP,
     IReactorTime,
+    IStreamServerEndpoint,
 )
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -106,7 +107,9 @@ class Worker:
         *,
         public_tls: IOpenSSLServerConnectionCreator | None = None,
         inner_tls: IOpenSSLClientConnectionCreator | None = None,
+        endpoint: IStreamServerEndpoint | None = None,
     ) -> None:
+        """``endpoint``: what listens for clients, instead of the configured address."""
         self.configuration = configuration
         self.clock = clock
         self.boot = random_source.getrandbits(BOOT_BITS) or 1
@@ -135,7 +138,7 @@ class Worker:
             self._client, clock, caps=configuration.caps, tls=public_tls,
             reactor=IReactorTime(reactor),
         )  # fmt: skip
-        self._listening = self._listening_service()
+        self._listening = self._listening_service(endpoint)
         self._draining = Draining(clock, self.clients)
         self.upstream.hooks = LinkHooks(
             credentials=self._credentials,
@@ -184,11 +187,11 @@ class Worker:
         port: int = getattr(listening.getHost(), "port", self.configuration.listen_port)
         return port
 
-    def _listening_service(self) -> ListeningService:
+    def _listening_service(self, endpoint: IStreamServerEndpoint | None) -> ListeningService:
         host, port = self.configuration.listen_host, self.configuration.listen_port
         kind = TCP6ServerEndpoint if ":" in host else TCP4ServerEndpoint
         return ListeningService(
-            kind(self._reactor, port, interface=host),
+            endpoint or kind(self._reactor, port, interface=host),
             self.acceptor,
             self.clock,
             where=f"[{host}]:{port}" if ":" in host else f"{host}:{port}",

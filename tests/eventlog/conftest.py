@@ -14,7 +14,8 @@ from twisted.logger import Logger, LogPublisher
 
 from papertrader.core.logrecord import LogRecord, parse_json
 from papertrader.core.ringlog import RingReader
-from papertrader.eventlog import EventLog, EventLogSettings
+from papertrader.eventlog.log import EventLog
+from papertrader.eventlog.settings import EventLogSettings
 from papertrader.net.clock import Clock
 
 

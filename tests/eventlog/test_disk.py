@@ -16,8 +16,7 @@ import pytest
 
 from papertrader.core.logrecord import Level, Source
 from papertrader.core.ringlog import RING_BYTES_MIN, RingIdentity, RingReader, RingWriter
-from papertrader.eventlog import dump_ring
-from papertrader.eventlog.crashes import CRASH_FILES_MAX
+from papertrader.eventlog.crashes import CRASH_FILES_MAX, dump_ring
 from papertrader.eventlog.ringfile import RingFile
 from papertrader.eventlog.segments import NO_PREVIOUS, SegmentFiles
 
@@ -329,7 +328,8 @@ from pathlib import Path
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock as TaskClock
 from twisted.logger import Logger, LogPublisher
-from papertrader.eventlog import EventLog, EventLogSettings
+from papertrader.eventlog.log import EventLog
+from papertrader.eventlog.settings import EventLogSettings
 from papertrader.net.clock import Clock
 publisher = LogPublisher()
 jobs = []

@@ -18,10 +18,10 @@ from twisted.python.failure import Failure
 
 from papertrader.core.logrecord import Correlation, Level, RecordFlag, Source
 from papertrader.core.secrets import Secret
-from papertrader.eventlog import EventLog, EventLogError, EventLogSettings
 from papertrader.eventlog.flushing import FLUSH_CALLERS_MAX
-from papertrader.eventlog.log import tell_stderr
+from papertrader.eventlog.log import EventLog, tell_stderr
 from papertrader.eventlog.memory import TRACE_BYTES_MAX
+from papertrader.eventlog.settings import EventLogError, EventLogSettings
 
 if TYPE_CHECKING:
     from tests.eventlog.conftest import Desk

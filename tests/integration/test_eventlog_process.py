@@ -18,7 +18,8 @@ from papertrader.net.clock import Clock, install_monotonic
 install_monotonic(reactor)
 from twisted.internet.threads import deferToThread
 from twisted.logger import Logger, globalLogBeginner, globalLogPublisher
-from papertrader.eventlog import EventLog, EventLogSettings
+from papertrader.eventlog.log import EventLog
+from papertrader.eventlog.settings import EventLogSettings
 clock = Clock(reactor)
 event_log = EventLog(
     state=Path(sys.argv[1]), process="worker", boot_id=b"0123456789abcdef",

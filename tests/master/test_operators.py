@@ -22,7 +22,7 @@ from papertrader.master.database import StoreError
 from papertrader.master.operators import Appointment
 from papertrader.ops.appointment import appoint_operator
 from papertrader.ops.inspection import audit
-from papertrader.ops.process import StartError, StateLock
+from papertrader.ops.running import StartError, StateLock
 from papertrader.wire import limits
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import DrainMode, Scope, Status

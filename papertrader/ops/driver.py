@@ -1,0 +1,352 @@
+"""The driver of a server: it holds what must not be lost when the server crashes, and no more.
+
+``twistd papertrader-master`` and ``twistd papertrader-worker`` are this. The driver holds the
+listening socket, the lock on the state directory and the watchdog. It starts the *workings*
+(`papertrader.ops.workings`) as a child, which inherits socket and lock. However the workings die,
+the driver sets the event log's memory aside, starts them again, and writes ``crash-*.log``. Who
+connects meanwhile waits in the socket's queue. The driver accepts nothing, parses nothing, and
+opens no key and no store; it imports little, so that it starts quickly.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.error import ProcessTerminated
+from twisted.internet.protocol import ProcessProtocol
+from twisted.internet.threads import deferToThread
+from twisted.python.failure import Failure
+
+from papertrader.net.clock import Clock, Timer, install_monotonic
+from papertrader.ops.autopsy import Autopsy, Findings
+from papertrader.ops.files import make_private_directory
+from papertrader.ops.heart import HEART_FD, LISTEN_FD, LOCK_FD, READY, STACKS_FD
+from papertrader.ops.notify import Notifier
+from papertrader.ops.restarts import BACKOFF_MAX_S, CRASHES_WINDOW_S, Death, Restarts
+from papertrader.ops.running import (
+    EXIT_FAILED,
+    EXIT_INTERNAL,
+    StartError,
+    StateLock,
+    calm_collector,
+    end_process,
+    tell,
+    write_run_file,
+)
+from papertrader.ops.watching import LOOK_S, LastFigures, Watchdog
+
+BACKLOG: Final = 1_024
+"""Connections that may wait while no workings run; the system may allow fewer."""
+STOP_S: Final = 30.0
+"""Workings that have not ended so long after they were asked to are killed."""
+_SECOND: Final = 1_000_000_000
+
+
+@attrs.frozen(kw_only=True)
+class Role:
+    """What there is to be driven: ``name`` says whose lock, files and lines it is.
+
+    ``arguments`` are those of the workings; ``setting`` names what says where to listen.
+    """
+
+    name: str
+    kind: str
+    arguments: Sequence[str]
+    host: str
+    port: int
+    setting: str
+
+
+def listening_socket(host: str, port: int, setting: str) -> socket.socket:
+    """Open a socket that queues connections. Raises `StartError`, with what to do."""
+    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    opened = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        opened.bind((host, port))
+        opened.listen(BACKLOG)
+        opened.setblocking(False)
+    except OSError as error:
+        opened.close()
+        raise StartError(
+            f"cannot listen on {where}: {error.strerror or error}; stop the program that uses this"
+            f" port, or set {setting} to another"
+        ) from None
+    return opened
+
+
+class _Life(ProcessProtocol):
+    """One life of the workings, from spawning to death."""
+
+    def __init__(self, driver: Driver, watchdog: Watchdog, began_s: float) -> None:
+        self.watchdog = watchdog
+        self.began_s = began_s
+        self.figures: LastFigures | None = None
+        self.pid = 0
+        self._driver = driver
+
+    def connectionMade(self) -> None:
+        """The child runs."""
+        transport = self.transport
+        if transport is not None:
+            self.pid = transport.pid or 0
+            self.figures = LastFigures(self.pid)
+
+    def childDataReceived(self, childFD: int, data: bytes) -> None:
+        """A heartbeat came, or the word that they serve."""
+        self._driver.heard(self, data)
+
+    def processExited(self, reason: Failure) -> None:
+        """The child is dead and reaped."""
+        self._driver.died(self, reason)
+
+    def send(self, number: int) -> None:
+        """Send the child a signal, if it lives."""
+        transport = self.transport
+        if transport is not None and transport.pid is not None:
+            os.kill(transport.pid, number)
+
+
+class Driver(Service):
+    """Drives one server (see the module). ``environ`` is the workings' environment, too."""
+
+    def __init__(
+        self, role: Role, state: Path, reactor: Any, environ: dict[str, str] | None = None
+    ) -> None:
+        self.role = role
+        self._state = state
+        self._reactor = reactor
+        self._environ = dict(os.environ if environ is None else environ)
+        self._lock = StateLock(state, role.name)
+        self._restarts = Restarts()
+        self._notifier = Notifier(self._environ)
+        self._clock: Clock | None = None
+        self._socket: socket.socket | None = None
+        self._autopsy: Autopsy | None = None
+        self._life: _Life | None = None
+        self._dumping: Deferred[None] = succeed(None)
+        self._look_timer: Timer | None = None
+        self._start_timer: Timer | None = None
+        self._ever_ready = False
+        self._stopping = False
+        self._ended: Deferred[None] | None = None
+        self._died_of = ""
+
+    # --- start ---------------------------------------------------------------------------------
+
+    def startService(self) -> None:
+        """Take lock and port and start the workings; a failure is one line and an exit code."""
+        super().startService()  # type: ignore[no-untyped-call]
+        install_monotonic(self._reactor)
+        self._clock = Clock(self._reactor)
+        role = self.role
+        try:
+            self._lock.acquire()
+            self._socket = listening_socket(role.host, role.port, role.setting)
+            log = self._state / "log"
+            make_private_directory(log)
+            self._autopsy = Autopsy(log, role.name)
+            # For those who start other servers beside this one: the port will not change again.
+            port = self._socket.getsockname()[1]
+            said = {"driver": os.getpid(), "port": port}
+            write_run_file(self._state, f"{role.name}-driver.json", said)
+            for findings in self._autopsy.left_behind():
+                self._dump(findings)
+            self._spawn()
+        except (StartError, OSError) as error:
+            self._end(f"error: {error}", EXIT_FAILED)
+            return
+        self._look()
+        self._keep_systemd_calm()
+        calm_collector()
+
+    def _spawn_again(self) -> None:
+        self._start_timer = None
+        try:
+            self._spawn()
+        except OSError as error:
+            why = error.strerror or error
+            tell(self.role.name, f"the workings cannot be started: {why}; trying again")
+            self._life = None
+            if self._clock is not None:
+                self._start_timer = self._clock.call_later(BACKOFF_MAX_S, self._spawn_again)
+
+    def _spawn(self) -> None:
+        if self._stopping or self._socket is None or self._autopsy is None:
+            return
+        now = self._now_s()
+        life = _Life(self, Watchdog(now), now)
+        with self._autopsy.new_stacks() as stacks:
+            command = [
+                sys.executable, "-m", "papertrader.ops.workings", self.role.kind,
+                *(["--died", self._died_of] if self._died_of else []), *self.role.arguments,
+            ]  # fmt: skip
+            self._life = life
+            self._reactor.spawnProcess(
+                life,
+                sys.executable,
+                command,
+                env=self._environ,
+                childFDs={
+                    0: 0, 1: 1, 2: 2, LISTEN_FD: self._socket.fileno(), HEART_FD: "r",
+                    LOCK_FD: self._lock.descriptor, STACKS_FD: stacks.fileno(),
+                },
+            )  # fmt: skip
+
+    # --- life ----------------------------------------------------------------------------------
+
+    def heard(self, life: _Life, data: bytes) -> None:
+        """Take what came through the pipe of heartbeats."""
+        life.watchdog.heard(self._now_s())
+        if READY in data and not life.watchdog.is_ready:
+            life.watchdog.is_ready = self._ever_ready = True
+            self._notifier.say(f"READY=1\nSTATUS=serving, workings {life.pid}")
+
+    def _look(self) -> None:
+        """Look at the workings once a second."""
+        clock, life = self._clock, self._life
+        if clock is None:
+            return
+        self._look_timer = clock.call_later(LOOK_S, self._look)
+        if life is None or life.figures is None:
+            return
+        life.figures.look()
+        what = life.watchdog.look(self._now_s())
+        if what == "abort":
+            tell(self.role.name, "the workings say nothing any more; ending them")
+            life.send(signal.SIGABRT)
+        elif what == "kill":
+            life.send(signal.SIGKILL)
+
+    def _keep_systemd_calm(self) -> None:
+        if self._notifier.watchdog_s and self._clock is not None and not self._stopping:
+            self._notifier.say("WATCHDOG=1")
+            self._clock.call_later(self._notifier.watchdog_s / 2, self._keep_systemd_calm)
+
+    def _now_s(self) -> float:
+        return self._clock.monotonic_ns() / _SECOND if self._clock is not None else 0.0
+
+    # --- death ---------------------------------------------------------------------------------
+
+    def died(self, life: _Life, reason: Failure) -> None:
+        """The workings are dead: keep what they left, and start them again or give up."""
+        self._life = None
+        now = self._now_s()
+        death = self._death(life, reason)
+        if death.was_ordered and death.code == 0:
+            self._finish()
+            return
+        delay = self._restarts.after(death, now)
+        findings = None
+        if life.watchdog.is_ready or death.code is None:
+            findings = self._examine(life, death, now)
+            self._dump(findings)
+        name = self.role.name
+        if self._stopping:
+            self._finish()
+        elif not self._ever_ready and (death.is_crash or death.code is not None):
+            # What hinders the first start is for its operator, who has been told by the workings.
+            self._end("", EXIT_INTERNAL if death.code is None else death.code or EXIT_FAILED)
+        elif delay is None:
+            crashes = self._restarts.crashes(now)
+            self._end(
+                f"error: the workings crashed {crashes} times in {CRASHES_WINDOW_S / 60:.0f}"
+                f" minutes, the last time of {death}; giving up. {self._state / 'log'} has a"
+                " crash-*.log of each",
+                EXIT_INTERNAL,
+            )
+        else:
+            when = f"in {delay:.0f} s" if delay else "at once"
+            tell(name, f"the workings ended ({death}); starting them again {when}")
+            self._notifier.say(f"STATUS=the workings ended ({death})")
+            self._died_of = f"{death}; {findings.file if findings else 'no crash file'} has more"
+            if self._clock is not None:
+                self._start_timer = self._clock.call_later(delay, self._spawn_again)
+
+    def _death(self, life: _Life, reason: Failure) -> Death:
+        value = reason.value
+        signaled = value.signal if isinstance(value, ProcessTerminated) else None
+        return Death(
+            code=None if signaled is not None else getattr(value, "exitCode", None) or 0,
+            signal=signaled,
+            was_ordered=self._stopping,
+            was_silent=life.watchdog.was_silent,
+            out_of_memory=life.figures is not None and life.figures.out_of_memory,
+        )
+
+    def _examine(self, life: _Life, death: Death, now_s: float) -> Findings | None:
+        """Take what the dead left out of the next life's way. No failure of it hinders that."""
+        if self._autopsy is None or self._clock is None:
+            return None
+        try:
+            return self._autopsy.examine(
+                death,
+                pid=life.pid,
+                at_ns=self._clock.wall_ns(),
+                lived_s=now_s - life.began_s,
+                crashes=self._restarts.crashes(now_s),
+                figures=life.figures.lines() if life.figures is not None else [],
+            )
+        except OSError as error:
+            tell(self.role.name, f"the crash cannot be written down: {error.strerror or error}")
+            return None
+
+    def _dump(self, findings: Findings | None) -> None:
+        """Write the crash file in a thread, one after the other."""
+        if findings is None or self._autopsy is None:
+            return
+        write: Callable[[Findings], None] = self._autopsy.write
+
+        def failed(failure: Failure) -> None:
+            tell(self.role.name, f"no crash file: {failure.getErrorMessage()}")
+
+        self._dumping.addCallback(lambda _: deferToThread(write, findings)).addErrback(failed)
+
+    # --- end -----------------------------------------------------------------------------------
+
+    def stopService(self) -> Deferred[None]:
+        """Have the workings end in good order, then let go of port and lock."""
+        super().stopService()  # type: ignore[no-untyped-call]
+        self._stopping = True
+        self._notifier.say("STOPPING=1")
+        for timer in (self._look_timer, self._start_timer):
+            if timer is not None:
+                timer.cancel()
+        ended: Deferred[None] = Deferred()
+        self._ended = ended
+        life = self._life
+        if life is None or self._clock is None:
+            self._finish()
+        else:
+            life.send(signal.SIGTERM)
+            self._clock.call_later(STOP_S, life.send, signal.SIGKILL)
+        return ended
+
+    def _finish(self) -> None:
+        """No workings run any more: wait for the crash file, and end."""
+        ended, self._ended = self._ended, None
+
+        def release(_: object) -> None:
+            if self._clock is not None:
+                self._clock.cancel_all()
+            if self._socket is not None:
+                self._socket.close()
+            self._lock.release()
+            if ended is not None:
+                ended.callback(None)
+
+        self._dumping.addCallback(release)
+
+    def _end(self, sentence: str, code: int) -> None:
+        if sentence:
+            tell(self.role.name, sentence)
+        end_process(self._reactor, code)

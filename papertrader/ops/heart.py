@@ -1,0 +1,59 @@
+"""What passes between a driver and its workings: open files, and one octet a second."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Final
+
+import attrs
+
+from papertrader.net.clock import Clock
+from papertrader.ops.watching import LOOK_S
+
+LISTEN_FD: Final = 3
+HEART_FD: Final = 4
+LOCK_FD: Final = 5
+STACKS_FD: Final = 6
+"""What the workings find open: the socket, the pipe of heartbeats, the lock, the file for stacks.
+Standard error is the driver's."""
+READY: Final = b"R"
+HEARTBEAT: Final = b"."
+
+
+@attrs.frozen(kw_only=True)
+class Inherited:
+    """The descriptors that the workings take over."""
+
+    listen: int
+    heart: int
+
+
+class Heart:
+    """Tells the driver that the reactor turns, and notices when there is no driver any more."""
+
+    def __init__(self, reactor: Any, clock: Clock, descriptor: int) -> None:
+        self._reactor = reactor
+        self._clock = clock
+        self._descriptor = descriptor
+        os.set_blocking(descriptor, False)
+
+    def start(self) -> None:
+        """Begin to beat; the driver watches from now on."""
+        self._beat()
+
+    def ready(self) -> None:
+        """Say that clients or workers are served."""
+        self._write(READY)
+
+    def _beat(self) -> None:
+        self._clock.call_later(LOOK_S, self._beat)
+        self._write(HEARTBEAT)
+
+    def _write(self, octets: bytes) -> None:
+        try:
+            os.write(self._descriptor, octets)
+        except BlockingIOError:
+            # The driver stands still: it has enough to read.
+            return
+        except OSError:
+            self._reactor.stop()

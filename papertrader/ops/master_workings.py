@@ -1,0 +1,200 @@
+"""The workings of a master as a process: what the driver of `papertrader.ops.master_tap` starts.
+
+`papertrader.master.main.Main` is built and started here, in the order of the specification: states,
+modules, then the workers are listened to, on the socket that the driver holds.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from papertrader.core.instants import from_datetime
+from papertrader.master.accounts import AccountRules
+from papertrader.master.database import StoreError
+from papertrader.master.livemarket import LiveParts
+from papertrader.master.main import Main, MarketRules, MasterRules, Threads
+from papertrader.master.providers.recorded import DataFileError
+from papertrader.net.credentials import CredentialsError
+from papertrader.net.factory import AcceptCaps, AcceptorFactory
+from papertrader.net.services import ListeningService
+from papertrader.net.tls import inner_server_factory
+from papertrader.ops.certificates import authority_file, certificate_files
+from papertrader.ops.heart import Heart, Inherited
+from papertrader.ops.inherited import inherited_endpoint
+from papertrader.ops.live_parts import live_parts
+from papertrader.ops.master_tap import Options
+from papertrader.ops.options import ServerOptions
+from papertrader.ops.process import FAIL_DELAY_S, Process
+from papertrader.ops.running import EXIT_INTERNAL, StartError, calm_collector, write_run_file
+from papertrader.ops.settings import Settings
+from papertrader.ops.variables import MarketSource, Registration
+
+CURRENCY = "USD"
+"""Every asset of the recorded and of the simulated market is priced in it."""
+INNER_CAPS = AcceptCaps(total=1_024, per_address=256, rate=100, burst=200)
+"""Connections of workers: only those with a registered key get further than TLS."""
+
+
+def master_rules(options: ServerOptions, settings: Settings) -> MasterRules:
+    """Return what the settings mean for a master."""
+    market = settings.market
+    start: int = from_datetime(options.midnight(market.start))
+    data = options.state / market.data if market.data else None
+    if data is not None and settings.is_default("market.start"):
+        start = 0
+    return MasterRules(
+        state_dir=options.state,
+        market=MarketRules(
+            source=str(market.source),
+            start=start,
+            speed_milli=market.speed_milli,
+            keep_closed_hours=market.keep_closed_hours,
+            seed=market.seed,
+            data=data,
+            assets=options.state / market.assets if market.assets else None,
+            update_interval_ms=market.look_ms,
+        ),
+        accounts=AccountRules(
+            starting_cash=settings.accounts.starting_cash,
+            currency=CURRENCY,
+            registration_open=settings.accounts.registration is Registration.OPEN,
+        ),
+        argon2_memory_kib=settings.auth.argon2_memory_kib,
+        argon2_passes=settings.auth.argon2_time,
+    )
+
+
+class Workings(Service):
+    """One life of a master (see the module). ``died``: how the life before ended, if it crashed."""
+
+    log = Logger()
+
+    def __init__(
+        self, options: ServerOptions, reactor: Any, inherited: Inherited, died: str = ""
+    ) -> None:
+        self._options = options
+        self._reactor = reactor
+        self._inherited = inherited
+        self._died = died
+        self._heart: Heart | None = None
+        self._process: Process | None = None
+        self._main: Main | None = None
+        self._listening: ListeningService | None = None
+
+    def startService(self) -> None:
+        """Start everything; a failure is one line on stderr and an exit code that is not 0."""
+        super().startService()  # type: ignore[no-untyped-call]
+        settings = self._options.settings
+        process = Process(self._reactor, self._options.state, "master", settings.log.memory_bytes)
+        self._process = process
+        self._heart = Heart(self._reactor, process.clock, self._inherited.heart)
+        try:
+            process.start(self._died)
+            self._start(process, settings)
+        except (
+            StartError,
+            StoreError,
+            DataFileError,
+            CredentialsError,
+            OSError,
+            RuntimeError,
+        ) as error:
+            self._main = None
+            process.fail(str(error))
+
+    def _start(self, process: Process, settings: Settings) -> None:
+        threads = Threads(
+            truth=process.thread("truth"),
+            views=process.thread("views"),
+            hashing=process.thread("hashing"),
+        )
+        read_log = process.log_reader()
+        process.start_threads()
+        main = Main(
+            master_rules(self._options, settings),
+            process.clock,
+            threads,
+            secrets.token_bytes,
+            lambda why: process.fail(why, EXIT_INTERNAL, FAIL_DELAY_S),
+            self._live_parts(process, settings),
+        )
+        tls = inner_server_factory(
+            authority_file(self._options.state),
+            *certificate_files(self._options.state, "master"),
+            main.admitted,
+        )
+        main.initialize()
+        main.operators.log_entries = read_log
+        main.operators.process_figures = process.stalls.figures
+        calm_collector()
+        self._main = main
+        main.start()
+        listen = settings.master.listen
+        factory = AcceptorFactory(
+            lambda address: main.workers.new_link(),
+            process.clock,
+            caps=INNER_CAPS,
+            tls=tls,
+            reactor=self._reactor,
+        )
+        self._listening = ListeningService(
+            inherited_endpoint(self._reactor, self._inherited.listen),
+            factory,
+            process.clock,
+            where=str(listen),
+            setting="master.listen",
+        )
+        self._listening.startService()
+        self._listening.listening.addCallbacks(self._listens, self._cannot_listen)
+
+    def _live_parts(self, process: Process, settings: Settings) -> LiveParts | None:
+        """Return the parts of a live market, None for another. Raises `KeyMissing`."""
+        if settings.market.source is not MarketSource.LIVE:
+            return None
+        return live_parts(settings, self._options.state, os.environ, self._reactor, process.clock)
+
+    def _listens(self, port: Any) -> None:
+        if self._process is not None:
+            self._process.stalls.start()
+        number = port.getHost().port
+        said: dict[str, Any] = {"pid": os.getpid(), "driver": os.getppid(), "port": number}
+        if self._main is not None:
+            market = self._main.assets.market
+            said["market"] = {
+                "name": market.name,
+                "time": market.now(),
+                "speed_milli": market.speed_milli,
+            }
+        write_run_file(self._options.state, "master.json", said)
+        if self._heart is not None:
+            self._heart.start()
+            self._heart.ready()
+        self.log.info("the master listens for workers on port {port}", port=number)
+
+    def _cannot_listen(self, failure: Failure) -> None:
+        if self._process is not None:
+            self._process.fail(failure.getErrorMessage())
+
+    def stopService(self) -> Deferred[None]:
+        """Stop in the reverse order; everything is durable when this is done."""
+        super().stopService()  # type: ignore[no-untyped-call]
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        main, self._main = self._main, None
+        if main is not None:
+            await main.stop()
+        if self._listening is not None:
+            await self._listening.stopService()
+        if self._process is not None:
+            await self._process.stop()
+
+
+__all__ = ["Options", "Workings", "master_rules"]

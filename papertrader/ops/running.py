@@ -1,0 +1,137 @@
+"""What a running server leaves in its state directory: a lock, and a word on where it is.
+
+The drivers import this module: it must stay light (no store, no TLS, no codec).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import gc
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from twisted.logger import LogEvent
+
+from papertrader.ops.files import make_private_directory
+
+EXIT_FAILED: Final = 1
+EXIT_INTERNAL: Final = 70
+"""The store or the books failed, memory cannot be trusted; or a server crashed too often (sysexits'
+EX_SOFTWARE)."""
+GC_THRESHOLDS: Final = (50_000, 20, 100)
+"""Objects between two young collections; young ones between two of the middle; of those to an
+old one, which walks all and takes 50 ms for 2,000 connections."""
+
+
+def calm_collector() -> None:
+    """Have the collector of cycles walk less: it stops the reactor for as long as it takes.
+
+    What was loaded lives as long as the process and need not be walked again. Orders, events and
+    connections are kept for long, so most walks are vain; connections that end leave no cycles.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
+
+
+class StartError(Exception):
+    """A server cannot start; the text is one sentence with what to do."""
+
+
+def run_directory(state: Path) -> Path:
+    """Return where running processes say who and where they are."""
+    return state / "run"
+
+
+def write_run_file(state: Path, name: str, content: dict[str, Any]) -> None:
+    """Say something about this run for other programs, whole or not at all."""
+    directory = run_directory(state)
+    make_private_directory(directory)
+    partial = directory / f".{name}.{os.getpid()}"
+    partial.write_text(json.dumps(content) + "\n", encoding="utf-8")
+    partial.replace(directory / name)
+
+
+def read_run_file(state: Path, name: str) -> dict[str, Any] | None:
+    """Return what a process said about its run; None if there is nothing readable."""
+    try:
+        content = json.loads((run_directory(state) / name).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+class StateLock:
+    """The lock on a state directory that lets one process of a kind run; the kernel drops it
+    when the process ends, however that happens."""
+
+    def __init__(self, state: Path, name: str) -> None:
+        self._path = run_directory(state) / f"{name}.lock"
+        self._name = name
+        self._file: int | None = None
+
+    def acquire(self) -> None:
+        """Take the lock. Raises `StartError` if another process has it, or nobody can."""
+        try:
+            make_private_directory(self._path.parent)
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StartError(
+                f"cannot write to {self._path.parent}: {error.strerror or error}; make it writable"
+                " or choose another place with --state-dir"
+            ) from None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            owner = os.read(descriptor, 32).decode(errors="replace").strip() or "unknown"
+            os.close(descriptor)
+            raise StartError(
+                f"another {self._name} runs on {self._path.parent.parent} (pid {owner}); stop it,"
+                " or choose another place with --state-dir"
+            ) from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        self._file = descriptor
+
+    @property
+    def descriptor(self) -> int:
+        """The open file that the lock hangs on: a child that holds it too holds the lock too.
+
+        Raises `StartError` if the lock was not taken.
+        """
+        if self._file is None:
+            raise StartError(f"the lock of {self._name} was not taken")
+        return self._file
+
+    def release(self) -> None:
+        """Give the lock back."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+
+def tell(name: str, sentence: str) -> None:
+    """Write a line of a server on its stderr, past ``sys.stderr``, which has become a log.
+
+    A full disk or a closed pipe must not stop what is being told.
+    """
+    with contextlib.suppress(OSError):
+        os.write(2, f"papertrader-{name}: {sentence}\n".encode(errors="replace"))
+
+
+def end_process(reactor: Any, code: int) -> None:
+    """End the process with ``code`` after a clean stop of the rest."""
+    reactor.addSystemEventTrigger("after", "shutdown", os._exit, code)
+    if reactor.running:
+        reactor.stop()
+    else:
+        reactor.callWhenRunning(reactor.stop)
+
+
+def no_observer() -> Callable[[LogEvent], None]:
+    """Return an observer for ``twistd --logger`` that shows nothing: the event log has it all."""
+    return lambda event: None

@@ -1,0 +1,130 @@
+"""The workings of a worker as a process: what the driver of `papertrader.ops.worker_tap` starts."""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from papertrader.net.credentials import CredentialsError
+from papertrader.net.factory import TOTAL_BURST, TOTAL_RATE, AcceptCaps
+from papertrader.net.tls import inner_client_factory, public_server_factory
+from papertrader.ops.certificates import authority_file, certificate_files
+from papertrader.ops.heart import Heart, Inherited
+from papertrader.ops.inherited import inherited_endpoint
+from papertrader.ops.process import Process
+from papertrader.ops.running import StartError, calm_collector, write_run_file
+from papertrader.ops.worker_tap import Options
+from papertrader.worker.main import Worker, WorkerConfiguration
+
+
+class Workings(Service):
+    """One life of a worker. ``died``: how the life before ended, if it crashed."""
+
+    log = Logger()
+
+    def __init__(
+        self, options: Options, reactor: Any, inherited: Inherited, died: str = ""
+    ) -> None:
+        self._options = options
+        self._reactor = reactor
+        self._inherited = inherited
+        self._died = died
+        self._name = options.name
+        self._heart: Heart | None = None
+        self._process: Process | None = None
+        self._worker: Worker | None = None
+
+    def startService(self) -> None:
+        """Start; a failure is one line on stderr and an exit code that is not 0."""
+        super().startService()  # type: ignore[no-untyped-call]
+        options = self._options
+        process = Process(
+            self._reactor, options.state, self._name, options.settings.log.memory_bytes
+        )
+        self._process = process
+        self._heart = Heart(self._reactor, process.clock, self._inherited.heart)
+        try:
+            process.start(self._died)
+            self._start(process, options.state)
+        except (StartError, CredentialsError, OSError) as error:
+            process.fail(str(error))
+
+    def _start(self, process: Process, state: Path) -> None:
+        options, settings = self._options, self._options.settings
+        listen = settings.worker_listen(options["number"])
+        master = settings.master.listen
+        configuration = WorkerConfiguration(
+            worker_id=options["number"],
+            name=self._name,
+            master_host=master.host,
+            master_port=master.port,
+            listen_host=listen.host,
+            listen_port=listen.port,
+            region=options["region"],
+            public_host=options["public-host"],
+            caps=AcceptCaps(
+                per_address=settings.limits.connections_per_address,
+                rate=settings.limits.connects_per_second,
+                burst=settings.limits.connects_at_once,
+                total_rate=max(TOTAL_RATE, settings.limits.connects_per_second),
+                total_burst=max(TOTAL_BURST, settings.limits.connects_at_once),
+            ),
+            request_rate=settings.limits.requests_per_second,
+            request_burst=settings.limits.requests_at_once,
+        )
+        public = certificate_files(state, f"{self._name}-public")
+        inner = certificate_files(state, self._name)
+        self._worker = Worker(
+            configuration,
+            self._reactor,
+            process.clock,
+            random.SystemRandom(),
+            public_tls=public_server_factory(*public),
+            inner_tls=inner_client_factory(authority_file(state), *inner),
+            endpoint=inherited_endpoint(self._reactor, self._inherited.listen),
+        )
+        self._worker.start().addCallbacks(self._ready, self._cannot_start)
+        if self._heart is not None:
+            self._heart.start()
+
+    def _ready(self, worker: Worker) -> None:
+        calm_collector()
+        if self._process is not None:
+            self._process.stalls.start()
+        host = self._options.settings.worker_listen(self._options["number"]).host
+        write_run_file(
+            self._options.state,
+            f"{self._name}.json",
+            {"pid": os.getpid(), "driver": os.getppid(), "host": host, "port": worker.port},
+        )
+        if self._heart is not None:
+            self._heart.ready()
+        self.log.info(
+            "{name} is ready for clients on port {port}", name=self._name, port=worker.port
+        )
+
+    def _cannot_start(self, failure: Failure) -> None:
+        if self._process is not None:
+            self._process.fail(failure.getErrorMessage())
+
+    def stopService(self) -> Deferred[None]:
+        """Say goodbye to the clients and end."""
+        super().stopService()  # type: ignore[no-untyped-call]
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            await worker.stop()
+        if self._process is not None:
+            await self._process.stop()
+
+
+__all__ = ["Options", "Workings"]

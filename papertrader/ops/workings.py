@@ -1,0 +1,81 @@
+"""``python -m papertrader.ops.workings``: the workings of a server, as its driver starts them.
+
+They serve on a socket that they inherit, tell the driver by a pipe that they live, and end when it
+is gone. Nobody else starts them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import faulthandler
+import os
+import resource
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Any, Final
+
+from twisted.internet import reactor
+from twisted.logger import globalLogBeginner
+from twisted.python import usage
+
+from papertrader.net.clock import install_monotonic
+from papertrader.ops.heart import HEART_FD, LISTEN_FD, STACKS_FD, Inherited
+from papertrader.ops.running import EXIT_FAILED, tell
+
+_PR_SET_PDEATHSIG: Final = 1
+_PR_SET_DUMPABLE: Final = 4
+
+
+def confine() -> None:
+    """Leave the terminal's signals to the driver, die with it, and let no core be dumped.
+
+    A driver that has died before is noticed by the pipe of heartbeats.
+    """
+    # The child of a fork leads no group, except in a container's first process.
+    with contextlib.suppress(PermissionError):
+        os.setsid()
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":
+        prctl = ctypes.CDLL(None).prctl
+        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        # Memory holds keys and tokens: no other process of this user may read it either.
+        prctl(_PR_SET_DUMPABLE, 0)
+
+
+def run(kind: str, arguments: Sequence[str]) -> None:
+    """Serve until told to stop. Exits with what a failed start says."""
+    install_monotonic(reactor)
+    died = ""
+    if arguments[:1] == ["--died"]:
+        died, arguments = arguments[1], arguments[2:]
+    # Each kind loads only its own half of the house.
+    if kind == "master":
+        from papertrader.ops import master_workings as module  # noqa: PLC0415
+    else:
+        from papertrader.ops import worker_workings as module  # type: ignore[no-redef] # noqa: PLC0415
+    options = module.Options()
+    try:
+        options.parseOptions(list(arguments))  # type: ignore[no-untyped-call]
+    except usage.UsageError as error:
+        tell(kind, f"error: {error}")
+        sys.exit(EXIT_FAILED)
+    # What is printed, and what Twisted logs, goes to the event log alone.
+    globalLogBeginner.beginLoggingTo([], redirectStandardIO=True, discardBuffer=True)
+    service = module.Workings(options, reactor, Inherited(listen=LISTEN_FD, heart=HEART_FD), died)
+    service.startService()
+    core: Any = reactor
+    core.addSystemEventTrigger("before", "shutdown", service.stopService)
+    core.run()
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run the workings of the kind that the first argument names."""
+    confine()
+    faulthandler.enable(STACKS_FD, all_threads=True)
+    run(arguments[0], arguments[1:])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
