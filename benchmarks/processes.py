@@ -37,11 +37,13 @@ class Running:
 
     process: subprocess.Popen[str]
     port: int
+    workings: int = 0
+    """Number of the process that serves, where the one that was started is only its driver."""
 
     @property
     def pid(self) -> int:
-        """Number of the process."""
-        return self.process.pid
+        """Number of the process that serves."""
+        return self.workings or self.process.pid
 
     def stop(self) -> None:
         """Ask it to end, and kill it if it does not."""
@@ -228,7 +230,7 @@ def wait_for_json(path: Path, process: subprocess.Popen[str], seconds: float) ->
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError, ValueError):
             said = json.loads(path.read_text())
-            if isinstance(said, dict) and said.get("pid") == process.pid:
+            if isinstance(said, dict) and process.pid in (said.get("pid"), said.get("driver")):
                 return said
         if process.poll() is not None:
             break

@@ -93,14 +93,14 @@ def master(state: Path, settings: Mapping[str, str] = NO_SETTINGS) -> Iterator[R
     sets = [part for name, value in given for part in ("--set", f"{name}={value}")]
     twistd = str(Path(sys.executable).with_name("twistd"))
     command = [
-        twistd, "-n", "--pidfile=", "--logger=papertrader.ops.process.no_observer",
+        twistd, "-n", "--pidfile=", "--logger=papertrader.ops.running.no_observer",
         "papertrader-master", "--state-dir", str(state), *sets,
     ]  # fmt: skip
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, text=True)
     running = Running(process, 0)
     try:
         said = wait_for_json(state / "run" / "master.json", process, START_S)
-        running.port = int(str(said["port"]))
+        running.port, running.workings = int(str(said["port"])), int(str(said["pid"]))
         yield running
     finally:
         running.stop()

@@ -18,6 +18,8 @@ from typing import Final
 import attrs
 
 HASH_BYTES: Final = 32
+SUSPECTS_FILE: Final = "suspects"
+"""In the log's directory: a line for each time that a command was under way at a crash."""
 CRASHES_OF_POISON: Final = 2
 """A command that was under way at so many crashes is not tried again."""
 SUSPECTS_MAX: Final = 1_000
@@ -61,11 +63,13 @@ class InFlight:
         finally:
             os.close(descriptor)
 
-    def begin(self, mark: Mark) -> None:
-        """Tell what is under way from now on."""
+    def begin(
+        self, hash_: bytes, opcode: int, account: int, worker: int, connection: int, request: int
+    ) -> None:
+        """Tell what is under way from now on (`Mark` has the same fields)."""
         memory = self._memory
         memory[: _MARK.size] = _MARK.pack(
-            _MAGIC, mark.opcode, mark.account, mark.worker, mark.connection, mark.request, mark.hash
+            _MAGIC, opcode, account, worker, connection, request, hash_
         )
         # Last: what is read with this octet set was written before it.
         memory[_BUSY_AT : _BUSY_AT + 1] = _BUSY

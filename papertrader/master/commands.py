@@ -9,7 +9,9 @@ import attrs
 from twisted.internet.defer import Deferred
 
 from papertrader.wire import codec
+from papertrader.wire import messages as m
 from papertrader.wire.codec import Header
+from papertrader.wire.errors import RemoteFault
 from papertrader.wire.kinds import Status
 
 BUSY_RETRY_MS: Final = 1_000
@@ -143,3 +145,14 @@ class Command:
     def unknown(self) -> None:
         """Answer that nobody knows whether the command was done."""
         self.answer(self.unknown_reply())
+
+
+def cancel(command: Command) -> None:
+    """End a transfer of the same connection. What CANCEL is too late for has its answer."""
+    try:
+        message = codec.decode_body(command.header, command.octets)
+    except RemoteFault:
+        # Its worker took it for a CANCEL: it knows more than we do, and nothing is owed.
+        return
+    if isinstance(message, m.Cancel):
+        command.link.cancel(command.connection, message.target)

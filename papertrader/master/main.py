@@ -26,10 +26,11 @@ from papertrader.master.assets import Assets
 from papertrader.master.authorization import SWEEP_S, Authorization
 from papertrader.master.barstore import FILE as HISTORY_FILE
 from papertrader.master.barstore import BarStore
-from papertrader.master.commands import Command, Refused
+from papertrader.master.commands import Command, Refused, cancel
 from papertrader.master.contests import Contests
 from papertrader.master.database import TruthStore
 from papertrader.master.equity import EquityCurves
+from papertrader.master.guard import Guard
 from papertrader.master.history import History
 from papertrader.master.journal import Journal, StoreFailed
 from papertrader.master.livemarket import SAVE_S, LiveMarket, LiveParts, Wanted
@@ -159,6 +160,8 @@ class Main:
         self.internal_errors = 0
         self.commands = 0
         self.running = False
+        self.guard: Guard | None = None
+        """Marks what is decided, for the case that it is the last; None: nobody would read it."""
 
     # --- start and stop ------------------------------------------------------------------------
 
@@ -443,8 +446,16 @@ class Main:
         """Parse a command, find its module, answer it once it is durable (`workers.Listener`)."""
         self.commands += 1
         if command.header.opcode == Opcode.CANCEL:
-            self._cancel(command)
+            cancel(command)
             return
+        try:
+            self._decide(command)
+        finally:
+            if self.guard is not None:
+                self.guard.end()
+
+    def _decide(self, command: Command) -> None:
+        """Have a command answered, or its answer begun."""
         try:
             answer = self._dispatch(command)
         except Exception as error:
@@ -458,17 +469,6 @@ class Main:
         else:
             self._answer(command, answer)
 
-    @staticmethod
-    def _cancel(command: Command) -> None:
-        """End a transfer of the same connection. What CANCEL is too late for has its answer."""
-        try:
-            message = codec.decode_body(command.header, command.octets)
-        except RemoteFault:
-            # Its worker took it for a CANCEL: it knows more than we do, and nothing is owed.
-            return
-        if isinstance(message, m.Cancel):
-            command.link.cancel(command.connection, message.target)
-
     def _dispatch(self, command: Command) -> Any:
         header = command.header
         opcode = header.opcode
@@ -476,11 +476,15 @@ class Main:
             raise Refused(Status.SERVER_BUSY, "The server is stopping.", retry_after_ms=1_000)
         opener = self._open.get(opcode)
         if opener is not None:
+            if self.guard is not None:
+                self.guard.begin(command, None)
             return opener(command, codec.decode_body(header, command.octets))
         route = self._routes.get(opcode)
         if route is None:
             raise RemoteFault(Status.UNKNOWN_OPCODE, f"opcode {opcode:#06x} is not known here")
         session = self.authorization.session_of(command)
+        if self.guard is not None:
+            self.guard.begin(command, session)
         return route(command, session, codec.decode_body(header, command.octets))
 
     async def _finish(self, command: Command, answer: Awaitable[Any]) -> None:
@@ -531,6 +535,7 @@ class Main:
         """Give the master's counters (`operators.Figures`)."""
         yield "commands", self.commands
         yield "internal_errors", self.internal_errors
+        yield "poison_refused", 0 if self.guard is None else self.guard.refused
         yield "accounts", len(self.book)
         yield "sessions", len(self.authorization.sessions)
         yield "workers", len(self.workers.links())

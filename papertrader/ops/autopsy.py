@@ -11,13 +11,11 @@ import attrs
 
 from papertrader.core.instants import format_instant
 from papertrader.eventlog.crashes import dump_death, dump_ring, set_aside
-from papertrader.eventlog.inflight import add_suspect, read_mark
+from papertrader.eventlog.inflight import SUSPECTS_FILE, add_suspect, read_mark
 from papertrader.ops.restarts import Death
 
 STACKS_BYTES_MAX: Final = 256 * 1024
 """So much is kept of what faulthandler wrote."""
-SUSPECTS_FILE: Final = "suspects"
-"""In the log's directory: the commands that were under way at crashes (`eventlog.inflight`)."""
 
 
 @attrs.frozen(kw_only=True)

@@ -16,8 +16,10 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from papertrader.core.instants import from_datetime
+from papertrader.eventlog.inflight import SUSPECTS_FILE, InFlight, read_poison
 from papertrader.master.accounts import AccountRules
 from papertrader.master.database import StoreError
+from papertrader.master.guard import Guard
 from papertrader.master.livemarket import LiveParts
 from papertrader.master.main import Main, MarketRules, MasterRules, Threads
 from papertrader.master.providers.recorded import DataFileError
@@ -133,6 +135,7 @@ class Workings(Service):
         main.initialize()
         main.operators.log_entries = read_log
         main.operators.process_figures = process.stalls.figures
+        main.guard = self._guard()
         calm_collector()
         self._main = main
         main.start()
@@ -153,6 +156,15 @@ class Workings(Service):
         )
         self._listening.startService()
         self._listening.listening.addCallbacks(self._listens, self._cannot_listen)
+
+    def _guard(self) -> Guard | None:
+        """Return what marks the commands; without room on the disk the master does without."""
+        log = self._options.state / "log"
+        try:
+            return Guard(InFlight(log / "master.inflight"), read_poison(log / SUSPECTS_FILE))
+        except OSError as error:
+            self.log.error("commands are not marked while decided: {error}", error=str(error))
+            return None
 
     def _live_parts(self, process: Process, settings: Settings) -> LiveParts | None:
         """Return the parts of a live market, None for another. Raises `KeyMissing`."""

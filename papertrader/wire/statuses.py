@@ -53,6 +53,7 @@ _MEANINGS: Final[Mapping[Status, str]] = MappingProxyType(
         Status.SEQ_REQUIRED: "A command that changes state needs seq >= 1.",
         Status.SEQ_TOO_OLD: "The reply of this seq is not kept any more; nothing was done.",
         Status.SEQ_REUSED: "This seq was used for another command; nothing was done.",
+        Status.COMMAND_POISON: "The server crashed over this command before; it is never done.",
         Status.NOT_LOGGED_IN: "The request needs a session.",
         Status.AUTH_FAILED: "The credentials are wrong, whatever about them is.",
         Status.MECHANISM_UNSUPPORTED: "This way to log in is not offered.",

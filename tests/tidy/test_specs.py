@@ -112,7 +112,7 @@ def test_the_masters_modules_bear_their_names() -> None:
 
 def test_the_start_is_in_the_order_of_the_specification() -> None:
     """The service initializes the states, starts the modules, and only then opens the port."""
-    source = (ROOT / "papertrader/ops/master_tap.py").read_text(encoding="utf-8")
+    source = (ROOT / "papertrader/ops/master_workings.py").read_text(encoding="utf-8")
     calls = [
         (node.lineno, ast.unparse(node.func))
         for node in ast.walk(ast.parse(source))

@@ -1,0 +1,79 @@
+"""The watchdog of the workings, their last figures, and systemd's."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from papertrader.ops.notify import Notifier
+from papertrader.ops.watching import ABORT_S, HANG_S, LOOK_S, START_S, LastFigures, Watchdog
+
+
+def test_silence_is_ended_once_and_then_for_good() -> None:
+    """After HANG_S: abort; ABORT_S later, again and again: kill."""
+    watchdog = Watchdog(0.0)
+    watchdog.heard(0.0)
+    told = [watchdog.look(second * LOOK_S) for second in range(1, 10)]
+    assert told == ["", "", "", "", "abort", "", "kill", "kill", "kill"]
+    assert (HANG_S, ABORT_S) == (5.0, 2.0)
+    assert watchdog.was_silent
+
+
+def test_a_start_may_take_longer() -> None:
+    """Before the first heartbeat the views may have to be made again."""
+    watchdog = Watchdog(0.0)
+    looks = [watchdog.look(float(second)) for second in range(1, int(START_S) + 1)]
+    assert looks[:-1] == [""] * (int(START_S) - 1)
+    assert looks[-1] == "abort"
+
+
+def test_a_driver_that_stood_still_blames_nobody() -> None:
+    """What came while it stood is read after the look: the silence before it does not count."""
+    watchdog = Watchdog(0.0)
+    watchdog.heard(0.0)
+    assert watchdog.look(1.0) == ""
+    assert watchdog.look(500.0) == ""
+    assert [watchdog.look(500.0 + second) for second in range(1, 5)] == ["", "", "", "abort"]
+
+
+def test_last_figures_outlive_the_process(tmp_path: Path) -> None:
+    """They are those of the last look; a want of memory is seen by the kernel's count."""
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7" / "status").write_text("Name:\tx\nVmRSS:\t  12 kB\nThreads:\t3\n")
+    (tmp_path / "7" / "stat").write_text("7 (a ) b) S " + " ".join(map(str, range(1, 50))))
+    (tmp_path / "vmstat").write_text("nr_free 5\noom_kill 4\n")
+    figures = LastFigures(7, tmp_path)
+    assert figures.lines() == ["nothing is known"]
+    figures.look()
+    (tmp_path / "7" / "status").unlink()
+    figures.look()
+    assert figures.lines()[:2] == ["VmRSS: 12 kB", "Threads: 3"]
+    assert figures.lines()[2].endswith("in ticks: 11 12")
+    assert not figures.out_of_memory
+    (tmp_path / "vmstat").write_text("nr_free 5\noom_kill 5\n")
+    assert figures.out_of_memory
+
+
+def test_systemd_is_told_nothing_where_there_is_none(tmp_path: Path) -> None:
+    """Without a socket, or with one that nobody reads, a word is lost and nothing happens."""
+    Notifier({}).say("READY=1")
+    Notifier({"NOTIFY_SOCKET": str(tmp_path / "nobody")}).say("READY=1")
+    assert Notifier({}).watchdog_s == 0.0
+
+
+@pytest.mark.parametrize(
+    ("environ", "seconds"),
+    [
+        ({"WATCHDOG_USEC": "3000000"}, 3.0),
+        ({"WATCHDOG_USEC": "3000000", "WATCHDOG_PID": str(os.getpid())}, 3.0),
+        ({"WATCHDOG_USEC": "3000000", "WATCHDOG_PID": "1"}, 0.0),
+        ({"WATCHDOG_USEC": "soon"}, 0.0),
+    ],
+)
+def test_systemds_watchdog_is_for_the_process_it_names(
+    environ: dict[str, str], seconds: float
+) -> None:
+    """WATCHDOG_PID of another process says that the time is not for this one."""
+    assert Notifier(environ).watchdog_s == seconds
