@@ -1,4 +1,4 @@
-/* Closed-loop load generator: one thread, epoll, TLS 1.3 by OpenSSL.
+/* Closed-loop load generator: one thread, epoll, TLS 1.3 by OpenSSL. (Some more while it connects.)
  *
  *   load MODE --port N --conns N [--depth N] [--framing KIND] [--request FILE]...
  *        [--prologue FILE] [--keepalive FILE] [--alpn NAME] [--pid N]...
@@ -17,7 +17,8 @@
  *   sock:N    a frame of N octets each: WebSocket or bare; octets 4..12 of its last 64 hold the
  *             wall clock in ns, as the fan-out peers write it
  * With ptwp, session, correlation, seq and client_order_id are written into the request.
- * What --keepalive names is sent on each connection every few seconds when nothing else is.
+ * What --keepalive names is sent on each connection every 15 seconds, as the protocol's default asks,
+ * when nothing else is.
  * The prologue has, for each connection: u32 length and octets of what opens it (HELLO and LOGIN,
  * or a WebSocket's upgrade); u32 length and octets of one request sent within the session; u32
  * what is awaited after the first: 0 nothing, 1 an HTTP head, 2 the reply to LOGIN.
@@ -32,6 +33,8 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -46,16 +49,19 @@
 enum { FIXED, HTTP, PTWP, SOCK };
 enum { SLOTS = 256, IN_MAX = 65536, OUT_MAX = 65536, REQUESTS_MAX = 8, PIDS_MAX = 8 };
 enum { BUCKETS = 64 * 64, STATUSES = 4096 };
-#define KEEPALIVE_NS 4000000000u
+#define KEEPALIVE_NS 15000000000u
+enum { DIALLERS = 8 };
 enum { AWAIT_NOTHING, AWAIT_HTTP, AWAIT_LOGIN };
-enum { OP_CONTROL_LAST = 0x00ff, OP_LOGIN = 0x0102, FLAG_RESPONSE = 1 };
+enum { OP_CONTROL_LAST = 0x00ff, OP_GOODBYE = 0x0004, OP_LOGIN = 0x0102, FLAG_RESPONSE = 1 };
 
 typedef uint64_t u64;
 typedef struct {
     int fd, open, writing, index;
+    atomic_int greeted;
     SSL *ssl;
     u64 sent_at[SLOTS];
     u64 head, tail; /* requests sent, replies seen */
+    u64 kept_at;
     uint32_t session;
     int in_len, out_len, out_at;
     unsigned char *in, *out;
@@ -72,7 +78,8 @@ static SSL_CTX *ctx;
 static Conn *all;
 static int poller;
 static u64 buckets[BUCKETS], counted, latest, statuses[STATUSES], octets_in, reads, writes;
-static int measuring, sending, connected;
+static int measuring, sending;
+static atomic_int connected;
 static u64 order_base;
 
 static void die(const char *why) {
@@ -184,6 +191,10 @@ static void await_reply(Conn *c, int opcode) {
         uint32_t length = get32(b + 4);
         if (length > IN_MAX - 32) die("a frame is too long");
         read_all(c, b + 32, (int)length);
+        if ((b[8] << 8 | b[9]) == OP_GOODBYE) {
+            fprintf(stderr, "load: the server said GOODBYE with %#x\n", b[32] << 8 | b[33]);
+            exit(3);
+        }
         if ((b[10] << 8 | b[11]) & FLAG_RESPONSE && (b[8] << 8 | b[9]) == opcode) {
             int status = b[14] << 8 | b[15];
             if (status) {
@@ -195,7 +206,7 @@ static void await_reply(Conn *c, int opcode) {
         }
     }
 }
-static const unsigned char *greet(Conn *c, const unsigned char *p) {
+static void greet(Conn *c, const unsigned char *p) {
     int first = (int)get32(p);
     const unsigned char *one = p + 4, *two = one + first + 4;
     int second = (int)get32(one + first), await = (int)get32(two + second);
@@ -209,7 +220,6 @@ static const unsigned char *greet(Conn *c, const unsigned char *p) {
         write_all(c, b, second);
         await_reply(c, b[8] << 8 | b[9]);
     }
-    return two + second + 4;
 }
 static void dial(Conn *c) {
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
@@ -227,31 +237,53 @@ static void dial(Conn *c) {
 }
 /* Silent connections would be closed; a connection with a whole request to write is not silent. */
 static void keep_alive(void) {
-    static u64 due;
-    if (!keepalive || now_ns() < due) return;
-    due = now_ns() + KEEPALIVE_NS;
-    for (int i = 0; i < connected; i++)
-        if (!all[i].out_len) SSL_write(all[i].ssl, keepalive, (int)keepalive_len);
+    u64 now = now_ns();
+    if (!keepalive) return;
+    for (int i = 0; i < conns; i++) {
+        Conn *c = &all[i];
+        if (!c->greeted || c->out_len || now < c->kept_at + KEEPALIVE_NS) continue;
+        c->kept_at = now;
+        SSL_write(c->ssl, keepalive, (int)keepalive_len);
+    }
 }
 static void turn(int wait_ms);
-static void connect_all(void) {
-    const unsigned char *at = prologue;
-    for (int i = 0; i < conns; i++) {
+static const unsigned char **greetings;
+static atomic_int next_up;
+/* Blocking, each connection by one thread, until all are up; then it is the main thread's alone. */
+static void *dialler(void *nothing) {
+    int i;
+    while ((i = next_up++) < conns) {
         Conn *c = &all[i];
         c->index = i;
         dial(c);
-        if (prologue) {
-            if (at >= prologue + prologue_len) die("the prologue is too short");
-            at = greet(c, at);
-        }
+        if (prologue) greet(c, greetings[i]);
         fcntl(c->fd, F_SETFL, O_NONBLOCK);
+        c->kept_at = now_ns();
+        c->greeted = 1;
         struct epoll_event e = {.events = EPOLLIN, .data.ptr = c};
         epoll_ctl(poller, EPOLL_CTL_ADD, c->fd, &e);
-        connected = i + 1;
-        keep_alive();
-        /* What comes meanwhile is read, so that nothing old waits when a round begins. */
-        if (i % 16 == 15) turn(0);
+        connected++;
     }
+    return nothing;
+}
+static void find_greetings(void) {
+    const unsigned char *at = prologue;
+    greetings = calloc((size_t)conns, sizeof *greetings);
+    for (int i = 0; prologue && i < conns; i++) {
+        if (at + 8 > prologue + prologue_len) die("the prologue is too short");
+        greetings[i] = at;
+        at += 4 + get32(at);
+        at += 4 + get32(at) + 4;
+    }
+}
+static void connect_all(void) {
+    pthread_t threads[DIALLERS];
+    find_greetings();
+    for (int i = 0; i < DIALLERS; i++)
+        if (pthread_create(&threads[i], NULL, dialler, NULL)) die("no thread");
+    /* What comes meanwhile is read, so that nothing old waits when a round begins. */
+    while (connected < conns) turn(20);
+    for (int i = 0; i < DIALLERS; i++) pthread_join(threads[i], NULL);
 }
 
 /* --- running ---------------------------------------------------------------------------------- */

@@ -95,7 +95,7 @@ def build_load(directory: Path) -> Path:
         directory.mkdir(parents=True, exist_ok=True)
         command = [
             "cc", "-O2", "-Wall", "-Wextra", str(LOAD_SOURCE), "-o", str(program),
-            "-lssl", "-lcrypto",
+            "-pthread", "-lssl", "-lcrypto",
         ]  # fmt: skip
         try:
             done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)

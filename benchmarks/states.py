@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import time
 from collections.abc import Callable
 from typing import Final
@@ -23,6 +24,7 @@ WEBSOCKET: Final = (
 )
 AWAIT_HTTP: Final = 1
 TWISTED: Final = "peer: Twisted transport.write"
+OUR_WORKER: Final = "product, its worker alone"
 IDLE: Final = (100, 500)
 AUDITED_S: Final = 4.0
 Connect = Callable[[int], contextlib.AbstractContextManager[Load]]
@@ -48,9 +50,12 @@ def measure_fanout(bench: Bench) -> None:
                 rates = [each.per_cpu_second for each in rounds]
                 note = f"{rounds[0].rate:,.0f} deliveries/s, {load_note(rounds)}"
                 bench.results.add("fan-out", name, "/CPU s", rates, size=conns, note=note)
-    for name in list(connects)[1:]:
+            # The peers have no market and no second process: their like is the worker alone.
+            alone = [each.rate / (each.server_cpu[0] or 1e-9) for each in seen[OURS]]
+            bench.results.add("fan-out", OUR_WORKER, "/CPU s", alone, size=conns)
+    for ours, name in itertools.product((OUR_WORKER, OURS), list(connects)[1:]):
         wanted = 1.4 if name == TWISTED else 1.0
-        bench.results.judge("fan-out", OURS, name, wanted, size=SUBSCRIBERS[-1])
+        bench.results.judge("fan-out", ours, name, wanted, size=SUBSCRIBERS[-1])
 
 
 def _once(bench: Bench, connect: Connect, conns: int) -> Callable[[], Seen]:

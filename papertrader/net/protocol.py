@@ -30,8 +30,8 @@ from papertrader.wire.messages import Goodbye, WorkerRow
 WRITE_MAX: Final = 256 * 1024
 """Octets handed to the transport at once; what is above goes in further writes."""
 FLUSHES_PER_TURN: Final = 512
-"""Connections written to in one reactor turn; the others follow in the next, so that a large
-fan-out does not hold up what has just arrived."""
+"""Connections written to in one reactor turn; the others follow in the next, so that what has just
+arrived is not held up by many answers."""
 _DELAY_MIN_S: Final = 0.001
 
 
@@ -190,6 +190,23 @@ class FrameProtocol(Protocol):
         if not (self._receiving or self._flush_due):
             self._flush_due = True
             self._gathering.add(self)
+
+    def send_at_once(self, octets: bytes, frames: int, now: int) -> None:
+        """Send whole frames within this call, if nothing is to go before them; else as `send`.
+
+        For what comes to very many connections together: there is nothing to gather them with.
+        ``now`` is the clock's wall time, read once for all of them.
+        """
+        if self._queue or self._paused or self._receiving or self._ended:
+            self.send(octets, frames)
+            return
+        counters = self.counters
+        counters.frames_out += frames
+        counters.writes += 1
+        counters.octets_out += len(octets)
+        self._last_write = len(octets)
+        self.connection.sent(now)
+        self.transport.write(octets)  # type: ignore[union-attr]
 
     def ping(self, token: int) -> None:
         """Send a PING; the answer goes to `connection.on_pong`. Does nothing unless open."""

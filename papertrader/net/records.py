@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from OpenSSL.SSL import WantReadError
+from OpenSSL.SSL import Error, WantReadError
 from twisted.internet.interfaces import ITransport
 from twisted.internet.tcp import Connection
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 
 READ_MAX: Final = 32 * 1024
 """Octets taken at once from the TLS engine: more than one record, which has 16 KiB at most."""
+RECORD_MAX: Final = 16 * 1024
+"""Octets that make one record; more are cut by Twisted."""
 
 
 class RecordTransport(TLSMemoryBIOProtocol):
@@ -31,6 +33,27 @@ class RecordTransport(TLSMemoryBIOProtocol):
             self._socket = transport
         super().makeConnection(transport)  # type: ignore[no-untyped-call]
 
+    def write(self, data: bytes) -> None:
+        """Send octets: as one record, at once, if they fit one and nothing is before them.
+
+        What cannot go that way, or fails, is left to Twisted, which finds out the same again.
+        """
+        if (
+            self._socket is not None
+            and 0 < len(data) <= RECORD_MAX
+            and not (self._appSendBuffer or self._lostTLSConnection)
+            and not (self.disconnecting and self._producer is None)
+        ):
+            try:
+                self._tlsConnection.send(data)
+            except Error:
+                # The handshake is not through, or the engine is broken.
+                super().write(data)  # type: ignore[no-untyped-call]
+            else:
+                self._flushSendBIO()
+        else:
+            super().write(data)  # type: ignore[no-untyped-call]
+
     def _flushSendBIO(self) -> None:
         try:
             octets = self._tlsConnection.bio_read(READ_MAX)
@@ -38,12 +61,15 @@ class RecordTransport(TLSMemoryBIOProtocol):
             return
         link = self._socket
         if link is not None and link.connected and not (link.dataBuffer or link._tempDataBuffer):
-            sent = link.writeSomeData(octets)
+            try:
+                sent = link.socket.send(octets)
+            except OSError:
+                # Full, or lost; the latter is found again, and dealt with, when the reactor writes.
+                sent = 0
             if sent == len(octets):
                 return
-            if isinstance(sent, int):
+            if sent:
                 octets = octets[sent:]
-            # An error is found again, and dealt with, when the reactor writes.
         self.transport.write(octets)
 
 

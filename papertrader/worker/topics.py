@@ -1,17 +1,22 @@
 """Public events for many clients: the newest of each topic, who wants it, sent encoded once.
 
 A topic is a symbol's quotes, a symbol's bars of one length, or the market. Its events come from the
-master as ready frames. For each subscriber only octets 16 to 23 (session, correlation) differ, so
-a delivery is a join of slices; a client gets all events of one update in one write. A subscriber
-that reads too slowly, or asked for an interval, gets the newest event of each topic when its time
-has come: what lay between is conflated. A closed bar is never left out: it is sent at once.
+master as ready frames. For each subscriber only octets 16 to 23 (session, correlation) differ: what
+goes to all that want the same is cut once, and a delivery is one join of the pieces with the
+subscriber's own octets. A client gets all events of one update in one write. `SPREAD_PER_TURN` are
+served in a turn of the reactor, so that a large fan-out does not hold up what has just arrived.
+
+A subscriber that reads too slowly, asked for an interval, or has not had the update before yet,
+gets the newest event of each topic when its time has come: what lay between is conflated. A closed
+bar is never left out: it is sent at once.
 """
 
 from __future__ import annotations
 
 import struct
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice, pairwise
 from typing import Final, Protocol
 
 import attrs
@@ -29,6 +34,8 @@ ASKED_MAX: Final = 4_096
 """Symbols followed only because somebody asked for their quote; the longest unasked one goes."""
 ASKED_S: Final = 60
 """How long a symbol is followed after it was asked for."""
+SPREAD_PER_TURN: Final = 512
+"""Subscriptions served in one turn of the reactor: some milliseconds."""
 
 _ADDRESS: Final = struct.Struct(">II")
 _ROW: Final = slice(limits.HEADER_SIZE, limits.HEADER_SIZE + QuoteRow.SIZE)
@@ -57,7 +64,10 @@ class Subscriber(Protocol):
     is_congested: bool
 
     def send(self, octets: bytes, frames: int = 1) -> None:
-        """Send whole frames."""
+        """Send whole frames with everything else of this turn."""
+
+    def send_at_once(self, octets: bytes, frames: int, now: int) -> None:
+        """Send whole frames; ``now`` is the clock's wall time."""
 
 
 @attrs.define(slots=True, eq=False)
@@ -70,7 +80,9 @@ class Subscription:
     symbols: set[bytes]
     next_at: int = 0
     held: dict[bytes, bytes] = attrs.Factory(dict)
+    """The newest event of each topic that waits for its time."""
     ready: list[bytes] = attrs.Factory(list)
+    """Events that are sent as soon as there is a turn, all of them."""
     timer: Timer | None = None
 
 
@@ -108,6 +120,9 @@ class Topics:
         self._subscriptions: dict[Subscriber, dict[int, Subscription]] = {}
         self._asked: OrderedDict[bytes, int] = OrderedDict()
         self._asked_timer: Timer | None = None
+        self._due: dict[Subscription, None] = {}
+        """Subscriptions with something ready; each once, so no more than there are."""
+        self._spread_timer: Timer | None = None
 
     def __len__(self) -> int:
         return len(self._topics)
@@ -154,6 +169,9 @@ class Topics:
             return None
         chosen = set(symbols)
         leaving = {s for s in subscription.symbols if not chosen or s[:SYMBOL_SIZE] in chosen}
+        if subscription in self._due:
+            # What was ready comes before the answer, nothing of these topics after it.
+            self._send_ready(subscription)
         self._leave(subscription, leaving)
         if not subscription.symbols:
             self._end(subscriber, correlation, subscription)
@@ -216,6 +234,7 @@ class Topics:
         for subscriptions in self._subscriptions.values():
             for subscription in subscriptions.values():
                 subscription.held.clear()
+                subscription.ready.clear()
         self.renew()
 
     def stop(self) -> None:
@@ -227,9 +246,11 @@ class Topics:
         self._subscriptions.clear()
         self._topics.clear()
         self._asked.clear()
-        if self._asked_timer is not None:
-            self._asked_timer.cancel()
-            self._asked_timer = None
+        self._due.clear()
+        for timer in (self._asked_timer, self._spread_timer):
+            if timer is not None:
+                timer.cancel()
+        self._asked_timer = self._spread_timer = None
 
     # --- fan-out --------------------------------------------------------------------------------
 
@@ -239,39 +260,72 @@ class Topics:
         Raises `RemoteFault` if ``inner`` is not a row of whole frames of public events.
         """
         now = self._clock.monotonic_ns()
-        ready: dict[Subscription, None] = {}
+        # Whoever has not had the update before yet is behind; it gets the newest of both.
+        behind = self._due
+        due: dict[Subscription, None] = {}
         held: dict[Subscription, None] = {}
-        for symbol, closed, quote in _events(inner):
+        for symbol, closed, event in _events(inner):
             self.counters.published += 1
             topic = self._topics.get(symbol)
             if topic is None:
                 self.counters.unwanted += 1
                 continue
-            topic.newest = quote
-            head, tail = quote[:16], quote[24:]
+            topic.newest = event
             for subscription in topic.subscriptions:
                 if closed:
                     subscription.held.pop(symbol, None)
-                    subscription.ready += (head, subscription.address, tail)
-                    ready[subscription] = None
-                elif subscription.interval or subscription.subscriber.is_congested:
+                    subscription.ready.append(event)
+                    due[subscription] = None
+                elif (
+                    subscription.interval
+                    or subscription.subscriber.is_congested
+                    or subscription in behind
+                ):
                     if symbol in subscription.held:
                         self.counters.conflated += 1
-                    subscription.held[symbol] = quote
+                    subscription.held[symbol] = event
                     held[subscription] = None
                 else:
-                    subscription.ready += (head, subscription.address, tail)
-                    ready[subscription] = None
-        for subscription in ready:
-            self._deliver(subscription, now)
+                    subscription.ready.append(event)
+                    due[subscription] = None
         for subscription in held:
-            self._release(subscription, now)
+            if subscription.interval or subscription not in behind:
+                self._release(subscription, now)
+        behind.update(due)
+        if self._spread_timer is None:
+            self._spread()
 
     def drained(self, subscriber: Subscriber) -> None:
         """A slow client reads again: send it the newest of what was held back."""
         now = self._clock.monotonic_ns()
         for subscription in list(self._subscriptions.get(subscriber, {}).values()):
             self._release(subscription, now)
+
+    def _spread(self) -> None:
+        """Serve the subscriptions whose turn it is, and see to it that the others get theirs."""
+        self._spread_timer = None
+        due = self._due
+        if len(due) > SPREAD_PER_TURN:
+            batch = list(islice(due, SPREAD_PER_TURN))
+            for subscription in batch:
+                del due[subscription]
+            self._spread_timer = self._clock.call_later(0, self._spread)
+        else:
+            batch, self._due = list(due), {}
+        cut: dict[tuple[bytes, ...], list[bytes]] = {}
+        now, wall = self._clock.monotonic_ns(), self._clock.wall_ns()
+        for subscription in batch:
+            ready = subscription.ready
+            if subscription.held:
+                self._join_held(subscription)
+            if ready:
+                self._deliver(subscription, cut, now, wall)
+
+    def _join_held(self, subscription: Subscription) -> None:
+        """Let what came while a subscription waited for its turn go with what it waited with."""
+        if not (subscription.interval or subscription.subscriber.is_congested):
+            subscription.ready += subscription.held.values()
+            subscription.held.clear()
 
     def _release(self, subscription: Subscription, now: int) -> None:
         """Send what is held if its time has come, or see to it that it will be sent."""
@@ -284,20 +338,34 @@ class Topics:
             wait = (subscription.next_at - now) / SECOND
             subscription.timer = self._clock.call_later(wait, self._interval_over, subscription)
 
-    def _deliver(self, subscription: Subscription, now: int) -> None:
-        ready, subscription.ready = subscription.ready, []
+    def _deliver(
+        self,
+        subscription: Subscription,
+        cut: dict[tuple[bytes, ...], list[bytes]],
+        now: int,
+        wall: int,
+    ) -> None:
+        """Send what is ready; ``cut`` has the pieces of what was sent to others in this turn."""
+        ready, subscription.ready = tuple(subscription.ready), []
         if subscription.interval:
             subscription.next_at = now + subscription.interval
-        frames = len(ready) // 3
+        pieces = cut.get(ready)
+        if pieces is None:
+            pieces = cut[ready] = _pieces(ready)
+        frames = len(ready)
         self.counters.delivered += frames
-        subscription.subscriber.send(b"".join(ready), frames)
+        subscription.subscriber.send_at_once(subscription.address.join(pieces), frames, wall)
 
     def _send_held(self, subscription: Subscription) -> None:
-        held, subscription.held = subscription.held, {}
-        for quote in held.values():
-            subscription.ready += (quote[:16], subscription.address, quote[24:])
-        if held:
-            self._deliver(subscription, self._clock.monotonic_ns())
+        """Send what is held, after what is ready; its turn is now."""
+        subscription.ready += subscription.held.values()
+        subscription.held.clear()
+        self._send_ready(subscription)
+
+    def _send_ready(self, subscription: Subscription) -> None:
+        self._due.pop(subscription, None)
+        if subscription.ready:
+            self._deliver(subscription, {}, self._clock.monotonic_ns(), self._clock.wall_ns())
 
     def _interval_over(self, subscription: Subscription) -> None:
         subscription.timer = None
@@ -322,6 +390,7 @@ class Topics:
     def _end(self, subscriber: Subscriber, correlation: int, subscription: Subscription) -> None:
         if subscription.timer is not None:
             subscription.timer.cancel()
+        self._due.pop(subscription, None)
         mine = self._subscriptions[subscriber]
         del mine[correlation]
         if not mine:
@@ -346,6 +415,15 @@ class Topics:
                 self._asked_timer = self._clock.call_later(wait, self._expire_asked)
                 return
             self._forget_asked(symbol)
+
+
+def _pieces(events: Sequence[bytes]) -> list[bytes]:
+    """Return events without session and correlation, cut where a subscriber's own belong."""
+    pieces = [events[0][:16]]
+    for before, event in pairwise(events):
+        pieces.append(before[24:] + event[:16])
+    pieces.append(events[-1][24:])
+    return pieces
 
 
 def _events(inner: bytes) -> Iterable[tuple[bytes, bool, bytes]]:

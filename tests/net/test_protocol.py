@@ -98,6 +98,23 @@ def test_all_replies_to_one_chunk_leave_in_one_write() -> None:
     assert it.near.counters.frames_out == 50
 
 
+def test_what_is_sent_at_once_leaves_within_the_call_unless_something_waits() -> None:
+    """Nothing overtakes what was sent before."""
+    it = scene()
+    it.wire.near.writes.clear()
+    writes = it.near.counters.writes
+    it.near.send_at_once(ask(1), 1, it.clock.wall_ns())
+    assert (len(it.wire.near.writes), it.near.counters.writes) == (1, writes + 1)
+    it.near.send(ask(2))
+    it.near.send_at_once(ask(3), 1, it.clock.wall_ns())
+    assert len(it.wire.near.writes) == 1
+    it.turn()
+    assert b"".join(it.wire.near.writes) == ask(1) + ask(2) + ask(3)
+    it.near.pauseProducing()
+    it.near.send_at_once(ask(4), 1, it.clock.wall_ns())
+    assert it.near.queued >= len(ask(4))
+
+
 def test_what_is_sent_in_one_turn_leaves_in_one_write_in_the_next() -> None:
     """Outside of dataReceived the writes of a turn are gathered by one timer."""
     it = scene()

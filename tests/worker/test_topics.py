@@ -27,6 +27,10 @@ class Reader:
         self.frames = 0
 
     def send(self, octets: bytes, frames: int = 1) -> None:
+        """Nothing is sent but what the topics deliver."""
+        raise AssertionError("the topics deliver at once")
+
+    def send_at_once(self, octets: bytes, frames: int, now: int) -> None:
         """Keep what was sent."""
         self.writes.append(octets)
         self.frames += frames
@@ -326,3 +330,101 @@ def test_what_was_known_is_void_and_asked_for_again() -> None:
     assert slow.seqs() == []
     board.publish(quote("A", seq=2))
     assert slow.seqs() == [("A", 2)]
+
+
+def crowd(it: Board, count: int, *symbols: str) -> list[Reader]:
+    """Readers that follow the same symbols."""
+    readers = [Reader() for _ in range(count)]
+    for number, reader in enumerate(readers, 1):
+        it.topics.subscribe(reader, number, 7, packed(*symbols))
+    return readers
+
+
+def test_a_large_fan_out_is_spread_over_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So many are served in a turn, each once; the next update finds nobody waiting."""
+    monkeypatch.setattr(topics_module, "SPREAD_PER_TURN", 3)
+    it = Board()
+    readers = crowd(it, 7, "A", "B")
+    it.publish(quote("A", seq=1), quote("B", seq=1))
+    assert [len(reader.writes) for reader in readers] == [1, 1, 1, 0, 0, 0, 0]
+    assert it.clock.waiting == 1
+    it.reactor.advance(0)
+    assert [len(reader.writes) for reader in readers] == [1] * 7
+    assert all(reader.seqs() == [("A", 1), ("B", 1)] for reader in readers)
+    assert it.clock.waiting == 0
+    it.publish(quote("A", seq=2))
+    it.reactor.advance(0)
+    it.reactor.advance(0)
+    assert all(reader.seqs() == [("A", 2)] for reader in readers)
+    assert it.topics.counters.conflated == 0
+
+
+def test_who_waits_for_a_turn_gets_the_newest_and_every_closed_bar(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Updates that come faster than they can be spread are conflated, in one write, in bounds."""
+    monkeypatch.setattr(topics_module, "SPREAD_PER_TURN", 1)
+    it = Board()
+    readers = crowd(it, 3, "A")
+    last = readers[-1]
+    topic = packed("A")[0] + (60).to_bytes(4, "big")
+    it.topics.subscribe(last, 3, 8, [topic])
+    for seq in range(1, 6):
+        it.publish(quote("A", seq=seq), bar("A", 60, seq, final=True))
+    assert last.writes == []
+    for _ in range(12):
+        it.reactor.advance(0)
+    assert sum(map(len, last.writes)) == (5 * (32 + m.BarEvent.SIZE) + 2 * (32 + m.QuoteEvent.SIZE))
+    quotes, bars = Reader(), Reader()
+    quotes.writes, bars.writes = last.writes[:1], last.writes[1:]
+    assert quotes.seqs() == [("A", 1), ("A", 5)]
+    assert bars.bars() == [(seq, True) for seq in range(1, 6)]
+    assert it.topics.counters.conflated > 0
+    assert it.clock.waiting == 0
+
+
+def test_what_waits_for_a_turn_comes_before_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ended in part, a subscription gets what was ready first; ended or gone, nothing more."""
+    monkeypatch.setattr(topics_module, "SPREAD_PER_TURN", 1)
+    it = Board()
+    _, part, gone, _ = crowd(it, 4, "A", "B")
+    it.publish(quote("A", seq=1), quote("B", seq=1))
+    assert it.topics.unsubscribe(part, 7, packed("A")) == 1
+    assert part.seqs() == [("A", 1), ("B", 1)]
+    it.topics.drop(gone)
+    for _ in range(4):
+        it.reactor.advance(0)
+    assert part.writes == gone.writes == []
+    it.publish(quote("A", seq=2), quote("B", seq=2))
+    it.topics.stop()
+    assert it.clock.waiting == 0
+
+
+def test_a_slow_reader_that_waits_for_a_turn_is_served_when_it_reads_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What came while it was behind and then congested is held, and the newest comes at once."""
+    monkeypatch.setattr(topics_module, "SPREAD_PER_TURN", 1)
+    it = Board()
+    _, slow = crowd(it, 2, "A")
+    it.publish(quote("A", seq=1))
+    it.publish(quote("A", seq=2))
+    slow.is_congested = True
+    it.reactor.advance(0)
+    it.reactor.advance(0)
+    it.publish(quote("A", seq=3))
+    slow.writes.clear()
+    slow.is_congested = False
+    it.topics.drained(slow)
+    assert slow.seqs() == [("A", 3)]
+
+
+def test_a_turned_clock_voids_what_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of a time that was turned back goes out after it was."""
+    monkeypatch.setattr(topics_module, "SPREAD_PER_TURN", 1)
+    it = Board()
+    first, second = crowd(it, 2, "A")
+    it.publish(quote("A", seq=9))
+    it.topics.void()
+    it.reactor.advance(0)
+    assert (len(first.writes), len(second.writes)) == (1, 0)
