@@ -63,7 +63,7 @@ test: $(DEVELOPMENT)
 
 torture: $(DEVELOPMENT)
 	PAPERTRADER_KILLS=$(KILLS) $(BIN)/pytest -s tests/torture $(PYTEST_ARGS)
-	PAPERTRADER_EXAMPLES=20000 PAPERTRADER_STEPS=100 $(BIN)/pytest tests/model/test_whole_model.py
+	$(BIN)/python -m tests.torture.model
 	$(BIN)/python -m tests.torture.mutants
 	$(BIN)/python -m tests.torture.stalls
 	$(BIN)/python -m tests.torture.siege
