@@ -208,6 +208,7 @@ def _overrides(options: dict[str, Any], listens: tuple[str, str]) -> dict[str, s
         "market.providers": options["provider"],
         "market.symbols": options["symbols"],
         "market.keep_closed_hours": "true" if options["keep_closed_hours"] else None,
+        "market.extended_hours": "true" if options["extended_hours"] else None,
     }
     for name, key, listen in zip(
         ("master.listen", "worker.listen"), ("master_port", "worker_port"), listens, strict=True
@@ -234,6 +235,7 @@ def _overrides(options: dict[str, Any], listens: tuple[str, str]) -> dict[str, s
 @click.option("--speed", help="Market seconds in a real second (default 60).")
 @click.option("--market-clock", metavar="DATE", help="First day of the market, as 2010-01-04.")
 @click.option("--keep-closed-hours", is_flag=True, help="Do not skip nights and weekends.")
+@click.option("--extended-hours", is_flag=True, help="Prices before and after the session, too.")
 def up(state_dir: Path | None, **options: Any) -> None:
     """Run a whole PaperTrader on this machine: master, workers and a market."""
     sys.exit(run((state_dir or default_state_dir()).absolute(), options))

@@ -111,9 +111,11 @@ def _counter_violations(state: DeskState) -> Iterator[str]:
         if order.is_open:
             listed[order.portfolio].discard(order.order_id)
             open_orders[order.account][order.symbol] += 1
-            in_books.setdefault(id(state.book_of(order)), []).append(order.order_id)
+            for book in state.places_of(order):
+                in_books.setdefault(id(book), []).append(order.order_id)
     for symbol in sorted({*state.books, *state.model_books}):
-        for _, book in state.books_in(symbol):
+        extended = state.extended_books.get(symbol, {}).values()
+        for book in (*(book for _, book in state.books_in(symbol)), *extended):
             if book.order_ids() != in_books.get(id(book), []):
                 yield f"the book of {symbol} does not have the open orders"
     for portfolio, left in listed.items():

@@ -56,6 +56,8 @@ class LimitingRule(IntEnum):
     """The market did not reach the price that the order waited for."""
     HELD = 13
     """The order waited for another one."""
+    EXTENDED = 14
+    """The quote was of extended hours, and the order works in the session only."""
 
 
 _UNLIMITED: Final = LimitingRule.NONE

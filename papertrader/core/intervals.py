@@ -11,7 +11,7 @@ from typing import Final
 import attrs
 
 from papertrader.core.instants import SECOND
-from papertrader.core.quotes import Bar, Quote
+from papertrader.core.quotes import Bar, Quote, QuoteFlag
 
 BAR_NS: Final = 60 * SECOND
 """Length of the bars of the ``bar`` model, in market time; they begin at whole multiples of it."""
@@ -74,6 +74,8 @@ class Intervals:
         if last <= 0:
             return
         new_day = before is None or quote.day_volume < before.day_volume
+        # The quotes before an opening count for nothing: what comes after them is a new day.
+        new_day = new_day or (before is not None and bool(before.flags & QuoteFlag.EXTENDED))
         high = low = last
         if before is None or new_day:
             opened = quote.day_open if quote.day_open > 0 else last

@@ -18,6 +18,7 @@ from papertrader.core.orders import (
     IMMEDIATE,
     Order,
     OrderEventKind,
+    OrderFlag,
     OrderState,
     Side,
     TimeInForce,
@@ -34,6 +35,7 @@ from papertrader.core.terms import FillModelKind, PortfolioTerms
 # Python 3.11 looks the members of an enumeration up slowly: each costs as much as a call.
 _FOK: Final = TimeInForce.FOK
 
+_EXTENDED: Final = int(QuoteFlag.EXTENDED)
 _NOT_TRADING: Final = frozenset({AssetStatus.HALTED, AssetStatus.DELISTED})
 
 
@@ -56,7 +58,8 @@ class Matching(Stops):
         known = self._quotes.peek(quote.symbol)
         if quote.flags & QuoteFlag.SUSPECT or not _is_news(quote, known):
             return
-        if quote.symbol in self.state.model_books and may_fill(quote):
+        volumes = quote.symbol in self.state.model_books and not quote.flags & _EXTENDED
+        if volumes and may_fill(quote):
             self._intervals.follow(known, quote)
         self._quotes[quote.symbol] = quote
 
@@ -107,7 +110,10 @@ class Matching(Stops):
     def _can_work(self, quote: Quote) -> bool:
         """Tell whether ``quote`` may fill anything."""
         symbol = quote.symbol
-        if symbol not in self.state.books and symbol not in self.state.model_books:
+        if quote.flags & _EXTENDED:
+            if symbol not in self.state.extended_books:
+                return False
+        elif symbol not in self.state.books and symbol not in self.state.model_books:
             return False
         asset = self._assets.get(symbol)
         if asset is None or asset.status in _NOT_TRADING or not may_fill(quote):
@@ -115,8 +121,15 @@ class Matching(Stops):
         return _is_news(quote, self._quotes.peek(symbol))
 
     def _offers(self, quote: Quote, interval: Interval | None) -> list[tuple[Book, Offer]]:
-        """Return the books that ``quote`` may work, each with what the quote offers to it."""
+        """Return the books that ``quote`` may work, each with what the quote offers to it.
+
+        Outside the session there is neither a volume nor a bar: those who need them wait.
+        """
         symbol = quote.symbol
+        if quote.flags & _EXTENDED:
+            self._interval = None
+            books = sorted(self.state.extended_books[symbol].items())
+            return [(book, offer_of(kind, quote, self._assets[symbol])) for kind, book in books]
         asset, book = self._assets[symbol], self.state.books.get(symbol)
         offers = [(book, Offer(quote, asset))] if book is not None else []
         self._interval = None
@@ -201,7 +214,9 @@ class Matching(Stops):
         opened = order.terms.works_from if order.terms is not None else 0
         if quote is None or asset is None or asset.status in _NOT_TRADING or not may_fill(quote):
             return order
-        if quote.observed_at <= order.since or not opened <= market_time(quote) <= order.expire_at:
+        if quote.flags & _EXTENDED or quote.observed_at <= order.since:
+            return order
+        if not opened <= market_time(quote) <= order.expire_at:
             return order
         terms = self.state.portfolios[order.portfolio].terms
         key = (order.symbol, FAMILIES[terms.fill_model], order.side)
@@ -256,6 +271,8 @@ class Matching(Stops):
             fill = Fill(0, NULL, LimitingRule.UNUSABLE)
         elif order.since >= quote.observed_at:
             fill = Fill(0, NULL, LimitingRule.WAITING)
+        elif quote.flags & _EXTENDED and not order.flags & OrderFlag.EXTENDED_HOURS:
+            fill = Fill(0, NULL, LimitingRule.EXTENDED)
         elif not order.is_triggered:
             fill = Fill(0, NULL, LimitingRule.TRIGGER)
         else:

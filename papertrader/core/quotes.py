@@ -35,6 +35,8 @@ class AssetFlag(IntFlag):
     FRACTIONAL = 1
     SHORTABLE = 2
     ALWAYS_OPEN = 4
+    EXTENDED_HOURS = 8
+    """Its market has prices before and after the session, too."""
 
 
 NO_FLAGS: Final = AssetFlag(0)
@@ -49,6 +51,8 @@ class QuoteFlag(IntFlag):
     CLOSED = 8
     SUSPECT = 16
     REPLAYED = 32
+    EXTENDED = 64
+    """Of the hours before or after a session: it fills only orders with that flag."""
 
 
 class QuoteProvider(IntEnum):

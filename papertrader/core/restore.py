@@ -100,14 +100,15 @@ def _restore_order(state: DeskState, order: Order) -> None:
     portfolio.client_order_ids[order.client_order_id] = order.order_id
     state.order_last = max(state.order_last, order.order_id)
     state.sequence_last = max(state.sequence_last, order.sequence)
-    book = state.book_of(order)
+    books = state.places_of(order)
     if order.replaces:
         state.replaced_by[order.replaces] = order.order_id
     if not order.is_open:
         return
     account, symbol = state.accounts[order.account], order.symbol
     if not _trails(order):
-        book.add(order)
+        for book in books:
+            book.add(order)
     state.link(order)
     account.open_orders += 1
     state.open_orders[order.portfolio].add(order.order_id)

@@ -19,7 +19,7 @@ from papertrader.core.orders import (
     TrailKind,
     TriggerSource,
 )
-from papertrader.core.quotes import Asset, AssetStatus
+from papertrader.core.quotes import Asset, AssetFlag, AssetStatus
 from papertrader.core.refusals import Refusal, Refused
 from papertrader.core.rules import DeskRules
 
@@ -77,10 +77,10 @@ def _check_flags(command: NewOrder, asset: Asset) -> Refused | None:
             text = "Only a LIMIT order that is DAY, GTC or GTD can work in extended hours."
         elif asset.calendar == ALWAYS_OPEN:
             text = f"{asset.symbol} trades around the clock; leave the extended-hours flag out."
-        else:
+        elif not asset.flags & AssetFlag.EXTENDED_HOURS:
             text = (
-                f"The calendar {asset.calendar} of {asset.symbol} has no extended hours here; leave"
-                " the extended-hours flag out."
+                f"This market has no prices of {asset.symbol} in extended hours; leave the"
+                " extended-hours flag out."
             )
     elif flags & OrderFlag.NOTIONAL and command.order_type not in _PLAIN:
         text = "Only a MARKET or LIMIT order can be for an amount of money; give a quantity."

@@ -42,6 +42,7 @@ from papertrader.core.orders import (
     IllegalTransitionError,
     Order,
     OrderEventKind,
+    OrderFlag,
     OrderState,
     OrderType,
     next_state,
@@ -55,6 +56,7 @@ from papertrader.core.triggers import Prices, with_mark
 _QUOTE: Final = FillModelKind.QUOTE
 _ACCEPTED: Final = OrderEventKind.ACCEPTED
 _ACTIVATED: Final = OrderEventKind.ACTIVATED
+_EXTENDED: Final = int(OrderFlag.EXTENDED_HOURS)
 _SPLIT: Final = TransactionKind.SPLIT
 _DIVIDEND: Final = TransactionKind.DIVIDEND
 
@@ -96,6 +98,9 @@ class DeskState:
         self.books: dict[str, Book] = {}
         self.model_books: dict[str, dict[FillModelKind, Book]] = {}
         """By symbol and family of fill models, the orders that do not take from displayed sizes."""
+        self.extended_books: dict[str, dict[FillModelKind, Book]] = {}
+        """By symbol and family, the orders that work in extended hours too; each has its turn in
+        its other book as well, beside those that wait for the session."""
         self.margin_portfolios: set[int] = set()
         """The portfolios that may borrow."""
         self.ledger = Ledger()
@@ -186,6 +191,14 @@ class DeskState:
         if family not in books:
             books[family] = Book()
         return books[family]
+
+    def places_of(self, order: Order) -> list[Book]:
+        """Return every book in which an order has a place."""
+        book = self.book_of(order)
+        if not order.flags & _EXTENDED:
+            return [book]
+        family = FAMILIES[self.portfolios[order.portfolio].terms.fill_model]
+        return [book, self.extended_books.setdefault(order.symbol, {}).setdefault(family, Book())]
 
     def books_in(self, symbol: str) -> list[tuple[FillModelKind, Book]]:
         """Return the books of a symbol, each with its family of fill models."""
@@ -398,7 +411,8 @@ class DeskState:
 
     def _enter(self, order: Order, account: AccountState, portfolio: PortfolioState) -> None:
         symbol = order.symbol
-        self.book_of(order).add(order)
+        for book in self.places_of(order) if order.flags else (self.book_of(order),):
+            book.add(order)
         account.open_orders += 1
         self.open_orders[order.portfolio].add(order.order_id)
         if order.replaces:
@@ -424,9 +438,9 @@ class DeskState:
                 table.setdefault(number, []).append(order.order_id)
 
     def _replace(self, old: Order, order: Order, account: AccountState) -> None:
-        book = self.book_of(order)
+        for book in self.places_of(order) if order.flags else (self.book_of(order),):
+            _move(book, old, order)
         if not order.is_open:
-            book.remove(old)
             if old.terms is not None:
                 _unlink(self.children, old.terms.parent, old.order_id)
                 _unlink(self.pairs, old.terms.pair, old.order_id)
@@ -437,16 +451,13 @@ class DeskState:
                 account.open_orders_by_symbol[order.symbol] = left
             else:
                 del account.open_orders_by_symbol[order.symbol]
-        elif order.terms is not None:
-            book.change(old, order)
-            if old.terms is not None and old.terms.parent != order.terms.parent:
-                _unlink(self.children, old.terms.parent, old.order_id)
-                self.link(order)
-        elif order.limit_price != old.limit_price:
-            book.remove(old)
-            book.add(order)
-        elif order.state != OrderState.PENDING:
-            book.met(order)
+        elif (
+            order.terms is not None
+            and old.terms is not None
+            and old.terms.parent != order.terms.parent
+        ):
+            _unlink(self.children, old.terms.parent, old.order_id)
+            self.link(order)
 
     def _apply_transaction(self, event: TransactionPosted) -> None:
         account, portfolio = self._owner(event)
@@ -483,6 +494,19 @@ class DeskState:
             held = abs(position.quantity) if portfolio.is_margin else position.quantity
             if held < reserved:
                 raise _misposted(event, f"leaves less {position.symbol} than is reserved")
+
+
+def _move(book: Book, old: Order, order: Order) -> None:
+    """Give an order that changed its new place in a book, or none."""
+    if not order.is_open:
+        book.remove(old)
+    elif order.terms is not None:
+        book.change(old, order)
+    elif order.limit_price != old.limit_price:
+        book.remove(old)
+        book.add(order)
+    elif order.state != OrderState.PENDING:
+        book.met(order)
 
 
 def _misposted(event: TransactionPosted, what: str) -> InvariantViolated:

@@ -132,8 +132,15 @@ def _answer(command: Command, session: Session, reply: Message) -> None:
 
 
 def _hours(calendar: Calendar, now: int) -> tuple[MarketState, int, int]:
-    """Return (state, next opening after now, next close after now); a lunch break is closed."""
+    """Return (state, next opening after now, next close after now); a lunch break is closed.
+
+    Openings and closes are those of sessions, in extended hours too.
+    """
     session = calendar.next_session(now)
+    extended = calendar.extended_at(now)
+    if extended is not None:
+        state = MarketState.PRE_MARKET if now < extended.open else MarketState.AFTER_HOURS
+        return state, session.open, session.close
     if now < session.break_end:
         first = (session.open, session.break_start, session.break_end, session.close)
         upcoming = [at for at in first if at > now]

@@ -79,6 +79,8 @@ class MarketRules:
     """Files of a user's own prices to replay, instead of those that come with the package."""
     assets: Path | None = None
     """The operator's list of assets (`papertrader.master.assetlist`); None: all there are."""
+    extended_hours: bool = False
+    """Whether the market has prices before and after the session."""
 
 
 @attrs.frozen(kw_only=True)
@@ -118,7 +120,7 @@ def make_source(rules: MarketRules) -> TapeSource:
 
 
 def _whole_source(rules: MarketRules) -> TapeSource:
-    calendars = load_calendars()
+    calendars = load_calendars(extended=rules.extended_hours)
     if rules.source == "replay" and rules.data is not None:
         return files_source(rules.data, calendars, rules.seed)
     if rules.source == "replay":

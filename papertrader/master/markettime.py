@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 import peewee
 
+from papertrader.core.calendar import LongDays
 from papertrader.core.events import ClockSet
 from papertrader.core.instants import SECOND, format_instant
 from papertrader.core.marketclock import ClockMode, MarketClock
@@ -53,11 +54,18 @@ class MarketTime:
         """Return market time."""
         return self.market_clock.now(self._clock.wall_ns())
 
-    def day_end(self, symbol: str) -> int:
-        """Return when a DAY order of ``symbol`` sent now expires; 0 for an unknown symbol."""
+    def day_end(self, symbol: str, *, extended: bool = False) -> int:
+        """Return when a DAY order of ``symbol`` sent now expires; 0 for an unknown symbol.
+
+        One that works in ``extended`` hours does so with the end of those after the close.
+        """
         if symbol not in self._source.assets:
             return 0
-        return self._source.calendar(symbol).next_session(self.now()).close
+        now, calendar = self.now(), self._source.calendar(symbol)
+        if not extended:
+            return calendar.next_session(now).close
+        session = calendar.extended_at(now) or calendar.next_session(now)
+        return max(session.close, session.post_close)
 
     def hours(self, symbol: str, *, opening: bool) -> tuple[int, int]:
         """Return the session of an order for the next opening, or for the next close.
@@ -139,9 +147,10 @@ def resumed_clock(
             speed = was_set.speed_milli
         if was_set.start_setting == rules.start:
             start = reached
+    # Where nothing trades outside the sessions the days are no longer than these.
     return MarketClock(
         mode=ClockMode.REPLAY if rules.source == "replay" else ClockMode.SIMULATED,
-        calendar=source.calendar_main,
+        calendar=LongDays(source.calendar_main),
         market_start=min(max(start, source.first_time()), source.last_time()),
         wall_start=wall,
         speed_milli=speed,

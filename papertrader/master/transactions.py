@@ -65,7 +65,7 @@ class Market(Protocol):
     def now(self) -> int:
         """Market time."""
 
-    def day_end(self, symbol: str) -> int:
+    def day_end(self, symbol: str, *, extended: bool = False) -> int:
         """Market time at which a DAY order of ``symbol`` sent now expires."""
 
     def hours(self, symbol: str, *, opening: bool) -> tuple[int, int]:
@@ -176,7 +176,8 @@ class Transactions:
     def _wish(self, seq: int, command: Command, session: Session, message: m.OrderNew) -> NewOrder:
         expires, works_from = message.expire_at, 0
         if message.time_in_force in _OF_THE_SESSION:
-            expires = self._market.day_end(message.symbol)
+            extended = bool(message.flags & OrderFlag.EXTENDED_HOURS)
+            expires = self._market.day_end(message.symbol, extended=extended)
         elif message.time_in_force in WAITING:
             opening = message.time_in_force == TimeInForce.OPG
             works_from, expires = self._market.hours(message.symbol, opening=opening)

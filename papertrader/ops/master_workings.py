@@ -58,6 +58,7 @@ def master_rules(options: ServerOptions, settings: Settings) -> MasterRules:
             start=start,
             speed_milli=market.speed_milli,
             keep_closed_hours=market.keep_closed_hours,
+            extended_hours=market.extended_hours,
             seed=market.seed,
             data=data,
             assets=options.state / market.assets if market.assets else None,

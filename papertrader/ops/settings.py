@@ -84,6 +84,7 @@ class MarketSettings:
     speed_milli: int
     start: date
     keep_closed_hours: bool
+    extended_hours: bool
     seed: int
     providers: tuple[str, ...]
     symbols: tuple[str, ...]
@@ -290,6 +291,7 @@ class _Sources:
                 speed_milli=take(known.MARKET_SPEED),
                 start=take(known.MARKET_START),
                 keep_closed_hours=take(known.MARKET_KEEP_CLOSED_HOURS),
+                extended_hours=take(known.MARKET_EXTENDED_HOURS),
                 seed=take(known.MARKET_SEED),
                 data=take(known.MARKET_DATA),
                 assets=take(known.MARKET_ASSETS),
@@ -414,7 +416,7 @@ class _Sources:
         self._problems.append((line, text))
 
 
-_Contradiction = tuple[Variable[date] | Variable[Listen], tuple[str, ...], str]
+_Contradiction = tuple[Variable[date] | Variable[Listen] | Variable[bool], tuple[str, ...], str]
 
 
 def _contradictions(settings: Settings) -> Iterator[_Contradiction]:
@@ -433,6 +435,18 @@ def _contradictions(settings: Settings) -> Iterator[_Contradiction]:
             (known.MARKET_SOURCE.name,),
             f'{market.start} is wrong; with market.source = "{market.source}" allowed is '
             f"{first} to {last}",
+        )
+    own_files = market.source is MarketSource.REPLAY and bool(market.data)
+    if market.extended_hours and market.source is not MarketSource.SIMULATED and not own_files:
+        what = {
+            MarketSource.REPLAY: "the recorded market has one row for each day",
+            MarketSource.LIVE: "live providers are not asked outside the session",
+        }[market.source]
+        yield (
+            known.MARKET_EXTENDED_HOURS,
+            (known.MARKET_SOURCE.name, known.MARKET_DATA.name),
+            f"{what}, so there are no prices in extended hours; use the simulated market, or"
+            " market.data with your own quotes or minutes",
         )
     listen, master = settings.worker.listen, settings.master.listen
     end = listen.port + settings.workers - 1

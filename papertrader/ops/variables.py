@@ -311,6 +311,15 @@ MARKET_KEEP_CLOSED_HOURS: Final[Variable[bool]] = Variable(
     comment="""\
 true lets nights, weekends and holidays pass at market.speed; false skips them.""",
 )
+MARKET_EXTENDED_HOURS: Final[Variable[bool]] = Variable(
+    name="market.extended_hours",
+    default="false",
+    read=_boolean,
+    show=lambda value: str(value).lower(),
+    comment="""\
+true gives US stocks prices from 04:00 to 09:30 and from 16:00 to 20:00 too, in which limit orders
+with the extended-hours flag work. For the simulated market, and for your own files of quotes.""",
+)
 MARKET_SEED: Final = Variable(
     name="market.seed",
     default="1",
@@ -425,6 +434,7 @@ VARIABLES: Final[tuple[Variable[Any], ...]] = (
     MARKET_SPEED,
     MARKET_START,
     MARKET_KEEP_CLOSED_HOURS,
+    MARKET_EXTENDED_HOURS,
     MARKET_SEED,
     MARKET_DATA,
     MARKET_ASSETS,

@@ -134,10 +134,12 @@ class Topic(IntFlag):
 
 
 class MarketState(IntEnum):
-    """Whether an exchange trades. 2, 4 and 5 are kept for pre-market, after-hours and a halt."""
+    """Whether an exchange trades. 5 is kept for a halt."""
 
     CLOSED = 1
+    PRE_MARKET = 2
     OPEN = 3
+    AFTER_HOURS = 4
 
 
 class TopicKind(IntEnum):

@@ -26,7 +26,7 @@ CASES: list[tuple[str, dict[str, Any], Refusal, str]] = [
     ("halted", {"symbol": "HALT"}, Refusal.SYMBOL_HALTED, "HALT is halted"),
     ("delisted", {"symbol": "GONE"}, Refusal.SYMBOL_HALTED, "GONE is delisted"),
     ("close only", {"symbol": "LAST"}, Refusal.SYMBOL_HALTED, "may only be sold"),
-    ("flags", {"flags": 5}, Refusal.TYPE_UNSUPPORTED, "no extended hours"),
+    ("flags", {"flags": 5}, Refusal.TYPE_UNSUPPORTED, "in extended hours"),
     ("GTC that expires", {"expire_at": 10**6}, Refusal.TIF_UNSUPPORTED, "no expiry time"),
     (
         "DAY without a session",

@@ -108,6 +108,7 @@ update_interval_ms = 500
 speed = 2.125
 start = 2026-01-02
 keep_closed_hours = true
+extended_hours = true
 seed = 9223372036854775807
 providers = "alpaca, kraken"
 symbols = "AAPL BTC/USD"
@@ -149,6 +150,7 @@ def test_every_variable_from_the_file(file: Path) -> None:
     assert settings.market.speed_milli == 2_125
     assert settings.market.start == date(2026, 1, 2)
     assert settings.market.keep_closed_hours is True
+    assert settings.market.extended_hours is True
     assert settings.market.seed == 2**63 - 1
     assert settings.market.providers == ("alpaca", "kraken")
     assert settings.market.symbols == ("AAPL", "BTC/USD")
@@ -270,6 +272,7 @@ def test_syntax_errors_have_their_line(file: Path, text: str, line: int) -> None
         ("market.speed", ["0", "-1", "0.0001", "10000.001", "inf", "nan", "1e3", "true", '"1x"']),
         ("market.start", ["2010", '"2010-02-30"', '"20100104"', "2010-01-04T00:00:00", "true"]),
         ("market.keep_closed_hours", ["0", "1", '"yes"', '"True"']),
+        ("market.extended_hours", ["0", '"yes"']),
         ("market.seed", ["-1", "9223372036854775808", '"x"']),
         ("accounts.starting_cash", ["100000", "100000.00", '"0.99"', '"1000000000.01"', '"1,000"']),
         ("accounts.starting_cash", ['"1e5"', '"-5"', '"1.123456789"', '"NaN"']),
@@ -489,3 +492,18 @@ def test_lines_of_keys() -> None:
     assert lines_of(text) == {
         "a": 1, "b": 4, "c": 5, "c.d": 6, "c.e.f": 7, "c.g": 8, "c.g.h": 9,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("market", "what"),
+    [
+        ("", "the recorded market has one row for each day"),
+        ('source = "live"\n', "live providers are not asked outside the session"),
+    ],
+)
+def test_extended_hours_need_a_market_that_has_them(file: Path, market: str, what: str) -> None:
+    """A market that has no prices before and after the session says so, and what to use."""
+    (found,) = problems(file, f"[market]\n{market}extended_hours = true\n")
+    assert f"market.extended_hours: {what}, so there are no prices" in found
+    assert "use the simulated market, or market.data" in found
+    assert load(file, '[market]\ndata = "mine.csv"\nextended_hours = true\n').market.extended_hours

@@ -96,17 +96,25 @@ class TapeSource(Protocol):
         """Return the corporate actions with ``after < at <= upto``, in the order they apply."""
 
 
+def has_extended_hours(calendar: Calendar) -> bool:
+    """Tell whether a calendar knows hours before and after the session."""
+    return isinstance(calendar, ExchangeCalendar) and calendar.has_extended_hours
+
+
 def load_rates() -> RateTable:
     """Read the package's table of exchange rates: those of the European Central Bank, by day."""
     packed = resources.files("papertrader.data").joinpath("ecb_fx_daily.csv.gz").read_bytes()
     return read_rates(gzip.decompress(packed).decode("ascii"))
 
 
-def load_calendars() -> Mapping[str, Calendar]:
-    """Read the package's exchange calendars: by MIC, and ``"24/7"``."""
+def load_calendars(*, extended: bool = False) -> Mapping[str, Calendar]:
+    """Read the package's exchange calendars: by MIC, and ``"24/7"``.
+
+    ``extended``: with the hours before and after the session where they are known.
+    """
     text = resources.files("papertrader.data").joinpath("calendars.json").read_text("utf-8")
     calendars: dict[str, Calendar] = {ALWAYS_OPEN: AlwaysOpen()}
     for mic, data in json.loads(text).items():
         if not mic.startswith("_"):
-            calendars[mic] = ExchangeCalendar.from_data(mic, data)
+            calendars[mic] = ExchangeCalendar.from_data(mic, data, extended=extended)
     return calendars

@@ -186,7 +186,7 @@ class _Reader:
 
     def _minute(self, symbol: str, fields: Mapping[str, str]) -> None:
         time = _time(fields["time"])
-        session = self._session_at(symbol, time)
+        session = self._calendar(symbol).extended_at(time) or self._session_at(symbol, time)
         minute, rest = divmod(time - session.open, MINUTE)
         if rest:
             raise ValueError(f"{format_instant(time)} is not the start of a minute")
@@ -206,7 +206,8 @@ class _Reader:
         time = _time(fields["time"])
         # A quote at the very close is of its session.
         session = self._session.get(symbol)
-        if session is None or not session.open <= time <= session.close:
+        within = session is not None and session.open <= time <= session.close
+        if not within and self._calendar(symbol).extended_at(time) is None:
             self._session_at(symbol, time - (self._calendar(symbol).session_at(time) is None))
         columns = self.data.quotes.setdefault(symbol, QuoteColumns())
         if columns.times and time < columns.times[-1]:

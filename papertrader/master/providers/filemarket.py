@@ -32,12 +32,12 @@ from papertrader.core.quotes import (
     Quote,
     QuoteFlag,
 )
-from papertrader.master.providers.base import TapeSource, UnknownSymbol
+from papertrader.master.providers.base import TapeSource, UnknownSymbol, has_extended_hours
 from papertrader.master.providers.datafiles import find_files
 from papertrader.master.providers.datarows import Dataset, RowKind, read_dataset
 from papertrader.master.providers.path import FIVE, HALF_HOUR, Candle, DayPath, Texture
 from papertrader.master.providers.quotetape import QuoteTape
-from papertrader.master.providers.tape import Listing, Tape, merged_pieces
+from papertrader.master.providers.tape import Listing, Part, Tape, merged_pieces, thin
 
 STEP: Final = 5 * SECOND
 QUANTITY_MAX: Final = 1_000_000 * SCALE
@@ -68,6 +68,7 @@ def files_source(place: Path, calendars: Mapping[str, Calendar], seed: int = 1) 
     symbols = sorted(symbol for symbol, each in data.kinds.items() if each is RowKind.QUOTE)
     if symbols:
         assets = [_asset(symbol, data, data.quotes[symbol].times[0], name) for symbol in symbols]
+        assets = [_with_extended_hours(asset, calendars) for asset in assets]
         tapes.append(
             QuoteTape(
                 name=name, assets=assets, quotes=data.quotes, calendars=calendars,
@@ -216,14 +217,46 @@ class MinuteTape(Tape):
         before = self.calendar(symbol).previous_session(session.open)
         last = None if before is None else self._history.candle(symbol, before.day)
         # Before the first trade the close before stands; before the very first, its own open.
-        price = rows[min(rows)].open if last is None else last.close
-        minutes = []
-        for minute in range((session.close - session.open) // MINUTE):
-            candle = rows.get(minute) or Candle(price, price, price, price, 0)
-            price = candle.close
-            minutes.append(candle)
+        first = min(minute for minute in rows if minute >= 0)
+        price = rows[first].open if last is None else last.close
+        length = (session.close - session.open) // MINUTE
         label = f"{self._seed}/{symbol}/{session.day.isoformat()}"
-        return MinuteDay(label=label, minutes=minutes, texture=texture)
+        return MinuteDay(label=label, minutes=_filled(rows, range(length), price), texture=texture)
+
+    def _make_outside(self, symbol: str, day: date, part: Part) -> DayPath | None:
+        """Return the recorded minutes of extended hours; None where none was recorded."""
+        calendar = self.calendar(symbol)
+        session, rows = calendar.session(day), self.recorded[symbol].get(day, {})
+        if session is None:
+            return None
+        if part is Part.AFTER:
+            begin, end = session.close, session.post_close
+        else:
+            begin, end = session.pre_open, session.open
+        minutes = range((begin - session.open) // MINUTE, (end - session.open) // MINUTE)
+        known = [minute for minute in minutes if minute in rows]
+        if not known:
+            return None
+        label = f"{self._seed}/{symbol}/{day.isoformat()}/{part}"
+        # Nothing is known of it before its first trade: the price of that stands.
+        filled = _filled(rows, minutes, rows[known[0]].open)
+        return MinuteDay(label=label, minutes=filled, texture=thin(self._listings[symbol].texture))
+
+
+def _filled(rows: Mapping[int, Candle], minutes: range, price: int) -> list[Candle]:
+    """Return a candle for each minute: without a trade the price before stands."""
+    filled = []
+    for minute in minutes:
+        candle = rows.get(minute) or Candle(price, price, price, price, 0)
+        price = candle.close
+        filled.append(candle)
+    return filled
+
+
+def _within(session: Session | None, minutes: Mapping[int, Candle]) -> list[Candle]:
+    """Return the minutes of a day that lie in its session, in their order."""
+    end = 0 if session is None else (session.close - session.open) // MINUTE
+    return [minutes[minute] for minute in sorted(minutes) if 0 <= minute < end]
 
 
 def _joined(minutes: Sequence[Candle]) -> Candle:
@@ -252,8 +285,9 @@ def _bar_tape(
             for day, of_day in data.minutes[symbol].items()
         }
         days[symbol] = {
-            day: _joined([of_day[minute] for minute in sorted(of_day)])
+            day: _joined(within)
             for day, of_day in recorded[symbol].items()
+            if (within := _within(calendars[data.listed(symbol).calendar].session(day), of_day))
         }
     shape = Tape if kind is RowKind.DAILY else MinuteTape
     sessions = [
@@ -264,13 +298,14 @@ def _bar_tape(
     tape = shape(
         name=name,
         seed=seed,
-        listings=[_listing(symbol, data, days[symbol], name) for symbol in symbols],
+        listings=[_listing(symbol, data, days[symbol], name, calendars) for symbol in symbols],
         history=_Days(days),
         calendars=calendars,
         calendar_main=main,
         first_time=min(session.open for session in sessions if session is not None),
         last_time=max(session.close for session in sessions if session is not None),
         flags=QuoteFlag.REPLAYED,
+        extended=kind is RowKind.MINUTE,
     )
     if isinstance(tape, MinuteTape):
         tape.recorded = recorded
@@ -325,7 +360,20 @@ def _asset(symbol: str, data: Dataset, first_bar: int, source: str) -> Asset:
     )
 
 
-def _listing(symbol: str, data: Dataset, days: Mapping[date, Candle], source: str) -> Listing:
+def _with_extended_hours(asset: Asset, calendars: Mapping[str, Calendar]) -> Asset:
+    """Return an asset of which quotes are recorded, with what its calendar allows."""
+    if not has_extended_hours(calendars[asset.calendar]):
+        return asset
+    return attrs.evolve(asset, flags=asset.flags | AssetFlag.EXTENDED_HOURS)
+
+
+def _listing(
+    symbol: str,
+    data: Dataset,
+    days: Mapping[date, Candle],
+    source: str,
+    calendars: Mapping[str, Calendar],
+) -> Listing:
     unit = _volume_unit(symbol, data)
     usual = median_low(candle.volume for candle in days.values())
     size = usual // SIZE_SHARE or (1 if usual else SIZE_UNKNOWN * SCALE // unit)
@@ -339,4 +387,6 @@ def _listing(symbol: str, data: Dataset, days: Mapping[date, Candle], source: st
         flat=data.listed(symbol).calendar == ALWAYS_OPEN,
     )
     asset = _asset(symbol, data, midnight_of(min(days)), source)
+    if symbol in data.minutes:
+        asset = _with_extended_hours(asset, calendars)
     return Listing(asset=asset, texture=texture)

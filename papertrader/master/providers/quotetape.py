@@ -1,7 +1,9 @@
 """A recorded market of quotes: every bid, ask and last as it was recorded, at its own time.
 
 Nothing is drawn between two quotes: the newest stands. Outside a session, and before the first
-quote of one, the last of the session before stands, flagged CLOSED. Bars are made of the last
+quote of one, the last of the session before stands, flagged CLOSED. Where the calendar has extended
+hours, quotes of these stand in them, flagged EXTENDED; the day's figures and the bars are those of
+the session. Bars are made of the last
 prices, or of the middle between bid and ask (rounded down) where no last price is recorded.
 """
 
@@ -27,6 +29,7 @@ from papertrader.master.providers.datarows import QuoteColumns
 from papertrader.master.providers.path import Candle
 from papertrader.master.providers.tape import merged_pieces, period_start, sessions_between
 
+NO_FLAG: Final = QuoteFlag(0)
 _DAY_S: Final = 86_400
 _MONTH_DAYS: Final = 31
 """Sessions that one bar has at most."""
@@ -63,7 +66,7 @@ class QuoteTape:
         self.assets: Mapping[str, Asset] = {asset.symbol: asset for asset in assets}
         self._calendars = {asset.symbol: calendars[asset.calendar] for asset in assets}
         self._quotes = quotes
-        self._told: dict[str, tuple[int, bool]] = {}
+        self._told: dict[str, tuple[int, QuoteFlag]] = {}
         self._days: dict[str, _DaySoFar] = {}
 
     def first_time(self) -> Instant:
@@ -141,17 +144,23 @@ class QuoteTape:
 
     # --- rows ------------------------------------------------------------------------------------
 
-    def _place(self, symbol: str, now: int) -> tuple[int, bool] | None:
-        """Return which row is the newest, and whether its session still runs."""
+    def _place(self, symbol: str, now: int) -> tuple[int, QuoteFlag] | None:
+        """Return which row is the newest, and how it is flagged by now."""
         times = self._quotes[symbol].times
         row = bisect_right(times, now) - 1
         if row < 0:
             return None
         session = self._calendars[symbol].session_at(now)
-        trades = session is not None and session.trades_at(now)
-        return row, trades and session is not None and times[row] >= session.open
+        if session is not None:
+            trades = session.trades_at(now) and times[row] >= session.open
+            return row, NO_FLAG if trades else QuoteFlag.CLOSED
+        outside = self._calendars[symbol].extended_at(now)
+        if outside is None:
+            return row, QuoteFlag.CLOSED
+        begun = outside.pre_open if now < outside.open else outside.close
+        return row, QuoteFlag.EXTENDED if times[row] >= begun else QuoteFlag.CLOSED
 
-    def _quote(self, symbol: str, row: int, is_open: bool) -> Quote:
+    def _quote(self, symbol: str, row: int, flag: QuoteFlag) -> Quote:
         columns, day = self._quotes[symbol], self._day(symbol, row)
         return Quote(
             symbol=symbol,
@@ -167,7 +176,7 @@ class QuoteTape:
             prev_close=NULL if day.first == 0 else self._price(columns, day.first - 1),
             day_volume=day.volume,
             source_time=columns.times[row],
-            flags=int(QuoteFlag.REPLAYED | (QuoteFlag(0) if is_open else QuoteFlag.CLOSED)),
+            flags=int(QuoteFlag.REPLAYED | flag),
         )
 
     def _day(self, symbol: str, row: int) -> _DaySoFar:
@@ -175,22 +184,30 @@ class QuoteTape:
         columns, day = self._quotes[symbol], self._days.get(symbol)
         time = columns.times[row]
         session = self._session(symbol, time)
+        if time < session.open:
+            # Before the session it has no figures; what came before that is not of this day.
+            return _DaySoFar(session, bisect_left(columns.times, session.pre_open), row)
         if day is None or day.session.open != session.open or row < day.upto:
             first = bisect_left(columns.times, session.open)
             day = self._days[symbol] = _DaySoFar(session, first, first - 1)
+        row = min(row, bisect_right(columns.times, session.close) - 1)
         for index in range(day.upto + 1, row + 1):
             price = self._price(columns, index)
             if day.opening == NULL:
                 day.opening = day.high = day.low = price
             day.high, day.low = max(day.high, price), min(day.low, price)
             day.volume += columns.last_sizes[index]
-        day.upto = row
+        day.upto = max(row, day.upto)
         return day
 
     def _session(self, symbol: str, time: int) -> Session:
         """Return the session of a quote; one at the very close is of it, unless one opens there."""
         calendar = self._calendars[symbol]
-        return calendar.session_at(time) or calendar.next_session(time - 1)
+        return (
+            calendar.session_at(time)
+            or calendar.extended_at(time)
+            or calendar.next_session(time - 1)
+        )
 
     @staticmethod
     def _price(columns: QuoteColumns, row: int) -> int:

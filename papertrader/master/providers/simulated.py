@@ -10,7 +10,9 @@ A stock opens at the calendar day before's value plus a gap drawn within half th
 a coin exactly there. High and low lie beyond open and close by a draw within the daily volatility
 each. The volume is half to three halves of the usual, more on days of large moves. Inside the day
 the rule of `papertrader.master.providers.path` holds. Liquid symbols tick every 250 ms of market
-time, the others every second. There are no corporate actions.
+time, the others every second. There are no corporate actions. With extended hours, the price
+goes on after a session to within a quarter of the day's range of the close, and from there to
+the next opening before that (`papertrader.master.providers.tape`).
 
 Draws as in `path`, from "seed/symbol/block/number" and "seed/symbol/date/bar". exp is a sum of
 integers with 32 fraction bits, so that every machine sees the same market.
@@ -30,6 +32,7 @@ from papertrader.core.calendar import ALWAYS_OPEN, Calendar
 from papertrader.core.instants import DAY, MILLISECOND, midnight_of, to_datetime
 from papertrader.core.money import CENT, SCALE
 from papertrader.core.quotes import Asset, AssetFlag, AssetKind, QuoteFlag
+from papertrader.master.providers.base import has_extended_hours
 from papertrader.master.providers.path import Candle, Texture, draws
 from papertrader.master.providers.tape import Listing, Tape
 
@@ -112,13 +115,17 @@ def simulated_source(calendars: Mapping[str, Calendar], market_start: int, seed:
     return Tape(
         name=NAME,
         seed=seed,
-        listings=[_listing(invented, first) for invented in _ASSETS],
+        listings=[
+            _listing(invented, first, extended=has_extended_hours(calendars["XNYS"]))
+            for invented in _ASSETS
+        ],
         history=SimulatedHistory(seed),
         calendars=calendars,
         calendar_main="XNYS",
         first_time=first,
         last_time=first + (HISTORY_DAYS + HORIZON_DAYS) * DAY,
         flags=QuoteFlag.SYNTHETIC,
+        extended=True,
     )
 
 
@@ -185,11 +192,13 @@ def _price(cents: int, exponent: int) -> int:
     return max(cents * total >> 32, 1)
 
 
-def _listing(invented: _Invented, first: int) -> Listing:
+def _listing(invented: _Invented, first: int, *, extended: bool) -> Listing:
     lot = _FRACTION_LOT if invented.is_fractional else SCALE
     flags = AssetFlag.FRACTIONAL if invented.is_fractional else AssetFlag(0)
     if not invented.is_coin:
         flags |= AssetFlag.SHORTABLE
+        if extended:
+            flags |= AssetFlag.EXTENDED_HOURS
     if invented.is_coin:
         lot, flags = 1, flags | AssetFlag.ALWAYS_OPEN
     asset = Asset(

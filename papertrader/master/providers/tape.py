@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from enum import StrEnum
 from functools import lru_cache
 from itertools import islice
 from typing import Final, Protocol
@@ -33,16 +34,34 @@ from papertrader.master.providers.path import (
     DayPath,
     MinutePath,
     Texture,
+    draws,
 )
 
 DAYS_CACHED_MAX: Final = 128
 """Days of a symbol kept worked out; the one unused for longest goes first."""
+
+THIN_SPREAD: Final = 3
+"""In extended hours the spread is so many times the usual one,"""
+THIN_SPREAD_MAX: Final = 20_000
+"""but no more than so many millionths of the price,"""
+THIN_SIZE: Final = 4
+"""and so small a part of the usual size can be had."""
+THIN_VOLUME: Final = 40
+"""At most one part in so many of the day's volume is traded in the hours before, or after."""
 
 MINUTES_CACHED_MAX: Final = 128
 """Minutes of a symbol kept as ticks; the one unused for longest goes first."""
 
 _DAY_S: Final = 86_400
 _WEEK_S: Final = 604_800
+
+
+class Part(StrEnum):
+    """The parts of a day in which there are prices."""
+
+    SESSION = ""
+    BEFORE = "before"
+    AFTER = "after"
 
 
 class DailyHistory(Protocol):
@@ -62,12 +81,16 @@ class Listing:
 
 @attrs.frozen
 class _Phase:
-    """From ``since`` until before ``until`` ``session`` is the running, or else the last one."""
+    """From ``since`` until before ``until`` ``session`` is the running, or else the last one.
+
+    ``part`` is that of its extended hours in which prices go on, if they do.
+    """
 
     since: int
     until: int
     session: Session
     is_open: bool
+    part: Part = Part.SESSION
 
 
 @attrs.frozen
@@ -95,8 +118,12 @@ class Tape:
         first_time: int,
         last_time: int,
         flags: QuoteFlag,
+        extended: bool = False,
     ) -> None:
-        """``flags`` go on every quote. ``first_time`` must not precede the calendars' sessions."""
+        """``flags`` go on every quote. ``first_time`` must not precede the calendars' sessions.
+
+        ``extended``: prices go on in the calendars' extended hours.
+        """
         self.name = name
         self.calendar_main = calendars[calendar_main]
         self.assets: Mapping[str, Asset] = {item.asset.symbol: item.asset for item in listings}
@@ -109,10 +136,14 @@ class Tape:
         self._first = first_time
         self._last = last_time
         self._flags = flags
+        self._extended = extended
         self._phases: dict[str, _Phase] = {}
         self._told: dict[str, int] = {}
         self._day: Callable[[str, date], _TradingDay | None] = lru_cache(DAYS_CACHED_MAX)(
             self._make_day
+        )
+        self._outside: Callable[[str, date, Part], DayPath | None] = lru_cache(DAYS_CACHED_MAX)(
+            self._make_outside
         )
         self._minute: Callable[[str, date, int], MinutePath | None] = lru_cache(MINUTES_CACHED_MAX)(
             self._make_minute
@@ -213,20 +244,29 @@ class Tape:
         if phase is not None and phase.since <= now < phase.until:
             return phase
         following = calendar.next_session(now)
+        outside = calendar.extended_at(now) if self._extended else None
         if following.open <= now:
             phase = _phase_within(following, now)
+        elif outside is not None and outside.open > self._first:
+            phase = _phase_outside(outside, now)
         else:
             session = calendar.previous_session(now)
             if session is None:
                 return None
-            phase = _Phase(session.close, following.open, session, False)
+            since, until = session.close, following.open
+            if self._extended:
+                since, until = max(since, session.post_close), following.pre_open or until
+            phase = _Phase(since, until, session, False)
         self._phases[calendar.mic] = phase
         return phase
 
     def _quote(self, listing: Listing, phase: _Phase, stamp: int) -> Quote | None:
+        if phase.part:
+            return self._quote_outside(listing, phase, stamp)
         texture, symbol = listing.texture, listing.asset.symbol
         flags = int(self._flags)
-        offset = stamp - phase.session.open
+        # Where the hours after the session had prices, the session's last stands all the same.
+        offset = min(stamp, phase.session.close) - phase.session.open
         if not phase.is_open:
             flags |= QuoteFlag.CLOSED
             offset -= texture.step
@@ -254,6 +294,76 @@ class Tape:
             day_volume=ticks.volumes[index] * volume_unit,
             source_time=stamp,
             flags=flags,
+        )
+
+    def _quote_outside(self, listing: Listing, phase: _Phase, stamp: int) -> Quote | None:
+        """Return a quote of extended hours: the day's figures are those of the session alone."""
+        symbol, day, texture = listing.asset.symbol, phase.session.day, thin(listing.texture)
+        path = self._outside(symbol, day, phase.part)
+        regular = self._day(symbol, day)
+        if path is None or regular is None:
+            return self._quote_before(listing, phase)
+        minute, rest = divmod(stamp - phase.since, MINUTE)
+        ticks, index = path.minute_path(minute), rest // texture.step
+        bid, ask, bid_size, ask_size = ticks.book(index, texture)
+        unit, volume_unit = texture.tick, texture.volume_unit
+        before = ticks.volumes[index - 1] if index else ticks.volume_before
+        done = phase.part is Part.AFTER
+        whole = regular.path.whole
+        return Quote(
+            symbol=symbol,
+            bid=bid * unit,
+            ask=ask * unit,
+            last=ticks.prices[index] * unit,
+            bid_size=bid_size * volume_unit,
+            ask_size=ask_size * volume_unit,
+            last_size=(ticks.volumes[index] - before) * volume_unit,
+            day_open=whole.open * unit if done else NULL,
+            day_high=whole.high * unit if done else NULL,
+            day_low=whole.low * unit if done else NULL,
+            prev_close=regular.prev_close,
+            day_volume=whole.volume * volume_unit if done else 0,
+            source_time=stamp,
+            flags=int(self._flags | QuoteFlag.EXTENDED),
+        )
+
+    def _quote_before(self, listing: Listing, phase: _Phase) -> Quote | None:
+        """Return what stands where a symbol has no prices outside: the session's last, CLOSED."""
+        session: Session | None = phase.session
+        if phase.part is Part.BEFORE:
+            session = self._calendars[listing.asset.symbol].previous_session(phase.since)
+        if session is None:
+            return None
+        closed = _Phase(session.close, phase.until, session, False)
+        return self._quote(listing, closed, session.close)
+
+    def _make_outside(self, symbol: str, day: date, part: Part) -> DayPath | None:
+        """Return the way of the price in a day's extended hours.
+
+        After the session it goes on from the close; before the next one it goes from there to
+        that one's opening.
+        """
+        calendar, texture = self._calendars[symbol], thin(self._listings[symbol].texture)
+        session, whole = calendar.session(day), self._history.candle(symbol, day)
+        if session is None or whole is None:
+            return None
+        label = f"{self._seed}/{symbol}/{day.isoformat()}/{part}"
+        if part is Part.AFTER:
+            begin, end, goal = session.close, session.post_close, _late_price(label, whole)
+            opened = whole.close
+        else:
+            before = calendar.previous_session(session.open)
+            last = None if before is None else self._history.candle(symbol, before.day)
+            if before is None or last is None:
+                return None
+            begin, end, goal = session.pre_open, session.open, whole.open
+            late = f"{self._seed}/{symbol}/{before.day.isoformat()}/{Part.AFTER}"
+            opened = _late_price(late, last) if before.post_close else last.close
+        return DayPath(
+            label=label,
+            whole=_outside_candle(label, opened, goal, whole),
+            minutes=(end - begin) // MINUTE,
+            texture=texture,
         )
 
     def _make_day(self, symbol: str, day: date) -> _TradingDay | None:
@@ -323,6 +433,8 @@ class Tape:
 
 def _stamp(phase: _Phase, step: int, now: int) -> int:
     """Return the time of the newest tick; when closed, since when."""
+    if phase.part:
+        return now - (now - phase.since) % step
     return now - (now - phase.session.open) % step if phase.is_open else phase.since
 
 
@@ -360,6 +472,35 @@ def _phase_within(session: Session, now: int) -> _Phase:
     elif session.break_end:
         since = session.break_end
     return _Phase(since, until, session, True)
+
+
+def _phase_outside(session: Session, now: int) -> _Phase:
+    """Return the extended hours of a session that ``now`` lies in."""
+    if now < session.open:
+        return _Phase(session.pre_open, session.open, session, False, Part.BEFORE)
+    return _Phase(session.close, session.post_close, session, False, Part.AFTER)
+
+
+def thin(texture: Texture) -> Texture:
+    """Return how a symbol looks in extended hours: wider, and with less to be had."""
+    size = max(texture.size // THIN_SIZE, texture.size_round)
+    spread = min(texture.spread_ppm * THIN_SPREAD, THIN_SPREAD_MAX)
+    return attrs.evolve(texture, spread_ppm=spread, size=size, flat=True)
+
+
+def _late_price(label: str, whole: Candle) -> int:
+    """Return where the hours after a session end: within a quarter of its range of the close."""
+    (drawn,) = draws(f"{label}/end", 1)
+    return max(whole.close + (whole.high - whole.low) * (drawn - 32_768) // (4 * 32_768), 1)
+
+
+def _outside_candle(label: str, opened: int, goal: int, whole: Candle) -> Candle:
+    """Return the bar of extended hours from one price to another; their volume is small."""
+    up, down, busy = draws(f"{label}/bar", 3)
+    reach = (whole.high - whole.low) // 8
+    high = max(opened, goal) + (reach * up >> 16)
+    low = max(min(opened, goal) - (reach * down >> 16), 1)
+    return Candle(opened, high, low, goal, whole.volume * busy // (THIN_VOLUME << 16))
 
 
 def sessions_between(
