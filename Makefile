@@ -1,6 +1,7 @@
 # make run     install into .venv if needed, then start PaperTrader; stop it with Ctrl-C
 # make test    install the development tools too, then run every check and the whole test suite
 # make torture kill -9 the master 50 times in a stream of orders, and other long campaigns
+# make test-web  the tests of the web page in a real browser, Debian's Chromium
 # make fuzz    read 10^8 changed frames with the codec, on every processor: about a quarter of an hour
 # make bench   measure the product beside its peers, 15 minutes: benchmarks/README.rst
 # make profile flame graphs of master and worker under load
@@ -16,7 +17,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := run
-.PHONY: run test torture fuzz bench profile clean
+.PHONY: run test test-web browser torture fuzz bench profile clean
 
 ARGS =
 PYTEST_ARGS =
@@ -60,6 +61,20 @@ test: $(DEVELOPMENT)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest $(PYTEST_ARGS)
+
+# The tests of the page run wherever Chromium and its driver are; this installs them where it may.
+test-web: browser $(DEVELOPMENT)
+	PAPERTRADER_BROWSER=required $(BIN)/pytest tests/web $(PYTEST_ARGS)
+
+browser:
+	@if command -v chromium >/dev/null && command -v chromedriver >/dev/null; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing Chromium for the tests of the web page ..."; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium chromium-driver >/dev/null; \
+	else \
+		echo "error: the tests of the web page need chromium and chromedriver" >&2; \
+		echo "hint: install them from your system (Debian: apt install chromium chromium-driver)" >&2; exit 1; \
+	fi
 
 torture: $(DEVELOPMENT)
 	PAPERTRADER_KILLS=$(KILLS) $(BIN)/pytest -s tests/torture $(PYTEST_ARGS)

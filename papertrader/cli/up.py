@@ -86,6 +86,8 @@ class Supervisor:
         self._settings = settings
         self._overrides = overrides
         self._servers: list[Server] = []
+        self.pages: list[str] = []
+        """Where browsers find the workers."""
         self.stopping = False
 
     # --- starting ------------------------------------------------------------------------------
@@ -130,7 +132,9 @@ class Supervisor:
             for number in range(1, self._settings.workers + 1)
         ]
         self._wait(master, "master.json")
-        return [_address(self._wait(each, f"{each.name}.json")) for each in workers]
+        told = [self._wait(each, f"{each.name}.json") for each in workers]
+        self.pages = [f"https://{_address(each['web'])}/" for each in told if "web" in each]
+        return [_address(each) for each in told]
 
     def _wait(self, server: Server, run_file: str) -> dict[str, Any]:
         """Wait until a server has said something of its own into a run file."""
@@ -216,6 +220,8 @@ def _overrides(options: dict[str, Any], listens: tuple[str, str]) -> dict[str, s
         if options[key] is not None:
             host = listen.rpartition(":")[0]
             chosen[name] = f"{host}:{options[key]}"
+    if options["web_port"] is not None:
+        chosen["web.listen"] = f"{listens[1].rpartition(':')[0]}:{options['web_port']}"
     return {name: str(value) for name, value in chosen.items() if value is not None}
 
 
@@ -224,6 +230,7 @@ def _overrides(options: dict[str, Any], listens: tuple[str, str]) -> dict[str, s
 @click.option("--workers", type=int, help="Number of workers, at least 1.")
 @click.option("--master-port", type=int, help="Port for the workers; 0 = any free one.")
 @click.option("--worker-port", type=int, help="Port for clients; 0 = any free one.")
+@click.option("--web-port", type=int, help="Port for browsers; 0 = any free one.")
 @click.option("--market", type=click.Choice(["replay", "simulated", "live"]), help="Which market.")
 @click.option(
     "--data",
@@ -261,7 +268,7 @@ def run(state: Path, options: dict[str, Any]) -> int:
         write_run_file(
             state, "workers.json", {"workers": addresses, "ca": str(authority_file(state))}
         )
-        _ready(state, addresses, settings)
+        _ready(state, addresses, supervisor.pages, settings)
         return supervisor.watch(_progress)
     except KeyboardInterrupt:
         return 0
@@ -292,8 +299,14 @@ def _progress(line: str) -> None:
     click.echo(line, err=True)
 
 
-def _ready(state: Path, addresses: list[str], settings: Settings) -> None:
+def _ready(state: Path, addresses: list[str], pages: list[str], settings: Settings) -> None:
     click.echo(f"READY worker={addresses[0]} ca={authority_file(state)} state={state}")
+    if pages:
+        click.echo(
+            f"\nOpen in a browser: {pages[0]}\n"
+            "It will ask once whether to trust the certificate: this program made it, on this"
+            " machine."
+        )
     source = settings.market.source
     market = (read_run_file(state, "master.json") or {}).get("market", {})
     now = int(market.get("time", 0))

@@ -157,6 +157,16 @@ def load_credentials(certificate_file: Path, key_file: Path) -> Credentials:
     return Credentials(certificate=certificate, chain=tuple(chain), key=key)
 
 
+def host_names(certificate: x509.Certificate) -> tuple[str, ...]:
+    """Return the DNS names and IP addresses that a certificate is for, as text."""
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return ()
+    addresses = names.get_values_for_type(x509.IPAddress)
+    return (*names.get_values_for_type(x509.DNSName), *(str(each) for each in addresses))
+
+
 def _public_der(key: PrivateKey) -> bytes:
     return key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 

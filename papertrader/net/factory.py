@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from ipaddress import IPv6Address, ip_address
-from typing import Final
+from typing import Any, Final, cast
+from typing import Protocol as Interface
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -26,7 +27,6 @@ from papertrader.core.buckets import TokenBucket
 from papertrader.core.instants import SECOND
 from papertrader.net.clock import Clock
 from papertrader.net.handshakes import HandshakeQueue, PacedFactory
-from papertrader.net.protocol import FrameProtocol
 from papertrader.wire import limits
 
 ACCEPT_RATE: Final = 10
@@ -158,9 +158,22 @@ class Admission:
                 return
 
 
+class Accepted(Interface):
+    """What an `AcceptorFactory` must know of the protocols that it builds."""
+
+    when_lost: Callable[[], None] | None
+    """Called last, when the transport is gone."""
+
+    def say_goodbye(self, code: int, text: str = "") -> Any:
+        """End in an orderly way."""
+
+    def abort(self) -> None:
+        """Cut the connection."""
+
+
 @implementer(IProtocolFactory)
 class AcceptorFactory:
-    """Builds one `FrameProtocol` per admitted connection and knows those that live.
+    """Builds one protocol per admitted connection and knows those that live.
 
     ``build`` makes the protocol for a peer's address. ``tls`` is given for every real network;
     without it the link is plain (tests, a socket that another program protects). ``reactor`` times
@@ -169,7 +182,7 @@ class AcceptorFactory:
 
     def __init__(
         self,
-        build: Callable[[IAddress], FrameProtocol],
+        build: Callable[[IAddress], Accepted],
         clock: Clock,
         *,
         caps: AcceptCaps | None = None,
@@ -179,14 +192,14 @@ class AcceptorFactory:
         self.admission = Admission(clock, caps or AcceptCaps())
         self.handshakes = HandshakeQueue(clock)
         self._build = build
-        self._protocols: set[FrameProtocol] = set()
+        self._protocols: set[Accepted] = set()
         self._waiting: list[Deferred[None]] = []
         inner: IProtocolFactory = _Within(self)
         if tls is not None:
             inner = PacedFactory(tls, inner, reactor, self.handshakes)
         self._inner = inner
 
-    def __iter__(self) -> Iterator[FrameProtocol]:
+    def __iter__(self) -> Iterator[Accepted]:
         return iter(list(self._protocols))
 
     @property
@@ -225,7 +238,7 @@ class AcceptorFactory:
         for protocol in list(self._protocols):
             protocol.abort()
 
-    def _made(self, addr: IAddress) -> FrameProtocol:
+    def _made(self, addr: IAddress) -> Accepted:
         protocol = self._build(addr)
         block = address_block(addr)
 
@@ -256,4 +269,4 @@ class _Within:
         """Nothing: the outer factory is what is stopped."""
 
     def buildProtocol(self, addr: IAddress) -> IProtocol | None:
-        return self._outer._made(addr)
+        return cast("IProtocol", self._outer._made(addr))

@@ -4,6 +4,7 @@
 link                   versions              ALPN (required)      certificates
 =====================  ====================  ===================  =================================
 client to worker       TLS 1.2 and 1.3       ``ptwp/1``           the worker's, checked by name
+browser to worker      TLS 1.2 and 1.3       ``http/1.1`` or none the worker's, checked by name
 worker to master       TLS 1.3 alone         ``ptwp-inner/1``     both sides, private authority
 =====================  ====================  ===================  =================================
 
@@ -56,6 +57,7 @@ from papertrader.wire import kinds
 
 PUBLIC_ALPN: Final = kinds.ALPN_CLIENT.encode("ascii")
 INNER_ALPN: Final = kinds.ALPN_WORKER.encode("ascii")
+WEB_ALPN: Final = b"http/1.1"
 
 CHAIN_DEPTH_MAX: Final = 4
 """Most certificates between a peer's own and the authority; a longer chain is refused."""
@@ -115,6 +117,19 @@ def public_server_factory(
     own = load_credentials(certificate_file, key_file)
     options = CertificateOptions(raiseMinimumTo=TLSVersion.TLSv1_2)
     return _Connections(context=_context(options, alpn, own=own), alpn=alpn)
+
+
+def web_server_factory(certificate_file: Path, key_file: Path) -> IOpenSSLServerConnectionCreator:
+    """Return what a worker needs to face browsers: HTTP/1.1 over TLS.
+
+    A program that offers no ALPN is taken for one that speaks HTTP/1.1, as it is everywhere. Raises
+    `CredentialsError`.
+    """
+    own = load_credentials(certificate_file, key_file)
+    options = CertificateOptions(raiseMinimumTo=TLSVersion.TLSv1_2)
+    return _Connections(
+        context=_context(options, WEB_ALPN, own=own), alpn=WEB_ALPN, alpn_optional=True
+    )
 
 
 def inner_server_factory(
@@ -178,15 +193,16 @@ class _CheckedConnection(SSL.Connection):
     otherwise be let in. Twisted treats an `SSL.Error` from here as a failed handshake.
     """
 
-    def __init__(self, context: SSL.Context, alpn: bytes) -> None:
+    def __init__(self, context: SSL.Context, alpn: bytes, optional: bool = False) -> None:
         super().__init__(context, None)
         self._alpn = alpn
+        self._agreed = (alpn, b"") if optional else (alpn,)
         self.settled = False
 
     def do_handshake(self) -> None:
         """Drive the handshake; raises `PeerRefused` when it ends without our ALPN protocol."""
         super().do_handshake()
-        if self.get_alpn_proto_negotiated() != self._alpn:
+        if self.get_alpn_proto_negotiated() not in self._agreed:
             raise PeerRefused(f"the peer does not speak {self._alpn.decode()} (ALPN)")
         self.settled = True
 
@@ -198,6 +214,7 @@ class _Connections:
 
     context: SSL.Context
     alpn: bytes
+    alpn_optional: bool = False
     server_name: bytes | None = None
 
     def clientConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
@@ -210,7 +227,7 @@ class _Connections:
 
     def serverConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
         """Return a new connection for the accepting side."""
-        return _CheckedConnection(self.context, self.alpn)
+        return _CheckedConnection(self.context, self.alpn, self.alpn_optional)
 
 
 def _context(

@@ -29,7 +29,7 @@ from twisted.python.failure import Failure
 from papertrader.net.clock import Clock, Timer, install_monotonic
 from papertrader.ops.autopsy import Autopsy, Findings
 from papertrader.ops.files import make_private_directory
-from papertrader.ops.heart import HEART_FD, LISTEN_FD, LOCK_FD, READY, STACKS_FD
+from papertrader.ops.heart import HEART_FD, LISTEN_FD, LOCK_FD, READY, STACKS_FD, WEB_FD
 from papertrader.ops.notify import Notifier
 from papertrader.ops.restarts import BACKOFF_MAX_S, CRASHES_WINDOW_S, Death, Restarts
 from papertrader.ops.running import (
@@ -64,6 +64,8 @@ class Role:
     host: str
     port: int
     setting: str
+    web: tuple[str, int] | None = None
+    """Where it also listens for browsers."""
 
 
 def listening_socket(host: str, port: int, setting: str) -> socket.socket:
@@ -131,6 +133,7 @@ class Driver(Service):
         self._notifier = Notifier(self._environ)
         self._clock: Clock | None = None
         self._socket: socket.socket | None = None
+        self._web: socket.socket | None = None
         self._autopsy: Autopsy | None = None
         self._life: _Life | None = None
         self._dumping: Deferred[None] = succeed(None)
@@ -152,6 +155,8 @@ class Driver(Service):
         try:
             self._lock.acquire()
             self._socket = listening_socket(role.host, role.port, role.setting)
+            if role.web is not None:
+                self._web = listening_socket(*role.web, "web.listen")
             log = self._state / "log"
             make_private_directory(log)
             self._autopsy = Autopsy(log, role.name)
@@ -191,16 +196,19 @@ class Driver(Service):
                 *(["--died", self._died_of] if self._died_of else []), *self.role.arguments,
             ]  # fmt: skip
             self._life = life
+            files: dict[int, int | str] = {
+                0: 0, 1: 1, 2: 2, LISTEN_FD: self._socket.fileno(), HEART_FD: "r",
+                LOCK_FD: self._lock.descriptor, STACKS_FD: stacks.fileno(),
+            }  # fmt: skip
+            if self._web is not None:
+                files[WEB_FD] = self._web.fileno()
             self._reactor.spawnProcess(
                 life,
                 sys.executable,
                 command,
                 env=self._environ,
-                childFDs={
-                    0: 0, 1: 1, 2: 2, LISTEN_FD: self._socket.fileno(), HEART_FD: "r",
-                    LOCK_FD: self._lock.descriptor, STACKS_FD: stacks.fileno(),
-                },
-            )  # fmt: skip
+                childFDs=files,
+            )
 
     # --- life ----------------------------------------------------------------------------------
 
@@ -338,8 +346,9 @@ class Driver(Service):
         def release(_: object) -> None:
             if self._clock is not None:
                 self._clock.cancel_all()
-            if self._socket is not None:
-                self._socket.close()
+            for each in (self._socket, self._web):
+                if each is not None:
+                    each.close()
             self._lock.release()
             if ended is not None:
                 ended.callback(None)

@@ -14,8 +14,9 @@ LISTEN_FD: Final = 3
 HEART_FD: Final = 4
 LOCK_FD: Final = 5
 STACKS_FD: Final = 6
-"""What the workings find open: the socket, the pipe of heartbeats, the lock, the file for stacks.
-Standard error is the driver's."""
+WEB_FD: Final = 7
+"""What the workings find open: the socket, the pipe of heartbeats, the lock, the file for stacks,
+and a worker that faces browsers the socket for them. Standard error is the driver's."""
 READY: Final = b"R"
 HEARTBEAT: Final = b"."
 
@@ -26,6 +27,8 @@ class Inherited:
 
     listen: int
     heart: int
+    web: int
+    """Is open only where the settings say so."""
 
 
 class Heart:

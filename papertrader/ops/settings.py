@@ -73,6 +73,13 @@ class WorkerSettings:
 
 
 @attrs.frozen(kw_only=True)
+class WebSettings:
+    """The workers' web face. ``listen``: where the first one waits for browsers; None: nowhere."""
+
+    listen: Listen | None
+
+
+@attrs.frozen(kw_only=True)
 class MarketSettings:
     """The market. ``update_interval_ms`` is real time (0: auto), ``speed_milli`` in thousandths.
 
@@ -143,6 +150,7 @@ class Settings:
     log: LogSettings
     master: MasterSettings
     worker: WorkerSettings
+    web: WebSettings
     market: MarketSettings
     accounts: AccountsSettings
     auth: AuthSettings
@@ -162,11 +170,24 @@ class Settings:
         return any(each.name == name and each.origin == "default" for each in self.values)
 
     def worker_listen(self, number: int) -> Listen:
-        """Return where worker ``number`` (from 1) listens: one port further for each."""
+        """Return where worker ``number`` (from 1) waits for clients: two ports further for each."""
+        return self._of_worker(self.worker.listen, number)
+
+    def web_listen(self, number: int) -> Listen | None:
+        """Return where worker ``number`` (from 1) waits for browsers; None: nowhere."""
+        if self.web.listen is None:
+            return None
+        if self.web.listen != known.WEB_AUTO:
+            return self._of_worker(self.web.listen, number)
+        beside = self.worker_listen(number)
+        return beside if beside.port == 0 else Listen(beside.host, beside.port + 1)
+
+    def _of_worker(self, first: Listen, number: int) -> Listen:
         if not 1 <= number <= self.workers:
             raise ValueError(f"there is no worker {number} of {self.workers}")
-        first = self.worker.listen
-        return first if first.port == 0 else Listen(first.host, first.port + number - 1)
+        if first.port == 0:
+            return first
+        return Listen(first.host, first.port + known.PORTS_PER_WORKER * (number - 1))
 
 
 def load_settings(path: Path, environ: Mapping[str, str], overrides: Mapping[str, str]) -> Settings:
@@ -285,6 +306,7 @@ class _Sources:
             log=LogSettings(memory_bytes=take(known.LOG_MEMORY_BYTES)),
             master=MasterSettings(listen=take(known.MASTER_LISTEN)),
             worker=WorkerSettings(listen=take(known.WORKER_LISTEN)),
+            web=WebSettings(listen=take(known.WEB_LISTEN)),
             market=MarketSettings(
                 source=take(known.MARKET_SOURCE),
                 update_interval_ms=take(known.MARKET_UPDATE_INTERVAL_MS),
@@ -448,24 +470,43 @@ def _contradictions(settings: Settings) -> Iterator[_Contradiction]:
             f"{what}, so there are no prices in extended hours; use the simulated market, or"
             " market.data with your own quotes or minutes",
         )
-    listen, master = settings.worker.listen, settings.master.listen
-    end = listen.port + settings.workers - 1
-    if listen.port and end > PORT_MAX:
-        yield (
-            known.WORKER_LISTEN,
-            (known.WORKERS.name,),
-            f"{settings.workers} workers need the ports {listen.port} to {end}, but the last is "
-            f"{PORT_MAX}; choose a lower first port",
-        )
-    everywhere = {"0.0.0.0", "::"}
-    same_address = listen.host == master.host or {listen.host, master.host} & everywhere
-    if listen.port and listen.port <= master.port <= end and same_address:
-        yield (
-            known.WORKER_LISTEN,
-            (known.WORKERS.name, known.MASTER_LISTEN.name),
-            f"the workers' ports {listen.port} to {end} include the master's, {master.port}; "
-            "choose others for worker.listen or master.listen",
-        )
+    yield from _port_contradictions(settings)
+
+
+def _port_contradictions(settings: Settings) -> Iterator[_Contradiction]:
+    master = settings.master.listen
+    own: list[tuple[Variable[Any], Listen]] = []
+    for number in range(1, settings.workers + 1):
+        web = settings.web_listen(number)
+        own.append((known.WORKER_LISTEN, settings.worker_listen(number)))
+        if web is not None:
+            beside = settings.web.listen == known.WEB_AUTO
+            own.append((known.WORKER_LISTEN if beside else known.WEB_LISTEN, web))
+    seen = [(known.MASTER_LISTEN, master)]
+    for variable, listen in own:
+        if listen.port > PORT_MAX:
+            yield (
+                variable,
+                (known.WORKERS.name,),
+                f"{settings.workers} workers need ports up to {own[-1][1].port}, but the last is "
+                f"{PORT_MAX}; choose a lower first port",
+            )
+            return
+        for other, taken in seen:
+            if listen.port and listen.port == taken.port and _overlap(listen.host, taken.host):
+                yield (
+                    variable,
+                    (known.WORKERS.name, other.name),
+                    f"port {listen.port} would be listened on twice, for {variable.name} and for "
+                    f"{other.name}; choose another for one of them",
+                )
+                return
+        seen.append((variable, listen))
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Tell whether two addresses to listen on have one in common."""
+    return one == other or bool({one, other} & {"0.0.0.0", "::"})
 
 
 def _default(variable: Variable[Any]) -> _Raw:

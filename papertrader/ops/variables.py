@@ -37,6 +37,8 @@ GIB: Final = 1024 * MIB
 
 WORKERS_MAX: Final = 64
 PORT_MAX: Final = 65_535
+PORTS_PER_WORKER: Final = 2
+"""One for clients, one for browsers: the workers of one machine do not get in each other's way."""
 LOG_BYTES_MIN: Final = 64 * KIB
 LOG_BYTES_MAX: Final = GIB
 UPDATE_INTERVAL_MS_AUTO: Final = 250
@@ -87,6 +89,10 @@ class Listen:
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+WEB_AUTO: Final = Listen("", -1)
+"""Where browsers are waited for if nothing is said: the port after that for other clients."""
 
 
 def _quoted(value: object) -> str:
@@ -160,6 +166,24 @@ def _listen(raw: object) -> Listen:
             '"[::1]:2049", and a port from 0 (any free one) to 65535'
         ) from None
     return Listen(host, int(match[3]))
+
+
+def _web_listen(raw: object) -> Listen | None:
+    """Read where browsers are waited for: None is "off", port -1 is "auto"."""
+    if raw == "off":
+        return None
+    if raw == "auto":
+        return WEB_AUTO
+    try:
+        return _listen(raw)
+    except ValueError as error:
+        raise ValueError(f'{error}, or "auto" or "off"') from None
+
+
+def _show_web(value: Listen | None) -> str:
+    if value is None:
+        return '"off"'
+    return '"auto"' if value == WEB_AUTO else _quoted(value)
 
 
 def _path_text(raw: object) -> str:
@@ -244,6 +268,15 @@ WORKER_LISTEN: Final[Variable[Listen]] = Variable(
     comment="""\
 Where the first worker waits for clients. "0.0.0.0:2049" lets other machines connect;
 port 0 takes any free one.""",
+)
+WEB_LISTEN: Final[Variable[Listen | None]] = Variable(
+    name="web.listen",
+    default='"auto"',
+    read=_web_listen,
+    show=_show_web,
+    comment="""\
+Where the first worker waits for browsers. "auto": where it waits for clients, one port further
+(2050); "off": nowhere. Each further worker has its ports two further.""",
 )
 MARKET_UPDATE_INTERVAL_MS: Final = Variable(
     name="market.update_interval_ms",
@@ -429,6 +462,7 @@ VARIABLES: Final[tuple[Variable[Any], ...]] = (
     LOG_MEMORY_BYTES,
     MASTER_LISTEN,
     WORKER_LISTEN,
+    WEB_LISTEN,
     MARKET_SOURCE,
     MARKET_UPDATE_INTERVAL_MS,
     MARKET_SPEED,

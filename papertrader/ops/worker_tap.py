@@ -55,6 +55,7 @@ def makeService(options: Options) -> Driver:
     from twisted.internet import reactor  # noqa: PLC0415 (twistd chose it by now)
 
     listen = options.settings.worker_listen(options["number"])
+    web = options.settings.web_listen(options["number"])
     role = Role(
         name=options.name,
         kind="worker",
@@ -62,5 +63,6 @@ def makeService(options: Options) -> Driver:
         host=listen.host,
         port=listen.port,
         setting="worker.listen",
+        web=(web.host, web.port) if web is not None else None,
     )
     return Driver(role, options.state, reactor)

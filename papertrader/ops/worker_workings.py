@@ -12,9 +12,9 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from papertrader.net.credentials import CredentialsError
+from papertrader.net.credentials import CredentialsError, host_names, load_certificates
 from papertrader.net.factory import TOTAL_BURST, TOTAL_RATE, AcceptCaps
-from papertrader.net.tls import inner_client_factory, public_server_factory
+from papertrader.net.tls import inner_client_factory, public_server_factory, web_server_factory
 from papertrader.ops.certificates import authority_file, certificate_files
 from papertrader.ops.heart import Heart, Inherited
 from papertrader.ops.inherited import inherited_endpoint
@@ -22,6 +22,7 @@ from papertrader.ops.process import Process
 from papertrader.ops.running import StartError, calm_collector, write_run_file
 from papertrader.ops.worker_tap import Options
 from papertrader.worker.main import Worker, WorkerConfiguration
+from papertrader.worker.web import WebConfiguration
 
 
 class Workings(Service):
@@ -60,6 +61,15 @@ class Workings(Service):
         options, settings = self._options, self._options.settings
         listen = settings.worker_listen(options["number"])
         master = settings.master.listen
+        public = certificate_files(state, f"{self._name}-public")
+        caps = AcceptCaps(
+            per_address=settings.limits.connections_per_address,
+            rate=settings.limits.connects_per_second,
+            burst=settings.limits.connects_at_once,
+            total_rate=max(TOTAL_RATE, settings.limits.connects_per_second),
+            total_burst=max(TOTAL_BURST, settings.limits.connects_at_once),
+        )
+        web = self._web(public[0], caps)
         configuration = WorkerConfiguration(
             worker_id=options["number"],
             name=self._name,
@@ -69,17 +79,11 @@ class Workings(Service):
             listen_port=listen.port,
             region=options["region"],
             public_host=options["public-host"],
-            caps=AcceptCaps(
-                per_address=settings.limits.connections_per_address,
-                rate=settings.limits.connects_per_second,
-                burst=settings.limits.connects_at_once,
-                total_rate=max(TOTAL_RATE, settings.limits.connects_per_second),
-                total_burst=max(TOTAL_BURST, settings.limits.connects_at_once),
-            ),
+            caps=caps,
             request_rate=settings.limits.requests_per_second,
             request_burst=settings.limits.requests_at_once,
+            web=web,
         )
-        public = certificate_files(state, f"{self._name}-public")
         inner = certificate_files(state, self._name)
         self._worker = Worker(
             configuration,
@@ -89,21 +93,34 @@ class Workings(Service):
             public_tls=public_server_factory(*public),
             inner_tls=inner_client_factory(authority_file(state), *inner),
             endpoint=inherited_endpoint(self._reactor, self._inherited.listen),
+            web_tls=web_server_factory(*public),
+            web_endpoint=inherited_endpoint(self._reactor, self._inherited.web) if web else None,
         )
         self._worker.start().addCallbacks(self._ready, self._cannot_start)
         if self._heart is not None:
             self._heart.start()
+
+    def _web(self, certificate: Path, caps: AcceptCaps) -> WebConfiguration | None:
+        """Return what the settings mean for the web face; its names are the certificate's."""
+        listen = self._options.settings.web_listen(self._options["number"])
+        if listen is None:
+            return None
+        names = host_names(load_certificates(certificate)[0])
+        return WebConfiguration(
+            listen_host=listen.host, listen_port=listen.port, names=names, caps=caps
+        )
 
     def _ready(self, worker: Worker) -> None:
         calm_collector()
         if self._process is not None:
             self._process.stalls.start()
         host = self._options.settings.worker_listen(self._options["number"]).host
-        write_run_file(
-            self._options.state,
-            f"{self._name}.json",
-            {"pid": os.getpid(), "driver": os.getppid(), "host": host, "port": worker.port},
-        )
+        said: dict[str, Any] = {
+            "pid": os.getpid(), "driver": os.getppid(), "host": host, "port": worker.port,
+        }  # fmt: skip
+        if worker.web is not None:
+            said["web"] = {"host": worker.web.configuration.listen_host, "port": worker.web.port}
+        write_run_file(self._options.state, f"{self._name}.json", said)
         if self._heart is not None:
             self._heart.ready()
         self.log.info(

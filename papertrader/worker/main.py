@@ -41,6 +41,7 @@ from papertrader.worker.stamping import client_data, packed_address
 from papertrader.worker.statistics import WorkerStatistics
 from papertrader.worker.topics import TopicCounters, Topics
 from papertrader.worker.upstream import LinkHooks, LinkState, Upstream
+from papertrader.worker.web import WebConfiguration, WebFace
 
 BOOT_BITS: Final = 63
 
@@ -66,6 +67,8 @@ class WorkerConfiguration:
     request_rate: int = limits.COMMAND_RATE
     """Requests a second of one client, and how many at once."""
     request_burst: int = limits.COMMAND_BURST
+    web: WebConfiguration | None = None
+    """The port for browsers; None: none is opened."""
 
 
 @attrs.frozen(kw_only=True)
@@ -108,8 +111,10 @@ class Worker:
         public_tls: IOpenSSLServerConnectionCreator | None = None,
         inner_tls: IOpenSSLClientConnectionCreator | None = None,
         endpoint: IStreamServerEndpoint | None = None,
+        web_tls: IOpenSSLServerConnectionCreator | None = None,
+        web_endpoint: IStreamServerEndpoint | None = None,
     ) -> None:
-        """``endpoint``: what listens for clients, instead of the configured address."""
+        """``endpoint``, ``web_endpoint``: what listens, instead of the configured addresses."""
         self.configuration = configuration
         self.clock = clock
         self.boot = random_source.getrandbits(BOOT_BITS) or 1
@@ -139,6 +144,11 @@ class Worker:
             reactor=IReactorTime(reactor),
         )  # fmt: skip
         self._listening = self._listening_service(endpoint)
+        self.web = (
+            WebFace(configuration.web, self._client, clock, reactor, web_tls, web_endpoint)
+            if configuration.web is not None
+            else None
+        )
         self._draining = Draining(clock, self.clients)
         self.upstream.hooks = LinkHooks(
             credentials=self._credentials,
@@ -165,6 +175,9 @@ class Worker:
         self.upstream.start(endpoint, self._inner_tls, IReactorTime(self._reactor))
         self._listening.startService()
         self._listening.listening.addCallbacks(self._listens, self._cannot_listen)
+        if self.web is not None:
+            self.web.start()
+            self.web.listening.listening.addCallbacks(self._listens, self._cannot_listen)
         return self.ready
 
     def stop(self) -> Deferred[None]:
@@ -172,7 +185,10 @@ class Worker:
         self._draining.stop()
         for client in list(self.acceptor):
             client.say_goodbye(Status.SHUTDOWN, "the worker stops")
-        ended = gatherResults([self._listening.stopService(), self.upstream.stop()])
+        ends = [self._listening.stopService(), self.upstream.stop()]
+        if self.web is not None:
+            ends.append(self.web.stop())
+        ended = gatherResults(ends)
         self.topics.stop()
         done: Deferred[None] = Deferred()
         ended.addCallbacks(lambda _: done.callback(None), done.errback)
@@ -199,7 +215,8 @@ class Worker:
         )
 
     def _listens(self, port: IListeningPort) -> None:
-        self.log.info("{name} listens on port {port}", name=self.configuration.name, port=self.port)
+        number = getattr(port.getHost(), "port", 0)
+        self.log.info("{name} listens on port {port}", name=self.configuration.name, port=number)
         self._check_ready()
 
     def _cannot_listen(self, failure: Failure) -> None:
@@ -207,7 +224,9 @@ class Worker:
             self.ready.errback(failure)
 
     def _check_ready(self) -> None:
-        open_port = self._listening.port is not None
+        open_port = self._listening.port is not None and (
+            self.web is None or self.web.listening.port is not None
+        )
         if open_port and self.upstream.state is LinkState.ACTIVE and not self.ready.called:
             self.ready.callback(self)
 

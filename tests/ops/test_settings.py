@@ -333,9 +333,9 @@ def test_a_wrong_value_does_not_cause_a_second_error(file: Path) -> None:
 
 
 def test_ports_of_the_workers(file: Path) -> None:
-    """Each worker has the next port; port 0 is free choice for all."""
+    """Each worker has two ports; port 0 is free choice for all."""
     settings = load(file, "workers = 3\n")
-    assert [settings.worker_listen(number).port for number in (1, 2, 3)] == [2049, 2050, 2051]
+    assert [settings.worker_listen(number).port for number in (1, 2, 3)] == [2049, 2051, 2053]
     free = load(file, 'workers = 3\nworker.listen = "127.0.0.1:0"\n')
     assert [free.worker_listen(number).port for number in (1, 2, 3)] == [0, 0, 0]
     for number in (0, 4):
@@ -346,9 +346,9 @@ def test_ports_of_the_workers(file: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('workers = 3\nworker.listen = "127.0.0.1:65534"\n', "65534 to 65536"),
-        ('worker.listen = "127.0.0.1:2048"\n', "include the master's"),
-        ('workers = 4\nworker.listen = "0.0.0.0:2045"\n', "include the master's"),
+        ('workers = 3\nworker.listen = "127.0.0.1:65534"\n', "up to 65539"),
+        ('worker.listen = "127.0.0.1:2048"\n', "port 2048 would be listened on twice"),
+        ('workers = 4\nworker.listen = "0.0.0.0:2045"\n', "port 2048 would be listened on twice"),
     ],
 )
 def test_ports_that_collide(file: Path, text: str, message: str) -> None:

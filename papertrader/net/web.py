@@ -1,0 +1,229 @@
+"""HTTP within bounds: what stands between the network and any page or service of a worker.
+
+`WebSite` builds the connections, `BoundedRequest` refuses what no request here needs (bodies above
+its bound, methods other than those allowed), `WebConnection` ends a connection that outstays its
+time. Twisted bounds the head of a request itself (16 KiB, 500 fields); it bounds neither a body nor
+the time that a connection may take, so both are bounded here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Any, Final
+
+from twisted.internet.interfaces import IAddress, IReactorTime, ITransport
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel
+from twisted.web.iweb import IRequest
+from twisted.web.resource import Resource
+from twisted.web.server import Request, Site
+
+from papertrader.net.clock import Clock, Timer
+
+BODY_MAX: Final = 64 * 1024
+"""Octets of a request's body: 413, and the connection is closed."""
+IDLE_S: Final = 15
+"""Seconds without an octet between requests, or within one: the connection is closed."""
+LIFE_S: Final = 120
+"""Seconds from the beginning of a connection to its end, unless it was upgraded: then it is cut."""
+
+SAFE_HEADERS: Final[dict[str, str]] = {
+    "Content-Security-Policy": "; ".join(
+        (
+            "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data:",
+            "font-src 'self'", "connect-src 'self'", "manifest-src 'self'", "base-uri 'none'",
+            "form-action 'none'", "frame-ancestors 'none'",
+        )
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}  # fmt: skip
+"""On every answer: nothing from another host, no inline code, no frames around the page."""
+
+
+class BoundedRequest(Request):
+    """A request whose body is bounded; of a chunked one the octets are counted as they come."""
+
+    def __init__(self, channel: HTTPChannel, queued: object = None) -> None:
+        super().__init__(channel)  # type: ignore[no-untyped-call]
+        self._body_octets = 0
+
+    def gotLength(self, length: int | None) -> None:
+        """Take the length of the body, None for a chunked one; too long a one is refused at once,
+        before a buffer is made for it."""
+        if length is not None and length > BODY_MAX:
+            self._too_large()
+            return
+        super().gotLength(length)  # type: ignore[no-untyped-call]
+
+    def handleContentChunk(self, data: bytes) -> None:
+        """Take a piece of the body."""
+        self._body_octets += len(data)
+        if self._body_octets > BODY_MAX:
+            self._too_large()
+            return
+        super().handleContentChunk(data)  # type: ignore[no-untyped-call]
+
+    def process(self) -> None:
+        """Render the resource, with the headers that every answer has."""
+        for name, value in SAFE_HEADERS.items():
+            self.setHeader(name, value)  # type: ignore[no-untyped-call]
+        super().process()  # type: ignore[no-untyped-call]
+
+    def _too_large(self) -> None:
+        transport = self.channel.transport if self.channel is not None else None
+        if transport is not None:
+            transport.write(
+                b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+            )
+            transport.loseConnection()
+
+
+class WebConnection(Protocol):
+    """One connection with a browser, over whatever Twisted builds for it.
+
+    ``when_lost`` is called last. A connection that is not `upgraded` ends after `LIFE_S`.
+    """
+
+    def __init__(self, inner: Any, clock: Clock) -> None:
+        self.when_lost: Callable[[], None] | None = None
+        self._inner = inner
+        self._clock = clock
+        self._link: Any = None
+        self._timer: Timer | None = None
+
+    def makeConnection(self, transport: ITransport) -> None:
+        """Begin."""
+        self._timer = self._clock.call_later(LIFE_S, self.abort)
+        self.transport = transport
+        self._link = transport
+        self.connected = 1
+        self._inner.makeConnection(transport)
+        self._inner.web_connection = self
+
+    def upgraded(self) -> None:
+        """Let the connection live: it is another protocol's now, with deadlines of its own."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def dataReceived(self, data: bytes) -> None:
+        """Pass octets on."""
+        self._inner.dataReceived(data)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """End."""
+        self.upgraded()
+        self._inner.connectionLost(reason)
+        when_lost, self.when_lost = self.when_lost, None
+        if when_lost is not None:
+            when_lost()
+
+    def say_goodbye(self, code: int, text: str = "") -> None:
+        """End in an orderly way: HTTP has no last words."""
+        if self._link is not None:
+            self._link.loseConnection()
+
+    def abort(self) -> None:
+        """Cut the connection at once."""
+        if self._link is not None:
+            self._link.abortConnection()
+
+
+class WebChannel(HTTPChannel):
+    """HTTP/1.1 on one connection."""
+
+    web_connection: WebConnection | None = None
+    site: Site
+    abortTimeout = None  # type: ignore[assignment]
+
+    def timeoutConnection(self) -> None:
+        """Cut a connection on which nothing has come for `IDLE_S`, without a word to the log."""
+        if self.web_connection is not None:
+            self.web_connection.abort()
+
+
+class WebSite(Site):
+    """Builds the connections of one port: `WebConnection` around `WebChannel`."""
+
+    def __init__(self, root: Resource, clock: Clock, reactor: IReactorTime) -> None:
+        super().__init__(  # type: ignore[no-untyped-call]
+            root, requestFactory=BoundedRequest, timeout=IDLE_S
+        )
+        self.displayTracebacks = False
+        self._clock = clock
+        self._reactor = reactor
+
+    def build(self, peer: IAddress) -> WebConnection:
+        """Return the protocol of a new connection."""
+        channel: Any = WebChannel()  # type: ignore[no-untyped-call]
+        channel.requestFactory = self.requestFactory
+        channel.site = self
+        channel.factory = self
+        channel.timeOut = self.timeOut
+        # Twisted's own time-out of a silent connection needs the calls of a reactor.
+        channel.callLater = self._reactor.callLater
+        return WebConnection(channel, self._clock)
+
+    def log(self, request: object) -> None:
+        """Write no access log: what was asked for may say who someone is."""
+
+
+def host_name(authority: str) -> str:
+    """Return the host of ``host``, ``host:port`` or ``[v6]:port``, in lower case."""
+    if authority.startswith("["):
+        return authority[1:].partition("]")[0].lower()
+    return authority.partition(":")[0].lower()
+
+
+class Gate(Resource):
+    """Lets only requests through that were meant for this host.
+
+    A page of another site may have a browser send requests here; it cannot forge ``Origin``. A name
+    of another site may be made to point here; then ``Host`` is not one of our ``names``.
+    """
+
+    def __init__(self, names: Collection[str], within: Resource) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.refused = 0
+        self._names = frozenset(name.lower() for name in names)
+        self._within = within
+
+    def getChild(self, path: bytes, request: Request) -> Resource:
+        """Return what is within, or why not."""
+        if not self.admits(request):
+            self.refused += 1
+            return Refusal(403, "this page answers only under its own name")
+        child: Resource = self._within.getChildWithDefault(path, request)
+        return child
+
+    def admits(self, request: IRequest) -> bool:
+        """Tell whether Host is ours and Origin, if the browser sent one, is the same."""
+        host = request.getHeader("Host") or ""
+        name = host_name(host)
+        # A certificate for *.example.org is for one more label, as TLS has it.
+        if not self._names & {name, f"*.{name.partition('.')[2]}"}:
+            return False
+        origin = request.getHeader("Origin")
+        return origin is None or origin.lower() == f"https://{host.lower()}"
+
+
+class Refusal(Resource):
+    """Answers any request with a status and one sentence."""
+
+    isLeaf = True
+
+    def __init__(self, code: int, sentence: str) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._code = code
+        self._sentence = sentence
+
+    def render(self, request: Request) -> bytes:
+        """Return the sentence."""
+        request.setResponseCode(self._code)
+        request.setHeader("Content-Type", "text/plain; charset=utf-8")
+        return f"{self._sentence}\n".encode()

@@ -1,0 +1,66 @@
+// Logging in, and opening an account.
+
+import { html, useState } from "../vendor/htm/htm-preact.js";
+import { login, register, state, toast, useStore } from "../store.js";
+import { words } from "../format.js";
+
+export function Door() {
+  useStore();
+  const [mode, setMode] = useState("login");
+  const [scope, setScope] = useState("TRADE");
+  const [error, setError] = useState("");
+  const [busy, setBusy] = useState(false);
+  const submit = async (event) => {
+    event.preventDefault();
+    const form = new FormData(event.target);
+    const [name, password] = [form.get("username").trim(), form.get("password")];
+    setError("");
+    if (mode === "register" && password !== form.get("again")) {
+      setError("The two passwords differ.");
+      return;
+    }
+    setBusy(true);
+    try {
+      if (mode === "register") {
+        await register(name, password);
+        toast(`Account ${name} is open.`, "good");
+      }
+      await login(name, password, scope);
+    } catch (why) {
+      setError(why.message);
+    }
+    setBusy(false);
+  };
+  const opening = mode === "register";
+  return html`
+    <div class="door">
+      <form class="card" onSubmit=${submit}>
+        <h1><img src="icon.svg" alt="" width="32" height="32" /> PaperTrader</h1>
+        <p>Practise investing with fake money.</p>
+        ${state.ended && html`<p class="notice">You were logged out: ${words(state.ended)}.</p>`}
+        <div class="tabs" role="tablist">
+          ${[["login", "Log in"], ["register", "Open an account"]].map(([name, label]) => html`
+            <button type="button" role="tab" aria-selected=${mode === name} onClick=${() => { setMode(name); setError(""); }}>${label}</button>`)}
+        </div>
+        <label>User name
+          <input name="username" autocomplete="username" required maxlength="24" autofocus
+            autocapitalize="none" spellcheck="false" pattern="[A-Za-z0-9][A-Za-z0-9_.\\-]*" title="letters, digits, and _ . -" /></label>
+        <label>Password
+          <input name="password" type="password" required autocomplete=${opening ? "new-password" : "current-password"} /></label>
+        ${opening && html`<label>The same again
+          <input name="again" type="password" required autocomplete="new-password" /></label>`}
+        ${!opening && html`<label class="inline">I want to
+          <select value=${scope} onChange=${(event) => setScope(event.target.value)}>
+            <option value="TRADE">trade</option>
+            <option value="READ">only look</option>
+            <option value="HOST">trade, and host contests</option>
+            <option value="ADMIN">administer</option>
+          </select></label>`}
+        ${error && html`<p class="error" role="alert">${error}</p>`}
+        <button class="main" disabled=${busy || state.link !== "live"}>
+          ${busy ? "One moment ..." : opening ? "Open the account" : "Log in"}</button>
+        ${state.link !== "live" && html`<p class="hint">${state.link === "closed"
+          ? "The service cannot be reached; trying again." : "Connecting ..."}</p>`}
+      </form>
+    </div>`;
+}

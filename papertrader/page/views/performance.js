@@ -1,0 +1,140 @@
+// How the portfolio has done: equity, drawdown, months, beside a benchmark.
+
+import { html, useEffect, useMemo, useState } from "../vendor/htm/htm-preact.js";
+import { link, state } from "../store.js";
+import { money, number, percent, seconds, tone } from "../format.js";
+import { Curves } from "../chart.js";
+
+const DAY = 86400;
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/** Time-weighted growth: 1 at the start; what was paid in or taken out is no gain. */
+export function growth(rows) {
+  const points = [];
+  let level = 1;
+  let before = null;
+  for (const row of rows) {
+    const equity = number(row.equity);
+    if (before !== null && before > 0) level *= (equity - number(row.flow)) / before;
+    before = equity;
+    const time = seconds(row.time);
+    if (points.length && points[points.length - 1].time >= time) points.pop();
+    points.push({ time, value: level });
+  }
+  return points;
+}
+
+export function drawdown(points) {
+  let top = -Infinity;
+  return points.map(({ time, value }) => {
+    top = Math.max(top, value);
+    return { time, value: (value / top - 1) * 100 };
+  });
+}
+
+/** [[year, [12 returns or null], return of the year], ...]. */
+export function months(points) {
+  const years = new Map();
+  let last = points[0]?.value ?? 1;
+  let current = null;
+  let level = last;
+  const close = () => {
+    if (!current) return;
+    const [year, month] = current;
+    if (!years.has(year)) years.set(year, Array(12).fill(null));
+    years.get(year)[month] = level / last - 1;
+    last = level;
+  };
+  for (const { time, value } of points) {
+    const at = new Date(time * 1000);
+    const place = [at.getUTCFullYear(), at.getUTCMonth()];
+    if (current && (current[0] !== place[0] || current[1] !== place[1])) close();
+    current = place;
+    level = value;
+  }
+  close();
+  return [...years].map(([year, each]) => [year, each, each.reduce((sum, value) => sum * (1 + (value ?? 0)), 1) - 1]);
+}
+
+function statistics(points) {
+  const returns = points.slice(1).map((point, place) => point.value / points[place].value - 1);
+  const mean = returns.reduce((sum, value) => sum + value, 0) / (returns.length || 1);
+  const variance = returns.reduce((sum, value) => sum + (value - mean) ** 2, 0) / Math.max(1, returns.length - 1);
+  const volatility = Math.sqrt(variance) * Math.sqrt(252);
+  return {
+    total: points.length ? points[points.length - 1].value - 1 : 0,
+    worst: Math.min(0, ...drawdown(points).map((point) => point.value)) / 100,
+    volatility,
+    sharpe: volatility > 0 && returns.length > 1 ? (mean * 252) / volatility : null,
+  };
+}
+
+function useCurve() {
+  const [told, setTold] = useState({ rows: null, error: "" });
+  useEffect(() => {
+    let gone = false;
+    link.request("EquityGet", { portfolio: state.portfolio, interval_s: DAY })
+      .then((reply) => gone || setTold({ rows: reply.equity ?? [], error: "" }))
+      .catch((why) => gone || setTold({ rows: [], error: why.message }));
+    return () => { gone = true; };
+  }, [String(state.portfolio), String(state.holding?.event_seq)]);
+  return told;
+}
+
+function useBenchmark(symbol, rows) {
+  const [points, setPoints] = useState([]);
+  const first = rows?.length ? rows[0].time : 0n;
+  useEffect(() => {
+    setPoints([]);
+    if (!symbol || !first) return undefined;
+    let gone = false;
+    link.request("BarsGet", { symbol, interval_s: DAY, adjustment: "TOTAL", from_time: first - 86400000000000n * 5n, limit: 5000 })
+      .then((reply) => {
+        const bars = reply.bars ?? [];
+        if (gone || !bars.length) return;
+        const base = number(bars.find((bar) => bar.time >= first - 86400000000000n)?.close ?? bars[0].close);
+        setPoints(bars.filter((bar) => bar.time >= first - 86400000000000n)
+          .map((bar) => ({ time: seconds(bar.time), value: number(bar.close) / base })));
+      })
+      .catch(() => {});
+    return () => { gone = true; };
+  }, [symbol, String(first)]);
+  return points;
+}
+
+function Months({ table }) {
+  return html`<div class="scroll"><table class="wide months"><thead><tr><th>year</th>${MONTHS.map((name) => html`<th class="number">${name}</th>`)}<th class="number">year</th></tr></thead>
+    <tbody>${table.map(([year, each, whole]) => html`<tr key=${year}><th>${year}</th>
+      ${each.map((value) => html`<td class=${`number ${tone(value ?? 0)}`}>${value === null ? "" : percent(value)}</td>`)}
+      <td class=${`number ${tone(whole)}`}><b>${percent(whole)}</b></td></tr>`)}</tbody></table></div>`;
+}
+
+export function Performance() {
+  const [benchmark, setBenchmark] = useState("");
+  const { rows, error } = useCurve();
+  const compared = useBenchmark(benchmark, rows);
+  const points = useMemo(() => growth(rows ?? []), [rows]);
+  const series = useMemo(() => {
+    const own = { title: "portfolio", points: points.map(({ time, value }) => ({ time, value: value * 100 })) };
+    const other = { title: benchmark, kind: "line", tone: "--other", points: compared.map(({ time, value }) => ({ time, value: value * 100 })) };
+    return compared.length ? [own, other] : [own];
+  }, [points, compared]);
+  const fall = useMemo(() => [{ title: "drawdown %", points: drawdown(points), tone: "--down" }], [points]);
+  if (!rows) return html`<p class="hint">Reading ...</p>`;
+  if (error) return html`<p class="error">${error}</p>`;
+  const figures = statistics(points);
+  const shown = [["return", percent(figures.total), figures.total], ["largest drawdown", percent(figures.worst), figures.worst],
+    ["volatility a year", percent(figures.volatility)], ["Sharpe ratio", figures.sharpe === null ? "–" : figures.sharpe.toFixed(2)],
+    ["equity now", rows.length ? money(rows[rows.length - 1].equity) : "–"]];
+  return html`
+    <section class="card">
+      <dl class="figures">${shown.map(([name, text, value]) => html`<div><dt>${name}</dt><dd class=${value === undefined ? "" : tone(value)}>${text}</dd></div>`)}</dl>
+      <label class="inline">beside <select value=${benchmark} onChange=${(event) => setBenchmark(event.target.value)}>
+        <option value="">nothing</option>${[...state.assets.keys()].map((symbol) => html`<option value=${symbol}>${symbol}</option>`)}</select></label>
+      ${points.length < 2 ? html`<p class="hint">The curve has a point for the end of each session: it begins with the next one.</p>` : html`
+        <h2>Growth of 100</h2><${Curves} series=${series} label="Growth of 100" />
+        <h2>Drawdown</h2><${Curves} series=${fall} label="Drawdown in percent" small />`}
+    </section>
+    <section class="card"><h2>Months</h2><${Months} table=${months(points)} />
+      <p class="hint">Time-weighted: what you paid in or took out is no gain and no loss. Prices in full in <code>papertrader performance</code>.</p></section>`;
+}

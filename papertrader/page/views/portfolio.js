@@ -1,0 +1,100 @@
+// What the portfolio holds, what it is worth, and how it is divided.
+
+import { html, useState } from "../vendor/htm/htm-preact.js";
+import { attempt, choose, closePosition, state } from "../store.js";
+import { arrow, change, instant, money, number, percent, price, quantity, signed, tone } from "../format.js";
+
+const TURN = 2 * Math.PI;
+
+/** The ring of what the money is in; each part is named beside it, and has its own pattern of dashes. */
+function Ring({ parts }) {
+  const total = parts.reduce((sum, [, value]) => sum + value, 0);
+  if (total <= 0) return null;
+  let at = 0;
+  return html`<div class="ring">
+    <svg viewBox="-1.1 -1.1 2.2 2.2" width="150" height="150" role="img" aria-label="How the money is divided">
+      ${parts.map(([name, value], place) => {
+        const part = value / total;
+        const [from, to] = [at * TURN - TURN / 4, (at + part) * TURN - TURN / 4];
+        at += part;
+        const gap = part < 1 ? 0.008 : 0;
+        const point = (angle) => `${Math.cos(angle) * 0.85} ${Math.sin(angle) * 0.85}`;
+        const path = part >= 0.9999
+          ? "M 0 -0.85 A 0.85 0.85 0 1 1 -0.001 -0.85"
+          : `M ${point(from + gap)} A 0.85 0.85 0 ${part > 0.5 ? 1 : 0} 1 ${point(to - gap)}`;
+        return html`<path d=${path} class=${`part part-${place % 8}`} fill="none" stroke-width="0.3"><title>${name}</title></path>`;
+      })}
+    </svg>
+    <ul>${parts.map(([name, value], place) => html`
+      <li><i class=${`swatch part-${place % 8}`}></i>${name}<b>${((value / total) * 100).toFixed(1)} %</b></li>`)}</ul>
+  </div>`;
+}
+
+function Figures({ holding }) {
+  const figures = [
+    ["equity", money(holding.equity)], ["cash", money(holding.cash)],
+    ["reserved for orders", money(holding.reserved_cash)], ["positions", money(holding.market_value)],
+    ["unrealized", signed(holding.unrealized_pnl), holding.unrealized_pnl],
+    ["realized", signed(holding.realized_pnl), holding.realized_pnl],
+  ];
+  return html`<dl class="figures">${figures.map(([name, shown, value]) => html`
+    <div><dt>${name}</dt><dd class=${value === undefined ? "" : tone(value)}>${shown}</dd></div>`)}</dl>`;
+}
+
+function Margin({ row, plan }) {
+  return html`<div class="notice">
+    <p>Margin: equity ${money(row.equity)}, maintenance ${money(row.maintenance)}, buying power ${money(row.buying_power)}.
+      ${row.called_at ? html` <b>Margin call:</b> ${money(row.shortfall)} missing, due ${instant(row.due_at)} UTC.` : ""}</p>
+    ${plan?.length ? html`<p>If nothing changes, this is closed then: ${plan.map((each) => `${quantity(each.quantity)} ${each.symbol}`).join(", ")}.</p>` : ""}
+  </div>`;
+}
+
+/** What the day has done to a position: the change of the last price since the close before. */
+function dayOf(row) {
+  const quote = state.quotes.get(row.symbol);
+  if (!quote || !quote.prev_close || !quote.last) return null;
+  return ((quote.last - quote.prev_close) * row.quantity) / 100000000n;
+}
+
+export function Portfolio({ go }) {
+  const [closing, setClosing] = useState(null);
+  const holding = state.holding;
+  if (!holding) return html`<p class="hint">Reading the portfolio ...</p>`;
+  const parts = [["cash", Math.max(0, number(holding.cash))], ...state.positions.map((row) =>
+    [row.symbol, Math.abs(number(row.market_value ?? 0n))])];
+  const day = state.positions.reduce((sum, row) => sum + (dayOf(row) ?? 0n), 0n);
+  const close = async (symbol) => {
+    setClosing(null);
+    await attempt(() => closePosition(symbol), `Closing ${symbol || "everything"}.`);
+  };
+  return html`
+    <section class="card"><${Figures} holding=${holding} />
+      ${holding.margin && html`<${Margin} row=${holding.margin[0]} plan=${holding.plan} />`}
+      ${holding.earnings && html`<p class="hint">Realized: prices ${signed(holding.earnings[0].price)}, fees ${money(holding.earnings[0].fees)},
+        dividends ${signed(holding.earnings[0].dividends)}, borrowing ${signed(holding.earnings[0].borrow)}, interest ${signed(holding.earnings[0].interest)}.
+        ${holding.earnings[0].unsettled_cash ? ` ${money(holding.earnings[0].unsettled_cash)} of the cash settles ${instant(holding.earnings[0].settles_at)}.` : ""}</p>`}
+    </section>
+    <div class="columns">
+      <section class="card grow">
+        <h2>Positions <span class=${`small ${tone(day)}`}>${arrow(day)} ${signed(day)} today</span></h2>
+        ${state.positions.length === 0 ? html`<p class="hint">None yet. <a href="#/market">Buy something.</a></p>` : html`
+        <div class="scroll"><table class="wide"><thead><tr><th>symbol</th><th class="number">quantity</th><th class="number">average cost</th>
+          <th class="number">mark</th><th class="number">value</th><th class="number">today</th><th class="number">unrealized</th><th class="number">realized</th><th></th></tr></thead>
+          <tbody>${state.positions.map((row) => html`<tr key=${row.symbol}>
+            <td><button type="button" class="link" onClick=${() => { choose(row.symbol); go("market"); }}>${row.symbol}</button></td>
+            <td class="number">${quantity(row.quantity)}</td><td class="number">${price(row.average_cost)}</td>
+            <td class="number">${price(row.mark)}</td><td class="number">${money(row.market_value)}</td>
+            <td class=${`number ${tone(dayOf(row) ?? 0n)}`}>${signed(dayOf(row))}</td>
+            <td class=${`number ${tone(row.unrealized_pnl ?? 0n)}`}>${arrow(row.unrealized_pnl ?? 0n)} ${signed(row.unrealized_pnl)}
+              ${" "}<span class="small">${percent(row.cost_basis ? number(row.unrealized_pnl ?? 0n) / Math.abs(number(row.cost_basis)) : null)}</span></td>
+            <td class=${`number ${tone(row.realized_pnl ?? 0n)}`}>${signed(row.realized_pnl)}</td>
+            <td>${closing === row.symbol
+              ? html`<button type="button" class="danger" onClick=${() => close(row.symbol)}>sure?</button>`
+              : html`<button type="button" class="plain" onClick=${() => setClosing(row.symbol)}>close</button>`}</td>
+          </tr>`)}</tbody></table></div>
+          <p><button type="button" class=${closing === "" ? "danger" : "plain"} onClick=${() => (closing === "" ? close("") : setClosing(""))}>
+            ${closing === "" ? "Yes, close everything" : "Close everything"}</button></p>`}
+      </section>
+      <section class="card"><h2>Allocation</h2><${Ring} parts=${parts} /></section>
+    </div>`;
+}

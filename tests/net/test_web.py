@@ -1,0 +1,138 @@
+"""HTTP within bounds: who is answered, how much is taken, how long a connection may last."""
+
+from __future__ import annotations
+
+import pytest
+
+from papertrader.net import web
+from tests.web_kit import NAME, RawBrowser, WebHouse
+
+
+@pytest.fixture
+def house() -> WebHouse:
+    """A worker with a web face."""
+    return WebHouse()
+
+
+def status(raw: RawBrowser) -> int:
+    """Return the status of the first answer."""
+    return int(raw.octets.split(b" ", 2)[1])
+
+
+def test_every_answer_forbids_what_the_page_does_not_need(house: WebHouse) -> None:
+    """Also those that refuse: no other host, no inline code, no frames."""
+    for raw in (house.get("/"), house.get("/nothing"), house.get("/", host="evil.example")):
+        head = raw.octets.partition(b"\r\n\r\n")[0].decode()
+        for name, value in web.SAFE_HEADERS.items():
+            assert f"{name}: {value}" in head
+        assert "unsafe" not in head
+
+
+@pytest.mark.parametrize(
+    ("host", "headers", "wanted"),
+    [
+        (NAME, (), 200),
+        (f"{NAME}:2050", (f"Origin: https://{NAME}:2050",), 200),
+        ("127.0.0.1:2050", (), 200),
+        (NAME.upper(), (), 200),
+        ("evil.example", (), 403),
+        (f"{NAME}.evil.example", (), 403),
+        (NAME, ("Origin: https://evil.example",), 403),
+        (NAME, (f"Origin: http://{NAME}",), 403),
+        (NAME, (f"Origin: https://{NAME}:2051",), 403),
+        (NAME, ("Origin: null",), 403),
+        ("", (), 403),
+    ],
+)
+def test_only_our_own_name_and_origin(
+    house: WebHouse, host: str, headers: tuple[str, ...], wanted: int
+) -> None:
+    """A page of another site, or a name of another site that points here, gets nothing."""
+    raw = house.get("/", *headers, host=host)
+    assert status(raw) == wanted
+    assert house.worker.web is not None
+    assert house.worker.web.gate.refused == (wanted == 403)
+    assert (b"<title>" in raw.octets) == (wanted == 200)
+
+
+def test_a_wildcard_certificate_is_for_one_more_label() -> None:
+    """``*.example.org`` answers as a.example.org, not as example.org or a.b.example.org."""
+    names = {"a.example.org": True, "example.org": False, "a.b.example.org": False}
+    for name, wanted in names.items():
+        gate = web.Gate(["*.example.org"], web.Refusal(404, "x"))
+        assert gate.admits(_Asked(name)) is wanted  # type: ignore[arg-type]
+
+
+class _Asked:
+    """A request with nothing but a Host."""
+
+    def __init__(self, host: str) -> None:
+        self._host = host
+
+    def getHeader(self, name: str) -> str | None:
+        """Return the header."""
+        return self._host if name == "Host" else None
+
+
+def test_a_body_is_bounded_whether_its_length_is_told_or_not(house: WebHouse) -> None:
+    """413 before anything is stored; the connection is over."""
+    told = house.get("/", f"Content-Length: {web.BODY_MAX + 1}", method="POST")
+    assert status(told) == 413
+    assert told.lost
+    chunked = house.get("/", "Transfer-Encoding: chunked", method="POST")
+    piece = b"4000\r\n" + bytes(0x4000) + b"\r\n"
+    for _ in range(4):
+        chunked.say(piece)
+        house.settle()
+    assert chunked.octets == b""
+    chunked.say(piece)
+    house.settle()
+    assert status(chunked) == 413
+    assert chunked.lost
+
+
+def test_a_body_at_the_bound_is_taken(house: WebHouse) -> None:
+    """It is only the method that is refused then."""
+    raw = house.get("/", f"Content-Length: {web.BODY_MAX}", method="POST")
+    raw.say(bytes(web.BODY_MAX))
+    house.settle()
+    assert status(raw) == 405
+
+
+def test_a_silent_connection_ends_and_a_dripping_one_too(house: WebHouse) -> None:
+    """No octet for IDLE_S, or no end within LIFE_S."""
+    silent = house.connect_raw()
+    house.reactor.advance(web.IDLE_S + 1)
+    house.settle()
+    assert silent.lost
+    dripping = house.connect_raw()
+    dripping.say(b"GET / HTTP/1.1\r\nX: ")
+    for _ in range(web.LIFE_S // 10 + 1):
+        assert not dripping.lost
+        dripping.say(b"x")
+        house.settle()
+        house.reactor.advance(10)
+    house.settle()
+    assert dripping.lost
+
+
+def test_the_end_of_a_connection_is_counted(house: WebHouse) -> None:
+    """What was admitted is given back, so that an address can come again."""
+    assert house.worker.web is not None
+    admission = house.worker.web.acceptor.admission
+    raw = house.get("/")
+    assert admission.connections == 1
+    raw.wire.cut()
+    house.settle()
+    assert admission.connections == 0
+    assert house.worker.web.acceptor.counters.accepted == 1
+
+
+def test_a_head_without_end_is_cut(house: WebHouse) -> None:
+    """Twisted's own bound; pinned because we rely on it."""
+    raw = house.connect_raw()
+    raw.say(b"GET / HTTP/1.1\r\n")
+    for _ in range(40):
+        raw.say(b"X: " + b"y" * 1000 + b"\r\n")
+        house.settle()
+    assert raw.lost or status(raw) >= 400
