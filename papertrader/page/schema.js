@@ -161,6 +161,7 @@ export const SCHEMA = {
     520: ["SEQ_REQUIRED",false,false,"A command that changes state needs seq >= 1."],
     521: ["SEQ_TOO_OLD",false,false,"The reply of this seq is not kept any more; nothing was done."],
     522: ["SEQ_REUSED",false,false,"This seq was used for another command; nothing was done."],
+    523: ["COMMAND_POISON",false,false,"The server crashed over this command before; it is never done."],
     769: ["NOT_LOGGED_IN",false,false,"The request needs a session."],
     770: ["AUTH_FAILED",false,false,"The credentials are wrong, whatever about them is."],
     772: ["MECHANISM_UNSUPPORTED",false,false,"This way to log in is not offered."],

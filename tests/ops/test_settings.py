@@ -101,6 +101,8 @@ log.memory_bytes = "64 KiB"
 listen = "[::1]:0"
 [worker]
 listen = "0.0.0.0:7000"
+[web]
+listen = "0.0.0.0:8000"
 [market]
 source = "simulated"
 data = "my prices"
@@ -144,6 +146,7 @@ def test_every_variable_from_the_file(file: Path) -> None:
     assert settings.log.memory_bytes == 65_536
     assert settings.master.listen == Listen("::1", 0)
     assert settings.worker.listen == Listen("0.0.0.0", 7000)
+    assert settings.web.listen == Listen("0.0.0.0", 8000)
     assert settings.market.source is MarketSource.SIMULATED
     assert settings.market.update_interval_ms == 500
     assert settings.market.data == "my prices"
@@ -304,7 +307,8 @@ def test_values_that_are_refused(file: Path, name: str, literals: list[str]) -> 
     [
         ("workers", ["1", "64", '"8"']),
         ("log.memory_bytes", ["65536", '"64KiB"', '"1 GiB"', '"65536"', '"100000 b"']),
-        ("worker.listen", ['"[::]:2049"', '"0.0.0.0:0"', '"10.0.0.1:65535"']),
+        ("worker.listen", ['"[::]:2049"', '"0.0.0.0:0"', '"10.0.0.1:65534"']),
+        ("web.listen", ['"auto"', '"off"', '"[::]:443"', '"0.0.0.0:0"']),
         ("market.speed", ["0.001", "10000", "1.500", '"0.25"']),
         ("market.start", ["2000-03-01", "2013-03-01", '"2012-02-29"']),
         ("accounts.starting_cash", ['"1"', '"1000000000.00"', '"0001.00000001"']),
@@ -336,6 +340,12 @@ def test_ports_of_the_workers(file: Path) -> None:
     """Each worker has two ports; port 0 is free choice for all."""
     settings = load(file, "workers = 3\n")
     assert [settings.worker_listen(number).port for number in (1, 2, 3)] == [2049, 2051, 2053]
+    assert [settings.web_listen(number) for number in (1, 3)] == [
+        Listen("127.0.0.1", 2050), Listen("127.0.0.1", 2054),
+    ]  # fmt: skip
+    own = load(file, 'workers = 2\nweb.listen = "0.0.0.0:443"\n')
+    assert own.web_listen(2) == Listen("0.0.0.0", 445)
+    assert load(file, 'web.listen = "off"\n').web_listen(1) is None
     free = load(file, 'workers = 3\nworker.listen = "127.0.0.1:0"\n')
     assert [free.worker_listen(number).port for number in (1, 2, 3)] == [0, 0, 0]
     for number in (0, 4):
@@ -348,6 +358,7 @@ def test_ports_of_the_workers(file: Path) -> None:
     [
         ('workers = 3\nworker.listen = "127.0.0.1:65534"\n', "up to 65539"),
         ('worker.listen = "127.0.0.1:2048"\n', "port 2048 would be listened on twice"),
+        ('worker.listen = "127.0.0.1:2047"\n', "port 2048 would be listened on twice"),
         ('workers = 4\nworker.listen = "0.0.0.0:2045"\n', "port 2048 would be listened on twice"),
     ],
 )

@@ -22,8 +22,8 @@ TEXTS = sorted(
 SENTENCES = [f"S{number}" for number in range(1, 21)]
 WISHES = [f"W{number}" for number in range(1, 13)]
 DECISION_PARTS = ["Question", "Choice", "Why", "What would change it"]
-DECISION_LINES_MAX = 60
-"""A page."""
+DECISION_LINES_MAX = 90
+"""A page, or a little more: lists grow."""
 
 LITERAL = re.compile(r"``([^`]+)``")
 NAMED = re.compile(
