@@ -316,6 +316,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
             sys.stdout.write(f"{path}\n")
+        if chosen.specs == SPECS:
+            from papertrader.wire import javascript  # noqa: PLC0415 (it reads what is here)
+
+            javascript.main([])
     except SpecError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
