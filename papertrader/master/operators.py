@@ -5,7 +5,7 @@ Which accounts are operators' is decided beside the running service, never over 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from enum import StrEnum
 from typing import Final
 
@@ -149,23 +149,27 @@ class Operators:
         """Write what an operator did into the audit log."""
         self._journal.change(self._store.audit(at, kind, session.account, detail))
 
+    def rows(self) -> Iterator[tuple[int, str, int]]:
+        """Give every counter: worker (0: the master itself), name, value."""
+        for key, value in (*self._figures(), *self.process_figures()):
+            yield 0, key, value
+        for link in sorted(self._workers.links(), key=lambda link: link.worker_id):
+            number, stats = link.worker_id, link.stats
+            yield number, "rtt_us", link.rtt_us
+            yield number, "connections", len(link.clients)
+            yield number, "held_for_credit", link.flows.held
+            if stats is not None:
+                for key in _WORKER_KEYS:
+                    yield number, key, getattr(stats, key)
+
     def stats_get(self, command: Command, session: Session, message: m.StatsGet) -> list[bytes]:
         """Answer STATS_GET: the master's counters, then those of each worker that is up."""
         self.require(session)
-        figures = (*self._figures(), *self.process_figures())
-        rows = [m.StatRow(key=key, value=value) for key, value in figures]
-        for link in sorted(self._workers.links(), key=lambda link: link.worker_id):
-            number, stats = link.worker_id, link.stats
-            rows.append(m.StatRow(worker=number, key="rtt_us", value=link.rtt_us))
-            rows.append(m.StatRow(worker=number, key="connections", value=len(link.clients)))
-            rows.append(m.StatRow(worker=number, key="held_for_credit", value=link.flows.held))
-            if stats is not None:
-                rows += [
-                    m.StatRow(worker=number, key=key, value=getattr(stats, key))
-                    for key in _WORKER_KEYS
-                ]
         head = m.StatsPart(as_of=command.accepted_at)
-        packed = [row.pack() for row in rows]
+        packed = [
+            m.StatRow(worker=worker, key=key, value=value).pack()
+            for worker, key, value in self.rows()
+        ]
         opcode, correlation = command.header.opcode, command.header.correlation
         return parts(opcode, Tag.STATS, m.StatRow.SIZE, packed, head, session.handle, correlation)
 

@@ -227,3 +227,22 @@ class Refusal(Resource):
         request.setResponseCode(self._code)
         request.setHeader("Content-Type", "text/plain; charset=utf-8")
         return f"{self._sentence}\n".encode()
+
+
+class Health(Resource):
+    """``/health``: 200 and "ok", or 503 and why not."""
+
+    isLeaf = True
+
+    def __init__(self, trouble: Callable[[], str]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._trouble = trouble
+
+    def render_GET(self, request: Request) -> bytes:
+        """Return how it is."""
+        trouble = self._trouble()
+        request.setHeader("Content-Type", "text/plain; charset=utf-8")
+        request.setHeader("Cache-Control", "no-store")
+        if trouble:
+            request.setResponseCode(503)
+        return f"{trouble or 'ok'}\n".encode()

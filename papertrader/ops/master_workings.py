@@ -12,6 +12,7 @@ from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
+from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -23,6 +24,7 @@ from papertrader.master.guard import Guard
 from papertrader.master.livemarket import LiveParts
 from papertrader.master.main import Main, MarketRules, MasterRules, Threads
 from papertrader.master.providers.recorded import DataFileError
+from papertrader.net.clock import Clock
 from papertrader.net.credentials import CredentialsError
 from papertrader.net.factory import AcceptCaps, AcceptorFactory
 from papertrader.net.services import ListeningService
@@ -90,6 +92,7 @@ class Workings(Service):
         self._process: Process | None = None
         self._main: Main | None = None
         self._listening: ListeningService | None = None
+        self._metrics: Any = None
 
     def startService(self) -> None:
         """Start everything; a failure is one line on stderr and an exit code that is not 0."""
@@ -155,8 +158,35 @@ class Workings(Service):
             where=str(listen),
             setting="master.listen",
         )
+        self._metrics = self._metrics_port(process.clock, settings, main)
         self._listening.startService()
         self._listening.listening.addCallbacks(self._listens, self._cannot_listen)
+
+    def _metrics_port(self, clock: Clock, settings: Settings, main: Main) -> Any:
+        """Open the port for monitoring, if the settings name one; raises `StartError`."""
+        listen = settings.metrics.listen
+        if listen is None:
+            return None
+        # Only a master that is watched loads what it takes.
+        from papertrader.net.web import WebSite  # noqa: PLC0415
+        from papertrader.ops.metrics import MetricsRoot  # noqa: PLC0415
+
+        try:
+            root = MetricsRoot(main.operators.rows, lambda: "" if self._main else "stopping")
+        except ImportError:
+            raise StartError(
+                "metrics.listen needs prometheus_client: pip install 'papertrader[metrics]', or set"
+                ' metrics.listen = "off"'
+            ) from None
+        site = WebSite(root, clock, self._reactor)
+        try:
+            return self._reactor.listenTCP(
+                listen.port, AcceptorFactory(site.build, clock), interface=listen.host
+            )
+        except CannotListenError as error:
+            raise StartError(
+                f"cannot listen on {listen}: {error.socketError}; set metrics.listen to another"
+            ) from None
 
     def _guard(self) -> Guard | None:
         """Return what marks the commands; without room on the disk the master does without."""
@@ -180,6 +210,8 @@ class Workings(Service):
         said: dict[str, Any] = {"pid": os.getpid(), "driver": os.getppid(), "port": number}
         if self._main is not None:
             market = self._main.assets.market
+            if self._metrics is not None:
+                said["metrics"] = self._metrics.getHost().port
             said["market"] = {
                 "name": market.name,
                 "time": market.now(),
@@ -204,6 +236,8 @@ class Workings(Service):
         main, self._main = self._main, None
         if main is not None:
             await main.stop()
+        if self._metrics is not None:
+            self._metrics.stopListening()
         if self._listening is not None:
             await self._listening.stopService()
         if self._process is not None:

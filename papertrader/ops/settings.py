@@ -80,6 +80,13 @@ class WebSettings:
 
 
 @attrs.frozen(kw_only=True)
+class MetricsSettings:
+    """Monitoring. ``listen``: where the master tells its figures; None: nowhere."""
+
+    listen: Listen | None
+
+
+@attrs.frozen(kw_only=True)
 class MarketSettings:
     """The market. ``update_interval_ms`` is real time (0: auto), ``speed_milli`` in thousandths.
 
@@ -151,6 +158,7 @@ class Settings:
     master: MasterSettings
     worker: WorkerSettings
     web: WebSettings
+    metrics: MetricsSettings
     market: MarketSettings
     accounts: AccountsSettings
     auth: AuthSettings
@@ -307,6 +315,7 @@ class _Sources:
             master=MasterSettings(listen=take(known.MASTER_LISTEN)),
             worker=WorkerSettings(listen=take(known.WORKER_LISTEN)),
             web=WebSettings(listen=take(known.WEB_LISTEN)),
+            metrics=MetricsSettings(listen=take(known.METRICS_LISTEN)),
             market=MarketSettings(
                 source=take(known.MARKET_SOURCE),
                 update_interval_ms=take(known.MARKET_UPDATE_INTERVAL_MS),
@@ -482,7 +491,9 @@ def _port_contradictions(settings: Settings) -> Iterator[_Contradiction]:
         if web is not None:
             beside = settings.web.listen == known.WEB_AUTO
             own.append((known.WORKER_LISTEN if beside else known.WEB_LISTEN, web))
-    seen = [(known.MASTER_LISTEN, master)]
+    seen: list[tuple[Variable[Any], Listen]] = [(known.MASTER_LISTEN, master)]
+    if settings.metrics.listen is not None:
+        seen.append((known.METRICS_LISTEN, settings.metrics.listen))
     for variable, listen in own:
         if listen.port > PORT_MAX:
             yield (

@@ -180,6 +180,15 @@ def _web_listen(raw: object) -> Listen | None:
         raise ValueError(f'{error}, or "auto" or "off"') from None
 
 
+def _listen_or_off(raw: object) -> Listen | None:
+    if raw == "off":
+        return None
+    try:
+        return _listen(raw)
+    except ValueError as error:
+        raise ValueError(f'{error}, or "off"') from None
+
+
 def _show_web(value: Listen | None) -> str:
     if value is None:
         return '"off"'
@@ -240,7 +249,7 @@ WORKERS: Final = Variable(
     show=str,
     comment="""\
 How many workers to run, 1 to 64. Clients connect to workers only, so one is the least.
-The first listens on worker.listen, the second on the next port, and so on.""",
+The first listens on worker.listen, the second two ports further, and so on.""",
 )
 LOG_MEMORY_BYTES: Final[Variable[int]] = Variable(
     name="log.memory_bytes",
@@ -277,6 +286,15 @@ WEB_LISTEN: Final[Variable[Listen | None]] = Variable(
     comment="""\
 Where the first worker waits for browsers. "auto": where it waits for clients, one port further
 (2050); "off": nowhere. Each further worker has its ports two further.""",
+)
+METRICS_LISTEN: Final[Variable[Listen | None]] = Variable(
+    name="metrics.listen",
+    default='"off"',
+    read=_listen_or_off,
+    show=_show_web,
+    comment="""\
+Where the master tells its figures to Prometheus (/metrics) and whether it serves (/health), without
+login and TLS: "127.0.0.1:9464", say; "off": nowhere. Needs pip install 'papertrader[metrics]'.""",
 )
 MARKET_UPDATE_INTERVAL_MS: Final = Variable(
     name="market.update_interval_ms",
@@ -463,6 +481,7 @@ VARIABLES: Final[tuple[Variable[Any], ...]] = (
     MASTER_LISTEN,
     WORKER_LISTEN,
     WEB_LISTEN,
+    METRICS_LISTEN,
     MARKET_SOURCE,
     MARKET_UPDATE_INTERVAL_MS,
     MARKET_SPEED,

@@ -145,7 +145,15 @@ class Worker:
         )  # fmt: skip
         self._listening = self._listening_service(endpoint)
         self.web = (
-            WebFace(configuration.web, self._client, clock, reactor, web_tls, web_endpoint)
+            WebFace(
+                configuration.web,
+                self._client,
+                self._trouble,
+                clock,
+                reactor,
+                web_tls,
+                web_endpoint,
+            )
             if configuration.web is not None
             else None
         )
@@ -236,6 +244,12 @@ class Worker:
         return ClientProtocol(link, client_data(peer), self._around)
 
     # --- what the link needs --------------------------------------------------------------------
+
+    def _trouble(self) -> str:
+        """Return why the worker cannot serve just now, "" if it can."""
+        if self.upstream.state is not LinkState.ACTIVE:
+            return "the master cannot be asked now"
+        return "" if self.clients.admitting else "this worker takes no more clients"
 
     def _credentials(self, next_worker_seq: int, clients: int) -> WorkerAuth:
         settings = self.configuration

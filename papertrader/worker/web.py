@@ -20,11 +20,13 @@ from papertrader.net.clock import Clock
 from papertrader.net.factory import AcceptCaps, AcceptorFactory
 from papertrader.net.protocol import FrameProtocol
 from papertrader.net.services import ListeningService
-from papertrader.net.web import Gate, WebSite
+from papertrader.net.web import Gate, Health, WebSite
 from papertrader.wire.kinds import Status
 from papertrader.worker.page import Page, page_files
 from papertrader.worker.websocket import SocketResource
 
+HEALTH_PATH: Final = b"health"
+"""For load balancers: 200 while the worker can ask its master."""
 SOCKET_PATH: Final = b"ptwp"
 """Where the WebSocket is: ``wss://HOST:PORT/ptwp``."""
 
@@ -42,12 +44,14 @@ class WebConfiguration:
 
 
 class WebFace:
-    """Listens for browsers. ``build`` makes the client connection of a WebSocket."""
+    """Listens for browsers. ``build`` makes the client connection of a WebSocket; ``trouble`` says
+    why the worker cannot serve just now, "" if it can."""
 
     def __init__(
         self,
         configuration: WebConfiguration,
         build: Callable[[IAddress], FrameProtocol],
+        trouble: Callable[[], str],
         clock: Clock,
         reactor: IReactorTCP,
         tls: IOpenSSLServerConnectionCreator | None,
@@ -55,7 +59,8 @@ class WebFace:
     ) -> None:
         self.configuration = configuration
         self.sockets = SocketResource(build, clock)
-        self.page = Page(page_files(), {SOCKET_PATH: self.sockets})
+        children = {SOCKET_PATH: self.sockets, HEALTH_PATH: Health(trouble)}
+        self.page = Page(page_files(), children)
         self.gate = Gate(configuration.names, self.page)
         site = WebSite(self.gate, clock, IReactorTime(reactor))
         self.acceptor = AcceptorFactory(

@@ -103,6 +103,8 @@ listen = "[::1]:0"
 listen = "0.0.0.0:7000"
 [web]
 listen = "0.0.0.0:8000"
+[metrics]
+listen = "127.0.0.1:9464"
 [market]
 source = "simulated"
 data = "my prices"
@@ -147,6 +149,7 @@ def test_every_variable_from_the_file(file: Path) -> None:
     assert settings.master.listen == Listen("::1", 0)
     assert settings.worker.listen == Listen("0.0.0.0", 7000)
     assert settings.web.listen == Listen("0.0.0.0", 8000)
+    assert settings.metrics.listen == Listen("127.0.0.1", 9464)
     assert settings.market.source is MarketSource.SIMULATED
     assert settings.market.update_interval_ms == 500
     assert settings.market.data == "my prices"
@@ -308,6 +311,7 @@ def test_values_that_are_refused(file: Path, name: str, literals: list[str]) -> 
         ("workers", ["1", "64", '"8"']),
         ("log.memory_bytes", ["65536", '"64KiB"', '"1 GiB"', '"65536"', '"100000 b"']),
         ("worker.listen", ['"[::]:2049"', '"0.0.0.0:0"', '"10.0.0.1:65534"']),
+        ("metrics.listen", ['"off"', '"[::1]:9464"', '"127.0.0.1:0"']),
         ("web.listen", ['"auto"', '"off"', '"[::]:443"', '"0.0.0.0:0"']),
         ("market.speed", ["0.001", "10000", "1.500", '"0.25"']),
         ("market.start", ["2000-03-01", "2013-03-01", '"2012-02-29"']),
@@ -358,6 +362,7 @@ def test_ports_of_the_workers(file: Path) -> None:
     [
         ('workers = 3\nworker.listen = "127.0.0.1:65534"\n', "up to 65539"),
         ('worker.listen = "127.0.0.1:2048"\n', "port 2048 would be listened on twice"),
+        ('metrics.listen = "127.0.0.1:2049"\n', "for worker.listen and for metrics.listen"),
         ('worker.listen = "127.0.0.1:2047"\n', "port 2048 would be listened on twice"),
         ('workers = 4\nworker.listen = "0.0.0.0:2045"\n', "port 2048 would be listened on twice"),
     ],

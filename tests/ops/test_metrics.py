@@ -1,0 +1,82 @@
+"""What a monitoring system reads: figures by name, and whether the master serves."""
+
+from __future__ import annotations
+
+import re
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+from twisted.internet.address import IPv4Address
+from twisted.internet.testing import MemoryReactorClock
+
+from papertrader.net.clock import Clock
+from papertrader.net.web import WebSite
+from papertrader.ops.metrics import MetricsRoot, metric_name
+from tests.link_kit import join
+from tests.server_kit import running
+from tests.web_kit import NAME, RawBrowser, WebHouse
+
+ROWS = [(0, "orders", 7), (0, "stall ms >100", 2), (1, "rtt_us", 150), (2, "rtt_us", 90)]
+
+
+def get(path: str, trouble: str = "") -> bytes:
+    """Ask a site in memory."""
+    reactor = MemoryReactorClock()
+    site = WebSite(MetricsRoot(lambda: ROWS, lambda: trouble), Clock(reactor), reactor)
+    raw = RawBrowser()
+    address = IPv4Address("TCP", "127.0.0.1", 4000)
+    wire = join(site.build(address), raw, reactor, near_is_server=True, peer=address)
+    raw.say(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+    wire.flush()
+    return raw.octets
+
+
+def test_figures_have_names_and_workers_a_label() -> None:
+    """Each name once, with a type; a figure of two workers is two samples of one name."""
+    text = get("/metrics").decode()
+    assert "200 OK" in text
+    assert "# TYPE papertrader_orders gauge" in text
+    assert re.search(r"^papertrader_orders 7\.0\r?$", text, re.M)
+    assert 'papertrader_worker_rtt_us{worker="1"} 150.0' in text
+    assert 'papertrader_worker_rtt_us{worker="2"} 90.0' in text
+    assert text.count("# TYPE papertrader_worker_rtt_us") == 1
+    assert metric_name("stall ms >100") == "papertrader_stall_ms__100"
+
+
+def test_health_says_why_not() -> None:
+    """200 and "ok", or 503 and the reason."""
+    assert get("/health").endswith(b"ok\n")
+    refused = get("/health", "stopping")
+    assert b" 503 " in refused.splitlines()[0]
+    assert refused.endswith(b"stopping\n")
+    assert b" 404 " in get("/").splitlines()[0]
+
+
+def test_a_workers_health_follows_its_link() -> None:
+    """503 until the master is there, then 200, and 503 again when it is lost."""
+    house = WebHouse()
+    assert b" 503 " in house.get("/health").octets.splitlines()[0]
+    house.connect_master()
+    assert b" 200 " in house.get("/health", host=NAME).octets.splitlines()[0]
+    house.cut_master()
+    assert b" 503 " in house.get("/health").octets.splitlines()[0]
+
+
+@pytest.mark.slow
+def test_a_master_that_is_watched(tmp_path: Path) -> None:
+    """A real master tells the figures of itself and its worker where the settings say."""
+    state = tmp_path / "state"
+    state.mkdir(mode=0o700)
+    settings = state / "papertrader.toml"
+    settings.write_text('metrics.listen = "127.0.0.1:0"\n')
+    with running(state) as server:
+        address = f"http://127.0.0.1:{server.said('master.json')['metrics']}"
+        with urllib.request.urlopen(f"{address}/health", timeout=20) as answer:
+            assert answer.read() == b"ok\n"
+        with urllib.request.urlopen(f"{address}/metrics", timeout=20) as answer:
+            text = answer.read().decode()
+        assert 'papertrader_worker_connections{worker="1"}' in text
+        with pytest.raises(urllib.error.HTTPError):
+            urllib.request.urlopen(f"{address}/log", timeout=20)
