@@ -293,8 +293,8 @@ METRICS_LISTEN: Final[Variable[Listen | None]] = Variable(
     read=_listen_or_off,
     show=_show_web,
     comment="""\
-Where the master tells its figures to Prometheus (/metrics) and whether it serves (/health), without
-login and TLS: "127.0.0.1:9464", say; "off": nowhere. Needs pip install 'papertrader[metrics]'.""",
+Where the master tells its figures to Prometheus (/metrics) and whether it serves (/health), with
+neither login nor TLS: "127.0.0.1:9464", say; "off": nowhere. Needs the extra "metrics".""",
 )
 MARKET_UPDATE_INTERVAL_MS: Final = Variable(
     name="market.update_interval_ms",
