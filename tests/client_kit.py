@@ -866,6 +866,13 @@ class Peer(OwnerPeer, AlertPeer):
             return
         self._send(header, m.WorkerControlReply(clients=12))
 
+    def _asset_halt(self, header: codec.Header, message: m.AssetHalt) -> None:
+        if self.session.scope != Scope.ADMIN:
+            self._fail(header, Status.SCOPE_DENIED, "Only sessions of scope ADMIN may do this.")
+            return
+        status = AssetStatus.HALTED if message.halted else AssetStatus.TRADABLE
+        self._send(header, m.AssetHaltReply(symbol=message.symbol, status=status))
+
     def _market_status(self, header: codec.Header, message: m.MarketStatus) -> None:
         if message.exchange not in {"", "XNYS"}:
             self._fail(header, Status.NO_DATA, "Nothing of that exchange is listed here.")

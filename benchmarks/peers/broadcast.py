@@ -111,7 +111,11 @@ def run_fastapi(directory: Path, period: float) -> None:
         async for _ in ticks(period):
             data = update()
             for client in list(clients):
-                await client.send_bytes(data)
+                try:
+                    await client.send_bytes(data)
+                except Exception:
+                    # Gone between two sends; its own task notices too.
+                    clients.discard(client)
 
     async def started() -> None:
         tasks.add(asyncio.create_task(tick()))

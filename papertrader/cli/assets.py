@@ -11,11 +11,13 @@ import click
 
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
 from papertrader.cli.output import amount, day, money, name, table, write_json
+from papertrader.cli.parameters import SYMBOL
 from papertrader.cli.problems import Problem
 from papertrader.cli.visit import logged_in
 from papertrader.core.quotes import Asset
 from papertrader.ops.options import SETTINGS_FILE, default_state_dir
 from papertrader.ops.settings import SettingsError, load_settings
+from papertrader.wire.kinds import Scope
 
 EXIT_FAILED: Final = 1
 
@@ -58,6 +60,35 @@ def list_assets(invocation: Invocation, prefix: str, limit: int) -> None:
     headings = ("symbol", "kind", "status", "currency", ">tick", ">lot", "flags", "first bar",
                 "last bar")  # fmt: skip
     click.echo(table(headings, rows))
+
+
+@assets.command("halt")
+@click.argument("symbol", type=SYMBOL)
+@click.option("--reason", default="", help="Why; it stands in the audit log.")
+@json_option
+@pass_invocation
+def halt_asset(invocation: Invocation, symbol: str, reason: str) -> None:
+    """Halt trade in SYMBOL (operators only): no new orders, open ones wait, nothing fills."""
+    _halt(invocation, symbol, True, reason)
+
+
+@assets.command("resume")
+@click.argument("symbol", type=SYMBOL)
+@click.option("--reason", default="", help="Why; it stands in the audit log.")
+@json_option
+@pass_invocation
+def resume_asset(invocation: Invocation, symbol: str, reason: str) -> None:
+    """Let trade in SYMBOL go on (operators only)."""
+    _halt(invocation, symbol, False, reason)
+
+
+def _halt(invocation: Invocation, symbol: str, halted: bool, reason: str) -> None:
+    with logged_in(invocation, scope=Scope.ADMIN) as client:
+        status = client.halt(symbol, halted=halted, reason=reason)
+    if invocation.as_json:
+        write_json(halt={"symbol": symbol, "status": status})
+        return
+    click.echo(f"{symbol} is {status.replace('_', ' ')} now")
 
 
 @assets.command("import")

@@ -14,6 +14,7 @@ from papertrader.cli.visit import logged_in
 from papertrader.client import errors
 from papertrader.client import results as r
 from papertrader.client.alertresults import AlertUpdate
+from papertrader.core.quotes import QuoteFlag
 from papertrader.wire.kinds import Status
 
 _KINDS = {
@@ -66,6 +67,12 @@ def watch(invocation: Invocation, symbols: tuple[str, ...], title: str | None) -
             return
 
 
+def warnings(quote: r.Quote) -> str:
+    """Return what is to be said of a quote beside its prices, after two spaces; "" if nothing."""
+    told = quote.flags & ~QuoteFlag.REPLAYED
+    return f"  {name(told)}" if told else ""
+
+
 def _clock(moment: datetime | None) -> str:
     return "--:--:--" if moment is None else moment.strftime("%m-%d %H:%M:%S")
 
@@ -76,7 +83,7 @@ def _show(event: r.Event) -> None:
         click.echo(
             f"{_clock(quote.source_time)}  {quote.symbol:<8}"
             f"  bid {money(quote.bid):>12}  ask {money(quote.ask):>12}"
-            f"  last {money(quote.last):>12}"
+            f"  last {money(quote.last):>12}{warnings(quote)}"
         )
     elif isinstance(event, r.OrderUpdate):
         order = event.order

@@ -172,6 +172,13 @@ def log(level: str, from_time: Moment, limit: int, flush: bool) -> Command[tuple
     return Command(message=message, read=read)
 
 
+def halt(symbol: str, halted: bool, reason: str) -> Command[str]:
+    """Halt trade in an asset, or let it go on; answers its status then, in small letters."""
+    (row,) = symbol_rows_of(symbol, 1)
+    message = m.AssetHalt(symbol=row.symbol, halted=bool(halted), reason=reason or None)
+    return Command(message=message, read=lambda parts: str(parts[0].status.name).lower())
+
+
 def drain_worker(worker: int, mode: str, deadline_s: int) -> Command[int]:
     """Drain a worker, or let it be; answers how many clients it has."""
     names = {"off": DrainMode.OFF, "admit-none": DrainMode.ADMIT_NONE, "move": DrainMode.MOVE,

@@ -106,6 +106,14 @@ class BlockingObserver:
         """
         return self._ask(commands.drain_worker(worker, mode, deadline_s))
 
+    def halt(self, symbol: str, *, halted: bool = True, reason: str = "") -> str:
+        """Halt trade in an asset, or let it go on; needs scope ADMIN. Returns its status then.
+
+        No new order is taken, open ones wait and nothing fills; quotes are flagged HALTED. The
+        reason stands in the audit log.
+        """
+        return self._ask(commands.halt(symbol, halted, reason))
+
 
 class AsyncObserver:
     """Methods of `AsyncClient`."""
@@ -176,6 +184,14 @@ class AsyncObserver:
         after ``deadline_s``, ``boot`` all at once. Returns how many clients it has.
         """
         return await self._ask(commands.drain_worker(worker, mode, deadline_s))
+
+    async def halt(self, symbol: str, *, halted: bool = True, reason: str = "") -> str:
+        """Halt trade in an asset, or let it go on; needs scope ADMIN. Returns its status then.
+
+        No new order is taken, open ones wait and nothing fills; quotes are flagged HALTED. The
+        reason stands in the audit log.
+        """
+        return await self._ask(commands.halt(symbol, halted, reason))
 
 
 class TwistedObserver:
@@ -249,3 +265,11 @@ class TwistedObserver:
         after ``deadline_s``, ``boot`` all at once. Returns how many clients it has.
         """
         return self._ask(commands.drain_worker(worker, mode, deadline_s))
+
+    def halt(self, symbol: str, *, halted: bool = True, reason: str = "") -> Deferred[str]:
+        """Halt trade in an asset, or let it go on; needs scope ADMIN. Returns its status then.
+
+        No new order is taken, open ones wait and nothing fills; quotes are flagged HALTED. The
+        reason stands in the audit log.
+        """
+        return self._ask(commands.halt(symbol, halted, reason))

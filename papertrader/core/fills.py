@@ -22,7 +22,9 @@ from papertrader.core.terms import BASIS_POINTS, FillModelKind
 # Python 3.11 looks the members of an enumeration up slowly: each costs as much as a call.
 _BUY: Final = Side.BUY
 
-_FILLS_NOTHING: Final = int(QuoteFlag.STALE | QuoteFlag.CLOSED | QuoteFlag.SUSPECT)
+_FILLS_NOTHING: Final = int(
+    QuoteFlag.STALE | QuoteFlag.CLOSED | QuoteFlag.SUSPECT | QuoteFlag.HALTED
+)
 _MARKET_STAMPED: Final = int(QuoteFlag.SYNTHETIC | QuoteFlag.REPLAYED)
 
 
@@ -113,7 +115,7 @@ class Fill:
 
 
 def may_fill(quote: Quote) -> bool:
-    """Tell whether orders may use ``quote`` at all: not stale, closed, suspect or crossed.
+    """Tell whether orders may use ``quote`` at all: not stale, closed, suspect, halted, crossed.
 
     A crossed quote (bid above ask) would let a round trip win; it is refused here too, even if
     its source did not flag it.

@@ -36,6 +36,7 @@ from papertrader.core.terms import FillModelKind, PortfolioTerms
 _FOK: Final = TimeInForce.FOK
 
 _EXTENDED: Final = int(QuoteFlag.EXTENDED)
+_HALTED_QUOTE: Final = int(QuoteFlag.HALTED)
 _NOT_TRADING: Final = frozenset({AssetStatus.HALTED, AssetStatus.DELISTED})
 
 
@@ -265,7 +266,7 @@ class Matching(Stops):
         offer = offer_of(FAMILIES[terms.fill_model], quote, asset)
         if order.state == OrderState.HELD:
             fill = Fill(0, NULL, LimitingRule.HELD)
-        elif asset.status in _NOT_TRADING:
+        elif asset.status in _NOT_TRADING or quote.flags & _HALTED_QUOTE:
             fill = Fill(0, NULL, LimitingRule.HALTED)
         elif not may_fill(quote):
             fill = Fill(0, NULL, LimitingRule.UNUSABLE)

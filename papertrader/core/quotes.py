@@ -43,7 +43,7 @@ NO_FLAGS: Final = AssetFlag(0)
 
 
 class QuoteFlag(IntFlag):
-    """Warnings on a quote (wire bits). STALE, CLOSED and SUSPECT quotes fill nothing."""
+    """Warnings on a quote (wire bits). STALE, CLOSED, SUSPECT and HALTED quotes fill nothing."""
 
     STALE = 1
     DELAYED = 2
@@ -53,6 +53,8 @@ class QuoteFlag(IntFlag):
     REPLAYED = 32
     EXTENDED = 64
     """Of the hours before or after a session: it fills only orders with that flag."""
+    HALTED = 128
+    """Trade in it is halted: it fills nothing."""
 
 
 class QuoteProvider(IntEnum):

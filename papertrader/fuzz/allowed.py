@@ -110,6 +110,10 @@ OUTCOMES: Final[Mapping[int, Statuses]] = MappingProxyType(
             Status.OK, Status.INVALID_FIELD, Status.SCOPE_DENIED, Status.CLOCK_FIXED,
             Status.NO_DATA, Status.RANGE_TOO_LARGE,
         ),
+        # Whoever is no operator: clause 14.18.
+        Opcode.ASSET_HALT: _set(
+            Status.OK, Status.SCOPE_DENIED, Status.NO_SUCH_SYMBOL, Status.INVALID_FIELD
+        ),
         Opcode.EQUITY_GET: _LIST
         | _set(Status.INTERVAL_UNSUPPORTED, Status.NO_SUCH_ACCOUNT, Status.PRIVATE),
         Opcode.PORTFOLIO_CREATE: _COMMAND

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, Protocol
 
+import attrs
 from twisted.logger import Logger
 
 from papertrader.core.adjust import adjust, joined
@@ -22,12 +23,14 @@ from papertrader.core.quotes import (
     Bar,
     CorporateAction,
     Quote,
+    QuoteFlag,
     QuoteProvider,
 )
 from papertrader.master import records
 from papertrader.master.bars import FormingBars
 from papertrader.master.commands import Command, Refused
 from papertrader.master.database import TruthStore
+from papertrader.master.halts import load_halts
 from papertrader.master.holdings import parts, rows_limit
 from papertrader.master.hours import MarketHours
 from papertrader.master.journal import Journal
@@ -105,6 +108,9 @@ class Assets:
         self._bars = FormingBars(source, market.epoch)
         self.hours = MarketHours(source, market, clock, update_interval_ms)
         self._unlisted = dict(source.assets)
+        self._ordered = load_halts(store)
+        self._halted: set[str] = set()
+        """Symbols whose trade is halted, by the list of assets or an operator."""
         # After a crash the market goes on later than it was: what was due in between is due still.
         self._market_at = int(store.meta(market_reached_key(source), "0"))
         self._held = False
@@ -228,7 +234,43 @@ class Assets:
         for symbol, asset in list(self._unlisted.items()):
             if asset.first_bar <= now:
                 del self._unlisted[symbol]
-                self._transactions.desk.list_asset(asset)
+                self._put(asset)
+
+    # --- halts ---------------------------------------------------------------------------------
+
+    def _put(self, asset: Asset) -> None:
+        """List an asset with the status that the list, or else an operator, gave it."""
+        ordered = self._ordered.get(asset.symbol)
+        if ordered:
+            asset = attrs.evolve(asset, status=AssetStatus.HALTED)
+        elif ordered is False and asset.status == AssetStatus.HALTED:
+            asset = attrs.evolve(asset, status=AssetStatus.TRADABLE)
+        self._transactions.desk.list_asset(asset)
+        if self.is_halted(asset.symbol):
+            self._halted.add(asset.symbol)
+        else:
+            self._halted.discard(asset.symbol)
+
+    def is_halted(self, symbol: str) -> bool:
+        """Tell whether trade in a symbol is halted. Raises `Refused` for an unknown one."""
+        return self._asset(symbol).status == AssetStatus.HALTED
+
+    def set_halted(self, symbol: str, halted: bool) -> Asset:
+        """Halt trade in a symbol or let it go on, and tell who follows it; return the asset.
+
+        Raises `Refused` for an unknown one. What is so already is left as it is.
+        """
+        if self.is_halted(symbol) == halted:
+            return self._asset(symbol)
+        self._ordered[symbol] = halted
+        self._put(self._source.assets[symbol])
+        # The status stands in cached answers; the quote is what followers see of it.
+        self._workers.invalidate()
+        quote = self._source.quote(symbol, self._market_at)
+        if quote is not None:
+            # An older price is no news: with its own stamp it fills no order that came after it.
+            self._take([attrs.evolve(quote, observed_at=0 if halted else quote.observed_at)])
+        return self._asset(symbol)
 
     def _take(self, quotes: list[Quote]) -> None:
         published = []
@@ -239,6 +281,8 @@ class Assets:
             quote.provider = quote.provider or self._provider
             # A live quote was stamped when it came; one of a tape comes now.
             quote.observed_at = quote.observed_at or self._clock.stamp_ns()
+            if quote.symbol in self._halted:
+                quote.flags |= QuoteFlag.HALTED
             self._newest[quote.symbol] = quote
             self._transactions.observe(quote)
             self.watcher.observe(quote, self._market_at)
@@ -310,7 +354,7 @@ class Assets:
         limit = rows_limit(message.limit)
         prefix = (message.prefix or "").upper()
         found = [
-            asset
+            self._transactions.desk.asset(symbol) or asset
             for symbol, asset in sorted(self._source.assets.items())
             if symbol not in self._unlisted
             and (not message.kinds or message.kinds >> asset.kind & 1)

@@ -31,6 +31,7 @@ from papertrader.master.contests import Contests
 from papertrader.master.database import TruthStore
 from papertrader.master.equity import EquityCurves
 from papertrader.master.guard import Guard
+from papertrader.master.halts import Halts
 from papertrader.master.history import History
 from papertrader.master.journal import Journal, StoreFailed
 from papertrader.master.livemarket import SAVE_S, LiveMarket, LiveParts, Wanted
@@ -431,6 +432,7 @@ class Main:
             Opcode.MARKET_STATUS: self.assets.hours.market_status,
             Opcode.CLOCK_GET: self.assets.hours.clock_get,
             Opcode.CLOCK_SET: self.timekeeper.clock_set,
+            Opcode.ASSET_HALT: Halts(self.assets, self.operators, self.store, self.journal).order,
             Opcode.WATCHLIST_SET: self.watchlists.set_list,
             Opcode.WATCHLIST_LIST: self.watchlists.listing,
             Opcode.WATCHLIST_DELETE: self.watchlists.delete,

@@ -545,8 +545,11 @@ class Workers:
         for link, batch in per_link.items():
             link.publish(batch, kind)
 
-    def invalidate(self, epoch: int) -> None:
-        """Have every worker forget what it knows of the market: another epoch has begun."""
+    def invalidate(self, epoch: int = 0) -> None:
+        """Have every worker forget what it knows of the market: another epoch has begun.
+
+        Without an epoch: its cached replies alone.
+        """
         for link in self.links():
             link.send(codec.encode(m.CacheInvalidate(epoch=epoch)))
 

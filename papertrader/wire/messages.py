@@ -3602,6 +3602,83 @@ _pack_BarEvent = BarEvent.LAYOUT.pack
 
 
 @attrs.define(slots=True, eq=True)
+class AssetHalt(Message):
+    """Halts trade in an asset, or lets it go on. Scope ADMIN."""
+
+    OPCODE: ClassVar[int] = 0x0310
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x0001, 'reason', 'text', 1024, False, 1, None),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>16sB7s')
+    SIZE: ClassVar[int] = 24
+
+    symbol: str = ""
+    halted: bool = False
+    reason: str | None = None
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> AssetHalt:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (symbol, halted, _zero2,) = _unpack_AssetHalt(octets, offset)
+            if _zero2 != b'\x00\x00\x00\x00\x00\x00\x00':
+                raise ValueError
+            return cls(_ascii_get(symbol) or _ascii(symbol), _BOOL[halted])
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_AssetHalt(_packed_get((self.symbol, 16)) or _packed(self.symbol, 16), 1 if self.halted else 0, b'\x00\x00\x00\x00\x00\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"AssetHalt: {error}") from None
+
+
+_unpack_AssetHalt = AssetHalt.LAYOUT.unpack_from
+_pack_AssetHalt = AssetHalt.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class AssetHaltReply(Message):
+    """OK, also if it was so already; NO_SUCH_SYMBOL."""
+
+    OPCODE: ClassVar[int] = 0x0310
+    SHAPE: ClassVar[str] = 'reply'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>16sB7s')
+    SIZE: ClassVar[int] = 24
+
+    symbol: str = ""
+    status: int = AssetStatus.TRADABLE
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> AssetHaltReply:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (symbol, status, _zero2,) = _unpack_AssetHaltReply(octets, offset)
+            if _zero2 != b'\x00\x00\x00\x00\x00\x00\x00':
+                raise ValueError
+            return cls(_ascii_get(symbol) or _ascii(symbol), _ASSETSTATUS.get(status, status))
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_AssetHaltReply(_packed_get((self.symbol, 16)) or _packed(self.symbol, 16), self.status, b'\x00\x00\x00\x00\x00\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"AssetHaltReply: {error}") from None
+
+
+_unpack_AssetHaltReply = AssetHaltReply.LAYOUT.unpack_from
+_pack_AssetHaltReply = AssetHaltReply.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
 class MarketStatus(Message):
     """Whether an exchange is open, and when it opens and closes next."""
 
@@ -7758,6 +7835,7 @@ REQUESTS: Final[dict[int, type[Message]]] = {
     0x0302: AssetList,
     0x0303: QuoteGet,
     0x0304: BarsGet,
+    0x0310: AssetHalt,
     0x0305: MarketStatus,
     0x0306: ClockGet,
     0x0307: ClockSet,
@@ -7822,6 +7900,7 @@ REPLIES: Final[dict[int, type[Message]]] = {
     0x0302: AssetListPart,
     0x0303: QuoteReply,
     0x0304: BarsPart,
+    0x0310: AssetHaltReply,
     0x0305: MarketStatusReply,
     0x0306: ClockReply,
     0x0307: ClockSetReply,

@@ -171,7 +171,7 @@ message(
     "CacheInvalidate",
     "Master to worker: forget every cached reply and every newest public event; what is followed "
     "is to be asked for again with TOPIC_INTEREST.",
-    c.Struct("epoch" / U32 * "of market time from now on", Zero(4)),
+    c.Struct("epoch" / U32 * "of market time from now on; 0 = cached replies alone", Zero(4)),
     category=CONTROL,
 )
 message(

@@ -230,6 +230,30 @@ message(
     category=DATA,
 )
 
+message(
+    Opcode.ASSET_HALT,
+    REQUEST,
+    "AssetHalt",
+    "Halts trade in an asset, or lets it go on. Scope ADMIN.",
+    c.Struct(
+        "symbol" / Sym16 * "its name",
+        "halted" / Bool * "True: no order is taken or filled",
+        Zero(7),
+    ),
+    text_section(Tag.TEXT, "reason", limits.TEXT_MAX),
+)
+message(
+    Opcode.ASSET_HALT,
+    REPLY,
+    "AssetHaltReply",
+    "OK, also if it was so already; NO_SUCH_SYMBOL.",
+    c.Struct(
+        "symbol" / Sym16 * "its name",
+        "status" / Choice(AssetStatus, strict=False) * "whether it may be traded now",
+        Zero(7),
+    ),
+)
+
 # --- the market's clock and hours
 
 

@@ -64,8 +64,8 @@ class LinkOwner(Protocol):
     def ordered_closed(self, order: ClientClose) -> None:
         """The master orders a client closed."""
 
-    def invalidated(self) -> None:
-        """What is known of the market does not count any more."""
+    def invalidated(self, epoch: int) -> None:
+        """What is known of the market does not count any more; at epoch 0, cached replies alone."""
 
     def others_changed(self, workers: tuple[WorkerRow, ...]) -> None:
         """Other workers take clients than before."""
@@ -170,7 +170,7 @@ class MasterLink(FrameProtocol):
         elif isinstance(message, TopicPublish):
             self._owner.published(message.inner)
         elif isinstance(message, CacheInvalidate):
-            self._owner.invalidated()
+            self._owner.invalidated(message.epoch)
         elif isinstance(message, ClientClose) and message.by == ClosedBy.MASTER:
             self._owner.ordered_closed(message)
         elif isinstance(message, WorkersChanged):

@@ -272,9 +272,10 @@ class Worker:
         self.topics.renew()
         self._check_ready()
 
-    def _invalidated(self) -> None:
+    def _invalidated(self, epoch: int) -> None:
         self.cache.clear()
-        self.topics.void()
+        if epoch:
+            self.topics.void()
 
     def _close_client(self, order: ClientClose) -> None:
         client = self.clients.get(order.connection)

@@ -108,7 +108,7 @@ class LinkHooks:
     close_client: Callable[[ClientClose], None]
     """The master orders a client closed."""
     others_changed: Callable[[tuple[WorkerRow, ...]], None]
-    invalidated: Callable[[], None]
+    invalidated: Callable[[int], None]
     """Other workers take clients than before."""
     drain: Callable[[WorkerDrain], None]
     """The master orders what becomes of the clients."""
@@ -274,10 +274,10 @@ class Upstream:
         if self.hooks is not None:
             self.hooks.close_client(order)
 
-    def invalidated(self) -> None:
+    def invalidated(self, epoch: int) -> None:
         """What is known of the market does not count any more: its clock was turned back."""
         if self.hooks is not None:
-            self.hooks.invalidated()
+            self.hooks.invalidated(epoch)
 
     def others_changed(self, workers: tuple[WorkerRow, ...]) -> None:
         """Other workers take clients than before."""

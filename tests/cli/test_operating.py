@@ -44,6 +44,17 @@ def test_drain_says_what_was_ordered(operator: Terminal) -> None:
     assert content["drained"] == {"worker": 3, "mode": "boot", "clients": 12}
 
 
+def test_assets_are_halted_and_resumed(operator: Terminal) -> None:
+    """With a reason; the status that they have then is said."""
+    result = operator.run("assets", "halt", "aapl", "--reason", "news pending")
+    assert result.stdout == "AAPL is halted now\n"
+    (sent,) = operator.market.bodies(Opcode.ASSET_HALT)
+    assert (sent.symbol, sent.halted, sent.reason) == ("AAPL", True, "news pending")
+    assert operator.run("assets", "resume", "AAPL").stdout == "AAPL is tradable now\n"
+    content = json.loads(operator.run("--json", "assets", "halt", "AAPL").stdout)
+    assert content["halt"] == {"symbol": "AAPL", "status": "halted"}
+
+
 @pytest.mark.parametrize("words", [("stats",), ("drain", "3")])
 def test_an_ordinary_login_is_refused(terminal: Terminal, words: tuple[str, ...]) -> None:
     """SCOPE_DENIED of the server, exit code 1."""

@@ -266,6 +266,10 @@ def test_operators_read_counters_and_drain_workers(market: BlockingMarket) -> No
     assert client.stats()[1] == r.Figure(worker=3, name="rtt_us", value=1_234)
     assert client.drain_worker(3, "boot") == 12
     assert market.bodies(Opcode.WORKER_CONTROL)[0].mode == DrainMode.BOOT
+    assert client.halt("AAPL", reason="news") == "halted"
+    assert client.halt("AAPL", halted=False) == "tradable"
+    first, second = market.bodies(Opcode.ASSET_HALT)
+    assert (first.halted, first.reason, second.halted, second.reason) == (True, "news", False, None)
     for wrong in ({"mode": "later"}, {"deadline_s": 3_601}, {"deadline_s": -1}):
         with pytest.raises(ValueError):
             client.drain_worker(3, **wrong)  # type: ignore[arg-type]
@@ -279,12 +283,14 @@ def test_operators_on_the_other_faces() -> None:
         await client.login("ada", "correct horse", scope=Scope.ADMIN)
         assert len(await client.stats()) == 2
         assert await client.drain_worker(3) == 12
+        assert await client.halt("AAPL") == "halted"
 
     bench.run(body)
     twisted = Bench()
     twisted.result(twisted.client.login("ada", "correct horse", scope=Scope.ADMIN))
     assert len(twisted.result(twisted.client.stats())) == 2
     assert twisted.result(twisted.client.drain_worker(3)) == 12
+    assert twisted.result(twisted.client.halt("AAPL")) == "halted"
 
 
 def test_the_log_comes_as_records(market: BlockingMarket) -> None:

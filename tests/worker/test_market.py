@@ -92,6 +92,23 @@ def test_what_is_cached_is_void_when_the_master_says_so() -> None:
     assert len(it.relayed()) == 1
 
 
+def test_a_changed_asset_voids_replies_and_leaves_quotes() -> None:
+    """CACHE_INVALIDATE of epoch 0 (clause 15.13): the newest quotes are given out as before."""
+    it, client = scene()
+    it.ask(client, subscribe("A"), correlation=4, session=77)
+    it.publish(quote("A", seq=3))
+    client.take()
+    message = m.AssetGet(symbol="A")
+    it.ask(client, message, correlation=5, session=77)
+    it.answer(it.relayed()[0], m.AssetReply(symbol="A"), down=CACHEABLE, cache_s=10)
+    it.master.send(codec.encode(m.CacheInvalidate()))
+    it.settle()
+    it.ask(client, message, correlation=6, session=77)
+    it.ask(client, quote_get("A"), correlation=7, session=77)
+    (asked,) = it.relayed()
+    assert codec.parse_header(asked.inner).opcode == Opcode.ASSET_GET
+
+
 def test_a_reply_in_parts_is_cached_whole() -> None:
     """All parts, in order, in one write."""
     it, client = scene()
