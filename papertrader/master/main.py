@@ -582,15 +582,10 @@ class Main:
 
     def _notice(self, session: Session, code: int) -> None:
         """Tell a session's connection what becomes of it."""
-        link, connection, handle = session.link, session.connection, session.handle
-        if link is not None:
-            octets = codec.encode(
-                m.SessionEvent(
-                    session_id=session.session_id, code=code, expires_at=session.expires_at
-                ),
-                session=handle,
-            )
-            link.relay(connection, octets)
+        if session.link is not None:
+            number, ends = session.session_id, session.expires_at
+            event = m.SessionEvent(session_id=number, code=code, expires_at=ends)
+            session.link.relay(session.connection, codec.encode(event, session=session.handle))
 
     def client_closed(self, link: WorkerLink, connection: int, clean: bool) -> None:
         """A client's connection is gone (`workers.Listener`)."""
