@@ -34,6 +34,10 @@ class Bench:
     warm: float
     stall_s: float = 60.0
     """How long a reader stalls that is measured."""
+    largest: int = 100_000
+    """Most orders in the database, and accounts, by which growth is measured."""
+    sustained_s: float = 60.0
+    """How long orders come without a pause, to see whether the views keep up."""
     results: Results = attrs.Factory(Results)
     _peer_python: Path | None = None
     _files: int = 0

@@ -43,6 +43,8 @@ class HandOrder:
     stop_price: int
     expire_at: int
     tag: str | None = None
+    legs: tuple[Any, ...] = ()
+    trigger: tuple[Any, ...] = ()
 
 
 def parse_by_hand(octets: bytes, offset: int) -> HandOrder:

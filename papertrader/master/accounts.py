@@ -250,7 +250,7 @@ class Accounts:
         """Answer ACCOUNT_GET: all of one's own account, of another's what it made public."""
         own = self._book.get(session.account)
         asked = account_shown(self._book, session, message.username, Privacy.PORTFOLIO_PUBLIC)
-        summary = self._transactions.summary(asked.account)
+        summary = self._transactions.totals(asked.account)
         reply = m.AccountReply(
             account=asked.account,
             username=asked.username,
@@ -261,12 +261,12 @@ class Accounts:
             reserved_cash=summary.reserved_cash,
             equity=summary.equity,
             realized_pnl=summary.realized,
-            as_of=summary.as_of,
+            as_of=self._clock.wall_ns(),
             open_orders=summary.open_orders,
-            positions=len(summary.positions),
+            positions=summary.positions,
             status=asked.status,
             scope=session.scope,
             email=(asked.email or None) if asked is own else None,
         )
-        head = command.header
-        return codec.encode(reply, session=head.session, correlation=head.correlation)
+        fields = command.fields
+        return codec.encode(reply, session=fields[8], correlation=fields[9])

@@ -114,7 +114,7 @@ class Authorization:
 
     def session_of(self, command: Command) -> Session:
         """Return the session a command belongs to; raises `Refused`."""
-        handle = command.header.session
+        handle = command.fields[8]
         if handle == 0:
             raise Refused(Status.NOT_LOGGED_IN, "Log in first.")
         session = self.sessions.by_handle(handle, command.link, command.connection)

@@ -10,12 +10,24 @@ from twisted.internet.defer import Deferred
 
 from papertrader.wire import codec
 from papertrader.wire import messages as m
-from papertrader.wire.codec import Header
+from papertrader.wire.codec import Fields, Header
 from papertrader.wire.errors import RemoteFault
-from papertrader.wire.kinds import Status
+from papertrader.wire.kinds import RelayDownFlag, Status
 
 BUSY_RETRY_MS: Final = 1_000
 """What a client is told to wait when too much of its own is on its way already."""
+
+
+_CLOSE: Final = int(RelayDownFlag.CLOSE)
+_STATUS_AT: Final = 14
+"""Where a frame has the upper octet of its status."""
+_FATAL: Final = 1
+"""That octet, of a status after which the connection is closed."""
+
+
+def close_flag(reply: bytes) -> int:
+    """Return the flag of RELAY_DOWN with which a reply's worker closes its client; mostly 0."""
+    return _CLOSE if reply[_STATUS_AT] == _FATAL else 0
 
 
 class Link(Protocol):
@@ -77,7 +89,8 @@ class Refused(Exception):
 class Command:
     """One relayed frame: the envelope's facts, the client's header and octets.
 
-    ``received_at`` is the worker's stamp, ``accepted_at`` the master's; nanoseconds.
+    ``received_at`` is the worker's stamp, ``accepted_at`` the master's; nanoseconds. ``fields`` are
+    the header's; what nearly every command needs of them stands beside them.
     """
 
     link: Link
@@ -87,9 +100,34 @@ class Command:
     accepted_at: int
     address: bytes
     resent: bool
-    header: Header
+    fields: Fields
     octets: bytes = attrs.field(repr=False)
     envelope: bytes = attrs.field(repr=False)
+
+    @property
+    def header(self) -> Header:
+        """The client's header by its names; the path of an order goes by the places instead."""
+        return Header._make(self.fields)
+
+    @property
+    def opcode(self) -> int:
+        """What is asked for."""
+        return int(self.fields[4])
+
+    @property
+    def session_handle(self) -> int:
+        """The session that the client names."""
+        return int(self.fields[8])
+
+    @property
+    def correlation(self) -> int:
+        """The request's number on its connection."""
+        return int(self.fields[9])
+
+    @property
+    def seq(self) -> int:
+        """The command's number in its session; 0 for none."""
+        return int(self.fields[10])
 
     def answer(self, octets: bytes, *, flags: int = 0, cache_s: int = 0) -> None:
         """Send a finished frame back to the client."""
@@ -101,7 +139,7 @@ class Command:
         """Send the frames of a reply back to the client, SERVER_BUSY if too much waits for it."""
         taken = self.link.relay_parts(
             self.connection,
-            self.header.correlation,
+            self.correlation,
             parts,
             accepted_at=self.accepted_at,
             flags=flags,

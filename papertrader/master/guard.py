@@ -56,20 +56,21 @@ class Guard:
 
         A number whose reply is kept was carried out: it is answered from there whatever it was.
         """
-        head, link = command.header, command.link
+        link, fields = command.link, command.fields
+        opcode, correlation = fields[4], fields[9]
         account = 0 if session is None else session.account
-        hash_ = _hash(head.opcode, account, command.octets)
-        if hash_ in self._poison and (session is None or head.seq not in session.replies):
+        hash_ = _hash(opcode, account, command.octets)
+        if hash_ in self._poison and (session is None or command.seq not in session.replies):
             self.refused += 1
             self.log.critical(
                 "{opcode} of account {account} was refused: it crashed the master before",
-                opcode=codec.describe(head.opcode),
+                opcode=codec.describe(opcode),
                 account=account,
-                correlation=Correlation.known(link.worker_id, command.connection, head.correlation),
+                correlation=Correlation.known(link.worker_id, command.connection, correlation),
             )
             raise Refused(Status.COMMAND_POISON, _TEXT)
         self._in_flight.begin(
-            hash_, head.opcode, account, link.worker_id, command.connection, head.correlation
+            hash_, opcode, account, link.worker_id, command.connection, correlation
         )
 
     def end(self) -> None:

@@ -91,6 +91,37 @@ def summarize(desk: Desk, portfolio: int, now: int, market_at: int) -> Summary:
     )
 
 
+@attrs.define
+class Totals:
+    """What a portfolio has in all, of one look that makes no rows."""
+
+    cash: int
+    reserved_cash: int
+    equity: int
+    realized: int
+    open_orders: int
+    positions: int
+
+
+def totals(desk: Desk, portfolio: int, market_at: int) -> Totals:
+    """Value one portfolio as `summarize` does, without a row for each position."""
+    state = desk.state.portfolios[portfolio]
+    value = held = 0
+    for symbol, position in state.positions.items():
+        if position.quantity:
+            held += 1
+            mark = _mark(position, desk.worth(state, symbol, market_at))
+            value += position.cost_basis if mark == NULL else position.value_at(mark)
+    return Totals(
+        state.cash,
+        state.reserved_cash,
+        state.cash + value,
+        state.earned,
+        desk.state.accounts[state.account].open_orders,
+        held,
+    )
+
+
 def orders_wanted(orders: Iterable[Order], message: m.OrderList) -> Iterator[Order]:
     """Give the orders that an ORDER_LIST asks for, oldest first."""
     for order in orders:

@@ -113,6 +113,28 @@ def asset_of(record: m.StoreAsset) -> Asset:
     )
 
 
+class PackedQuotes:
+    """The newest quotes of inputs, packed once for all the orders that are decided by them."""
+
+    def __init__(self) -> None:
+        self._blocks: dict[str, tuple[Quote, bytes]] = {}
+        """By symbol; at most `QUOTES_KEPT_MAX`."""
+
+    def section(self, quotes: Sequence[Quote]) -> bytes:
+        """Return what `quotes_section` does."""
+        if len(quotes) != 1:
+            return quotes_section(quotes)
+        (quote,) = quotes
+        known = self._blocks.get(quote.symbol)
+        if known is not None and known[0] is quote:
+            return known[1]
+        if len(self._blocks) >= QUOTES_KEPT_MAX:
+            self._blocks.clear()
+        section = quotes_section(quotes)
+        self._blocks[quote.symbol] = (quote, section)
+        return section
+
+
 def quotes_section(quotes: Sequence[Quote]) -> bytes:
     """Return the section that holds the quotes that a decision used; nothing for none."""
     if not quotes:

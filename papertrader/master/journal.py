@@ -7,7 +7,7 @@ callbacks that run after the commit of what they tell about, in the order in whi
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -28,10 +28,8 @@ class FactSink(Protocol):
         """Take what one batch made durable."""
 
 
-@attrs.define
-class _Waiting:
-    done: Callable[[], None]
-    lost: Callable[[], None] | None
+_Waiting: TypeAlias = tuple[Callable[[], None], Callable[[], None] | None]
+"""What is called when everything before it is durable, and what if that will never be known."""
 
 
 @attrs.define
@@ -107,10 +105,10 @@ class Journal:
         if self.failed:
             if lost is not None:
                 lost()
-        elif self._open:
-            self._open.after.append(_Waiting(done, lost))
+        elif self._open.frames or self._open.changes:
+            self._open.after.append((done, lost))
         elif self._flying is not None:
-            self._flying.after.append(_Waiting(done, lost))
+            self._flying.after.append((done, lost))
         else:
             done()
 
@@ -154,9 +152,9 @@ class Journal:
             self._sink.take(batch.facts, self.durable_seq, head)
         if self._open:
             self._kick()
-        for waiting in batch.after:
+        for done, _ in batch.after:
             try:
-                waiting.done()
+                done()
             except Exception:
                 self.log.failure("a reply could not be sent after its commit")
 
@@ -165,9 +163,9 @@ class Journal:
         self.log.critical("the store failed: {reason}", reason=failure.getErrorMessage())
         flying, self._flying = self._flying, None
         for batch in (flying, self._open):
-            for waiting in batch.after if batch else ():
-                if waiting.lost is not None:
-                    waiting.lost()
+            for _, lost in batch.after if batch else ():
+                if lost is not None:
+                    lost()
         self._open = _Open()
         self._on_fail(failure)
 

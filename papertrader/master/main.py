@@ -26,7 +26,7 @@ from papertrader.master.assets import Assets
 from papertrader.master.authorization import SWEEP_S, Authorization
 from papertrader.master.barstore import FILE as HISTORY_FILE
 from papertrader.master.barstore import BarStore
-from papertrader.master.commands import Command, Refused, cancel
+from papertrader.master.commands import Command, Refused, cancel, close_flag
 from papertrader.master.contests import Contests
 from papertrader.master.database import TruthStore
 from papertrader.master.equity import EquityCurves
@@ -56,11 +56,11 @@ from papertrader.net.clock import Clock, Timer
 from papertrader.wire import codec
 from papertrader.wire import messages as m
 from papertrader.wire.errors import RemoteFault
-from papertrader.wire.kinds import Opcode, RelayDownFlag, Status, Topic
+from papertrader.wire.kinds import Opcode, Status, Topic
 
 CHECKPOINT_S: Final = 60.0
 """How often the hash of the desk's memory is put beside the journal, if anything changed."""
-
+_CANCEL: Final = int(Opcode.CANCEL)
 InThread = Callable[..., Deferred[Any]]
 """Runs a function in a thread of its own kind and gives the result later."""
 
@@ -449,7 +449,7 @@ class Main:
     def command(self, command: Command) -> None:
         """Parse a command, find its module, answer it once it is durable (`workers.Listener`)."""
         self.commands += 1
-        if command.header.opcode == Opcode.CANCEL:
+        if command.fields[4] == _CANCEL:
             cancel(command)
             return
         try:
@@ -474,22 +474,22 @@ class Main:
             self._answer(command, answer)
 
     def _dispatch(self, command: Command) -> Any:
-        header = command.header
-        opcode = header.opcode
+        fields = command.fields
+        opcode = fields[4]
         if not self.running:
             raise Refused(Status.SERVER_BUSY, "The server is stopping.", retry_after_ms=1_000)
-        opener = self._open.get(opcode)
-        if opener is not None:
-            if self.guard is not None:
-                self.guard.begin(command, None)
-            return opener(command, codec.decode_body(header, command.octets))
         route = self._routes.get(opcode)
         if route is None:
-            raise RemoteFault(Status.UNKNOWN_OPCODE, f"opcode {opcode:#06x} is not known here")
+            opener = self._open.get(opcode)
+            if opener is None:
+                raise RemoteFault(Status.UNKNOWN_OPCODE, f"opcode {opcode:#06x} is not known here")
+            if self.guard is not None:
+                self.guard.begin(command, None)
+            return opener(command, codec.decode_body(fields, command.octets))
         session = self.authorization.session_of(command)
         if self.guard is not None:
             self.guard.begin(command, session)
-        return route(command, session, codec.decode_body(header, command.octets))
+        return route(command, session, codec.decode_body(fields, command.octets))
 
     async def _finish(self, command: Command, answer: Awaitable[Any]) -> None:
         try:
@@ -522,7 +522,7 @@ class Main:
         if answer is None:
             return
         frames = [answer] if isinstance(answer, bytes) else answer
-        flags = RelayDownFlag.CLOSE if codec.parse_header(frames[0]).status >> 8 == 1 else 0
+        flags = close_flag(frames[0])
 
         def send() -> None:
             if len(frames) == 1:

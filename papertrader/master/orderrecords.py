@@ -16,6 +16,7 @@ from papertrader.core.orders import (
     TriggerSource,
 )
 from papertrader.core.state import DeskState
+from papertrader.master import packing
 from papertrader.wire import codec, limits
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import Tag
@@ -106,6 +107,8 @@ def order_terms_of(row: m.OrderTermsRow) -> OrderTerms:
 def combined(state: DeskState, order: Order) -> list[Order]:
     """Return the open orders that hang together with one: its legs, its parent, its partner."""
     terms = order.terms
+    if terms is None and order.order_id not in state.children:
+        return []
     numbers = {*state.children.get(order.order_id, ())}
     if terms is not None:
         numbers |= {*state.children.get(terms.parent, ()), *state.pairs.get(terms.pair, ())}
@@ -117,7 +120,7 @@ def combined(state: DeskState, order: Order) -> list[Order]:
 
 def orders_section(orders: Iterable[Order]) -> bytes:
     """Return the section that shows orders; nothing for none."""
-    rows = [order_row(order).pack() for order in orders]
+    rows = list(map(packing.order_block, orders))
     return codec.group(Tag.ORDERS, m.OrderRow.SIZE, rows) if rows else b""
 
 

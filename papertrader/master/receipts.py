@@ -10,6 +10,7 @@ from papertrader.core.intervals import Interval
 from papertrader.core.money import NULL
 from papertrader.core.quotes import Bar
 from papertrader.core.terms import FillModelKind
+from papertrader.master import packing
 from papertrader.wire import codec
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import Tag
@@ -20,21 +21,7 @@ _PLAIN = Working(FillModelKind.QUOTE, NULL, 0, _NO_INTERVAL)
 
 def receipt_sections(receipt: Receipt) -> bytes:
     """Return the sections of an event that hold its receipt."""
-    row = m.ReceiptRow(
-        receipt.quote_seq,
-        receipt.bid,
-        receipt.ask,
-        receipt.last,
-        receipt.bid_size,
-        receipt.ask_size,
-        receipt.observed_at,
-        receipt.source_time,
-        receipt.age,
-        receipt.spread_cost,
-        receipt.slippage,
-        receipt.limiting,
-    )
-    sections = codec.group(Tag.RECEIPT, m.ReceiptRow.SIZE, [row.pack()])
+    sections = packing.receipt_section(receipt)
     if receipt.working is not None:
         more = m.WorkingRow(**_working_fields(receipt.working)).pack()
         sections += codec.group(Tag.WORKING, m.WorkingRow.SIZE, [more])

@@ -37,8 +37,10 @@ from papertrader.core.orders import (
 )
 from papertrader.core.portfolio import Lot, Position
 from papertrader.core.quotes import ActionKind, CorporateAction, Quote
+from papertrader.core.state import DeskState
+from papertrader.master import packing
 from papertrader.master.contestrecords import contest_event, contest_record
-from papertrader.master.orderrecords import order_of, order_row, orders_section, terms_section
+from papertrader.master.orderrecords import order_of, orders_section, terms_section
 from papertrader.master.receipts import receipt_of, receipt_sections
 from papertrader.master.termrecords import terms_block, terms_of
 from papertrader.wire import codec, limits
@@ -54,9 +56,9 @@ _EVENT: Final = int(FrameFlag.EVENT)
 _LOW: Final = 2**64 - 1
 
 
-@attrs.frozen
+@attrs.define
 class StoredReply:
-    """The reply to a command of a session, kept for whoever asks the same again."""
+    """The reply to a command of a session, kept for whoever asks the same again; never changed."""
 
     session_id: int
     command_seq: int
@@ -80,20 +82,24 @@ def order_reply(
     correlation: int = 0,
     more: bytes = b"",
     beside: Sequence[Order] = (),
+    block: bytes = b"",
 ) -> bytes:
     """Return the reply frame that shows an order; the block is an OrderRow's.
 
     ``beside`` are the orders that hang together with it; ``more`` are further sections, whose tags
-    lie between those of ORDERS and ORDER_TERMS.
+    lie between those of ORDERS and ORDER_TERMS. ``block`` is the order's row if it is packed.
     """
-    sections = b""
-    if text:
-        sections = codec.section(Tag.TEXT, text.encode()[: limits.TEXT_MAX])
+    sections = codec.section(Tag.TEXT, text.encode()[: limits.TEXT_MAX]) if text else b""
+    if beside:
+        sections += orders_section(beside)
+    sections += more
+    if beside or order.terms is not None:
+        sections += terms_section([order, *beside])
     return codec.frame(
         _COMMAND,
         opcode,
-        order_row(order).pack(),
-        sections + orders_section(beside) + more + terms_section([order, *beside]),
+        block or packing.order_block(order),
+        sections,
         flags=codec.RESPONSE,
         status=status,
         session=session,
@@ -229,33 +235,18 @@ def _holding_row(position: Position) -> m.HoldingRow:
 def push_frame(event: OrderChanged | TransactionPosted) -> bytes:
     """Return what a client is sent: the event's frame, without session and correlation."""
     if isinstance(event, OrderChanged):
-        block = m.OrderEvent(
-            kind=event.kind,
-            fill=event.fill,
-            fill_quantity=event.fill_quantity,
-            fill_price=event.fill_price,
-            fill_fees=event.fill_fees,
-            transaction=event.transaction,
-            order=event.order.order_id,
-        ).pack()
-        sections = codec.group(Tag.ORDERS, m.OrderRow.SIZE, [order_row(event.order).pack()])
+        more = b""
         if event.receipt is not None:
-            sections += receipt_sections(event.receipt)
-        sections += terms_section([event.order])
-        return codec.frame(
-            _DATA, Opcode.EV_ORDER, block, sections, flags=_EVENT, seq=event.event_seq
-        )
-    note = event.transaction.note
-    sections = codec.section(Tag.TEXT, note.encode()) if note else b""
-    if event.position is not None:
-        sections += codec.group(
-            Tag.POSITIONS, m.HoldingRow.SIZE, [_holding_row(event.position).pack()]
-        )
-    detail = transaction_detail(event.transaction)
-    if detail:
-        sections += codec.group(Tag.DETAILS, m.TransactionDetailRow.SIZE, [detail])
-    block = transaction_row(event.transaction).pack()
-    return codec.frame(_DATA, Opcode.EV_TX, block, sections, flags=_EVENT, seq=event.event_seq)
+            more = receipt_sections(event.receipt)
+        if event.order.terms is not None:
+            more += terms_section([event.order])
+        return packing.order_event(event, more)
+    transaction = event.transaction
+    note = transaction.note
+    before = codec.section(Tag.TEXT, note.encode()) if note else b""
+    detail = transaction_detail(transaction)
+    after = codec.group(Tag.DETAILS, m.TransactionDetailRow.SIZE, [detail]) if detail else b""
+    return packing.transaction_event(event.event_seq, transaction, event.position, before, after)
 
 
 _ALIKE: Final[dict[type[Any], type[Any]]] = {
@@ -270,38 +261,12 @@ _ALIKE: Final[dict[type[Any], type[Any]]] = {
 
 def event_record(seq: int, event: Event, push: bytes = b"") -> bytes:
     """Return the journal record of an event that input ``seq`` caused; ``push`` is its frame."""
-    message: Message
     if isinstance(event, OrderChanged):
-        order = event.order
-        message = m.StoreOrder(
-            seq=seq,
-            account=event.account,
-            portfolio=event.portfolio,
-            at=event.at,
-            reserved_quantity=order.reserved_quantity,
-            sequence=order.sequence,
-            notional_high=order.notional_filled >> 64,
-            notional_low=order.notional_filled & _LOW,
-            inner=push,
-        )
-    elif isinstance(event, TransactionPosted):
-        lots = event.position.lots if event.position is not None else ()
-        message = m.StoreTransaction(
-            seq=seq,
-            account=event.account,
-            portfolio=event.portfolio,
-            at=event.at,
-            inner=push,
-            entries=tuple(
-                m.EntryRow(e.ledger_account.kind, e.asset, e.ledger_account.portfolio, e.amount)
-                for e in event.entries
-            ),
-            lots=tuple(
-                m.LotRow(lot.quantity, lot.price, lot.cost, lot.opened_at, lot.transaction)
-                for lot in lots
-            ),
-        )
-    elif isinstance(event, ActionApplied):
+        return packing.order_record(seq, event, push)
+    if isinstance(event, TransactionPosted):
+        return packing.transaction_record(seq, event, push)
+    message: Message
+    if isinstance(event, ActionApplied):
         action = event.action
         message = m.StoreApplied(
             seq=seq, symbol=action.symbol, kind=action.kind, action_at=action.at, at=event.at
@@ -375,15 +340,9 @@ def portfolio_record(seq: int, event: PortfolioOpened, deposit: int, market_at: 
 
 def reply_record(seq: int, reply: StoredReply) -> bytes:
     """Return the journal record of a stored reply."""
-    message = m.StoreReply(
-        seq=seq,
-        session_id=reply.session_id,
-        command_seq=reply.command_seq,
-        request_hash=reply.request_hash,
-        at=reply.at,
-        inner=reply.frame,
+    return packing.reply_record(
+        seq, reply.session_id, reply.command_seq, reply.request_hash, reply.at, reply.frame
     )
-    return codec.encode(message, flags=int(FrameFlag.CHECKSUM))
 
 
 # --- frames to events ----------------------------------------------------------------------------
@@ -460,7 +419,7 @@ def transaction_stored(row: bytes, detail: bytes) -> Transaction:
     return transaction_of(m.TransactionRow.unpack(row), more)
 
 
-def _transaction_event(record: m.StoreTransaction) -> TransactionPosted:
+def _transaction_event(record: m.StoreTransaction, state: DeskState | None) -> TransactionPosted:
     header, inner = codec.decode(record.inner)
     if not isinstance(inner, m.TransactionEvent):
         raise TypeError("a transaction's record holds another frame")
@@ -471,6 +430,10 @@ def _transaction_event(record: m.StoreTransaction) -> TransactionPosted:
             Lot(lot.quantity, lot.price, lot.cost, lot.opened_at, lot.transaction)
             for lot in record.lots
         )
+        if record.lots_kept and state is not None:
+            held = state.portfolios[record.portfolio].positions.get(row.symbol)
+            before = () if held is None else held.lots
+            lots = packing.all_lots(lots, record.lots_kept[0].lots, before)
         position = Position(
             row.symbol,
             row.quantity,
@@ -497,12 +460,16 @@ def _transaction_event(record: m.StoreTransaction) -> TransactionPosted:
     )
 
 
-def fact_of(message: Message) -> Fact | None:
-    """Return what an outcome record says, or None for an input's record."""
+def fact_of(message: Message, state: DeskState | None = None) -> Fact | None:
+    """Return what an outcome record says, or None for an input's record.
+
+    ``state`` is the desk's before it: a trade's record has only the lots that the trade changed.
+    Without a state those are all that the position comes with.
+    """
     if isinstance(message, m.StoreOrder):
         return _order_event(message)
     if isinstance(message, m.StoreTransaction):
-        return _transaction_event(message)
+        return _transaction_event(message, state)
     if isinstance(message, m.StorePortfolio):
         return PortfolioOpened(
             message.account, message.portfolio, message.currency, message.accepted_at

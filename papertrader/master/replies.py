@@ -18,6 +18,8 @@ from papertrader.master.sessions import Session, request_hash
 from papertrader.wire import codec
 from papertrader.wire.kinds import FrameFlag, Status, is_stored
 
+_STATUS: Final = slice(14, 16)
+"""Where a frame has its status."""
 COMMAND_SEQ_MAX: Final = 2**63 - 1
 """The stores' integers have a sign: what is beyond it must not reach the journal."""
 
@@ -29,11 +31,12 @@ def is_fresh(command: Command, session: Session) -> bool:
     """
     if not session.may_trade:
         raise Refused(Status.SCOPE_DENIED, "This session may read, not trade.")
-    if command.header.seq == 0:
+    seq = command.seq
+    if seq == 0:
         raise Refused(Status.SEQ_REQUIRED, "A command that changes something needs a number.")
-    if command.header.seq > COMMAND_SEQ_MAX:
+    if seq > COMMAND_SEQ_MAX:
         raise Refused(Status.INVALID_FIELD, "A command's number is 9223372036854775807 at most.")
-    return command.header.seq > session.last_seq
+    return seq > session.last_seq
 
 
 def stored_reply(command: Command, session: Session, fingerprint: bytes = b"") -> bytes | None:
@@ -41,22 +44,20 @@ def stored_reply(command: Command, session: Session, fingerprint: bytes = b"") -
 
     ``fingerprint`` stands for the request's hash where the request holds a secret.
     """
-    if not fingerprint and command.header.seq in session.underway:
+    if session.underway and not fingerprint and command.seq in session.underway:
         raise Refused(Status.SEQ_REUSED, "Another command is under way with that number.")
     if is_fresh(command, session):
         return None
-    kept = session.replies.get(command.header.seq)
+    kept = session.replies.get(command.seq)
     if kept is None:
         raise Refused(
             Status.SEQ_TOO_OLD,
             "The answer to that command is not kept any more; ask what became of it instead.",
         )
     hash_, frame = kept
-    if hash_ != (fingerprint or request_hash(command.header.opcode, command.octets)):
+    if hash_ != (fingerprint or request_hash(command.opcode, command.octets)):
         raise Refused(Status.SEQ_REUSED, "Another command was sent under that number.")
-    return codec.readdress(
-        frame, session.handle, command.header.correlation, int(FrameFlag.REPLAYED)
-    )
+    return codec.readdress(frame, session.handle, command.correlation, int(FrameFlag.REPLAYED))
 
 
 async def in_turn(
@@ -67,7 +68,7 @@ async def in_turn(
     What comes after it may be done first, but is later; the same command again waits for its end
     and gets the kept reply. ``work`` must not ask `stored_reply` itself.
     """
-    seq = command.header.seq
+    seq = command.seq
     while seq in session.underway:
         over: Deferred[None] = Deferred()
         session.underway[seq].append(over)
@@ -97,14 +98,12 @@ def keep_reply(
 
     ``shown`` goes to the journal in the place of a reply with a secret.
     """
-    head = command.header
-    if not is_stored(codec.parse_header(reply).status):
+    opcode, seq = command.fields[4], command.fields[10]
+    if not is_stored(int.from_bytes(reply[_STATUS], "big")):
         return None
-    hash_ = fingerprint or request_hash(head.opcode, command.octets)
-    session.keep_reply(head.seq, hash_, reply)
-    return records.StoredReply(
-        session.session_id, head.seq, hash_, command.accepted_at, shown or reply
-    )
+    hash_ = fingerprint or request_hash(opcode, command.octets)
+    session.keep_reply(seq, hash_, reply)
+    return records.StoredReply(session.session_id, seq, hash_, command.accepted_at, shown or reply)
 
 
 def journal_reply(journal: Journal, kept: records.StoredReply) -> None:

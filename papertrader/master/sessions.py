@@ -84,10 +84,11 @@ class Session:
 
     def keep_reply(self, seq: int, hash_: bytes, frame: bytes) -> None:
         """Keep the reply of command ``seq``; the oldest beyond the limit is forgotten."""
-        self.replies[seq] = (hash_, frame)
+        replies = self.replies
+        replies[seq] = (hash_, frame)
         self.last_seq = max(self.last_seq, seq)
-        while len(self.replies) > limits.REPLIES_KEPT:
-            self.replies.popitem(last=False)
+        while len(replies) > limits.REPLIES_KEPT:
+            replies.popitem(last=False)
 
     def spend(self, hash_: bytes) -> list[bytes]:
         """Remember a token that may not be shown any more; return those now forgotten."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
+import attrs
 from twisted.logger import Logger
 
 from papertrader.core.actions import last_price
@@ -19,14 +20,15 @@ from papertrader.core.orders import (
     IMMEDIATE,
     WAITING,
     NewOrder,
+    Order,
     OrderEventKind,
     TimeInForce,
 )
 from papertrader.core.quotes import Asset, CorporateAction, Quote
 from papertrader.core.refusals import Refusal
-from papertrader.master import inputs, records, wishes
+from papertrader.master import inputs, packing, records, wishes
 from papertrader.master.commands import Command, Refused
-from papertrader.master.holdings import Summary, summarize
+from papertrader.master.holdings import Summary, Totals, summarize, totals
 from papertrader.master.journal import Fact, Journal
 from papertrader.master.orderrecords import combined, order_row
 from papertrader.master.replies import keep_reply, stored_reply
@@ -57,6 +59,24 @@ def _cancelled(events: Iterable[Event]) -> int:
     """Count the orders that some events cancelled."""
     changes = (event for event in events if isinstance(event, OrderChanged))
     return sum(change.kind == OrderEventKind.CANCELLED for change in changes)
+
+
+@attrs.define
+class _Posted:
+    """An input packed for the journal, for the views and for those who listen."""
+
+    frames: list[bytes]
+    facts: list[Fact] = attrs.Factory(list)
+    pushes: list[tuple[int, int, bytes]] = attrs.Factory(list)
+
+    def block_of(self, order: Order) -> bytes:
+        """Return the packed row of an order if its event was packed; nothing if it was not."""
+        for fact in self.facts:
+            event = fact[1]
+            if isinstance(event, OrderChanged) and event.order is order:
+                return self.pushes[0][2][packing.ORDER_AT : packing.ORDER_END]
+            break
+        return b""
 
 
 class Market(Protocol):
@@ -93,6 +113,7 @@ class Transactions:
         self._clock = clock
         self._market = market
         self._input_at = 0
+        self._quotes = inputs.PackedQuotes()
         self._told_epoch = desk.state.epoch
         self._told: dict[str, Asset] = {}
         """Assets as the journal knows them since this start."""
@@ -115,7 +136,7 @@ class Transactions:
             deposit=deposit,
             market_at=self._input_at,
         )
-        self._post(seq, [], events, deposit=deposit)
+        self._post(seq, [], events, deposit)
         return portfolio
 
     def observe(self, quote: Quote) -> None:
@@ -425,24 +446,22 @@ class Transactions:
         cash: int | None = None,
         works_from: int = 0,
     ) -> bytes:
-        block = m.StoreCommand(
-            seq=seq,
-            accepted_at=command.accepted_at,
-            market_at=self._input_at,
-            account=session.account,
-            portfolio=portfolio,
-            session_id=session.session_id,
-            expire_at=expire_at,
-        ).pack()
-        sections = codec.section(Tag.INNER, _without_address(command.envelope))
-        sections += inputs.quotes_section(self.desk.quotes_used())
+        more = self._quotes.section(self.desk.quotes_used())
         if cash is not None or works_from:
             given = m.GivenRow(
                 market_at=self._input_at, cash=cash or 0, works_from=works_from
             ).pack()
-            sections += codec.group(Tag.GIVEN, m.GivenRow.SIZE, [given])
-        return codec.frame(
-            m.StoreCommand.CATEGORY, m.StoreCommand.OPCODE, block, sections, flags=records.CHECKED
+            more += codec.group(Tag.GIVEN, m.GivenRow.SIZE, [given])
+        return packing.command_record(
+            seq,
+            command.accepted_at,
+            self._input_at,
+            session.account,
+            portfolio,
+            session.session_id,
+            expire_at,
+            _without_address(command.envelope),
+            more,
         )
 
     def _conclude(
@@ -456,58 +475,66 @@ class Transactions:
         deposit: int = 0,
     ) -> bytes:
         """Journal an input with its outcome; ``reply`` is that of one without an order."""
-        head = command.header
+        fields = command.fields
         status = 0 if outcome.refusal is None else int(outcome.refusal)
+        posted = self._posted(seq, [before], outcome.events, deposit)
         order = outcome.order
         if order is not None:
-            successor = self.desk.state.replaced_by.get(order.order_id, 0)
+            state = self.desk.state
+            successor = state.replaced_by.get(order.order_id, 0)
             reply = records.order_reply(
-                head.opcode,
+                fields[4],
                 order,
                 status,
                 outcome.text,
                 session.handle,
-                head.correlation,
-                records.successor_section(successor),
-                combined(self.desk.state, order),
+                fields[9],
+                records.successor_section(successor) if successor else b"",
+                combined(state, order),
+                posted.block_of(order),
             )
         elif not reply:
             reply = command.failure(status, outcome.text)
-        kept = keep_reply(command, session, reply)
-        self._post(seq, [before], outcome.events, kept, deposit)
+        self._record(seq, posted, keep_reply(command, session, reply))
         return reply
 
     # --- outcomes ------------------------------------------------------------------------------
 
     def _post(
-        self,
-        seq: int,
-        before: Sequence[bytes],
-        events: Iterable[Event],
-        reply: records.StoredReply | None = None,
-        deposit: int = 0,
+        self, seq: int, before: Sequence[bytes], events: Iterable[Event], deposit: int = 0
     ) -> None:
         """Give an input and what it caused to the journal, and its events to those who listen."""
+        self._record(seq, self._posted(seq, before, events, deposit), None)
+
+    def _posted(
+        self, seq: int, before: Sequence[bytes], events: Iterable[Event], deposit: int = 0
+    ) -> _Posted:
+        """Pack an input and what it caused; each event's frame is made once, for all who get it."""
         frames = self._assets_told(seq)
         frames.extend(before)
-        facts: list[Fact] = []
-        pushes: list[tuple[int, int, bytes]] = []
+        posted = _Posted(frames)
+        facts, pushes = posted.facts, posted.pushes
         for event in events:
-            push = b""
             if isinstance(event, OrderChanged | TransactionPosted):
                 push = records.push_frame(event)
                 pushes.append((event.account, event.event_seq, push))
-            if isinstance(event, PortfolioOpened):
-                frames.append(records.portfolio_record(seq, event, deposit, self._input_at))
-            else:
                 frames.append(records.event_record(seq, event, push))
-            facts.append((seq, event, push))
+                facts.append((seq, event, push))
+            elif isinstance(event, PortfolioOpened):
+                frames.append(records.portfolio_record(seq, event, deposit, self._input_at))
+                facts.append((seq, event, b""))
+            else:
+                frames.append(records.event_record(seq, event))
+                facts.append((seq, event, b""))
+        return posted
+
+    def _record(self, seq: int, posted: _Posted, reply: records.StoredReply | None) -> None:
         if reply is not None:
-            frames.append(records.reply_record(seq, reply))
-            facts.append((seq, reply))
-        self._journal.record(seq, frames, facts)
-        if pushes:
-            self._journal.when_durable(self._sender(pushes))
+            posted.frames.append(records.reply_record(seq, reply))
+            posted.facts.append((seq, reply))
+        self._journal.record(seq, posted.frames, posted.facts)
+        if posted.pushes:
+            self._journal.when_durable(self._sender(posted.pushes))
 
     def _next_seq(self) -> int:
         """Return the next input's number; what the desk looks at from now on belongs to it."""
@@ -533,6 +560,11 @@ class Transactions:
             self._streams.send(pushes)
 
         return send
+
+    def totals(self, account: int) -> Totals:
+        """Return the totals of an account's first portfolio at the newest prices."""
+        mine = self.desk.state.accounts[account].portfolios
+        return totals(self.desk, mine[0], self.market_now())
 
     def summary(self, account: int, portfolio: int = 0) -> Summary:
         """Return an account's cash, totals and positions at the newest prices."""

@@ -35,24 +35,23 @@ from papertrader.core.events import (
     TransactionPosted,
 )
 from papertrader.core.ledger import FUNDING, LedgerAccount, LedgerKind
-from papertrader.core.orders import Order
-from papertrader.core.portfolio import Lot, PortfolioState, Position
+from papertrader.core.portfolio import Lot, PortfolioState
 from papertrader.core.quotes import ActionKind
 from papertrader.core.restore import StateImage, restore_state
-from papertrader.master import records
+from papertrader.master import packing, records
 from papertrader.master.balances import Balances
 from papertrader.master.contestrecords import contests_of
 from papertrader.master.database import GENESIS, StoreError, connect, journal_batches
 from papertrader.master.journal import Fact
-from papertrader.master.orderrecords import order_of, order_row, terms_row
+from papertrader.master.orderrecords import terms_row
 from papertrader.master.purses import PurseBook, purse_of
 from papertrader.master.receipts import receipt_row
 from papertrader.master.termrecords import terms_kept
+from papertrader.master.viewrows import clock_kept, order_kept, position_of
 from papertrader.master.viewtables import SQL, TABLES, views
-from papertrader.wire import codec, limits
-from papertrader.wire import messages as m
+from papertrader.wire import limits
 
-VIEWS_VERSION: Final = "7"
+VIEWS_VERSION: Final = "8"
 BACKLOG_MAX: Final = 200_000
 """Facts waiting to be written; from here on the master takes no further orders (SERVER_BUSY)."""
 WRITE_MAX: Final = 5_000
@@ -60,17 +59,19 @@ WRITE_MAX: Final = 5_000
 PRUNE_EVERY: Final = 1_024
 """Events of an account, or replies of a session, between two prunings."""
 
-PRAGMAS: Final = {"journal_mode": "wal", "synchronous": 1, "busy_timeout": 5000}
+PRAGMAS: Final = {
+    "journal_mode": "wal",
+    "synchronous": 1,
+    "busy_timeout": 5000,
+    "cache_size": -16_384,
+    "wal_autocheckpoint": 8_000,
+}
+"""16 MiB of pages are kept: rows of many accounts come mixed. Copied into the file each 32 MiB."""
 
 
 _DIVIDEND: Final = 6
-
-
-def _lots(position: Position) -> bytes:
-    return b"".join(
-        m.LotRow(lot.quantity, lot.price, lot.cost, lot.opened_at, lot.transaction).pack()
-        for lot in position.lots
-    )
+_BY_KEY: Final = ("event", "transaction", "reply", "receipt", "balance")
+"""Rows that are written in the order of their keys."""
 
 
 class ViewStore:
@@ -164,16 +165,17 @@ class ViewStore:
         self._purses.begin(self.db)
         rows: dict[str, list[tuple[Any, ...]]] = {key: [] for key in SQL}
         orders: dict[int, tuple[Any, ...]] = {}
-        positions: dict[tuple[int, str], tuple[Any, ...]] = {}
+        positions: dict[tuple[int, str], tuple[int, str, bytes, tuple[Lot, ...]]] = {}
         accounts: dict[int, tuple[int, int, int]] = {}
+        totals: dict[int, list[int]] = {}
         for _, fact, *encoded in facts:
             if isinstance(fact, OrderChanged):
-                self._order(fact, rows, orders)
-                self._event(fact, encoded, rows, accounts, 0)
+                push = self._event(fact, encoded, rows, accounts, 0)
+                self._order(fact, push, rows, orders)
             elif isinstance(fact, TransactionPosted):
-                self._transaction(fact, rows, positions)
                 number = fact.transaction.transaction_id
-                self._event(fact, encoded, rows, accounts, number)
+                push = self._event(fact, encoded, rows, accounts, number)
+                self._transaction(fact, push, rows, positions, totals)
             elif isinstance(fact, records.StoredReply):
                 rows["reply"].append(
                     (fact.session_id, fact.command_seq, fact.request_hash, fact.at, fact.frame)
@@ -212,8 +214,15 @@ class ViewStore:
         rows["purse"] = self._purses.changed()
         rows["balance"] = self._balances.added(self.db, rows["balance"])
         rows["order"] = list(orders.values())
-        rows["position"] = list(positions.values())
+        rows["position"] = [
+            (portfolio, symbol, block, packing.lots_block(lots))
+            for portfolio, symbol, block, lots in positions.values()
+        ]
         rows["account"] = list(accounts.values())
+        rows["totals"] = [(*sums, portfolio) for portfolio, sums in totals.items()]
+        for name in _BY_KEY:
+            # What lies together is written together: fewer pages are touched.
+            rows[name].sort()
         connection = self.db.connection()
         for name, values in rows.items():
             if values:
@@ -226,7 +235,8 @@ class ViewStore:
         rows: dict[str, list[tuple[Any, ...]]],
         accounts: dict[int, tuple[int, int, int]],
         transaction: int,
-    ) -> None:
+    ) -> bytes:
+        """Take an account's event; return its frame."""
         account, seq = fact.account, fact.event_seq
         frame = encoded[0] if encoded else records.push_frame(fact)
         rows["event"].append((account, seq, frame))
@@ -234,10 +244,12 @@ class ViewStore:
             rows["prune_event"].append((account, seq - limits.EVENTS_KEPT))
         known = accounts.get(account, (account, 0, 0))
         accounts[account] = (account, seq, max(transaction, known[2]))
+        return frame
 
     def _order(
         self,
         fact: OrderChanged,
+        push: bytes,
         rows: dict[str, list[tuple[Any, ...]]],
         orders: dict[int, tuple[Any, ...]],
     ) -> None:
@@ -248,21 +260,25 @@ class ViewStore:
             order.reserved_quantity,
             order.sequence,
             str(order.notional_filled),
-            order_row(order).pack(),
+            push[packing.ORDER_AT : packing.ORDER_END],
             terms_row(order),
         )
         if fact.receipt is not None:
-            block = receipt_row(fact, fact.receipt)
+            if fact.receipt.working is None:
+                block = packing.receipt_row(fact, push)
+            else:
+                block = receipt_row(fact, fact.receipt)
             rows["receipt"].append((order.order_id, fact.event_seq, fact.account, block))
 
     def _transaction(
         self,
         fact: TransactionPosted,
+        push: bytes,
         rows: dict[str, list[tuple[Any, ...]]],
-        positions: dict[tuple[int, str], tuple[Any, ...]],
+        positions: dict[tuple[int, str], tuple[int, str, bytes, tuple[Lot, ...]]],
+        totals: dict[int, list[int]],
     ) -> None:
         t, account = fact.transaction, fact.account
-        block = records.transaction_row(t).pack()
         rows["transaction"].append(
             (
                 account,
@@ -270,32 +286,30 @@ class ViewStore:
                 t.portfolio,
                 int(t.kind),
                 t.executed_at,
-                block,
+                push[packing.HEAD : packing.TRANSACTION_END],
                 records.transaction_detail(t),
+                packing.entries_block(fact.entries),
             )
         )
+        balances = rows["balance"]
         for entry in fact.entries:
             owner = entry.ledger_account
-            key = (int(owner.kind), owner.portfolio, entry.asset, entry.amount)
-            rows["entry"].append((account, t.transaction_id, *key))
-            rows["balance"].append(key)
-        rows["totals"].append(
-            (
-                t.cash_after,
-                t.amount if t.kind in FUNDING and not t.symbol else 0,
-                t.realized,
-                t.amount if t.kind == _DIVIDEND else 0,
-                t.fees,
-                t.portfolio,
-            )
-        )
+            balances.append((int(owner.kind), owner.portfolio, entry.asset, entry.amount))
+        sums = totals.get(t.portfolio)
+        if sums is None:
+            sums = totals[t.portfolio] = [0, 0, 0, 0, 0]
+        sums[0] = t.cash_after
+        sums[2] += t.realized
+        sums[4] += t.fees
+        if t.kind in FUNDING and not t.symbol:
+            sums[1] += t.amount
+        elif t.kind == _DIVIDEND:
+            sums[3] += t.amount
         self._purses.posted(t)
         if fact.position is not None:
             p = fact.position
-            row = m.HoldingRow(
-                p.symbol, p.quantity, p.cost_basis, p.realized, p.opened_at, p.updated_at
-            )
-            positions[t.portfolio, p.symbol] = (t.portfolio, p.symbol, row.pack(), _lots(p))
+            block = packing.holding_block(p)
+            positions[t.portfolio, p.symbol] = (t.portfolio, p.symbol, block, p.lots)
 
     # --- reading -------------------------------------------------------------------------------
 
@@ -334,11 +348,11 @@ class ViewStore:
             ],
             portfolios=portfolios,
             positions=[
-                (row[0], _position(row[1], row[2]))
+                (row[0], position_of(row[1], row[2]))
                 for row in ask("SELECT portfolio, block, lots FROM view_position")
             ],
             orders=[
-                _order(*row)
+                order_kept(*row)
                 for row in ask(
                     "SELECT block, terms, reserved_quantity, sequence, notional FROM view_order"
                     " ORDER BY id"
@@ -358,7 +372,7 @@ class ViewStore:
             marks=[
                 MarksMoved(*row) for row in ask("SELECT symbol, bid, ask, last, at FROM view_mark")
             ],
-            clocks=[_clock(*row) for row in ask("SELECT market, record FROM view_clock")],
+            clocks=[clock_kept(*row) for row in ask("SELECT market, record FROM view_clock")],
         )
 
     def transactions(
@@ -428,42 +442,6 @@ class ViewStore:
         ]
 
 
-def _position(block: bytes, lots: bytes) -> Position:
-    row = m.HoldingRow.unpack(block)
-    size = m.LotRow.SIZE
-    read = (m.LotRow.unpack(lots, at) for at in range(0, len(lots), size))
-    return Position(
-        row.symbol,
-        row.quantity,
-        row.cost_basis,
-        row.realized,
-        row.opened_at,
-        row.updated_at,
-        tuple(Lot(x.quantity, x.price, x.cost, x.opened_at, x.transaction) for x in read),
-    )
-
-
-def _clock(market: str, record: bytes) -> ClockSet:
-    _, message = codec.decode(record)
-    if not isinstance(message, m.StoreClock) or message.market != market:
-        raise TypeError("the setting of a clock is another record")
-    return records.clock_of(message)
-
-
-def _order(
-    block: bytes, terms: bytes, reserved_quantity: int, sequence: int, notional: str
-) -> Order:
-    total = int(notional)
-    record = m.StoreOrder(
-        reserved_quantity=reserved_quantity,
-        sequence=sequence,
-        notional_high=total >> 64,
-        notional_low=total & (2**64 - 1),
-    )
-    row = m.OrderTermsRow.unpack(terms) if terms else None
-    return order_of(m.OrderRow.unpack(block), record, row)
-
-
 def load_desk(store: ViewStore, truth: peewee.Database, desk: Desk) -> list[records.StoredReply]:
     """Fill ``desk`` from the views, and bring both up to the journal's end.
 
@@ -490,7 +468,7 @@ def load_desk(store: ViewStore, truth: peewee.Database, desk: Desk) -> list[reco
     for _, _, last_seq, _, _, head, frames in journal_batches(truth, store.watermark):
         facts: list[Fact] = []
         for message in records.read_frames(frames):
-            fact = records.fact_of(message)
+            fact = records.fact_of(message, desk.state)
             if isinstance(fact, records.StoredReply):
                 replies.append(fact)
             elif fact is not None:

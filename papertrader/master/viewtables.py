@@ -99,28 +99,14 @@ class ViewTransaction(View):
     block = peewee.BlobField()
     detail = peewee.BlobField()
     """The wire's row of details; empty if there is none."""
+    entries = peewee.BlobField()
+    """The rows of its ledger entries: they are only ever asked for together."""
 
     class Meta:
         """Key."""
 
         primary_key = peewee.CompositeKey("account", "id")
         without_rowid = True
-
-
-class ViewEntry(View):
-    """One side of a transaction."""
-
-    account = _integer()
-    transaction = _integer()
-    ledger_kind = _integer()
-    portfolio = _integer()
-    asset = peewee.TextField()
-    amount = _integer()
-
-    class Meta:
-        """Index."""
-
-        indexes = ((("account", "transaction"), False),)
 
 
 class ViewBalance(View):
@@ -235,7 +221,6 @@ TABLES: Final = (
     ViewOrder,
     ViewMark,
     ViewTransaction,
-    ViewEntry,
     ViewBalance,
     ViewPosition,
     ViewEvent,
@@ -260,10 +245,8 @@ SQL: Final = {
     " block = excluded.block, terms = excluded.terms",
     "mark": "INSERT INTO view_mark (symbol, bid, ask, last, at) VALUES (?, ?, ?, ?, ?)",
     "transaction": "INSERT INTO view_transaction"
-    " (account, id, portfolio, kind, executed_at, block, detail)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?)",
-    "entry": "INSERT INTO view_entry"
-    ' (account, "transaction", ledger_kind, portfolio, asset, amount) VALUES (?, ?, ?, ?, ?, ?)',
+    " (account, id, portfolio, kind, executed_at, block, detail, entries)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     "balance": "INSERT INTO view_balance (ledger_kind, portfolio, asset, amount)"
     " VALUES (?, ?, ?, ?) ON CONFLICT (ledger_kind, portfolio, asset)"
     " DO UPDATE SET amount = excluded.amount",

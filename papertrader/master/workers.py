@@ -28,13 +28,16 @@ from papertrader.net.protocol import Closed, FrameProtocol
 from papertrader.net.tls import peer_identity
 from papertrader.wire import codec, limits
 from papertrader.wire import messages as m
-from papertrader.wire.codec import Header
+from papertrader.wire.codec import Fields, Header
 from papertrader.wire.connection import Link
 from papertrader.wire.errors import RemoteFault
 from papertrader.wire.kinds import (
+    MAGIC,
+    VERSION,
     Category,
     ClosedBy,
     DrainMode,
+    Family,
     FrameFlag,
     Opcode,
     RelayUpFlag,
@@ -59,7 +62,18 @@ Topic: TypeAlias = str | tuple[str, int]
 """What workers may follow: a symbol (its quotes), a symbol and an interval (its bars), or
 `MARKET_TOPIC`."""
 MARKET_TOPIC: Final = ""
-_SECTION = struct.Struct(">HI")
+_SECTION: Final = codec.SECTION
+_ZERO1: Final = b"\0"
+_ZERO4: Final = bytes(4)
+_FAMILIES: Final = frozenset(map(int, Family))
+_UP: Final = struct.Struct(m.RelayUp.LAYOUT.format + _SECTION.format.lstrip(">"))
+_UP_END: Final = limits.HEADER_SIZE + _UP.size
+"""Where the client's frame begins in a RELAY_UP that has nothing else."""
+_unpack_up: Final = _UP.unpack_from
+_unpack_header: Final = codec.HEADER.unpack_from
+_DOWN: Final = struct.Struct(
+    codec.HEADER.format + m.RelayDown.LAYOUT.format.lstrip(">") + _SECTION.format.lstrip(">")
+).pack
 _DOWN_SIZE: Final = m.RelayDown.SIZE
 _EVENT: Final = int(FrameFlag.EVENT)
 _CONTROL: Final = int(Category.CONTROL)
@@ -182,9 +196,6 @@ class WorkerLink(FrameProtocol):
     def frame_received(self, header: Header, octets: bytes) -> None:
         """Take one frame; anything that does not belong here closes the link."""
         opcode = header.opcode
-        if opcode == _RELAY_UP and self.worker is not None:
-            self._relay_up(header, octets)
-            return
         try:
             message = codec.decode_body(header, octets)
         except RemoteFault as fault:
@@ -263,35 +274,54 @@ class WorkerLink(FrameProtocol):
 
     # --- up ------------------------------------------------------------------------------------
 
-    def _relay_up(self, header: Header, octets: bytes) -> None:
-        at = limits.HEADER_SIZE + header.block_len
-        if header.block_len < m.RelayUp.SIZE or len(octets) < at + _SECTION.size:
+    def fields_received(self, fields: Fields, octets: bytes) -> None:
+        """Take a relayed frame by the short way, anything else by the long one."""
+        if fields[4] == _RELAY_UP and self.worker is not None:
+            self._relay_up(fields, octets)
+        else:
+            self.frame_received(Header._make(fields), octets)
+
+    def _relay_up(self, fields: Fields, octets: bytes) -> None:
+        if len(octets) < _UP_END or fields[6] < m.RelayUp.SIZE:
             raise RemoteFault(Status.BAD_LENGTH, "RELAY_UP is shorter than its parts")
-        envelope = m.RelayUp.unpack(octets, limits.HEADER_SIZE)
-        inner = self._inner(header, octets, at)
+        unpacked = _unpack_up(octets, limits.HEADER_SIZE)
+        received_at, worker_seq, connection, address, _, family, flags, zero, tag, size = unpacked
+        if family not in _FAMILIES or flags & ~_RESENT or zero != _ZERO4:
+            # The declared reader says what is wrong, unless it knows more than we do.
+            m.RelayUp.unpack(octets, limits.HEADER_SIZE)
+        if (
+            tag == _INNER
+            and _UP_END + size == len(octets)
+            and size >= limits.HEADER_SIZE
+            and fields[6] == m.RelayUp.SIZE
+            and not fields[5] & codec.CHECKSUM
+        ):
+            inner = octets[_UP_END:]
+        else:
+            inner = self._inner(Header._make(fields), octets, limits.HEADER_SIZE + fields[6])
         now = self.clock.stamp_ns()
-        if envelope.worker_seq > self._acked + limits.RELAY_WINDOW_FRAMES:
+        if worker_seq > self._acked + limits.RELAY_WINDOW_FRAMES:
             raise RemoteFault(Status.WINDOW_EXCEEDED, "more frames than may be unacknowledged")
-        self.last_seq = max(self.last_seq, envelope.worker_seq)
-        resent = bool(envelope.flags & _RESENT)
-        inner_header = codec.parse_header(inner)
+        self.last_seq = max(self.last_seq, worker_seq)
+        resent = bool(flags & _RESENT)
+        inner_fields = _unpack_header(inner)
         command = Command(
             self,
-            envelope.connection,
-            envelope.worker_seq,
-            min(envelope.received_at, now),
+            connection,
+            worker_seq,
+            received_at if received_at < now else now,
             now,
-            envelope.address,
+            address,
             resent,
-            inner_header,
+            inner_fields,
             inner,
             octets,
         )
         if self._ack_timer is None:
             self._ack_timer = self.clock.call_later(ACK_DELAY_S, self._acknowledge)
         age = STAMP_AGE_MAX if not resent else 4 * STAMP_AGE_MAX
-        honest = self.bound.allows(envelope.received_at, now, age)
-        if not honest or (envelope.received_at <= self._last_stamp and not resent):
+        honest = self.bound.allows(received_at, now, age)
+        if not honest or (received_at <= self._last_stamp and not resent):
             self.stamps_refused += 1
             command.answer(
                 command.failure(
@@ -299,15 +329,17 @@ class WorkerLink(FrameProtocol):
                 )
             )
             return
-        self._last_stamp = max(self._last_stamp, envelope.received_at)
-        if len(inner) != limits.HEADER_SIZE + inner_header.length:
+        self._last_stamp = max(self._last_stamp, received_at)
+        if len(inner) != limits.HEADER_SIZE + inner_fields[3]:
             raise RemoteFault(Status.BAD_LENGTH, "RELAY_UP holds half a frame")
-        codec.check_header(inner_header, limits.CLIENT_FRAME_MAX)
+        codec.check_header(inner_fields, limits.CLIENT_FRAME_MAX)
         self._workers.listener.command(command)
 
     @staticmethod
     def _inner(header: Header, octets: bytes, at: int) -> bytes:
         """Return the frame that stands in RELAY_UP's section at ``at``; raises `RemoteFault`."""
+        if len(octets) < at + _SECTION.size:
+            raise RemoteFault(Status.BAD_LENGTH, "RELAY_UP is shorter than its parts")
         tag, size = _SECTION.unpack_from(octets, at)
         start = at + _SECTION.size
         if tag == _INNER and start + size == len(octets) and not header.flags & codec.CHECKSUM:
@@ -348,22 +380,14 @@ class WorkerLink(FrameProtocol):
             self.flows.hold(connection, octets, Mark(accepted_at, flags, cache_s))
             return
         self._acked = self.last_seq
-        block = m.RelayDown(connection, self.last_seq, accepted_at, flags, cache_s).pack()
         size = len(octets)
-        head = codec.HEADER.pack(
-            b"PT",
-            1,
-            _CONTROL,
-            _DOWN_SIZE + 6 + size,
-            _RELAY_DOWN,
-            _EVENT,
-            _DOWN_SIZE,
-            0,
-            0,
-            0,
-            0,
-        )
-        self.send(b"".join((head, block, _SECTION.pack(_INNER, size), octets)))
+        head = _DOWN(
+            MAGIC, VERSION, _CONTROL, _DOWN_SIZE + 6 + size, _RELAY_DOWN, _EVENT, _DOWN_SIZE,
+            0, 0, 0, 0,
+            connection, self.last_seq, accepted_at, flags, _ZERO1, cache_s, _ZERO4,
+            _INNER, size,
+        )  # fmt: skip
+        self.send(head + octets)
 
     def relay_parts(
         self,

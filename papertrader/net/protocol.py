@@ -21,7 +21,7 @@ from zope.interface import implementer
 from papertrader.core.instants import SECOND
 from papertrader.net.clock import Clock, Timer
 from papertrader.wire import limits
-from papertrader.wire.codec import Header
+from papertrader.wire.codec import Fields, Header
 from papertrader.wire.connection import Connection, Link, State
 from papertrader.wire.errors import RemoteFault
 from papertrader.wire.kinds import Status
@@ -139,7 +139,7 @@ class FrameProtocol(Protocol):
         self._in_transport = 0
         self._paused = False
         self._reading_paused = False
-        self._held: list[tuple[Header, bytes]] = []
+        self._held: list[tuple[Fields, bytes]] = []
         self._receiving = False
         self._flush_due = False
         self._ended = False
@@ -156,6 +156,10 @@ class FrameProtocol(Protocol):
     def frame_received(self, header: Header, octets: bytes) -> None:
         """Take one whole frame. A `RemoteFault` raised here closes the connection with its code."""
         raise NotImplementedError
+
+    def fields_received(self, fields: Fields, octets: bytes) -> None:
+        """Take one whole frame whose header is not made an object of: for what comes often."""
+        self.frame_received(Header._make(fields), octets)
 
     def closed(self, why: Closed) -> None:
         """Take the end of the connection. Called exactly once, even if it never was open."""
@@ -321,7 +325,7 @@ class FrameProtocol(Protocol):
         connection = self.connection
         self._receiving = True
         try:
-            frames = connection.receive(data, self.clock.wall_ns())
+            frames = connection.take(data, self.clock.wall_ns())
             if not self.is_open and connection.peer is not None:
                 self.is_open = True
                 self.opened()
@@ -342,15 +346,15 @@ class FrameProtocol(Protocol):
             self.flush()
             self._arm()
 
-    def _deal(self, frames: list[tuple[Header, bytes]]) -> None:
+    def _deal(self, frames: list[tuple[Fields, bytes]]) -> None:
         """Deal with frames until reading is paused; the rest, of one read, waits for its end."""
-        for place, (header, octets) in enumerate(frames):
+        for place, (fields, octets) in enumerate(frames):
             if self._ended:
                 return
             if self._reading_paused:
                 self._held = frames[place:]
                 return
-            self.frame_received(header, octets)
+            self.fields_received(fields, octets)
 
     def _end_by_peer(self) -> Closed:
         fault, goodbye = self.connection.fault, self.connection.goodbye

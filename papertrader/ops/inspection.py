@@ -22,7 +22,7 @@ from papertrader.core.events import OrderChanged, TransactionPosted
 from papertrader.core.ledger import InvariantViolated
 from papertrader.core.moneyaudit import FeeAudit
 from papertrader.core.restore import restore_state
-from papertrader.master import records
+from papertrader.master import packing, records
 from papertrader.master.database import (
     GENESIS,
     StoreError,
@@ -86,7 +86,6 @@ class _Digests:
 
     transactions: dict[int, Any] = attrs.Factory(dict)
     fees: FeeAudit = attrs.Factory(FeeAudit)
-    entries: dict[int, Any] = attrs.Factory(dict)
     events: dict[int, Any] = attrs.Factory(dict)
     receipts: dict[int, Any] = attrs.Factory(dict)
     last_event: dict[int, int] = attrs.Factory(dict)
@@ -95,12 +94,8 @@ class _Digests:
     replied: Counter[int] = attrs.Factory(Counter)
 
     def transaction(self, account: int, *row: Any) -> None:
-        """Take a row of the transactions."""
+        """Take a row of the transactions, with the entries of each."""
         self.transactions.setdefault(account, hashlib.sha256()).update(repr(row).encode())
-
-    def entry(self, account: int, *row: Any) -> None:
-        """Take a row of the ledger entries."""
-        self.entries.setdefault(account, hashlib.sha256()).update(repr(row).encode())
 
     def receipt(self, account: int, *row: Any) -> None:
         """Take the receipt of an event."""
@@ -122,7 +117,6 @@ class _Digests:
         """Give a sentence for each difference of the views from what the journal makes them."""
         for what, mine, theirs in (
             ("transactions", self.transactions, views.transactions),
-            ("ledger entries", self.entries, views.entries),
             ("events", self.events, views.events),
             ("receipts", self.receipts, views.receipts),
         ):
@@ -248,7 +242,7 @@ def _apply(
     desk: Desk, seq: int, message: Any, digests: _Digests, report: Report, counted: bool
 ) -> None:
     try:
-        fact = records.fact_of(message)
+        fact = records.fact_of(message, desk.state)
         if isinstance(fact, records.StoredReply):
             if counted:
                 frame, hash_ = fact.frame, fact.request_hash
@@ -274,18 +268,8 @@ def _apply(
         block = records.transaction_row(t).pack()
         digests.transaction(
             fact.account, t.transaction_id, t.portfolio, int(t.kind), t.executed_at, block,
-            records.transaction_detail(t),
+            records.transaction_detail(t), packing.entries_block(fact.entries),
         )  # fmt: skip
-        for entry in fact.entries:
-            owner = entry.ledger_account
-            digests.entry(
-                fact.account,
-                t.transaction_id,
-                int(owner.kind),
-                owner.portfolio,
-                entry.asset,
-                entry.amount,
-            )
 
 
 def _audit_log(truth: peewee.Database, report: Report) -> None:
@@ -341,15 +325,10 @@ def _digests_of(views: ViewStore) -> _Digests:
     """Return what the views do hold."""
     digests, db = _Digests(), views.db
     for row in db.execute_sql(
-        "SELECT account, id, portfolio, kind, executed_at, block, detail FROM view_transaction"
-        " ORDER BY account, id"
+        "SELECT account, id, portfolio, kind, executed_at, block, detail, entries"
+        " FROM view_transaction ORDER BY account, id"
     ):
         digests.transaction(*row)
-    for row in db.execute_sql(
-        'SELECT account, "transaction", ledger_kind, portfolio, asset, amount FROM view_entry'
-        " ORDER BY id"
-    ):
-        digests.entry(*row)
     for row in db.execute_sql(
         'SELECT account, "order", event_seq, block FROM view_receipt ORDER BY account, event_seq'
     ):

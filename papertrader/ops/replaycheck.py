@@ -137,7 +137,7 @@ def _decide(desk: Desk, given: deciding.Input, report: ReplayReport) -> bool:
 def _take(desk: Desk, given: deciding.Input, report: ReplayReport) -> bool:
     for record in deciding.outcomes_of(given):
         try:
-            desk.apply(records.fact_of(record))  # type: ignore[arg-type]
+            desk.apply(records.fact_of(record, desk.state))  # type: ignore[arg-type]
         except (InvariantViolated, *UNREADABLE) as error:
             report.findings.append(f"input {given.seq}: {error}")
             return False

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 from zlib import crc32
 
 import attrs
@@ -42,6 +42,12 @@ MORE: Final = int(FrameFlag.MORE)
 REPLAYED: Final = int(FrameFlag.REPLAYED)
 CACHED: Final = int(FrameFlag.CACHED)
 _SESSION_CORRELATION: Final = struct.Struct(">II")
+_HEAD: Final = limits.HEADER_SIZE
+_CATEGORY_MAX: Final = 3
+
+Fields: TypeAlias = tuple[Any, ...]
+"""A header as `struct` gives it, in the order of `Header`, which is one, too. On the path of every
+frame no object is made of it: there its parts are told by their places."""
 
 
 class Header(NamedTuple):
@@ -85,6 +91,16 @@ Failure.SECTIONS = (
 )
 
 _BY_TAG: Final[dict[type[Message], dict[int, SectionSpec]]] = {}
+
+
+_REQUIRED: Final[dict[type[Message], tuple[SectionSpec, ...]]] = {}
+
+
+def _required(cls: type[Message]) -> tuple[SectionSpec, ...]:
+    specs = _REQUIRED.get(cls)
+    if specs is None:
+        specs = _REQUIRED[cls] = tuple(spec for spec in cls.SECTIONS if spec.required)
+    return specs
 
 
 def _specs(cls: type[Message]) -> dict[int, SectionSpec]:
@@ -264,8 +280,18 @@ def parse_header(octets: bytes, offset: int = 0) -> Header:
     return Header._make(HEADER.unpack_from(octets, offset))
 
 
-def check_header(header: tuple[Any, ...], frame_max: int) -> None:
+def check_header(header: Fields, frame_max: int) -> None:
     """Refuse a header whose frame cannot be read; raises a fatal `RemoteFault`."""
+    magic, version, category, length, _, flags, block_len, *_ = header
+    if (
+        magic == MAGIC
+        and version == VERSION
+        and length <= frame_max - _HEAD
+        and 1 <= category <= _CATEGORY_MAX
+        and not flags & CRITICAL_FLAGS
+        and block_len <= length
+    ):
+        return
     if header[0] != MAGIC:
         raise RemoteFault(Status.BAD_MAGIC, "a frame begins with PT")
     if header[1] != VERSION:
@@ -275,30 +301,29 @@ def check_header(header: tuple[Any, ...], frame_max: int) -> None:
             Status.FRAME_TOO_LARGE,
             f"frame of {header[3] + limits.HEADER_SIZE} octets, at most {frame_max} are taken",
         )
-    if not 1 <= header[2] <= 3:
+    if not 1 <= header[2] <= _CATEGORY_MAX:
         raise RemoteFault(Status.BAD_CATEGORY, f"category {header[2]}")
     if header[5] & CRITICAL_FLAGS:
         raise RemoteFault(Status.CRITICAL_FLAG, f"flags {header[5]:#06x}")
-    if header[6] > header[3]:
-        raise RemoteFault(Status.BAD_LENGTH, "the root block is longer than the frame")
+    raise RemoteFault(Status.BAD_LENGTH, "the root block is longer than the frame")
 
 
-def message_class(header: Header) -> type[Message]:
+def message_class(header: Fields) -> type[Message]:
     """Return which message the header announces; raises `RemoteFault`."""
-    flags = header.flags
+    opcode, flags, block_len, status = header[4:8]
     if flags & RESPONSE:
         if flags & EVENT:
             raise RemoteFault(Status.INVALID_FIELD, "a frame is a reply or an event, not both")
-        if header.block_len == 0 and header.status:
+        if block_len == 0 and status:
             return Failure
         table = REPLIES
     else:
-        if header.status:
+        if status:
             raise RemoteFault(Status.INVALID_FIELD, "only a reply carries a status")
         table = EVENTS if flags & EVENT else REQUESTS
-    found = table.get(header.opcode)
+    found = table.get(opcode)
     if found is None:
-        raise RemoteFault(Status.UNKNOWN_OPCODE, f"opcode {header.opcode:#06x} is not known here")
+        raise RemoteFault(Status.UNKNOWN_OPCODE, f"opcode {opcode:#06x} is not known here")
     return found
 
 
@@ -401,25 +426,29 @@ def _read_sections(
             raise RemoteFault(Status.MISSING_SECTION, f"{spec.attribute} is missing", spec.tag)
 
 
-def decode_body(header: Header, octets: bytes) -> Message:
+def decode_body(header: Fields, octets: bytes) -> Message:
     """Read the body of a frame whose header was checked; raises `RemoteFault`."""
     cls = message_class(header)
-    category = cls.CATEGORY or _failure_category(header.opcode)
-    if header.category != category:
+    found, length, opcode, flags, block_len = header[2:7]
+    category = cls.CATEGORY or _failure_category(opcode)
+    if found != category:
         raise RemoteFault(Status.BAD_CATEGORY, f"{cls.__name__} has category {category}")
-    end = limits.HEADER_SIZE + header.length
-    if header.flags & CHECKSUM:
-        end = _check_sum(octets, header.length)
-    root_end = limits.HEADER_SIZE + header.block_len
+    end = _HEAD + length
+    if flags & CHECKSUM:
+        end = _check_sum(octets, length)
+    root_end = _HEAD + block_len
     if root_end > end:
         raise RemoteFault(Status.BAD_LENGTH, "the root block is longer than the frame")
-    if header.block_len < cls.SIZE:
+    if block_len < cls.SIZE:
         raise RemoteFault(
-            Status.BLOCK_TOO_SHORT, f"{cls.__name__}: {header.block_len} of {cls.SIZE} octets"
+            Status.BLOCK_TOO_SHORT, f"{cls.__name__}: {block_len} of {cls.SIZE} octets"
         )
-    message = cls.unpack(octets, limits.HEADER_SIZE) if cls.SIZE else cls()
-    if root_end < end or cls.SECTIONS:
+    message = cls.unpack(octets, _HEAD) if cls.SIZE else cls()
+    if root_end < end:
         _read_sections(message, cls, octets, root_end, end)
+    elif cls.SECTIONS:
+        for spec in _required(cls):
+            raise RemoteFault(Status.MISSING_SECTION, f"{spec.attribute} is missing", spec.tag)
     return message
 
 

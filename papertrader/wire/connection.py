@@ -19,7 +19,7 @@ import attrs
 from papertrader.core.buckets import TokenBucket
 from papertrader.core.instants import MILLISECOND, SECOND
 from papertrader.wire import codec, kinds, limits
-from papertrader.wire.codec import EVENT, HEADER, RESPONSE, Header
+from papertrader.wire.codec import EVENT, HEADER, RESPONSE, Fields, Header
 from papertrader.wire.errors import LocalFault, RemoteFault
 from papertrader.wire.kinds import MAGIC, Opcode, Role, Status
 from papertrader.wire.messages import Goodbye, Heartbeat, Hello, HelloReply, Ping, PingReply
@@ -28,6 +28,10 @@ HEADER_SIZE: Final = limits.HEADER_SIZE
 _CONTROL_MAX: Final = 0x00FF
 _CANCEL: Final = int(Opcode.CANCEL)
 _STORED: Final = range(kinds.STORE_OPCODES, kinds.STORE_OPCODES + 0x100)
+_INNER_FIRST: Final = int(kinds.INNER_OPCODES)
+_INNER_END: Final = 0x8000
+_ANSWERS: Final = RESPONSE | EVENT
+_unpack: Final = HEADER.unpack_from
 
 
 class State(Enum):
@@ -36,6 +40,10 @@ class State(Enum):
     WAIT_HELLO = "wait_hello"
     OPEN = "open"
     CLOSED = "closed"
+
+
+# Python 3.11 looks the members of an enumeration up slowly, and each frame asks.
+_WAIT_HELLO: Final = State.WAIT_HELLO
 
 
 @attrs.frozen(kw_only=True)
@@ -202,6 +210,10 @@ class Connection:
         Never raises for bad input: the fault is kept in `fault`, GOODBYE is queued, the state is
         CLOSED and the frames before the fault are returned.
         """
+        return [(Header._make(fields), octets) for fields, octets in self.take(data, now)]
+
+    def take(self, data: bytes, now: int) -> list[tuple[Fields, bytes]]:
+        """Do what `receive` does, and make no object of the headers."""
         if self.state is State.CLOSED:
             return []
         self._received = now
@@ -212,7 +224,7 @@ class Connection:
                 return []
             data = bytes(buffer)
             buffer.clear()
-        frames: list[tuple[Header, bytes]] = []
+        frames: list[tuple[Fields, bytes]] = []
         try:
             offset = self._split(data, frames, now)
         except RemoteFault as fault:
@@ -223,33 +235,38 @@ class Connection:
             self._partial_since = self._partial_since or now
         return frames
 
-    def _split(self, data: bytes, frames: list[tuple[Header, bytes]], now: int) -> int:
+    def _split(self, data: bytes, frames: list[tuple[Fields, bytes]], now: int) -> int:
         offset, size = 0, len(data)
-        frame_max = self.link.frame_max
+        frame_max, outer = self.link.frame_max, self.link.outer
         while size - offset >= HEADER_SIZE:
-            header = Header._make(HEADER.unpack_from(data, offset))
-            if self.state is State.WAIT_HELLO:
-                header = self._first(header)
-            codec.check_header(header, frame_max)
-            end = offset + HEADER_SIZE + header[3]
+            fields: Fields = _unpack(data, offset)
+            if self.state is _WAIT_HELLO:
+                fields = self._first(Header._make(fields))
+            codec.check_header(fields, frame_max)
+            opcode = fields[4]
+            end = offset + HEADER_SIZE + fields[3]
             if end > size:
                 self._need = end - offset
+                if offset:
+                    self._partial_since = 0
                 return offset
             octets = data[offset:end]
             offset = end
-            self._partial_since = 0
-            if header[4] <= _CONTROL_MAX or self.state is State.WAIT_HELLO:
-                if self._control_frame(header, octets, now) is State.CLOSED:
+            if opcode <= _CONTROL_MAX or self.state is _WAIT_HELLO:
+                if self._control_frame(Header._make(fields), octets, now) is State.CLOSED:
                     return size
-                if header[4] == _CANCEL and header[5] & EVENT:
+                if opcode == _CANCEL and fields[5] & EVENT:
                     # Whoever answers requests deals with it, in the order of what came.
-                    frames.append((header, octets))
-            else:
-                if self.link.outer:
-                    self._check_outer(header)
-                elif header[4] in _STORED:
-                    raise RemoteFault(Status.OPCODE_FORBIDDEN, "a journal record crosses no link")
-                frames.append((header, octets))
+                    frames.append((fields, octets))
+                continue
+            if outer:
+                if fields[5] & _ANSWERS or _INNER_FIRST <= opcode < _INNER_END:
+                    self._check_outer(Header._make(fields))
+            elif opcode in _STORED:
+                raise RemoteFault(Status.OPCODE_FORBIDDEN, "a journal record crosses no link")
+            frames.append((fields, octets))
+        if offset:
+            self._partial_since = 0
         if offset < size and data[offset : offset + 2] != MAGIC[: size - offset]:
             raise RemoteFault(Status.BAD_MAGIC, "a frame begins with PT")
         self._need = HEADER_SIZE
@@ -265,7 +282,7 @@ class Connection:
     def _check_outer(self, header: Header) -> None:
         if header.flags & (RESPONSE | EVENT):
             raise RemoteFault(Status.PROTOCOL_STATE, "a client asks; it does not answer or push")
-        if kinds.INNER_OPCODES <= header.opcode < 0x8000:
+        if _INNER_FIRST <= header.opcode < _INNER_END:
             raise RemoteFault(Status.OPCODE_FORBIDDEN, f"opcode {header.opcode:#06x}")
 
     def _control_frame(self, header: Header, octets: bytes, now: int) -> State:

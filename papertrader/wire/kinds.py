@@ -590,6 +590,7 @@ class Tag(IntEnum):
     USERNAME = 0x8016
     TRIGGER = 0xC014
     LEGS = 0xC00D
+    LOTS_KEPT = 0xC019
 
 
 TAG_CRITICAL: Final = 0x8000

@@ -1408,6 +1408,38 @@ _pack_LotRow = LotRow.LAYOUT.pack
 
 
 @attrs.define(slots=True, eq=True)
+class LotsKeptRow(Row):
+    """Lots that a trade left as they were."""
+
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>L4s')
+    SIZE: ClassVar[int] = 8
+
+    lots: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> LotsKeptRow:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (lots, _zero1,) = _unpack_LotsKeptRow(octets, offset)
+            if _zero1 != b'\x00\x00\x00\x00':
+                raise ValueError
+            return cls(lots)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_LotsKeptRow(self.lots, b'\x00\x00\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"LotsKeptRow: {error}") from None
+
+
+_unpack_LotsKeptRow = LotsKeptRow.LAYOUT.unpack_from
+_pack_LotsKeptRow = LotsKeptRow.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
 class MarkRow(Row):
     """A price."""
 
@@ -7236,7 +7268,7 @@ _pack_StoreOrder = StoreOrder.LAYOUT.pack
 
 @attrs.define(slots=True, eq=True)
 class StoreTransaction(Message):
-    """Outcome: a transaction. INNER is the EV_TX."""
+    """Outcome: a transaction. INNER is the EV_TX. LOTS are all lots of the position; with LOTS_KEPT the last so many of those before stay, after the first and before the others of LOTS."""
 
     OPCODE: ClassVar[int] = 0x7e13
     SHAPE: ClassVar[str] = 'event'
@@ -7245,6 +7277,7 @@ class StoreTransaction(Message):
         SectionSpec(0x0010, 'inner', 'octets', 1048576, True, 32, None),
         SectionSpec(0x4011, 'entries', 'group', 64, True, 0, EntryRow),
         SectionSpec(0x4012, 'lots', 'group', 65536, False, 0, LotRow),
+        SectionSpec(0xc019, 'lots_kept', 'group', 1, False, 0, LotsKeptRow),
     )
     LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QQQQ')
     SIZE: ClassVar[int] = 32
@@ -7256,6 +7289,7 @@ class StoreTransaction(Message):
     inner: bytes = attrs.field(default=b"", repr=False)
     entries: tuple[EntryRow, ...] = ()
     lots: tuple[LotRow, ...] = ()
+    lots_kept: tuple[LotsKeptRow, ...] = ()
 
     @classmethod
     def unpack(cls, octets: bytes, offset: int = 0) -> StoreTransaction:

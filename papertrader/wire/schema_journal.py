@@ -165,6 +165,12 @@ block(
     "opened_at" / Ts * "when",
     "transaction" / Id * "by which transaction",
 )
+block(
+    "LotsKeptRow",
+    "Lots that a trade left as they were.",
+    "lots" / U32 * "how many of the last ones before it",
+    Zero(4),
+)
 message(
     Opcode.STORE_ORDER,
     EVENT,
@@ -186,7 +192,8 @@ message(
     Opcode.STORE_TX,
     EVENT,
     "StoreTransaction",
-    "Outcome: a transaction. INNER is the EV_TX.",
+    "Outcome: a transaction. INNER is the EV_TX. LOTS are all lots of the position; with LOTS_KEPT"
+    " the last so many of those before stay, after the first and before the others of LOTS.",
     c.Struct(
         "seq" / U64 * "input that caused it",
         "account" / Id * "whose",
@@ -196,6 +203,7 @@ message(
     Section(Tag.INNER, "inner", "octets", limits.FRAME_MAX, True, size_min=32),
     group_section(Tag.ENTRIES, "entries", "EntryRow", 64, required=True),
     group_section(Tag.LOTS, "lots", "LotRow", 65_536),
+    group_section(Tag.LOTS_KEPT, "lots_kept", "LotsKeptRow", 1),
 )
 message(
     Opcode.STORE_REPLY,

@@ -17,7 +17,7 @@ from papertrader.core.instants import SECOND
 from papertrader.net.clock import Clock, Timer
 from papertrader.net.protocol import Closed, FrameProtocol, Gathering, OutputBounds, Reason
 from papertrader.wire import codec, kinds, limits
-from papertrader.wire.codec import EVENT, MORE, RESPONSE, Header
+from papertrader.wire.codec import EVENT, MORE, RESPONSE, Fields, Header
 from papertrader.wire.connection import Link
 from papertrader.wire.errors import RemoteFault
 from papertrader.wire.kinds import (
@@ -60,6 +60,12 @@ _ATTACHED: Final = (Status.OK, Status.RESUME_GAP)
 # Plain integers: the operators of IntFlag are slow, and each frame passes here.
 _CACHEABLE: Final = int(RelayDownFlag.CACHEABLE)
 _CLOSE: Final = int(RelayDownFlag.CLOSE)
+_EV_SESSION: Final = int(Opcode.EV_SESSION)
+_NOTEWORTHY: Final = frozenset(
+    map(int, (Opcode.LOGIN, Opcode.RESUME, Opcode.LOGOUT, Opcode.QUOTE_GET))
+)
+"""Replies that change what the worker knows."""
+_unpack: Final = codec.HEADER.unpack_from
 _OUTER: Final = (Role.CLIENT, Role.TOOL)
 
 
@@ -80,7 +86,7 @@ class OpenRequest:
     worker_seq: int = 0
     cache_key: bytes = b""
     symbols: tuple[bytes, ...] = ()
-    parts: list[bytes] = attrs.Factory(list)
+    parts: Sequence[bytes] = ()
     parts_octets: int = 0
 
 
@@ -222,43 +228,47 @@ class ClientProtocol(FrameProtocol):
             software=self.connection.peer.software if self.connection.peer else None,
         )
 
-    def frame_received(self, header: Header, octets: bytes) -> None:
-        """Refuse, answer or relay one request."""
+    def fields_received(self, fields: Fields, octets: bytes) -> None:
+        """Refuse, answer or relay one request; nothing is made of its header on the way."""
+        opcode, session, correlation = fields[4], fields[8], fields[9]
         received_at = self.clock.stamp_ns()
-        if header.opcode == _CANCEL:
-            self._cancel(header, octets, received_at)
+        if opcode == _CANCEL:
+            self._cancel(Header._make(fields), octets, received_at)
             return
-        correlation = header.correlation
-        if not correlation or correlation in self.open:
+        waiting = self.open
+        if not correlation or correlation in waiting:
             if correlation:
                 raise RemoteFault(Status.DUPLICATE_CORRELATION, f"request {correlation} is open")
             raise RemoteFault(Status.PROTOCOL_STATE, "a request needs a correlation other than 0")
         if not self._commands.take(received_at):
             self._statistics.rate_limited += 1
-            self.refuse(header, Status.RATE_LIMITED, "too many requests", self._commands.wait_ms())
+            wait_ms = self._commands.wait_ms()
+            self.refuse(Header._make(fields), Status.RATE_LIMITED, "too many requests", wait_ms)
             self._throttle(received_at)
             return
-        if not self._may_ask(header):
+        mine = session and session == self.session and RELAYED_FIRST <= opcode <= RELAYED_LAST
+        if not mine and not self._may_ask(Header._make(fields)):
             return
-        public = self._public.get(header.opcode)
-        if public is not None and self._served(public, header, octets):
+        public = self._public.get(opcode)
+        if public is not None and self._served(public, Header._make(fields), octets):
             return
-        if len(self.open) >= limits.INFLIGHT_MAX:
+        if len(waiting) >= limits.INFLIGHT_MAX:
             self._statistics.over_inflight += 1
             text = f"{limits.INFLIGHT_MAX} requests are open; wait for an answer"
-            self.refuse(header, Status.TOO_MANY_INFLIGHT, text)
+            self.refuse(Header._make(fields), Status.TOO_MANY_INFLIGHT, text)
             return
-        request = OpenRequest(self, header.opcode, header.session, correlation, received_at, octets)
-        if public is not None and header.opcode in CACHEABLE:
+        request = OpenRequest(self, opcode, session, correlation, received_at, octets)
+        if public is not None and opcode in CACHEABLE:
             request.cache_key = request_key(octets)
-            if header.opcode == Opcode.QUOTE_GET:
-                request.symbols = self._market.symbols_of(header, octets)
+            if opcode == Opcode.QUOTE_GET:
+                request.symbols = self._market.symbols_of(Header._make(fields), octets)
         status = self._relay.relay(request)
         if status:
             self._statistics.unavailable += 1
-            self.refuse(header, status, "the master cannot be asked now; try again", 1000)
+            text = "the master cannot be asked now; try again"
+            self.refuse(Header._make(fields), status, text, 1000)
         else:
-            self.open[correlation] = request
+            waiting[correlation] = request
 
     def _throttle(self, now: int) -> None:
         """Listen no more to a flood for as long as its refused requests would have taken at the
@@ -346,37 +356,40 @@ class ClientProtocol(FrameProtocol):
         self._relayed += len(inner)
         if len(inner) < limits.HEADER_SIZE:
             raise RemoteFault(Status.BAD_LENGTH, "the relayed frame is shorter than a header")
-        header = codec.parse_header(inner)
-        codec.check_header(header, limits.FRAME_MAX)
-        if header.length + limits.HEADER_SIZE != len(inner):
+        fields: Fields = _unpack(inner)
+        codec.check_header(fields, limits.FRAME_MAX)
+        _, _, _, length, opcode, flags, _, status, _, correlation, _ = fields
+        if length + limits.HEADER_SIZE != len(inner):
             raise RemoteFault(Status.BAD_LENGTH, "the relayed frame is not as long as it says")
-        if header.flags & RESPONSE:
-            request = self.open.get(header.correlation)
-            if request is None or request.opcode != header.opcode:
+        if flags & RESPONSE:
+            request = self.open.get(correlation)
+            if request is None or request.opcode != opcode:
                 self._statistics.late_replies += 1
                 return
             if request.cache_key and down_flags & _CACHEABLE:
                 self._collect(request, inner)
-            if not header.flags & MORE:
-                self._complete(request, header, inner, cache_s)
-        elif header.flags & EVENT and header.opcode == Opcode.EV_SESSION:
-            self._session_event(header, inner)
+            if not flags & MORE:
+                del self.open[correlation]
+                self._relay.answered(request)
+                if opcode in _NOTEWORTHY or request.cache_key:
+                    self._complete(request, Header._make(fields), cache_s)
+        elif opcode == _EV_SESSION and flags & EVENT:
+            self._session_event(Header._make(fields), inner)
         self.send(inner)
         if down_flags & _CLOSE:
             # The master answers a fatal fault with a reply: it is this end that says GOODBYE.
-            fatal = header.flags & RESPONSE and kinds.is_fatal(header.status)
-            self.say_goodbye(header.status if fatal else Status.OK, "closed by the master")
+            fatal = flags & RESPONSE and kinds.is_fatal(status)
+            self.say_goodbye(status if fatal else Status.OK, "closed by the master")
 
     def _collect(self, request: OpenRequest, inner: bytes) -> None:
         request.parts_octets += len(inner)
         if request.parts_octets > ENTRY_OCTETS:
-            request.cache_key, request.parts = b"", []
+            request.cache_key, request.parts = b"", ()
         else:
-            request.parts.append(inner)
+            request.parts = [*request.parts, inner]
 
-    def _complete(self, request: OpenRequest, header: Header, inner: bytes, cache_s: int) -> None:
-        del self.open[request.correlation]
-        self._relay.answered(request)
+    def _complete(self, request: OpenRequest, header: Header, cache_s: int) -> None:
+        """Take what a reply means for the session or for the cache."""
         opcode = header.opcode
         if opcode in SESSION_BEGINS and header.status in _ATTACHED:
             self._end_session()

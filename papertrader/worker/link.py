@@ -10,7 +10,7 @@ from papertrader.net.caller import Caller
 from papertrader.net.clock import Clock, Timer
 from papertrader.net.protocol import Closed, FrameProtocol, OutputBounds
 from papertrader.wire import codec, kinds, limits
-from papertrader.wire.codec import EVENT, RESPONSE, Header
+from papertrader.wire.codec import EVENT, RESPONSE, Fields, Header
 from papertrader.wire.connection import Link
 from papertrader.wire.errors import RemoteFault
 from papertrader.wire.kinds import ClosedBy, Opcode, Role, Status, Tag
@@ -37,6 +37,10 @@ LINK_BOUNDS: Final = OutputBounds(
 
 _DOWN: Final = struct.Struct(">QQQB1sH4s")
 _SECTION: Final = codec.SECTION
+_RELAY_DOWN: Final = int(Opcode.RELAY_DOWN)
+_INNER: Final = int(Tag.INNER)
+_unpack_down: Final = _DOWN.unpack_from
+_inner_head: Final = _SECTION.pack
 _ROOT: Final = limits.HEADER_SIZE
 
 if _DOWN.size != RelayDown.SIZE:
@@ -99,6 +103,7 @@ class MasterLink(FrameProtocol):
         """Master's clock minus ours, by the quickest of the last PINGS_KEPT."""
         self._ping_timer: Timer | None = None
         self._ping_token = 0
+        self._acknowledged = 0
 
     # --- what the master sends ------------------------------------------------------------------
 
@@ -110,12 +115,17 @@ class MasterLink(FrameProtocol):
         self.connection.on_pong = self._pong
         self._owner.link_opened(self)
 
+    def fields_received(self, fields: Fields, octets: bytes) -> None:
+        """Take one frame of the master; a client's by the short way."""
+        if fields[4] == _RELAY_DOWN and fields[5] & EVENT:
+            self._relay_down(fields, octets)
+        else:
+            self.frame_received(Header._make(fields), octets)
+
     def frame_received(self, header: Header, octets: bytes) -> None:
-        """Take one frame of the master."""
+        """Take one frame that is for this worker itself."""
         opcode = header.opcode
-        if opcode == Opcode.RELAY_DOWN and header.flags & EVENT:
-            self._relay_down(header, octets)
-        elif header.flags & RESPONSE:
+        if header.flags & RESPONSE:
             self.caller.reply_received(header, octets)
         elif header.flags & EVENT:
             self._notice(header, octets)
@@ -128,12 +138,18 @@ class MasterLink(FrameProtocol):
                 )
             )  # fmt: skip
 
-    def _relay_down(self, header: Header, octets: bytes) -> None:
-        if header.block_len < _DOWN.size or header.flags & codec.CHECKSUM:
+    def _relay_down(self, fields: Fields, octets: bytes) -> None:
+        block_len = fields[6]
+        if block_len < _DOWN.size or fields[5] & codec.CHECKSUM:
             raise RemoteFault(Status.BLOCK_TOO_SHORT, "RELAY_DOWN is too short")
-        connection, ack, _, flags, _, cache_s, _ = _DOWN.unpack_from(octets, _ROOT)
-        self._owner.acknowledged(ack)
-        inner = self._inner(header, octets)
+        connection, ack, _, flags, _, cache_s, _ = _unpack_down(octets, _ROOT)
+        if ack > self._acknowledged:
+            self._acknowledged = ack
+            self._owner.acknowledged(ack)
+        start = _ROOT + block_len + _SECTION.size
+        inner = octets[start:]
+        if octets[start - _SECTION.size : start] != _inner_head(_INNER, len(inner)):
+            inner = self._inner(Header._make(fields), octets)
         statistics = self._statistics
         statistics.frames_down += 1
         statistics.octets_down += len(octets)
@@ -145,13 +161,7 @@ class MasterLink(FrameProtocol):
 
     @staticmethod
     def _inner(header: Header, octets: bytes) -> bytes:
-        start = _ROOT + header.block_len
-        if start + _SECTION.size <= len(octets):
-            tag, size = _SECTION.unpack_from(octets, start)
-            start += _SECTION.size
-            if tag == Tag.INNER and start + size == len(octets):
-                return octets[start:]
-        # A newer master may have added sections: the long way.
+        """Read a RELAY_DOWN that has more than INNER: a newer master may have added sections."""
         message = codec.decode_body(header, octets)
         if not isinstance(message, RelayDown):
             raise RemoteFault(Status.PROTOCOL_STATE, "RELAY_DOWN is expected")

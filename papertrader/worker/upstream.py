@@ -91,6 +91,11 @@ TRANSITIONS: Final = {
 }
 
 
+# Python 3.11 looks the members of an enumeration up slowly, and each request asks.
+_ACTIVE: Final = LinkState.ACTIVE
+_OK: Final = Status.OK
+
+
 class LinkTransitionError(RuntimeError):
     """The link's state machine was told of something that cannot happen: a bug here."""
 
@@ -296,13 +301,13 @@ class Upstream:
         size = len(request.octets) + ENVELOPE_SIZE
         if not request.session and self._kept_octets + size > limits.RELAY_WINDOW_OCTETS:
             return Status.SERVER_BUSY
-        if self.state is not LinkState.ACTIVE:
+        if self.state is not _ACTIVE:
             return self._hold(request, size)
         if not self._has_room(size):
             return Status.MASTER_UNAVAILABLE
         self._keep(request, size)
         self._write(request, size)
-        return Status.OK
+        return _OK
 
     def pass_on(self, notice: OpenRequest) -> None:
         """Send on what has no answer, if the link is active and has room; else it is dropped."""
