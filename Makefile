@@ -2,6 +2,7 @@
 # make test    install the development tools too, then run every check and the whole test suite
 # make torture kill -9 the master 50 times in a stream of orders, and other long campaigns
 # make test-web  the tests of the web page in a real browser, Debian's Chromium
+# make docs     the documentation as pages, in build/docs; a warning is an error
 # make fuzz    read 10^8 changed frames with the codec, on every processor: about a quarter of an hour
 # make bench   measure the product beside its peers, 15 minutes: benchmarks/README.rst
 # make profile flame graphs of master and worker under load
@@ -17,7 +18,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := run
-.PHONY: run test test-web browser torture fuzz bench profile clean
+.PHONY: run test test-web browser docs torture fuzz bench profile clean
 
 ARGS =
 PYTEST_ARGS =
@@ -75,6 +76,10 @@ browser:
 		echo "error: the tests of the web page need chromium and chromedriver" >&2; \
 		echo "hint: install them from your system (Debian: apt install chromium chromium-driver)" >&2; exit 1; \
 	fi
+
+docs: $(DEVELOPMENT)
+	$(BIN)/sphinx-build -W --keep-going -q -c docs -b html . build/docs
+	@echo "Open build/docs/docs/index.html"
 
 torture: $(DEVELOPMENT)
 	PAPERTRADER_KILLS=$(KILLS) $(BIN)/pytest -s tests/torture $(PYTEST_ARGS)

@@ -14,6 +14,7 @@ from papertrader.cli.problems import EXIT_CODES, EXIT_INTERRUPTED, Problem, repo
 
 COMMANDS: Final = {
     "up": "papertrader.cli.up:up",
+    "init": "papertrader.cli.init:init",
     "register": "papertrader.cli.account:register",
     "login": "papertrader.cli.account:login",
     "logout": "papertrader.cli.account:logout",
@@ -57,7 +58,7 @@ COMMANDS: Final = {
 }
 """Name of each command, in the order of the help, and where it is: ``module:attribute``."""
 
-_OWN_STATE_DIR: Final = ("up", "admin", "audit", "replay-check", "rebuild")
+_OWN_STATE_DIR: Final = ("up", "init", "admin", "audit", "replay-check", "rebuild")
 """Commands with an option of their own for the state directory."""
 
 

@@ -1,5 +1,7 @@
 """The asyncio face of the client library: the methods of `Client` as coroutines.
 
+::
+
     async with AsyncClient("127.0.0.1:2049", ca="ca.pem") as client:
         await client.login("ada", "correct horse")
         await client.subscribe_account()

@@ -1,0 +1,149 @@
+"""``papertrader init``: an installation for keeps, after five questions or with ``--yes``."""
+
+from __future__ import annotations
+
+import sys
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+import click
+
+from papertrader.master.database import StoreError
+from papertrader.net.credentials import CredentialsError
+from papertrader.ops.certificates import CertificateError, certificate_files
+from papertrader.ops.files import make_private_directory
+from papertrader.ops.installation import prepare
+from papertrader.ops.options import SETTINGS_FILE, default_state_dir
+from papertrader.ops.running import StartError
+from papertrader.ops.settings import (
+    SettingsError,
+    default_settings_text,
+    load_settings,
+    write_settings_file,
+)
+from papertrader.ops.variables import WORKERS_MAX, MarketSource, Registration
+
+_EVERYBODY: Final = "0.0.0.0"
+_THIS_MACHINE: Final = "127.0.0.1"
+
+
+@attrs.frozen(kw_only=True)
+class Answers:
+    """What the operator decided."""
+
+    market: str
+    everybody: bool
+    workers: int
+    registration: str
+    starting_cash: str
+
+    def settings(self) -> dict[str, str]:
+        """Return the settings that these answers change, by name, as text."""
+        host = _EVERYBODY if self.everybody else _THIS_MACHINE
+        return {
+            "workers": str(self.workers),
+            "worker.listen": f"{host}:2049",
+            "market.source": self.market,
+            "accounts.registration": self.registration,
+            "accounts.starting_cash": self.starting_cash,
+        }
+
+
+_PLAIN: Final = Answers(
+    market=MarketSource.REPLAY.value,
+    everybody=False,
+    workers=1,
+    registration=Registration.OPEN.value,
+    starting_cash="100000.00",
+)
+
+
+def _ask() -> Answers:
+    """Ask the five questions."""
+    return Answers(
+        market=click.prompt(
+            "Which market? (recorded prices, a simulated market, or live prices)",
+            type=click.Choice([each.value for each in MarketSource]), default=_PLAIN.market,
+        ),
+        everybody=click.confirm("Shall other machines be able to connect?", default=False),
+        workers=click.prompt(
+            "How many workers?", type=click.IntRange(1, WORKERS_MAX), default=_PLAIN.workers
+        ),
+        registration=click.prompt(
+            "Who may open an account?",
+            type=click.Choice([each.value for each in Registration]), default=_PLAIN.registration,
+        ),
+        starting_cash=click.prompt(
+            "How much money does each account begin with?", default=_PLAIN.starting_cash
+        ),
+    )  # fmt: skip
+
+
+def _make(state: Path, answers: Answers) -> None:
+    """Write settings, authority, certificates and registry; nothing that is there is changed."""
+    settings_file = state / SETTINGS_FILE
+    if settings_file.exists():
+        raise StartError(
+            f"{settings_file} is there already and is left as it is; edit it, or name another place"
+            " with --state-dir"
+        )
+    make_private_directory(state)
+    write_settings_file(settings_file, default_settings_text(answers.settings()))
+    try:
+        settings = load_settings(settings_file, {}, {})
+    except SettingsError:
+        settings_file.unlink()
+        raise
+    prepare(state, settings.workers, now=datetime.now(UTC), new_uuid=uuid.uuid4)
+
+
+def _next_steps(state: Path, answers: Answers) -> list[str]:
+    where = f" --state-dir {state}"
+    steps = [
+        f"Look through {state / SETTINGS_FILE}: every setting is there, with its default.",
+        f"Start it: papertrader up{where} (or the two services: specs/deployment.rst, part 5).",
+        f"Open an account: papertrader{where} register NAME",
+        f"Make it yours: stop the server, papertrader admin{where} NAME, start it again.",
+    ]
+    if answers.everybody:
+        steps.append(
+            f"Put a certificate for your names in place of"
+            f" {certificate_files(state, 'worker-1-public')[0]} and its key, so that browsers know"
+            " you."
+        )
+    if answers.market == MarketSource.LIVE.value:
+        steps.append("Give the keys of your providers: specs/providers.rst.")
+    steps.append(f"Look after it: papertrader audit{where}")
+    return steps
+
+
+@click.command("init")
+@click.option("--state-dir", type=click.Path(path_type=Path), help="Where it shall be kept.")
+@click.option("--yes", is_flag=True, help="Ask nothing; take the defaults, and the options given.")
+@click.option("--market", type=click.Choice([each.value for each in MarketSource]))
+@click.option("--everybody", is_flag=True, default=None, help="Listen to other machines.")
+@click.option("--workers", type=click.IntRange(1, WORKERS_MAX))
+@click.option("--registration", type=click.Choice([each.value for each in Registration]))
+@click.option("--starting-cash", help="Money of each new account, such as 100000.00.")
+def init(state_dir: Path | None, yes: bool, **given: Any) -> None:
+    """Make an installation for keeps: settings, certificates, registry. Nothing is overwritten."""
+    state = (state_dir or default_state_dir()).absolute()
+    try:
+        if (state / SETTINGS_FILE).exists():
+            _make(state, _PLAIN)
+        chosen = {name: value for name, value in given.items() if value is not None}
+        answers = attrs.evolve(_PLAIN if yes else _ask(), **chosen)
+        _make(state, answers)
+    except SettingsError as error:
+        for problem in error.problems:
+            click.echo(f"error: {problem}", err=True)
+        sys.exit(1)
+    except (StartError, StoreError, CertificateError, CredentialsError, OSError) as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(1)
+    click.echo(f"An installation is ready in {state}. Next:")
+    for number, step in enumerate(_next_steps(state, answers), 1):
+        click.echo(f"  {number}. {step}")

@@ -1,0 +1,77 @@
+"""``papertrader init``: five questions or none, what starts then, and nothing overwritten."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from papertrader.cli.main import main
+from papertrader.ops.certificates import certificate_files
+from papertrader.ops.settings import load_settings
+from papertrader.ops.variables import Listen, MarketSource, Registration
+from tests.server_kit import running
+
+CHEAP = "accounts.starting_cash"
+
+
+def run(*arguments: str, answers: str = "") -> tuple[int, str]:
+    """Run the command as a person would; return its exit code and what it said."""
+    done = CliRunner().invoke(main, ["init", *arguments], input=answers)
+    return done.exit_code, done.output
+
+
+def test_five_questions(tmp_path: Path) -> None:
+    """Each answer is a setting; the last lines say what to do next."""
+    state = tmp_path / "state"
+    code, said = run("--state-dir", str(state), answers="simulated\ny\n2\nclosed\n5000.00\n")
+    assert code == 0, said
+    settings = load_settings(state / "papertrader.toml", {}, {})
+    assert settings.market.source is MarketSource.SIMULATED
+    assert settings.worker.listen == Listen("0.0.0.0", 2049)
+    assert (settings.workers, settings.accounts.registration) == (2, Registration.CLOSED)
+    assert settings.accounts.starting_cash == 5_000 * 10**8
+    assert "  1. Look through" in said
+    assert str(certificate_files(state, "worker-1-public")[0]) in said
+    assert certificate_files(state, "worker-2-public")[0].exists()
+
+
+def test_no_questions(tmp_path: Path) -> None:
+    """--yes takes the defaults, and what else is given."""
+    state = tmp_path / "state"
+    code, said = run("--yes", "--state-dir", str(state), "--market", "simulated")
+    assert code == 0, said
+    settings = load_settings(state / "papertrader.toml", {}, {})
+    assert settings.worker.listen == Listen("127.0.0.1", 2049)
+    assert settings.market.source is MarketSource.SIMULATED
+
+
+def test_nothing_is_overwritten(tmp_path: Path) -> None:
+    """A second time is refused before anything is asked, and changes nothing."""
+    state = tmp_path / "state"
+    run("--yes", "--state-dir", str(state))
+    before = {path: path.read_bytes() for path in state.rglob("*") if path.is_file()}
+    code, said = run("--state-dir", str(state))
+    assert code == 1
+    assert "is there already" in said
+    assert {path: path.read_bytes() for path in state.rglob("*") if path.is_file()} == before
+
+
+def test_an_answer_that_is_wrong_leaves_nothing_behind(tmp_path: Path) -> None:
+    """The settings file is not there, so that the next try is not refused."""
+    state = tmp_path / "state"
+    code, said = run("--yes", "--state-dir", str(state), "--starting-cash", "much")
+    assert code == 1
+    assert CHEAP in said
+    assert run("--yes", "--state-dir", str(state))[0] == 0
+
+
+@pytest.mark.slow
+def test_what_it_makes_can_be_started(tmp_path: Path) -> None:
+    """`up` finds everything and makes nothing new."""
+    state = tmp_path / "state"
+    assert run("--yes", "--state-dir", str(state), "--market", "simulated")[0] == 0
+    with running(state) as server:
+        assert "making a new installation" not in server.output.read_text()
+        assert server.audit().violations == []
