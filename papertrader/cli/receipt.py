@@ -73,6 +73,10 @@ def _transaction(client: Client, portfolio: int, each: OrderReceipt) -> Transact
 def _lines(each: OrderReceipt, paid: Transaction | None) -> Iterator[str]:
     quote = each.quote
     yield f"{moment(each.at)} UTC  {_what(each)}"
+    if not quote.quote_seq and quote.bid is None and quote.ask is None and quote.last is None:
+        yield "  no quote of the symbol was known"
+        yield f"  {amount(each.remaining)} not filled: {_why(quote.limiting)}"
+        return
     yield (
         f"  quote {quote.quote_seq}: bid {_sized(quote.bid, quote.bid_size)},"
         f" ask {_sized(quote.ask, quote.ask_size)}, last {money(quote.last)}"
@@ -89,8 +93,11 @@ def _lines(each: OrderReceipt, paid: Transaction | None) -> Iterator[str]:
         if paid is not None and paid.rate is not None:
             yield f"  converted at {money(paid.rate)} {paid.currency} for 1 {paid.asset_currency}"
     if each.remaining or not each.fill:
-        why = STOPPED_BY.get(quote.limiting, f"rule {quote.limiting}")
-        yield f"  {amount(each.remaining)} not filled: {why}"
+        yield f"  {amount(each.remaining)} not filled: {_why(quote.limiting)}"
+
+
+def _why(rule: int) -> str:
+    return STOPPED_BY.get(rule, f"rule {rule}")
 
 
 def _what(each: OrderReceipt) -> str:

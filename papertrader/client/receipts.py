@@ -67,6 +67,9 @@ STOPPED_BY: Final[Mapping[int, str]] = MappingProxyType(
         LimitingRule.WAITING: "no quote was observed after it was received",
         LimitingRule.TRIGGER: "the market did not reach its stop price",
         LimitingRule.HELD: "it waited for another order",
+        LimitingRule.EXTENDED: "the market was in extended hours, and it works in the session only",
+        LimitingRule.FUNDS: "the portfolio could not pay for what was offered",
+        LimitingRule.OVERFLOW: "the result is more than can be counted here",
     }
 )
 """What stopped the rest of an order, as the end of a sentence."""

@@ -33,6 +33,7 @@ from papertrader.core.portfolio import PortfolioState, Position
 from papertrader.core.postings import closing_event, deposit_event, funding_event
 from papertrader.core.quotes import Asset, Quote, market_time
 from papertrader.core.rates import margin_requirement, trading_day
+from papertrader.core.reasons import last_receipt
 from papertrader.core.refusals import Refusal, Refused
 from papertrader.core.rules import DeskRules
 from papertrader.core.settlement import Calendars
@@ -436,8 +437,13 @@ class Cashier:
         receipt: Receipt | None = None,
     ) -> Order:
         ended = end_order(order, kind, reason, at)
-        self._change(kind, ended, at, receipt)
+        self._change(kind, ended, at, receipt or self._last_receipt(order))
         return ended
+
+    def _last_receipt(self, order: Order) -> Receipt:
+        """Write why the newest quote left an order waiting that ends now."""
+        symbol, terms = order.symbol, self.state.portfolios[order.portfolio].terms
+        return last_receipt(order, self._quotes.get(symbol), self._assets.get(symbol), terms)
 
     def _open(self, account: int, portfolio: int, currency: str, deposit: int, at: int) -> None:
         self._emit(PortfolioOpened(account, portfolio, currency, at))

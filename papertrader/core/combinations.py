@@ -226,7 +226,7 @@ class Combinations(Contesting):
         receipt: Receipt | None = None,
     ) -> Order:
         ended = end_order(order, kind, reason, at)
-        self._change(kind, ended, at, receipt)
+        self._change(kind, ended, at, receipt or self._last_receipt(order))
         if kind != OrderEventKind.REPLACED:
             self._follow(ended, at)
         return ended
@@ -238,17 +238,19 @@ class Combinations(Contesting):
             for number in self.state.pairs.get(terms.pair, ())[:]:
                 partner = self.state.orders[number]
                 if partner.is_open and number != ended.order_id:
-                    self._change(
-                        OrderEventKind.CANCELLED,
-                        end_order(partner, OrderEventKind.CANCELLED, _ENDED, at),
-                        at,
-                    )
+                    self._cancel_partner(partner, at)
         if ended.order_id not in self.state.children:
             return
         for number in self.state.children[ended.order_id][:]:
             child = self.state.orders[number]
             if child.state == OrderState.HELD:
                 self._release(child, child.quantity - ended.remaining, at)
+
+    def _cancel_partner(self, partner: Order, at: int) -> None:
+        """End the other one of a pair; nothing follows it."""
+        kind = OrderEventKind.CANCELLED
+        ended = end_order(partner, kind, _ENDED, at)
+        self._change(kind, ended, at, self._last_receipt(partner))
 
     def _release(self, child: Order, quantity: int, at: int) -> None:
         """Let a held leg work for what its parent has filled; a leg with nothing to do ends."""
@@ -314,8 +316,7 @@ class Combinations(Contesting):
             if number == order.order_id or not partner.is_open:
                 continue
             if partner.remaining <= quantity:
-                kind = OrderEventKind.CANCELLED
-                self._change(kind, end_order(partner, kind, _ENDED, at), at)
+                self._cancel_partner(partner, at)
                 continue
             changed = self.shown(partner).snapshot()
             changed.quantity -= quantity

@@ -307,7 +307,7 @@ class Desk(Endings):
                 order = self._fill_at_close(order, offers)
                 if not order.is_open:
                     continue
-            self._end(order, OrderEventKind.EXPIRED, 0, at, self._last_receipt(order))
+            self._end(order, OrderEventKind.EXPIRED, 0, at)
         self.end_contests(at, market_at)
         return self._finish()
 
@@ -485,4 +485,5 @@ class Desk(Endings):
             old = self.state.orders[order_id]
             owner = self.state.portfolios[old.portfolio].terms
             kind, order = split_order(old, action, asset, at, owner)
-            self._change(kind, order, at)
+            ends = kind == OrderEventKind.CANCELLED
+            self._change(kind, order, at, self._last_receipt(old) if ends else None)

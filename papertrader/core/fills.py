@@ -60,6 +60,10 @@ class LimitingRule(IntEnum):
     """The order waited for another one."""
     EXTENDED = 14
     """The quote was of extended hours, and the order works in the session only."""
+    FUNDS = 15
+    """The portfolio could not pay for what the quote offered."""
+    OVERFLOW = 16
+    """What the fill leads to is more than can be counted."""
 
 
 _UNLIMITED: Final = LimitingRule.NONE

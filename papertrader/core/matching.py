@@ -11,21 +11,20 @@ from typing import Final
 from papertrader.core.book import Book
 from papertrader.core.events import Event
 from papertrader.core.fillmodels import FAMILIES, Offer, offer_of
-from papertrader.core.fills import Fill, LimitingRule, Receipt, may_fill
+from papertrader.core.fills import Fill, LimitingRule, may_fill
 from papertrader.core.intervals import Interval, Intervals
 from papertrader.core.money import NULL, AmountOverflow
 from papertrader.core.orders import (
     IMMEDIATE,
     Order,
     OrderEventKind,
-    OrderFlag,
-    OrderState,
     Side,
     TimeInForce,
     next_state,
 )
 from papertrader.core.postings import Unaffordable, fill_events
-from papertrader.core.quotes import AssetStatus, Quote, QuoteFlag, market_time
+from papertrader.core.quotes import Quote, QuoteFlag, market_time
+from papertrader.core.reasons import NOT_TRADING
 from papertrader.core.refusals import Refusal
 from papertrader.core.reserving import affordable, money_left
 from papertrader.core.rules import DeskRules
@@ -36,8 +35,6 @@ from papertrader.core.terms import FillModelKind, PortfolioTerms
 _FOK: Final = TimeInForce.FOK
 
 _EXTENDED: Final = int(QuoteFlag.EXTENDED)
-_HALTED_QUOTE: Final = int(QuoteFlag.HALTED)
-_NOT_TRADING: Final = frozenset({AssetStatus.HALTED, AssetStatus.DELISTED})
 
 
 class Matching(Stops):
@@ -117,7 +114,7 @@ class Matching(Stops):
         elif symbol not in self.state.books and symbol not in self.state.model_books:
             return False
         asset = self._assets.get(symbol)
-        if asset is None or asset.status in _NOT_TRADING or not may_fill(quote):
+        if asset is None or asset.status in NOT_TRADING or not may_fill(quote):
             return False
         return _is_news(quote, self._quotes.peek(symbol))
 
@@ -190,11 +187,11 @@ class Matching(Stops):
                 exchange,
             )
         except Unaffordable:
-            self._end(order, OrderEventKind.CANCELLED, int(Refusal.INSUFFICIENT_CASH), at)
+            self._forsake(order, offer, Refusal.INSUFFICIENT_CASH, LimitingRule.FUNDS)
             return
         except AmountOverflow:
             # The trader has grown beyond what can be counted: give the order up, not the desk.
-            self._end(order, OrderEventKind.CANCELLED, int(Refusal.AMOUNT_OVERFLOW), at)
+            self._forsake(order, offer, Refusal.AMOUNT_OVERFLOW, LimitingRule.OVERFLOW)
             return
         self._emit(changed)
         self._emit(posted)
@@ -203,6 +200,13 @@ class Matching(Stops):
             self._follow(changed.order, at)
         elif is_part and order.time_in_force in IMMEDIATE:
             self._give_up(changed.order, offer, terms)
+
+    def _forsake(self, order: Order, offer: Offer, reason: Refusal, rule: LimitingRule) -> None:
+        """Cancel an order whose fill cannot be posted."""
+        terms = self.state.portfolios[order.portfolio].terms
+        receipt = offer.receipt(order, Fill(0, NULL, rule), terms)
+        at = offer.quote.observed_at
+        self._end(order, OrderEventKind.CANCELLED, int(reason), at, receipt)
 
     def _fill_at_close(
         self, order: Order, offers: dict[tuple[str, FillModelKind, Side], Offer]
@@ -213,7 +217,7 @@ class Matching(Stops):
         """
         quote, asset = self._quotes.get(order.symbol), self._assets.get(order.symbol)
         opened = order.terms.works_from if order.terms is not None else 0
-        if quote is None or asset is None or asset.status in _NOT_TRADING or not may_fill(quote):
+        if quote is None or asset is None or asset.status in NOT_TRADING or not may_fill(quote):
             return order
         if quote.flags & _EXTENDED or quote.observed_at <= order.since:
             return order
@@ -255,30 +259,6 @@ class Matching(Stops):
             now = self.state.orders[order.order_id]
             if now.is_open and self.state.book_of(now) is book:
                 self._give_up(now, offer, self.state.portfolios[now.portfolio].terms)
-
-    def _last_receipt(self, order: Order) -> Receipt | None:
-        """Write why the newest quote left an order waiting that ends now; None without a quote."""
-        symbol = order.symbol
-        asset, quote = self._assets.get(symbol), self._quotes.get(symbol)
-        if quote is None or asset is None:
-            return None
-        terms = self.state.portfolios[order.portfolio].terms
-        offer = offer_of(FAMILIES[terms.fill_model], quote, asset)
-        if order.state == OrderState.HELD:
-            fill = Fill(0, NULL, LimitingRule.HELD)
-        elif asset.status in _NOT_TRADING or quote.flags & _HALTED_QUOTE:
-            fill = Fill(0, NULL, LimitingRule.HALTED)
-        elif not may_fill(quote):
-            fill = Fill(0, NULL, LimitingRule.UNUSABLE)
-        elif order.since >= quote.observed_at:
-            fill = Fill(0, NULL, LimitingRule.WAITING)
-        elif quote.flags & _EXTENDED and not order.flags & OrderFlag.EXTENDED_HOURS:
-            fill = Fill(0, NULL, LimitingRule.EXTENDED)
-        elif not order.is_triggered:
-            fill = Fill(0, NULL, LimitingRule.TRIGGER)
-        else:
-            fill = offer.refusal(order, terms)
-        return offer.receipt(order, fill, terms)
 
     def _give_up(self, order: Order, offer: Offer, terms: PortfolioTerms) -> None:
         """Cancel what ``offer``, the only one that an IOC or FOK order may use, did not fill."""

@@ -48,6 +48,7 @@ def test_a_receipt_in_words(terminal: Terminal) -> None:
         at=FILL.at,
         fill_price=NULL,
         remaining=SCALE,
+        quote_seq=6,
         limiting=LimitingRule.VOLUME,
         model=FillModelKind.VOLUME_SHARE,
         reference=101 * SCALE,

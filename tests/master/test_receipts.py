@@ -17,6 +17,7 @@ from papertrader.ops.replaycheck import replay_check
 from papertrader.wire import codec
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import FrameFlag, Status
+from tests.master.test_amendments import command
 from tests.master_kit import MasterClient, MasterKit
 
 
@@ -76,6 +77,23 @@ def test_an_expiry_tells_why(kit: MasterKit, ann: MasterClient) -> None:
     assert (waiting.kind, ended.kind) == (OrderEventKind.WORKING, OrderEventKind.EXPIRED)
     assert ended.limiting == LimitingRule.LIMIT
     assert (ended.quote_seq, ended.fill, ended.fill_price) == (quote.quote_seq, 0, NULL)
+
+
+def test_every_end_has_a_receipt(kit: MasterKit, ann: MasterClient) -> None:
+    """Cancelled before any quote, replaced, cancelled by the owner, and the partner of a pair."""
+    limit = {"order_type": OrderType.LIMIT, "limit_price": parse_amount("20")}
+    first = ann.order("MSFT", "1", **limit).message.order
+    command(ann, m.OrderReplace(order=first, client_order_id=90, quantity=2 * SCALE))
+    (replaced,) = receipts(ann, first)
+    assert replaced.kind == OrderEventKind.REPLACED
+    assert replaced.limiting == LimitingRule.WAITING
+    quote = kit.quote("MSFT", "28.40", "28.60")
+    second = ann.ask(m.OrderGet(client_order_id=90)).message.order
+    command(ann, m.OrderCancel(order=second))
+    waiting, cancelled = receipts(ann, second)
+    assert (waiting.kind, cancelled.kind) == (OrderEventKind.WORKING, OrderEventKind.CANCELLED)
+    assert (cancelled.limiting, cancelled.quote_seq) == (LimitingRule.LIMIT, quote.quote_seq)
+    kit.check()
 
 
 @pytest.mark.parametrize("model", list(FillModelKind))

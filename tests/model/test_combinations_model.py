@@ -37,7 +37,15 @@ from papertrader.core.orders import (
     TriggerSource,
 )
 from papertrader.core.portfolio import PortfolioState
-from papertrader.core.quotes import ActionKind, Asset, AssetFlag, AssetKind, CorporateAction, Quote
+from papertrader.core.quotes import (
+    ActionKind,
+    Asset,
+    AssetFlag,
+    AssetKind,
+    CorporateAction,
+    Quote,
+    QuoteFlag,
+)
 from papertrader.core.refusals import Refusal
 from papertrader.core.restore import StateImage, restore_state
 from papertrader.core.terms import AccountKind, PortfolioTerms
@@ -103,7 +111,7 @@ class CombinationMachine(RuleBasedStateMachine):
                 quantity_min=SCALE,
                 quantity_max=10**15,
                 calendar="XNYS",
-                flags=AssetFlag.SHORTABLE,
+                flags=AssetFlag.SHORTABLE | AssetFlag.EXTENDED_HOURS,
             )
         )
         return desk
@@ -130,7 +138,9 @@ class CombinationMachine(RuleBasedStateMachine):
         lots=st.integers(1, 60),
         order_type=TYPES,
         in_force=st.sampled_from(list(TimeInForce)),
-        shape=st.sampled_from(["", "", "bracket", "oco", "oto", "money", "reduce", "flip"]),
+        shape=st.sampled_from(
+            ["", "", "bracket", "oco", "oto", "money", "reduce", "flip", "extended"]
+        ),
         wait=st.integers(1, 9),
     )
     def submit(
@@ -150,6 +160,7 @@ class CombinationMachine(RuleBasedStateMachine):
             "money": OrderFlag.NOTIONAL,
             "reduce": OrderFlag.REDUCE_ONLY,
             "flip": OrderFlag.ALLOW_FLIP,
+            "extended": OrderFlag.EXTENDED_HOURS,
         }.get(shape, 0)
         quantity = lots * SCALE * (10 if shape == "money" else 1)
         until = 0 if in_force == TimeInForce.GTC else self.seq + wait
@@ -200,8 +211,9 @@ class CombinationMachine(RuleBasedStateMachine):
         spread=st.integers(0, 20),
         size=st.sampled_from([0, 0, 3 * SCALE, 7 * SCALE, 20 * SCALE]),
         last=st.integers(-15, 30),
+        extended=st.integers(0, 5).map(lambda drawn: drawn == 5),
     )
-    def quote(self, bid: int, spread: int, size: int, last: int) -> None:
+    def quote(self, bid: int, spread: int, size: int, last: int, extended: bool = False) -> None:
         """Show a price; the desk is asked only if it says that it would act."""
         self.tick()
         quote = Quote(
@@ -214,7 +226,16 @@ class CombinationMachine(RuleBasedStateMachine):
             source_time=self.seq,
             observed_at=self.seq,
             quote_seq=self.seq,
+            flags=int(QuoteFlag.EXTENDED) if extended else 0,
         )
+        if extended:
+            acts = self.desk.would_act(quote)
+            events = self.keep(self.desk.observe(seq=self.seq, quote=quote))
+            assert acts or not events
+            changed = [event for event in events if isinstance(event, OrderChanged)]
+            told = [each for each in changed if each.kind == OrderEventKind.FILL]
+            assert all(each.order.flags & OrderFlag.EXTENDED_HOURS for each in told)
+            return
         if self.desk.would_act(quote):
             self.keep(self.desk.observe(seq=self.seq, quote=quote))
         else:
@@ -340,7 +361,11 @@ class CombinationMachine(RuleBasedStateMachine):
         filled: dict[int, int] = defaultdict(int)
         split = any(type(event).__name__ == "ActionApplied" for event in self.events)
         for event in self.events:
-            if not isinstance(event, OrderChanged) or event.kind != OrderEventKind.FILL:
+            if not isinstance(event, OrderChanged):
+                continue
+            # Whatever ended an order, its last event says which quote left it as it is.
+            assert event.receipt is not None or event.order.is_open
+            if event.kind != OrderEventKind.FILL:
                 continue
             order = event.order
             assert order.is_triggered
