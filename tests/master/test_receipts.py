@@ -93,7 +93,6 @@ def test_every_end_has_a_receipt(kit: MasterKit, ann: MasterClient) -> None:
     waiting, cancelled = receipts(ann, second)
     assert (waiting.kind, cancelled.kind) == (OrderEventKind.WORKING, OrderEventKind.CANCELLED)
     assert (cancelled.limiting, cancelled.quote_seq) == (LimitingRule.LIMIT, quote.quote_seq)
-    kit.check()
 
 
 @pytest.mark.parametrize("model", list(FillModelKind))
