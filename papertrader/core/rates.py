@@ -113,22 +113,20 @@ SEC_RATES: Final = (
     _sec(2007, 3, 17, 1530, "fiscal 2007; day not checked"),
     _sec(2008, 1, 25, 1100, "fiscal 2008; day not checked"),
     _sec(2008, 4, 1, 560, "fiscal 2008, mid-year; not checked"),
-    _sec(
-        2009, 4, 10, 2570, "fiscal 2009 (the rate stands in the release 2009-100); day not checked"
-    ),
+    _sec(2009, 4, 10, 2570, "fiscal 2009 (release 2009-100); day not checked"),
     _sec(
         2010,
         1,
         15,
         1270,
-        "fiscal 2010 (release 2009-209: 30 days after the appropriation); day not checked",
+        "fiscal 2010 (release 2009-209); day not checked",
     ),
     _sec(
         2010,
         4,
         1,
         1690,
-        "fiscal 2010, mid-year (the rate stands in the release 2010-255); day not checked",
+        "fiscal 2010, mid-year (release 2010-255); day not checked",
     ),
     _sec(2011, 1, 21, 1920, "fiscal 2011 #5 (release 2010-255 of 2010-12-22)"),
     _sec(2012, 2, 21, 1800, "fiscal 2012; not checked"),
@@ -137,14 +135,14 @@ SEC_RATES: Final = (
         4,
         1,
         2240,
-        "fiscal 2012, mid-year (the rate stands in the release 2012-232); day not checked",
+        "fiscal 2012, mid-year (release 2012-232); day not checked",
     ),
     _sec(
         2013,
         5,
         25,
         1740,
-        "fiscal 2013 (the rate stands in FINRA's notice of 2014-03-03); day not checked",
+        "fiscal 2013 (FINRA notice of 2014-03-03); day not checked",
     ),
     _sec(2014, 3, 18, 2210, "fiscal 2014 (FINRA information notice of 2014-03-03)"),
     _sec(2015, 2, 14, 1840, "fiscal 2015; not checked"),
@@ -161,7 +159,7 @@ SEC_RATES: Final = (
     _sec(2026, 4, 4, 2060, "fiscal 2026 (release 34-104909)"),
 )
 """Sales before the first row are free of it here. "Not checked": known, but the advisory was not
-read again for this table."""
+read again for this table; "day not checked": the rate was, in the text named, the day was not."""
 
 
 def _taf(year: int, month: int, day: int, micro: int, cents: int, note: str) -> TafRate:
@@ -179,7 +177,7 @@ TAF_RATES: Final = (
         1,
         119,
         595,
-        "the rate stands in brokers' schedules of 2013 to 2021; day not checked",
+        "brokers' schedules of 2013 to 2021; day not checked",
     ),
     _taf(2022, 1, 1, 130, 649, "the schedule of 2022 to 2024"),
     _taf(2023, 1, 1, 145, 727, "the schedule of 2022 to 2024"),
