@@ -10,12 +10,14 @@ import click
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
 from papertrader.cli.output import money, pairs, table, write_json
 from papertrader.cli.parameters import DATE, SYMBOL, of_option, portfolio_option
+from papertrader.cli.receipt import all_receipts
 from papertrader.cli.visit import logged_in
+from papertrader.client.costs import CostTable, cost_table
 from papertrader.client.curves import performance_of
 
 if TYPE_CHECKING:
     from papertrader.client.blocking import Client
-    from papertrader.client.results import Transaction
+    from papertrader.client.results import Receipt, Transaction
 
 PAGE_ROWS: Final = 5_000
 _POINTS: Final = 30
@@ -34,6 +36,7 @@ _POINTS: Final = 30
     "--risk-free", type=click.FloatRange(0, 100), default=0.0, metavar="PERCENT",
     help="Yearly interest without risk, for the ratios.",
 )  # fmt: skip
+@click.option("--costs", is_flag=True, help="What trading cost, line by line.")
 @portfolio_option
 @of_option
 @json_option
@@ -47,8 +50,11 @@ def performance(
     risk_free: float,
     portfolio: int | None,
     username: str | None,
+    costs: bool,
 ) -> None:
     """Show how well a portfolio did: its worth over time, returns and risk."""
+    if costs and username:
+        raise click.UsageError("--costs reads the receipts of orders, which only their owner may")
     until = None if last is None else last + timedelta(days=1)
     number, owner = portfolio or 0, username or ""
     with logged_in(invocation) as client:
@@ -60,12 +66,14 @@ def performance(
         if benchmark is not None and curve.points:
             start = curve.points[0].at - timedelta(days=14)
             compared = client.bars(benchmark, "1d", from_time=start, adjust="total")
-    if curve.points:
-        within = (curve.points[0].at, curve.points[-1].at)
-        trades = [t for t in trades if t.market_at and within[0] <= t.market_at <= within[1]]
+        if curve.points:
+            within = (curve.points[0].at, curve.points[-1].at)
+            trades = [t for t in trades if t.market_at and within[0] <= t.market_at <= within[1]]
+        spent = _cost_table(client, trades) if costs else None
     figures = performance_of(curve, trades, risk_free=risk_free / 100, benchmark=compared)
     if invocation.as_json:
-        write_json(performance=figures, curve=curve)
+        shown = {} if spent is None else {"costs": spent}
+        write_json(performance=figures, curve=curve, **shown)
         return
     rows = [
         (each.at.strftime("%Y-%m-%d %H:%M"), money(each.equity), money(each.cash),
@@ -94,6 +102,19 @@ def performance(
             ("alpha a year", _percent(figures.alpha)),
         ]
     click.echo(pairs(lines))
+    if spent is not None:
+        found = [(what, money(each)) for what, each in (*spent.lines, ("together", spent.total))]
+        click.echo("\n" + table(("earned and paid", f">{curve.currency}"), found))
+
+
+def _cost_table(client: Client, trades: list[Transaction]) -> CostTable:
+    """Read the receipts of the fills among some transactions, and attribute what these earned."""
+    receipts: dict[int, Receipt] = {}
+    for order in sorted({each.order_id for each in trades if each.order_id}):
+        for each in all_receipts(client, order):
+            if each.transaction:
+                receipts[each.transaction] = each.quote
+    return cost_table(trades, receipts)
 
 
 def _transactions(client: Client, portfolio: int, username: str) -> list[Transaction]:

@@ -34,7 +34,7 @@ def receipt(invocation: Invocation, order: int) -> None:
     """
     with logged_in(invocation) as client:
         shown = client.order(order)
-        found = list(_all(client, order))
+        found = list(all_receipts(client, order))
         paid = {each.transaction: _transaction(client, shown.portfolio, each) for each in found}
     if invocation.as_json:
         write_json(order=shown, receipts=found)
@@ -51,7 +51,8 @@ def receipt(invocation: Invocation, order: int) -> None:
             click.echo(line)
 
 
-def _all(client: Client, order: int) -> Iterator[OrderReceipt]:
+def all_receipts(client: Client, order: int) -> Iterator[OrderReceipt]:
+    """Read all receipts of an order, page by page."""
     after = rows = 0
     while rows < ROWS_MAX:
         page = client.receipts(order, limit=PAGE_ROWS, after=after)

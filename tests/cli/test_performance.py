@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 
 from papertrader.wire.kinds import Opcode
 from tests.cli.test_commands import Terminal, terminal
@@ -34,3 +35,16 @@ def test_what_is_not_shown_is_refused(terminal: Terminal) -> None:
     """Another user's, unknown; an interval there is not."""
     assert terminal.logged_in().run("performance", "--of", "nobody").exit_code == 1
     assert terminal.run("performance", "--interval", "1y").exit_code == 2
+
+
+def test_costs_line_by_line(terminal: Terminal) -> None:
+    """One table that adds up; of one's own orders only."""
+    terminal.logged_in()
+    shown = terminal.run("performance", "--costs")
+    assert shown.exit_code == 0
+    assert "prices, at the middle" in shown.stdout
+    assert "regulators' fees" in shown.stdout
+    content = json.loads(terminal.run("performance", "--costs", "--json").stdout)["costs"]
+    parts = {name: Decimal(value) for name, value in content.items()}
+    assert parts.pop("total") == sum(parts.values())
+    assert terminal.run("performance", "--costs", "--of", "bob").exit_code == 2
