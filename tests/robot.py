@@ -14,6 +14,7 @@ import attrs
 
 from papertrader.core.desk import Desk
 from papertrader.core.events import OrderChanged, TransactionPosted
+from papertrader.core.intervals import BAR_NS
 from papertrader.core.money import NULL, SCALE
 from papertrader.core.orders import NewOrder, OrderEventKind, OrderType, Side, TimeInForce
 from papertrader.core.quotes import Asset, AssetKind, Quote
@@ -22,7 +23,7 @@ from papertrader.core.terms import FillModelKind, PortfolioTerms
 TICK = SCALE // 100
 STEPS = (-30, -10, -5, 5, 10, 30)
 HALF_SPREAD = 2
-"""In ticks; 0 for the ideal model, which fills at the last price."""
+"""In ticks; 0 for the models that fill at last prices."""
 
 
 @attrs.define
@@ -58,7 +59,9 @@ class Robot:
             **self.tick(), account=1, portfolio=1,
             terms=PortfolioTerms(fill_model=model, participation=10_000, impact=0),
         )  # fmt: skip
-        self.half = 0 if model in (FillModelKind.IDEAL, FillModelKind.VOLUME_SHARE) else HALF_SPREAD
+        self.bars = model == FillModelKind.BAR
+        crosses = model in (FillModelKind.QUOTE, FillModelKind.CONSERVATIVE)
+        self.half = HALF_SPREAD if crosses else 0
         self.middle = 100_000
         self.held = self.cash = 0
 
@@ -71,6 +74,8 @@ class Robot:
     def observe(self) -> int:
         """Let the market show the present price; return how many fills that made."""
         self.quotes += 1
+        if self.bars:  # Each update begins a bar, so that one bar is what the robot knows.
+            self.now += BAR_NS
         tick = self.tick()
         quote = Quote(
             symbol="COIN", bid=(self.middle - self.half) * TICK,
@@ -118,6 +123,10 @@ def play(trades: int, model: FillModelKind, *, how: str = "market", seed: int = 
             at_once -= sign * (robot.middle + sign * robot.half) * TICK
         robot.middle += step
         fills = robot.observe()
+        if robot.bars:
+            # The bar that it knew the beginning of is complete with the next update, a fair one.
+            robot.middle += robot.draw.choice(STEPS)
+            fills += robot.observe()
         if fills:
             done += fills
             robot.held += fills if wants[0] else -fills

@@ -9,12 +9,10 @@ from papertrader.core.terms import FillModelKind
 from tests.robot import play
 
 TRADES = 10_000
-MODELS = [model for model in FillModelKind if model != FillModelKind.BAR]
-"""All that fill on an update; a bar is longer than what the robot knows."""
 
 
 @pytest.mark.parametrize("how", ["market", "limit"])
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", list(FillModelKind))
 def test_ten_thousand_trades_earn_nothing(model: FillModelKind, how: str) -> None:
     """No more than chance; at the prices that it saw when it sent, it would have earned much."""
     result = play(TRADES, model, how=how)
