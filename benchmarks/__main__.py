@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from benchmarks import codec, readers, scenarios, states, trading
+from benchmarks import codec, endurance, growth, readers, scenarios, states, trading
 from benchmarks.bench import Bench, used_by_others
 from benchmarks.figures import Results, row, verdict_row
 from benchmarks.plots import write_plots
@@ -32,6 +32,12 @@ SECTIONS: Final[dict[str, Callable[[Bench], None]]] = {
     "stall": readers.measure_stall,
     "memory": states.measure_memory,
     "audit": states.measure_audit,
+    "fills": growth.measure_fills,
+    "accounts": growth.measure_accounts_memory,
+    "scale": growth.measure_scale,
+    "pages": growth.measure_pages,
+    "workers": endurance.measure_workers,
+    "sustained": endurance.measure_sustained,
 }
 HERE: Final = Path(__file__).parent
 
@@ -43,6 +49,13 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=2.0, help="length of a round")
     parser.add_argument("--warm", type=float, default=0.5, help="seconds before a round counts")
     parser.add_argument("--stall", type=float, default=60.0, help="seconds that a reader stalls")
+    parser.add_argument("--sustained", type=float, default=60.0, help="seconds of steady orders")
+    parser.add_argument(
+        "--largest",
+        type=int,
+        default=100_000,
+        help="most orders and accounts by which growth is measured: 1000000 takes ten minutes more",
+    )
     parser.add_argument("--only", action="append", choices=list(SECTIONS), help="repeatable")
     parser.add_argument("--output", type=Path, default=HERE, help="where results.json goes")
     parser.add_argument("--build", type=Path, default=HERE.parent / "build" / "benchmarks")
@@ -55,6 +68,7 @@ def run(options: argparse.Namespace) -> Results:
         bench = Bench(
             directory=Path(name), build=options.build, rounds=options.rounds,
             seconds=options.seconds, warm=options.warm, stall_s=options.stall,
+            sustained_s=options.sustained, largest=options.largest,
         )  # fmt: skip
         before = used_by_others(1.0)
         bench.results.add("machine", "used by others before the run", "cores", [before])

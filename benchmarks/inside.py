@@ -210,6 +210,17 @@ class Inside:
         self.turn()
         self.transport.clear()
 
+    def register(self, accounts: int) -> None:
+        """Register accounts that never log in."""
+        for number in range(accounts):
+            self.turn(STEP_S)
+            message = m.Register(username=f"idle{number}", password=PASSWORD)
+            self.link.dataReceived(self.relay(1, codec.encode(message, correlation=1)))
+            self.turn()
+        if any(each.status for each in self.replies()):
+            raise BenchmarkError("an account could not be registered")
+        self.transport.clear()
+
     def order(self, connection: int, message: m.OrderNew) -> bytes:
         """Return the RELAY_UP of a new order, under the session's next number."""
         seq = self._seqs[connection] = self._seqs[connection] + 1

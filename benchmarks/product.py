@@ -82,8 +82,8 @@ class Product:
 
     @property
     def pids(self) -> tuple[int, int]:
-        """Worker and master."""
-        return self.worker.pid, self.master.pid
+        """Worker, and the master's workings: its driver does nothing once it is up."""
+        return self.worker.pid, self.master.workings
 
 
 @contextlib.contextmanager
@@ -107,23 +107,25 @@ def master(state: Path, settings: Mapping[str, str] = NO_SETTINGS) -> Iterator[R
 
 
 @contextlib.contextmanager
-def product(state: Path, settings: Mapping[str, str] = NO_SETTINGS) -> Iterator[Product]:
+def product(
+    state: Path, settings: Mapping[str, str] = NO_SETTINGS, *, workers: int = 1
+) -> Iterator[Product]:
     """Make an installation in ``state`` and run it for the length of a block.
 
     ``settings`` of the master go before `SETTINGS`.
     """
-    install(state)
+    install(state, workers)
     with master(state, settings) as one:
-        cpu = cpu_seconds(one.pid)
+        cpu = cpu_seconds(one.pid) + cpu_seconds(one.workings)
         command = module("benchmarks.servers.worker", state, one.port)
         with server(*command) as two:
             yield Product(state, one, two, (cpu, cpu_seconds(two.pid)))
 
 
-def install(state: Path) -> None:
-    """Make an installation with one worker."""
+def install(state: Path, workers: int = 1) -> None:
+    """Make an installation with so many workers registered."""
     prepare_settings(state, lambda line: None)
-    prepare(state, 1, now=datetime.now(UTC), new_uuid=uuid.uuid4)
+    prepare(state, workers, now=datetime.now(UTC), new_uuid=uuid.uuid4)
 
 
 # --- accounts and sessions ----------------------------------------------------------------------

@@ -62,7 +62,7 @@ def under_load(
     """Sample master and worker while a load runs. Raises `BenchmarkError` if that fails."""
     runner = threading.Thread(target=load.run, args=(seconds + 2.0, 0.5))
     runner.start()
-    pids = {"master": running.master.pid, "worker": running.worker.pid}
+    pids = {"master": running.master.workings, "worker": running.worker.pid}
     spies = sample(spy, pids, seconds, output, of)
     said = [each.communicate(timeout=seconds + END_S)[1].decode() for each in spies]
     runner.join()

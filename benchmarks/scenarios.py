@@ -6,6 +6,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from statistics import median
 from typing import Final
 
 from benchmarks import processes, product
@@ -138,6 +139,7 @@ def measure_orders(bench: Bench) -> None:
         floor, pids = enter(relay_floor(bench, "--journal", bench.directory / "floor-journal"))
         bare, bare_pids = enter(relay_floor(bench))
         peers = _peers(bench, stack)
+        loaded: dict[tuple[int, int], list[Seen]] = {}
         for conns, depth in IN_FLIGHT:
             shape, in_flight = (conns, depth), conns * depth
             raw = GroupCommit(bench.directory / f"group-{in_flight}.db")
@@ -150,23 +152,25 @@ def measure_orders(bench: Bench) -> None:
                 if shape == (1, 1):
                     more[RELAY] = one.run
                 more[SQLITE] = _in_memory(raw, in_flight)
-                _orders_in_flight(bench, running, ours, more, shape)
+                loaded[shape] = _orders_in_flight(bench, running, ours, more, shape)
             raw.close()
     bench.results.judge("orders 50x16", OURS, REST, 20)
     bench.results.judge("orders 50x16", OURS, PGBENCH, 4)
     bench.results.judge("orders 50x16", OURS, JOURNAL, 0.15)
+    _half_load(bench, loaded)
     _one_client(bench)
 
 
 def _orders_in_flight(
     bench: Bench, running: Product, ours: Load, more: dict[str, Round], shape: tuple[int, int]
-) -> None:
+) -> list[Seen]:
+    """Measure one number of orders in flight; return the product's rounds."""
     behind: list[float] = []
 
     def ours_and_settle() -> Seen:
         # What the master does late must take no CPU from whoever comes next; it is told.
         seen = ours.run(bench.seconds, bench.warm)
-        behind.append(processes.settle(running.master.pid, SETTLE_S))
+        behind.append(processes.settle(running.master.workings, SETTLE_S))
         return seen
 
     def round_of(run: Round) -> Callable[[], Seen]:
@@ -175,12 +179,26 @@ def _orders_in_flight(
     runners = {OURS: ours_and_settle} | {name: round_of(run) for name, run in more.items()}
     size = shape[0] * shape[1]
     section = "orders 50x16" if shape == (50, 16) else "orders"
-    for name, seen in bench.turns(runners).items():
+    rounds = bench.turns(runners)
+    for name, seen in rounds.items():
         if name != RELAY:
             bench.results.add_seen(section, name, seen, size=size)
         if shape == (1, 1) and name in (OURS, RELAY):
             bench.results.add("orders 1x1", name, "us p50", [each.p50_us for each in seen])
     bench.results.add(section, "product, then behind by", "s", behind)
+    return rounds[OURS]
+
+
+def _half_load(bench: Bench, loaded: dict[tuple[int, int], list[Seen]]) -> None:
+    """The p99 at the number in flight whose rate is nearest to half of the peak."""
+    rates = {shape: median(each.rate for each in seen) for shape, seen in loaded.items()}
+    half = max(rates.values()) / 2
+    shape = min(rates, key=lambda each: abs(rates[each] - half))
+    p99 = [each.p99_us / 1e3 for each in loaded[shape]]
+    note = f"{rates[shape]:,.0f}/s with {shape[0] * shape[1]} in flight, of {2 * half:,.0f}/s"
+    bench.results.add("orders", "product, at half of its peak", "ms p99", p99, note=note)
+    text = "orders: p99 at half of the peak, ms"
+    bench.results.conclude(Verdict(text=text, ratio=median(p99), wanted=15, least=False))
 
 
 def _in_memory(raw: GroupCommit, in_flight: int) -> Round:

@@ -5,7 +5,7 @@ The real worker takes 50 commands a second of a session, 5,000 connections, 32 o
 and must send faster than a person. These limits, and nothing else, are raised, by the arguments of
 the constructors that hold them. Everything else is what `twistd papertrader-worker` runs.
 
-    python -m benchmarks.servers.worker STATE MASTER_PORT
+    python -m benchmarks.servers.worker STATE MASTER_PORT [WORKER_ID]
 """
 
 from __future__ import annotations
@@ -53,20 +53,22 @@ class BenchmarkWorker(Worker):
 def main() -> None:
     """Run until SIGTERM; print READY with the port once clients may come."""
     state, master_port = Path(sys.argv[1]), int(sys.argv[2])
+    worker_id = int(sys.argv[3]) if len(sys.argv) > 3 else 1
+    name = f"worker-{worker_id}"
     install_monotonic(reactor)
-    process = Process(reactor, state, "worker-1", LOG_OCTETS)
+    process = Process(reactor, state, name, LOG_OCTETS)
     process.start()
     worker = BenchmarkWorker(
         WorkerConfiguration(
-            worker_id=1, name="worker-1", master_host="127.0.0.1", master_port=master_port,
+            worker_id=worker_id, name=name, master_host="127.0.0.1", master_port=master_port,
             listen_host="127.0.0.1", listen_port=0, caps=CAPS,
         ),
         reactor,
         process.clock,
         random.SystemRandom(),
-        public_tls=public_server_factory(*certificate_files(state, "worker-1-public")),
+        public_tls=public_server_factory(*certificate_files(state, f"{name}-public")),
         inner_tls=inner_client_factory(
-            authority_file(state), *certificate_files(state, "worker-1")
+            authority_file(state), *certificate_files(state, name)
         ),
     )  # fmt: skip
 

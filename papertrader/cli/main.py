@@ -48,6 +48,7 @@ COMMANDS: Final = {
     "stats": "papertrader.cli.operating:stats",
     "drain": "papertrader.cli.operating:drain",
     "plan": "papertrader.cli.plan:plan",
+    "bench": "papertrader.cli.bench:bench",
     "import": "papertrader.cli.history:import_command",
     "admin": "papertrader.cli.operator:admin_command",
     "audit": "papertrader.cli.operator:audit_command",
