@@ -1,0 +1,495 @@
+"""The terminal program: what is on the screen, and what the keys do.
+
+It stands on the asyncio face of the client library, on Textual's own loop; Twisted is not loaded.
+The command line below runs the same ``papertrader`` that a shell would, so that its grammar is the
+same to the letter; what it says goes into the log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+import sys
+from collections.abc import Iterable
+from typing import Any, ClassVar, Final, TypeVar
+
+from rich.text import Text
+from textual import on, work
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.widget import Widget
+from textual.widgets import (
+    DataTable,
+    Footer,
+    Input,
+    RichLog,
+    Static,
+    TabbedContent,
+    TabPane,
+)
+
+from papertrader.cli.invocation import Invocation
+from papertrader.cli.output import amount, money, name
+from papertrader.cli.place import Place, StoredLogin
+from papertrader.cli.plots import HEIGHT_MIN, WIDTH_MIN, candle_lines, curve_lines
+from papertrader.cli.terminal.help import Help
+from papertrader.cli.terminal.ticket import Ticket
+from papertrader.client import errors
+from papertrader.client import results as r
+from papertrader.client.aio import AsyncClient
+from papertrader.core.orders import OrderState, Side
+from papertrader.core.quotes import QuoteFlag
+from papertrader.wire.kinds import Scope
+
+WidgetT = TypeVar("WidgetT", bound=Widget)
+
+WATCH_MAX: Final = 64
+"""Symbols on the watch list: one QUOTE_GET has no more."""
+ROWS_MAX: Final = 200
+"""Orders and fills kept on the screen."""
+LOG_LINES_MAX: Final = 2_000
+BARS: Final = 240
+COMMAND_S: Final = 60
+"""A command of the line below that has not ended by then is ended."""
+INTERVALS: Final = ("1m", "5m", "1h", "1d", "1w")
+STYLES: Final = {"up": "dodger_blue1", "down": "dark_orange", "axis": "bright_black", "": ""}
+"""Told apart by those who do not tell red from green; beside them there are arrows and signs."""
+_NEVER: Final = frozenset({"tui", "up", "watch"})
+"""Commands that do not end by themselves."""
+
+
+def arrow(change: Any) -> str:
+    """Return a sign for up, down or neither."""
+    return "▲" if change > 0 else "▼" if change < 0 else "·"
+
+
+def coloured(text: str, change: Any) -> Text:
+    """Return text in the colour of its direction."""
+    return Text(text, style=STYLES["up" if change > 0 else "down" if change < 0 else ""])
+
+
+class TerminalProgram(App[None]):
+    """One user at one terminal."""
+
+    TITLE = "PaperTrader"
+    ENABLE_COMMAND_PALETTE = False
+    CSS = """
+    #top { height: 1; background: $panel; }
+    #middle { height: 1fr; }
+    #watch { width: 34; border-right: solid $panel; }
+    #chart { width: 1fr; height: 1fr; padding: 0 1; }
+    #quote { height: 1; padding: 0 1; }
+    #lower { height: 9; }
+    DataTable { height: 1fr; }
+    RichLog { height: 1fr; }
+    #command { height: 1; border: none; padding: 0 1; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("b", "ticket('buy')", "Buy"),
+        Binding("s", "ticket('sell')", "Sell"),
+        Binding("c", "cancel", "Cancel"),
+        Binding("i", "interval", "Interval"),
+        Binding("t", "kind", "Candles/line"),
+        Binding("slash", "command", "Command"),
+        Binding("question_mark", "help", "Help"),
+        Binding("q", "quit", "Quit"),
+        Binding("escape", "leave", "Back to the list", show=False),
+        Binding("1", "tab('positions')", "Positions", show=False),
+        Binding("2", "tab('orders')", "Orders", show=False),
+        Binding("3", "tab('fills')", "Fills", show=False),
+        Binding("4", "tab('log')", "Log", show=False),
+    ]
+
+    def __init__(
+        self,
+        invocation: Invocation,
+        place: Place,
+        login: StoredLogin,
+        scope: Scope,
+        symbols: Iterable[str] = (),
+    ) -> None:
+        super().__init__()
+        self.invocation = invocation
+        self.login = login
+        self.scope = scope
+        self.client = AsyncClient(
+            place.workers, place.ca, patient=True, now_ns=invocation.now_ns,
+            randbits=invocation.randbits,
+        )  # fmt: skip
+        self.symbol = ""
+        self.quotes: dict[str, r.Quote] = {}
+        self.orders: dict[int, r.Order] = {}
+        self.portfolio: r.Portfolio | None = None
+        self._given = tuple(symbols)
+        self._interval = "1d"
+        self._as_line = False
+        self._bars: tuple[r.Bar, ...] = ()
+        self._clock: r.MarketClock | None = None
+        self._clock_read = 0.0
+        self._connected = False
+
+    def compose(self) -> ComposeResult:
+        """Lay out the screen."""
+        yield Static(id="top")
+        with Horizontal(id="middle"):
+            yield DataTable(id="watch", cursor_type="row", zebra_stripes=False)
+            with Vertical():
+                yield Static(id="quote")
+                yield Static(id="chart")
+        with TabbedContent(id="lower", initial="positions"):
+            with TabPane("Positions", id="positions"):
+                yield DataTable(id="positions-table", cursor_type="row")
+            with TabPane("Orders", id="orders"):
+                yield DataTable(id="orders-table", cursor_type="row")
+            with TabPane("Fills", id="fills"):
+                yield DataTable(id="fills-table", cursor_type="row")
+            with TabPane("Log", id="log"):
+                yield RichLog(id="log-lines", max_lines=LOG_LINES_MAX, wrap=True)
+        yield Input(id="command", placeholder="/ a command, as in the shell: buy AAPL 10")
+        yield Footer()
+
+    def _at(self, selector: str, kind: type[WidgetT]) -> WidgetT:
+        """Return a widget of the program's own screen, also while another one lies over it."""
+        return self.screen_stack[0].query_one(selector, kind)
+
+    # --- begin and end --------------------------------------------------------------------------
+
+    async def on_mount(self) -> None:
+        """Prepare the tables, then connect."""
+        self._at("#watch", DataTable).add_columns("symbol", "last", "day")
+        self._at("#positions-table", DataTable).add_columns(
+            "symbol", "quantity", "average", "mark", "value", "unrealized"
+        )
+        self._at("#orders-table", DataTable).add_columns(
+            "order", "side", "symbol", "filled", "at", "state"
+        )
+        self._at("#fills-table", DataTable).add_columns(
+            "time", "side", "symbol", "quantity", "price"
+        )
+        self._at("#watch", DataTable).focus()
+        self.set_interval(1, self._show_top)
+        self._show_top()
+        self.live()
+
+    async def on_unmount(self) -> None:
+        """Say GOODBYE; nothing is shown any more."""
+        self.workers.cancel_all()
+        await self.client.close()
+
+    @work(exclusive=True, group="live")
+    async def live(self) -> None:
+        """Log in beside the stored login, then follow everything until the end."""
+        try:
+            await self.client.__aenter__()
+            await self.client.login(
+                self.login.user, session_token=self.login.token, scope=self.scope
+            )
+            self._connected = True
+            self.note(f"logged in as {self.login.user}")
+            await self._begin()
+            async for event in self.client.events():
+                await self._take(event)
+        except (errors.PaperTraderError, OSError, ValueError) as error:
+            self._connected = False
+            self.note(f"error: {error}")
+            self.note("hint: papertrader login, then start this again", "down")
+            self.action_tab("log")
+
+    async def _begin(self) -> None:
+        lists = await self.client.watchlists()
+        symbols = [*self._given, *(symbol for each in lists for symbol in each.symbols)]
+        if not symbols:
+            symbols = [asset.symbol for asset in await self.client.assets(limit=20)]
+        await self.refresh_account()
+        held = [each.symbol for each in self.portfolio.positions] if self.portfolio else []
+        watched = list(dict.fromkeys(each.upper() for each in (*symbols, *held)))[:WATCH_MAX]
+        table = self._at("#watch", DataTable)
+        for symbol in watched:
+            table.add_row(symbol, "-", "", key=symbol)
+        await self.client.subscribe_account()
+        await self.client.subscribe_quotes(watched)
+        for order in reversed(await self.client.orders(every=True, limit=ROWS_MAX)):
+            self.orders[order.order_id] = order
+        self._show_orders()
+        if watched:
+            self.choose(watched[0])
+
+    # --- what comes -----------------------------------------------------------------------------
+
+    async def _take(self, event: r.Event) -> None:
+        if isinstance(event, r.QuoteUpdate):
+            self._take_quote(event.quote)
+        elif isinstance(event, r.OrderUpdate):
+            self._take_order(event)
+        elif isinstance(event, r.TransactionUpdate):
+            self.refresh_soon()
+        elif isinstance(event, r.ConnectionUpdate):
+            self._connected = event.connected
+            what = "connected to" if event.connected else "lost"
+            self.note(f"{what} {event.worker}{f': {event.reason}' if event.reason else ''}")
+        elif isinstance(event, r.EventsLost | r.SubscriptionEnded):
+            self.note(f"warning: {event.reason}", "down")
+            self.refresh_soon()
+        elif isinstance(event, r.SessionUpdate):
+            self.note(f"the session ended: {event.reason}", "down")
+
+    def _take_quote(self, quote: r.Quote) -> None:
+        self.quotes[quote.symbol] = quote
+        table = self._at("#watch", DataTable)
+        columns = list(table.columns)
+        if quote.symbol in {row.value for row in table.rows}:
+            change = _day(quote)
+            text = "" if change is None else f"{arrow(change)}{abs(change):6.2f}%"
+            table.update_cell(quote.symbol, columns[1], f"{money(quote.last):>11}")
+            table.update_cell(quote.symbol, columns[2], coloured(text, change or 0))
+        if quote.symbol == self.symbol:
+            self._show_quote()
+
+    def _take_order(self, event: r.OrderUpdate) -> None:
+        order = event.order
+        self.orders[order.order_id] = order
+        line = f"order {order.order_id} {name(event.kind)}: {name(order.side)} {order.symbol}"
+        if event.fill is not None:
+            fill = event.fill
+            line += f", {amount(fill.quantity)} at {money(fill.price)}"
+            table = self._at("#fills-table", DataTable)
+            moment = order.updated_at.strftime("%H:%M:%S") if order.updated_at else ""
+            table.add_row(
+                moment, name(order.side), order.symbol, amount(fill.quantity), money(fill.price)
+            )
+            self.notify(f"{name(order.side)} {amount(fill.quantity)} {order.symbol} at"
+                        f" {money(fill.price)}")  # fmt: skip
+        self.note(line)
+        self._show_orders()
+        self.refresh_soon()
+
+    # --- the account ----------------------------------------------------------------------------
+
+    def refresh_soon(self) -> None:
+        """Read the account again: many events in one moment cause one reading."""
+        self._refresh()
+
+    @work(exclusive=True, group="refresh")
+    async def _refresh(self) -> None:
+        await asyncio.sleep(0.2)
+        try:
+            await self.refresh_account()
+        except errors.PaperTraderError as error:
+            self.note(f"error: {error}", "down")
+
+    async def refresh_account(self) -> None:
+        """Read cash and positions, and show them."""
+        self.portfolio = await self.client.portfolio()
+        table = self._at("#positions-table", DataTable)
+        table.clear()
+        for each in self.portfolio.positions:
+            gain = each.unrealized_pnl or 0
+            table.add_row(
+                each.symbol, amount(each.quantity), money(each.average_cost), money(each.mark),
+                money(each.market_value),
+                coloured(f"{arrow(gain)} {money(each.unrealized_pnl)}", gain), key=each.symbol,
+            )  # fmt: skip
+        self._show_top()
+
+    def note(self, text: str, style: str = "") -> None:
+        """Write a line into the log."""
+        self._at("#log-lines", RichLog).write(Text(text, style=STYLES[style]))
+
+    # --- what is shown --------------------------------------------------------------------------
+
+    def _show_top(self) -> None:
+        parts = ["connected" if self._connected else "not connected", self.login.user]
+        if self.portfolio is not None:
+            parts.append(f"equity {money(self.portfolio.equity)} {self.portfolio.currency}")
+            parts.append(f"cash {money(self.portfolio.cash)}")
+        if self.scope == Scope.READ:
+            parts.append("read only")
+        self._at("#top", Static).update(f" {'  '.join(parts)}")
+
+    def _show_orders(self) -> None:
+        table = self._at("#orders-table", DataTable)
+        table.clear()
+        newest = sorted(self.orders.values(), key=lambda order: -order.order_id)[:ROWS_MAX]
+        self.orders = {order.order_id: order for order in newest}
+        for order in newest:
+            price = order.limit_price or order.stop_price
+            done = f"{amount(order.filled)}/{amount(order.quantity)}"
+            at = money(price) if price is not None else name(order.order_type)
+            table.add_row(
+                str(order.order_id), name(order.side), order.symbol, done, at, name(order.state),
+                key=str(order.order_id),
+            )  # fmt: skip
+
+    def _show_quote(self) -> None:
+        quote = self.quotes.get(self.symbol)
+        shown = Text(f"{self.symbol} {self._interval}  ", style="bold")
+        if quote is not None:
+            change = _day(quote)
+            shown.append(f"{money(quote.last)} ")
+            if change is not None:
+                shown.append(coloured(f"{arrow(change)} {change:+.2f} %", change))
+            shown.append(f"  {money(quote.bid)} / {money(quote.ask)}")
+            flags = quote.flags & ~QuoteFlag.REPLAYED
+            told = quote.source_time.strftime("%m-%d %H:%M:%S") if quote.source_time else ""
+            shown.append(f"  {told} {quote.provider}", style="bright_black")
+            if flags:
+                shown.append(f" {name(flags)}", style=STYLES["down"])
+        self._at("#quote", Static).update(shown)
+
+    def _show_chart(self) -> None:
+        chart = self._at("#chart", Static)
+        width, height = max(WIDTH_MIN, chart.size.width - 2), max(HEIGHT_MIN, chart.size.height)
+        if not self._bars:
+            chart.update(Text("no bars of this interval yet", style="bright_black"))
+            return
+        if self._as_line:
+            shown = self._bars[-(width - 11) * 2 :]
+            lines = curve_lines([float(bar.close) for bar in shown], width, height)
+        else:
+            lines = candle_lines(self._bars, width, height)
+        drawn = Text(no_wrap=True)
+        for number, line in enumerate(lines):
+            for text, style in line:
+                drawn.append(text, style=STYLES[style])
+            if number < len(lines) - 1:
+                drawn.append("\n")
+        chart.update(drawn)
+
+    def on_resize(self) -> None:
+        """Draw the chart anew."""
+        self.call_after_refresh(self._show_chart)
+
+    def choose(self, symbol: str) -> None:
+        """Show a symbol."""
+        self.symbol = symbol
+        self._show_quote()
+        self._read_bars()
+
+    @work(exclusive=True, group="bars")
+    async def _read_bars(self) -> None:
+        try:
+            series = await self.client.bars(self.symbol, self._interval, limit=BARS, adjust="split")
+        except (errors.PaperTraderError, ValueError) as error:
+            self.note(f"error: {error}", "down")
+            return
+        self._bars = series.bars
+        self._show_chart()
+
+    # --- keys -----------------------------------------------------------------------------------
+
+    @on(DataTable.RowHighlighted, "#watch")
+    def highlighted(self, event: DataTable.RowHighlighted) -> None:
+        """Show what the cursor stands on."""
+        symbol = event.row_key.value if event.row_key is not None else None
+        if symbol and symbol != self.symbol and self.client is not None and self._connected:
+            self.choose(symbol)
+
+    def action_tab(self, tab: str) -> None:
+        """Show one of the lower tabs."""
+        self._at("#lower", TabbedContent).active = tab
+
+    def action_interval(self) -> None:
+        """Go on to the next interval."""
+        self._interval = INTERVALS[(INTERVALS.index(self._interval) + 1) % len(INTERVALS)]
+        self._show_quote()
+        self._read_bars()
+
+    def action_kind(self) -> None:
+        """Candles, or a line."""
+        self._as_line = not self._as_line
+        self._show_chart()
+
+    def action_command(self) -> None:
+        """Go to the command line."""
+        self._at("#command", Input).focus()
+
+    def action_leave(self) -> None:
+        """Go back to the watch list."""
+        self._at("#watch", DataTable).focus()
+
+    def action_help(self) -> None:
+        """Show what the keys do: made from the bindings."""
+        shown = [each for each in self.BINDINGS if isinstance(each, Binding)]
+        self.push_screen(Help([(each.key, each.description) for each in shown]))
+
+    def action_ticket(self, side: str) -> None:
+        """Open the ticket for the symbol shown."""
+        if self.scope == Scope.READ:
+            self.notify("this session may only look", severity="warning")
+        elif self.symbol:
+            self.push_screen(Ticket(self.client, Side[side.upper()], self.symbol), self._sent)
+
+    def _sent(self, order: r.Order | None) -> None:
+        if order is not None:
+            self.note(f"order {order.order_id} is taken")
+            self.action_tab("orders")
+
+    @work(group="cancel")
+    async def action_cancel(self) -> None:
+        """Cancel the order under the cursor of the orders."""
+        table = self._at("#orders-table", DataTable)
+        if not self.orders or self.scope == Scope.READ:
+            return
+        self.action_tab("orders")
+        row = table.coordinate_to_cell_key(table.cursor_coordinate).row_key.value
+        order = self.orders.get(int(row or 0))
+        if order is None or order.state not in _CANCELLABLE:
+            self.notify("that order is not open", severity="warning")
+            return
+        try:
+            await self.client.order_cancel(order.order_id)
+        except errors.PaperTraderError as error:
+            self.notify(str(error), severity="error")
+
+    # --- the command line -------------------------------------------------------------------------
+
+    @on(Input.Submitted, "#command")
+    def submitted(self, event: Input.Submitted) -> None:
+        """Run what was typed."""
+        text = event.value.strip().removeprefix("papertrader ").strip()
+        event.input.clear()
+        self.action_leave()
+        if text:
+            self.run_command(text)
+
+    @work(group="command")
+    async def run_command(self, text: str) -> None:
+        """Run a command as the shell would, and write what it says into the log."""
+        self.note(f"> {text}")
+        self.action_tab("log")
+        try:
+            words = shlex.split(text)
+        except ValueError as error:
+            self.note(f"error: {error}", "down")
+            return
+        if words[0] in _NEVER:
+            self.note(f"error: {words[0]} is for a shell", "down")
+            return
+        place = shlex.split(self.invocation.command_line())[1:]
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "papertrader.cli.main", *place, *words,
+            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        try:
+            said, _ = await asyncio.wait_for(process.communicate(), COMMAND_S)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+            self.note(f"error: {words[0]} had not ended after {COMMAND_S} seconds", "down")
+            return
+        for line in said.decode(errors="replace").splitlines()[-LOG_LINES_MAX:]:
+            self.note(line, "" if process.returncode == 0 else "down")
+
+
+_CANCELLABLE: Final = (
+    OrderState.PENDING, OrderState.WORKING, OrderState.PARTIALLY_FILLED, OrderState.HELD,
+)  # fmt: skip
+
+
+def _day(quote: r.Quote) -> float | None:
+    """Return the change since the close before, in percent."""
+    if not quote.prev_close or quote.last is None:
+        return None
+    return float((quote.last - quote.prev_close) / quote.prev_close * 100)

@@ -1,0 +1,32 @@
+"""``papertrader tui``: the terminal program."""
+
+from __future__ import annotations
+
+import click
+
+from papertrader.cli.invocation import Invocation, pass_invocation
+from papertrader.cli.place import find_place, load_login
+from papertrader.cli.problems import Problem
+from papertrader.wire.kinds import Scope
+
+
+@click.command()
+@click.argument("symbols", metavar="[SYMBOL]...", nargs=-1)
+@click.option("--read-only", is_flag=True, help="Only look: no order can be sent.")
+@pass_invocation
+def tui(invocation: Invocation, symbols: tuple[str, ...], read_only: bool) -> None:
+    """Trade in the terminal: watch list, chart, ticket, orders, a command line.
+
+    SYMBOLs are watched besides your own. It runs over ssh, from 80 columns and 24 lines on, and
+    needs the extra "tui".
+    """
+    place = find_place(invocation)
+    login = load_login(place)
+    try:
+        from papertrader.cli.terminal.app import TerminalProgram  # noqa: PLC0415 (an extra)
+    except ImportError:
+        raise Problem.usage(
+            "the terminal program needs Textual", "pip install 'papertrader[tui]'"
+        ) from None
+    scope = Scope.READ if read_only else Scope.TRADE
+    TerminalProgram(invocation, place, login, scope, symbols).run()

@@ -1,0 +1,198 @@
+"""The terminal program through its pilot, against a real server; and once in a real terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from papertrader.cli.invocation import Invocation
+from papertrader.cli.place import find_place, load_login
+from papertrader.wire.kinds import Scope
+from tests.server_kit import PASSWORD, PROGRAM, Server, running
+
+pytest.importorskip("textual")
+
+from textual.pilot import Pilot
+from textual.widgets import DataTable, Input, RichLog, Static
+
+from papertrader.cli.terminal.app import TerminalProgram
+from papertrader.cli.terminal.help import Help
+from papertrader.cli.terminal.ticket import Ticket
+
+WAIT_S = 40
+SHOTS = os.environ.get("PAPERTRADER_SCREENSHOTS", "")
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server with a simulated market, and a login stored as the shell's would be."""
+    state = tmp_path_factory.mktemp("tui") / "state"
+    with running(state, "--market", "simulated") as server:
+        with server.client() as client:
+            client.register("ann", PASSWORD)
+        assert server.cli("login", "ann", stdin=f"{PASSWORD}\n").returncode == 0
+        yield server
+        assert server.audit().violations == []
+
+
+def program(server: Server, scope: Scope = Scope.TRADE) -> TerminalProgram:
+    """Return the program for that login."""
+    invocation = Invocation(state_dir=server.state, program=str(PROGRAM))
+    place = find_place(invocation)
+    return TerminalProgram(invocation, place, load_login(place), scope)
+
+
+async def wait(pilot: Pilot[None], what: Callable[[], object]) -> None:
+    """Let the program work until something is true."""
+    deadline = time.monotonic() + WAIT_S
+    while not what():
+        assert time.monotonic() < deadline, log_of(pilot)
+        await pilot.pause(0.05)
+
+
+def log_of(pilot: Pilot[None]) -> str:
+    """Return what the log tab says."""
+    return "\n".join(line.text for line in pilot.app.query_one("#log-lines", RichLog).lines)
+
+
+def play(
+    server: Server, body: Callable[[Pilot[None]], Awaitable[None]], scope: Scope = Scope.TRADE
+) -> None:
+    """Run the program at 80 x 24 while ``body`` presses keys."""
+
+    async def run() -> None:
+        app = program(server, scope)
+        async with app.run_test(size=(80, 24)) as pilot:
+            await wait(pilot, lambda: app.query_one("#watch", DataTable).row_count >= 10)
+            await body(pilot)
+            if SHOTS:
+                app.save_screenshot("tui.svg", SHOTS)
+
+    asyncio.run(run())
+
+
+def test_a_first_trade(server: Server) -> None:
+    """The chart is drawn, the ticket estimates, the fill arrives, the position is there."""
+
+    async def body(pilot: Pilot[None]) -> None:
+        app = pilot.app
+        assert isinstance(app, TerminalProgram)
+        await wait(pilot, lambda: "▒" in str(app.query_one("#chart", Static).render()))
+        await pilot.press("b")
+        await wait(pilot, lambda: isinstance(app.screen, Ticket))
+        await pilot.press("7")
+        await wait(
+            pilot, lambda: "buying power" in str(app.screen.query_one("#estimate", Static).render())
+        )
+        await pilot.press("enter")
+        await wait(pilot, lambda: app.query_one("#fills-table", DataTable).row_count == 1)
+        await wait(pilot, lambda: app.query_one("#positions-table", DataTable).row_count == 1)
+        await pilot.press("escape", "4")
+        await wait(pilot, lambda: "order 1 is taken" in log_of(pilot))
+
+    play(server, body)
+    with server.client("ann") as client:
+        assert [position.quantity for position in client.portfolio().positions] == [7]
+
+
+def test_the_command_line_has_the_grammar_of_the_shell(server: Server) -> None:
+    """What the shell would do is done, and what it would say stands in the log; errors too."""
+
+    async def body(pilot: Pilot[None]) -> None:
+        for text in ("quote BRKF", "buy BRKF 1 --limit 0.50 --gtc --wait 0", "buy BRKF", "tui"):
+            await pilot.press("slash")
+            pilot.app.query_one("#command", Input).value = text
+            await pilot.press("enter")
+        await wait(pilot, lambda: "bid size" in log_of(pilot))
+        await wait(pilot, lambda: "limit 0.50" in log_of(pilot))
+        await wait(pilot, lambda: "error: give QUANTITY" in log_of(pilot))
+        await wait(pilot, lambda: "tui is for a shell" in log_of(pilot))
+        orders = pilot.app.query_one("#orders-table", DataTable)
+        await wait(pilot, lambda: "0.50" in str(orders.get_row_at(0)))
+        orders.move_cursor(row=0)
+        await pilot.press("escape", "c")
+        await wait(pilot, lambda: "cancel" in str(orders.get_row_at(0)))
+
+    play(server, body)
+
+
+def test_what_would_be_refused_is_said_in_the_ticket(server: Server) -> None:
+    """And nothing is sent when one leaves it."""
+
+    async def body(pilot: Pilot[None]) -> None:
+        await pilot.press("b")
+        await wait(pilot, lambda: isinstance(pilot.app.screen, Ticket))
+        await pilot.press(*"99999999")
+        estimate = pilot.app.screen.query_one("#estimate", Static)
+        await wait(pilot, lambda: "would be refused" in str(estimate.render()))
+        await pilot.press("escape")
+        await wait(pilot, lambda: not isinstance(pilot.app.screen, Ticket))
+
+    play(server, body)
+
+
+def test_help_lists_the_bindings_and_views_change(server: Server) -> None:
+    """Made from the bindings, so that it cannot be out of date."""
+
+    async def body(pilot: Pilot[None]) -> None:
+        app = pilot.app
+        await pilot.press("question_mark")
+        await wait(pilot, lambda: isinstance(app.screen, Help))
+        shown = str(app.screen.query_one(Static).render())
+        for words in ("Buy", "Sell", "Interval", "Command", "Quit"):
+            assert words in shown
+        await pilot.press("escape")
+        await pilot.press("i", "t")
+        await wait(pilot, lambda: "1w" in str(app.query_one("#quote", Static).render()))
+
+    play(server, body)
+
+
+def test_who_may_only_look_gets_no_ticket(server: Server) -> None:
+    """Scope READ: the keys say so."""
+
+    async def body(pilot: Pilot[None]) -> None:
+        await pilot.press("b")
+        await pilot.pause(0.3)
+        assert not isinstance(pilot.app.screen, Ticket)
+        assert "read only" in str(pilot.app.query_one("#top", Static).render())
+
+    play(server, body, Scope.READ)
+
+
+@pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux")
+def test_a_real_terminal_of_80_columns(server: Server, tmp_path: Path) -> None:
+    """As over ssh: it starts, draws within 80 x 24, and ends with q."""
+    socket = str(tmp_path / "tmux")
+
+    def tmux(*arguments: str) -> str:
+        done = subprocess.run(
+            ["tmux", "-S", socket, *arguments], capture_output=True, text=True, timeout=20,
+            check=True,
+        )  # fmt: skip
+        return done.stdout
+
+    command = f"{PROGRAM} --state-dir {server.state} tui; sleep 30"
+    tmux("new-session", "-d", "-x", "80", "-y", "24", command)
+    try:
+        deadline = time.monotonic() + WAIT_S
+        while not ("ALRB" in (screen := tmux("capture-pane", "-p")) and "▒" in screen):
+            assert time.monotonic() < deadline, screen
+            time.sleep(0.2)
+        assert all(len(line) <= 80 for line in screen.splitlines())
+        assert "Buy" in screen
+        tmux("send-keys", "q")
+        while "ALRB" in tmux("capture-pane", "-p"):
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+    finally:
+        tmux("kill-server")
