@@ -157,7 +157,9 @@ class TerminalProgram(App[None]):
 
     async def on_mount(self) -> None:
         """Prepare the tables, then connect."""
-        self._at("#watch", DataTable).add_columns("symbol", "last", "day")
+        watch = self._at("#watch", DataTable)
+        for label, width in (("symbol", 8), ("last", 11), ("day", 8)):
+            watch.add_column(label, width=width)
         self._at("#positions-table", DataTable).add_columns(
             "symbol", "quantity", "average", "mark", "value", "unrealized"
         )
