@@ -113,6 +113,7 @@ class Assets:
         """Symbols whose trade is halted, by the list of assets or an operator."""
         # After a crash the market goes on later than it was: what was due in between is due still.
         self._market_at = int(store.meta(market_reached_key(source), "0"))
+        self._late: list[CorporateAction] = []
         self._held = False
         self._turned = False
         # Quote numbers go on from nothing that is on disk: each epoch has its own range.
@@ -176,7 +177,8 @@ class Assets:
         self._list(now)
         self._transactions.advance(now)
         self.watcher.advance(now)
-        actions = self._source.actions(before, now)
+        late, self._late = self._late, []
+        actions = late + self._source.actions(before, now)
         for action in actions:
             if self._transactions.act(action):
                 self.watcher.act(action, now)
@@ -187,6 +189,11 @@ class Assets:
         hours = self.hours.changed(now)
         if hours is not None:
             self._workers.publish([(MARKET_TOPIC, hours)], TopicKind.MARKET)
+
+    def act_late(self, action: CorporateAction) -> None:
+        """Apply an action that fell due before it was known, with the next update."""
+        self._late.append(action)
+        self.update_soon()
 
     def _durable(self) -> None:
         if self._held and self._timer is not None:

@@ -17,11 +17,13 @@ from twisted.logger import Logger
 from papertrader.core.calendar import Calendar
 from papertrader.core.callbudget import CallBudget
 from papertrader.core.desk import Desk
-from papertrader.core.quotes import Asset
+from papertrader.core.quotes import Asset, CorporateAction
+from papertrader.master.announcements import Announcements
 from papertrader.master.barstore import BarStore, KeptBar
 from papertrader.master.database import Change, TruthStore
+from papertrader.master.markettime import market_reached_key
 from papertrader.master.polling import Polling
-from papertrader.master.providers.live import LiveSource
+from papertrader.master.providers.live import LAST_TIME, LiveSource
 from papertrader.master.providers.provider import Provider
 from papertrader.master.workers import Workers
 from papertrader.net.clock import Clock
@@ -75,6 +77,8 @@ class LiveMarket:
             parts.interval_ms,
         )
         self.source.interval_ns = self.polling.interval_ns
+        self.source.since = int(store.meta(market_reached_key(self.source), "0")) or LAST_TIME
+        self.announcements = Announcements(self._budgets, self.source, clock)
 
     def _budget(self, provider: Provider, clock: Clock) -> CallBudget:
         state = self._store.meta(_key(provider), "")
@@ -87,10 +91,17 @@ class LiveMarket:
             budget.penalize(clock.wall_ns() + 60_000_000_000)
             return budget
 
-    def start(self, wanted: Wanted, on_fresh: Callable[[], None]) -> None:
-        """Begin to ask for what somebody waits for."""
+    def start(
+        self,
+        wanted: Wanted,
+        on_fresh: Callable[[], None],
+        on_late: Callable[[CorporateAction], None],
+    ) -> None:
+        """Begin to ask for what somebody waits for, and for what companies have announced."""
         self.polling.interests = wanted
         self.source.on_fresh = on_fresh
+        self.source.on_late = on_late
+        self.announcements.start()
         self.polling.start()
 
     def close_history(self) -> None:
@@ -101,6 +112,7 @@ class LiveMarket:
 
     async def stop(self) -> None:
         """Stop asking, and close the connections."""
+        self.announcements.stop()
         await self.polling.stop()
         await self._close()
 
@@ -134,6 +146,7 @@ class LiveMarket:
                 (f"{name}_failures", feed.failures),
                 (f"{name}_symbols", len(feed.symbols)),
             ]
+        rows.append(("action_calls", self.announcements.calls))
         return [*rows, ("observations_refused", sum(self.source.refused.values()))]
 
 

@@ -307,7 +307,7 @@ class Main:
         self.running = True
         self.assets.start()
         if self.live is not None:
-            self.live.start(self._wanted(), self.assets.update_soon)
+            self.live.start(self._wanted(), self.assets.update_soon, self.assets.act_late)
             self.assets.hours.update_interval_ms = self.live.polling.shortest_ms
             self._every(SAVE_S, self._save_calls)
             self._every(SAVE_S, self._save_bars)

@@ -3,22 +3,25 @@
 ``/v2/stocks/snapshots`` has quote, trade and the day's bar of many symbols in one call; an unknown
 or silent symbol is simply absent, a price of 0 means none. ``last`` is the close of the day's bar
 so far: the newest trade may be an odd lot, which no exchange counts for its day's range. Bars are
-always asked for raw. Sizes are in round lots; we count them as shares, which is never too much.
+always asked for raw. ``/v1/corporate-actions`` announces splits and dividends. Sizes are in round
+lots; we count them as shares, which is never too much.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from papertrader.core.callbudget import ProviderLimits
 from papertrader.core.instants import DAY, midnight_of, to_datetime
 from papertrader.core.money import NULL
-from papertrader.core.quotes import Bar
+from papertrader.core.quotes import ActionKind, Bar
+from papertrader.master.providers.announced import ratio
 from papertrader.master.providers.base import MONTH_S
 from papertrader.master.providers.exact import (
+    day,
     list_of,
     object_of,
     price,
@@ -29,9 +32,12 @@ from papertrader.master.providers.exact import (
 from papertrader.master.providers.faults import BadValue, malformed
 from papertrader.master.providers.provider import (
     SHARES,
+    ActionsAnswer,
+    Announcement,
     Answer,
     BarsAnswer,
     Observation,
+    Problem,
     Provider,
     ProviderFacts,
     in_range,
@@ -41,6 +47,8 @@ from papertrader.master.providers.request import Request
 
 NAME: Final = "alpaca"
 BARS_PAGE: Final = 10_000
+ACTIONS_PAGE: Final = 1_000
+PAGE_TOKEN_MAX: Final = 512
 _NEW_YORK: Final = ZoneInfo("America/New_York")
 _DAY_S: Final = 86_400
 _TIMEFRAMES: Final = {
@@ -65,6 +73,7 @@ class Alpaca(Provider):
         key_lines=2,
         has_bid_ask=True,
         intervals_s=tuple(_TIMEFRAMES),
+        has_actions=True,
         terms="API data may not be redistributed: only the key's owner may see live values.",
         terms_url="https://alpaca.markets/disclosures",
         kinds=SHARES,
@@ -148,6 +157,61 @@ class Alpaca(Provider):
         except BadValue as error:
             raise malformed(f"a bar of {symbol}: {error}") from None
         return BarsAnswer(in_range(bars, start, end), not reply.get("next_page_token"))
+
+    async def actions(
+        self, symbols: Sequence[str], first: date, last: date, page: str = ""
+    ) -> ActionsAnswer:
+        """Ask for one page of splits and cash dividends; one call."""
+        query = (
+            ("symbols", ",".join(symbols)),
+            ("types", "forward_split,reverse_split,cash_dividend"),
+            ("start", first.isoformat()),
+            ("end", last.isoformat()),
+            ("limit", str(ACTIONS_PAGE)),
+            *((("page_token", page),) if page else ()),
+        )
+        reply = object_of(await self.ask(self._request("/v1/corporate-actions", query)))
+        lists = object_of(reply.get("corporate_actions"), "corporate_actions")
+        found, problems = [], []
+        for name, read in _ACTIONS.items():
+            for row in list_of(lists.get(name, []), name):
+                symbol = row.get("symbol") if isinstance(row, dict) else None
+                if not isinstance(row, dict) or symbol not in symbols:
+                    problems.append(Problem("", f"{name}: a row of something else"))
+                    continue
+                try:
+                    each = read(str(symbol), day(row.get("ex_date"), "ex_date"), row)
+                except BadValue as error:
+                    problems.append(Problem(str(symbol), f"{name}: {error}"))
+                    continue
+                if first <= each.ex_date <= last:
+                    found.append(each)
+                else:
+                    problems.append(Problem(each.symbol, f"{name}: a day nobody asked for"))
+        token = reply.get("next_page_token") or ""
+        if not isinstance(token, str) or len(token) > PAGE_TOKEN_MAX:
+            raise malformed("the token of the next page is no text")
+        return ActionsAnswer(tuple(found), tuple(problems), token)
+
+
+def _split(symbol: str, ex_date: date, row: Mapping[str, object]) -> Announcement:
+    new, old = ratio(row.get("new_rate"), row.get("old_rate"))
+    kind = ActionKind.SPLIT
+    return Announcement(symbol=symbol, kind=kind, ex_date=ex_date, numerator=new, denominator=old)
+
+
+def _dividend(symbol: str, ex_date: date, row: Mapping[str, object]) -> Announcement:
+    kind, amount = ActionKind.CASH_DIVIDEND, price(row.get("rate"), "rate")
+    if amount == NULL:
+        raise BadValue("a dividend of nothing")
+    return Announcement(symbol=symbol, kind=kind, ex_date=ex_date, amount=amount)
+
+
+_ACTIONS: Final = {
+    "forward_splits": _split,
+    "reverse_splits": _split,
+    "cash_dividends": _dividend,
+}
 
 
 def _part(row: Mapping[str, object], name: str) -> Mapping[str, object] | None:

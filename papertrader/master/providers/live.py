@@ -18,10 +18,12 @@ from papertrader.core.calendar import ALWAYS_OPEN, Calendar
 from papertrader.core.instants import NEVER, SECOND, Instant
 from papertrader.core.quotes import Asset, Bar, CorporateAction, Quote, QuoteFlag
 from papertrader.master.barstore import BarStore, KeptBar
+from papertrader.master.providers.announced import action_of, believed, combined
 from papertrader.master.providers.base import INTERVALS_S, IntervalUnsupported, UnknownSymbol
 from papertrader.master.providers.livebars import LiveBars
 from papertrader.master.providers.plausible import Plausibility, quote_of, stale_after
 from papertrader.master.providers.provider import (
+    ActionsAnswer,
     Answer,
     Observation,
     Provider,
@@ -32,6 +34,10 @@ from papertrader.master.providers.provider import (
 from papertrader.net.clock import Clock
 
 NAME: Final = "live"
+ACTIONS_MAX: Final = 50_000
+"""Announcements kept: of 4,096 shares, two years and a month."""
+REASON_MAX: Final = 80
+"""Characters of a reason by which refusals are counted."""
 LAST_TIME: Final = 2**63 - 1
 """A live market has no end."""
 CURRENCIES: Final = frozenset(
@@ -80,6 +86,11 @@ class LiveSource:
         """How often a symbol is asked for."""
         self.on_fresh: Callable[[], None] = lambda: None
         """Called when there are new quotes."""
+        self._actions: dict[tuple[str, int, int], CorporateAction] = {}
+        self.since: int = LAST_TIME
+        """The market time that the process before had reached; none: nothing is late."""
+        self.on_late: Callable[[CorporateAction], object] = lambda action: None
+        """Called with an action that fell due between ``since`` and now."""
 
     # --- what providers say ----------------------------------------------------------------------
 
@@ -198,8 +209,52 @@ class LiveSource:
         return self._bars.bars(symbol, interval_s, start, end, limit, newest=newest)
 
     def actions(self, after: int, upto: int) -> list[CorporateAction]:
-        """Return no corporate actions: no provider here tells them."""
-        return []
+        """Return what was announced with ``after < at <= upto``, in the order it applies."""
+        due = [each for each in self._actions.values() if after < each.at <= upto]
+        return sorted(due, key=lambda each: (each.at, each.symbol, each.kind))
+
+    def take_actions(self, answer: ActionsAnswer, provider: str) -> None:
+        """Take what a provider announces, all of it together.
+
+        What fell due while nobody was here to see it, after ``since``, is late: it is told to
+        ``on_late``. What is older is part of the past alone.
+        """
+        kept, wrong = combined(answer.announcements)
+        for problem in (*answer.problems, *wrong):
+            self._refuse_action(problem.symbol, problem.text, provider)
+        now = self._clock.wall_ns()
+        late = []
+        for each in kept:
+            asset = self.assets.get(each.symbol)
+            if asset is None:
+                continue
+            quote = self._newest.get(each.symbol)
+            why = believed(each, 0 if quote is None else max(quote.last, quote.bid))
+            if why:
+                self._refuse_action(each.symbol, why, provider)
+                continue
+            action = action_of(each, self._calendars, asset.calendar)
+            key = (action.symbol, int(action.kind), action.at)
+            fresh = key not in self._actions
+            if len(self._actions) >= ACTIONS_MAX and fresh:
+                self._refuse_action(each.symbol, "too many announcements", provider)
+                continue
+            if action.at > now or fresh:
+                # What has been applied is not changed by a later word.
+                self._actions[key] = action
+            if fresh and self.since < action.at <= now:
+                late.append(action)
+        for action in sorted(late, key=lambda each: each.at):
+            self.on_late(action)
+
+    def _refuse_action(self, symbol: str, why: str, provider: str) -> None:
+        self.refused[f"action: {why}"[:REASON_MAX]] += 1
+        self.log.warn(
+            "{provider}: a corporate action of {symbol} is left out: {why}",
+            provider=provider,
+            symbol=symbol or "(unknown)",
+            why=why,
+        )
 
 
 def choose_assets(symbols: Sequence[str], known: Mapping[str, Asset]) -> list[Asset]:

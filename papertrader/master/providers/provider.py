@@ -7,6 +7,7 @@ can. A provider takes from an answer only what it asked for, and nothing that is
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from typing import ClassVar, Final
 
 import attrs
@@ -14,7 +15,7 @@ import attrs
 from papertrader.core.calendar import ALWAYS_OPEN
 from papertrader.core.callbudget import ProviderLimits
 from papertrader.core.money import CENT, NULL, SCALE
-from papertrader.core.quotes import NO_FLAGS, Asset, AssetFlag, AssetKind, Bar
+from papertrader.core.quotes import NO_FLAGS, ActionKind, Asset, AssetFlag, AssetKind, Bar
 from papertrader.core.secrets import SHOWN, Secret
 from papertrader.master.providers.exact import strict_json
 from papertrader.master.providers.faults import BadValue, FaultKind, ProviderFault, malformed
@@ -83,6 +84,27 @@ class BarsAnswer:
 
 
 @attrs.frozen(kw_only=True)
+class Announcement:
+    """A split (``denominator`` shares become ``numerator``) or a dividend of ``amount`` a share."""
+
+    symbol: str
+    kind: ActionKind
+    ex_date: date
+    numerator: int = 1
+    denominator: int = 1
+    amount: int = 0
+
+
+@attrs.frozen
+class ActionsAnswer:
+    """What a call for corporate actions brought; ``page``: what the next call is told, if any."""
+
+    announcements: tuple[Announcement, ...]
+    problems: tuple[Problem, ...] = ()
+    page: str = ""
+
+
+@attrs.frozen(kw_only=True)
 class ProviderFacts:
     """What is known of a provider before it is asked. ``url`` and ``limits`` are defaults of
     settings; ``key_lines`` is how many lines its key has, 0 for none."""
@@ -104,6 +126,8 @@ class ProviderFacts:
     """The lengths of bar that it has."""
     has_assets: bool = False
     """Whether it can list what it has."""
+    has_actions: bool = False
+    """Whether it announces splits and dividends."""
 
 
 class Provider:
@@ -171,6 +195,15 @@ class Provider:
     async def assets(self) -> list[Asset]:
         """Ask for all that the provider has; one call. Raises `ProviderFault`."""
         raise ProviderFault(FaultKind.REFUSED, f"{self.name} does not list what it has")
+
+    async def actions(
+        self, symbols: Sequence[str], first: date, last: date, page: str = ""
+    ) -> ActionsAnswer:
+        """Ask for the splits and dividends with an ex-date from ``first`` to ``last``; one call.
+
+        Raises `ProviderFault`; REFUSED where a provider announces none.
+        """
+        raise ProviderFault(FaultKind.REFUSED, f"{self.name} announces no corporate actions")
 
     # --- for subclasses ------------------------------------------------------------------------
 
