@@ -123,7 +123,7 @@ class ClientFlows:
             return
         self.held += 1
         if flow.waiting is None:
-            flow.waiting = deque()
+            flow.waiting = deque()  # at most WAITING_OCTETS_MAX
         flow.waiting.append((octets, mark))
         flow.waiting_octets += len(octets)
 
