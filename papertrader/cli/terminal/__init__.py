@@ -1,0 +1,1 @@
+"""The terminal program: its screen, its ticket, its help."""
