@@ -18,10 +18,12 @@ from papertrader.core.instants import SECOND, from_datetime
 from papertrader.core.money import SCALE, parse_amount
 from papertrader.core.quotes import Quote
 from papertrader.master.accounts import AccountRules
+from papertrader.master.admission import AdmissionRules
 from papertrader.master.commands import Command
 from papertrader.master.livemarket import LiveParts
 from papertrader.master.main import Main, MarketRules, MasterRules, Threads
 from papertrader.master.providers import recorded, replay
+from papertrader.master.registration import Registration
 from papertrader.net.clock import Clock
 from papertrader.ops.inspection import Report, audit
 from papertrader.ops.replaycheck import replay_check
@@ -96,10 +98,14 @@ def rules(state_dir: Path, **market: Any) -> MasterRules:
         state_dir=state_dir,
         market=MarketRules(**chosen),
         accounts=AccountRules(
-            starting_cash=100_000 * SCALE, currency="USD", registration_open=True
+            starting_cash=100_000 * SCALE, currency="USD", registration=Registration.OPEN
         ),
         argon2_memory_kib=8,
         argon2_passes=1,
+        seal_key=bytes(range(32)),
+        admission=AdmissionRules(
+            logins_per_second=1_000, registrations_per_second=1_000, registrations_per_hour=10_000
+        ),
     )
 
 
@@ -168,7 +174,8 @@ class MasterKit:
         state_dir: Path,
         *,
         threads: Threads = AT_ONCE,
-        registration_open: bool = True,
+        registration: Registration = Registration.OPEN,
+        admission: AdmissionRules | None = None,
         live: Callable[[Clock], LiveParts] | None = None,
         **market: Any,
     ) -> None:
@@ -176,7 +183,9 @@ class MasterKit:
         self.threads = threads
         self.market = market
         self.live = live
-        self.registration_open = registration_open
+        self.registration = registration
+        self.admission = admission
+        self.seal_key = bytes(range(32))
         self.quotes = 1 << 50
         self.reactor = FakeReactor()
         self.reactor.advance(1_000)
@@ -190,9 +199,10 @@ class MasterKit:
         """Begin a master on the state directory, and start it."""
         self.clock = Clock(self.reactor, lambda: self.wall)
         chosen = rules(self.state_dir, **self.market)
-        accounts = attrs.evolve(chosen.accounts, registration_open=self.registration_open)
+        accounts = attrs.evolve(chosen.accounts, registration=self.registration)
+        admission = self.admission or chosen.admission
         self.main = Main(
-            attrs.evolve(chosen, accounts=accounts),
+            attrs.evolve(chosen, accounts=accounts, admission=admission, seal_key=self.seal_key),
             self.clock,
             self.threads,
             self.entropy,

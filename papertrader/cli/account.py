@@ -1,4 +1,4 @@
-"""``papertrader register``, ``login``, ``logout``, ``account``."""
+"""``papertrader register``, ``login``, ``logout``, ``account own``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from papertrader.cli.place import (
     save_login,
 )
 from papertrader.cli.problems import Problem
-from papertrader.cli.visit import ask_password, connect, logged_in
+from papertrader.cli.visit import ask_password, ask_secret, code_if_needed, connect, logged_in
 from papertrader.client import errors
 from papertrader.wire.kinds import Privacy, Scope
 
@@ -28,15 +28,17 @@ SHOW_ALL: Final = Privacy.PORTFOLIO_PUBLIC | Privacy.HISTORY_PUBLIC | Privacy.LI
 @click.command()
 @click.argument("username", metavar="NAME")
 @click.option("--email", help="An e-mail address, if you wish to give one.")
+@click.option("--invite", is_flag=True, help="You have an invitation: its code is asked for.")
 @json_option
 @pass_invocation
-def register(invocation: Invocation, username: str, email: str | None) -> None:
+def register(invocation: Invocation, username: str, email: str | None, invite: bool) -> None:
     """Open an account. The password is asked for twice, or read with --password-file."""
     place = find_place(invocation)
+    invitation = ask_secret("Invitation") if invite else None
     password = ask_password(invocation, twice=True)
     with connect(invocation, place) as client:
         try:
-            made = client.register(username, password, email=email)
+            made = client.register(username, password, email=email, invitation=invitation)
         except ValueError as error:
             raise Problem.usage(str(error)) from None
     if invocation.as_json:
@@ -61,12 +63,15 @@ def login(invocation: Invocation, username: str | None, admin: bool, host: bool)
     password = ask_password(invocation)
     with connect(invocation, place) as client:
         try:
-            made = client.login(
-                username,
-                password,
-                remember=True,
-                scope=Scope.ADMIN if admin else Scope.HOST if host else Scope.TRADE,
-                device="command line",
+            made = code_if_needed(
+                lambda code: client.login(
+                    username,
+                    password,
+                    remember=True,
+                    scope=Scope.ADMIN if admin else Scope.HOST if host else Scope.TRADE,
+                    device="command line",
+                    code=code,
+                )
             )
         except ValueError as error:
             raise Problem.usage(str(error)) from None
@@ -127,7 +132,7 @@ def logout(invocation: Invocation, everywhere: bool) -> None:
         click.echo(f"Logged out {stored.user}.")
 
 
-@click.command()
+@click.command("own")
 @click.argument("username", metavar="[NAME]", required=False, default="")
 @click.option(
     "--public/--private",
@@ -138,7 +143,7 @@ def logout(invocation: Invocation, everywhere: bool) -> None:
 @click.option("--email", help='Set your e-mail address; "" removes it.')
 @json_option
 @pass_invocation
-def account(invocation: Invocation, username: str, public: bool | None, email: str | None) -> None:
+def own(invocation: Invocation, username: str, public: bool | None, email: str | None) -> None:
     """Show your account, or what another user shows of theirs; or change what yours shows."""
     changes = public is not None or email is not None
     if username and changes:

@@ -12,6 +12,7 @@ import attrs
 import click
 
 from papertrader.master.database import StoreError
+from papertrader.master.registration import Registration
 from papertrader.net.credentials import CredentialsError
 from papertrader.ops.certificates import CertificateError, certificate_files
 from papertrader.ops.files import make_private_directory
@@ -24,7 +25,7 @@ from papertrader.ops.settings import (
     load_settings,
     write_settings_file,
 )
-from papertrader.ops.variables import WORKERS_MAX, MarketSource, Registration
+from papertrader.ops.variables import WORKERS_MAX, MarketSource
 
 _EVERYBODY: Final = "0.0.0.0"
 _THIS_MACHINE: Final = "127.0.0.1"
@@ -105,8 +106,8 @@ def _next_steps(state: Path, answers: Answers) -> list[str]:
     steps = [
         f"Look through {state / SETTINGS_FILE}: every setting is there, with its default.",
         f"Start it: papertrader up{where} (or the two services: specs/deployment.rst, part 5).",
-        f"Open an account: papertrader{where} register NAME",
-        f"Make it yours: stop the server, papertrader admin{where} NAME, start it again.",
+        f"Be its operator: papertrader{where} register NAME --invite, with the code that the start"
+        " prints (or papertrader admin --invite, while it is stopped).",
     ]
     if answers.everybody:
         steps.append(

@@ -11,7 +11,13 @@ from papertrader.cli.invocation import Invocation, json_option, pass_invocation
 from papertrader.cli.output import moment, name, plain, table, write_json
 from papertrader.cli.place import StoredLogin, find_place, load_login, save_login
 from papertrader.cli.problems import Problem
-from papertrader.cli.visit import ask_new_password, ask_password, connect, logged_in
+from papertrader.cli.visit import (
+    ask_new_password,
+    ask_password,
+    code_if_needed,
+    connect,
+    logged_in,
+)
 from papertrader.client import errors
 from papertrader.client.account_commands import ApiKeyInfo, NewApiKey, SessionInfo
 from papertrader.core.identifiers import ID_MAX
@@ -85,7 +91,11 @@ def password(invocation: Invocation) -> None:
     new = ask_new_password()
     with connect(invocation, place) as client:
         try:
-            made = client.login(user, present, remember=stays, device="command line")
+            made = code_if_needed(
+                lambda code: client.login(
+                    user, present, remember=stays, device="command line", code=code
+                )
+            )
             ended = client.password_change(present, new)
             if stays:
                 expires_at = str(plain(made.expires_at) or "")

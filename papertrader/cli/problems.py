@@ -30,6 +30,11 @@ EXIT_CODES: Final = (
 
 _HINTS: Final = {
     "AUTH_FAILED": "check the name, or make an account with: {program} register NAME",
+    "SECOND_FACTOR_REQUIRED": "a code of your authenticator is asked for at a terminal, or read"
+    " as a line of the standard input",
+    "INVITATION_INVALID": "register with the code that you were given: {program} register NAME"
+    " --invite",
+    "NO_SUCH_INVITATION": "see the invitations with: {program} invite ls",
     "USERNAME_TAKEN": "choose another name, or log in with: {program} login NAME",
     "NO_SUCH_SYMBOL": "see what there is with: {program} assets",
     "INSUFFICIENT_CASH": "see your cash with: {program} portfolio",

@@ -24,10 +24,11 @@ from typing import Any, Final
 import attrs
 import click
 
-from papertrader.core.instants import format_instant, to_datetime
+from papertrader.core.instants import format_instant, from_datetime, to_datetime
 from papertrader.master.database import StoreError
 from papertrader.net.credentials import CredentialsError
 from papertrader.ops.certificates import CertificateError, authority_file
+from papertrader.ops.firstoperator import first_operator_code
 from papertrader.ops.installation import prepare, prepare_settings
 from papertrader.ops.options import SETTINGS_FILE, default_state_dir
 from papertrader.ops.provider_keys import without_keys
@@ -261,6 +262,7 @@ def run(state: Path, options: dict[str, Any]) -> int:
         settings = load_settings(path, os.environ, overrides)
         lock.acquire()
         prepare(state, settings.workers, now=datetime.now(UTC), new_uuid=uuid.uuid4)
+        code = first_operator_code(state, from_datetime(datetime.now(UTC)))
         supervisor = Supervisor(state, settings, overrides)
         _catch_signals(supervisor)
         _progress("starting the master and its workers ...")
@@ -269,6 +271,11 @@ def run(state: Path, options: dict[str, Any]) -> int:
             state, "workers.json", {"workers": addresses, "ca": str(authority_file(state))}
         )
         _ready(state, addresses, supervisor.pages, settings)
+        if code:
+            _progress(
+                "There is no operator yet. To be one, type within a day:"
+                f" {_command(state)} register NAME --invite\nand give it this code: {code}"
+            )
         return supervisor.watch(_progress)
     except KeyboardInterrupt:
         return 0

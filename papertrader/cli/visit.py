@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import click
 
@@ -48,9 +49,27 @@ def _typed(label: str, twice: bool) -> str:
     line = sys.stdin.readline().rstrip("\r\n")
     if not line:
         raise Problem.usage(
-            "there is no password", "type it at a terminal, or use --password-file FILE"
+            f"there is no {label.lower()}",
+            "type it at a terminal, or give it as a line of the standard input; a password also"
+            " with --password-file FILE",
         )
     return line
+
+
+def ask_secret(label: str) -> str:
+    """Get a code or token: from a terminal without echo, or a line of stdin; never from argv."""
+    return _typed(label, twice=False)
+
+
+ResultT = TypeVar("ResultT")
+
+
+def code_if_needed(attempt: Callable[[str | None], ResultT]) -> ResultT:
+    """Do what may need a second factor; if it does, ask for a code and do it with that."""
+    try:
+        return attempt(None)
+    except errors.SecondFactorRequired:
+        return attempt(ask_secret("Code of your authenticator (or a recovery code)"))
 
 
 def connect(invocation: Invocation, place: Place, learn_workers: bool = False) -> Client:
@@ -90,8 +109,9 @@ def logged_in(
     if invocation.user is not None and invocation.password_file is not None:
         password = password_from(invocation.password_file)
         with connect(invocation, place, learn_workers) as client:
+            user = invocation.user
             try:
-                client.login(invocation.user, password, scope=scope)
+                code_if_needed(lambda code: client.login(user, password, scope=scope, code=code))
             except ValueError as error:
                 raise Problem.usage(str(error)) from None
             yield client

@@ -84,11 +84,12 @@ def _shown(octets: bytes) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
-def _secret(value: str, what: str, least: int) -> str:
+def secret_text(value: str, what: str, least: int = 1, most: int = limits.PASSWORD_MAX) -> str:
+    """Return a secret of ``least`` to ``most`` octets; raises `TypeError` or `ValueError`."""
     if not isinstance(value, str):
         raise TypeError(f"{what} must be text, not {type(value).__name__}")
-    if not least <= len(value.encode()) <= limits.PASSWORD_MAX:
-        raise ValueError(f"{what} must have {least} to {limits.PASSWORD_MAX} octets")
+    if not least <= len(value.encode()) <= most:
+        raise ValueError(f"{what} must have {least} to {most} octets")
     return value
 
 
@@ -96,12 +97,13 @@ def sessions() -> Command[tuple[SessionInfo, ...]]:
     """Read the living sessions of the account."""
 
     def read(parts: Sequence[m.SessionListPart]) -> tuple[SessionInfo, ...]:
-        return tuple(_session_of(row) for part in parts for row in part.sessions)
+        return tuple(session_of(row) for part in parts for row in part.sessions)
 
     return Command(message=m.SessionList(), read=read)
 
 
-def _session_of(row: m.SessionRow) -> SessionInfo:
+def session_of(row: m.SessionRow) -> SessionInfo:
+    """Return how a program sees a session."""
     return SessionInfo(
         session_id=row.session_id,
         created_at=moment_of(row.created_at),
@@ -130,8 +132,8 @@ def session_revoke(session_id: int) -> Command[int]:
 def password_change(password: str, new_password: str) -> Command[int]:
     """Set a new password; answers how many other sessions ended."""
     message = m.PasswordChange(
-        password=_secret(password, "the password", 1),
-        new_password=_secret(new_password, "the new password", limits.PASSWORD_MIN),
+        password=secret_text(password, "the password", 1),
+        new_password=secret_text(new_password, "the new password", limits.PASSWORD_MIN),
     )
     return Command(message=message, read=lambda parts: cast("int", parts[0].ended))
 

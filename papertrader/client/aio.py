@@ -24,6 +24,7 @@ from typing import Any, Final, Self, TypeVar, cast
 
 from papertrader.client import commands
 from papertrader.client import results as r
+from papertrader.client.accessing import AsyncAccess
 from papertrader.client.alerting import AsyncAlerts
 from papertrader.client.blocking import CLIENT_ORDER_ID_BITS, PRIVATE
 from papertrader.client.commands import Amount, Command, Moment
@@ -95,7 +96,7 @@ class _Octets(asyncio.Protocol):
         self._client._lost(self, why)
 
 
-class AsyncClient(AsyncObserver, AsyncOwner, AsyncTrader, AsyncContests, AsyncAlerts):
+class AsyncClient(AsyncObserver, AsyncOwner, AsyncAccess, AsyncTrader, AsyncContests, AsyncAlerts):
     """A user of PaperTrader on an asyncio loop; see `papertrader.client.blocking.Client`.
 
     Use it as an asynchronous context manager, on one loop. It stays connected while it is open.
@@ -152,9 +153,12 @@ class AsyncClient(AsyncObserver, AsyncOwner, AsyncTrader, AsyncContests, AsyncAl
         email: str | None = None,
         currency: str = "",
         privacy: Privacy = PRIVATE,
+        invitation: str | None = None,
     ) -> r.Registration:
         """Open an account; as `Client.register`."""
-        return await self._ask(commands.register(username, password, email, currency, privacy))
+        return await self._ask(
+            commands.register(username, password, email, currency, privacy, invitation)
+        )
 
     async def login(
         self,
@@ -167,11 +171,20 @@ class AsyncClient(AsyncObserver, AsyncOwner, AsyncTrader, AsyncContests, AsyncAl
         scope: Scope = Scope.TRADE,
         lifetime_s: int = 0,
         device: str | None = None,
+        code: str | None = None,
     ) -> r.Login:
         """Open a session; as `Client.login`."""
         return await self._ask(
             commands.login(
-                username, password, session_token, api_key, remember, scope, lifetime_s, device
+                username,
+                password,
+                session_token,
+                api_key,
+                remember,
+                scope,
+                lifetime_s,
+                device,
+                code,
             )
         )
 

@@ -32,6 +32,7 @@ from typing import Any, Final, Self, TypeVar, cast
 
 from papertrader.client import commands
 from papertrader.client import results as r
+from papertrader.client.accessing import BlockingAccess
 from papertrader.client.alerting import BlockingAlerts
 from papertrader.client.commands import Amount, Command, Moment
 from papertrader.client.conditions import Conditions
@@ -63,7 +64,14 @@ CLIENT_ORDER_ID_BITS: Final = 63
 PRIVATE: Final = Privacy(0)
 
 
-class Client(BlockingObserver, BlockingOwner, BlockingTrader, BlockingContests, BlockingAlerts):
+class Client(
+    BlockingObserver,
+    BlockingOwner,
+    BlockingAccess,
+    BlockingTrader,
+    BlockingContests,
+    BlockingAlerts,
+):
     """A user of PaperTrader, over whichever worker can be reached. Use it as a context manager.
 
     ``workers`` is one or several ``HOST:PORT``; ``ca`` the file with the certificate authority that
@@ -119,10 +127,14 @@ class Client(BlockingObserver, BlockingOwner, BlockingTrader, BlockingContests, 
         email: str | None = None,
         currency: str = "",
         privacy: Privacy = PRIVATE,
+        invitation: str | None = None,
     ) -> r.Registration:
         """Open an account: name of 3 to 24 letters, digits and ``_ . -``, password of 8 to 256
-        octets, ``currency`` empty for the server's default. Raises `UsernameTaken`."""
-        return self._ask(commands.register(username, password, email, currency, privacy))
+        octets, ``currency`` empty for the server's default, ``invitation`` where accounts need one.
+        Raises `UsernameTaken`, `InvitationInvalid`."""
+        return self._ask(
+            commands.register(username, password, email, currency, privacy, invitation)
+        )
 
     def login(
         self,
@@ -135,16 +147,26 @@ class Client(BlockingObserver, BlockingOwner, BlockingTrader, BlockingContests, 
         scope: Scope = Scope.TRADE,
         lifetime_s: int = 0,
         device: str | None = None,
+        code: str | None = None,
     ) -> r.Login:
         """Open a session: with the password, beside a remembered session with its token, or with
         an API key (its owner's name may be left out).
 
         Without ``remember`` the session ends with `close`, or a minute after a lost connection.
-        ``lifetime_s`` 0 is the server's default. Raises `AuthenticationFailed`.
+        ``lifetime_s`` 0 is the server's default. ``code`` is one of the second factor, with a
+        password. Raises `AuthenticationFailed`, `SecondFactorRequired`.
         """
         return self._ask(
             commands.login(
-                username, password, session_token, api_key, remember, scope, lifetime_s, device
+                username,
+                password,
+                session_token,
+                api_key,
+                remember,
+                scope,
+                lifetime_s,
+                device,
+                code,
             )
         )
 

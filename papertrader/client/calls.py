@@ -33,9 +33,13 @@ NOT_EXECUTED: Final = frozenset(
         Status.MASTER_UNAVAILABLE,
         Status.SHUTDOWN,
         Status.CLOCK_SKEW,
+        Status.EXPIRED,
     }
 )
 """Statuses that say: not executed, ask again later."""
+
+ASKED_LESS: Final = frozenset({Status.SERVER_BUSY, Status.EXPIRED})
+"""Those of a server with too much to do: their repeats have a budget (`RetryBudget`)."""
 
 SESSION_OVER: Final = frozenset(
     {Status.SESSION_EXPIRED, Status.SESSION_REVOKED, Status.SESSION_TAKEN_OVER}
@@ -45,6 +49,11 @@ SESSION_OVER: Final = frozenset(
 ONCE_ONLY: Final = (
     m.PasswordChange,
     m.ApiKeyCreate,
+    m.TotpEnable,
+    m.TotpDisable,
+    m.RecoveryRenew,
+    m.InviteCreate,
+    m.ResetCreate,
     m.OrderCancelAll,
     m.PositionClose,
     m.PortfolioCreate,

@@ -172,7 +172,12 @@ def symbol_rows_of(symbols: str | Iterable[str], most: int) -> tuple[m.SymbolRow
 
 
 def register(
-    username: str, password: str, email: str | None, currency: str, privacy: Privacy
+    username: str,
+    password: str,
+    email: str | None,
+    currency: str,
+    privacy: Privacy,
+    invitation: str | None,
 ) -> Command[r.Registration]:
     """Open an account."""
     message = m.Register(
@@ -181,6 +186,9 @@ def register(
         privacy=int(privacy),
         email=None if email is None else _text(email, "the e-mail address", limits.EMAIL_MAX),
         password=_text(password, "the password", limits.PASSWORD_MAX, limits.PASSWORD_MIN),
+        invitation=None
+        if invitation is None
+        else _text(invitation, "the invitation", limits.CODE_MAX),
     )
 
     def read(parts: Sequence[m.RegisterReply]) -> r.Registration:
@@ -202,6 +210,7 @@ def login(
     scope: Scope,
     lifetime_s: int,
     device: str | None,
+    code: str | None,
 ) -> Command[r.Login]:
     """Open a session: with a password, beside a remembered one with its token, with an API key."""
     if sum(secret is not None for secret in (password, session_token, api_key)) != 1:
@@ -220,6 +229,7 @@ def login(
         lifetime_s=_number(lifetime_s, "lifetime_s", 2**32 - 1),
         password=_text(secret, "the password", limits.PASSWORD_MAX),
         device=None if device is None else _text(device, "the device name", 24),
+        code=None if code is None else _text(code, "the code", limits.CODE_MAX),
     )
     return Command(
         message=message, read=lambda parts: convert.login_of(parts[0]), needs_session=False

@@ -68,6 +68,14 @@ class AuthenticationFailed(RefusedError):
     """User name, password or token is wrong; the server does not say which."""
 
 
+class SecondFactorRequired(RefusedError):
+    """The password is right, and the account has a second factor: log in with a code of it."""
+
+
+class InvitationInvalid(RefusedError):
+    """New accounts need an invitation here, and none that is good was shown."""
+
+
 class UsernameTaken(RefusedError):
     """Another account has this user name."""
 
@@ -99,6 +107,8 @@ _CLASSES: Final[dict[int, type[RefusedError]]] = {
     Status.SESSION_TAKEN_OVER: SessionEnded,
     Status.SESSION_DETACHED: SessionEnded,
     Status.AUTH_FAILED: AuthenticationFailed,
+    Status.SECOND_FACTOR_REQUIRED: SecondFactorRequired,
+    Status.INVITATION_INVALID: InvitationInvalid,
     Status.USERNAME_TAKEN: UsernameTaken,
     Status.INSUFFICIENT_CASH: InsufficientCash,
     Status.INSUFFICIENT_POSITION: InsufficientPosition,
@@ -110,6 +120,7 @@ _CLASSES: Final[dict[int, type[RefusedError]]] = {
     Status.MASTER_UNAVAILABLE: Overloaded,
     Status.SHUTDOWN: Overloaded,
     Status.CLOCK_SKEW: Overloaded,
+    Status.EXPIRED: Overloaded,
 }
 
 

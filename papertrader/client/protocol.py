@@ -35,6 +35,7 @@ from zope.interface import implementer
 
 from papertrader.client import commands
 from papertrader.client import results as r
+from papertrader.client.accessing import TwistedAccess
 from papertrader.client.alerting import TwistedAlerts
 from papertrader.client.blocking import CLIENT_ORDER_ID_BITS, PRIVATE
 from papertrader.client.commands import Amount, Command, Moment
@@ -157,7 +158,9 @@ class _OctetsFactory(Factory):
         return [ALPN.encode()]
 
 
-class TwistedClient(TwistedObserver, TwistedOwner, TwistedTrader, TwistedContests, TwistedAlerts):
+class TwistedClient(
+    TwistedObserver, TwistedOwner, TwistedAccess, TwistedTrader, TwistedContests, TwistedAlerts
+):
     """A user of PaperTrader on a Twisted reactor; see `papertrader.client.blocking.Client`.
 
     ``clock`` and ``endpoint_for`` replace the reactor's time and the TLS endpoints. It goes on
@@ -211,9 +214,12 @@ class TwistedClient(TwistedObserver, TwistedOwner, TwistedTrader, TwistedContest
         email: str | None = None,
         currency: str = "",
         privacy: Privacy = PRIVATE,
+        invitation: str | None = None,
     ) -> Deferred[r.Registration]:
         """Open an account; as `Client.register`."""
-        return self._ask(commands.register(username, password, email, currency, privacy))
+        return self._ask(
+            commands.register(username, password, email, currency, privacy, invitation)
+        )
 
     def login(
         self,
@@ -226,11 +232,20 @@ class TwistedClient(TwistedObserver, TwistedOwner, TwistedTrader, TwistedContest
         scope: Scope = Scope.TRADE,
         lifetime_s: int = 0,
         device: str | None = None,
+        code: str | None = None,
     ) -> Deferred[r.Login]:
         """Open a session; as `Client.login`."""
         return self._ask(
             commands.login(
-                username, password, session_token, api_key, remember, scope, lifetime_s, device
+                username,
+                password,
+                session_token,
+                api_key,
+                remember,
+                scope,
+                lifetime_s,
+                device,
+                code,
             )
         )
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 from papertrader.client import errors
 from papertrader.client.calls import CALLS_MAX, Answered, Call, Outcome
 from papertrader.client.commands import Command
+from papertrader.client.retries import RetryBudget
 from papertrader.wire.kinds import Opcode
 
 CORRELATION_MAX: Final = 2**32 - 1
@@ -40,6 +41,7 @@ class RequestBook:
 
     def __init__(self) -> None:
         self.waiting: list[Call] = []
+        self.retries = RetryBudget()
         self.open: dict[int, Call | None] = {}
         self._answers: deque[Answered] = deque()  # at most CALLS_MAX
         self._numbers = 0
@@ -65,6 +67,7 @@ class RequestBook:
             raise errors.TooManyCalls(
                 f"{CALLS_MAX} requests are under way in this client; wait for some to end"
             )
+        self.retries.earn()
         self._numbers += 1
         call = Call(self._numbers, command, deadline, then, subscription)
         self.waiting.append(call)

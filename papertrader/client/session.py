@@ -18,6 +18,7 @@ from typing import Any, Final
 from papertrader.client import errors
 from papertrader.client import results as r
 from papertrader.client.calls import (
+    ASKED_LESS,
     NOT_EXECUTED,
     ONCE_ONLY,
     SESSION_OVER,
@@ -30,6 +31,7 @@ from papertrader.client.calls import (
 from papertrader.client.commands import Command
 from papertrader.client.conversion import address_text
 from papertrader.client.endpoints import Endpoint, WorkerChoice
+from papertrader.client.opcodes import LOGS_IN, SESSIONLESS
 from papertrader.client.phases import LOGINS, PHASES, Login, Phase, Profile
 from papertrader.client.requests import RequestBook
 from papertrader.client.stream import Subscriptions, symbol_rows
@@ -45,10 +47,8 @@ from papertrader.wire.kinds import Opcode, ResumeFlag, Role, Status, WorkerFlag
 
 FAULTS_MAX: Final = 3
 """Connections in a row that end with a protocol fault before everything open is given up."""
-_SESSIONLESS: Final = frozenset({Opcode.REGISTER, Opcode.LOGIN, Opcode.RESUME})
 _SEQ_MAX: Final = 2**63 - 1
 """The greatest number that a command can have (specification, clause 12.1)."""
-_LOGS_IN: Final = frozenset({Opcode.LOGIN, Opcode.RESUME})
 
 
 def _ignore(_value: Any, _error: Exception | None) -> None:
@@ -101,12 +101,12 @@ class ClientSession:
         except LocalFault as fault:
             raise ValueError(str(fault)) from None
         logging_in = any(
-            call.then is None and call.command.opcode in _LOGS_IN
+            call.then is None and call.command.opcode in LOGS_IN
             for call in self._requests.under_way()
         )
         if command.needs_session and self.login is Login.NONE and not logging_in:
             raise errors.NotLoggedIn(Status.NOT_LOGGED_IN, "there is no session; log in first")
-        if command.opcode in _LOGS_IN and (self.login is not Login.NONE or logging_in):
+        if command.opcode in LOGS_IN and (self.login is not Login.NONE or logging_in):
             raise ValueError("this client has a session already; log out first")
         deadline = now + (self._profile.timeout if timeout is None else timeout)
         call = self._requests.new(command, deadline, None, subscription)
@@ -319,7 +319,7 @@ class ClientSession:
         if command.changes_state and not call.seq:
             self._seq += 1
             call.seq = self._seq
-        session = 0 if command.opcode in _SESSIONLESS else self._handle
+        session = 0 if command.opcode in SESSIONLESS else self._handle
         self._out.append(
             codec.encode(message, session=session, correlation=correlation, seq=call.seq)
         )
@@ -387,7 +387,7 @@ class ClientSession:
             self._granted(header, message, now)
         elif isinstance(message, m.SubscribeReply):
             self._subscriptions.granted(call.subscription, header.status, message)
-        elif isinstance(message, m.LogoutReply):
+        elif isinstance(message, m.LogoutReply | m.AccountCloseReply):
             self._end_session()
             self._fail_bound(errors.NotLoggedIn(Status.NOT_LOGGED_IN, "this session was ended"))
         elif isinstance(message, m.WorkerListReply):
@@ -448,6 +448,8 @@ class ClientSession:
         call.again(in_doubt=status == Status.OUTCOME_UNKNOWN)
         call.refusal = error
         call.not_before = now + retry_pause(call.tries, message, self._randbits(16))
+        if status in ASKED_LESS:
+            call.not_before = max(call.not_before, self._requests.retries.due(now))
         call.tries += 1
         if call.deadline is not None and call.not_before >= call.deadline:
             self._finish(call, None, call.overdue(False, error.text))
@@ -560,7 +562,7 @@ class ClientSession:
         if error is not None:
             self._subscriptions.remove_unestablished(call.subscription)
         self._requests.finish(call, value, error)
-        if error is not None and call.then is None and call.command.opcode in _LOGS_IN:
+        if error is not None and call.then is None and call.command.opcode in LOGS_IN:
             self._fail_bound(errors.NotLoggedIn(Status.NOT_LOGGED_IN, f"the login failed: {error}"))
 
     def _give_up(self, connection: Connection | None) -> None:

@@ -27,9 +27,10 @@ def _set(*statuses: Status) -> Statuses:
 
 
 OVERLOAD: Final = _set(
-    Status.SERVER_BUSY, Status.MASTER_UNAVAILABLE, Status.OUTCOME_UNKNOWN, Status.SESSION_DETACHED
-)
-"""May answer any request at any time (clauses 12.11, 12.12); counted, not found fault with."""
+    Status.SERVER_BUSY, Status.MASTER_UNAVAILABLE, Status.OUTCOME_UNKNOWN, Status.SESSION_DETACHED,
+    Status.EXPIRED,
+)  # fmt: skip
+"""May answer any request at any time (clauses 11.22, 12.11, 12.12); counted, no fault."""
 _NOTHING: Final[Statuses] = frozenset()
 _CRITICAL: Final = int(kinds.CRITICAL_FLAGS)
 NO_SESSION: Final = _set(
@@ -38,7 +39,7 @@ NO_SESSION: Final = _set(
 ALWAYS_CLOSE: Final = _set(Status.OK, Status.SHUTDOWN, Status.BOOTED, Status.SLOW_CONSUMER)
 """Codes of a GOODBYE that needs no cause on this side."""
 WITHOUT_SESSION: Final = frozenset(
-    {Opcode.REGISTER, Opcode.LOGIN, Opcode.RESUME, Opcode.WORKER_LIST}
+    {Opcode.REGISTER, Opcode.LOGIN, Opcode.RESUME, Opcode.PASSWORD_RESET, Opcode.WORKER_LIST}
 )
 _NOT_OF_ORDERS: Final = _set(
     Status.NO_SUCH_ORDER, Status.NAME_TAKEN, Status.PORTFOLIO_LIMIT, Status.PORTFOLIO_IN_USE,
@@ -53,6 +54,9 @@ _LIST: Final = _set(
     Status.NO_SUCH_SYMBOL, Status.NO_DATA,
 )  # fmt: skip
 
+_FACTOR: Final = _set(
+    Status.AUTH_FAILED, Status.RATE_LIMITED, Status.SECOND_FACTOR_STATE
+)  # fmt: skip
 _CONTEST: Final = _set(
     Status.NO_SUCH_CONTEST, Status.CONTEST_CLOSED, Status.CONTEST_FORBIDS
 )  # fmt: skip
@@ -62,13 +66,36 @@ OUTCOMES: Final[Mapping[int, Statuses]] = MappingProxyType(
     {
         Opcode.REGISTER: _set(
             Status.OK, Status.USERNAME_TAKEN, Status.INVALID_FIELD, Status.PASSWORD_WEAK,
-            Status.REGISTRATION_CLOSED, Status.RATE_LIMITED,
+            Status.REGISTRATION_CLOSED, Status.RATE_LIMITED, Status.INVITATION_INVALID,
         ),
         Opcode.LOGIN: _set(
             Status.OK, Status.AUTH_FAILED, Status.MECHANISM_UNSUPPORTED, Status.SESSION_IN_USE,
             Status.ACCOUNT_SUSPENDED, Status.TOO_MANY_SESSIONS, Status.RATE_LIMITED,
-            Status.INVALID_FIELD,
+            Status.INVALID_FIELD, Status.SECOND_FACTOR_REQUIRED,
         ),
+        Opcode.PASSWORD_RESET: _set(
+            Status.OK, Status.AUTH_FAILED, Status.PASSWORD_WEAK, Status.RATE_LIMITED,
+        ),
+        Opcode.TOTP_SETUP: _set(
+            Status.OK, Status.AUTH_FAILED, Status.RATE_LIMITED, Status.SCOPE_DENIED,
+            Status.SECOND_FACTOR_STATE,
+        ),
+        Opcode.TOTP_ENABLE: _COMMAND | _FACTOR,
+        Opcode.TOTP_DISABLE: _COMMAND | _FACTOR,
+        Opcode.RECOVERY_RENEW: _COMMAND | _FACTOR,
+        Opcode.ACCOUNT_CLOSE: _set(
+            Status.OK, Status.AUTH_FAILED, Status.RATE_LIMITED, Status.SCOPE_DENIED,
+            Status.SECOND_FACTOR_REQUIRED, Status.ACCOUNT_IN_USE,
+        ),
+        # Of operators alone: clause 11.20.
+        Opcode.INVITE_CREATE: _COMMAND | _set(Status.TOO_MANY_INVITATIONS),
+        Opcode.INVITE_LIST: _set(Status.OK, Status.SCOPE_DENIED),
+        Opcode.INVITE_REVOKE: _COMMAND | _set(Status.NO_SUCH_INVITATION),
+        Opcode.RESET_CREATE: _COMMAND | _set(Status.NO_SUCH_ACCOUNT),
+        Opcode.ACCOUNT_LIST: _set(Status.OK, Status.SCOPE_DENIED, Status.NO_SUCH_ACCOUNT),
+        Opcode.ACCOUNT_CONTROL: _COMMAND
+        | _set(Status.NO_SUCH_ACCOUNT, Status.NO_SUCH_SESSION, Status.SECOND_FACTOR_STATE),
+        Opcode.ACCOUNT_SESSIONS: _set(Status.OK, Status.SCOPE_DENIED, Status.NO_SUCH_ACCOUNT),
         Opcode.RESUME: _set(
             Status.OK, Status.SESSION_EXPIRED, Status.SESSION_REVOKED, Status.SESSION_IN_USE,
             Status.RESUME_GAP, Status.ACCOUNT_SUSPENDED,

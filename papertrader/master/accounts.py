@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from collections.abc import Iterator
+from typing import Final, Protocol
 
 import attrs
 import peewee
@@ -13,14 +14,16 @@ from papertrader.core.identifiers import check_currency
 from papertrader.master.authorization import Authorization
 from papertrader.master.commands import Command, Refused
 from papertrader.master.database import TruthStore
+from papertrader.master.invitations import Invitation, Invitations
 from papertrader.master.journal import Journal
 from papertrader.master.passwords import check_password
+from papertrader.master.registration import Registration
 from papertrader.master.sessions import Session
 from papertrader.master.transactions import Transactions
 from papertrader.net.clock import Clock
 from papertrader.wire import codec
 from papertrader.wire import messages as m
-from papertrader.wire.kinds import AccountStatus, Privacy, Status
+from papertrader.wire.kinds import AccountRole, AccountStatus, Privacy, Status
 
 ACCOUNTS_MAX: Final = 1_000_000
 _USERNAME: Final = re.compile(r"[A-Za-z0-9_.-]{3,24}\Z")
@@ -43,6 +46,11 @@ class Account:
     created_at: int = 0
     registered_by: str = ""
     failed_tries: int = 0
+    totp_seed: bytes = attrs.field(default=b"", repr=False)
+    """The second factor's seed, sealed; b"": there is none."""
+    totp_step: int = 0
+    """The last step of which a code was used."""
+    last_login_at: int = 0
 
 
 class AccountBook:
@@ -55,27 +63,37 @@ class AccountBook:
     def __len__(self) -> int:
         return len(self._by_id)
 
+    def __iter__(self) -> Iterator[Account]:
+        return iter(self._by_id.values())
+
     def load(self, db: peewee.Database) -> None:
         """Read all accounts from the store."""
         rows = db.execute_sql(
             "SELECT id, username, email, password_hash, currency, privacy, status, created_at,"
-            " registered_by, failed_tries FROM account ORDER BY id"
+            " registered_by, failed_tries, totp_seed, totp_step, last_login_at"
+            " FROM account ORDER BY id"
         )
-        for row in rows:
+        for row in rows.fetchall():
             self.add(Account(*row))
 
     def add(self, account: Account) -> None:
         """Take an account in."""
         self._by_id[account.account] = account
-        self._by_name[account.username.casefold()] = account
+        if account.status != AccountStatus.CLOSED:
+            self._by_name[account.username.casefold()] = account
 
     def get(self, account: int) -> Account:
         """Return an account by number; raises `KeyError`."""
         return self._by_id[account]
 
     def named(self, username: str) -> Account | None:
-        """Return the account of a user name, any case."""
+        """Return the account of a user name, any case; none that is closed."""
         return self._by_name.get(username.casefold())
+
+    def close(self, account: Account, username: str) -> None:
+        """Let an account stand under another name by which nobody finds it."""
+        del self._by_name[account.username.casefold()]
+        account.username = username
 
     def next_id(self) -> int:
         """Return the number of the next account."""
@@ -111,7 +129,13 @@ class AccountRules:
 
     starting_cash: int
     currency: str
-    registration_open: bool
+    registration: Registration = Registration.OPEN
+
+
+class Appoint(Protocol):
+    """Gives an account its role."""
+
+    def __call__(self, account: int, role: AccountRole, at: int) -> None: ...
 
 
 @attrs.define
@@ -140,6 +164,8 @@ class Accounts:
         transactions: Transactions,
         clock: Clock,
         rules: AccountRules,
+        invitations: Invitations,
+        appoint: Appoint,
     ) -> None:
         self._book = book
         self._store = store
@@ -148,6 +174,8 @@ class Accounts:
         self._transactions = transactions
         self._clock = clock
         self._rules = rules
+        self._invitations = invitations
+        self._appoint = appoint
         self._in_progress: dict[str, _Opening] = {}
         """By user name; never more than the vault's queue of hashes."""
 
@@ -164,19 +192,55 @@ class Accounts:
         known = self._book.named(name)
         if known is not None and command.resent and known.registered_by == source:
             return self._registered(command, known)
-        self._check(message, known)
+        self._authorization.admission.registration_begins(command)
+        invitation = self._invited(message, command.accepted_at)
+        try:
+            return await self._open_once(command, message, invitation, source)
+        finally:
+            if invitation is not None:
+                self._invitations.let_go(invitation)
+
+    async def _open_once(
+        self, command: Command, message: m.Register, invitation: Invitation | None, source: str
+    ) -> bytes:
+        self._check(message)
+        name = message.username.casefold()
+        if self._book.named(name) is not None or name in self._in_progress:
+            # The same work as for a name that is free.
+            await self._authorization.proof.hash_password(command.address, message.password or "")
+            raise Refused(
+                Status.USERNAME_TAKEN, f"The name {message.username} is taken; choose another."
+            )
         self._in_progress[name] = opening = _Opening(source)
         try:
-            hashed = await self._authorization.hash_password(
+            hashed = await self._authorization.proof.hash_password(
                 command.address, message.password or ""
             )
             account = self._account(command, message, hashed, source)
-            self._open(account)
+            self._open(account, invitation)
+            self._authorization.admission.registered(command)
         finally:
             del self._in_progress[name]
             for waiting in opening.waiting:
                 waiting.callback(None)
         return self._registered(command, account)
+
+    def _invited(self, message: m.Register, now: int) -> Invitation | None:
+        """Return the invitation that a registration shows, held; raises `Refused` (clause 11.18).
+
+        This comes before anything is said of the user name.
+        """
+        closed = self._rules.registration is Registration.CLOSED
+        if message.invitation is None:
+            if self._rules.registration is Registration.OPEN:
+                return None
+            if closed:
+                raise Refused(Status.REGISTRATION_CLOSED, "This server takes no new accounts.")
+        invitation = self._invitations.hold(message.invitation or "", now)
+        if closed and invitation.created_by:
+            self._invitations.let_go(invitation)
+            raise Refused(Status.REGISTRATION_CLOSED, "This server takes no new accounts.")
+        return invitation
 
     def _account(self, command: Command, message: m.Register, hashed: str, source: str) -> Account:
         return Account(
@@ -190,18 +254,12 @@ class Accounts:
             registered_by=source,
         )
 
-    def _check(self, message: m.Register, known: Account | None) -> None:
-        if not self._rules.registration_open:
-            raise Refused(Status.REGISTRATION_CLOSED, "This server takes no new accounts.")
+    def _check(self, message: m.Register) -> None:
         if _USERNAME.match(message.username) is None:
             raise Refused(
                 Status.INVALID_FIELD,
                 "A user name has 3 to 24 characters of A-Z a-z 0-9 _ . -",
                 field=0,
-            )
-        if known is not None or message.username.casefold() in self._in_progress:
-            raise Refused(
-                Status.USERNAME_TAKEN, f"The name {message.username} is taken; choose another."
             )
         if message.email:
             check_email(message.email)
@@ -217,23 +275,24 @@ class Accounts:
         if len(self._book) >= ACCOUNTS_MAX:
             raise Refused(Status.REGISTRATION_CLOSED, "This server has no room for more accounts.")
 
-    def _open(self, account: Account) -> None:
+    def _open(self, account: Account, invitation: Invitation | None) -> None:
         check_currency(account.currency)
         self._book.add(account)
-        row = attrs.astuple(account)
-
-        def insert(db: peewee.Database) -> None:
-            db.execute_sql(
-                "INSERT INTO account (id, username, email, password_hash, currency, privacy,"
-                " status, created_at, registered_by, failed_tries, username_key)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (*row, account.username.casefold()),
-            )
-
-        self._journal.change(insert)
+        columns = attrs.asdict(account) | {"username_key": account.username.casefold()}
+        columns["id"] = columns.pop("account")
+        names, marks = ", ".join(columns), ", ".join("?" * len(columns))
+        row = tuple(columns.values())
         self._journal.change(
-            self._store.audit(account.created_at, "register", account.account, account.username)
+            lambda db: db.execute_sql(f"INSERT INTO account ({names}) VALUES ({marks})", row)
         )
+        at, number = account.created_at, account.account
+        how = f"invitation {invitation.invitation_id}" if invitation is not None else ""
+        # No name: the audit log is kept for ever, an account may be forgotten.
+        self._journal.change(self._store.audit(at, "register", number, how))
+        if invitation is not None:
+            self._invitations.spend(invitation, number, at)
+            if invitation.role:
+                self._appoint(number, AccountRole(invitation.role), at)
         self._transactions.open_portfolio(
             account.account, account.currency, self._rules.starting_cash
         )

@@ -76,6 +76,12 @@ class Alerts:
             fields["state"] = AlertState(fields["state"])
             self._keep(Alert(**fields))
 
+    def forget(self, account: int) -> None:
+        """Delete the alerts of an account that is closed."""
+        for number in self._by_account.pop(account, {}):
+            self._book.remove(number)
+            self._change("DELETE FROM alert WHERE id = ?", (number,))
+
     def _keep(self, alert: Alert) -> None:
         self._by_account.setdefault(alert.account, {})[alert.alert] = alert
         if alert.state == AlertState.OPEN:

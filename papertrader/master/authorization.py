@@ -13,7 +13,7 @@ from papertrader.master.commands import Command, Link, Refused
 from papertrader.master.database import TruthStore
 from papertrader.master.journal import Journal
 from papertrader.master.keys import ApiKey, KeyTable
-from papertrader.master.passwords import PasswordVault
+from papertrader.master.proof import Proof
 from papertrader.master.sessions import (
     LIFETIME,
     LIFETIME_REMEMBERED,
@@ -22,7 +22,6 @@ from papertrader.master.sessions import (
     SessionTable,
     token_hash,
 )
-from papertrader.master.tries import FailureCounter
 from papertrader.net.clock import Clock
 from papertrader.wire import codec, limits
 from papertrader.wire import messages as m
@@ -36,7 +35,7 @@ _REFUSED_LOGIN: Final = "Wrong user name or password."
 
 
 class Authorization:
-    """The module. ``entropy`` gives random octets; ``stream_of`` an account's next event number."""
+    """The module. ``entropy`` gives random octets."""
 
     log = Logger()
 
@@ -45,19 +44,19 @@ class Authorization:
         book: AccountBook,
         store: TruthStore,
         journal: Journal,
-        vault: PasswordVault,
+        proof: Proof,
         clock: Clock,
         entropy: Callable[[int], bytes],
-        stream_of: Callable[[int], tuple[int, int]],
     ) -> None:
         self._book = book
         self._store = store
         self._journal = journal
-        self._vault = vault
+        self.proof = proof
+        self.admission = proof.admission
         self._clock = clock
         self._entropy = entropy
-        self._stream_of = stream_of
-        self._failures = FailureCounter()
+        self.stream_of: Callable[[int], tuple[int, int]] = lambda account: (0, 1)
+        """The oldest and the next event number of an account."""
         self._logging_in: set[tuple[Link, int]] = set()
         """Connections whose password is being checked; never more than the vault's queue."""
         self.sessions = SessionTable()
@@ -129,14 +128,6 @@ class Authorization:
         session.last_seen_at = command.accepted_at
         return session
 
-    async def hash_password(self, address: bytes, password: str) -> str:
-        """Hash a new password. Raises `Refused` when the hashing queue is full."""
-        return await self._vault.hash(password)
-
-    async def fingerprint(self, octets: bytes, salt: bytes) -> bytes:
-        """Return a slow hash of a request that holds a password; raises `Refused` likewise."""
-        return await self._vault.fingerprint(octets, salt)
-
     # --- login ---------------------------------------------------------------------------------
 
     async def login(self, command: Command, message: m.Login) -> bytes:
@@ -159,9 +150,12 @@ class Authorization:
                 self._logging_in.discard(here)
         if account.status != AccountStatus.ACTIVE:
             raise Refused(Status.ACCOUNT_SUSPENDED, "This account is suspended.")
+        if parent is not None:
+            parent.last_seen_at = command.accepted_at
+        account.last_login_at = command.accepted_at
         failed, account.failed_tries = account.failed_tries, 0
         session, token = self._open(command, message, account, parent, key)
-        _, next_event = self._stream_of(account.account)
+        _, next_event = self.stream_of(account.account)
         reply = m.LoginReply(
             token=token,
             session=session.handle,
@@ -194,68 +188,27 @@ class Authorization:
         return named, parent
 
     def _by_key(self, command: Command, message: m.Login) -> tuple[Account, ApiKey]:
-        now, tries = command.accepted_at, (b"a" + command.address,)
-        self._check_tries(tries)
+        now = command.accepted_at
+        self.admission.check_address(command.address)
         key = self.keys.shown(message.password or "", now)
         account = self._book.get(key.account) if key is not None else None
         named = self._book.named(message.username) if message.username else account
         if key is None or account is None or named is not account:
-            self._failures.failed(tries[0], now)
+            self.admission.failed(None, command.address, now)
             self._journal.change(self._store.audit(now, "login refused", 0, "API key"))
             raise Refused(Status.AUTH_FAILED, "That API key is not valid, or not any more.")
         key.last_used_at = now
         return account, key
 
     async def _by_password(self, command: Command, message: m.Login) -> Account:
-        return await self.confirm(command, message.username, message.password or "", _REFUSED_LOGIN)
-
-    async def confirm(self, command: Command, username: str, password: str, text: str) -> Account:
-        """Return the account of a user name if the password is its own.
-
-        Raises `Refused` with AUTH_FAILED and ``text`` if not, RATE_LIMITED after too many tries,
-        SERVER_BUSY when the hashing queue is full.
-        """
-        now = command.accepted_at
-        keys = (b"a" + command.address, b"u" + username.casefold().encode())
-        self._check_tries(keys)
-        account = self._book.named(username)
-        hashed = account.password_hash if account is not None else None
-        good = await self._vault.verify(hashed, password)
-        # Others that were let in beside this one may have failed meanwhile: without this, as many
-        # passwords could be tried at once as there is room in the queue.
-        self._check_tries(keys)
-        # The password may have been changed meanwhile: the old one must open nothing any more.
-        if account is None or not good or account.password_hash != hashed:
-            for key in keys:
-                self._failures.failed(key, now)
-            number = 0 if account is None else account.account
-            if account is not None:
-                self._count_failure(account)
-            self._journal.change(self._store.audit(now, "login refused", number))
-            raise Refused(Status.AUTH_FAILED, text)
-        self._failures.clear(keys[1])
+        self.admission.login_begins(command)
+        password = message.password or ""
+        proof = self.proof
+        account = await proof.confirm(
+            command, message.username, password, _REFUSED_LOGIN, message.code
+        )
+        proof.renew_hash(command, account, password)
         return account
-
-    def _check_tries(self, keys: tuple[bytes, ...]) -> None:
-        now = self._clock.wall_ns()
-        wait = max(self._failures.wait_ms(key, now) for key in keys)
-        if wait:
-            raise Refused(
-                Status.RATE_LIMITED,
-                f"Too many failed logins; try again in {-(-wait // 1000)} seconds.",
-                retry_after_ms=wait,
-            )
-
-    def _count_failure(self, account: Account) -> None:
-        account.failed_tries += 1
-
-        def count(db: peewee.Database) -> None:
-            db.execute_sql(
-                "UPDATE account SET failed_tries = failed_tries + 1 WHERE id = ?",
-                (account.account,),
-            )
-
-        self._journal.change(count)
 
     def _open(
         self,
@@ -349,7 +302,10 @@ class Authorization:
                 "UPDATE api_key SET last_used_at = ? WHERE id = ?",
                 (session.created_at, session.api_key),
             )
-            db.execute_sql("UPDATE account SET failed_tries = 0 WHERE id = ?", (session.account,))
+            db.execute_sql(
+                "UPDATE account SET failed_tries = 0, last_login_at = ? WHERE id = ?",
+                (session.created_at, session.account),
+            )
 
         self._journal.change(insert)
         kind = "session beside" if session.parent else "login"
@@ -372,6 +328,14 @@ class Authorization:
                 "a spent token of session {session} was shown: the family ends",
                 session=session.session_id,
             )
+            self._journal.change(
+                self._store.audit(
+                    command.accepted_at,
+                    "ALERT token theft",
+                    session.account,
+                    f"session {session.session_id}",
+                )
+            )
             self.end(session, Status.SESSION_REVOKED)
             raise Refused(
                 Status.SESSION_REVOKED,
@@ -384,7 +348,7 @@ class Authorization:
         session.last_seen_at, session.address = command.accepted_at, command.address
         session.worker = command.link.worker_id
         self._store_rotation(session, forgotten, command.accepted_at)
-        oldest, upcoming = self._stream_of(session.account)
+        oldest, upcoming = self.stream_of(session.account)
         gap = bool(message.last_event_seq) and message.last_event_seq + 1 < oldest
         reply = m.ResumeReply(
             token=fresh,
@@ -447,10 +411,10 @@ class Authorization:
 
     def logout(self, command: Command, session: Session, message: m.Logout) -> bytes:
         """End this session and those opened beside it; or all of the account."""
-        ended = self.end(session, 0)
         if message.everywhere:
-            others = self.sessions.of_account(session.account)
-            ended += sum(self.end(each, Status.SESSION_REVOKED) for each in others)
+            ended = self.end_all(session.account, session)
+        else:
+            ended = self.end(session, 0)
         head = command.header
         return codec.encode(
             m.LogoutReply(ended=ended), session=head.session, correlation=head.correlation
@@ -467,6 +431,12 @@ class Authorization:
             )
         others = [s for s in self.sessions.of_account(session.account) if s is not session]
         return sum(self.end(each, Status.SESSION_REVOKED) for each in others)
+
+    def end_all(self, account: int, asking: Session | None = None) -> int:
+        """End every session of an account; return how many. ``asking`` itself gets no notice."""
+        ended = self.end(asking, 0) if asking is not None else 0
+        others = self.sessions.of_account(account)
+        return ended + sum(self.end(each, Status.SESSION_REVOKED) for each in others)
 
     def end(self, session: Session, reason: int) -> int:
         """End a session and those opened beside it; return how many. Durable with the batch.

@@ -90,7 +90,8 @@ class Command:
     """One relayed frame: the envelope's facts, the client's header and octets.
 
     ``received_at`` is the worker's stamp, ``accepted_at`` the master's; nanoseconds. ``fields`` are
-    the header's; what nearly every command needs of them stands beside them.
+    the header's; what nearly every command needs of them stands beside them. ``waited`` is for how
+    long it is certain to have been on its way until ``accepted_at``.
     """
 
     link: Link
@@ -103,6 +104,7 @@ class Command:
     fields: Fields
     octets: bytes = attrs.field(repr=False)
     envelope: bytes = attrs.field(repr=False)
+    waited: int = 0
 
     @property
     def header(self) -> Header:

@@ -20,7 +20,7 @@ import peewee
 
 from papertrader.master.migrations import migrate
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 GENESIS: Final = bytes(32)
 
 PRAGMAS: Final = {
@@ -86,6 +86,9 @@ class AccountRow(Table):
     created_at = peewee.BigIntegerField()
     registered_by = peewee.TextField(default="")
     failed_tries = peewee.BigIntegerField(default=0)
+    totp_seed = peewee.BlobField(default=b"")
+    totp_step = peewee.BigIntegerField(default=0)
+    last_login_at = peewee.BigIntegerField(default=0)
 
     class Meta:
         """Name in SQL."""
@@ -149,6 +152,82 @@ class SpentTokenRow(Table):
         """Name in SQL."""
 
         table_name = "spent_token"
+        without_rowid = True
+
+
+class RecoveryCodeRow(Table):
+    """A recovery code that was not used; only its SHA-256 hash is kept."""
+
+    code_hash = peewee.BlobField(primary_key=True)
+    account = peewee.BigIntegerField(index=True)
+
+    class Meta:
+        """Name in SQL."""
+
+        table_name = "recovery_code"
+        without_rowid = True
+
+
+class InvitationRow(Table):
+    """An invitation; of its code only the SHA-256 hash is kept."""
+
+    id = peewee.BigIntegerField(primary_key=True)
+    code_hash = peewee.BlobField(unique=True)
+    role = peewee.BigIntegerField()
+    created_at = peewee.BigIntegerField()
+    expires_at = peewee.BigIntegerField()
+    created_by = peewee.BigIntegerField()
+    label = peewee.TextField()
+    used_by = peewee.BigIntegerField()
+    ended_at = peewee.BigIntegerField()
+
+    class Meta:
+        """Name in SQL."""
+
+        table_name = "invitation"
+
+
+class ResetTokenRow(Table):
+    """What resets one password once; only its SHA-256 hash is kept."""
+
+    account = peewee.BigIntegerField(primary_key=True)
+    token_hash = peewee.BlobField()
+    expires_at = peewee.BigIntegerField()
+
+    class Meta:
+        """Name in SQL."""
+
+        table_name = "reset_token"
+
+
+class LoginTriesRow(Table):
+    """Failed logins of a user name (a hash of it), so that a restart forgives nothing."""
+
+    key = peewee.BlobField(primary_key=True)
+    failures = peewee.BigIntegerField()
+    last_at = peewee.BigIntegerField()
+    hour_at = peewee.BigIntegerField()
+    hour = peewee.BigIntegerField()
+
+    class Meta:
+        """Name in SQL."""
+
+        table_name = "login_tries"
+        without_rowid = True
+
+
+class LoginAddressRow(Table):
+    """From where an account was logged in to."""
+
+    account = peewee.BigIntegerField()
+    network = peewee.BlobField()
+    at = peewee.BigIntegerField()
+
+    class Meta:
+        """Name in SQL."""
+
+        table_name = "login_address"
+        primary_key = peewee.CompositeKey("account", "network")
         without_rowid = True
 
 
@@ -255,6 +334,11 @@ TABLES: Final = (
     SessionRow,
     ApiKeyRow,
     SpentTokenRow,
+    RecoveryCodeRow,
+    InvitationRow,
+    ResetTokenRow,
+    LoginTriesRow,
+    LoginAddressRow,
     WorkerRow,
     AuditRow,
     CheckpointRow,

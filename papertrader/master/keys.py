@@ -76,6 +76,11 @@ class KeyTable:
         if not mine:
             self._by_account.pop(key.account, None)
 
+    def remove_all(self, account: int) -> None:
+        """Forget the keys of an account that is closed."""
+        for key in self.of_account(account):
+            self.remove(key)
+
     def get(self, key: int) -> ApiKey | None:
         """Return a key by number."""
         return self._by_id.get(key)

@@ -18,12 +18,14 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from papertrader.core.desk import Desk
+from papertrader.core.limithits import LimitHits
 from papertrader.core.marketclock import MarketClock
-from papertrader.master.accounts import AccountBook, AccountRules, Accounts
+from papertrader.master.accounts import AccountRules
+from papertrader.master.admission import AdmissionRules
 from papertrader.master.alerts import Alerts
 from papertrader.master.assetlist import ListedTape, read_asset_file
 from papertrader.master.assets import Assets
-from papertrader.master.authorization import SWEEP_S, Authorization
+from papertrader.master.authorization import SWEEP_S
 from papertrader.master.barstore import FILE as HISTORY_FILE
 from papertrader.master.barstore import BarStore
 from papertrader.master.commands import Command, Refused, cancel, close_flag
@@ -33,13 +35,13 @@ from papertrader.master.equity import EquityCurves
 from papertrader.master.guard import Guard
 from papertrader.master.halts import Halts
 from papertrader.master.history import History
+from papertrader.master.intake import Intake
 from papertrader.master.journal import Journal, StoreFailed
 from papertrader.master.livemarket import SAVE_S, LiveMarket, LiveParts, Wanted
 from papertrader.master.markettime import MarketTime, live_clock, resumed_clock
 from papertrader.master.operators import Operators
-from papertrader.master.passwords import PasswordVault
+from papertrader.master.people import People
 from papertrader.master.portfolios import Portfolios
-from papertrader.master.profile import Profile
 from papertrader.master.providers.base import TapeSource, load_calendars, load_rates
 from papertrader.master.providers.filemarket import files_source
 from papertrader.master.providers.recorded import DataFileError
@@ -93,11 +95,15 @@ class MasterRules:
     accounts: AccountRules
     argon2_memory_kib: int
     argon2_passes: int
+    seal_key: bytes = attrs.field(repr=False)
+    """Seals what second factors are made of: 32 octets."""
+    hashing_threads: int = 1
+    admission: AdmissionRules = attrs.Factory(AdmissionRules)
 
 
 @attrs.frozen(kw_only=True)
 class Threads:
-    """The threads of a master: one writes the truth, one the views, one hashes passwords."""
+    """The threads of a master: one writes the truth, one the views, some hash passwords."""
 
     truth: InThread
     views: InThread
@@ -162,6 +168,8 @@ class Main:
         self.view_store = ViewStore(rules.state_dir / "views.db")
         self.internal_errors = 0
         self.commands = 0
+        self.limit_hits = LimitHits()
+        self.intake = Intake(clock, self._begin, self.limit_hits)
         self.running = False
         self.guard: Guard | None = None
         """Marks what is decided, for the case that it is the last; None: nobody would read it."""
@@ -189,7 +197,7 @@ class Main:
             self.streams.load(account, state.event_seq + 1, oldest)
         self._build(desk)
         self.workers.load(self.store.db)
-        self.book.load(self.store.db)
+        self.people.load(self.store.db)
         self.operators.load()
         self.watchlists.load(self.store.db)
         self.alerts.load(self.store.db)
@@ -227,31 +235,16 @@ class Main:
             market_rules.update_interval_ms,
         )
         self.assets.on_fail = lambda: self._fail("the market update failed")
-        self.book = AccountBook()
-        vault = PasswordVault(self._threads.hashing, rules.argon2_memory_kib, rules.argon2_passes)
-        self.authorization = Authorization(
-            self.book,
+        self.people = People(
             self.store,
             self.journal,
-            vault,
+            self._threads.hashing,
             self.clock,
             self._entropy,
-            self.streams.bounds,
+            rules,
+            self.limit_hits,
         )
-        self.authorization.on_notice = self._notice
-        self.authorization.sessions.on_detach = self.streams.unsubscribe
-        self.accounts = Accounts(
-            self.book,
-            self.store,
-            self.journal,
-            self.authorization,
-            self.transactions,
-            self.clock,
-            rules.accounts,
-        )
-        self.profile = Profile(
-            self.book, self.store, self.journal, self.authorization, self._entropy
-        )
+        self.book, self.authorization = self.people.book, self.people.authorization
         self.operators = Operators(self.store, self.journal, self.workers, self._figures)
         self.timekeeper = Timekeeper(
             self.assets,
@@ -261,7 +254,8 @@ class Main:
             self.operators,
             ClockSettings(speed_milli=market_rules.speed_milli, start=market_rules.start),
         )
-        self.authorization.check_scope = self.operators.check_login
+        self.people.build(self.transactions, self.streams, self.operators)
+        self.authorization.on_notice = self._notice
         self._build_answers(desk, source, market)
         self._route()
 
@@ -282,6 +276,7 @@ class Main:
         self.watchlists = Watchlists(desk, self.journal)
         self.alerts = Alerts(desk, self.journal, self.streams, market, self.clock)
         self.assets.watcher = self.alerts
+        self.people.access.forget += [self.watchlists.forget, self.alerts.forget]
 
     def _source(self) -> TapeSource:
         if self.rules.market.source != "live":
@@ -358,6 +353,7 @@ class Main:
             await self.live.stop()
             await self._save_bars()
             await self._threads.views(self.live.close_history)
+        self.intake.stop()
         for link in self.workers.links():
             link.say_goodbye(Status.SHUTDOWN, "the master stops", retry_after_ms=200)
         if not self._failed:
@@ -383,21 +379,11 @@ class Main:
     def _route(self) -> None:
         """The table: which module answers which command. The first needs no session."""
         self._open: dict[int, Callable[[Command, Any], Any]] = {
-            Opcode.REGISTER: self.accounts.register,
-            Opcode.LOGIN: self.authorization.login,
-            Opcode.RESUME: self.authorization.resume,
+            **self.people.open_routes(),
             Opcode.WORKER_LIST: self._worker_list,
         }
         self._routes: dict[int, Callable[[Command, Session, Any], Any]] = {
-            Opcode.LOGOUT: self.authorization.logout,
-            Opcode.SESSION_LIST: self.profile.session_list,
-            Opcode.SESSION_REVOKE: self.profile.session_revoke,
-            Opcode.PASSWORD_CHANGE: self.profile.password_change,
-            Opcode.ACCOUNT_UPDATE: self.profile.account_update,
-            Opcode.APIKEY_CREATE: self.profile.key_create,
-            Opcode.APIKEY_LIST: self.profile.key_list,
-            Opcode.APIKEY_REVOKE: self.profile.key_revoke,
-            Opcode.ACCOUNT_GET: self.accounts.describe,
+            **self.people.routes(),
             Opcode.ORDER_NEW: self.transactions.order_new,
             Opcode.ORDER_REPLACE: self.transactions.order_replace,
             Opcode.ORDER_CANCEL: self.transactions.order_cancel,
@@ -449,6 +435,9 @@ class Main:
     def command(self, command: Command) -> None:
         """Parse a command, find its module, answer it once it is durable (`workers.Listener`)."""
         self.commands += 1
+        self.intake.take(command)
+
+    def _begin(self, command: Command) -> None:
         if command.fields[4] == _CANCEL:
             cancel(command)
             return
@@ -550,6 +539,10 @@ class Main:
         yield "quotes", self.assets.quotes
         yield "alerts_open", len(self.alerts)
         yield "alerts_ended", self.alerts.ended
+        yield "waiting", len(self.intake)
+        yield "shedding", self.intake.level
+        yield from self.people.figures()
+        yield from self.limit_hits.figures()
         yield from self._wanted().figures(self.assets.listed())
         if self.live is not None:
             yield from self.live.figures()

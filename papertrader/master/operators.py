@@ -1,6 +1,7 @@
 """What operators ask over the wire: the log, counters, draining workers. Scope ADMIN only.
 
-Which accounts are operators' is decided beside the running service, never over the wire.
+The first operator is made beside the service, or with an invitation that was made there; later
+ones by an operator (`papertrader.master.accountcontrol`).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from enum import StrEnum
 from typing import Final
 
+from papertrader.core.limithits import NAME_OCTETS, PREFIX
 from papertrader.core.logrecord import Level
 from papertrader.eventlog.reading import ENTRIES_MAX
 from papertrader.master.commands import Command, Refused
@@ -19,13 +21,13 @@ from papertrader.master.sessions import Session
 from papertrader.master.workers import Workers
 from papertrader.wire import codec, limits
 from papertrader.wire import messages as m
-from papertrader.wire.kinds import DrainMode, Scope, Status, Tag, allows
+from papertrader.wire.kinds import AccountRole, DrainMode, Scope, Status, Tag, allows
 
 DEADLINE_MS_MAX: Final = 3_600_000
 """Longest time for which a worker may be drained before its clients are closed."""
 LINES_OCTETS: Final = limits.PART_BODY_MAX - 1_024
 """Lines of one part of LOG_DUMP, line breaks included; what is left is for its other fields."""
-_PREFIX: Final = "admin."
+_ROLE_KEY: Final = "admin."
 
 Figures = Callable[[], Iterable[tuple[str, int]]]
 """Gives the master's counters: (name of at most 24 octets, value)."""
@@ -56,10 +58,18 @@ class Appointment(StrEnum):
     NONE = "0"
 
 
+_ROLES: Final = {
+    Appointment.NONE: AccountRole.TRADER,
+    Appointment.HOST: AccountRole.HOST,
+    Appointment.ADMIN: AccountRole.OPERATOR,
+}
+_APPOINTMENTS: Final = {role: appointment for appointment, role in _ROLES.items()}
+
+
 def appointments(store: TruthStore) -> dict[int, Appointment]:
     """Return the accounts that are more than a trader's."""
-    rows = store.db.execute_sql("SELECT key, value FROM meta WHERE key LIKE ?", (f"{_PREFIX}%",))
-    found = {int(key.removeprefix(_PREFIX)): Appointment(value) for key, value in rows}
+    rows = store.db.execute_sql("SELECT key, value FROM meta WHERE key LIKE ?", (f"{_ROLE_KEY}%",))
+    found = {int(key.removeprefix(_ROLE_KEY)): Appointment(value) for key, value in rows}
     return {account: role for account, role in found.items() if role != Appointment.NONE}
 
 
@@ -67,7 +77,7 @@ def appoint(store: TruthStore, account: int, role: Appointment) -> Change:
     """Return the change that gives an account its role."""
 
     def change(_db: object) -> None:
-        store.set_meta(f"{_PREFIX}{account}", role.value)
+        store.set_meta(f"{_ROLE_KEY}{account}", role.value)
 
     return change
 
@@ -123,6 +133,19 @@ class Operators:
         """Read who is an operator or a host."""
         self._roles = appointments(self._store)
 
+    def role_of(self, account: int) -> AccountRole:
+        """Return what an account may be."""
+        return _ROLES[self._roles.get(account, Appointment.NONE)]
+
+    def set_role(self, account: int, role: AccountRole, at: int) -> None:
+        """Give an account its role; durable with the batch, noted in the audit log."""
+        appointment = _APPOINTMENTS[role]
+        self._roles.pop(account, None)
+        if appointment is not Appointment.NONE:
+            self._roles[account] = appointment
+        self._journal.change(appoint(self._store, account, appointment))
+        self._journal.change(self._store.audit(at, f"role {role.name.lower()}", account))
+
     def check_login(self, account: int, scope: int) -> None:
         """Raise `Refused` if a login asks for a scope that its account may not have."""
         role = self._roles.get(account, Appointment.NONE)
@@ -158,6 +181,8 @@ class Operators:
             yield number, "rtt_us", link.rtt_us
             yield number, "connections", len(link.clients)
             yield number, "held_for_credit", link.flows.held
+            for row in link.hits:
+                yield number, f"{PREFIX}{row.key}"[:NAME_OCTETS], row.hits
             if stats is not None:
                 for key in _WORKER_KEYS:
                     yield number, key, getattr(stats, key)

@@ -22,9 +22,9 @@ from papertrader.master.holdings import parts
 from papertrader.master.journal import Journal
 from papertrader.master.keys import SECRET_OCTETS, ApiKey, secret_hash
 from papertrader.master.passwords import BUSY_RETRY_MS, check_password
-from papertrader.master.replies import is_fresh, journal_reply, keep_reply, stored_reply
+from papertrader.master.replies import conclude_message, is_fresh, stored_reply
 from papertrader.master.sessions import Session
-from papertrader.wire import codec, limits
+from papertrader.wire import limits
 from papertrader.wire import messages as m
 from papertrader.wire.derived import Message
 from papertrader.wire.kinds import AccountField, Status, Tag, allows
@@ -34,7 +34,7 @@ LABEL_OCTETS: Final = 64
 _SALT_OCTETS: Final = 16
 
 
-def _require_owner(session: Session) -> None:
+def require_owner(session: Session) -> None:
     """Raise `Refused` for a program that logged in with an API key."""
     if session.api_key:
         raise Refused(
@@ -47,6 +47,25 @@ def _salt(session: Session, seq: int) -> bytes:
     """Return what makes the fingerprint of one command unlike that of any other."""
     octets = session.session_id.to_bytes(8, "big") + seq.to_bytes(8, "big")
     return hashlib.sha256(octets).digest()[:_SALT_OCTETS]
+
+
+def session_row(each: Session, current: bool = False) -> bytes:
+    """Return how lists show a session."""
+    return m.SessionRow(
+        session_id=each.session_id,
+        created_at=each.created_at,
+        last_seen_at=each.last_seen_at,
+        expires_at=each.expires_at,
+        address=each.address or bytes(16),
+        device=each.device.encode().ljust(DEVICE_OCTETS, b"\0"),
+        worker=each.worker,
+        parent=each.parent,
+        key=each.api_key,
+        scope=each.scope,
+        online=each.link is not None,
+        current=current,
+        remember=each.remember,
+    ).pack()
 
 
 class Profile:
@@ -74,31 +93,15 @@ class Profile:
         self, command: Command, session: Session, message: m.SessionList
     ) -> list[bytes]:
         """Answer SESSION_LIST."""
-        _require_owner(session)
-        rows = [
-            m.SessionRow(
-                session_id=each.session_id,
-                created_at=each.created_at,
-                last_seen_at=each.last_seen_at,
-                expires_at=each.expires_at,
-                address=each.address or bytes(16),
-                device=each.device.encode().ljust(DEVICE_OCTETS, b"\0"),
-                worker=each.worker,
-                parent=each.parent,
-                key=each.api_key,
-                scope=each.scope,
-                online=each.link is not None,
-                current=each is session,
-                remember=each.remember,
-            ).pack()
-            for each in self._sessions.of_account(session.account)
-        ]
+        require_owner(session)
+        mine = self._sessions.of_account(session.account)
+        rows = [session_row(each, current=each is session) for each in mine]
         head = m.SessionListPart(as_of=command.accepted_at)
         return self._list(command, session, Tag.SESSIONS, m.SessionRow.SIZE, rows, head)
 
     def session_revoke(self, command: Command, session: Session, message: m.SessionRevoke) -> bytes:
         """End another session of the account and those beside it."""
-        _require_owner(session)
+        require_owner(session)
         stored = stored_reply(command, session)
         if stored is not None:
             return stored
@@ -119,7 +122,7 @@ class Profile:
         self, command: Command, session: Session, message: m.PasswordChange
     ) -> bytes:
         """Set a new password and end every other session of the account."""
-        _require_owner(session)
+        require_owner(session)
         is_fresh(command, session)
         seq = command.header.seq
         while seq in session.underway:
@@ -148,7 +151,7 @@ class Profile:
         old, new = message.password or "", message.new_password or ""
         body, salt = command.octets[limits.HEADER_SIZE :], _salt(session, command.header.seq)
         if not is_fresh(command, session):
-            mark = await self._authorization.fingerprint(body, salt)
+            mark = await self._authorization.proof.fingerprint(body, salt, command.address)
             stored = stored_reply(command, session, mark)
             if stored is not None:
                 return stored
@@ -157,26 +160,22 @@ class Profile:
             weak = "The new password is the old one; choose another."
         if weak:
             raise Refused(Status.PASSWORD_WEAK, weak)
-        await self._authorization.confirm(
+        await self._authorization.proof.check_password(
             command, account.username, old, "That is not your present password."
         )
-        hashed = await self._authorization.hash_password(command.address, new)
-        mark = await self._authorization.fingerprint(body, salt)
+        hashed = await self._authorization.proof.hash_password(command.address, new)
+        mark = await self._authorization.proof.fingerprint(body, salt, command.address)
         # A change that another session made meanwhile has ended this one.
         if self._sessions.get(session.session_id) is not session:
             raise Refused(Status.SESSION_REVOKED, "The session has ended meanwhile; log in again.")
-        account.password_hash = hashed
-        row = (hashed, account.account)
-        self._journal.change(
-            lambda db: db.execute_sql("UPDATE account SET password_hash = ? WHERE id = ?", row)
-        )
+        self._authorization.proof.set_password(account, hashed)
         self._audit(command, session, "password change")
         ended = self._authorization.end_others(session)
         return self._conclude(command, session, m.PasswordChangeReply(ended=ended), mark)
 
     def account_update(self, command: Command, session: Session, message: m.AccountUpdate) -> bytes:
         """Set what others see, or the e-mail address."""
-        _require_owner(session)
+        require_owner(session)
         stored = stored_reply(command, session)
         if stored is not None:
             return stored
@@ -199,7 +198,7 @@ class Profile:
 
     def key_create(self, command: Command, session: Session, message: m.ApiKeyCreate) -> bytes:
         """Make a key; its secret is in this reply and nowhere else."""
-        _require_owner(session)
+        require_owner(session)
         stored = stored_reply(command, session)
         if stored is not None:
             return stored
@@ -263,7 +262,7 @@ class Profile:
 
     def key_list(self, command: Command, session: Session, message: m.ApiKeyList) -> list[bytes]:
         """Answer APIKEY_LIST."""
-        _require_owner(session)
+        require_owner(session)
         mine = self._sessions.of_account(session.account)
         rows = [
             m.ApiKeyRow(
@@ -282,7 +281,7 @@ class Profile:
 
     def key_revoke(self, command: Command, session: Session, message: m.ApiKeyRevoke) -> bytes:
         """Void a key for ever and end the sessions that it opened."""
-        _require_owner(session)
+        require_owner(session)
         stored = stored_reply(command, session)
         if stored is not None:
             return stored
@@ -312,19 +311,7 @@ class Profile:
         fingerprint: bytes = b"",
         shown: Message | None = None,
     ) -> bytes:
-        """Return the reply's frame, kept and journaled; ``shown`` is what the journal may hold."""
-
-        def frame(message: Message) -> bytes:
-            return codec.encode(
-                message, session=session.handle, correlation=command.header.correlation
-            )
-
-        octets = frame(reply)
-        public = frame(shown) if shown is not None else b""
-        kept = keep_reply(command, session, octets, fingerprint, public)
-        if kept is not None:
-            journal_reply(self._journal, kept)
-        return octets
+        return conclude_message(self._journal, command, session, reply, fingerprint, shown)
 
     def _list(
         self,

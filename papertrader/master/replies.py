@@ -16,6 +16,7 @@ from papertrader.master.commands import Command, Refused
 from papertrader.master.journal import Journal
 from papertrader.master.sessions import Session, request_hash
 from papertrader.wire import codec
+from papertrader.wire.derived import Message
 from papertrader.wire.kinds import FrameFlag, Status, is_stored
 
 _STATUS: Final = slice(14, 16)
@@ -115,6 +116,27 @@ def journal_reply(journal: Journal, kept: records.StoredReply) -> None:
 def conclude(journal: Journal, command: Command, session: Session, octets: bytes) -> bytes:
     """Keep and journal a reply, after the change of tables that it tells of; return it."""
     kept = keep_reply(command, session, octets)
+    if kept is not None:
+        journal_reply(journal, kept)
+    return octets
+
+
+def conclude_message(
+    journal: Journal,
+    command: Command,
+    session: Session,
+    reply: Message,
+    fingerprint: bytes = b"",
+    shown: Message | None = None,
+) -> bytes:
+    """Return the reply's frame, kept and journaled; ``shown`` is what the journal may hold."""
+
+    def frame(message: Message) -> bytes:
+        return codec.encode(message, session=session.handle, correlation=command.header.correlation)
+
+    octets = frame(reply)
+    public = frame(shown) if shown is not None else b""
+    kept = keep_reply(command, session, octets, fingerprint, public)
     if kept is not None:
         journal_reply(journal, kept)
     return octets

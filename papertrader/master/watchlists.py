@@ -35,6 +35,13 @@ class Watchlists:
         ):
             self._lists.setdefault(account, {})[name] = tuple(symbols.split())
 
+    def forget(self, account: int) -> None:
+        """Delete the lists of an account that is closed."""
+        if self._lists.pop(account, None):
+            self._journal.change(
+                lambda db: db.execute_sql("DELETE FROM watchlist WHERE account = ?", (account,))
+            )
+
     def set_list(self, command: Command, session: Session, message: m.WatchlistSet) -> bytes:
         """Answer WATCHLIST_SET."""
         stored = stored_reply(command, session)

@@ -9,7 +9,6 @@ bound of its measured clock.
 from __future__ import annotations
 
 import struct
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, Protocol, TypeAlias
 
@@ -19,6 +18,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from papertrader.core.instants import SECOND
+from papertrader.master.clockbound import ClockBound
 from papertrader.master.commands import Command
 from papertrader.master.directory import WorkerDirectory
 from papertrader.master.flow import ClientFlows, Mark
@@ -48,9 +48,6 @@ from papertrader.wire.kinds import (
 )
 
 PING_S: Final = 2.0
-OFFSETS_KEPT: Final = 8
-FIRST_ERROR: Final = SECOND
-"""How far off a worker's clock may be judged before the first PING has measured it."""
 SKEW_MAX: Final = 30 * SECOND
 """A worker whose clock is off by more is not let in."""
 STAMP_AGE_MAX: Final = 15 * SECOND
@@ -107,27 +104,6 @@ class Listener(Protocol):
         """A client's connection is gone."""
 
 
-class ClockBound:
-    """A worker's clock against ours: the best of the last measurements by four stamps, as NTP."""
-
-    def __init__(self, offset: int) -> None:
-        self._samples: deque[tuple[int, int]] = deque(maxlen=OFFSETS_KEPT)
-        self.offset = offset
-        self.error = FIRST_ERROR
-
-    def measured(self, sent_at: int, received_at: int, now: int) -> None:
-        """Take one PING: sent, received by the worker, answer received."""
-        error = (now - sent_at) // 2
-        self._samples.append((error, received_at - sent_at - error))
-        self.error, self.offset = min(self._samples)
-
-    def allows(self, stamp: int, now: int, age_max: int) -> bool:
-        """Tell whether the worker may honestly have stamped ``stamp`` by ``now``."""
-        tolerance = self.error + limits.CLOCK_TOLERANCE_MS * 1_000_000
-        ours = stamp - self.offset
-        return now - age_max - tolerance <= ours <= now + tolerance
-
-
 class WorkerLink(FrameProtocol):
     """The master's end of one worker's link."""
 
@@ -152,6 +128,7 @@ class WorkerLink(FrameProtocol):
         self.boot = 0
         self.auth: m.WorkerAuth | None = None
         self.stats: m.WorkerStats | None = None
+        self.hits: tuple[m.LimitRow, ...] = ()
         self.bound = ClockBound(0)
         self.clients: dict[int, m.ClientOpen] = {}
         self.flows = ClientFlows(self)
@@ -223,6 +200,8 @@ class WorkerLink(FrameProtocol):
             self._workers.interest(self, message)
         elif isinstance(message, m.WorkerStats):
             self.stats = message
+        elif isinstance(message, m.LimitHits):
+            self.hits = message.hits
         else:
             raise RemoteFault(
                 Status.OPCODE_FORBIDDEN, f"{codec.describe(opcode)} is not for a worker to send"
@@ -316,6 +295,7 @@ class WorkerLink(FrameProtocol):
             inner_fields,
             inner,
             octets,
+            self.bound.waited(received_at, now),
         )
         if self._ack_timer is None:
             self._ack_timer = self.clock.call_later(ACK_DELAY_S, self._acknowledge)

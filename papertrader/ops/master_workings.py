@@ -19,6 +19,7 @@ from twisted.python.failure import Failure
 from papertrader.core.instants import from_datetime
 from papertrader.eventlog.inflight import SUSPECTS_FILE, InFlight, read_poison
 from papertrader.master.accounts import AccountRules
+from papertrader.master.admission import AdmissionRules
 from papertrader.master.database import StoreError
 from papertrader.master.guard import Guard
 from papertrader.master.livemarket import LiveParts
@@ -35,10 +36,11 @@ from papertrader.ops.inherited import inherited_endpoint
 from papertrader.ops.live_parts import live_parts
 from papertrader.ops.master_tap import Options
 from papertrader.ops.options import ServerOptions
-from papertrader.ops.process import FAIL_DELAY_S, Process
+from papertrader.ops.process import FAIL_DELAY_S, Process, nice_thread
 from papertrader.ops.running import EXIT_INTERNAL, StartError, calm_collector, write_run_file
+from papertrader.ops.sealkey import seal_key
 from papertrader.ops.settings import Settings
-from papertrader.ops.variables import MarketSource, Registration
+from papertrader.ops.variables import MarketSource
 
 CURRENCY = "USD"
 """Every asset of the recorded and of the simulated market is priced in it."""
@@ -69,11 +71,24 @@ def master_rules(options: ServerOptions, settings: Settings) -> MasterRules:
         accounts=AccountRules(
             starting_cash=settings.accounts.starting_cash,
             currency=CURRENCY,
-            registration_open=settings.accounts.registration is Registration.OPEN,
+            registration=settings.accounts.registration,
         ),
         argon2_memory_kib=settings.auth.argon2_memory_kib,
         argon2_passes=settings.auth.argon2_time,
+        hashing_threads=hashing_threads(),
+        seal_key=seal_key(options.state),
+        admission=AdmissionRules(
+            logins_per_second=settings.limits.logins_per_second,
+            registrations_per_second=settings.limits.registrations_per_second,
+            registrations_per_hour=settings.limits.registrations_per_hour,
+            registrations_per_day=settings.limits.registrations_per_day,
+        ),
     )
+
+
+def hashing_threads() -> int:
+    """Return how many passwords are hashed at once: one processor is left for everything else."""
+    return max(1, (os.cpu_count() or 2) - 1)
 
 
 class Workings(Service):
@@ -119,7 +134,7 @@ class Workings(Service):
         threads = Threads(
             truth=process.thread("truth"),
             views=process.thread("views"),
-            hashing=process.thread("hashing"),
+            hashing=nice_thread(process.thread("hashing", hashing_threads())),
         )
         read_log = process.log_reader()
         process.start_threads()

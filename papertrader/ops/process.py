@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import secrets
+import sys
+import threading
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
@@ -27,6 +31,25 @@ from papertrader.ops.running import EXIT_FAILED, end_process, tell
 FAIL_DELAY_S: Final = 0.3
 """Time for the last answers (OUTCOME_UNKNOWN) to leave before a failed process ends."""
 LOG_STOP_S: Final = 2.0
+
+
+NICENESS_OF_HASHING: Final = 10
+"""On Linux a thread that hashes gives way to the reactor's, which has 0."""
+
+
+def nice_thread(in_thread: Callable[..., Deferred[Any]]) -> Callable[..., Deferred[Any]]:
+    """Return the same, for work that can wait: its threads give way to all others (on Linux)."""
+    done: set[int] = set()
+
+    def run(function: Callable[..., Any], *arguments: Any) -> Any:
+        thread = threading.get_native_id()
+        if sys.platform == "linux" and thread not in done:
+            done.add(thread)
+            with contextlib.suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, thread, NICENESS_OF_HASHING)
+        return function(*arguments)
+
+    return lambda function, *arguments: in_thread(run, function, *arguments)
 
 
 class Process:
@@ -67,9 +90,12 @@ class Process:
             if not pool.started:
                 pool.start()
 
-    def thread(self, name: str) -> Callable[..., Deferred[Any]]:
-        """Return what runs a function in a thread of its own; its calls run in their order."""
-        pool = ThreadPool(1, 1, name=f"{self.name}-{name}")
+    def thread(self, name: str, count: int = 1) -> Callable[..., Deferred[Any]]:
+        """Return what runs a function in a thread of its own, or in one of ``count``.
+
+        The calls of one thread run in their order.
+        """
+        pool = ThreadPool(count, count, name=f"{self.name}-{name}")
         self._pools.append(pool)
 
         def run(function: Callable[..., Any], *arguments: Any) -> Deferred[Any]:

@@ -18,12 +18,13 @@ from typing import Any, Final, TypeVar
 
 import attrs
 
+from papertrader.master.registration import Registration
 from papertrader.ops import variables as known
 from papertrader.ops.files import PUBLIC_FILE, write_new_file
 from papertrader.ops.provider_variables import PROVIDER_VARIABLES, ProviderSettings, settled
 from papertrader.ops.toml_lines import lines_of
 from papertrader.ops.variable import Variable
-from papertrader.ops.variables import PORT_MAX, Listen, MarketSource, Registration
+from papertrader.ops.variables import PORT_MAX, Listen, MarketSource
 
 SETTINGS_FILE: Final = "papertrader.toml"
 SETTINGS_BYTES_MAX: Final = 256 * 1024
@@ -131,13 +132,17 @@ class AuthSettings:
 
 @attrs.frozen(kw_only=True)
 class LimitsSettings:
-    """What a worker takes from one connection and from one address."""
+    """What a worker takes from a connection and an address, and the master from a worker."""
 
     requests_per_second: int
     requests_at_once: int
     connects_per_second: int
     connects_at_once: int
     connections_per_address: int
+    logins_per_second: int
+    registrations_per_second: int
+    registrations_per_hour: int
+    registrations_per_day: int
 
 
 @attrs.frozen(kw_only=True)
@@ -343,6 +348,10 @@ class _Sources:
                 connects_per_second=take(known.LIMITS_CONNECTS_PER_SECOND),
                 connects_at_once=take(known.LIMITS_CONNECTS_AT_ONCE),
                 connections_per_address=take(known.LIMITS_CONNECTIONS_PER_ADDRESS),
+                logins_per_second=take(known.LIMITS_LOGINS_PER_SECOND),
+                registrations_per_second=take(known.LIMITS_REGISTRATIONS_PER_SECOND),
+                registrations_per_hour=take(known.LIMITS_REGISTRATIONS_PER_HOUR),
+                registrations_per_day=take(known.LIMITS_REGISTRATIONS_PER_DAY),
             ),
             providers=tuple(self._provider(name) for name in PROVIDER_VARIABLES),
             values=tuple(self._values[variable.name] for variable in known.VARIABLES),

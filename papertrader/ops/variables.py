@@ -19,6 +19,7 @@ from typing import Any, Final, TypeVar
 import attrs
 
 from papertrader.core.money import format_amount, parse_amount
+from papertrader.master.registration import Registration
 from papertrader.ops.provider_variables import (
     PROVIDER_VARIABLES,
     read_providers,
@@ -71,13 +72,6 @@ class MarketSource(StrEnum):
     REPLAY = "replay"
     SIMULATED = "simulated"
     LIVE = "live"
-
-
-class Registration(StrEnum):
-    """Who may open an account."""
-
-    OPEN = "open"
-    CLOSED = "closed"
 
 
 @attrs.frozen
@@ -413,7 +407,8 @@ ACCOUNTS_REGISTRATION: Final = Variable(
     read=_choice(Registration),
     show=_quoted,
     comment="""\
-"open" lets anyone who reaches a worker open an account; "closed" lets only the operator.""",
+"open" lets anyone who reaches a worker open an account; "invite" lets who has an invitation
+(papertrader invite create); "closed" lets nobody, but with one that was made beside the server.""",
 )
 AUTH_ARGON2_MEMORY_KIB: Final = Variable(
     name="auth.argon2_memory_kib",
@@ -475,6 +470,40 @@ LIMITS_CONNECTIONS_PER_ADDRESS: Final = Variable(
 Open connections of one address to one worker.""",
 )
 
+LIMITS_LOGINS_PER_SECOND: Final = Variable(
+    name="limits.logins_per_second",
+    default="10",
+    read=_integer(1, RATE_MAX),
+    show=str,
+    comment="""\
+Logins with a password over one worker in a second, on average; those of five seconds may come at
+once. Checking one takes some 30 ms of a processor.""",
+)
+LIMITS_REGISTRATIONS_PER_SECOND: Final = Variable(
+    name="limits.registrations_per_second",
+    default="1",
+    read=_integer(1, RATE_MAX),
+    show=str,
+    comment="""\
+New accounts over one worker in a second, on average; those of a minute may come at once.""",
+)
+LIMITS_REGISTRATIONS_PER_HOUR: Final = Variable(
+    name="limits.registrations_per_hour",
+    default="5",
+    read=_integer(1, RATE_MAX),
+    show=str,
+    comment="""\
+New accounts from one address in an hour. The worker's own machine is not counted.""",
+)
+LIMITS_REGISTRATIONS_PER_DAY: Final = Variable(
+    name="limits.registrations_per_day",
+    default="1000",
+    read=_integer(1, RATE_MAX),
+    show=str,
+    comment="""\
+New accounts of the whole server in a day.""",
+)
+
 VARIABLES: Final[tuple[Variable[Any], ...]] = (
     WORKERS,
     LOG_MEMORY_BYTES,
@@ -502,6 +531,10 @@ VARIABLES: Final[tuple[Variable[Any], ...]] = (
     LIMITS_CONNECTS_PER_SECOND,
     LIMITS_CONNECTS_AT_ONCE,
     LIMITS_CONNECTIONS_PER_ADDRESS,
+    LIMITS_LOGINS_PER_SECOND,
+    LIMITS_REGISTRATIONS_PER_SECOND,
+    LIMITS_REGISTRATIONS_PER_HOUR,
+    LIMITS_REGISTRATIONS_PER_DAY,
     *(variable for variables in PROVIDER_VARIABLES.values() for variable in variables),
 )
 """All of them, in the order of the settings file: each section in one piece."""

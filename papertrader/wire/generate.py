@@ -20,7 +20,18 @@ from papertrader.wire.schema import BLOCKS, MESSAGES, Block, Message, Section, S
 
 PLAIN = {"u8": "B", "u16": "H", "u32": "I", "u64": "Q"}
 MODULE = Path(__file__).with_name("messages.py")
-SECRET = {"password", "new_password", "token", "secret", "inner"}
+SECRET = {
+    "password",
+    "new_password",
+    "token",
+    "secret",
+    "inner",
+    "code",
+    "codes",
+    "seed",
+    "invitation",
+    "reset_token",
+}
 ENUM_MODULES = {
     "AlertCondition": "papertrader.core.alerts",
     "AlertState": "papertrader.core.alerts",

@@ -6,6 +6,7 @@ from enum import IntEnum, IntFlag
 from typing import Final
 
 from papertrader.core import orders
+from papertrader.wire import accesskinds
 
 MAGIC: Final = b"PT"
 VERSION: Final = 1
@@ -51,66 +52,17 @@ class Role(IntEnum):
     MASTER = 5
 
 
-class Mechanism(IntEnum):
-    """How a LOGIN proves who it is. 4 and up are kept for sealed logins.
-
-    API_KEY: the PASSWORD section is the key's number (8 octets, big-endian) and its secret (32),
-    written as 80 hexadecimal digits; the user name may be left empty.
-    SESSION_TOKEN opens a second session beside a remembered one, whose token (64 hexadecimal
-    digits) stands in the PASSWORD section; that token is not used up. The new session ends with the
-    old one at the latest. So several programs of one user can share one stored login.
-    """
-
-    PASSWORD = 1
-    API_KEY = 2
-    SESSION_TOKEN = 3
-
-
-class Scope(IntEnum):
-    """What a session may do; each may do what those below it may: see `SCOPE_RANK`."""
-
-    READ = 1
-    TRADE = 2
-    ADMIN = 3
-    HOST = 4
-
-
-SCOPE_RANK: Final = {Scope.READ: 1, Scope.TRADE: 2, Scope.HOST: 3, Scope.ADMIN: 4}
-"""The order of the scopes; their numbers are those of the wire, older than HOST."""
-
-
-def allows(scope: int, needed: Scope) -> bool:
-    """Tell whether a session of ``scope`` may do what ``needed`` may."""
-    return SCOPE_RANK.get(Scope(scope), 0) >= SCOPE_RANK[needed]
-
-
-def lower_scope(one: int, other: int) -> int:
-    """Return the scope of two that may do less."""
-    return one if SCOPE_RANK[Scope(one)] <= SCOPE_RANK[Scope(other)] else other
-
-
-class Privacy(IntFlag):
-    """What an account shows to others."""
-
-    PORTFOLIO_PUBLIC = 1
-    HISTORY_PUBLIC = 2
-    LISTED = 4
-
-
-class AccountField(IntFlag):
-    """What an ACCOUNT_UPDATE sets."""
-
-    PRIVACY = 1
-    EMAIL = 2
-
-
-class AccountStatus(IntEnum):
-    """Whether an account may be used."""
-
-    ACTIVE = 1
-    SUSPENDED = 2
-    CLOSED = 3
-
+SCOPE_RANK = accesskinds.SCOPE_RANK
+AccountAction = accesskinds.AccountAction
+AccountField = accesskinds.AccountField
+AccountRole = accesskinds.AccountRole
+AccountStatus = accesskinds.AccountStatus
+Mechanism = accesskinds.Mechanism
+Privacy = accesskinds.Privacy
+Scope = accesskinds.Scope
+allows = accesskinds.allows
+lower_scope = accesskinds.lower_scope
+"""Who may do what: see there."""
 
 OrderFlag = orders.OrderFlag
 """Options of an order."""
@@ -252,6 +204,19 @@ class Opcode(IntEnum):
     APIKEY_CREATE = 0x010C
     APIKEY_LIST = 0x010D
     APIKEY_REVOKE = 0x010E
+    TOTP_SETUP = 0x0110
+    TOTP_ENABLE = 0x0111
+    TOTP_DISABLE = 0x0112
+    RECOVERY_RENEW = 0x0113
+    PASSWORD_RESET = 0x0114
+    ACCOUNT_CLOSE = 0x0115
+    INVITE_CREATE = 0x0118
+    INVITE_LIST = 0x0119
+    INVITE_REVOKE = 0x011A
+    RESET_CREATE = 0x011B
+    ACCOUNT_LIST = 0x011C
+    ACCOUNT_CONTROL = 0x011D
+    ACCOUNT_SESSIONS = 0x011E
     ORDER_NEW = 0x0201
     ORDER_REPLACE = 0x0202
     ORDER_CANCEL = 0x0203
@@ -319,6 +284,7 @@ class Opcode(IntEnum):
     WORKER_STATS = 0x7030
     WORKERS_CHANGED = 0x7031
     WORKER_DRAIN = 0x7032
+    LIMIT_HITS = 0x7070
     STORE_COMMAND = 0x7E01
     STORE_QUOTE = 0x7E02
     STORE_TIME = 0x7E03
@@ -386,6 +352,7 @@ class Status(IntEnum):
     COMMAND_POISON = 0x020B
     NOT_LOGGED_IN = 0x0301
     AUTH_FAILED = 0x0302
+    SECOND_FACTOR_REQUIRED = 0x0303
     MECHANISM_UNSUPPORTED = 0x0304
     SESSION_EXPIRED = 0x0305
     SESSION_REVOKED = 0x0306
@@ -408,6 +375,11 @@ class Status(IntEnum):
     TOO_MANY_WATCHLISTS = 0x0317
     NO_SUCH_ALERT = 0x0318
     TOO_MANY_ALERTS = 0x0319
+    INVITATION_INVALID = 0x0320
+    SECOND_FACTOR_STATE = 0x0321
+    NO_SUCH_INVITATION = 0x0322
+    TOO_MANY_INVITATIONS = 0x0323
+    ACCOUNT_IN_USE = 0x0324
     NO_SUCH_SYMBOL = 0x0401
     SYMBOL_HALTED = 0x0402
     MARKET_CLOSED = 0x0403
@@ -453,6 +425,7 @@ class Status(IntEnum):
     SERVER_BUSY = 0x0603
     MASTER_UNAVAILABLE = 0x0604
     OUTCOME_UNKNOWN = 0x0605
+    EXPIRED = 0x0606
     WORKER_UNKNOWN = 0x0701
     WORKER_BOOTED = 0x0702
     CLOCK_SKEW = 0x0703
@@ -479,6 +452,7 @@ _RETRY: Final = frozenset(
         Status.OUTCOME_UNKNOWN,
         Status.SESSION_DETACHED,
         Status.CLOCK_SKEW,
+        Status.EXPIRED,
     }
 )
 
@@ -500,6 +474,13 @@ STATE_CHANGING: Final = frozenset(
         Opcode.ACCOUNT_UPDATE,
         Opcode.APIKEY_CREATE,
         Opcode.APIKEY_REVOKE,
+        Opcode.TOTP_ENABLE,
+        Opcode.TOTP_DISABLE,
+        Opcode.RECOVERY_RENEW,
+        Opcode.INVITE_CREATE,
+        Opcode.INVITE_REVOKE,
+        Opcode.RESET_CREATE,
+        Opcode.ACCOUNT_CONTROL,
         Opcode.ORDER_NEW,
         Opcode.ORDER_REPLACE,
         Opcode.ORDER_CANCEL,
@@ -524,12 +505,19 @@ STATE_CHANGING: Final = frozenset(
 )
 """Commands of a session that carry ``seq`` >= 1 and whose reply is stored.
 
-LOGOUT changes state as well, but ends the session that would hold its stored reply: saying it
-twice is harmless, so it carries 0.
+LOGOUT and ACCOUNT_CLOSE change state as well, but end the session that would hold their stored
+reply: saying either twice is harmless, so they carry 0. TOTP_SETUP only begins what TOTP_ENABLE
+does; said twice, the second seed counts.
 """
 
 WITHOUT_SESSION: Final = frozenset(
-    {Opcode.REGISTER, Opcode.LOGIN, Opcode.RESUME, Opcode.WORKER_LIST}
+    {
+        Opcode.REGISTER,
+        Opcode.LOGIN,
+        Opcode.RESUME,
+        Opcode.PASSWORD_RESET,
+        Opcode.WORKER_LIST,
+    }
 )
 """Requests of clients that need no session."""
 
@@ -552,6 +540,11 @@ class Tag(IntEnum):
     SOURCE = 0x000E
     INNER = 0x0010
     FRAME = 0x0011
+    INVITE = 0x0015
+    TOTP = 0x0050
+    SEED = 0x0051
+    CODES = 0x0052
+    RESET_TOKEN = 0x0053
     BARS = 0x4001
     POSITIONS = 0x4002
     ORDERS = 0x4003
@@ -584,6 +577,9 @@ class Tag(IntEnum):
     ORDER_TERMS = 0x4040
     WATCHES = 0x4050
     ALERTS = 0x4051
+    INVITATIONS = 0x4070
+    ACCOUNTS = 0x4071
+    LIMIT_HITS = 0x4072
     PREFIX = 0x0014
     LINES = 0x0017
     FILE = 0x0018

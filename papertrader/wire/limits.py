@@ -80,6 +80,17 @@ EMAIL_MAX: Final = 321
 PASSWORD_MIN: Final = 8
 PASSWORD_MAX: Final = 256
 TAG_TEXT_MAX: Final = 64
+CODE_MAX: Final = 64
+"""Octets of a second factor's code, an invitation, or a reset token, as people type them."""
+RECOVERY_CODES: Final = 10
+RECOVERY_CODES_TEXT_MAX: Final = 512
+SEED_TEXT_MAX: Final = 64
+INVITATIONS_MAX: Final = 1_000
+"""Invitations that are open at a time."""
+INVITATION_LIFETIME_MAX_S: Final = 90 * 86_400
+RESET_LIFETIME_S: Final = 86_400
+COMMAND_DEADLINE_S: Final = 5
+"""A command that reaches the master so long after its worker read it is not done any more."""
 COMBINED_ORDERS_MAX: Final = 8
 """Orders shown beside the one that they hang together with."""
 CLOSING_SHOWN_MAX: Final = 128
@@ -184,6 +195,20 @@ RULES: Final = (
     LimitRule("PASSWORD_MAX", "octets", Status.SECTION_TOO_LARGE, "PASSWORD"),
     LimitRule("COMBINED_ORDERS_MAX", "rows", None, "orders shown beside one they hang on"),
     LimitRule("CLOSING_SHOWN_MAX", "rows", None, "orders shown by a POSITION_CLOSE"),
+    LimitRule(
+        "CODE_MAX", "octets", Status.SECTION_TOO_LARGE, "TOTP, INVITE and RESET_TOKEN, as typed"
+    ),
+    LimitRule("RECOVERY_CODES", "codes", None, "recovery codes of an account"),
+    LimitRule("RECOVERY_CODES_TEXT_MAX", "octets", Status.SECTION_TOO_LARGE, "CODES"),
+    LimitRule("SEED_TEXT_MAX", "octets", Status.SECTION_TOO_LARGE, "SEED"),
+    LimitRule(
+        "INVITATIONS_MAX", "invitations", Status.TOO_MANY_INVITATIONS, "open ones of a server"
+    ),
+    LimitRule("INVITATION_LIFETIME_MAX_S", "seconds", Status.INVALID_FIELD, "longest life of one"),
+    LimitRule("RESET_LIFETIME_S", "seconds", Status.AUTH_FAILED, "life of a reset token"),
+    LimitRule(
+        "COMMAND_DEADLINE_S", "seconds", Status.EXPIRED, "from the worker's stamp to the master"
+    ),
     LimitRule("TAG_TEXT_MAX", "octets", Status.SECTION_TOO_LARGE, "TAG"),
     LimitRule("NAME_MAX", "octets", Status.SECTION_TOO_LARGE, "NAME"),
     LimitRule("EXCHANGE_MAX", "octets", Status.SECTION_TOO_LARGE, "EXCHANGE and SOURCE"),

@@ -37,9 +37,11 @@ from papertrader.wire.derived import (
     sized as _sized,
 )
 from papertrader.wire.errors import LocalFault
-from papertrader.wire.kinds import AccountStatus, Adjustment, ClosedBy, DrainMode, Family, MarketState, Mechanism, Role, Scope, TlsVersion, TopicKind, TxKind
+from papertrader.wire.kinds import AccountAction, AccountRole, AccountStatus, Adjustment, ClosedBy, DrainMode, Family, MarketState, Mechanism, Role, Scope, TlsVersion, TopicKind, TxKind
 
+_ACCOUNTACTION: Final[dict[int, AccountAction]] = {int(m): m for m in AccountAction}
 _ACCOUNTKIND: Final[dict[int, AccountKind]] = {int(m): m for m in AccountKind}
+_ACCOUNTROLE: Final[dict[int, AccountRole]] = {int(m): m for m in AccountRole}
 _ACCOUNTSTATUS: Final[dict[int, AccountStatus]] = {int(m): m for m in AccountStatus}
 _ACTIONKIND: Final[dict[int, ActionKind]] = {int(m): m for m in ActionKind}
 _ADJUSTMENT: Final[dict[int, Adjustment]] = {int(m): m for m in Adjustment}
@@ -157,6 +159,82 @@ class ApiKeyRow(Row):
 
 _unpack_ApiKeyRow = ApiKeyRow.LAYOUT.unpack_from
 _pack_ApiKeyRow = ApiKeyRow.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class InvitationRow(Row):
+    """An invitation, without its code."""
+
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QQQQB7s')
+    SIZE: ClassVar[int] = 40
+
+    invitation_id: int = 0
+    created_at: int = 0
+    expires_at: int = 0
+    created_by: int = 0
+    role: int = AccountRole.TRADER
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> InvitationRow:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (invitation_id, created_at, expires_at, created_by, role, _zero5,) = _unpack_InvitationRow(octets, offset)
+            if _zero5 != b'\x00\x00\x00\x00\x00\x00\x00':
+                raise ValueError
+            return cls(invitation_id, created_at, expires_at, created_by, _ACCOUNTROLE.get(role, role))
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_InvitationRow(self.invitation_id, self.created_at, self.expires_at, self.created_by, self.role, b'\x00\x00\x00\x00\x00\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"InvitationRow: {error}") from None
+
+
+_unpack_InvitationRow = InvitationRow.LAYOUT.unpack_from
+_pack_InvitationRow = InvitationRow.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class AccountRow(Row):
+    """An account, as its operator sees it. No e-mail address, no password hash."""
+
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>Q24sQQLHBBB7s')
+    SIZE: ClassVar[int] = 64
+
+    account: int = 0
+    username: str = ""
+    created_at: int = 0
+    last_login_at: int = 0
+    failed_tries: int = 0
+    sessions: int = 0
+    status: int = AccountStatus.ACTIVE
+    role: int = AccountRole.TRADER
+    has_totp: bool = False
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> AccountRow:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (account, username, created_at, last_login_at, failed_tries, sessions, status, role, has_totp, _zero9,) = _unpack_AccountRow(octets, offset)
+            if _zero9 != b'\x00\x00\x00\x00\x00\x00\x00':
+                raise ValueError
+            return cls(account, _ascii_get(username) or _ascii(username), created_at, last_login_at, failed_tries, sessions, _ACCOUNTSTATUS.get(status, status), _ACCOUNTROLE.get(role, role), _BOOL[has_totp])
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_AccountRow(self.account, _packed_get((self.username, 24)) or _packed(self.username, 24), self.created_at, self.last_login_at, self.failed_tries, self.sessions, self.status, self.role, 1 if self.has_totp else 0, b'\x00\x00\x00\x00\x00\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"AccountRow: {error}") from None
+
+
+_unpack_AccountRow = AccountRow.LAYOUT.unpack_from
+_pack_AccountRow = AccountRow.LAYOUT.pack
 
 
 @attrs.define(slots=True, eq=True)
@@ -1307,6 +1385,37 @@ _pack_StatRow = StatRow.LAYOUT.pack
 
 
 @attrs.define(slots=True, eq=True)
+class LimitRow(Row):
+    """How often a limit was hit."""
+
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>24sQ')
+    SIZE: ClassVar[int] = 32
+
+    key: str = ""
+    hits: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> LimitRow:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (key, hits,) = _unpack_LimitRow(octets, offset)
+            return cls(_ascii_get(key) or _ascii(key), hits)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_LimitRow(_packed_get((self.key, 24)) or _packed(self.key, 24), self.hits)
+        except _BAD as error:
+            raise LocalFault(f"LimitRow: {error}") from None
+
+
+_unpack_LimitRow = LimitRow.LAYOUT.unpack_from
+_pack_LimitRow = LimitRow.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
 class GivenRow(Row):
     """What an input was decided by besides; without it nothing of it was needed."""
 
@@ -1717,7 +1826,7 @@ class Goodbye(Message):
     LAYOUT: ClassVar[struct.Struct] = struct.Struct('>H2sLQQQ')
     SIZE: ClassVar[int] = 32
 
-    code: int = 0
+    code: int = attrs.field(default=0, repr=False)
     retry_after_ms: int = 0
     last_command_seq: int = 0
     last_event_seq: int = 0
@@ -1792,6 +1901,7 @@ class Register(Message):
     SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
         SectionSpec(0x0006, 'email', 'text', 321, False, 1, None),
         SectionSpec(0x0007, 'password', 'text', 256, True, 8, None),
+        SectionSpec(0x0015, 'invitation', 'text', 64, False, 1, None),
     )
     LAYOUT: ClassVar[struct.Struct] = struct.Struct('>24s4sL')
     SIZE: ClassVar[int] = 32
@@ -1801,6 +1911,7 @@ class Register(Message):
     privacy: int = 0
     email: str | None = None
     password: str | None = attrs.field(default=None, repr=False)
+    invitation: str | None = attrs.field(default=None, repr=False)
 
     @classmethod
     def unpack(cls, octets: bytes, offset: int = 0) -> Register:
@@ -1827,7 +1938,7 @@ _pack_Register = Register.LAYOUT.pack
 
 @attrs.define(slots=True, eq=True)
 class RegisterReply(Message):
-    """OK, USERNAME_TAKEN, INVALID_FIELD, PASSWORD_WEAK or REGISTRATION_CLOSED."""
+    """OK, USERNAME_TAKEN, INVITATION_INVALID, INVALID_FIELD, PASSWORD_WEAK, REGISTRATION_CLOSED."""
 
     OPCODE: ClassVar[int] = 0x0101
     SHAPE: ClassVar[str] = 'reply'
@@ -1871,6 +1982,7 @@ class Login(Message):
     SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
         SectionSpec(0x0007, 'password', 'text', 256, True, 1, None),
         SectionSpec(0x000a, 'device', 'text', 24, False, 1, None),
+        SectionSpec(0x0050, 'code', 'text', 64, False, 1, None),
     )
     LAYOUT: ClassVar[struct.Struct] = struct.Struct('>24sBBB1sL')
     SIZE: ClassVar[int] = 32
@@ -1882,6 +1994,7 @@ class Login(Message):
     lifetime_s: int = 0
     password: str | None = attrs.field(default=None, repr=False)
     device: str | None = None
+    code: str | None = attrs.field(default=None, repr=False)
 
     @classmethod
     def unpack(cls, octets: bytes, offset: int = 0) -> Login:
@@ -1908,7 +2021,7 @@ _pack_Login = Login.LAYOUT.pack
 
 @attrs.define(slots=True, eq=True)
 class LoginReply(Message):
-    """OK, or AUTH_FAILED whatever the cause; the header's session field is the new handle."""
+    """OK; SECOND_FACTOR_REQUIRED; else AUTH_FAILED, whatever the cause. The header has the handle."""
 
     OPCODE: ClassVar[int] = 0x0102
     SHAPE: ClassVar[str] = 'reply'
@@ -2717,6 +2830,990 @@ class ApiKeyRevokeReply(Message):
 
 _unpack_ApiKeyRevokeReply = ApiKeyRevokeReply.LAYOUT.unpack_from
 _pack_ApiKeyRevokeReply = ApiKeyRevokeReply.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class TotpSetup(Message):
+    """Begins to set up a second factor: asks for a fresh seed. It counts from TOTP_ENABLE on."""
+
+    OPCODE: ClassVar[int] = 0x0110
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x0007, 'password', 'text', 256, True, 1, None),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>4s')
+    SIZE: ClassVar[int] = 4
+
+    password: str | None = attrs.field(default=None, repr=False)
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> TotpSetup:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (_zero0,) = _unpack_TotpSetup(octets, offset)
+            if _zero0 != b'\x00\x00\x00\x00':
+                raise ValueError
+            return cls()
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_TotpSetup(b'\x00\x00\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"TotpSetup: {error}") from None
+
+
+_unpack_TotpSetup = TotpSetup.LAYOUT.unpack_from
+_pack_TotpSetup = TotpSetup.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class TotpSetupReply(Message):
+    """OK, AUTH_FAILED, RATE_LIMITED, SERVER_BUSY; SECOND_FACTOR_STATE if it is on."""
+
+    OPCODE: ClassVar[int] = 0x0110
+    SHAPE: ClassVar[str] = 'reply'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x0051, 'seed', 'text', 64, True, 1, None),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>HHQ')
+    SIZE: ClassVar[int] = 12
+
+    step_s: int = 0
+    digits: int = 0
+    expires_at: int = 0
+    seed: str | None = attrs.field(default=None, repr=False)
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> TotpSetupReply:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (step_s, digits, expires_at,) = _unpack_TotpSetupReply(octets, offset)
+            return cls(step_s, digits, expires_at)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_TotpSetupReply(self.step_s, self.digits, self.expires_at)
+        except _BAD as error:
+            raise LocalFault(f"TotpSetupReply: {error}") from None
+
+
+_unpack_TotpSetupReply = TotpSetupReply.LAYOUT.unpack_from
+_pack_TotpSetupReply = TotpSetupReply.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class TotpEnable(Message):
+    """Shows that the seed has arrived, by a code of it: from now on logins need one. Changes state."""
+
+    OPCODE: ClassVar[int] = 0x0111
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x0050, 'code', 'text', 64, True, 1, None),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>4s')
+    SIZE: ClassVar[int] = 4
+
+    code: str | None = attrs.field(default=None, repr=False)
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> TotpEnable:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (_zero0,) = _unpack_TotpEnable(octets, offset)
+            if _zero0 != b'\x00\x00\x00\x00':
+                raise ValueError
+            return cls()
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_TotpEnable(b'\x00\x00\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"TotpEnable: {error}") from None
+
+
+_unpack_TotpEnable = TotpEnable.LAYOUT.unpack_from
+_pack_TotpEnable = TotpEnable.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class TotpEnableReply(Message):
+    """OK, AUTH_FAILED, SECOND_FACTOR_STATE. CODES is absent when a repetition cannot show it."""
+
+    OPCODE: ClassVar[int] = 0x0111
+    SHAPE: ClassVar[str] = 'reply'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x0052, 'codes', 'text', 512, False, 1, None),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>H2s')
+    SIZE: ClassVar[int] = 4
+
+    count: int = 0
+    codes: str | None = attrs.field(default=None, repr=False)
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> TotpEnableReply:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (count, _zero1,) = _unpack_TotpEnableReply(octets, offset)
+            if _zero1 != b'\x00\x00':
+                raise ValueError
+            return cls(count)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_TotpEnableReply(self.count, b'\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"TotpEnableReply: {error}") from None
+
+
+_unpack_TotpEnableReply = TotpEnableReply.LAYOUT.unpack_from
+_pack_TotpEnableReply = TotpEnableReply.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class TotpDisable(Message):
+    """Ends the second factor, shown for the last time. Changes state."""
+
+    OPCODE: ClassVar[int] = 0x0112
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x0050, 'code', 'text', 64, True, 1, None),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>4s')
+    SIZE: ClassVar[int] = 4
+
+    code: str | None = attrs.field(default=None, repr=False)
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> TotpDisable:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (_zero0,) = _unpack_TotpDisable(octets, offset)
+            if _zero0 != b'\x00\x00\x00\x00':
+                raise ValueError
+            return cls()
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_TotpDisable(b'\x00\x00\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"TotpDisable: {error}") from None
+
+
+_unpack_TotpDisable = TotpDisable.LAYOUT.unpack_from
+_pack_TotpDisable = TotpDisable.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class TotpDisableReply(Message):
+    """OK, AUTH_FAILED, RATE_LIMITED, SECOND_FACTOR_STATE."""
+
+    OPCODE: ClassVar[int] = 0x0112
+    SHAPE: ClassVar[str] = 'reply'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>4s')
+    SIZE: ClassVar[int] = 4
+
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> TotpDisableReply:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (_zero0,) = _unpack_TotpDisableReply(octets, offset)
+            if _zero0 != b'\x00\x00\x00\x00':
+                raise ValueError
+            return cls()
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_TotpDisableReply(b'\x00\x00\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"TotpDisableReply: {error}") from None
+
+
+_unpack_TotpDisableReply = TotpDisableReply.LAYOUT.unpack_from
+_pack_TotpDisableReply = TotpDisableReply.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class RecoveryRenew(Message):
+    """Makes new recovery codes; the old ones are void. Changes state."""
+
+    OPCODE: ClassVar[int] = 0x0113
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x0050, 'code', 'text', 64, True, 1, None),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>4s')
+    SIZE: ClassVar[int] = 4
+
+    code: str | None = attrs.field(default=None, repr=False)
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> RecoveryRenew:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (_zero0,) = _unpack_RecoveryRenew(octets, offset)
+            if _zero0 != b'\x00\x00\x00\x00':
+                raise ValueError
+            return cls()
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_RecoveryRenew(b'\x00\x00\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"RecoveryRenew: {error}") from None
+
+
+_unpack_RecoveryRenew = RecoveryRenew.LAYOUT.unpack_from
+_pack_RecoveryRenew = RecoveryRenew.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class RecoveryRenewReply(Message):
+    """As TotpEnableReply."""
+
+    OPCODE: ClassVar[int] = 0x0113
+    SHAPE: ClassVar[str] = 'reply'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x0052, 'codes', 'text', 512, False, 1, None),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>H2s')
+    SIZE: ClassVar[int] = 4
+
+    count: int = 0
+    codes: str | None = attrs.field(default=None, repr=False)
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> RecoveryRenewReply:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (count, _zero1,) = _unpack_RecoveryRenewReply(octets, offset)
+            if _zero1 != b'\x00\x00':
+                raise ValueError
+            return cls(count)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_RecoveryRenewReply(self.count, b'\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"RecoveryRenewReply: {error}") from None
+
+
+_unpack_RecoveryRenewReply = RecoveryRenewReply.LAYOUT.unpack_from
+_pack_RecoveryRenewReply = RecoveryRenewReply.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class PasswordReset(Message):
+    """Sets a new password with a token that an operator made. Session 0, seq 0."""
+
+    OPCODE: ClassVar[int] = 0x0114
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x0008, 'new_password', 'text', 256, True, 8, None),
+        SectionSpec(0x0053, 'reset_token', 'text', 64, True, 1, None),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>24s')
+    SIZE: ClassVar[int] = 24
+
+    username: str = ""
+    new_password: str | None = attrs.field(default=None, repr=False)
+    reset_token: str | None = attrs.field(default=None, repr=False)
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> PasswordReset:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (username,) = _unpack_PasswordReset(octets, offset)
+            return cls(_ascii_get(username) or _ascii(username))
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_PasswordReset(_packed_get((self.username, 24)) or _packed(self.username, 24))
+        except _BAD as error:
+            raise LocalFault(f"PasswordReset: {error}") from None
+
+
+_unpack_PasswordReset = PasswordReset.LAYOUT.unpack_from
+_pack_PasswordReset = PasswordReset.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class PasswordResetReply(Message):
+    """OK, PASSWORD_WEAK, RATE_LIMITED, SERVER_BUSY; else AUTH_FAILED, whatever the cause."""
+
+    OPCODE: ClassVar[int] = 0x0114
+    SHAPE: ClassVar[str] = 'reply'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>L4s')
+    SIZE: ClassVar[int] = 8
+
+    ended: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> PasswordResetReply:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (ended, _zero1,) = _unpack_PasswordResetReply(octets, offset)
+            if _zero1 != b'\x00\x00\x00\x00':
+                raise ValueError
+            return cls(ended)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_PasswordResetReply(self.ended, b'\x00\x00\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"PasswordResetReply: {error}") from None
+
+
+_unpack_PasswordResetReply = PasswordResetReply.LAYOUT.unpack_from
+_pack_PasswordResetReply = PasswordResetReply.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class AccountClose(Message):
+    """Closes the own account for ever: what is personal is forgotten, the ledger is kept."""
+
+    OPCODE: ClassVar[int] = 0x0115
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x0007, 'password', 'text', 256, True, 1, None),
+        SectionSpec(0x0050, 'code', 'text', 64, False, 1, None),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>4s')
+    SIZE: ClassVar[int] = 4
+
+    password: str | None = attrs.field(default=None, repr=False)
+    code: str | None = attrs.field(default=None, repr=False)
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> AccountClose:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (_zero0,) = _unpack_AccountClose(octets, offset)
+            if _zero0 != b'\x00\x00\x00\x00':
+                raise ValueError
+            return cls()
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_AccountClose(b'\x00\x00\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"AccountClose: {error}") from None
+
+
+_unpack_AccountClose = AccountClose.LAYOUT.unpack_from
+_pack_AccountClose = AccountClose.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class AccountCloseReply(Message):
+    """OK, AUTH_FAILED, SECOND_FACTOR_REQUIRED, ACCOUNT_IN_USE, RATE_LIMITED, SERVER_BUSY."""
+
+    OPCODE: ClassVar[int] = 0x0115
+    SHAPE: ClassVar[str] = 'reply'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>L4s')
+    SIZE: ClassVar[int] = 8
+
+    ended: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> AccountCloseReply:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (ended, _zero1,) = _unpack_AccountCloseReply(octets, offset)
+            if _zero1 != b'\x00\x00\x00\x00':
+                raise ValueError
+            return cls(ended)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_AccountCloseReply(self.ended, b'\x00\x00\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"AccountCloseReply: {error}") from None
+
+
+_unpack_AccountCloseReply = AccountCloseReply.LAYOUT.unpack_from
+_pack_AccountCloseReply = AccountCloseReply.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class InviteCreate(Message):
+    """Makes a code with which one account may be opened. Scope ADMIN. Changes state."""
+
+    OPCODE: ClassVar[int] = 0x0118
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x000b, 'label', 'text', 64, False, 1, None),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>B3sL')
+    SIZE: ClassVar[int] = 8
+
+    role: AccountRole = AccountRole.TRADER
+    lifetime_s: int = 0
+    label: str | None = None
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> InviteCreate:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (role, _zero1, lifetime_s,) = _unpack_InviteCreate(octets, offset)
+            if _zero1 != b'\x00\x00\x00':
+                raise ValueError
+            return cls(_ACCOUNTROLE[role], lifetime_s)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_InviteCreate(_ACCOUNTROLE[self.role], b'\x00\x00\x00', self.lifetime_s)
+        except _BAD as error:
+            raise LocalFault(f"InviteCreate: {error}") from None
+
+
+_unpack_InviteCreate = InviteCreate.LAYOUT.unpack_from
+_pack_InviteCreate = InviteCreate.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class InviteCreateReply(Message):
+    """OK, TOO_MANY_INVITATIONS. INVITE is absent when a repetition cannot show it."""
+
+    OPCODE: ClassVar[int] = 0x0118
+    SHAPE: ClassVar[str] = 'reply'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x0015, 'invitation', 'text', 64, False, 1, None),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QQ')
+    SIZE: ClassVar[int] = 16
+
+    invitation_id: int = 0
+    expires_at: int = 0
+    invitation: str | None = attrs.field(default=None, repr=False)
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> InviteCreateReply:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (invitation_id, expires_at,) = _unpack_InviteCreateReply(octets, offset)
+            return cls(invitation_id, expires_at)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_InviteCreateReply(self.invitation_id, self.expires_at)
+        except _BAD as error:
+            raise LocalFault(f"InviteCreateReply: {error}") from None
+
+
+_unpack_InviteCreateReply = InviteCreateReply.LAYOUT.unpack_from
+_pack_InviteCreateReply = InviteCreateReply.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class InviteList(Message):
+    """The invitations that are open, oldest first. Scope ADMIN."""
+
+    OPCODE: ClassVar[int] = 0x0119
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>4s')
+    SIZE: ClassVar[int] = 4
+
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> InviteList:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (_zero0,) = _unpack_InviteList(octets, offset)
+            if _zero0 != b'\x00\x00\x00\x00':
+                raise ValueError
+            return cls()
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_InviteList(b'\x00\x00\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"InviteList: {error}") from None
+
+
+_unpack_InviteList = InviteList.LAYOUT.unpack_from
+_pack_InviteList = InviteList.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class InviteListPart(Message):
+    """One part of the list."""
+
+    OPCODE: ClassVar[int] = 0x0119
+    SHAPE: ClassVar[str] = 'reply'
+    CATEGORY: ClassVar[int] = 2
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x4070, 'invitations', 'group', 4096, False, 0, InvitationRow),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>LLLLQQQ')
+    SIZE: ClassVar[int] = 40
+
+    part: int = 0
+    parts: int = 0
+    rows: int = 0
+    total_rows: int = 0
+    as_of: int = 0
+    event_seq: int = 0
+    next_after: int = 0
+    invitations: tuple[InvitationRow, ...] = ()
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> InviteListPart:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (part, parts, rows, total_rows, as_of, event_seq, next_after,) = _unpack_InviteListPart(octets, offset)
+            return cls(part, parts, rows, total_rows, as_of, event_seq, next_after)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_InviteListPart(self.part, self.parts, self.rows, self.total_rows, self.as_of, self.event_seq, self.next_after)
+        except _BAD as error:
+            raise LocalFault(f"InviteListPart: {error}") from None
+
+
+_unpack_InviteListPart = InviteListPart.LAYOUT.unpack_from
+_pack_InviteListPart = InviteListPart.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class InviteRevoke(Message):
+    """Voids an invitation. Scope ADMIN. Changes state."""
+
+    OPCODE: ClassVar[int] = 0x011a
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>Q')
+    SIZE: ClassVar[int] = 8
+
+    invitation_id: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> InviteRevoke:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (invitation_id,) = _unpack_InviteRevoke(octets, offset)
+            return cls(invitation_id)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_InviteRevoke(self.invitation_id)
+        except _BAD as error:
+            raise LocalFault(f"InviteRevoke: {error}") from None
+
+
+_unpack_InviteRevoke = InviteRevoke.LAYOUT.unpack_from
+_pack_InviteRevoke = InviteRevoke.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class InviteRevokeReply(Message):
+    """OK or NO_SUCH_INVITATION."""
+
+    OPCODE: ClassVar[int] = 0x011a
+    SHAPE: ClassVar[str] = 'reply'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>4s')
+    SIZE: ClassVar[int] = 4
+
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> InviteRevokeReply:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (_zero0,) = _unpack_InviteRevokeReply(octets, offset)
+            if _zero0 != b'\x00\x00\x00\x00':
+                raise ValueError
+            return cls()
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_InviteRevokeReply(b'\x00\x00\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"InviteRevokeReply: {error}") from None
+
+
+_unpack_InviteRevokeReply = InviteRevokeReply.LAYOUT.unpack_from
+_pack_InviteRevokeReply = InviteRevokeReply.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class ResetCreate(Message):
+    """Makes a token for PASSWORD_RESET; an older one of the account is void. Scope ADMIN. Changes state."""
+
+    OPCODE: ClassVar[int] = 0x011b
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>24s')
+    SIZE: ClassVar[int] = 24
+
+    username: str = ""
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> ResetCreate:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (username,) = _unpack_ResetCreate(octets, offset)
+            return cls(_ascii_get(username) or _ascii(username))
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_ResetCreate(_packed_get((self.username, 24)) or _packed(self.username, 24))
+        except _BAD as error:
+            raise LocalFault(f"ResetCreate: {error}") from None
+
+
+_unpack_ResetCreate = ResetCreate.LAYOUT.unpack_from
+_pack_ResetCreate = ResetCreate.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class ResetCreateReply(Message):
+    """OK or NO_SUCH_ACCOUNT. RESET_TOKEN is absent when a repetition cannot show it."""
+
+    OPCODE: ClassVar[int] = 0x011b
+    SHAPE: ClassVar[str] = 'reply'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x0053, 'reset_token', 'text', 64, False, 1, None),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>Q')
+    SIZE: ClassVar[int] = 8
+
+    expires_at: int = 0
+    reset_token: str | None = attrs.field(default=None, repr=False)
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> ResetCreateReply:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (expires_at,) = _unpack_ResetCreateReply(octets, offset)
+            return cls(expires_at)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_ResetCreateReply(self.expires_at)
+        except _BAD as error:
+            raise LocalFault(f"ResetCreateReply: {error}") from None
+
+
+_unpack_ResetCreateReply = ResetCreateReply.LAYOUT.unpack_from
+_pack_ResetCreateReply = ResetCreateReply.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class AccountList(Message):
+    """The accounts, by number; or one of them. Scope ADMIN."""
+
+    OPCODE: ClassVar[int] = 0x011c
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>24sQL4s')
+    SIZE: ClassVar[int] = 40
+
+    username: str = ""
+    after: int = 0
+    limit: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> AccountList:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (username, after, limit, _zero3,) = _unpack_AccountList(octets, offset)
+            if _zero3 != b'\x00\x00\x00\x00':
+                raise ValueError
+            return cls(_ascii_get(username) or _ascii(username), after, limit)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_AccountList(_packed_get((self.username, 24)) or _packed(self.username, 24), self.after, self.limit, b'\x00\x00\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"AccountList: {error}") from None
+
+
+_unpack_AccountList = AccountList.LAYOUT.unpack_from
+_pack_AccountList = AccountList.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class AccountListPart(Message):
+    """One part of the list; NO_SUCH_ACCOUNT for a user name that nobody has."""
+
+    OPCODE: ClassVar[int] = 0x011c
+    SHAPE: ClassVar[str] = 'reply'
+    CATEGORY: ClassVar[int] = 2
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x4071, 'accounts', 'group', 4096, False, 0, AccountRow),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>LLLLQQQ')
+    SIZE: ClassVar[int] = 40
+
+    part: int = 0
+    parts: int = 0
+    rows: int = 0
+    total_rows: int = 0
+    as_of: int = 0
+    event_seq: int = 0
+    next_after: int = 0
+    accounts: tuple[AccountRow, ...] = ()
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> AccountListPart:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (part, parts, rows, total_rows, as_of, event_seq, next_after,) = _unpack_AccountListPart(octets, offset)
+            return cls(part, parts, rows, total_rows, as_of, event_seq, next_after)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_AccountListPart(self.part, self.parts, self.rows, self.total_rows, self.as_of, self.event_seq, self.next_after)
+        except _BAD as error:
+            raise LocalFault(f"AccountListPart: {error}") from None
+
+
+_unpack_AccountListPart = AccountListPart.LAYOUT.unpack_from
+_pack_AccountListPart = AccountListPart.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class AccountControl(Message):
+    """Changes what an account may do. Scope ADMIN. Changes state."""
+
+    OPCODE: ClassVar[int] = 0x011d
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>24sBB6sQ')
+    SIZE: ClassVar[int] = 40
+
+    username: str = ""
+    action: AccountAction = AccountAction.DISABLE
+    role: AccountRole = AccountRole.TRADER
+    session_id: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> AccountControl:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (username, action, role, _zero3, session_id,) = _unpack_AccountControl(octets, offset)
+            if _zero3 != b'\x00\x00\x00\x00\x00\x00':
+                raise ValueError
+            return cls(_ascii_get(username) or _ascii(username), _ACCOUNTACTION[action], _ACCOUNTROLE[role], session_id)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_AccountControl(_packed_get((self.username, 24)) or _packed(self.username, 24), _ACCOUNTACTION[self.action], _ACCOUNTROLE[self.role], b'\x00\x00\x00\x00\x00\x00', self.session_id)
+        except _BAD as error:
+            raise LocalFault(f"AccountControl: {error}") from None
+
+
+_unpack_AccountControl = AccountControl.LAYOUT.unpack_from
+_pack_AccountControl = AccountControl.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class AccountControlReply(Message):
+    """OK, NO_SUCH_ACCOUNT, NO_SUCH_SESSION; INVALID_FIELD for one's own account."""
+
+    OPCODE: ClassVar[int] = 0x011d
+    SHAPE: ClassVar[str] = 'reply'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>L4s')
+    SIZE: ClassVar[int] = 8
+
+    ended: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> AccountControlReply:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (ended, _zero1,) = _unpack_AccountControlReply(octets, offset)
+            if _zero1 != b'\x00\x00\x00\x00':
+                raise ValueError
+            return cls(ended)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_AccountControlReply(self.ended, b'\x00\x00\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"AccountControlReply: {error}") from None
+
+
+_unpack_AccountControlReply = AccountControlReply.LAYOUT.unpack_from
+_pack_AccountControlReply = AccountControlReply.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class AccountSessions(Message):
+    """The living sessions of an account, oldest first. Scope ADMIN."""
+
+    OPCODE: ClassVar[int] = 0x011e
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>24s')
+    SIZE: ClassVar[int] = 24
+
+    username: str = ""
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> AccountSessions:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (username,) = _unpack_AccountSessions(octets, offset)
+            return cls(_ascii_get(username) or _ascii(username))
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_AccountSessions(_packed_get((self.username, 24)) or _packed(self.username, 24))
+        except _BAD as error:
+            raise LocalFault(f"AccountSessions: {error}") from None
+
+
+_unpack_AccountSessions = AccountSessions.LAYOUT.unpack_from
+_pack_AccountSessions = AccountSessions.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class AccountSessionsPart(Message):
+    """One part of the list; NO_SUCH_ACCOUNT."""
+
+    OPCODE: ClassVar[int] = 0x011e
+    SHAPE: ClassVar[str] = 'reply'
+    CATEGORY: ClassVar[int] = 2
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x4007, 'sessions', 'group', 16, False, 0, SessionRow),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>LLLLQQQ')
+    SIZE: ClassVar[int] = 40
+
+    part: int = 0
+    parts: int = 0
+    rows: int = 0
+    total_rows: int = 0
+    as_of: int = 0
+    event_seq: int = 0
+    next_after: int = 0
+    sessions: tuple[SessionRow, ...] = ()
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> AccountSessionsPart:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (part, parts, rows, total_rows, as_of, event_seq, next_after,) = _unpack_AccountSessionsPart(octets, offset)
+            return cls(part, parts, rows, total_rows, as_of, event_seq, next_after)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_AccountSessionsPart(self.part, self.parts, self.rows, self.total_rows, self.as_of, self.event_seq, self.next_after)
+        except _BAD as error:
+            raise LocalFault(f"AccountSessionsPart: {error}") from None
+
+
+_unpack_AccountSessionsPart = AccountSessionsPart.LAYOUT.unpack_from
+_pack_AccountSessionsPart = AccountSessionsPart.LAYOUT.pack
 
 
 @attrs.define(slots=True, eq=True)
@@ -4668,7 +5765,7 @@ class PortfolioTermsSet(Message):
     leverage: int = 0
     position_cap: int = 0
     hold_seconds: int = 0
-    seed: int = 0
+    seed: int = attrs.field(default=0, repr=False)
     fee_rate: int = 0
     fee_maker: int = 0
     fee_minimum: int = 0
@@ -4724,7 +5821,7 @@ class PortfolioTermsReply(Message):
     leverage: int = 0
     position_cap: int = 0
     hold_seconds: int = 0
-    seed: int = 0
+    seed: int = attrs.field(default=0, repr=False)
     fee_rate: int = 0
     fee_maker: int = 0
     fee_minimum: int = 0
@@ -5065,7 +6162,7 @@ class SessionEvent(Message):
     SIZE: ClassVar[int] = 24
 
     session_id: int = 0
-    code: int = 0
+    code: int = attrs.field(default=0, repr=False)
     grace_ms: int = 0
     expires_at: int = 0
 
@@ -5277,7 +6374,7 @@ class ContestCreate(Message):
     leverage: int = 0
     position_cap: int = 0
     hold_seconds: int = 0
-    seed: int = 0
+    seed: int = attrs.field(default=0, repr=False)
     fee_rate: int = 0
     fee_maker: int = 0
     fee_minimum: int = 0
@@ -5344,7 +6441,7 @@ class ContestReply(Message):
     leverage: int = 0
     position_cap: int = 0
     hold_seconds: int = 0
-    seed: int = 0
+    seed: int = attrs.field(default=0, repr=False)
     fee_rate: int = 0
     fee_maker: int = 0
     fee_minimum: int = 0
@@ -6519,7 +7616,7 @@ class ClientClose(Message):
     SIZE: ClassVar[int] = 32
 
     connection: int = 0
-    code: int = 0
+    code: int = attrs.field(default=0, repr=False)
     by: ClosedBy = ClosedBy.CLIENT
     ban_s: int = 0
     frames_up: int = 0
@@ -6939,6 +8036,44 @@ class WorkerDrain(Message):
 
 _unpack_WorkerDrain = WorkerDrain.LAYOUT.unpack_from
 _pack_WorkerDrain = WorkerDrain.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class LimitHits(Message):
+    """Worker to master every stats_every_s, when some limit was hit since the last one."""
+
+    OPCODE: ClassVar[int] = 0x7070
+    SHAPE: ClassVar[str] = 'event'
+    CATEGORY: ClassVar[int] = 3
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x4072, 'hits', 'group', 64, False, 0, LimitRow),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>4s')
+    SIZE: ClassVar[int] = 4
+
+    hits: tuple[LimitRow, ...] = ()
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> LimitHits:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (_zero0,) = _unpack_LimitHits(octets, offset)
+            if _zero0 != b'\x00\x00\x00\x00':
+                raise ValueError
+            return cls()
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_LimitHits(b'\x00\x00\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"LimitHits: {error}") from None
+
+
+_unpack_LimitHits = LimitHits.LAYOUT.unpack_from
+_pack_LimitHits = LimitHits.LAYOUT.pack
 
 
 @attrs.define(slots=True, eq=True)
@@ -7583,7 +8718,7 @@ class StoreTerms(Message):
     leverage: int = 0
     position_cap: int = 0
     hold_seconds: int = 0
-    seed: int = 0
+    seed: int = attrs.field(default=0, repr=False)
     fee_rate: int = 0
     fee_maker: int = 0
     fee_minimum: int = 0
@@ -7690,7 +8825,7 @@ class StoreContest(Message):
     leverage: int = 0
     position_cap: int = 0
     hold_seconds: int = 0
-    seed: int = 0
+    seed: int = attrs.field(default=0, repr=False)
     fee_rate: int = 0
     fee_maker: int = 0
     fee_minimum: int = 0
@@ -7858,6 +8993,19 @@ REQUESTS: Final[dict[int, type[Message]]] = {
     0x010c: ApiKeyCreate,
     0x010d: ApiKeyList,
     0x010e: ApiKeyRevoke,
+    0x0110: TotpSetup,
+    0x0111: TotpEnable,
+    0x0112: TotpDisable,
+    0x0113: RecoveryRenew,
+    0x0114: PasswordReset,
+    0x0115: AccountClose,
+    0x0118: InviteCreate,
+    0x0119: InviteList,
+    0x011a: InviteRevoke,
+    0x011b: ResetCreate,
+    0x011c: AccountList,
+    0x011d: AccountControl,
+    0x011e: AccountSessions,
     0x0201: OrderNew,
     0x0202: OrderReplace,
     0x0203: OrderCancel,
@@ -7923,6 +9071,19 @@ REPLIES: Final[dict[int, type[Message]]] = {
     0x010c: ApiKeyCreateReply,
     0x010d: ApiKeyListPart,
     0x010e: ApiKeyRevokeReply,
+    0x0110: TotpSetupReply,
+    0x0111: TotpEnableReply,
+    0x0112: TotpDisableReply,
+    0x0113: RecoveryRenewReply,
+    0x0114: PasswordResetReply,
+    0x0115: AccountCloseReply,
+    0x0118: InviteCreateReply,
+    0x0119: InviteListPart,
+    0x011a: InviteRevokeReply,
+    0x011b: ResetCreateReply,
+    0x011c: AccountListPart,
+    0x011d: AccountControlReply,
+    0x011e: AccountSessionsPart,
     0x0201: OrderReply,
     0x0202: OrderReply,
     0x0203: OrderReply,
@@ -7996,6 +9157,7 @@ EVENTS: Final[dict[int, type[Message]]] = {
     0x7030: WorkerStats,
     0x7031: WorkersChanged,
     0x7032: WorkerDrain,
+    0x7070: LimitHits,
     0x7e01: StoreCommand,
     0x7e02: StoreQuote,
     0x7e03: StoreTime,

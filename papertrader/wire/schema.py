@@ -13,6 +13,7 @@ from typing import Final
 import construct as c
 
 from papertrader.wire import (
+    schema_access,
     schema_account,
     schema_admin,
     schema_alerts,
@@ -42,6 +43,7 @@ __all__ = [
 GROUPS: Final[dict[str, Declarations]] = {
     "session": schema_session.DECLARED,
     "account": schema_account.DECLARED,
+    "access": schema_access.DECLARED,
     "orders": schema_orders.DECLARED,
     "market": schema_market.DECLARED,
     "portfolio": schema_portfolio.DECLARED,

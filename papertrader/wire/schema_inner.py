@@ -31,6 +31,7 @@ from papertrader.wire.primitives import (
     Host64,
     Id,
     Ip16,
+    Name24,
     Sym16,
     Ts,
     Zero,
@@ -240,5 +241,20 @@ message(
         Zero(3),
         "deadline_ms" / U32 * "MOVE: for so long open requests may still be answered",
     ),
+    category=CONTROL,
+)
+block(
+    "LimitRow",
+    "How often a limit was hit.",
+    "key" / Name24 * "the limit's name",
+    "hits" / U64 * "since the boot",
+)
+message(
+    Opcode.LIMIT_HITS,
+    EVENT,
+    "LimitHits",
+    "Worker to master every stats_every_s, when some limit was hit since the last one.",
+    c.Struct(Zero(4)),
+    group_section(Tag.LIMIT_HITS, "hits", "LimitRow", 64),
     category=CONTROL,
 )

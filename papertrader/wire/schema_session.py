@@ -161,12 +161,13 @@ message(
     text_section(
         Tag.PASSWORD, "password", limits.PASSWORD_MAX, required=True, least=limits.PASSWORD_MIN
     ),
+    text_section(Tag.INVITE, "invitation", limits.CODE_MAX),
 )
 message(
     Opcode.REGISTER,
     REPLY,
     "RegisterReply",
-    "OK, USERNAME_TAKEN, INVALID_FIELD, PASSWORD_WEAK or REGISTRATION_CLOSED.",
+    "OK, USERNAME_TAKEN, INVITATION_INVALID, INVALID_FIELD, PASSWORD_WEAK, REGISTRATION_CLOSED.",
     c.Struct(
         "account" / Id * "the new account",
         "created_at" / Ts * "master's clock",
@@ -188,12 +189,13 @@ message(
     ),
     text_section(Tag.PASSWORD, "password", limits.PASSWORD_MAX, required=True, least=1),
     text_section(Tag.DEVICE, "device", 24),
+    text_section(Tag.TOTP, "code", limits.CODE_MAX),
 )
 message(
     Opcode.LOGIN,
     REPLY,
     "LoginReply",
-    "OK, or AUTH_FAILED whatever the cause; the header's session field is the new handle.",
+    "OK; SECOND_FACTOR_REQUIRED; else AUTH_FAILED, whatever the cause. The header has the handle.",
     c.Struct(
         "token" / Tok32 * "secret with which RESUME goes on; kept by the client only",
         "session" / U32 * "handle for the header's session field",

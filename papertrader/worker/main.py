@@ -29,6 +29,8 @@ from papertrader.wire import limits
 from papertrader.wire.kinds import Status
 from papertrader.wire.messages import (
     ClientClose,
+    LimitHits,
+    LimitRow,
     WorkerAuth,
     WorkerRow,
     WorkerStats,
@@ -119,6 +121,7 @@ class Worker:
         self.clock = clock
         self.boot = random_source.getrandbits(BOOT_BITS) or 1
         self.statistics = WorkerStatistics()
+        self._told_hits: dict[str, int] = {}
         self.clients = Clients()
         self.upstream = Upstream(clock, self.clients, self.statistics, random_source, self.boot)
         self.cache = ReplyCache(clock, configuration.cache_octets)
@@ -311,7 +314,32 @@ class Worker:
             accept=attrs.evolve(self.acceptor.counters),
         )
 
-    def _stats(self) -> WorkerStats:
+    def _stats(self) -> list[WorkerStats | LimitHits]:
+        """Return what is told to the master from time to time; the limits only if some was hit."""
+        hits = self._limit_hits()
+        told, self._told_hits = self._told_hits, hits
+        found: list[WorkerStats | LimitHits] = [self._worker_stats()]
+        if hits != told:
+            rows = tuple(LimitRow(key=key, hits=count) for key, count in hits.items() if count)
+            found.append(LimitHits(hits=rows))
+        return found
+
+    def _limit_hits(self) -> dict[str, int]:
+        """Return how often each limit of this worker was hit since its start."""
+        accepted, statistics = self.acceptor.counters, self.statistics
+        return {
+            "connections": accepted.over_total,
+            "connections_address": accepted.over_address,
+            "connects_address": accepted.over_rate,
+            "connects": accepted.over_total_rate,
+            "command_rate": statistics.rate_limited,
+            "inflight": statistics.over_inflight,
+            "link_window": statistics.unavailable,
+            "output": statistics.slow_consumers,
+            "link_wait": statistics.outcome_unknown,
+        }
+
+    def _worker_stats(self) -> WorkerStats:
         statistics = self.statistics
         return WorkerStats(
             clock=self.clock.wall_ns(),

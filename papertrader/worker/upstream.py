@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Final
 
@@ -46,6 +46,7 @@ from papertrader.wire.kinds import Status, TopicKind
 from papertrader.wire.messages import (
     ClientClose,
     ClientOpen,
+    LimitHits,
     RelayCredit,
     TopicInterest,
     WorkerAuth,
@@ -117,7 +118,7 @@ class LinkHooks:
     """Other workers take clients than before."""
     drain: Callable[[WorkerDrain], None]
     """The master orders what becomes of the clients."""
-    stats: Callable[[], WorkerStats]
+    stats: Callable[[], Sequence[WorkerStats | LimitHits]]
 
 
 class Upstream:
@@ -327,7 +328,8 @@ class Upstream:
             self._count_waiting(request, -1)
 
     def tell(
-        self, message: ClientOpen | ClientClose | TopicInterest | RelayCredit | WorkerStats
+        self,
+        message: ClientOpen | ClientClose | TopicInterest | RelayCredit | WorkerStats | LimitHits,
     ) -> None:
         """Send the master a notice if the link is active; else it is told all anew later."""
         if self.state is LinkState.ACTIVE and self._link is not None:
@@ -480,7 +482,8 @@ class Upstream:
 
     def _send_stats(self) -> None:
         if self.hooks is not None and self.master is not None:
-            self.tell(self.hooks.stats())
+            for message in self.hooks.stats():
+                self.tell(message)
             self._stats_timer = self.clock.call_later(self.master.stats_every_s, self._send_stats)
 
 

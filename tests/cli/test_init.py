@@ -8,9 +8,10 @@ import pytest
 from click.testing import CliRunner
 
 from papertrader.cli.main import main
+from papertrader.master.registration import Registration
 from papertrader.ops.certificates import certificate_files
 from papertrader.ops.settings import load_settings
-from papertrader.ops.variables import Listen, MarketSource, Registration
+from papertrader.ops.variables import Listen, MarketSource
 from tests.server_kit import running
 
 CHEAP = "accounts.starting_cash"

@@ -268,8 +268,8 @@ SHOWN: Final[Mapping[str, str]] = MappingProxyType(
             tests/master/test_accounts.py::test_an_unknown_user_and_a_wrong_password_look_the_same
             tests/master/test_sessions.py::test_a_sibling_leaves_the_token_alone_and_ends_with_its_parent
             tests/master/test_sessions.py::test_a_sibling_is_never_more_than_its_parent
-            tests/master/test_accounts.py::test_five_failures_shut_a_name_for_a_minute
-            tests/master/test_accounts.py::test_five_failures_shut_an_address_for_a_minute
+            tests/master/test_accounts.py::test_five_failures_make_a_name_wait
+            tests/master/test_accounts.py::test_an_address_has_so_many_failures
             dialogue:auth-failed
             dialogue:session-token
         """,

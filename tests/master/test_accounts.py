@@ -8,15 +8,29 @@ from typing import Any
 
 import pytest
 
+from papertrader.core.instants import SECOND
 from papertrader.core.money import SCALE
 from papertrader.master.main import Threads
 from papertrader.master.passwords import QUEUE_MAX, check_password
-from papertrader.master.tries import TRIES_FREE, TRIES_KEYS_MAX, TRIES_WINDOW, FailureCounter
+from papertrader.master.registration import Registration
+from papertrader.master.tries import (
+    ADDRESS_TRIES,
+    ADDRESS_WINDOW,
+    TRIES_FREE,
+    TRIES_KEYS_MAX,
+    WindowCounter,
+)
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import Privacy, Status, TxKind
 from tests.master_kit import PASSWORD, Answer, FakeLink, Gate, MasterClient, MasterKit, at_once
 
-HERE, THERE = bytes(15) + b"\x01", bytes(15) + b"\x02"
+
+def v4(number: int) -> bytes:
+    """The address 198.51.x.y of a client, as it stands in the envelope."""
+    return bytes(10) + b"\xff\xff\xc6\x33" + number.to_bytes(2, "big")
+
+
+HERE, THERE = v4(1), v4(2)
 
 
 @pytest.fixture
@@ -97,13 +111,15 @@ def test_an_account_opens_with_its_starting_cash(kit: MasterKit) -> None:
 def test_what_registration_refuses(
     kit: MasterKit, ann: MasterClient, fields: dict[str, Any], status: Status
 ) -> None:
-    """Each with a sentence, before any hash is made; no account comes of it."""
-    hashes = kit.main.authorization._vault.hashes
+    """Each with a sentence; no account comes of it."""
+    hashes = kit.main.people.vault.hashes
     message = m.Register(**{"username": "newcomer", "password": PASSWORD, **fields})
     answer = kit.client(connection=2).ask(message, session=0)
     assert answer.status == status
     assert answer.message.text.endswith((".", "-"))
-    assert kit.main.authorization._vault.hashes == hashes
+    # A name that is taken takes as long as one that is free.
+    taken = status == Status.USERNAME_TAKEN
+    assert kit.main.people.vault.hashes == hashes + taken
     assert len(kit.main.book) == 1
 
 
@@ -111,7 +127,7 @@ def test_registration_may_be_closed(tmp_path: Path) -> None:
     """REGISTRATION_CLOSED, for known and unknown names alike."""
     kit = MasterKit(tmp_path)
     kit.client().register()
-    kit.registration_open = False
+    kit.registration = Registration.CLOSED
     kit.crash()
     for name in ("ann", "bob"):
         assert kit.client().register(name).status == Status.REGISTRATION_CLOSED
@@ -135,15 +151,18 @@ def test_the_length_is_counted_in_octets() -> None:
 
 
 def test_two_who_want_one_name_at_once(gated: MasterKit, hashing: Gate) -> None:
-    """The first gets it, the other USERNAME_TAKEN at once, in any spelling."""
+    """The first gets it, the other USERNAME_TAKEN after the same work, in any spelling."""
     first, second = gated.client(connection=2), gated.client(connection=3)
     a = first.send(m.Register(username="Bob", password=PASSWORD))
     b = second.send(m.Register(username="bOB", password=PASSWORD))
     gated.turn()
-    assert second.replies(b)[0].status == Status.USERNAME_TAKEN
-    assert first.replies(a) == []
-    work(gated, hashing)
+    assert first.replies(a) == second.replies(b) == []
+    hashing.work()
+    gated.turn()
     assert first.replies(a)[0].status == 0
+    assert second.replies(b) == []
+    work(gated, hashing)
+    assert second.replies(b)[0].status == Status.USERNAME_TAKEN
     assert len(gated.main.book) == 2
 
 
@@ -207,7 +226,7 @@ def test_an_unknown_user_and_a_wrong_password_look_the_same(
     seen = []
     for name in ("ann", "eve"):
         client = gated.client(connection=2)
-        vault, journal = gated.main.authorization._vault, gated.main.journal
+        vault, journal = gated.main.people.vault, gated.main.journal
         before = vault.hashes, journal.commits
         asked = client.send(login(name), session=0)
         gated.turn()
@@ -249,28 +268,84 @@ def test_an_account_that_is_private_looks_like_none(kit: MasterKit, ann: MasterC
 # --- failed tries --------------------------------------------------------------------------------
 
 
-def test_five_failures_shut_a_name_for_a_minute(kit: MasterKit, ann: MasterClient) -> None:
-    """By name, from wherever; then even the right password has to wait, and no hash is made."""
+def test_five_failures_make_a_name_wait(kit: MasterKit, ann: MasterClient) -> None:
+    """By name, from wherever: 2, 4, 8 ... seconds, and no hash is made; 15 minutes at most."""
     client = kit.client(connection=2)
     for number in range(TRIES_FREE):
-        address = bytes(15) + bytes([number])
+        address = v4(20 + number)
         assert from_address(client, address, login()).status == Status.AUTH_FAILED
-    hashes = kit.main.authorization._vault.hashes
-    answer = from_address(client, HERE, login(password=PASSWORD))
+    hashes = kit.main.people.vault.hashes
+    answer = from_address(client, THERE, login(password=PASSWORD))
     assert answer.status == Status.RATE_LIMITED
-    assert 0 < answer.message.retry_after_ms <= 60_001
-    assert kit.main.authorization._vault.hashes == hashes
-    kit.turn(61.0)
+    assert 0 < answer.message.retry_after_ms <= 2_001
+    assert kit.main.people.vault.hashes == hashes
+    waits = []
+    for number in range(12):
+        wait = from_address(client, THERE, login()).message.retry_after_ms
+        waits.append(round(wait / 1000))
+        kit.turn(wait / 1000 + 0.01)
+        elsewhere = v4(256 + number)
+        assert from_address(client, elsewhere, login()).status == Status.AUTH_FAILED
+    assert waits == [2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900, 900]
+
+
+def test_a_name_that_nobody_has_waits_likewise(kit: MasterKit, ann: MasterClient) -> None:
+    """T-11: octet for octet, so that the wait tells nothing either."""
+    seen = []
+    for name, connection in (("ann", 2), ("eve", 3)):
+        client = kit.client(connection=connection)
+        answers = [
+            from_address(client, v4(256 * connection + number), login(name))
+            for number in range(TRIES_FREE + 1)
+        ]
+        seen.append([(each.status, each.octets[32:]) for each in answers])
+    assert seen[0][:-1] == seen[1][:-1]
+    assert seen[0][-1][0] == seen[1][-1][0] == Status.RATE_LIMITED
+
+
+def test_a_restart_forgives_no_failure(kit: MasterKit, ann: MasterClient) -> None:
+    """The counters by name are durable, of names that nobody has as well."""
+    client = kit.client(connection=2)
+    for name in ("ann", "eve"):
+        for number in range(TRIES_FREE + 1):
+            address = v4(20 + number)
+            from_address(client, address, login(name))
+    kit.kill()
+    kit.wall -= 999 * SECOND
+    kit.boot()
+    client = kit.client(connection=2)
+    for name in ("ann", "eve"):
+        assert from_address(client, THERE, login(name)).status == Status.RATE_LIMITED
+
+
+def test_the_owner_is_not_shut_out_by_strangers(kit: MasterKit, ann: MasterClient) -> None:
+    """T-10: from an address where the account was logged in to well, one still gets in."""
+    client = kit.client(connection=2)
+    assert from_address(client, HERE, login(password=PASSWORD)).status == 0
+    client.session = kit.main.authorization.sessions.last_id
+    client.ask(m.Logout())
+    for number in range(TRIES_FREE + 3):
+        from_address(client, v4(20 + number), login())
+    assert from_address(client, THERE, login(password=PASSWORD)).status == Status.RATE_LIMITED
+    kit.crash()
+    client = kit.client(connection=2)
+    for number in range(TRIES_FREE + 3):
+        from_address(client, v4(20 + number), login())
     assert from_address(client, HERE, login(password=PASSWORD)).status == 0
 
 
-def test_five_failures_shut_an_address_for_a_minute(kit: MasterKit, ann: MasterClient) -> None:
-    """By address, whatever the names; from elsewhere one may still log in."""
+def test_an_address_has_so_many_failures(kit: MasterKit, ann: MasterClient) -> None:
+    """By address, whatever the names; a /64 is one address; from elsewhere one may log in."""
     client = kit.client(connection=2)
-    for number in range(TRIES_FREE):
-        assert from_address(client, HERE, login(f"name{number}")).status == Status.AUTH_FAILED
-    assert from_address(client, HERE, login(password=PASSWORD)).status == Status.RATE_LIMITED
-    assert from_address(client, THERE, login(password=PASSWORD)).status == 0
+    network = bytes.fromhex("20010db8000000010000000000000000")
+    for number in range(ADDRESS_TRIES):
+        address = network[:8] + number.to_bytes(8, "big")
+        assert from_address(client, address, login(f"name{number}")).status == Status.AUTH_FAILED
+    answer = from_address(client, network, login(password=PASSWORD))
+    assert answer.status == Status.RATE_LIMITED
+    other = bytes.fromhex("20010db8000000020000000000000000")
+    assert from_address(client, other, login(password=PASSWORD)).status == 0
+    assert kit.main.limit_hits["login_address"] == 1
 
 
 def test_a_good_login_clears_the_name(kit: MasterKit, ann: MasterClient) -> None:
@@ -308,16 +383,16 @@ def test_many_may_log_in_at_once_from_one_address(gated: MasterKit, hashing: Gat
 
 def test_the_counter_is_bounded() -> None:
     """The longest unseen key is forgotten; a window that is over counts anew."""
-    counter = FailureCounter()
+    counter = WindowCounter(ADDRESS_TRIES, ADDRESS_WINDOW)
     for number in range(TRIES_KEYS_MAX + 10):
-        counter.failed(b"%d" % number, 0)
-    assert len(counter._tries) == TRIES_KEYS_MAX
-    for _ in range(TRIES_FREE):
-        counter.failed(b"key", 5)
-    assert counter.wait_ms(b"key", 5) == TRIES_WINDOW // 1_000_000 + 1
-    assert counter.wait_ms(b"key", TRIES_WINDOW + 5) == 0
-    counter.failed(b"key", TRIES_WINDOW + 5)
-    assert counter.wait_ms(b"key", TRIES_WINDOW + 5) == 0
+        counter.count(b"%d" % number, 0)
+    assert len(counter) == TRIES_KEYS_MAX
+    for _ in range(ADDRESS_TRIES):
+        counter.count(b"key", 5)
+    assert counter.wait_ms(b"key", 5) == ADDRESS_WINDOW // 1_000_000 + 1
+    assert counter.wait_ms(b"key", ADDRESS_WINDOW + 5) == 0
+    counter.count(b"key", ADDRESS_WINDOW + 5)
+    assert counter.wait_ms(b"key", ADDRESS_WINDOW + 5) == 0
 
 
 @pytest.mark.parametrize(
@@ -331,14 +406,15 @@ def test_the_hashing_queue_is_bounded(
     """Beyond QUEUE_MAX: SERVER_BUSY at once, whoever asks; nothing is counted as a failure."""
     clients = [gated.client(connection=2 + number) for number in range(QUEUE_MAX)]
     for number, client in enumerate(clients):
-        client.address = bytes(15) + bytes([number])
+        client.address = v4(number)
         client.send(ask(number), session=0)
     late = gated.client(connection=77)
     for name in ("ann", "nobody"):
         asked = late.send(login(name), session=0)
         gated.turn()
         assert late.replies(asked)[0].status == Status.SERVER_BUSY
-    assert len(hashing) == QUEUE_MAX
+    assert gated.main.people.vault.queued == QUEUE_MAX
+    assert len(hashing) == 1
     work(gated, hashing)
     asked = late.send(login(password=PASSWORD), session=0)
     work(gated, hashing)

@@ -11,6 +11,7 @@ import pytest
 from papertrader.core.instants import SECOND
 from papertrader.master.database import SCHEMA_VERSION, StoreError, TruthStore
 from papertrader.master.main import Threads
+from papertrader.master.tries import ADDRESS_TRIES, TRIES_FREE
 from papertrader.wire import limits
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import AccountField, FrameFlag, Mechanism, Privacy, Scope, Status
@@ -298,7 +299,7 @@ def test_passwords_that_are_not_taken(
 
 def test_guessing_the_present_password_is_bounded(kit: MasterKit, ann: MasterClient) -> None:
     """Tries count with the failed logins of the name: whoever holds a session may not guess on."""
-    for _ in range(5):
+    for _ in range(TRIES_FREE):
         wrong = m.PasswordChange(password="a wrong password", new_password=NEXT)
         assert change(ann, wrong).status == Status.AUTH_FAILED
     good = m.PasswordChange(password=PASSWORD, new_password=NEXT)
@@ -583,11 +584,11 @@ def test_what_is_no_key_opens_nothing(kit: MasterKit, ann: MasterClient, wrong: 
     }.get(wrong, number + secret)
     name = "bob" if wrong == "name" else "ann"
     bot = kit.client(connection=2)
-    bot.address = bytes(15) + b"\5"
+    bot.address = bytes(10) + b"\xff\xff\xc6\x33\0\5"
     message = m.Login(
         username=name, mechanism=Mechanism.API_KEY, password=credential, scope=Scope.TRADE
     )
-    for _ in range(5):
+    for _ in range(ADDRESS_TRIES):
         assert bot.ask(message, session=0).status == Status.AUTH_FAILED
     assert bot.ask(message, session=0).status == Status.RATE_LIMITED
 
@@ -655,9 +656,17 @@ DROP TABLE newer;
 DROP TABLE api_key;
 DROP TABLE watchlist;
 DROP TABLE alert;
+DROP TABLE recovery_code;
+DROP TABLE invitation;
+DROP TABLE reset_token;
+DROP TABLE login_tries;
+DROP TABLE login_address;
+ALTER TABLE account DROP COLUMN totp_seed;
+ALTER TABLE account DROP COLUMN totp_step;
+ALTER TABLE account DROP COLUMN last_login_at;
 UPDATE meta SET value = '1' WHERE key = 'schema';
 """
-"""What made a store of version 3 one of version 1 again, as that version created it."""
+"""What made a store of the newest version one of version 1 again, as that version created it."""
 
 
 def layout(db: peewee.Database) -> dict[str, list[tuple[Any, ...]]]:

@@ -17,11 +17,9 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.test.iosim import connectedServerAndClient
 
 from papertrader.core.instants import MILLISECOND, SECOND
+from papertrader.master.clockbound import FIRST_ERROR, OFFSETS_KEPT, ClockBound
 from papertrader.master.workers import (
-    FIRST_ERROR,
-    OFFSETS_KEPT,
     STAMP_AGE_MAX,
-    ClockBound,
     WorkerLink,
 )
 from papertrader.net.clock import Clock
@@ -437,7 +435,7 @@ def test_stamps_from_the_future_are_clamped_or_refused(yard: Yard) -> None:
 
 
 def test_old_stamps_are_refused_unless_sent_again(yard: Yard) -> None:
-    """15 s for a frame, 60 s for one that is RESENT; the tolerance on top."""
+    """5 s for a frame to be done, 15 s to be believed; 60 s for one that is RESENT."""
     worker = yard.join()
     now = yard.kit.clock.wall_ns()
     bound = FIRST_ERROR + TOLERANCE
@@ -447,7 +445,8 @@ def test_old_stamps_are_refused_unless_sent_again(yard: Yard) -> None:
     )
     assert worker.ask(BAD, at=now - 4 * STAMP_AGE_MAX, flags=resent).status == Status.AUTH_FAILED
     assert worker.ask(BAD, at=now - STAMP_AGE_MAX - bound - SECOND).status == Status.CLOCK_SKEW
-    assert worker.ask(BAD, at=now - STAMP_AGE_MAX).status == Status.AUTH_FAILED
+    assert worker.ask(BAD, at=now - STAMP_AGE_MAX).status == Status.EXPIRED
+    assert worker.ask(BAD, at=now - 5 * SECOND).status == Status.AUTH_FAILED
 
 
 def test_stamps_only_rise(yard: Yard) -> None:

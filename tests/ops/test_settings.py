@@ -90,7 +90,8 @@ def test_defaults(file: Path) -> None:
     assert settings.auth.argon2_time == 2
     assert settings.limits == LimitsSettings(
         requests_per_second=50, requests_at_once=100, connects_per_second=10, connects_at_once=30,
-        connections_per_address=32,
+        connections_per_address=32, logins_per_second=10, registrations_per_second=1,
+        registrations_per_hour=5, registrations_per_day=1_000,
     )  # fmt: skip
 
 
@@ -129,6 +130,10 @@ requests_at_once = 200000
 connects_per_second = 300
 connects_at_once = 400
 connections_per_address = 500
+logins_per_second = 600
+registrations_per_second = 700
+registrations_per_hour = 800
+registrations_per_day = 900
 """ + "".join(
     f"""[{name}]
 url = "https://{name}.example/base"
@@ -172,7 +177,8 @@ def test_every_variable_from_the_file(file: Path) -> None:
     assert settings.auth.argon2_time == 3
     assert settings.limits == LimitsSettings(
         requests_per_second=100_000, requests_at_once=200_000, connects_per_second=300,
-        connects_at_once=400, connections_per_address=500,
+        connects_at_once=400, connections_per_address=500, logins_per_second=600,
+        registrations_per_second=700, registrations_per_hour=800, registrations_per_day=900,
     )  # fmt: skip
     assert all(value.origin.startswith("papertrader.toml:") for value in settings.values)
 
@@ -282,7 +288,7 @@ def test_syntax_errors_have_their_line(file: Path, text: str, line: int) -> None
         ("market.seed", ["-1", "9223372036854775808", '"x"']),
         ("accounts.starting_cash", ["100000", "100000.00", '"0.99"', '"1000000000.01"', '"1,000"']),
         ("accounts.starting_cash", ['"1e5"', '"-5"', '"1.123456789"', '"NaN"']),
-        ("accounts.registration", ['"invite"', "true"]),
+        ("accounts.registration", ['"invited"', "true"]),
         ("auth.argon2_memory_kib", ["7167", "1048577"]),
         ("auth.argon2_time", ["0", "11"]),
         ("limits.requests_per_second", ["0", "1000001"]),

@@ -29,6 +29,7 @@ from papertrader.core.portfolio import Position, trade
 from papertrader.core.quotes import ActionKind, Asset, AssetKind, CorporateAction, Quote
 from papertrader.ops.variables import VARIABLES
 from papertrader.wire import tables
+from tests.tidy import limit_tests
 
 SPECS = Path(__file__).parents[2] / "specs"
 REGION = re.compile(
@@ -51,8 +52,23 @@ BOUNDS = (
         "LINK_WAIT_S",
         "seconds that a request waits for the link: MASTER_UNAVAILABLE or OUTCOME_UNKNOWN",
     ),
+    ("core.shedding", "TARGET", "nanoseconds that a command may wait before it counts as late"),
+    ("core.shedding", "INTERVAL", "of lateness, after which one more kind of work is SERVER_BUSY"),
+    ("master.intake", "TURN_COMMANDS", "commands done in one turn of the reactor: the rest wait"),
+    ("master.intake", "QUEUE_PER_WORKER", "commands of one worker that wait: SERVER_BUSY"),
     ("master.passwords", "QUEUE_MAX", "passwords waiting to be hashed: SERVER_BUSY"),
-    ("master.tries", "TRIES_FREE", "failed logins in 60 s from an address or for a name"),
+    ("master.passwords", "WAIT_MAX_S", "seconds that one waits for its hash: SERVER_BUSY"),
+    ("master.tries", "TRIES_FREE", "failed logins of a name in a row before it has to wait"),
+    ("master.tries", "TRIES_PER_HOUR", "failed logins of a name in an hour: RATE_LIMITED"),
+    ("master.tries", "ADDRESS_TRIES", "failed logins from an address in ten minutes: RATE_LIMITED"),
+    (
+        "master.tries",
+        "KNOWN_ADDRESSES",
+        "addresses of an account that count apart: the oldest goes",
+    ),
+    ("master.admission", "LOGIN_BURST_S", "seconds whose logins over a worker may come at once"),
+    ("master.admission", "REGISTRATION_BURST_S", "the same for registrations: RATE_LIMITED"),
+    ("master.secondfactor", "SETUPS_MAX", "seeds that wait for their first code: the oldest goes"),
     ("master.tries", "TRIES_KEYS_MAX", "addresses and names counted: the oldest goes"),
     ("master.sessions", "SESSIONS_MAX", "sessions of all accounts: SERVER_BUSY"),
     ("master.accounts", "ACCOUNTS_MAX", "accounts: REGISTRATION_CLOSED"),
@@ -72,6 +88,7 @@ BOUNDS = (
     ),
     ("core.portfolio", "LOTS_MAX", "lots of one position: the two oldest become one"),
     ("client.calls", "CALLS_MAX", "requests that wait in one client: TooManyCalls"),
+    ("client.retries", "SAVED_MAX", "repeats that a client saves up for a busy server: they wait"),
     ("eventlog.crashes", "CRASH_FILES_MAX", "crash files kept: the oldest goes"),
     ("eventlog.memory", "SET_ASIDE_MAX", "entries logged inside the log itself: counted as lost"),
     ("core.ringlog", "PAYLOAD_BYTES_MAX", "octets of one log entry's text: cut, and counted"),
@@ -99,6 +116,15 @@ def bounds_table() -> str:
         value = getattr(import_module(f"papertrader.{module}"), name)
         rows.append((f"``{module}.{name}``", f"{value:,}", meaning))
     return tables.table(("name", "value", "bounds what: what happens at it"), rows)
+
+
+def limit_tests_table() -> str:
+    """Return which test hits each limit, and which counter of ``papertrader stats`` counts it."""
+    rows = [
+        (f"``{name}``", "" if counter == "-" else f"``{counter}``", f"``{test}``")
+        for name, (counter, test) in (*limit_tests.WIRE.items(), *limit_tests.BOUNDS.items())
+    ]
+    return tables.table(("limit", "counter", "the test that hits it"), rows)
 
 
 def shown(account: LedgerAccount) -> str:
@@ -251,6 +277,7 @@ REGIONS: Mapping[str, Mapping[str, Callable[[], str]]] = {
         "variables": variables_table,
         "limits": tables.REGIONS["limits"],
         "bounds": bounds_table,
+        "limit-tests": limit_tests_table,
     },
     "ledger.rst": {
         "example-1": example_1,

@@ -1,0 +1,172 @@
+"""Between the workers and the modules: whose command is next, and which is refused for load.
+
+As long as little comes, each command is done at once. When a turn of the reactor brings more than
+`TURN_COMMANDS`, the rest waits here and is done in turn: one worker after the other, of each worker
+one connection after the other, of each connection in order. What has waited for too long since its
+worker read it is refused and never done.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from papertrader.core.instants import SECOND
+from papertrader.core.limithits import LimitHits
+from papertrader.core.shedding import Shedding, Work
+from papertrader.master.commands import Command, Link
+from papertrader.net.clock import Clock, Timer
+from papertrader.wire import limits
+from papertrader.wire.kinds import Opcode, Status
+
+TURN_COMMANDS: Final = 256
+"""Commands done in one turn of the reactor; others wait for the next, so that timers and sockets
+have their turn as well."""
+QUEUE_PER_WORKER: Final = limits.RELAY_WINDOW_FRAMES
+"""Commands of one worker that wait here; one more is SERVER_BUSY."""
+SHED_RETRY_MS: Final = 500
+_DEADLINE: Final = limits.COMMAND_DEADLINE_S * SECOND
+
+WORK: Final[Mapping[int, Work]] = MappingProxyType(
+    {
+        **dict.fromkeys(
+            (
+                Opcode.ORDER_LIST, Opcode.TRANSACTIONS_GET, Opcode.EQUITY_GET, Opcode.RECEIPT_GET,
+                Opcode.BARS_GET, Opcode.ASSET_LIST, Opcode.CONTEST_LIST, Opcode.CONTEST_STANDINGS,
+                Opcode.CONTEST_FILE, Opcode.LOG_DUMP,
+            ),
+            Work.HISTORY,
+        ),
+        **dict.fromkeys(
+            (Opcode.LOGIN, Opcode.REGISTER, Opcode.PASSWORD_RESET, Opcode.TOTP_SETUP), Work.LOGIN
+        ),
+        **dict.fromkeys(
+            (Opcode.ORDER_NEW, Opcode.ORDER_REPLACE, Opcode.POSITION_CLOSE), Work.ORDER
+        ),
+        **dict.fromkeys(
+            (
+                Opcode.ORDER_CANCEL, Opcode.ORDER_CANCEL_ALL, Opcode.CANCEL, Opcode.LOGOUT,
+                Opcode.RESUME, Opcode.SESSION_REVOKE, Opcode.APIKEY_REVOKE, Opcode.PASSWORD_CHANGE,
+                Opcode.ACCOUNT_CONTROL, Opcode.INVITE_REVOKE, Opcode.WORKER_CONTROL,
+                Opcode.STATS_GET, Opcode.UNSUBSCRIBE,
+            ),
+            Work.KEPT,
+        ),
+    }
+)  # fmt: skip
+"""Which kind of work a request is; what is not named is of the account."""
+
+
+class Intake:
+    """Gives commands to ``decide``, each once, or answers them itself."""
+
+    def __init__(self, clock: Clock, decide: Callable[[Command], None], hits: LimitHits) -> None:
+        self._clock = clock
+        self._decide = decide
+        self._hits = hits
+        self._shedding = Shedding()
+        self._left = TURN_COMMANDS
+        self._turn: Timer | None = None
+        # Of each link at most QUEUE_PER_WORKER in all, by connection.
+        self._queues: OrderedDict[Link, OrderedDict[int, deque[Command]]] = OrderedDict()
+        self._waiting: dict[Link, int] = {}
+
+    def __len__(self) -> int:
+        return sum(self._waiting.values())
+
+    @property
+    def level(self) -> int:
+        """How many kinds of work are refused now."""
+        return self._shedding.level
+
+    def take(self, command: Command) -> None:
+        """Do a command, let it wait for its turn, or refuse it."""
+        if self._turn is None:
+            self._turn = self._clock.call_later(0, self._next_turn)
+        if self._left and not self._queues:
+            self._left -= 1
+            self._begin(command)
+            return
+        link = command.link
+        waiting = self._waiting.get(link, 0)
+        if waiting >= QUEUE_PER_WORKER:
+            self._hits.hit("queue_worker")
+            self._busy(command, "Too much waits of your worker")
+            return
+        self._waiting[link] = waiting + 1
+        queues = self._queues.setdefault(link, OrderedDict())
+        queues.setdefault(command.connection, deque(maxlen=QUEUE_PER_WORKER)).append(command)
+
+    def stop(self) -> None:
+        """Refuse what waits: the server is stopping."""
+        while self._queues:
+            self._busy(self._next(), "The server is stopping")
+        if self._turn is not None:
+            self._turn.cancel()
+            self._turn = None
+
+    def _next_turn(self) -> None:
+        self._turn = None
+        self._left = TURN_COMMANDS
+        if self._queues:
+            self._hits.hit("turn")
+            self._turn = self._clock.call_later(0, self._next_turn)
+        while self._queues and self._left:
+            self._left -= 1
+            command = self._next()
+            now = self._clock.stamp_ns()
+            command.waited += now - command.accepted_at
+            # The ledger's order is that of the decisions.
+            command.accepted_at = now
+            self._begin(command)
+
+    def _next(self) -> Command:
+        """Take out the command whose turn it is: links in turn, their connections in turn."""
+        link, queues = self._queues.popitem(last=False)
+        connection, queue = queues.popitem(last=False)
+        command = queue.popleft()
+        if queue:
+            queues[connection] = queue
+        if queues:
+            self._queues[link] = queues
+        left = self._waiting[link] - 1
+        if left:
+            self._waiting[link] = left
+        else:
+            del self._waiting[link]
+        return command
+
+    def _begin(self, command: Command) -> None:
+        waited, shedding = command.waited, self._shedding
+        shedding.waited(waited, command.accepted_at)
+        if waited > _DEADLINE and not command.resent:
+            self._hits.hit("deadline")
+            command.answer(
+                command.failure(
+                    Status.EXPIRED,
+                    "This waited too long on its way; it was not done and will not be.",
+                    retry_after_ms=SHED_RETRY_MS,
+                )
+            )
+        elif shedding.level and shedding.refuses(work_of(command.opcode)):
+            self._hits.hit(f"shed_{work_of(command.opcode).name.lower()}")
+            self._busy(command, "There is too much to do at this moment")
+        else:
+            self._decide(command)
+
+    def _busy(self, command: Command, why: str) -> None:
+        if command.opcode != Opcode.CANCEL:
+            command.answer(
+                command.failure(
+                    Status.SERVER_BUSY,
+                    f"{why}; try again shortly.",
+                    retry_after_ms=SHED_RETRY_MS * max(1, self._shedding.level),
+                )
+            )
+
+
+def work_of(opcode: int) -> Work:
+    """Return which kind of work a request is."""
+    return WORK.get(opcode, Work.ACCOUNT)

@@ -1,0 +1,221 @@
+"""The second factor: codes of RFC 6238, each good once, and recovery codes in their place.
+
+The seeds are sealed with a key that stands in a file of its own, so that a copy of the database
+alone opens nothing. Of recovery codes only SHA-256 hashes are kept: 100 random bits need no slow
+hash.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final
+
+import peewee
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA1
+from cryptography.hazmat.primitives.twofactor.totp import TOTP
+
+from papertrader.core.instants import SECOND
+from papertrader.master.accounts import Account, AccountBook
+from papertrader.master.commands import Refused
+from papertrader.master.database import StoreError
+from papertrader.master.journal import Journal
+from papertrader.wire import limits
+from papertrader.wire.kinds import Status
+
+STEP_S: Final = 30
+DIGITS: Final = 6
+SEED_OCTETS: Final = 20
+KEY_OCTETS: Final = 32
+SETUP_LIFETIME: Final = 600 * SECOND
+"""So long after TOTP_SETUP a code of its seed may come."""
+SETUPS_MAX: Final = 1_000
+"""Seeds that wait for their first code; one more pushes out the oldest."""
+_NONCE_OCTETS: Final = 12
+_CODE_BITS: Final = 100
+_ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz234567"
+_GROUP: Final = 5
+
+
+def _recovery_hash(code: str) -> bytes:
+    return hashlib.sha256(code.encode()).digest()
+
+
+def _plain(code: str) -> str:
+    """Return what people typed without case, hyphens and spaces."""
+    return "".join(code.split()).replace("-", "").casefold()
+
+
+def recovery_code(octets: bytes) -> str:
+    """Write 100 of the bits of 13 octets as four groups of five letters and digits."""
+    number = int.from_bytes(octets, "big") >> (8 * len(octets) - _CODE_BITS)
+    letters = [_ALPHABET[number >> shift & 31] for shift in range(_CODE_BITS - 5, -1, -5)]
+    groups = ["".join(letters[at : at + _GROUP]) for at in range(0, len(letters), _GROUP)]
+    return "-".join(groups)
+
+
+def seed_text(seed: bytes) -> str:
+    """Return a seed as authenticator programs take it."""
+    return base64.b32encode(seed).decode("ascii").rstrip("=")
+
+
+class SecondFactors:
+    """Who has one, and whether a code is good. ``key`` seals the seeds (32 octets)."""
+
+    def __init__(
+        self, book: AccountBook, journal: Journal, key: bytes, entropy: Callable[[int], bytes]
+    ) -> None:
+        self._book = book
+        self._journal = journal
+        self._box = AESGCM(key)
+        self._entropy = entropy
+        self._setups: OrderedDict[int, tuple[bytes, int]] = OrderedDict()
+        self._recovery: dict[int, set[bytes]] = {}
+        self.used_recovery = 0
+
+    def load(self, db: peewee.Database) -> None:
+        """Read the recovery codes; raises `StoreError` if the key does not open the seeds."""
+        for account, hash_ in db.execute_sql(
+            "SELECT account, code_hash FROM recovery_code"
+        ).fetchall():
+            self._recovery.setdefault(account, set()).add(bytes(hash_))
+        sealed = (each for each in self._book if each.totp_seed)
+        first = next(sealed, None)
+        if first is not None:
+            self._open(first)
+
+    # --- setting up ----------------------------------------------------------------------------
+
+    def begin(self, account: Account, now: int) -> tuple[bytes, int]:
+        """Return a fresh seed and until when a code of it must come. Raises `Refused` if on."""
+        self._require(account, on=False)
+        seed, until = self._entropy(SEED_OCTETS), now + SETUP_LIFETIME
+        self._setups.pop(account.account, None)
+        while len(self._setups) >= SETUPS_MAX:
+            self._setups.popitem(last=False)
+        self._setups[account.account] = seed, until
+        return seed, until
+
+    def enable(self, account: Account, code: str, now: int) -> list[str]:
+        """Turn it on if ``code`` is of the seed that was given out; return the recovery codes.
+
+        Raises `Refused`.
+        """
+        self._require(account, on=False)
+        seed, until = self._setups.get(account.account, (b"", 0))
+        if not seed or now >= until:
+            raise Refused(
+                Status.SECOND_FACTOR_STATE, "There is no seed that waits for its code; begin anew."
+            )
+        step = _step_of(seed, _plain(code), now, 0)
+        if not step:
+            raise Refused(Status.AUTH_FAILED, "That is no code of this seed at this time.")
+        del self._setups[account.account]
+        nonce = self._entropy(_NONCE_OCTETS)
+        sealed = nonce + self._box.encrypt(nonce, seed, _label(account))
+        self._set(account, sealed, step)
+        return self.renew(account)
+
+    def renew(self, account: Account) -> list[str]:
+        """Void the recovery codes and return new ones."""
+        codes = [recovery_code(self._entropy(13)) for _ in range(limits.RECOVERY_CODES)]
+        hashes = {_recovery_hash(_plain(code)) for code in codes}
+        self._recovery[account.account] = hashes
+        number, rows = account.account, sorted(hashes)
+
+        def replace(db: peewee.Database) -> None:
+            db.execute_sql("DELETE FROM recovery_code WHERE account = ?", (number,))
+            for hash_ in rows:
+                db.execute_sql(
+                    "INSERT INTO recovery_code (code_hash, account) VALUES (?, ?)", (hash_, number)
+                )
+
+        self._journal.change(replace)
+        return codes
+
+    def disable(self, account: Account) -> None:
+        """Turn it off; raises `Refused` if it is."""
+        self._require(account, on=True)
+        self.forget(account)
+
+    def forget(self, account: Account) -> None:
+        """Turn it off, whether it is on or not."""
+        self._setups.pop(account.account, None)
+        self._recovery.pop(account.account, None)
+        number = account.account
+        self._set(account, b"", 0)
+        self._journal.change(
+            lambda db: db.execute_sql("DELETE FROM recovery_code WHERE account = ?", (number,))
+        )
+
+    # --- codes ---------------------------------------------------------------------------------
+
+    def is_good(self, account: Account, code: str, now: int) -> bool:
+        """Tell whether a code is good now; if so it never is again."""
+        plain = _plain(code)
+        step = _step_of(self._open(account), plain, now, account.totp_step)
+        if step:
+            self._set(account, account.totp_seed, step)
+            return True
+        mine = self._recovery.get(account.account, set())
+        hash_ = _recovery_hash(plain)
+        if hash_ not in mine:
+            return False
+        mine.remove(hash_)
+        self.used_recovery += 1
+        self._journal.change(
+            lambda db: db.execute_sql("DELETE FROM recovery_code WHERE code_hash = ?", (hash_,))
+        )
+        return True
+
+    def recovery_left(self, account: Account) -> int:
+        """Return how many recovery codes are left."""
+        return len(self._recovery.get(account.account, ()))
+
+    @staticmethod
+    def _require(account: Account, on: bool) -> None:
+        if bool(account.totp_seed) != on:
+            text = "The second factor is off." if on else "The second factor is on already."
+            raise Refused(Status.SECOND_FACTOR_STATE, text)
+
+    def _open(self, account: Account) -> bytes:
+        sealed = account.totp_seed
+        try:
+            return self._box.decrypt(
+                sealed[:_NONCE_OCTETS], sealed[_NONCE_OCTETS:], _label(account)
+            )
+        except InvalidTag:
+            raise StoreError(
+                "the key file does not open the second factors in the database; put back the key"
+                " file that belongs to it"
+            ) from None
+
+    def _set(self, account: Account, sealed: bytes, step: int) -> None:
+        account.totp_seed, account.totp_step = sealed, step
+        row = (sealed, step, account.account)
+        self._journal.change(
+            lambda db: db.execute_sql(
+                "UPDATE account SET totp_seed = ?, totp_step = ? WHERE id = ?", row
+            )
+        )
+
+
+def _label(account: Account) -> bytes:
+    """Bind a sealed seed to its account: in another's row it does not open."""
+    return b"totp" + account.account.to_bytes(8, "big")
+
+
+def _step_of(seed: bytes, code: str, now: int, used: int) -> int:
+    """Return the step that a code is of: this one or the last, and after ``used``; else 0."""
+    totp = TOTP(seed, DIGITS, SHA1(), STEP_S)
+    present = now // (STEP_S * SECOND)
+    for step in (present, present - 1):
+        good = hmac.compare_digest(totp.generate(step * STEP_S), code.encode())
+        if good and step > used:
+            return step
+    return 0

@@ -1,0 +1,70 @@
+"""The first operator: an invitation that is made beside the service and shown once.
+
+There is no default account and no default password. While an installation has no operator, whoever
+starts it gets a code with which one operator's account can be opened.
+"""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import Final
+
+from papertrader.core.instants import SECOND
+from papertrader.master.database import TruthStore
+from papertrader.master.invitations import (
+    CODE_OCTETS,
+    Invitation,
+    code_hash,
+    insert_invitation,
+    next_invitation,
+)
+from papertrader.master.operators import Appointment, appointments
+from papertrader.ops.running import StateLock
+from papertrader.wire.kinds import AccountRole
+
+LIFETIME_S: Final = 86_400
+
+
+def has_operator(store: TruthStore) -> bool:
+    """Tell whether some account may log in as an operator."""
+    return Appointment.ADMIN in appointments(store).values()
+
+
+def invite_operator(store: TruthStore, at: int) -> str:
+    """Make a code with which one operator's account can be opened; an older such code is void.
+
+    ``at`` is now. Opens a transaction of its own.
+    """
+    code = secrets.token_hex(CODE_OCTETS)
+    db = store.db
+    with db.atomic("IMMEDIATE"):
+        db.execute_sql(
+            "UPDATE invitation SET ended_at = ? WHERE ended_at = 0 AND created_by = 0", (at,)
+        )
+        made = Invitation(
+            next_invitation(db),
+            code_hash(code),
+            int(AccountRole.OPERATOR),
+            at,
+            at + LIFETIME_S * SECOND,
+        )
+        insert_invitation(made)(db)
+        store.audit(at, "invitation made", detail=f"invitation {made.invitation_id} operator")(db)
+    return code
+
+
+def first_operator_code(state: Path, at: int, anyway: bool = False) -> str:
+    """Return such a code if there is no operator yet, else "". The master must be stopped.
+
+    ``anyway``: also if there is one. Raises `StartError` if a master runs, `StoreError`.
+    """
+    lock = StateLock(state, "master")
+    lock.acquire()
+    store = TruthStore(state / "truth.db")
+    try:
+        store.open()
+        return invite_operator(store, at) if anyway or not has_operator(store) else ""
+    finally:
+        store.close()
+        lock.release()
