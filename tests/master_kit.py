@@ -21,13 +21,9 @@ from papertrader.master.accounts import AccountRules
 from papertrader.master.admission import AdmissionRules
 from papertrader.master.commands import Command
 from papertrader.master.livemarket import LiveParts
-from papertrader.master.main import Main, MasterRules, Threads
+from papertrader.master.main import Main, MarketRules, MasterRules, Threads
 from papertrader.master.providers import recorded, replay
-<<<<<<< HEAD
 from papertrader.master.registration import Registration
-=======
-from papertrader.master.sources import MarketRules
->>>>>>> 5e76942 (Workers enroll over the network, renew their keys, are shut out while running; what they witness is audited)
 from papertrader.net.clock import Clock
 from papertrader.ops.inspection import Report, audit
 from papertrader.ops.replaycheck import replay_check

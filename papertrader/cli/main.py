@@ -49,8 +49,6 @@ COMMANDS: Final = {
     "performance": "papertrader.cli.performance:performance",
     "provider": "papertrader.cli.provider:provider",
     "workers": "papertrader.cli.market:workers",
-    "worker": "papertrader.cli.worker:worker",
-    "ca": "papertrader.cli.authority:ca",
     "log": "papertrader.cli.operating:log",
     "stats": "papertrader.cli.operating:stats",
     "drain": "papertrader.cli.operating:drain",

@@ -44,7 +44,6 @@ from papertrader.client.transport import (
     wall_clock,
     why_lost,
 )
-from papertrader.client.workering import AsyncWorkers
 from papertrader.core.instants import SECOND
 from papertrader.core.orders import OrderState, Side, TimeInForce
 from papertrader.wire import messages as m
@@ -97,11 +96,7 @@ class _Octets(asyncio.Protocol):
         self._client._lost(self, why)
 
 
-<<<<<<< HEAD
 class AsyncClient(AsyncObserver, AsyncOwner, AsyncAccess, AsyncTrader, AsyncContests, AsyncAlerts):
-=======
-class AsyncClient(AsyncObserver, AsyncOwner, AsyncTrader, AsyncContests, AsyncAlerts, AsyncWorkers):
->>>>>>> 5e76942 (Workers enroll over the network, renew their keys, are shut out while running; what they witness is audited)
     """A user of PaperTrader on an asyncio loop; see `papertrader.client.blocking.Client`.
 
     Use it as an asynchronous context manager, on one loop. It stays connected while it is open.

@@ -52,7 +52,6 @@ from papertrader.client.transport import (
     wall_clock,
     why_lost,
 )
-from papertrader.client.workering import BlockingWorkers
 from papertrader.core.instants import SECOND
 from papertrader.core.orders import OrderState, Side, TimeInForce
 from papertrader.wire import messages as m
@@ -68,17 +67,10 @@ PRIVATE: Final = Privacy(0)
 class Client(
     BlockingObserver,
     BlockingOwner,
-<<<<<<< HEAD
     BlockingAccess,
     BlockingTrader,
     BlockingContests,
     BlockingAlerts,
-=======
-    BlockingTrader,
-    BlockingContests,
-    BlockingAlerts,
-    BlockingWorkers,
->>>>>>> 5e76942 (Workers enroll over the network, renew their keys, are shut out while running; what they witness is audited)
 ):
     """A user of PaperTrader, over whichever worker can be reached. Use it as a context manager.
 

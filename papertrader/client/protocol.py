@@ -48,7 +48,6 @@ from papertrader.client.phases import Profile
 from papertrader.client.session import ClientSession
 from papertrader.client.trading import TwistedTrader
 from papertrader.client.transport import ALPN, DIAL_TIMEOUT_S, endpoints_of
-from papertrader.client.workering import TwistedWorkers
 from papertrader.core.instants import SECOND
 from papertrader.core.orders import OrderState, Side, TimeInForce
 from papertrader.net.clock import Clock, Timer
@@ -160,11 +159,7 @@ class _OctetsFactory(Factory):
 
 
 class TwistedClient(
-<<<<<<< HEAD
     TwistedObserver, TwistedOwner, TwistedAccess, TwistedTrader, TwistedContests, TwistedAlerts
-=======
-    TwistedObserver, TwistedOwner, TwistedTrader, TwistedContests, TwistedAlerts, TwistedWorkers
->>>>>>> 5e76942 (Workers enroll over the network, renew their keys, are shut out while running; what they witness is audited)
 ):
     """A user of PaperTrader on a Twisted reactor; see `papertrader.client.blocking.Client`.
 

@@ -27,13 +27,10 @@ class ClockBound:
         self._samples.append((error, received_at - sent_at - error))
         self.error, self.offset = min(self._samples)
 
-<<<<<<< HEAD
     def waited(self, stamp: int, now: int) -> int:
         """Return for how long a frame stamped ``stamp`` has been on its way at least."""
         return max(0, now - (stamp - self.offset) - self.error)
 
-=======
->>>>>>> 5e76942 (Workers enroll over the network, renew their keys, are shut out while running; what they witness is audited)
     def allows(self, stamp: int, now: int, age_max: int) -> bool:
         """Tell whether the worker may honestly have stamped ``stamp`` by ``now``."""
         tolerance = self.error + limits.CLOCK_TOLERANCE_MS * 1_000_000

@@ -18,7 +18,6 @@ from typing import Any, Final
 import attrs
 import peewee
 
-from papertrader.core.seals import HEAD_KIND, Head, head_detail
 from papertrader.master.migrations import migrate
 
 SCHEMA_VERSION: Final = 4
@@ -35,7 +34,7 @@ PRAGMAS: Final = {
 }
 """Set at opening and read back; a store that does not take them is not used."""
 
-_APPEND_ONLY: Final = ("journal", "audit", "checkpoint", "audit_key")
+_APPEND_ONLY: Final = ("journal", "audit", "checkpoint")
 
 truth: Final = peewee.DatabaseProxy()
 
@@ -233,7 +232,7 @@ class LoginAddressRow(Table):
 
 
 class WorkerRow(Table):
-    """A registered worker and the key it must show. ``active``: 1 yes, 0 revoked, 2 booted."""
+    """A registered worker and the key it must show."""
 
     id = peewee.BigIntegerField(primary_key=True)
     name = peewee.TextField(unique=True)
@@ -241,49 +240,11 @@ class WorkerRow(Table):
     spki = peewee.BlobField(unique=True)
     active = peewee.BigIntegerField(default=1)
     added_at = peewee.BigIntegerField()
-    networks = peewee.TextField(constraints=[peewee.SQL("DEFAULT ''")])
-    hosts = peewee.TextField(constraints=[peewee.SQL("DEFAULT ''")])
-    previous_spki = peewee.BlobField(constraints=[peewee.SQL("DEFAULT X''")])
-    previous_until = peewee.BigIntegerField(constraints=[peewee.SQL("DEFAULT 0")])
-    not_after = peewee.BigIntegerField(constraints=[peewee.SQL("DEFAULT 0")])
-    authority = peewee.BlobField(constraints=[peewee.SQL("DEFAULT X''")])
 
     class Meta:
         """Name in SQL."""
 
         table_name = "worker"
-
-
-class EnrollmentRow(Table):
-    """A worker that may enroll; of its token only the SHA-256 is kept."""
-
-    worker = peewee.BigIntegerField(primary_key=True)
-    name = peewee.TextField()
-    uuid = peewee.TextField()
-    token_hash = peewee.BlobField()
-    expires_at = peewee.BigIntegerField()
-    added_at = peewee.BigIntegerField()
-    networks = peewee.TextField()
-    hosts = peewee.TextField()
-    again = peewee.BigIntegerField()
-
-    class Meta:
-        """Name in SQL."""
-
-        table_name = "enrollment"
-
-
-class AuditKeyRow(Table):
-    """The public key that signs the heads of an epoch, signed by the key before it."""
-
-    epoch = peewee.BigIntegerField(primary_key=True)
-    public = peewee.BlobField()
-    signature = peewee.BlobField()
-
-    class Meta:
-        """Name in SQL."""
-
-        table_name = "audit_key"
 
 
 class AuditRow(Table):
@@ -379,9 +340,7 @@ TABLES: Final = (
     LoginTriesRow,
     LoginAddressRow,
     WorkerRow,
-    EnrollmentRow,
     AuditRow,
-    AuditKeyRow,
     CheckpointRow,
     WatchlistRow,
     AlertRow,
@@ -597,35 +556,6 @@ class TruthStore:
                 (seq, at, kind, account, detail, self._audit_head, value),
             )
             self._audit_seq, self._audit_head = seq, value
-
-        return append
-
-    @property
-    def audit_seq(self) -> int:
-        """The number of the audit log's last entry."""
-        return self._audit_seq
-
-    def seal(self, at: int, made: Callable[[Head], None]) -> Change:
-        """Return the change that lets the audit log cover the journal as it stands before it.
-
-        ``made`` is told of the head, in the thread that writes, before it is durable.
-        """
-
-        def append(db: peewee.Database) -> None:
-            (checkpoints,) = db.execute_sql("SELECT max(id) FROM checkpoint").fetchone()
-            detail = head_detail(self.batch, self.last_seq, checkpoints or 0, self.head)
-            self.audit(at, HEAD_KIND, 0, detail)(db)
-            made(
-                Head(
-                    epoch=self.epoch,
-                    at=at,
-                    audit_seq=self._audit_seq,
-                    audit=self._audit_head,
-                    batch=self.batch,
-                    seq=self.last_seq,
-                    journal=self.head,
-                )
-            )
 
         return append
 

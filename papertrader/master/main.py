@@ -23,6 +23,7 @@ from papertrader.core.marketclock import MarketClock
 from papertrader.master.accounts import AccountRules
 from papertrader.master.admission import AdmissionRules
 from papertrader.master.alerts import Alerts
+from papertrader.master.assetlist import ListedTape, read_asset_file
 from papertrader.master.assets import Assets
 from papertrader.master.authorization import SWEEP_S
 from papertrader.master.barstore import FILE as HISTORY_FILE
@@ -38,21 +39,21 @@ from papertrader.master.intake import Intake
 from papertrader.master.journal import Journal, StoreFailed
 from papertrader.master.livemarket import SAVE_S, LiveMarket, LiveParts, Wanted
 from papertrader.master.markettime import MarketTime, live_clock, resumed_clock
-from papertrader.master.notary import LOOK_S
 from papertrader.master.operators import Operators
 from papertrader.master.people import People
 from papertrader.master.portfolios import Portfolios
 from papertrader.master.providers.base import TapeSource, load_calendars, load_rates
+from papertrader.master.providers.filemarket import files_source
+from papertrader.master.providers.recorded import DataFileError
+from papertrader.master.providers.replay import replay_source
+from papertrader.master.providers.simulated import simulated_source
 from papertrader.master.sessions import Session
-from papertrader.master.sources import MarketRules, make_source
 from papertrader.master.streams import Streams
 from papertrader.master.timekeeper import ClockSettings, Timekeeper
 from papertrader.master.transactions import Transactions
 from papertrader.master.views import Views, ViewStore, load_desk
 from papertrader.master.watchlists import Watchlists
-from papertrader.master.workerlink import WorkerLink
-from papertrader.master.workerparts import WorkerParts
-from papertrader.master.workers import Workers
+from papertrader.master.workers import WorkerLink, Workers
 from papertrader.net.clock import Clock, Timer
 from papertrader.wire import codec
 from papertrader.wire import messages as m
@@ -64,6 +65,25 @@ CHECKPOINT_S: Final = 60.0
 _CANCEL: Final = int(Opcode.CANCEL)
 InThread = Callable[..., Deferred[Any]]
 """Runs a function in a thread of its own kind and gives the result later."""
+
+
+@attrs.frozen(kw_only=True)
+class MarketRules:
+    """Which market: ``source`` is ``replay``, ``simulated`` or ``live``; ``start`` a market
+    instant."""
+
+    source: str
+    start: int
+    speed_milli: int
+    keep_closed_hours: bool
+    seed: int
+    update_interval_ms: int
+    data: Path | None = None
+    """Files of a user's own prices to replay, instead of those that come with the package."""
+    assets: Path | None = None
+    """The operator's list of assets (`papertrader.master.assetlist`); None: all there are."""
+    extended_hours: bool = False
+    """Whether the market has prices before and after the session."""
 
 
 @attrs.frozen(kw_only=True)
@@ -88,6 +108,31 @@ class Threads:
     truth: InThread
     views: InThread
     hashing: InThread
+
+
+def make_source(rules: MarketRules) -> TapeSource:
+    """Return the recorded or simulated market that the rules name, with the assets listed there.
+
+    Raises `papertrader.master.providers.recorded.DataFileError` for a file that cannot be used.
+    """
+    source = _whole_source(rules)
+    if rules.assets is None:
+        return source
+    try:
+        return ListedTape(source, read_asset_file(rules.assets))
+    except DataFileError:
+        raise
+    except ValueError as error:
+        raise DataFileError(f"{rules.assets}: {error}") from None
+
+
+def _whole_source(rules: MarketRules) -> TapeSource:
+    calendars = load_calendars(extended=rules.extended_hours)
+    if rules.source == "replay" and rules.data is not None:
+        return files_source(rules.data, calendars, rules.seed)
+    if rules.source == "replay":
+        return replay_source(calendars, rules.seed)
+    return simulated_source(calendars, rules.start, rules.seed)
 
 
 class Main:
@@ -209,15 +254,8 @@ class Main:
             self.operators,
             ClockSettings(speed_milli=market_rules.speed_milli, start=market_rules.start),
         )
-<<<<<<< HEAD
         self.people.build(self.transactions, self.streams, self.operators)
         self.authorization.on_notice = self._notice
-=======
-        self.worker_parts = WorkerParts(
-            self.workers, self.store, self.journal, self.operators, self.clock, self._entropy
-        )
-        self.authorization.check_scope = self.operators.check_login
->>>>>>> 5e76942 (Workers enroll over the network, renew their keys, are shut out while running; what they witness is audited)
         self._build_answers(desk, source, market)
         self._route()
 
@@ -255,9 +293,9 @@ class Main:
             return live_clock(source, wall)
         return resumed_clock(self.rules.market, source, self.store, clocks, wall)
 
-    def admitted(self, spki: bytes, uuid: str, host: str = "") -> bool:
+    def admitted(self, spki: bytes, uuid: str) -> bool:
         """Tell whether a worker's key may come in (asked within its TLS handshake)."""
-        return self.running and self.workers.admitted(spki, uuid, host)
+        return self.running and self.workers.admitted(spki, uuid)
 
     def start(self) -> None:
         """Start the modules. After this the workers may be listened to."""
@@ -270,7 +308,6 @@ class Main:
             self._every(SAVE_S, self._save_bars)
         self._every(SWEEP_S, self.authorization.sweep)
         self._every(CHECKPOINT_S, self._checkpoint)
-        self._every(LOOK_S, self.worker_parts.notary.look)
 
     def _every(self, seconds: float, function: Callable[[], object]) -> None:
         def again() -> None:
@@ -316,13 +353,7 @@ class Main:
             await self.live.stop()
             await self._save_bars()
             await self._threads.views(self.live.close_history)
-<<<<<<< HEAD
         self.intake.stop()
-=======
-        sealed = self.worker_parts.notary.seal()
-        if sealed is not None:
-            await sealed
->>>>>>> 5e76942 (Workers enroll over the network, renew their keys, are shut out while running; what they witness is audited)
         for link in self.workers.links():
             link.say_goodbye(Status.SHUTDOWN, "the master stops", retry_after_ms=200)
         if not self._failed:
@@ -397,7 +428,6 @@ class Main:
             Opcode.LOG_DUMP: self.operators.log_dump,
             Opcode.STATS_GET: self.operators.stats_get,
             Opcode.WORKER_CONTROL: self.operators.worker_control,
-            **self.worker_parts.routes(),
             Opcode.SUBSCRIBE: self._subscribe,
             Opcode.UNSUBSCRIBE: self._unsubscribe,
         }
@@ -502,7 +532,6 @@ class Main:
         yield "accounts", len(self.book)
         yield "sessions", len(self.authorization.sessions)
         yield "workers", len(self.workers.links())
-        yield from self.worker_parts.figures()
         yield "journal_seq", self.journal.seq
         yield "durable_seq", self.journal.durable_seq
         yield "events_sent", self.streams.sent
@@ -554,11 +583,6 @@ class Main:
     def client_closed(self, link: WorkerLink, connection: int, clean: bool) -> None:
         """A client's connection is gone (`workers.Listener`)."""
         self.authorization.connection_closed(link, connection, clean)
-
-    def alarm(self, worker_id: int, what: str) -> None:
-        """Note in the audit log what an operator should look at (`workers.Listener`)."""
-        now = self.clock.wall_ns()
-        self.journal.change(self.store.audit(now, "worker duplicate", detail=what))
 
     def link_lost(self, link: WorkerLink) -> None:
         """A worker's link is gone (`workers.Listener`)."""

@@ -8,46 +8,45 @@ bound of its measured clock.
 
 from __future__ import annotations
 
-<<<<<<< HEAD
 import struct
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, Protocol, TypeAlias
-=======
-from collections.abc import Callable, Iterable
-from typing import Any, Final, Protocol
->>>>>>> 5e76942 (Workers enroll over the network, renew their keys, are shut out while running; what they witness is audited)
 
 import attrs
 import peewee
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-<<<<<<< HEAD
 from papertrader.core.instants import SECOND
 from papertrader.master.clockbound import ClockBound
-=======
->>>>>>> 5e76942 (Workers enroll over the network, renew their keys, are shut out while running; what they witness is audited)
 from papertrader.master.commands import Command
-from papertrader.master.credentialing import Credentialing
-from papertrader.master.database import Change
 from papertrader.master.directory import WorkerDirectory
-from papertrader.master.duplicates import Duplicates
-from papertrader.master.registry import RegisteredWorker, Registry
-from papertrader.master.workerlink import MARKET_TOPIC, Topic, WorkerLink
-from papertrader.net.clock import Clock
+from papertrader.master.flow import ClientFlows, Mark
+from papertrader.net.clock import Clock, Timer
 from papertrader.net.credentials import PeerIdentity
-from papertrader.net.protocol import Closed
-from papertrader.net.tls import is_enrollment, peer_identity
-from papertrader.wire import codec
+from papertrader.net.protocol import Closed, FrameProtocol
+from papertrader.net.tls import peer_identity
+from papertrader.wire import codec, limits
 from papertrader.wire import messages as m
+from papertrader.wire.codec import Fields, Header
+from papertrader.wire.connection import Link
 from papertrader.wire.errors import RemoteFault
 from papertrader.wire.kinds import (
+    MAGIC,
+    VERSION,
+    Category,
+    ClosedBy,
     DrainMode,
+    Family,
+    FrameFlag,
+    Opcode,
+    RelayUpFlag,
+    Role,
     Status,
+    Tag,
     TopicKind,
-    WorkerState,
 )
 
-<<<<<<< HEAD
 PING_S: Final = 2.0
 SKEW_MAX: Final = 30 * SECOND
 """A worker whose clock is off by more is not let in."""
@@ -90,10 +89,6 @@ class RegisteredWorker:
     name: str
     uuid: str
     spki: bytes
-=======
-BOOT_ABORT_S: Final = 0.5
-"""How long a worker that is shut out has to close its link itself."""
->>>>>>> 5e76942 (Workers enroll over the network, renew their keys, are shut out while running; what they witness is audited)
 
 
 class Listener(Protocol):
@@ -108,7 +103,6 @@ class Listener(Protocol):
     def client_closed(self, link: WorkerLink, connection: int, clean: bool) -> None:
         """A client's connection is gone."""
 
-<<<<<<< HEAD
 
 class WorkerLink(FrameProtocol):
     """The master's end of one worker's link."""
@@ -433,10 +427,6 @@ class WorkerLink(FrameProtocol):
     def _publish(self, batch: list[bytes], kind: TopicKind) -> None:
         message = m.TopicPublish(kind=kind, frames=len(batch), inner=b"".join(batch))
         self.send(codec.encode(message))
-=======
-    def alarm(self, worker_id: int, what: str) -> None:
-        """Something happened that an operator should look at."""
->>>>>>> 5e76942 (Workers enroll over the network, renew their keys, are shut out while running; what they witness is audited)
 
 
 class Workers:
@@ -448,11 +438,7 @@ class Workers:
         self._clock = clock
         self.boot = boot
         self.update_interval_ms = update_interval_ms
-        self.registry = Registry()
-        self.credentialing: Credentialing
-        """Set by Main, as the listener is."""
-        self.duplicates = Duplicates(clock, self._alarm)
-        self.seen_at: dict[int, int] = {}
+        self._registry: dict[tuple[bytes, str], RegisteredWorker] = {}
         self._links: dict[int, WorkerLink] = {}
         self.directory = WorkerDirectory()
         self._numbers = 0
@@ -467,37 +453,24 @@ class Workers:
         self.forget: Callable[[Topic], None] = lambda topic: None
         """Told of each topic that no worker follows any more."""
 
-    def _alarm(self, worker_id: int, what: str) -> None:
-        self.listener.alarm(worker_id, what)
-
     def load(self, db: peewee.Database) -> None:
         """Read the registry from the store."""
-        self.registry.load(db)
+        rows = db.execute_sql("SELECT id, name, uuid, spki FROM worker WHERE active = 1")
+        self._registry = {
+            (bytes(spki), uuid): RegisteredWorker(number, name, uuid, bytes(spki))
+            for number, name, uuid, spki in rows
+        }
 
-    def admitted(self, spki: bytes, uuid: str, host: str = "") -> bool:
-        """Tell whether a key and its name are a worker's that may come in from there (for TLS)."""
-        identity = PeerIdentity(uuid=uuid, spki=spki)
-        return self.registry.admitted(identity, host, self._clock.wall_ns()) is not None
+    def admitted(self, spki: bytes, uuid: str) -> bool:
+        """Tell whether a key and its name belong to a registered worker (asked by TLS)."""
+        return (spki, uuid) in self._registry
 
-    def find(self, link: WorkerLink, worker_id: int) -> tuple[RegisteredWorker | None, Status]:
-        """Return whose link it is if it has just this number, and whether it may come in."""
-        identity = self.identify(link)
+    def find(self, identity: PeerIdentity | None, worker_id: int) -> RegisteredWorker | None:
+        """Return the worker of a key if it has just this number."""
         if identity is None:
-            return None, Status.WORKER_UNKNOWN
-        now = self._clock.wall_ns()
-        worker = self.registry.by_key(identity.spki, identity.uuid, now)
-        if worker is None or worker.worker_id != worker_id:
-            return None, Status.WORKER_UNKNOWN
-        if worker.state is WorkerState.BOOTED:
-            return worker, Status.WORKER_BOOTED
-        if worker.state is not WorkerState.ACTIVE:
-            return None, Status.WORKER_UNKNOWN
-        return worker, Status.OK
-
-    def is_enrollment(self, link: WorkerLink) -> bool:
-        """Tell whether the peer of a link came to enroll."""
-        transport: Any = link.transport
-        return is_enrollment(transport)
+            return None
+        worker = self._registry.get((identity.spki, identity.uuid))
+        return worker if worker is not None and worker.worker_id == worker_id else None
 
     def identify(self, link: WorkerLink) -> PeerIdentity | None:
         """Return who the peer of a link has proved to be."""
@@ -513,87 +486,17 @@ class Workers:
         """Return the highest RELAY_UP taken from a worker since its boot."""
         return self._last_seqs.get((worker_id, boot), 0)
 
-    def link_of(self, worker_id: int) -> WorkerLink | None:
-        """Return the link of a worker that is up."""
-        return self._links.get(worker_id)
-
-    def arbitrate(self, link: WorkerLink, decided: Callable[[bool], None]) -> None:
-        """Call ``decided`` with whether a link may be its worker's only one."""
-        older = self._links.get(link.worker_id)
-        if older is None or older is link:
-            decided(True)
-        else:
-            self.duplicates.decide(older, link, decided)
-
     def joined(self, link: WorkerLink) -> None:
-        """A worker is in. An older link of it is dead by what `arbitrate` found: it is cut."""
+        """A worker is in. An older link of the same worker is dead or false: it goes."""
         older = self._links.get(link.worker_id)
         self._links[link.worker_id] = link
-        self.seen_at[link.worker_id] = self._clock.wall_ns()
         if older is not None:
             self.log.warn(
                 "worker {worker} came again: its older link is closed", worker=link.worker_id
             )
-            older.say_goodbye(Status.WORKER_DUPLICATE, "this worker has a newer link")
-            older.abort()
+            older.say_goodbye(Status.WORKER_BOOTED, "this worker has a newer link")
         self.log.info("worker {worker} is in", worker=link.worker_id)
         self.directory.joined(link, self.links())
-        self.credentialing.joined(link)
-
-    def change_state(self, worker: RegisteredWorker, state: WorkerState) -> Change:
-        """Let a worker in, or not any more, from now on; its link is another matter."""
-        if state is WorkerState.ACTIVE:
-            self.drain(worker.worker_id, DrainMode.OFF, 0)
-        changed = attrs.evolve(worker, state=state)
-        if state is WorkerState.REVOKED:
-            changed = attrs.evolve(changed, previous=b"", previous_until=0)
-        return self.registry.keep(changed)
-
-    def shut_out(self, worker_id: int, drain_ms: int) -> None:
-        """Cut the link of a worker; its clients may move to others for ``drain_ms`` before."""
-        link = self._links.get(worker_id)
-        if link is None:
-            return
-        if drain_ms:
-            self.drain(worker_id, DrainMode.MOVE, drain_ms)
-            self._clock.call_later(drain_ms / 1_000, self._cut, link)
-        else:
-            self._cut(link)
-
-    def _cut(self, link: WorkerLink) -> None:
-        if link.ended:
-            return
-        worker = self.registry.get(link.worker_id)
-        if worker is not None and worker.state is WorkerState.ACTIVE:
-            # It was let in again meanwhile.
-            return
-        self.log.warn("worker {worker} is shut out", worker=link.worker_id)
-        link.send(codec.encode(m.WorkerDrain(mode=DrainMode.BOOT)))
-        link.say_goodbye(Status.WORKER_BOOTED, "this worker is shut out")
-        self._clock.call_later(BOOT_ABORT_S, link.abort)
-
-    def trust_hash(self) -> bytes:
-        """Return the SHA-256 of what workers are to trust; empty when no authority is here."""
-        return self.credentialing.trust_hash()
-
-    def tell_trust(self) -> None:
-        """Tell every worker that is up what to trust."""
-        frame = self.credentialing.trust_frame()
-        if frame is not None:
-            self.send_all(frame)
-
-    def send_all(self, frame: bytes) -> None:
-        """Send a frame to every worker that is up."""
-        for link in self.links():
-            link.send(frame)
-
-    def order_renewal(self, worker_id: int) -> int:
-        """Have a worker, or (0) all that are up, make new keys; return how many were told."""
-        told = [link for link in self.links() if worker_id in (0, link.worker_id)]
-        for link in told:
-            link.renewal_ordered = True
-            link.send(codec.encode(m.RenewOrder()))
-        return len(told)
 
     def lost(self, link: WorkerLink, why: Closed) -> None:
         """A worker's link is gone."""
@@ -669,7 +572,7 @@ class Workers:
 
     def drain(self, worker_id: int, mode: DrainMode, deadline_ms: int) -> bool:
         """Begin or (OFF) end to drain a worker; False if it is not registered."""
-        if self.registry.get(worker_id) is None:
+        if all(worker.worker_id != worker_id for worker in self._registry.values()):
             return False
         order = m.WorkerDrain(mode=mode, deadline_ms=deadline_ms)
         self.directory.drain(worker_id, order, self.links())

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import struct
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,7 +34,6 @@ from papertrader.master.database import (
 from papertrader.master.receipts import receipt_row
 from papertrader.master.views import ViewStore, load_desk
 from papertrader.ops.running import StateLock
-from papertrader.ops.witnessing import check_heads, check_keys, check_witness
 from papertrader.wire import limits
 from papertrader.wire.errors import RemoteFault
 
@@ -56,7 +54,6 @@ class Report:
     orders: int = 0
     checkpoints: int = 0
     views_at: int = 0
-    witnessed_heads: int = 0
     violations: list[str] = attrs.Factory(list)
     violations_in_all: int = 0
 
@@ -135,15 +132,8 @@ class _Digests:
                 yield f"the views miss replies of session {session}"
 
 
-def audit(
-    state: Path,
-    progress: Progress = lambda done, total: None,
-    witnesses: Sequence[Path] = (),
-) -> Report:
-    """Recompute everything in a state directory, live or not. Raises `StoreError` if unreadable.
-
-    ``witnesses`` are files that workers kept: what is in the directory is compared with them.
-    """
+def audit(state: Path, progress: Progress = lambda done, total: None) -> Report:
+    """Recompute everything in a state directory, live or not. Raises `StoreError` if unreadable."""
     path = state / "truth.db"
     if not path.exists():
         raise StoreError(f"there is no {path}; name the installation with --state-dir")
@@ -159,13 +149,9 @@ def audit(
             report.violated(sentence)
         report.orders = len(desk.state.orders)
         _audit_log(truth, report)
-        check_keys(truth, report.violated)
-        check_heads(truth, report.violated)
-        report.witnessed_heads = check_witness(truth, witnesses, report.violated).heads
         _accounts(truth, desk, report)
         if views is not None:
             _compare_views(views, views_hash, digests, report)
-            _living_replies(truth, views, digests, report)
     except peewee.DatabaseError as error:
         raise StoreError(f"{path} cannot be read: {error}") from None
     finally:
@@ -327,24 +313,6 @@ def _compare_views(views: ViewStore, expected: bytes, digests: _Digests, report:
     for account, last in digests.last_event.items():
         if last - digests.oldest.get(account, last + 1) + 1 < min(last, limits.EVENTS_KEPT):
             report.violated(f"the views miss events of account {account}")
-
-
-def _living_replies(
-    truth: peewee.Database, views: ViewStore, digests: _Digests, report: Report
-) -> None:
-    """Notice when all stored replies of a living session are gone, not only some of them."""
-    (known,) = truth.execute_sql(
-        "SELECT max(at) FROM (SELECT max(at) AS at FROM audit UNION ALL"
-        " SELECT max(written_at) FROM journal)"
-    ).fetchone()
-    alive = truth.execute_sql(
-        "SELECT id FROM session WHERE ended_at = 0 AND expires_at > ?",
-        (max(known or 0, time.time_ns()),),
-    ).fetchall()
-    kept = {row[0] for row in views.db.execute_sql("SELECT DISTINCT session FROM view_reply")}
-    for (session,) in alive:
-        if digests.replied[session] and session not in kept:
-            report.violated(f"the views miss all replies of session {session}")
 
 
 def _oldest_events(views: ViewStore) -> dict[int, int]:

@@ -23,19 +23,18 @@ from papertrader.master.admission import AdmissionRules
 from papertrader.master.database import StoreError
 from papertrader.master.guard import Guard
 from papertrader.master.livemarket import LiveParts
-from papertrader.master.main import Main, MasterRules, Threads
+from papertrader.master.main import Main, MarketRules, MasterRules, Threads
 from papertrader.master.providers.recorded import DataFileError
-from papertrader.master.sources import MarketRules
 from papertrader.net.clock import Clock
 from papertrader.net.credentials import CredentialsError
 from papertrader.net.factory import AcceptCaps, AcceptorFactory
 from papertrader.net.services import ListeningService
-from papertrader.ops.certificates import CertificateError
+from papertrader.net.tls import inner_server_factory
+from papertrader.ops.certificates import authority_file, certificate_files
 from papertrader.ops.heart import Heart, Inherited
 from papertrader.ops.inherited import inherited_endpoint
 from papertrader.ops.live_parts import live_parts
 from papertrader.ops.master_tap import Options
-from papertrader.ops.masterkeys import MasterKeys
 from papertrader.ops.options import ServerOptions
 from papertrader.ops.process import FAIL_DELAY_S, Process, nice_thread
 from papertrader.ops.running import EXIT_INTERNAL, StartError, calm_collector, write_run_file
@@ -125,7 +124,6 @@ class Workings(Service):
             StoreError,
             DataFileError,
             CredentialsError,
-            CertificateError,
             OSError,
             RuntimeError,
         ) as error:
@@ -148,9 +146,12 @@ class Workings(Service):
             lambda why: process.fail(why, EXIT_INTERNAL, FAIL_DELAY_S),
             self._live_parts(process, settings),
         )
-        keys = MasterKeys(self._options.state, main, process.clock)
+        tls = inner_server_factory(
+            authority_file(self._options.state),
+            *certificate_files(self._options.state, "master"),
+            main.admitted,
+        )
         main.initialize()
-        keys.begin()
         main.operators.log_entries = read_log
         main.operators.process_figures = process.stalls.figures
         main.guard = self._guard()
@@ -162,7 +163,7 @@ class Workings(Service):
             lambda address: main.workers.new_link(),
             process.clock,
             caps=INNER_CAPS,
-            tls=keys.tls,
+            tls=tls,
             reactor=self._reactor,
         )
         self._listening = ListeningService(

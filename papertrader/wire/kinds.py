@@ -6,11 +6,7 @@ from enum import IntEnum, IntFlag
 from typing import Final
 
 from papertrader.core import orders
-<<<<<<< HEAD
 from papertrader.wire import accesskinds
-=======
-from papertrader.wire import tags
->>>>>>> 5e76942 (Workers enroll over the network, renew their keys, are shut out while running; what they witness is audited)
 
 MAGIC: Final = b"PT"
 VERSION: Final = 1
@@ -19,8 +15,6 @@ ALPN_CLIENT: Final = "ptwp/1"
 """What TLS names the client link by."""
 ALPN_WORKER: Final = "ptwp-inner/1"
 """What TLS names the worker link by."""
-ALPN_ENROLL: Final = "ptwp-enroll/1"
-"""What TLS names an enrollment by: on the worker link's port, without a certificate."""
 PORT_CLIENT: Final = 2049
 PORT_WORKER: Final = 2048
 
@@ -163,41 +157,6 @@ class DrainMode(IntEnum):
     BOOT = 3
 
 
-class WorkerState(IntEnum):
-    """What the registry says of a worker; PENDING: added, but it has shown no key yet."""
-
-    PENDING = 1
-    ACTIVE = 2
-    BOOTED = 3
-    REVOKED = 4
-
-
-class BootMode(IntEnum):
-    """What WORKER_BOOT does with a worker."""
-
-    ADMIT = 0
-    BOOT = 1
-    REVOKE = 2
-
-
-class AuthorityStep(IntEnum):
-    """What AUTHORITY_CONTROL does; each step but DROP can be taken back."""
-
-    NONE = 0
-    TRUST = 1
-    REISSUE = 2
-    DROP = 3
-    BACK = 4
-
-
-class AuthorityPhase(IntEnum):
-    """How far a change of authorities is; BOTH: the old one issues, REISSUED: the new one."""
-
-    SINGLE = 1
-    BOTH = 2
-    REISSUED = 3
-
-
 class WorkerFlag(IntFlag):
     """State of a worker in WORKER_LIST."""
 
@@ -309,12 +268,6 @@ class Opcode(IntEnum):
     ALERT_LIST = 0x0521
     ALERT_DELETE = 0x0522
     WORKER_LIST = 0x0601
-    WORKER_ADD = 0x0610
-    WORKER_SIGN = 0x0611
-    WORKER_REGISTRY = 0x0612
-    WORKER_BOOT = 0x0613
-    WORKER_ROTATE = 0x0614
-    AUTHORITY_CONTROL = 0x0615
     LOG_DUMP = 0x0681
     STATS_GET = 0x0682
     WORKER_CONTROL = 0x0683
@@ -331,17 +284,7 @@ class Opcode(IntEnum):
     WORKER_STATS = 0x7030
     WORKERS_CHANGED = 0x7031
     WORKER_DRAIN = 0x7032
-<<<<<<< HEAD
     LIMIT_HITS = 0x7070
-=======
-    ENROLL = 0x7050
-    CERTIFICATE_RENEW = 0x7051
-    RENEW_ORDER = 0x7052
-    TRUST_SET = 0x7053
-    TRUST_TAKEN = 0x7054
-    AUDIT_KEY = 0x7055
-    AUDIT_HEAD = 0x7056
->>>>>>> 5e76942 (Workers enroll over the network, renew their keys, are shut out while running; what they witness is audited)
     STORE_COMMAND = 0x7E01
     STORE_QUOTE = 0x7E02
     STORE_TIME = 0x7E03
@@ -488,8 +431,6 @@ class Status(IntEnum):
     CLOCK_SKEW = 0x0703
     NO_SUCH_CONNECTION = 0x0704
     WINDOW_EXCEEDED = 0x0705
-    WORKER_DUPLICATE = 0x0706
-    ENROLLMENT_REFUSED = 0x0707
     INTERNAL = 0x0F01
 
 
@@ -499,13 +440,7 @@ def is_fatal(status: int) -> bool:
 
 
 _FATAL_INNER: Final = frozenset(
-    {
-        Status.WORKER_UNKNOWN,
-        Status.WORKER_BOOTED,
-        Status.WINDOW_EXCEEDED,
-        Status.WORKER_DUPLICATE,
-        Status.ENROLLMENT_REFUSED,
-    }
+    {Status.WORKER_UNKNOWN, Status.WORKER_BOOTED, Status.WINDOW_EXCEEDED}
 )
 _RETRY: Final = frozenset(
     {
@@ -586,7 +521,6 @@ WITHOUT_SESSION: Final = frozenset(
 )
 """Requests of clients that need no session."""
 
-<<<<<<< HEAD
 
 class Tag(IntEnum):
     """Section tags. Bit 15: critical. Bit 14: group of rows."""
@@ -658,9 +592,3 @@ class Tag(IntEnum):
 TAG_CRITICAL: Final = 0x8000
 TAG_GROUP: Final = 0x4000
 GREASE_TAGS: Final = (0x005A, 0x015A, 0x3F5A)
-=======
-Tag = tags.Tag
-TAG_CRITICAL: Final = tags.TAG_CRITICAL
-TAG_GROUP: Final = tags.TAG_GROUP
-GREASE_TAGS: Final = tags.GREASE_TAGS
->>>>>>> 5e76942 (Workers enroll over the network, renew their keys, are shut out while running; what they witness is audited)

@@ -49,9 +49,6 @@ _ALERTCONDITION: Final[dict[int, AlertCondition]] = {int(m): m for m in AlertCon
 _ALERTSTATE: Final[dict[int, AlertState]] = {int(m): m for m in AlertState}
 _ASSETKIND: Final[dict[int, AssetKind]] = {int(m): m for m in AssetKind}
 _ASSETSTATUS: Final[dict[int, AssetStatus]] = {int(m): m for m in AssetStatus}
-_AUTHORITYPHASE: Final[dict[int, AuthorityPhase]] = {int(m): m for m in AuthorityPhase}
-_AUTHORITYSTEP: Final[dict[int, AuthorityStep]] = {int(m): m for m in AuthorityStep}
-_BOOTMODE: Final[dict[int, BootMode]] = {int(m): m for m in BootMode}
 _CLOCKMODE: Final[dict[int, ClockMode]] = {int(m): m for m in ClockMode}
 _CLOSEDBY: Final[dict[int, ClosedBy]] = {int(m): m for m in ClosedBy}
 _CONTESTSTATE: Final[dict[int, ContestState]] = {int(m): m for m in ContestState}
@@ -80,7 +77,6 @@ _TOPICKIND: Final[dict[int, TopicKind]] = {int(m): m for m in TopicKind}
 _TRAILKIND: Final[dict[int, TrailKind]] = {int(m): m for m in TrailKind}
 _TRIGGERSOURCE: Final[dict[int, TriggerSource]] = {int(m): m for m in TriggerSource}
 _TXKIND: Final[dict[int, TxKind]] = {int(m): m for m in TxKind}
-_WORKERSTATE: Final[dict[int, WorkerState]] = {int(m): m for m in WorkerState}
 
 
 @attrs.define(slots=True, eq=True)
@@ -9058,14 +9054,6 @@ REQUESTS: Final[dict[int, type[Message]]] = {
     0x0682: StatsGet,
     0x0683: WorkerControl,
     0x7001: WorkerAuth,
-    0x0610: WorkerAdd,
-    0x0611: WorkerSign,
-    0x0612: WorkerRegistry,
-    0x0613: WorkerBoot,
-    0x0614: WorkerRotate,
-    0x0615: AuthorityControl,
-    0x7050: Enroll,
-    0x7051: CertificateRenew,
 }
 
 REPLIES: Final[dict[int, type[Message]]] = {
@@ -9144,14 +9132,6 @@ REPLIES: Final[dict[int, type[Message]]] = {
     0x0682: StatsPart,
     0x0683: WorkerControlReply,
     0x7001: WorkerAuthReply,
-    0x0610: WorkerAddReply,
-    0x0611: WorkerSignReply,
-    0x0612: WorkerRegistryPart,
-    0x0613: WorkerBootReply,
-    0x0614: WorkerRotateReply,
-    0x0615: AuthorityControlReply,
-    0x7050: EnrollReply,
-    0x7051: CertificateRenewReply,
 }
 
 EVENTS: Final[dict[int, type[Message]]] = {

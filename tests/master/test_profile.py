@@ -656,7 +656,6 @@ DROP TABLE newer;
 DROP TABLE api_key;
 DROP TABLE watchlist;
 DROP TABLE alert;
-<<<<<<< HEAD
 DROP TABLE recovery_code;
 DROP TABLE invitation;
 DROP TABLE reset_token;
@@ -668,19 +667,6 @@ ALTER TABLE account DROP COLUMN last_login_at;
 UPDATE meta SET value = '1' WHERE key = 'schema';
 """
 """What made a store of the newest version one of version 1 again, as that version created it."""
-=======
-DROP TABLE enrollment;
-DROP TABLE audit_key;
-ALTER TABLE worker DROP COLUMN networks;
-ALTER TABLE worker DROP COLUMN hosts;
-ALTER TABLE worker DROP COLUMN previous_spki;
-ALTER TABLE worker DROP COLUMN previous_until;
-ALTER TABLE worker DROP COLUMN not_after;
-ALTER TABLE worker DROP COLUMN authority;
-UPDATE meta SET value = '1' WHERE key = 'schema';
-"""
-"""What made a store of version 4 one of version 1 again, as that version created it."""
->>>>>>> 5e76942 (Workers enroll over the network, renew their keys, are shut out while running; what they witness is audited)
 
 
 def layout(db: peewee.Database) -> dict[str, list[tuple[Any, ...]]]:

@@ -8,20 +8,12 @@ from typing import Final
 
 import peewee
 
-<<<<<<< HEAD
 from papertrader.master.migrations import v0002_api_keys, v0003_alerts, v0004_access
-=======
-from papertrader.master.migrations import v0002_api_keys, v0003_alerts, v0004_enrollment
->>>>>>> 5e76942 (Workers enroll over the network, renew their keys, are shut out while running; what they witness is audited)
 
 Step = Callable[[peewee.Database], None]
 
 STEPS: Final[Mapping[int, Step]] = MappingProxyType(
-<<<<<<< HEAD
     {2: v0002_api_keys.up, 3: v0003_alerts.up, 4: v0004_access.up}
-=======
-    {2: v0002_api_keys.up, 3: v0003_alerts.up, 4: v0004_enrollment.up}
->>>>>>> 5e76942 (Workers enroll over the network, renew their keys, are shut out while running; what they witness is audited)
 )
 """What brings a store to each version from the one before it."""
 
