@@ -47,6 +47,8 @@ COMMANDS: Final = {
     "history": "papertrader.cli.holdings:history",
     "contest": "papertrader.cli.contests:contest",
     "performance": "papertrader.cli.performance:performance",
+    "report": "papertrader.cli.report:report",
+    "export": "papertrader.cli.export:export",
     "provider": "papertrader.cli.provider:provider",
     "workers": "papertrader.cli.market:workers",
     "log": "papertrader.cli.operating:log",

@@ -61,7 +61,7 @@ def performance(
         curve = client.equity(
             interval, from_time=first, to_time=until, portfolio=number, username=owner
         )
-        trades = _transactions(client, number, owner)
+        trades = transactions_of(client, number, owner)
         compared = None
         if benchmark is not None and curve.points:
             start = curve.points[0].at - timedelta(days=14)
@@ -69,7 +69,7 @@ def performance(
         if curve.points:
             within = (curve.points[0].at, curve.points[-1].at)
             trades = [t for t in trades if t.market_at and within[0] <= t.market_at <= within[1]]
-        spent = _cost_table(client, trades) if costs else None
+        spent = costs_of(client, trades) if costs else None
     figures = performance_of(curve, trades, risk_free=risk_free / 100, benchmark=compared)
     if invocation.as_json:
         shown = {} if spent is None else {"costs": spent}
@@ -107,7 +107,7 @@ def performance(
         click.echo("\n" + table(("earned and paid", f">{curve.currency}"), found))
 
 
-def _cost_table(client: Client, trades: list[Transaction]) -> CostTable:
+def costs_of(client: Client, trades: list[Transaction]) -> CostTable:
     """Read the receipts of the fills among some transactions, and attribute what these earned."""
     receipts: dict[int, Receipt] = {}
     for order in sorted({each.order_id for each in trades if each.order_id}):
@@ -117,7 +117,7 @@ def _cost_table(client: Client, trades: list[Transaction]) -> CostTable:
     return cost_table(trades, receipts)
 
 
-def _transactions(client: Client, portfolio: int, username: str) -> list[Transaction]:
+def transactions_of(client: Client, portfolio: int, username: str) -> list[Transaction]:
     """Read all transactions of a portfolio, page by page."""
     found: list[Transaction] = []
     after = 0

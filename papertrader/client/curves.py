@@ -21,6 +21,7 @@ from papertrader.client.commands import (
     whole_number,
 )
 from papertrader.client.results import decimal_of, moment_of, units_of
+from papertrader.client.tables import ROWS_SHOWN, Tabular, html_table, sparkline
 from papertrader.core import performance as p
 from papertrader.core.instants import from_datetime, to_datetime
 from papertrader.wire import messages as m
@@ -45,7 +46,7 @@ class CurvePoint:
 
 
 @attrs.frozen(kw_only=True)
-class Curve:
+class Curve(Tabular):
     """An equity curve in market time, oldest first."""
 
     portfolio: int
@@ -53,6 +54,14 @@ class Curve:
     interval_s: int
     as_of: datetime | None
     points: tuple[CurvePoint, ...]
+
+    def table_rows(self) -> Sequence[CurvePoint]:
+        """Return the points."""
+        return self.points
+
+    def _repr_html_(self) -> str:
+        curve = sparkline([point.equity for point in self.points])
+        return curve + html_table(self.to_records()[-ROWS_SHOWN:], f"equity, {self.currency}")
 
 
 def equity(

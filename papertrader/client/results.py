@@ -16,6 +16,7 @@ import attrs
 from papertrader.client.alertresults import AlertUpdate
 from papertrader.client.moneyresults import Earnings, Margin
 from papertrader.client.orderterms import OrderTerms
+from papertrader.client.tables import ROWS_SHOWN, Tabular, html_table, sparkline
 from papertrader.core.fills import LimitingRule
 from papertrader.core.instants import to_datetime
 from papertrader.core.marketclock import ClockMode
@@ -316,7 +317,7 @@ class Figure:
 
 
 @attrs.frozen(kw_only=True)
-class Bars:
+class Bars(Tabular):
     """A series of bars, oldest first. ``complete``: the source had all that was asked."""
 
     symbol: str
@@ -328,6 +329,15 @@ class Bars:
     """Bars that are not there, within trading hours, between the first and the last."""
     cache_until: datetime | None = None
     """Server's time until which a worker may give the same answer again."""
+
+    def table_rows(self) -> Sequence[Bar]:
+        """Return the bars."""
+        return self.bars
+
+    def _repr_html_(self) -> str:
+        caption = f"{self.symbol}, {len(self.bars)} bars of {self.interval_s} s"
+        closes = [bar.close for bar in self.bars]
+        return sparkline(closes) + html_table(self.to_records()[-ROWS_SHOWN:], caption)
 
     def __iter__(self) -> Iterator[Bar]:
         return iter(self.bars)
@@ -355,7 +365,7 @@ class Position:
 
 
 @attrs.frozen(kw_only=True)
-class Portfolio:
+class Portfolio(Tabular):
     """Cash, totals and positions. It holds every account event up to ``event_seq``."""
 
     account: int
@@ -375,6 +385,14 @@ class Portfolio:
     """None as long as all profit is of prices and all cash has settled."""
     margin: Margin | None = None
     """None for a cash portfolio."""
+
+    def table_rows(self) -> Sequence[Position]:
+        """Return the positions."""
+        return self.positions
+
+    def _repr_html_(self) -> str:
+        caption = f"cash {self.cash:,f} {self.currency}, equity {self.equity or 0:,f}"
+        return html_table(self.to_records(), caption)
 
 
 @attrs.frozen(kw_only=True)
@@ -437,7 +455,7 @@ class WorkerInfo:
 
 
 @attrs.frozen(kw_only=True)
-class Page(Sequence[ItemT], Generic[ItemT]):
+class Page(Tabular, Sequence[ItemT], Generic[ItemT]):
     """Some rows of a list, and where the list goes on.
 
     Give ``next_after`` as ``after`` for the next page; 0 means there is no more. ``event_seq`` is
@@ -458,6 +476,10 @@ class Page(Sequence[ItemT], Generic[ItemT]):
 
     def __len__(self) -> int:
         return len(self.items)
+
+    def table_rows(self) -> Sequence[ItemT]:
+        """Return the rows of this page."""
+        return self.items
 
 
 # --- what is pushed ------------------------------------------------------------------------------

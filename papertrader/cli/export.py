@@ -1,0 +1,150 @@
+"""``papertrader export``: your data for other programs: CSV, JSON, or what Ghostfolio imports."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from papertrader.cli.invocation import Invocation, pass_invocation
+from papertrader.cli.parameters import portfolio_option
+from papertrader.cli.problems import Problem
+from papertrader.cli.visit import logged_in
+from papertrader.client import results as r
+from papertrader.client.blocking import Client
+from papertrader.client.tables import records
+from papertrader.wire.kinds import Scope, TxKind
+
+PAGE_ROWS: Final = 5_000
+_FORMATS: Final = ("csv", "json", "ghostfolio")
+_GHOSTFOLIO: Final = {
+    TxKind.BUY: "BUY", TxKind.COVER: "BUY", TxKind.SELL: "SELL", TxKind.SHORT: "SELL",
+    TxKind.DIVIDEND: "DIVIDEND", TxKind.INTEREST: "INTEREST", TxKind.BORROW: "FEE",
+}  # fmt: skip
+"""What Ghostfolio calls each kind; deposits and the rest are no activities of its import."""
+
+
+def _pages(read: Callable[[int], r.Page[Any]]) -> Iterator[Any]:
+    """Give the rows of all pages, with progress on standard error where somebody looks."""
+    after, count = 0, 0
+    while True:
+        page = read(after)
+        yield from page
+        count += len(page)
+        if sys.stderr.isatty():
+            click.echo(f"\r{count} rows ...", nl=False, err=True)
+        after = page.next_after
+        if not after:
+            if sys.stderr.isatty():
+                click.echo("\r" + " " * 24 + "\r", nl=False, err=True)
+            return
+
+
+def _rows(client: Client, what: str, portfolio: int) -> Iterable[Any]:
+    if what == "positions":
+        return client.portfolio(portfolio).positions
+    if what == "orders":
+        return _pages(
+            lambda after: client.orders(
+                every=True, after=after, limit=PAGE_ROWS, portfolio=portfolio
+            )
+        )
+    if what == "equity":
+        return client.equity("1d", portfolio=portfolio).points
+    return _pages(
+        lambda after: client.transactions(after=after, limit=PAGE_ROWS, portfolio=portfolio)
+    )
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def as_csv(found: list[dict[str, Any]]) -> str:
+    """Return rows as CSV with a heading: decimals exact, instants as ISO 8601 in UTC."""
+    if not found:
+        return ""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(found[0])
+    writer.writerows([_text(value) for value in row.values()] for row in found)
+    return out.getvalue()
+
+
+def ghostfolio(transactions: Iterable[r.Transaction]) -> dict[str, Any]:
+    """Return what Ghostfolio's import takes: its activities, with a manual data source."""
+    activities = []
+    for each in transactions:
+        kind = _GHOSTFOLIO.get(each.kind) if isinstance(each.kind, TxKind) else None
+        if kind is None or each.executed_at is None:
+            continue
+        traded = kind in ("BUY", "SELL")
+        amount = abs(each.amount)
+        activities.append(
+            {
+                "currency": each.currency,
+                "dataSource": "MANUAL",
+                "date": (each.market_at or each.executed_at).isoformat(),
+                "fee": float(each.fees) if traded else float(amount) if kind == "FEE" else 0,
+                "quantity": float(abs(each.quantity)) if traded else 1,
+                "symbol": each.symbol or each.currency,
+                "type": kind,
+                "unitPrice": float(each.price or 0)
+                if traded
+                else 0
+                if kind == "FEE"
+                else float(amount),
+                "comment": f"PaperTrader transaction {each.transaction}",
+            }
+        )
+    return {"meta": {"version": "papertrader"}, "activities": activities}
+
+
+@click.command()
+@click.argument("what", type=click.Choice(["transactions", "orders", "positions", "equity"]))
+@click.option("--format", "form", type=click.Choice(_FORMATS), default="csv", show_default=True)
+@click.option(
+    "--output", "-o", type=click.Path(path_type=Path, dir_okay=False),
+    help="Write there instead of to standard output; a file that is there is not overwritten.",
+)  # fmt: skip
+@portfolio_option
+@pass_invocation
+def export(
+    invocation: Invocation, what: str, form: str, output: Path | None, portfolio: int | None
+) -> None:
+    """Write your transactions, orders, positions or equity curve for other programs.
+
+    --format ghostfolio makes a file that Ghostfolio imports; it has transactions only.
+    """
+    if form == "ghostfolio" and what != "transactions":
+        raise Problem.usage("Ghostfolio imports transactions", "papertrader export transactions")
+    with logged_in(invocation, scope=Scope.READ) as client:
+        rows = list(_rows(client, what, portfolio or 0))
+    if form == "ghostfolio":
+        text = json.dumps(ghostfolio(rows), indent=1) + "\n"
+    elif form == "json":
+        text = json.dumps([{k: _text(v) if v is not None else None for k, v in row.items()}
+                           for row in records(rows)], indent=1) + "\n"  # fmt: skip
+    else:
+        text = as_csv(records(rows))
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        with open(output, "x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise Problem.usage(f"{output} cannot be written: {error.strerror or error}") from None
+    click.echo(f"{len(rows)} rows are in {output}", err=True)

@@ -1,0 +1,77 @@
+"""``papertrader export`` and ``report``: against a real server, as a person would."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tests.server_kit import PASSWORD, Server, running
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server on which ann has bought and sold."""
+    with running(tmp_path_factory.mktemp("export") / "state", "--market", "simulated") as server:
+        with server.client() as client:
+            client.register("ann", PASSWORD)
+        assert server.cli("login", "ann", stdin=f"{PASSWORD}\n").returncode == 0
+        assert server.cli("buy", "BRKF", "10").returncode == 0
+        assert server.cli("sell", "BRKF", "4").returncode == 0
+        yield server
+
+
+def test_csv_is_exact(server: Server) -> None:
+    """Every transaction, its amounts to the last unit; they add up to the cash."""
+    done = server.cli("export", "transactions")
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    assert [row["kind"] for row in rows] == ["DEPOSIT", "BUY", "SELL"]
+    with server.client("ann") as client:
+        assert sum(Decimal(row["amount"]) for row in rows) == client.portfolio().cash
+    orders = list(csv.DictReader(io.StringIO(server.cli("export", "orders").stdout)))
+    assert [row["state"] for row in orders] == ["FILLED", "FILLED"]
+
+
+def test_json_and_a_file_that_is_not_overwritten(server: Server, tmp_path: Path) -> None:
+    """The rows as objects; the second time it is refused."""
+    target = tmp_path / "positions.json"
+    done = server.cli("export", "positions", "--format", "json", "--output", str(target))
+    assert done.returncode == 0
+    assert "1 rows" in done.stderr
+    (row,) = json.loads(target.read_text())
+    assert row["symbol"] == "BRKF"
+    assert Decimal(row["quantity"]) == 6
+    again = server.cli("export", "positions", "--output", str(target))
+    assert again.returncode == 2
+    assert "cannot be written" in again.stderr
+
+
+def test_what_ghostfolio_imports(server: Server) -> None:
+    """Activities of the two trades, with what its importer asks for; only of transactions."""
+    done = server.cli("export", "transactions", "--format", "ghostfolio")
+    activities = json.loads(done.stdout)["activities"]
+    assert [each["type"] for each in activities] == ["BUY", "SELL"]
+    wanted = {"currency", "dataSource", "date", "fee", "quantity", "symbol", "type", "unitPrice"}
+    assert all(wanted <= each.keys() for each in activities)
+    assert server.cli("export", "orders", "--format", "ghostfolio").returncode == 2
+
+
+def test_a_report_needs_nothing_else(server: Server, tmp_path: Path) -> None:
+    """One file, without a script or an address, with the trades and what they cost."""
+    target = tmp_path / "report.html"
+    done = server.cli("report", "--html", str(target), "--benchmark", "BRKF")
+    assert done.returncode == 0, done.stderr
+    text = target.read_text()
+    assert "<script" not in text
+    assert not re.search(r"(?:src|href)=", text)
+    for words in ("Growth of 100", "Drawdown", "Allocation", "Earned and paid", "BRKF", "together"):
+        assert words in text
+    assert server.cli("report", "--html", str(target)).returncode == 2

@@ -1,0 +1,91 @@
+"""Results as tables: exact values, frames when asked for, HTML that nothing can break out of."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import attrs
+import pytest
+
+from papertrader.client import results as r
+from papertrader.client import tables
+from papertrader.core.orders import Side
+
+START = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+def bars(count: int) -> r.Bars:
+    """Return a series."""
+    rows = tuple(
+        r.Bar(
+            time=START + timedelta(days=day), open=Decimal(day), high=Decimal(day + 2),
+            low=Decimal(day), close=Decimal(day + 1), volume=Decimal("0.1"),
+        )
+        for day in range(count)
+    )  # fmt: skip
+    return r.Bars(symbol="AAPL", interval_s=86_400, complete=True, as_of=START, bars=rows)
+
+
+@attrs.frozen(kw_only=True)
+class Odd:
+    """A row with everything that a table has to deal with."""
+
+    side: Side
+    inner: r.Bar
+    many: tuple[int, ...]
+    price: Decimal | None
+    text: str
+
+
+def test_records_are_exact_and_flat() -> None:
+    """Members by name, decimals as they are, nested values left out."""
+    row = Odd(side=Side.BUY, inner=bars(1).bars[0], many=(1,), price=Decimal("0.10"), text="x")
+    assert tables.records([row]) == [{"side": "BUY", "price": Decimal("0.10"), "text": "x"}]
+    assert tables.records([row], floats=True)[0]["price"] == 0.1
+
+
+def test_a_frame_of_pandas() -> None:
+    """One column for each field, one row for each bar; pandas is in the development tools."""
+    pandas = pytest.importorskip("pandas")
+    frame = bars(3).to_frame(floats=True)
+    assert list(frame.columns) == ["time", "open", "high", "low", "close", "volume"]
+    assert frame["close"].tolist() == [1.0, 2.0, 3.0]
+    assert isinstance(frame, pandas.DataFrame)
+
+
+def test_a_library_is_loaded_only_when_asked_for() -> None:
+    """Importing the client loads neither; another name is refused."""
+    import subprocess
+
+    code = "import sys, papertrader.client.blocking; print('pandas' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+    with pytest.raises(ValueError, match="pandas or polars"):
+        bars(1).to_frame("numpy")
+
+
+def test_notebooks_see_a_table_and_a_curve() -> None:
+    """At most 20 rows, and how many there are more."""
+    shown = bars(30)._repr_html_()
+    assert shown.count("<tr>") == tables.ROWS_SHOWN + 1
+    assert "<polyline" in shown
+    assert "30 bars" in shown
+    page = r.Page(items=bars(25).bars, next_after=0, event_seq=0, as_of=None)
+    assert "and 5 more" in page._repr_html_()
+    assert tables.html_table([]) == "<p>no rows</p>"
+
+
+def test_html_is_escaped() -> None:
+    """A name is text, whatever it looks like."""
+    shown = tables.html_table([{"<b>": "<script>alert(1)</script>"}], caption="<i>")
+    assert "<script>" not in shown
+    assert "<b>" not in shown
+    assert "<i>" not in shown
+
+
+def test_a_curve_that_does_not_move_is_drawn() -> None:
+    """Without division by nothing; a single value is no curve."""
+    assert "<polyline" in tables.sparkline([Decimal(1), Decimal(1)])
+    assert tables.sparkline([Decimal(1)]) == ""
