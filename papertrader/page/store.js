@@ -153,11 +153,16 @@ let entering = null;
 
 const device = () => navigator.userAgent.includes("Mobile") ? "phone browser" : "browser";
 
-export async function login(username, password, scope = "TRADE") {
+export async function login(username, password, scope = "TRADE", code = "") {
   entering = username;
   state.ended = null;
   try {
-    await link.login({ username, password, mechanism: "PASSWORD", scope, remember: false, device: device() });
+    const asked = { username, password, mechanism: "PASSWORD", scope, remember: false, device: device() };
+    const reply = await link.login(code ? { ...asked, code } : asked);
+    if (reply.failed_tries) {
+      const tries = reply.failed_tries === 1 ? "one failed try" : `${reply.failed_tries} failed tries`;
+      toast(`There was ${tries} to log in to this account since the last time.`, "bad");
+    }
     await enter();
   } finally {
     entering = null;
@@ -165,7 +170,8 @@ export async function login(username, password, scope = "TRADE") {
   }
 }
 
-export const register = (username, password) => link.request("Register", { username, password });
+export const register = (username, password, invitation) =>
+  link.request("Register", { username, password, ...(invitation && { invitation }) });
 
 async function enter() {
   await Promise.all([readAssets(), readPortfolios(), readClock(), readWatch()]);

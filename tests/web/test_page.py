@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.hashes import SHA1
+from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
 from papertrader.wire.spec import SPECS
 from tests.server_kit import PASSWORD, Server, running
@@ -338,3 +342,33 @@ def test_a_malicious_page_gets_nothing(browsers: Callable[..., Page]) -> None:
         page.address,
     )
     assert told == "refused"
+
+
+def test_a_second_factor_is_asked_for(server: Server, browsers: Callable[..., Page]) -> None:
+    """Only when the account has one: the code's field appears, and a recovery code lets in."""
+    with server.client() as client:
+        client.register("guarded", PASSWORD)
+    with server.client("guarded") as client:
+        codes = second_factor(client)
+    page = browsers()
+    page.one("input[name=username]")
+    page.type("username", "guarded")
+    page.type("password", PASSWORD)
+    page.wait(lambda: page.one("form button.main").is_enabled())
+    page.one("form button.main").click()
+    page.type("code", codes[0])
+    page.one("form button.main").click()
+    page.one("nav")
+    assert page.complaints() == []
+
+
+def second_factor(client: Any) -> list[str]:
+    """Turn the second factor on; return the recovery codes."""
+    setup = client.totp_setup(PASSWORD)
+    return list(client.totp_enable(code_of(setup.seed)))
+
+
+def code_of(seed: str) -> str:
+    """Return what an authenticator would show now."""
+    key = base64.b32decode(seed + "=" * (-len(seed) % 8))
+    return TOTP(key, 6, SHA1(), 30).generate(int(time.time())).decode()

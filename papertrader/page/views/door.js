@@ -9,6 +9,7 @@ export function Door() {
   const [mode, setMode] = useState("login");
   const [scope, setScope] = useState("TRADE");
   const [error, setError] = useState("");
+  const [second, setSecond] = useState(false);
   const [busy, setBusy] = useState(false);
   const submit = async (event) => {
     event.preventDefault();
@@ -22,11 +23,12 @@ export function Door() {
     setBusy(true);
     try {
       if (mode === "register") {
-        await register(name, password);
+        await register(name, password, form.get("invitation").trim());
         toast(`Account ${name} is open.`, "good");
       }
-      await login(name, password, scope);
+      await login(name, password, scope, (form.get("code") ?? "").replaceAll(" ", ""));
     } catch (why) {
+      if (why.code === "SECOND_FACTOR_REQUIRED") setSecond(true);
       setError(why.message);
     }
     setBusy(false);
@@ -48,7 +50,11 @@ export function Door() {
         <label>Password
           <input name="password" type="password" required autocomplete=${opening ? "new-password" : "current-password"} /></label>
         ${opening && html`<label>The same again
-          <input name="again" type="password" required autocomplete="new-password" /></label>`}
+          <input name="again" type="password" required autocomplete="new-password" /></label>
+          <label>Invitation, if you were given one
+            <input name="invitation" autocomplete="off" spellcheck="false" /></label>`}
+        ${second && !opening && html`<label>Code of your authenticator, or a recovery code
+          <input name="code" autocomplete="one-time-code" required autofocus spellcheck="false" /></label>`}
         ${!opening && html`<label class="inline">I want to
           <select value=${scope} onChange=${(event) => setScope(event.target.value)}>
             <option value="TRADE">trade</option>
