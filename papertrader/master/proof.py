@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NoReturn
 
-import peewee
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
@@ -111,7 +110,9 @@ class Proof:
         number = 0
         if account is not None:
             number = account.account
-            self._count_failure(account)
+            account.failed_tries += 1
+        # Of nobody the same statement is executed: it must not take less than of somebody.
+        self._count_failure(number)
         self._journal.change(self._store.audit(now, "login refused", number))
         raise Refused(Status.AUTH_FAILED, text)
 
@@ -141,13 +142,9 @@ class Proof:
             lambda db: db.execute_sql("UPDATE account SET password_hash = ? WHERE id = ?", row)
         )
 
-    def _count_failure(self, account: Account) -> None:
-        account.failed_tries += 1
-
-        def count(db: peewee.Database) -> None:
-            db.execute_sql(
-                "UPDATE account SET failed_tries = failed_tries + 1 WHERE id = ?",
-                (account.account,),
+    def _count_failure(self, number: int) -> None:
+        self._journal.change(
+            lambda db: db.execute_sql(
+                "UPDATE account SET failed_tries = failed_tries + 1 WHERE id = ?", (number,)
             )
-
-        self._journal.change(count)
+        )
