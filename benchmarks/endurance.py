@@ -60,13 +60,13 @@ def _compare(
 ) -> None:
     with contextlib.ExitStack() as stack:
 
-        def load(running: Product, conns: int) -> Load:
-            made = product_load(bench, running, requests, conns, DEPTH, of_one=of_one)
+        def load(running: Product, conns: int, skip: int) -> Load:
+            made = product_load(bench, running, requests, conns, DEPTH, of_one=of_one, skip=skip)
             return stack.enter_context(made)
 
-        one = load(near, CONNS)
+        one = load(near, CONNS, 0)
         # Each has accounts of its own: a session belongs to one connection.
-        two = [load(near, CONNS // 2), load(far, CONNS // 2)]
+        two = [load(near, CONNS // 2, CONNS), load(far, CONNS // 2, CONNS + CONNS // 2)]
 
         def both() -> Seen:
             seen: list[Seen] = []

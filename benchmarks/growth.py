@@ -12,7 +12,7 @@ from typing import Final
 
 from benchmarks.bench import Bench
 from benchmarks.figures import Verdict
-from benchmarks.inside import Inside, Spent, an_order, resident_kib
+from benchmarks.inside import Inside, Spent, an_order
 from benchmarks.processes import BenchmarkError
 from benchmarks.product import HOLDING, SYMBOL
 from papertrader.core.money import SCALE
@@ -59,7 +59,13 @@ def _hold(master: Inside) -> None:
     for symbol in ("AURUSD", "NIMUSD"):
         bought = an_order(symbol, Side.BUY, OrderType.MARKET, quantity=HOLDING)
         master.send([master.order(each, bought) for each in master.sessions])
-        master.turn(0.2)
+        for _ in range(QUOTES):
+            # A quote shows so much only.
+            if not any(master.main.transactions.desk.state.open_orders.values()):
+                break
+            master.turn(0.1)
+        else:
+            raise BenchmarkError("what was bought to be sold was not filled")
 
 
 def _rest(master: Inside, count: int, limit: int) -> None:
@@ -117,12 +123,10 @@ def _untouched(bench: Bench) -> None:
     costs = []
     with inside(bench, "untouched", ACCOUNTS) as master:
         master.turn(0.2)
-        before = resident_kib()
         _rest(master, RESTING, OUT_OF_REACH)
         for _ in range(3):
             # The first quote is the first that they meet: that is told of each of them, once.
             master.turn(0.2)
-        grown = (resident_kib() - before) / RESTING
         for _ in range(bench.rounds):
             price = OUT_OF_REACH * 100
             quotes = [_quote(master, price, number + 1) for number in range(QUOTES)]
@@ -136,16 +140,14 @@ def _untouched(bench: Bench) -> None:
     bench.results.conclude(
         Verdict(text=text, ratio=_median(costs), wanted=UNTOUCHED_US, least=False)
     )
-    bench.results.add("memory", "master, of a resting order", "KiB/order", [grown], size=RESTING)
-    text = "memory: KiB of the master for a resting order"
-    bench.results.conclude(Verdict(text=text, ratio=grown, wanted=ORDER_KIB, least=False))
 
 
 def measure_accounts_memory(bench: Bench) -> None:
-    """Memory of the master for each account that does nothing: without a session, and with one.
+    """Memory of the master for each order at rest, and each account that does nothing.
 
     What Python has allocated: the page caches of the databases, 18 MiB at most, stay apart.
     """
+    _orders_memory(bench)
     count = ACCOUNTS_FOR_MEMORY
     with inside(bench, "accounts", 100) as master:
         tracemalloc.start(1)
@@ -164,6 +166,28 @@ def measure_accounts_memory(bench: Bench) -> None:
     bench.results.add("memory", named, "KiB/account", [more], size=count)
     text = "memory: KiB of the master for an idle account"
     bench.results.conclude(Verdict(text=text, ratio=alone, wanted=ACCOUNT_KIB, least=False))
+
+
+def _orders_memory(bench: Bench) -> None:
+    """Measure an order at rest that has met a quote; replies kept for sessions stay apart."""
+    count = ORDERS_FOR_MEMORY
+    with inside(bench, "orders-memory", ACCOUNTS) as master:
+        master.turn(0.2)
+        tracemalloc.start(1)
+        try:
+            before = _traced()
+            _rest(master, count, OUT_OF_REACH)
+            for _ in range(3):
+                master.turn(0.2)
+            for session in master.main.authorization.sessions:
+                session.replies.clear()
+            master.transport.clear()
+            grown = (_traced() - before) / count
+        finally:
+            tracemalloc.stop()
+    bench.results.add("memory", "master, of a resting order", "KiB/order", [grown], size=count)
+    text = "memory: KiB of the master for a resting order"
+    bench.results.conclude(Verdict(text=text, ratio=grown, wanted=ORDER_KIB, least=False))
 
 
 def _traced() -> float:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import resource
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -323,10 +322,3 @@ def _rules(state: Path) -> MasterRules:
         argon2_memory_kib=8,
         argon2_passes=1,
     )  # fmt: skip
-
-
-def resident_kib() -> float:
-    """Return this process's resident memory, what has been let go of left out."""
-    gc.collect()
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * resource.getpagesize() / 1024

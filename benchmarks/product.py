@@ -210,17 +210,23 @@ def log_in(link: ssl.SSLSocket, account: Account) -> int:
 
 
 def prologue(
-    running: Product, conns: int, *, of_one: int = SESSIONS_OF_ONE, then: bytes = b""
+    running: Product,
+    conns: int,
+    *,
+    of_one: int = SESSIONS_OF_ONE,
+    then: bytes = b"",
+    skip: int = 0,
 ) -> bytes:
     """Return what opens so many connections: HELLO, LOGIN, and perhaps one request (load.c).
 
     ``of_one`` sessions share an account. Orders need an account each: an account may have only
-    so many of them open, and they stay open until the next quote.
+    so many of them open, and they stay open until the next quote. The first ``skip`` accounts are
+    left to others.
     """
-    open_accounts(running, -(-conns // of_one))
+    open_accounts(running, skip - (-conns // of_one))
     parts = []
     for number in range(conns):
-        account = running.accounts[number // of_one]
+        account = running.accounts[skip + number // of_one]
         login = m.Login(
             username=account.username, mechanism=Mechanism.SESSION_TOKEN, scope=Scope.TRADE,
             password=account.token,

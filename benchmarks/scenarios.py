@@ -68,10 +68,11 @@ def product_load(
     depth: int,
     *,
     of_one: int = product.SESSIONS_OF_ONE,
+    skip: int = 0,
 ) -> contextlib.AbstractContextManager[Load]:
     """Connect a load of the product's requests, each connection with its session."""
     files = [bench.file(each) for each in requests]
-    greeting = bench.file(product.prologue(running, conns, of_one=of_one))
+    greeting = bench.file(product.prologue(running, conns, of_one=of_one, skip=skip))
     return processes.load(
         bench.program, "ask", "--port", running.worker.port, "--conns", conns, "--depth", depth,
         "--framing", "ptwp", "--alpn", "ptwp/1", "--prologue", greeting,

@@ -42,6 +42,9 @@ from papertrader.wire.derived import Message
 from papertrader.wire.kinds import OrderFlag, Status, Tag
 
 CLIENT_ORDER_ID_MAX = 2**63 - 1
+# Plain integers: the operators of IntFlag are slow, and each order passes here.
+_VALIDATE_ONLY = int(OrderFlag.VALIDATE_ONLY)
+_EXTENDED_HOURS = int(OrderFlag.EXTENDED_HOURS)
 _OF_THE_SESSION = frozenset({TimeInForce.DAY, *IMMEDIATE})
 """Times in force that end with the session at the latest."""
 
@@ -177,7 +180,7 @@ class Transactions:
 
     def order_new(self, command: Command, session: Session, message: m.OrderNew) -> bytes:
         """Decide a new order; the reply is kept for whoever asks the same again."""
-        if message.flags & OrderFlag.VALIDATE_ONLY:
+        if message.flags & _VALIDATE_ONLY:
             return self._preview(command, session, message)
         stored = self._stored(command, session)
         if stored is not None:
@@ -197,7 +200,7 @@ class Transactions:
     def _wish(self, seq: int, command: Command, session: Session, message: m.OrderNew) -> NewOrder:
         expires, works_from = message.expire_at, 0
         if message.time_in_force in _OF_THE_SESSION:
-            extended = bool(message.flags & OrderFlag.EXTENDED_HOURS)
+            extended = bool(message.flags & _EXTENDED_HOURS)
             expires = self._market.day_end(message.symbol, extended=extended)
         elif message.time_in_force in WAITING:
             opening = message.time_in_force == TimeInForce.OPG

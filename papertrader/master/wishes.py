@@ -31,6 +31,7 @@ class Given:
     works_from: int = 0
 
 
+_KEPT_FLAGS: Final = 0xFF & ~int(OrderFlag.VALIDATE_ONLY)
 _NO_TRIGGER: Final = m.TriggerRow()
 _SIDES: Final = {SideFilter(side): side for side in Side}
 
@@ -51,7 +52,7 @@ def new_order(message: m.OrderNew, given: Given) -> NewOrder:
         order_type=message.order_type,
         time_in_force=message.time_in_force,
         quantity=message.quantity,
-        flags=message.flags & ~OrderFlag.VALIDATE_ONLY,
+        flags=message.flags & _KEPT_FLAGS,
         limit_price=message.limit_price,
         stop_price=message.stop_price,
         expire_at=given.expire_at,

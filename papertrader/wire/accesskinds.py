@@ -30,13 +30,13 @@ class Scope(IntEnum):
     HOST = 4
 
 
-SCOPE_RANK: Final = {Scope.READ: 1, Scope.TRADE: 2, Scope.HOST: 3, Scope.ADMIN: 4}
+SCOPE_RANK: Final[dict[int, int]] = {Scope.READ: 1, Scope.TRADE: 2, Scope.HOST: 3, Scope.ADMIN: 4}
 """The order of the scopes; their numbers are those of the wire, older than HOST."""
 
 
 def allows(scope: int, needed: Scope) -> bool:
     """Tell whether a session of ``scope`` may do what ``needed`` may."""
-    return SCOPE_RANK.get(Scope(scope), 0) >= SCOPE_RANK[needed]
+    return SCOPE_RANK.get(scope, 0) >= SCOPE_RANK[needed]
 
 
 def lower_scope(one: int, other: int) -> int:
