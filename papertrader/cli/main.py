@@ -51,7 +51,7 @@ COMMANDS: Final = {
     "export": "papertrader.cli.export:export",
     "provider": "papertrader.cli.provider:provider",
     "workers": "papertrader.cli.market:workers",
-    "log": "papertrader.cli.operating:log",
+    "log": "papertrader.cli.logs:log",
     "stats": "papertrader.cli.operating:stats",
     "drain": "papertrader.cli.operating:drain",
     "plan": "papertrader.cli.plan:plan",

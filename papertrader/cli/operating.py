@@ -1,15 +1,12 @@
-"""``papertrader log``, ``stats`` and ``drain``, for operators (``papertrader login --admin``)."""
+"""``papertrader stats`` and ``drain``, for operators (``papertrader login --admin``)."""
 
 from __future__ import annotations
-
-import json
 
 import click
 
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
 from papertrader.cli.output import table, write_json
 from papertrader.cli.visit import logged_in
-from papertrader.core.logrecord import render_json, render_text
 from papertrader.wire.kinds import Scope
 
 
@@ -58,25 +55,3 @@ def drain(invocation: Invocation, worker: int, mode: str, deadline: int) -> None
         return
     what = "is back in service" if mode == "off" else f"is drained ({mode})"
     click.echo(f"worker {worker} {what}; it has {clients} clients at this moment")
-
-
-@click.command()
-@click.option(
-    "--level",
-    type=click.Choice(["debug", "info", "warning", "error", "critical"]),
-    default="info",
-    show_default=True,
-    help="The least level shown.",
-)
-@click.option("--limit", type=click.IntRange(1, 5_000), default=50, show_default=True)
-@json_option
-@pass_invocation
-def log(invocation: Invocation, level: str, limit: int) -> None:
-    """Show the newest entries of the master's event log (operators only)."""
-    with logged_in(invocation, scope=Scope.ADMIN) as client:
-        found = client.log_entries(level, limit=limit)
-    if invocation.as_json:
-        write_json(entries=[json.loads(render_json(each)) for each in found])
-        return
-    for each in found:
-        click.echo(render_text(each))

@@ -143,6 +143,12 @@ class AsyncClient(AsyncObserver, AsyncOwner, AsyncAccess, AsyncTrader, AsyncCont
     ) -> None:
         await self.close()
 
+    @property
+    def reference(self) -> str:
+        """What the servers' logs find the newest request by: ``papertrader log show
+        --correlation``; empty before the first."""
+        return self._session.reference
+
     # --- account and session ----------------------------------------------------------------------
 
     async def register(

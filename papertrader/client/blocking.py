@@ -117,6 +117,12 @@ class Client(
     ) -> None:
         self.close()
 
+    @property
+    def reference(self) -> str:
+        """What the servers' logs find the newest request by: ``papertrader log show
+        --correlation``; empty before the first."""
+        return self._session.reference
+
     # --- account and session ----------------------------------------------------------------------
 
     def register(

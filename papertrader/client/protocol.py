@@ -204,6 +204,12 @@ class TwistedClient(
         self._dial_due = 0
         self._closing: Deferred[None] | None = None
 
+    @property
+    def reference(self) -> str:
+        """What the servers' logs find the newest request by: ``papertrader log show
+        --correlation``; empty before the first."""
+        return self._session.reference
+
     # --- account and session ----------------------------------------------------------------------
 
     def register(

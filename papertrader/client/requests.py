@@ -10,6 +10,8 @@ from papertrader.client import errors
 from papertrader.client.calls import CALLS_MAX, Answered, Call, Outcome
 from papertrader.client.commands import Command
 from papertrader.client.retries import RetryBudget
+from papertrader.wire import messages as m
+from papertrader.wire.connection import Connection
 from papertrader.wire.kinds import Opcode
 
 CORRELATION_MAX: Final = 2**32 - 1
@@ -186,3 +188,9 @@ class RequestBook:
         if sending:
             due += [call.not_before for call in self.waiting if call.not_before]
         return min(due, default=None)
+
+
+def reference(connection: Connection | None, correlation: int) -> str:
+    """Return what the servers' logs find a request by: ``connection:request``."""
+    peer = connection.peer if connection is not None else None
+    return f"{peer.connection_id}:{correlation}" if isinstance(peer, m.HelloReply) else ""

@@ -33,7 +33,7 @@ from papertrader.client.conversion import address_text
 from papertrader.client.endpoints import Endpoint, WorkerChoice
 from papertrader.client.opcodes import LOGS_IN, SESSIONLESS
 from papertrader.client.phases import LOGINS, PHASES, Login, Phase, Profile
-from papertrader.client.requests import RequestBook
+from papertrader.client.requests import RequestBook, reference
 from papertrader.client.stream import Subscriptions, symbol_rows
 from papertrader.core.buckets import TokenBucket
 from papertrader.core.instants import MILLISECOND
@@ -72,8 +72,7 @@ class ClientSession:
         # Half of what a worker takes of control frames: PING and HEARTBEAT come on top.
         self._cancels = TokenBucket(limits.CONTROL_RATE // 2, limits.CONTROL_BURST // 2, 0)
         self._token = b""
-        self._handle = 0
-        self._seq = 0
+        self._handle = self._seq = 0
         self._subscriptions = Subscriptions(self._requests)
         self._events = self._subscriptions.events
         self._resume_not_before = 0
@@ -81,7 +80,7 @@ class ClientSession:
         self._reached = False
         self._failed_dials = 0
         self._faults = 0
-        self._last_reason = ""
+        self._last_reason = self.reference = ""
 
     # --- what the user asks ---------------------------------------------------------------------
 
@@ -319,6 +318,7 @@ class ClientSession:
         if command.changes_state and not call.seq:
             self._seq += 1
             call.seq = self._seq
+        self.reference = reference(self._connection, correlation)
         session = 0 if command.opcode in SESSIONLESS else self._handle
         self._out.append(
             codec.encode(message, session=session, correlation=correlation, seq=call.seq)

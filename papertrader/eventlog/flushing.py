@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from papertrader.core.logrecord import Level, render_json
+from papertrader.core.logrecord import Level, LogRecord, render_json
 from papertrader.core.ringlog import Batch, RingWriter
 from papertrader.eventlog.callers import Callers
 from papertrader.eventlog.memory import Entry, LogMemory, append_entry, short_piece
@@ -49,7 +49,8 @@ class Flusher:
 
     Made in the reactor's thread. ``defer_to_thread`` runs a flush, ``call_from_thread`` brings a
     wish for one to the reactor's thread. A failure is counted, told to the operator when it is
-    the first in a row, and tried again by the next flush; nobody else hears of it.
+    the first in a row, and tried again by the next flush; nobody else hears of it. ``tap`` is
+    shown, in that thread, what has reached the files.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Flusher:
         defer_to_thread: Callable[[Callable[[], None]], Deferred[None]],
         call_from_thread: Callable[[Callable[[], object]], object],
         say: Callable[[str], None],
+        tap: Callable[[list[LogRecord]], None] | None = None,
     ) -> None:
         self._memory = memory
         self._segments = segments
@@ -70,6 +72,7 @@ class Flusher:
         self._defer_to_thread = defer_to_thread
         self._call_from_thread = call_from_thread
         self._say = say
+        self._tap = tap
         self._reactor_thread = threading.get_ident()
         # Everything below changes only inside `LogMemory.exclusively`.
         self._running = False
@@ -164,6 +167,8 @@ class Flusher:
         if decoded.records:
             lines = [render_json(record) for record in decoded.records]
             self._segments.append(("\n".join(lines) + "\n").encode("ascii"))
+            if self._tap is not None:
+                self._tap(decoded.records)
         memory.exclusively(lambda writer: writer.mark_flushed(decoded))
         memory.exclusively(self._report)
         return True

@@ -22,7 +22,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from papertrader import __version__
-from papertrader.core.logrecord import UNCORRELATED, Correlation, Level, Source
+from papertrader.core.logrecord import UNCORRELATED, Correlation, Level, LogRecord, Source
 from papertrader.core.redaction import MessageFormatter
 from papertrader.core.ringlog import RingIdentity, RingWriter
 from papertrader.eventlog.callers import Callers, was_kept_back
@@ -85,7 +85,8 @@ class EventLog:
     ``state`` is the state directory (the files go to ``<state>/log``), ``process`` names the
     files, ``boot_id`` is 16 random octets. ``defer_to_thread`` runs a function in a thread and
     ``call_from_thread`` one in the reactor's thread, as the Twisted functions of those names do;
-    ``tell`` shows a sentence to the operator. Raises `ValueError` for a bad ``process``.
+    ``tell`` shows a sentence to the operator, ``tap`` sees what reaches the files, in a thread.
+    Raises `ValueError` for a bad ``process``.
 
     A `Correlation` given to a logging call as ``correlation=`` goes into the entry. Fields with a
     secret word in their name (`papertrader.core.redaction`) never reach the ring.
@@ -103,6 +104,7 @@ class EventLog:
         defer_to_thread: Callable[[Callable[[], None]], Deferred[None]],
         call_from_thread: Callable[[Callable[[], object]], object],
         tell: Callable[[str], object] = tell_stderr,
+        tap: Callable[[list[LogRecord]], None] | None = None,
     ) -> None:
         self.process: Final = checked_process(process)
         self.directory: Final = state / "log"
@@ -113,6 +115,7 @@ class EventLog:
         self._defer_to_thread = defer_to_thread
         self._call_from_thread = call_from_thread
         self._tell = tell
+        self._tap = tap
         self._formatter = MessageFormatter()
         self._callers = Callers()
         self._life: _Life | None = None
@@ -148,6 +151,7 @@ class EventLog:
             defer_to_thread=self._defer_to_thread,
             call_from_thread=self._call_from_thread,
             say=self._say,
+            tap=self._tap,
         )
         self._life = _Life(mapping, ring_file, writer, memory, segments, flusher)
         if earlier:

@@ -44,7 +44,7 @@ _UP: Final = tuple(
     for message in MESSAGES
     if message.shape is Shape.EVENT
     and message.opcode in (Opcode.CLIENT_OPEN, Opcode.CLIENT_CLOSE, Opcode.TOPIC_INTEREST,
-                           Opcode.WORKER_STATS, Opcode.RELAY_CREDIT)
+                           Opcode.WORKER_STATS, Opcode.RELAY_CREDIT, Opcode.WORKER_LOG)
 )  # fmt: skip
 """Notices that a worker may send at any time."""
 _DOWN: Final = tuple(

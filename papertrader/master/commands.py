@@ -8,6 +8,7 @@ from typing import Final, Protocol
 import attrs
 from twisted.internet.defer import Deferred
 
+from papertrader.eventlog.trail import TRAILED, Note, status_name
 from papertrader.wire import codec
 from papertrader.wire import messages as m
 from papertrader.wire.codec import Fields, Header
@@ -155,6 +156,21 @@ class Command:
                     retry_after_ms=BUSY_RETRY_MS,
                 )
             )
+
+    def note_taken_up(self, trail: Note) -> None:
+        """Write into this command's trail, if it leaves one, that the master has it."""
+        name = TRAILED.get(self.header.opcode)
+        if name is not None:
+            text = f"{name} taken up, relayed as {self.worker_seq}"
+            trail(text, self.link.worker_id, self.connection, self.header.correlation)
+
+    def note_answered(self, trail: Note, reply: bytes, journal_seq: int) -> None:
+        """Write into it that everything is durable and the reply leaves."""
+        name = TRAILED.get(self.header.opcode)
+        if name is not None:
+            status = status_name(codec.parse_header(reply).status)
+            text = f"{name} durable, journal at {journal_seq}; answered: {status}"
+            trail(text, self.link.worker_id, self.connection, self.header.correlation)
 
     def failure(
         self,

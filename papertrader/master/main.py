@@ -20,10 +20,10 @@ from twisted.python.failure import Failure
 from papertrader.core.desk import Desk
 from papertrader.core.limithits import LimitHits
 from papertrader.core.marketclock import MarketClock
+from papertrader.eventlog.trail import Note
 from papertrader.master.accounts import AccountRules
 from papertrader.master.admission import AdmissionRules
 from papertrader.master.alerts import Alerts
-from papertrader.master.assetlist import ListedTape, read_asset_file
 from papertrader.master.assets import Assets
 from papertrader.master.authorization import SWEEP_S
 from papertrader.master.barstore import FILE as HISTORY_FILE
@@ -38,15 +38,12 @@ from papertrader.master.history import History
 from papertrader.master.intake import Intake
 from papertrader.master.journal import Journal, StoreFailed
 from papertrader.master.livemarket import SAVE_S, LiveMarket, LiveParts, Wanted
+from papertrader.master.marketsource import MarketRules, make_source
 from papertrader.master.markettime import MarketTime, live_clock, resumed_clock
 from papertrader.master.operators import Operators
 from papertrader.master.people import People
 from papertrader.master.portfolios import Portfolios
 from papertrader.master.providers.base import TapeSource, load_calendars, load_rates
-from papertrader.master.providers.filemarket import files_source
-from papertrader.master.providers.recorded import DataFileError
-from papertrader.master.providers.replay import replay_source
-from papertrader.master.providers.simulated import simulated_source
 from papertrader.master.sessions import Session
 from papertrader.master.streams import Streams
 from papertrader.master.timekeeper import ClockSettings, Timekeeper
@@ -65,25 +62,6 @@ CHECKPOINT_S: Final = 60.0
 _CANCEL: Final = int(Opcode.CANCEL)
 InThread = Callable[..., Deferred[Any]]
 """Runs a function in a thread of its own kind and gives the result later."""
-
-
-@attrs.frozen(kw_only=True)
-class MarketRules:
-    """Which market: ``source`` is ``replay``, ``simulated`` or ``live``; ``start`` a market
-    instant."""
-
-    source: str
-    start: int
-    speed_milli: int
-    keep_closed_hours: bool
-    seed: int
-    update_interval_ms: int
-    data: Path | None = None
-    """Files of a user's own prices to replay, instead of those that come with the package."""
-    assets: Path | None = None
-    """The operator's list of assets (`papertrader.master.assetlist`); None: all there are."""
-    extended_hours: bool = False
-    """Whether the market has prices before and after the session."""
 
 
 @attrs.frozen(kw_only=True)
@@ -108,31 +86,6 @@ class Threads:
     truth: InThread
     views: InThread
     hashing: InThread
-
-
-def make_source(rules: MarketRules) -> TapeSource:
-    """Return the recorded or simulated market that the rules name, with the assets listed there.
-
-    Raises `papertrader.master.providers.recorded.DataFileError` for a file that cannot be used.
-    """
-    source = _whole_source(rules)
-    if rules.assets is None:
-        return source
-    try:
-        return ListedTape(source, read_asset_file(rules.assets))
-    except DataFileError:
-        raise
-    except ValueError as error:
-        raise DataFileError(f"{rules.assets}: {error}") from None
-
-
-def _whole_source(rules: MarketRules) -> TapeSource:
-    calendars = load_calendars(extended=rules.extended_hours)
-    if rules.source == "replay" and rules.data is not None:
-        return files_source(rules.data, calendars, rules.seed)
-    if rules.source == "replay":
-        return replay_source(calendars, rules.seed)
-    return simulated_source(calendars, rules.start, rules.seed)
 
 
 class Main:
@@ -173,6 +126,8 @@ class Main:
         self.running = False
         self.guard: Guard | None = None
         """Marks what is decided, for the case that it is the last; None: nobody would read it."""
+        self.trail: Note | None = None
+        """Writes down what becomes of commands; None: nobody wants to know."""
 
     # --- start and stop ------------------------------------------------------------------------
 
@@ -449,6 +404,8 @@ class Main:
 
     def _decide(self, command: Command) -> None:
         """Have a command answered, or its answer begun."""
+        if self.trail is not None:
+            command.note_taken_up(self.trail)
         try:
             answer = self._dispatch(command)
         except Exception as error:
@@ -514,6 +471,8 @@ class Main:
         flags = close_flag(frames[0])
 
         def send() -> None:
+            if self.trail is not None:
+                command.note_answered(self.trail, frames[0], self.journal.durable_seq)
             if len(frames) == 1:
                 command.answer(frames[0], flags=flags)
             else:

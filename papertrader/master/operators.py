@@ -183,6 +183,7 @@ class Operators:
             yield number, "held_for_credit", link.flows.held
             for row in link.hits:
                 yield number, f"{PREFIX}{row.key}"[:NAME_OCTETS], row.hits
+            yield number, "log_dropped", link.log_dropped
             if stats is not None:
                 for key in _WORKER_KEYS:
                     yield number, key, getattr(stats, key)

@@ -129,6 +129,7 @@ class WorkerLink(FrameProtocol):
         self.auth: m.WorkerAuth | None = None
         self.stats: m.WorkerStats | None = None
         self.hits: tuple[m.LimitRow, ...] = ()
+        self.log_dropped = 0
         self.bound = ClockBound(0)
         self.clients: dict[int, m.ClientOpen] = {}
         self.flows = ClientFlows(self)
@@ -202,6 +203,9 @@ class WorkerLink(FrameProtocol):
             self.stats = message
         elif isinstance(message, m.LimitHits):
             self.hits = message.hits
+        elif isinstance(message, m.WorkerLog):
+            self.log_dropped = message.dropped
+            self._workers.take_log(self.worker.name, message.lines or "")
         else:
             raise RemoteFault(
                 Status.OPCODE_FORBIDDEN, f"{codec.describe(opcode)} is not for a worker to send"
@@ -235,11 +239,8 @@ class WorkerLink(FrameProtocol):
         )
         self.send(codec.encode(reply, status=status, correlation=header.correlation))
         if worker is None or status:
-            self.log.warn(
-                "a worker was refused: {status}, id {worker}",
-                status=status.name,
-                worker=message.worker_id,
-            )
+            text = f"{status.name}, id {message.worker_id}"
+            self.log.warn("a worker was refused: {why}", why=text)
             self.say_goodbye(status, "this worker is not let in")
             return
         self.worker, self.auth = worker, message
@@ -303,11 +304,8 @@ class WorkerLink(FrameProtocol):
         honest = self.bound.allows(received_at, now, age)
         if not honest or (received_at <= self._last_stamp and not resent):
             self.stamps_refused += 1
-            command.answer(
-                command.failure(
-                    Status.CLOCK_SKEW, "The worker's clock cannot be trusted; try another worker."
-                )
-            )
+            text = "The worker's clock cannot be trusted; try another worker."
+            command.answer(command.failure(Status.CLOCK_SKEW, text))
             return
         self._last_stamp = max(self._last_stamp, received_at)
         if len(inner) != limits.HEADER_SIZE + inner_fields[3]:
@@ -452,6 +450,7 @@ class Workers:
         """Whether the market has, or will have, a topic: no others are kept."""
         self.forget: Callable[[Topic], None] = lambda topic: None
         """Told of each topic that no worker follows any more."""
+        self.take_log: Callable[[str, str], None] = lambda name, lines: None
 
     def load(self, db: peewee.Database) -> None:
         """Read the registry from the store."""

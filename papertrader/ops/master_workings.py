@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Iterator
 from typing import Any
 
 from twisted.application.service import Service
@@ -18,12 +19,14 @@ from twisted.python.failure import Failure
 
 from papertrader.core.instants import from_datetime
 from papertrader.eventlog.inflight import SUSPECTS_FILE, InFlight, read_poison
+from papertrader.eventlog.shipping import ShippedLogs
 from papertrader.master.accounts import AccountRules
 from papertrader.master.admission import AdmissionRules
 from papertrader.master.database import StoreError
 from papertrader.master.guard import Guard
 from papertrader.master.livemarket import LiveParts
-from papertrader.master.main import Main, MarketRules, MasterRules, Threads
+from papertrader.master.main import Main, MasterRules, Threads
+from papertrader.master.marketsource import MarketRules
 from papertrader.master.providers.recorded import DataFileError
 from papertrader.net.clock import Clock
 from papertrader.net.credentials import CredentialsError
@@ -153,8 +156,18 @@ class Workings(Service):
         )
         main.initialize()
         main.operators.log_entries = read_log
-        main.operators.process_figures = process.stalls.figures
+        shipped = ShippedLogs(process.event_log.directory, process.thread("shipped"))
+        main.workers.take_log = shipped.take
+        process.start_threads()
+
+        def figures() -> Iterator[tuple[str, int]]:
+            yield from process.figures()
+            yield "shipped_lines", shipped.lines
+            yield "shipped_dropped", shipped.dropped
+
+        main.operators.process_figures = figures
         main.guard = self._guard()
+        main.trail = process.trail(settings.log.commands)
         calm_collector()
         self._main = main
         main.start()

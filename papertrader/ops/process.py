@@ -7,7 +7,7 @@ import os
 import secrets
 import sys
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +24,8 @@ from papertrader.core.logrecord import Level
 from papertrader.eventlog.log import EventLog
 from papertrader.eventlog.reading import newest_entries
 from papertrader.eventlog.settings import EventLogSettings
+from papertrader.eventlog.shipping import Shipment
+from papertrader.eventlog.trail import Note, trail_of
 from papertrader.net.clock import Clock
 from papertrader.net.stalls import StallWatch
 from papertrader.ops.running import EXIT_FAILED, end_process, tell
@@ -57,7 +59,10 @@ class Process:
 
     log = Logger()
 
-    def __init__(self, reactor: Any, state: Path, name: str, log_bytes: int) -> None:
+    def __init__(
+        self, reactor: Any, state: Path, name: str, log_bytes: int, *, ships: bool = False
+    ) -> None:
+        """``ships``: what is logged is also sent to the master (`shipment`)."""
         self.reactor = reactor
         self.state = state
         self.name = name
@@ -65,6 +70,7 @@ class Process:
         self.stalls = StallWatch(self.clock)
         self._pools: list[ThreadPool] = []
         self._ending = False
+        self.shipment = Shipment() if ships else None
         log_pool = self.thread("log")
         self.event_log = EventLog(
             state=state,
@@ -75,6 +81,7 @@ class Process:
             publisher=globalLogPublisher,
             defer_to_thread=log_pool,
             call_from_thread=reactor.callFromThread,
+            tap=None if self.shipment is None else self.shipment.take,
         )
 
     def start(self, died: str = "") -> None:
@@ -102,6 +109,20 @@ class Process:
             return deferToThreadPool(self.reactor, pool, function, *arguments)
 
         return run
+
+    def figures(self) -> Iterator[tuple[str, int]]:
+        """Give the counters of the process and of its log: names of at most 24 octets."""
+        yield from self.stalls.figures()
+        log = self.event_log.counters()
+        yield "log_written", log.written
+        yield "log_dropped", log.dropped
+        yield "log_cut", log.cut
+        yield "log_disk_errors", log.disk_errors
+        yield "log_faults", log.faults
+
+    def trail(self, wanted: bool) -> Note | None:
+        """Return what writes down what becomes of commands; None if that is not wanted."""
+        return trail_of(self.event_log) if wanted else None
 
     def log_reader(self) -> Callable[[int, Level, int, bool], Awaitable[list[str]]]:
         """Return what reads this process's event log: (since, least level, limit, flush first)."""

@@ -54,9 +54,11 @@ class SettingsError(Exception):
 
 @attrs.frozen(kw_only=True)
 class LogSettings:
-    """The event log. ``memory_bytes``: kept in memory by each process."""
+    """The event log. ``memory_bytes``: kept in memory by each process; ``commands``: whether each
+    command leaves a trail in it."""
 
     memory_bytes: int
+    commands: bool
 
 
 @attrs.frozen(kw_only=True)
@@ -316,7 +318,9 @@ class _Sources:
         take = self._take
         settings = Settings(
             workers=take(known.WORKERS),
-            log=LogSettings(memory_bytes=take(known.LOG_MEMORY_BYTES)),
+            log=LogSettings(
+                memory_bytes=take(known.LOG_MEMORY_BYTES), commands=take(known.LOG_COMMANDS)
+            ),
             master=MasterSettings(listen=take(known.MASTER_LISTEN)),
             worker=WorkerSettings(listen=take(known.WORKER_LISTEN)),
             web=WebSettings(listen=take(known.WEB_LISTEN)),

@@ -254,6 +254,15 @@ LOG_MEMORY_BYTES: Final[Variable[int]] = Variable(
 How much log each process keeps in memory before it goes to disk, "64 KiB" to "1 GiB".
 Smaller needs less memory but a faster disk; larger is faster.""",
 )
+LOG_COMMANDS: Final[Variable[bool]] = Variable(
+    name="log.commands",
+    default="true",
+    read=_boolean,
+    show=lambda value: str(value).lower(),
+    comment="""\
+true: each command that changes something leaves a trail in the log, two entries of its worker
+and two of the master ("papertrader log show --correlation"); false spares the time for it.""",
+)
 MASTER_LISTEN: Final[Variable[Listen]] = Variable(
     name="master.listen",
     default='"127.0.0.1:2048"',
@@ -507,6 +516,7 @@ New accounts of the whole server in a day.""",
 VARIABLES: Final[tuple[Variable[Any], ...]] = (
     WORKERS,
     LOG_MEMORY_BYTES,
+    LOG_COMMANDS,
     MASTER_LISTEN,
     WORKER_LISTEN,
     WEB_LISTEN,

@@ -47,7 +47,11 @@ class Workings(Service):
         super().startService()  # type: ignore[no-untyped-call]
         options = self._options
         process = Process(
-            self._reactor, options.state, self._name, options.settings.log.memory_bytes
+            self._reactor,
+            options.state,
+            self._name,
+            options.settings.log.memory_bytes,
+            ships=True,
         )
         self._process = process
         self._heart = Heart(self._reactor, process.clock, self._inherited.heart)
@@ -95,6 +99,8 @@ class Workings(Service):
             endpoint=inherited_endpoint(self._reactor, self._inherited.listen),
             web_tls=web_server_factory(*public),
             web_endpoint=inherited_endpoint(self._reactor, self._inherited.web) if web else None,
+            trail=process.trail(settings.log.commands),
+            shipment=process.shipment,
         )
         self._worker.start().addCallbacks(self._ready, self._cannot_start)
         if self._heart is not None:

@@ -100,6 +100,10 @@ EXCHANGE_MAX: Final = 32
 PREFIX_MAX: Final = 16
 
 
+WORKER_LOG_OCTETS: Final = 48 * 1024
+"""Lines of its log that a worker sends its master in one frame, and in a second."""
+
+
 class LimitRule(NamedTuple):
     """A row of the table of limits: which constant, in what unit, what is said beyond it, and why.
 
@@ -138,6 +142,9 @@ RULES: Final = (
         "COMMAND_RATE", "per second", Status.RATE_LIMITED, "requests of one session, on average"
     ),
     LimitRule("COMMAND_BURST", "requests", Status.RATE_LIMITED, "requests of one session at once"),
+    LimitRule(
+        "WORKER_LOG_OCTETS", "octets", Status.SECTION_TOO_LARGE, "log lines of a worker, a second"
+    ),
     LimitRule("CONTROL_RATE", "per second", Status.PROTOCOL_STATE, "control frames, on average"),
     LimitRule("CONTROL_BURST", "frames", Status.PROTOCOL_STATE, "control frames at once"),
     LimitRule(

@@ -8077,6 +8077,46 @@ _pack_LimitHits = LimitHits.LAYOUT.pack
 
 
 @attrs.define(slots=True, eq=True)
+class WorkerLog(Message):
+    """Worker to master: entries of its event log, one line of JSON each, oldest first."""
+
+    OPCODE: ClassVar[int] = 0x7040
+    SHAPE: ClassVar[str] = 'event'
+    CATEGORY: ClassVar[int] = 3
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x0017, 'lines', 'text', 49152, False, 1, None),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>L4sQ')
+    SIZE: ClassVar[int] = 16
+
+    rows: int = 0
+    dropped: int = 0
+    lines: str | None = None
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> WorkerLog:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (rows, _zero1, dropped,) = _unpack_WorkerLog(octets, offset)
+            if _zero1 != b'\x00\x00\x00\x00':
+                raise ValueError
+            return cls(rows, dropped)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_WorkerLog(self.rows, b'\x00\x00\x00\x00', self.dropped)
+        except _BAD as error:
+            raise LocalFault(f"WorkerLog: {error}") from None
+
+
+_unpack_WorkerLog = WorkerLog.LAYOUT.unpack_from
+_pack_WorkerLog = WorkerLog.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
 class StoreCommand(Message):
     """Input: a client's command with what the master added. INNER is its RELAY_UP envelope."""
 
@@ -9158,6 +9198,7 @@ EVENTS: Final[dict[int, type[Message]]] = {
     0x7031: WorkersChanged,
     0x7032: WorkerDrain,
     0x7070: LimitHits,
+    0x7040: WorkerLog,
     0x7e01: StoreCommand,
     0x7e02: StoreQuote,
     0x7e03: StoreTime,

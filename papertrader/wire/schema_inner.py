@@ -258,3 +258,16 @@ message(
     group_section(Tag.LIMIT_HITS, "hits", "LimitRow", 64),
     category=CONTROL,
 )
+message(
+    Opcode.WORKER_LOG,
+    EVENT,
+    "WorkerLog",
+    "Worker to master: entries of its event log, one line of JSON each, oldest first.",
+    c.Struct(
+        "rows" / U32 * "lines in LINES",
+        Zero(4),
+        "dropped" / U64 * "entries that were not sent since the boot, for want of room",
+    ),
+    text_section(Tag.LINES, "lines", limits.WORKER_LOG_OCTETS),
+    category=CONTROL,
+)

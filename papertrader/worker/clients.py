@@ -13,7 +13,8 @@ import attrs
 from OpenSSL.SSL import Connection as TlsConnection
 
 from papertrader.core.buckets import TokenBucket
-from papertrader.core.instants import SECOND
+from papertrader.core.instants import MILLISECOND, SECOND
+from papertrader.eventlog.trail import TRAILED, Note, status_name
 from papertrader.net.clock import Clock, Timer
 from papertrader.net.protocol import Closed, FrameProtocol, Gathering, OutputBounds, Reason
 from papertrader.wire import codec, kinds, limits
@@ -164,6 +165,9 @@ class Surroundings:
     bounds: OutputBounds = attrs.Factory(OutputBounds)
     command_rate: int = limits.COMMAND_RATE
     command_burst: int = limits.COMMAND_BURST
+    worker_id: int = 0
+    trail: Note | None = None
+    """Writes down what becomes of commands; None: nobody wants to know."""
 
 
 class ClientProtocol(FrameProtocol):
@@ -269,6 +273,12 @@ class ClientProtocol(FrameProtocol):
             self.refuse(Header._make(fields), status, text, 1000)
         else:
             waiting[correlation] = request
+            trail = self._around.trail
+            if opcode in TRAILED and trail is not None:
+                relayed = request.worker_seq
+                what = f"relayed as {relayed}" if relayed else "waits for the link to the master"
+                text = f"{TRAILED[opcode]} of session {session}, seq {fields[10]}: {what}"
+                trail(text, self._around.worker_id, self.number, correlation)
 
     def _throttle(self, now: int) -> None:
         """Listen no more to a flood for as long as its refused requests would have taken at the
@@ -371,6 +381,12 @@ class ClientProtocol(FrameProtocol):
             if not flags & MORE:
                 del self.open[correlation]
                 self._relay.answered(request)
+                trail = self._around.trail
+                if opcode in TRAILED and trail is not None:
+                    took = (self.clock.wall_ns() - request.received_at) / MILLISECOND
+                    text = f"{TRAILED[opcode]} answered to the client: {status_name(status)}, "
+                    text += f"{took:.1f} ms after it came"
+                    trail(text, self._around.worker_id, self.number, correlation)
                 if opcode in _NOTEWORTHY or request.cache_key:
                     self._complete(request, Header._make(fields), cache_s)
         elif opcode == _EV_SESSION and flags & EVENT:

@@ -21,6 +21,8 @@ from twisted.internet.interfaces import (
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from papertrader.eventlog.shipping import Shipment
+from papertrader.eventlog.trail import Note
 from papertrader.net.clock import Clock
 from papertrader.net.factory import AcceptCaps, AcceptCounters, AcceptorFactory, address_block
 from papertrader.net.protocol import Gathering, OutputBounds
@@ -32,6 +34,7 @@ from papertrader.wire.messages import (
     LimitHits,
     LimitRow,
     WorkerAuth,
+    WorkerLog,
     WorkerRow,
     WorkerStats,
 )
@@ -115,8 +118,12 @@ class Worker:
         endpoint: IStreamServerEndpoint | None = None,
         web_tls: IOpenSSLServerConnectionCreator | None = None,
         web_endpoint: IStreamServerEndpoint | None = None,
+        trail: Note | None = None,
+        shipment: Shipment | None = None,
     ) -> None:
-        """``endpoint``, ``web_endpoint``: what listens, instead of the configured addresses."""
+        """``endpoint``, ``web_endpoint``: what listens, instead of the configured addresses;
+        ``trail``: what writes down what becomes of commands; ``shipment``: our log on its way."""
+        self._shipment = shipment
         self.configuration = configuration
         self.clock = clock
         self.boot = random_source.getrandbits(BOOT_BITS) or 1
@@ -141,6 +148,8 @@ class Worker:
             bounds=configuration.bounds,
             command_rate=configuration.request_rate,
             command_burst=configuration.request_burst,
+            worker_id=configuration.worker_id,
+            trail=trail,
         )
         self.acceptor = AcceptorFactory(
             self._client, clock, caps=configuration.caps, tls=public_tls,
@@ -170,6 +179,7 @@ class Worker:
             invalidated=self._invalidated,
             drain=self._draining.ordered,
             stats=self._stats,
+            log=self._log_lines,
         )
 
     # --- life -----------------------------------------------------------------------------------
@@ -313,6 +323,14 @@ class Worker:
             topic=attrs.evolve(self.topics.counters),
             accept=attrs.evolve(self.acceptor.counters),
         )
+
+    def _log_lines(self) -> WorkerLog | None:
+        if self._shipment is None:
+            return None
+        lines = self._shipment.give(limits.WORKER_LOG_OCTETS)
+        if not lines:
+            return None
+        return WorkerLog(rows=len(lines), dropped=self._shipment.dropped, lines="\n".join(lines))
 
     def _stats(self) -> list[WorkerStats | LimitHits]:
         """Return what is told to the master from time to time; the limits only if some was hit."""

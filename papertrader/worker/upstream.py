@@ -52,6 +52,7 @@ from papertrader.wire.messages import (
     WorkerAuth,
     WorkerAuthReply,
     WorkerDrain,
+    WorkerLog,
     WorkerRow,
     WorkerStats,
 )
@@ -65,6 +66,7 @@ BACKOFF_MIN_S: Final = 0.1
 BACKOFF_MAX_S: Final = 5.0
 LINK_WAIT_S: Final = 10
 """How long a request waits for the link to come back before it is answered without the master."""
+LOG_EVERY_S: Final = 1
 _UNAVAILABLE: Final = "the master cannot be reached; nothing was done, try again"
 _UNKNOWN: Final = "the master cannot be reached; ask again with the same seq for the outcome"
 _DETACHED: Final = "the link to the master was lost; send RESUME, then repeat the request"
@@ -119,6 +121,8 @@ class LinkHooks:
     drain: Callable[[WorkerDrain], None]
     """The master orders what becomes of the clients."""
     stats: Callable[[], Sequence[WorkerStats | LimitHits]]
+    log: Callable[[], WorkerLog | None] = lambda: None
+    """Entries of our log that wait to be sent; asked every `LOG_EVERY_S`."""
 
 
 class Upstream:
@@ -156,6 +160,7 @@ class Upstream:
         self._lost_at = 0
         self._wait_timer: Timer | None = None
         self._stats_timer: Timer | None = None
+        self._log_timer: Timer | None = None
 
     # --- life -----------------------------------------------------------------------------------
 
@@ -179,10 +184,10 @@ class Upstream:
 
     def stop(self) -> Deferred[None]:
         """Say GOODBYE to the master and stop for good."""
-        for timer in (self._wait_timer, self._stats_timer):
+        for timer in (self._wait_timer, self._stats_timer, self._log_timer):
             if timer is not None:
                 timer.cancel()
-        self._wait_timer = self._stats_timer = None
+        self._wait_timer = self._stats_timer = self._log_timer = None
         service, self._service = self._service, None
         if self._link is not None:
             self._link.say_goodbye(Status.SHUTDOWN, "the worker stops")
@@ -247,15 +252,17 @@ class Upstream:
         self._resume(other)
         if reply.stats_every_s:
             self._stats_timer = self.clock.call_later(reply.stats_every_s, self._send_stats)
+        self._log_timer = self.clock.call_later(LOG_EVERY_S, self._send_log)
 
     def link_closed(self, link: MasterLink, why: str) -> None:
         """The link is of no more use: keep what is under way until it is back."""
         if link is not self._link:
             return
         self._link = None
-        if self._stats_timer is not None:
-            self._stats_timer.cancel()
-            self._stats_timer = None
+        for timer in (self._stats_timer, self._log_timer):
+            if timer is not None:
+                timer.cancel()
+        self._stats_timer = self._log_timer = None
         was_active = self.state is LinkState.ACTIVE
         self._happened("failed")
         if not was_active or self._service is None:
@@ -329,7 +336,13 @@ class Upstream:
 
     def tell(
         self,
-        message: ClientOpen | ClientClose | TopicInterest | RelayCredit | WorkerStats | LimitHits,
+        message: ClientOpen
+        | ClientClose
+        | TopicInterest
+        | RelayCredit
+        | WorkerStats
+        | LimitHits
+        | WorkerLog,
     ) -> None:
         """Send the master a notice if the link is active; else it is told all anew later."""
         if self.state is LinkState.ACTIVE and self._link is not None:
@@ -485,6 +498,15 @@ class Upstream:
             for message in self.hooks.stats():
                 self.tell(message)
             self._stats_timer = self.clock.call_later(self.master.stats_every_s, self._send_stats)
+
+    def _send_log(self) -> None:
+        self._log_timer = self.clock.call_later(LOG_EVERY_S, self._send_log)
+        link = self._link
+        # A link that is full has better things to carry.
+        if self.hooks is not None and link is not None and not link.is_congested:
+            message = self.hooks.log()
+            if message is not None:
+                self.tell(message)
 
 
 class _LinkFactory(Factory):

@@ -87,9 +87,12 @@ def test_admin_appoints_and_revokes(tmp_path: Path) -> None:
 
 def test_log_as_text_and_as_json(operator: Terminal) -> None:
     """A message of two lines cannot pass for another entry; JSON has the fields."""
-    lines = operator.run("log", "--level", "warning", "--limit", "2").stdout.splitlines()
+    lines = operator.run(
+        "log", "show", "--remote", "--level", "warning", "--limit", "2"
+    ).stdout.splitlines()
+    assert lines[0].startswith("master ")
     assert lines[0].endswith("WARNING papertrader.x x.py:7 in f: one")
     assert lines[1] == "    | two"
     assert len(lines) == 3
-    found = json.loads(operator.run("--json", "log").stdout)
+    found = json.loads(operator.run("--json", "log", "show", "--remote").stdout)
     assert [entry["msg"] for entry in found["entries"]] == ["one\ntwo", "three"]

@@ -70,6 +70,7 @@ def test_defaults(file: Path) -> None:
     settings = load(file, "")
     assert settings.workers == 1
     assert settings.log.memory_bytes == 16 * 2**20
+    assert settings.log.commands is True
     assert settings.master.listen == Listen("127.0.0.1", 2048)
     assert settings.worker.listen == Listen("127.0.0.1", 2049)
     assert settings.market.source is MarketSource.REPLAY
@@ -98,6 +99,7 @@ def test_defaults(file: Path) -> None:
 FULL = """\
 workers = 3
 log.memory_bytes = "64 KiB"
+log.commands = false
 [master]
 listen = "[::1]:0"
 [worker]
@@ -151,6 +153,7 @@ def test_every_variable_from_the_file(file: Path) -> None:
     settings = load(file, FULL)
     assert settings.workers == 3
     assert settings.log.memory_bytes == 65_536
+    assert settings.log.commands is False
     assert settings.master.listen == Listen("::1", 0)
     assert settings.worker.listen == Listen("0.0.0.0", 7000)
     assert settings.web.listen == Listen("0.0.0.0", 8000)
@@ -277,6 +280,7 @@ def test_syntax_errors_have_their_line(file: Path, text: str, line: int) -> None
         ("workers", ["0", "65", "-1", "1.0", "true", '"two"', "[1]", "{}", '""', "9" * 30]),
         ("log.memory_bytes", ["65535", '"63 KiB"', '"2 GiB"', '"16 MB"', "1.5", '""', "true"]),
         ("log.memory_bytes", ['"-64 KiB"', '"9999999999999 GiB"']),
+        ("log.commands", ["0", '"yes"']),
         ("master.listen", ["2048", '"2048"', '":2048"', '"localhost:1"', '"127.0.0.1"']),
         ("worker.listen", ['"127.0.0.1:65536"', '"::1:2049"', '"[127.0.0.1]:1"', '"1.2.3:4"']),
         ("market.update_interval_ms", ["99", "3600001", "1000.0", '"1 s"']),
