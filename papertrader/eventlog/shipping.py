@@ -31,7 +31,7 @@ class Shipment:
     def __init__(self) -> None:
         self.dropped = 0
         """Entries that there was no room for."""
-        self._lines: deque[str] = deque()  # bounded by _octets
+        self._lines: deque[str] = deque()  # at most WAITING_OCTETS_MAX
         self._octets = 0
         self._lock = threading.Lock()
 

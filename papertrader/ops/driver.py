@@ -228,7 +228,7 @@ class Driver(Service):
         if life is None or life.figures is None:
             return
         life.figures.look()
-        what = life.watchdog.look(self._now_s())
+        what = life.watchdog.look(self._now_s(), life.figures.worked_s)
         if what == "abort":
             tell(self.role.name, "the workings say nothing any more; ending them")
             life.send(signal.SIGABRT)

@@ -40,7 +40,13 @@ from papertrader.ops.live_parts import live_parts
 from papertrader.ops.master_tap import Options
 from papertrader.ops.options import ServerOptions
 from papertrader.ops.process import FAIL_DELAY_S, Process, nice_thread
-from papertrader.ops.running import EXIT_INTERNAL, StartError, calm_collector, write_run_file
+from papertrader.ops.running import (
+    EXIT_INTERNAL,
+    StartError,
+    calm_collector,
+    hold_collector,
+    write_run_file,
+)
 from papertrader.ops.sealkey import seal_key
 from papertrader.ops.settings import Settings
 from papertrader.ops.variables import MarketSource
@@ -154,6 +160,7 @@ class Workings(Service):
             *certificate_files(self._options.state, "master"),
             main.admitted,
         )
+        hold_collector()
         main.initialize()
         main.operators.log_entries = read_log
         shipped = ShippedLogs(process.event_log.directory, process.thread("shipped"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,10 @@ _FIELDS: Final = (
     "voluntary_ctxt_switches", "nonvoluntary_ctxt_switches",
 )  # fmt: skip
 
+_UTIME, _STIME = 11, 12
+"""Where /proc/PID/stat has the processor time, counted from behind the name."""
+_TICKS: Final = os.sysconf("SC_CLK_TCK")
+
 
 class Watchdog:
     """Counts the silence of one life of the workings; seconds are those of a monotonic clock."""
@@ -32,17 +37,21 @@ class Watchdog:
         self._heard_s = now_s
         self._looked_s = now_s
         self._aborted_s = 0.0
+        self._worked_s: float | None = None
 
     def heard(self, now_s: float) -> None:
         """A heartbeat came."""
         self._beats = True
         self._heard_s = now_s
+        self._worked_s = None
 
-    def look(self, now_s: float) -> str:
+    def look(self, now_s: float, worked_s: float | None = None) -> str:
         """Return what is to be done: nothing (empty), ``abort`` or ``kill``.
 
         When the driver itself stood still, what came meanwhile has not been read yet: the silence
-        counts from the last look that was on time.
+        counts from the last look that was on time. ``worked_s`` is the processor time of workings
+        that would go on if the machine let them (None: they wait for something else, or nobody
+        knows): on a machine with too much to do it is that time which counts, not the wait for it.
         """
         late = now_s - self._looked_s > 2 * LOOK_S
         self._looked_s = now_s
@@ -50,6 +59,10 @@ class Watchdog:
             return "kill" if now_s - self._aborted_s >= ABORT_S else ""
         if late:
             self._heard_s = max(self._heard_s, now_s - LOOK_S)
+        if self._worked_s is None or now_s - self._heard_s < LOOK_S:
+            self._worked_s = worked_s
+        elif worked_s is not None and worked_s - self._worked_s < HANG_S:
+            return ""
         if now_s - self._heard_s < (HANG_S if self._beats else START_S):
             return ""
         self.was_silent = True
@@ -76,13 +89,22 @@ class LastFigures:
         except OSError:
             return
 
+    @property
+    def worked_s(self) -> float | None:
+        """Processor time of the process if it would go on at this moment; None if it waits."""
+        times = self._times.split()
+        if len(times) <= _STIME or times[0] != "R":
+            return None
+        return (int(times[_UTIME]) + int(times[_STIME])) / _TICKS
+
     def lines(self) -> list[str]:
         """Return them for people."""
         found = dict(line.partition(":")[::2] for line in self._seen.splitlines())
         lines = [f"{name}: {found[name].strip()}" for name in _FIELDS if name in found]
         times = self._times.split()
-        if len(times) > 12:
-            lines.append(f"processor time, user and system, in ticks: {times[11]} {times[12]}")
+        if len(times) > _STIME:
+            spent = f"{times[_UTIME]} {times[_STIME]}"
+            lines.append(f"processor time, user and system, in ticks: {spent}")
         return lines or ["nothing is known"]
 
     @property

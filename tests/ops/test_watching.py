@@ -29,6 +29,23 @@ def test_a_start_may_take_longer() -> None:
     assert looks[-1] == "abort"
 
 
+def test_a_machine_with_too_much_to_do_is_no_hang() -> None:
+    """Workings that would go on are ended after HANG_S of work, not of waiting for a turn."""
+    watchdog = Watchdog(0.0)
+    watchdog.heard(0.0)
+    told = [watchdog.look(float(second), second / 10) for second in range(1, 61)]
+    assert told[:50] == [""] * 50
+    assert "abort" in told[50:53]
+    sleeping = Watchdog(0.0)
+    sleeping.heard(0.0)
+    told = [sleeping.look(float(second), 0.1 if second < 3 else None) for second in range(1, 8)]
+    assert told.index("abort") <= 5
+    awake = Watchdog(0.0)
+    for second in range(1, 100):
+        awake.heard(float(second))
+        assert awake.look(float(second), float(second)) == ""
+
+
 def test_a_driver_that_stood_still_blames_nobody() -> None:
     """What came while it stood is read after the look: the silence before it does not count."""
     watchdog = Watchdog(0.0)
@@ -51,6 +68,11 @@ def test_last_figures_outlive_the_process(tmp_path: Path) -> None:
     figures.look()
     assert figures.lines()[:2] == ["VmRSS: 12 kB", "Threads: 3"]
     assert figures.lines()[2].endswith("in ticks: 11 12")
+    assert figures.worked_s is None
+    (tmp_path / "7" / "status").write_text("")
+    (tmp_path / "7" / "stat").write_text("7 (x) R " + " ".join(map(str, range(1, 50))))
+    figures.look()
+    assert figures.worked_s == 23 / os.sysconf("SC_CLK_TCK")
     assert not figures.out_of_memory
     (tmp_path / "vmstat").write_text("nr_free 5\noom_kill 5\n")
     assert figures.out_of_memory
