@@ -170,7 +170,10 @@ class Worker:
             else None
         )
         self._draining = Draining(clock, self.clients)
-        self.upstream.hooks = LinkHooks(
+        self.upstream.hooks = self._hooks()
+
+    def _hooks(self) -> LinkHooks:
+        return LinkHooks(
             credentials=self._credentials,
             activated=self._activated,
             publish=self.topics.publish,
