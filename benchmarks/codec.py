@@ -97,8 +97,9 @@ def measure(bench: Bench) -> None:
     by_hand, interpreted = parse_by_hand(frame, offset), declared.parse(block)
     if attrs.asdict(by_hand) != attrs.asdict(m.OrderNew.unpack(frame, offset)):
         raise RuntimeError("the contestants read different orders")
+    unpack = m.OrderNew.unpack
     contest: dict[str, tuple[Callable[[], Any], int]] = {
-        "parse derived": (lambda: m.OrderNew.unpack(frame, offset), CALLS),
+        "parse derived": (lambda: unpack(frame, offset), CALLS),
         "parse by hand": (lambda: parse_by_hand(frame, offset), CALLS),
         "parse construct": (lambda: declared.parse(block), CALLS_CONSTRUCT),
         "build derived": (derived.pack, CALLS),

@@ -4,7 +4,7 @@ For what cannot be had of a running installation: ten thousand orders that one q
 hundred thousand that it does not touch, a million in the database. The master is the real one with
 real files; frames come over a worker's link whose transport keeps what is written. Its threads do
 their work at once, in turn, so that CPU times add up; time stands still unless it is told to go on.
-What is lifted: the limits on open orders, of an account and of a symbol.
+What is lifted: the limits on open orders, of an account and of a symbol, and on registrations.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from papertrader.core.money import NULL, SCALE
 from papertrader.core.orders import OrderType, Side, TimeInForce
 from papertrader.core.rules import DeskRules
 from papertrader.master.accounts import AccountRules
+from papertrader.master.admission import AdmissionRules
 from papertrader.master.main import Main, MarketRules, MasterRules, Threads
 from papertrader.master.workers import WorkerLink
 from papertrader.net.clock import Clock
@@ -44,7 +45,7 @@ STEP_S: Final = 0.002
 UPDATE_S: Final = 0.1
 IDENTITY: Final = PeerIdentity(uuid="benchmark", spki=bytes(32))
 CREDIT: Final = 1 << 50
-UNLIMITED: Final = 2**31
+UNLIMITED: Final = 10**9
 
 
 class _Transport(StringTransport):
@@ -317,8 +318,13 @@ def _rules(state: Path) -> MasterRules:
             update_interval_ms=round(UPDATE_S * 1_000),
         ),
         accounts=AccountRules(
-            starting_cash=10**9 * SCALE, currency="USD", registration_open=True
+            starting_cash=10**9 * SCALE, currency="USD"
         ),
         argon2_memory_kib=8,
         argon2_passes=1,
+        seal_key=bytes(32),
+        admission=AdmissionRules(
+            logins_per_second=UNLIMITED, registrations_per_second=UNLIMITED,
+            registrations_per_hour=UNLIMITED, registrations_per_day=UNLIMITED,
+        ),
     )  # fmt: skip
