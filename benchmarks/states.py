@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+import attrs
+
 from benchmarks import processes, product
 from benchmarks.bench import Bench
 from benchmarks.figures import load_note
@@ -107,11 +109,17 @@ def _peer(bench: Bench, stack: contextlib.ExitStack, kind: str) -> Connect:
 
 
 def measure_memory(bench: Bench) -> None:
-    """Resident memory of each idle client: with a session at the worker, bare at the floor."""
+    """Resident memory of each idle client: with a session at a worker that is new, bare at the
+    floor, which is new as well; what the first hundred need is not counted in either."""
     per_client: dict[str, list[float]] = {OURS: [], ECHO: []}
     for number in range(bench.rounds):
-        with product.product(bench.directory / f"memory-{number}") as running:
-            ours = [_resident(running.worker.pid, _idle(bench, running, conns)) for conns in IDLE]
+        with product.product(bench.directory / f"memory-{number}", workers=2) as running:
+            # What opened the accounts has grown already; clients of it would seem to need nothing.
+            product.open_accounts(running, -(-IDLE[1] // product.SESSIONS_OF_ONE))
+            second = module("benchmarks.servers.worker", running.state, running.master.port, 2)
+            with server(*second) as worker:
+                new = attrs.evolve(running, worker=worker)
+                ours = [_resident(worker.pid, _idle(bench, new, conns)) for conns in IDLE]
         with server(*module("benchmarks.peers.echo", bench.tls)) as echo:
             floor = [
                 _resident(echo.pid, floor_load(bench, echo, [echo.pid], conns, 1)) for conns in IDLE

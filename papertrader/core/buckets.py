@@ -31,6 +31,14 @@ class TokenBucket:
         self._level -= need
         return True
 
+    def take_up_to(self, now: int, tokens: int) -> int:
+        """Take as many of ``tokens`` as are there; return how many those were."""
+        self._level = min(self._full, self._level + now - self._then)
+        self._then = now
+        taken = min(tokens, max(0, self._level) // self._cost)
+        self._level -= taken * self._cost
+        return taken
+
     def wait_ms(self, tokens: int = 1) -> int:
         """Return how many milliseconds after the last `take` the tokens will be there."""
         return max(0, -(-(tokens * self._cost - self._level) // 1_000_000))

@@ -161,6 +161,11 @@ class FrameProtocol(Protocol):
         """Take one whole frame whose header is not made an object of: for what comes often."""
         self.frame_received(Header._make(fields), octets)
 
+    def forestalled(self, data: bytes, now: int) -> int:
+        """Deal with whole frames at the beginning of what was read, known by their octets; return
+        how many octets those were. Called when no frame waits; ``now`` is the clock's wall time."""
+        return 0
+
     def closed(self, why: Closed) -> None:
         """Take the end of the connection. Called exactly once, even if it never was open."""
 
@@ -325,7 +330,10 @@ class FrameProtocol(Protocol):
         connection = self.connection
         self._receiving = True
         try:
-            frames = connection.take(data, self.clock.wall_ns())
+            now = self.clock.wall_ns()
+            if self.is_open and not (connection.has_partial or self._held or self._reading_paused):
+                data = data[self.forestalled(data, now) :]
+            frames = connection.take(data, now)
             if not self.is_open and connection.peer is not None:
                 self.is_open = True
                 self.opened()

@@ -202,6 +202,11 @@ class Connection:
                 f"versions {message.min_version} to {message.max_version} are not spoken here",
             )
 
+    @property
+    def has_partial(self) -> bool:
+        """Whether the beginning of a frame waits for its rest."""
+        return bool(self._buffer)
+
     # --- receiving -----------------------------------------------------------------------------
 
     def receive(self, data: bytes, now: int) -> list[tuple[Header, bytes]]:

@@ -280,6 +280,33 @@ class ClientProtocol(FrameProtocol):
                 text = f"{TRAILED[opcode]} of session {session}, seq {fields[10]}: {what}"
                 trail(text, self._around.worker_id, self.number, correlation)
 
+    def forestalled(self, data: bytes, now: int) -> int:
+        """Answer QUOTE_GETs of the session that were asked before, all of a read by few writes.
+
+        What `fields_received` looks at is looked at here as well: a known question is a frame that
+        was read without a fault, and only its address is new. Whatever is not so plain (an open
+        request, another session, no tokens left, quotes that are not here) is left to it.
+        """
+        market, done = self._market, 0
+        while self.session and not (self.open or self._reading_paused or self.ended):
+            question = market.questions.at(data, done)
+            if question is None:
+                break
+            addresses = question.addresses(data, done, self.session.to_bytes(4, "big"))
+            tail = market.tail(question) if addresses else None
+            if tail is None:
+                break
+            count = self._commands.take_up_to(now, len(addresses))
+            if not count:
+                break
+            between = tail + question.answer_head
+            answers = question.answer_head + between.join(addresses[:count]) + tail
+            self.send(answers, count)
+            self.counters.frames_in += count
+            self._statistics.served += count
+            done += count * question.size
+        return done
+
     def _throttle(self, now: int) -> None:
         """Listen no more to a flood for as long as its refused requests would have taken at the
         rate allowed: it feels that in the transport, and costs little here."""

@@ -6,42 +6,30 @@ master as it came.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final, Protocol
 
-from papertrader.core.instants import MILLISECOND, SECOND
-from papertrader.core.quotes import BAR_INTERVALS_S, QuoteFlag
+from papertrader.core.instants import SECOND
+from papertrader.core.quotes import BAR_INTERVALS_S
 from papertrader.net.clock import Clock
 from papertrader.wire import codec, limits
-from papertrader.wire.codec import CACHED, RESPONSE, Header
+from papertrader.wire.codec import Header
 from papertrader.wire.errors import RemoteFault
-from papertrader.wire.kinds import Category, Opcode, Status, Tag, Topic
+from papertrader.wire.kinds import Status, Tag, Topic
 from papertrader.wire.messages import (
-    QuoteGet,
-    QuoteReply,
-    QuoteRow,
     Subscribe,
     SubscribeReply,
-    SymbolRow,
     Unsubscribe,
     UnsubscribeReply,
 )
 from papertrader.worker.cache import ReplyCache, request_key
+from papertrader.worker.questions import Question, Questions, packed_symbols, stale
 from papertrader.worker.topics import MARKET_TOPIC, Subscriber, Topics, TopicsFullError
 
 STALE_S: Final = 5
 """Quotes given out so long after the link to the master was lost are flagged STALE."""
-QUESTIONS_MAX: Final = 1_024
-"""QUOTE_GETs whose reading is remembered: most ask again what was asked before. At the bound all
-are forgotten."""
-QUESTION_OCTETS: Final = 512
-"""A longer one is read each time."""
-_OBSERVED_AT: Final = slice(112, 120)
-_FLAGS: Final = slice(128, 130)
 _ROOT: Final = limits.HEADER_SIZE
-
-if QuoteRow.SIZE != 136:
-    raise RuntimeError("the places of observed_at and flags in QuoteRow have moved")
+_ADDRESS: Final = slice(16, 24)
+"""Where session and correlation stand in a frame."""
 
 
 class MasterView(Protocol):
@@ -64,7 +52,7 @@ class Market:
         self.topics = topics
         self._clock = clock
         self._master = master
-        self._questions: dict[bytes, tuple[list[bytes], int]] = {}
+        self.questions = Questions()
 
     @property
     def is_stale(self) -> bool:
@@ -73,8 +61,7 @@ class Market:
 
     def symbols_of(self, header: Header, octets: bytes) -> tuple[bytes, ...]:
         """Return the symbols of a QUOTE_GET that was read before."""
-        request = codec.decode_body(header, octets)
-        return tuple(packed_symbols(request.symbols)) if isinstance(request, QuoteGet) else ()
+        return tuple(self.questions.read(header, octets).symbols)
 
     def cached(self, client: Subscriber, header: Header, octets: bytes) -> bool:
         """Answer a request from the cache; tell whether that was possible."""
@@ -86,42 +73,29 @@ class Market:
 
     def quotes(self, client: Subscriber, header: Header, octets: bytes) -> bool:
         """Answer QUOTE_GET from the newest quotes if all are here; raises `RemoteFault`."""
-        symbols, max_age_ms = self._question(header, octets)
-        rows = self.topics.newest(symbols)
-        now = self._clock.wall_ns() + self._master.offset_ns
-        if rows is None or not _young(rows, now, max_age_ms):
+        question = self.questions.read(header, octets)
+        tail = self.tail(question)
+        if tail is None:
             return False
-        if self.is_stale:
-            rows = [_stale(row) for row in rows]
-        else:
-            self.topics.asked(symbols)
-        block = QuoteReply(as_of=now, rows=len(rows)).pack()
-        group = codec.group(Tag.QUOTES, QuoteRow.SIZE, rows)
-        client.send(
-            codec.frame(
-                Category.DATA, Opcode.QUOTE_GET, block, group, flags=RESPONSE | CACHED,
-                session=header.session, correlation=header.correlation,
-            )
-        )  # fmt: skip
+        client.send(question.answer_head + octets[_ADDRESS] + tail)
         return True
 
-    def _question(self, header: Header, octets: bytes) -> tuple[list[bytes], int]:
-        """Return the packed symbols and the greatest age in ms that a QUOTE_GET asks for."""
-        # All but session, correlation and seq, which say nothing about what is asked.
-        key = octets[:16] + octets[_ROOT:]
-        known = self._questions.get(key)
-        if known is not None:
-            return known
-        request = codec.decode_body(header, octets)
-        if not isinstance(request, QuoteGet):
-            raise RemoteFault(Status.INVALID_FIELD, "QUOTE_GET is expected")
-        question = packed_symbols(request.symbols), request.max_age_ms
-        # A checksum covers what the key leaves out, so it is looked at each time.
-        if len(octets) <= QUESTION_OCTETS and not header.flags & codec.CHECKSUM:
-            if len(self._questions) >= QUESTIONS_MAX:
-                self._questions.clear()
-            self._questions[key] = question
-        return question
+    def tail(self, question: Question) -> bytes | None:
+        """Return what the answer to a question is now, from behind its address on; None if the
+        quotes are not all here, or too old. After it, `Question.answer_head` holds."""
+        topics = self.topics
+        if question.version != topics.version:
+            rows = topics.newest(question.symbols)
+            if rows is None:
+                return None
+            question.keep(rows, topics.version)
+        now = self._clock.wall_ns() + self._master.offset_ns
+        if question.max_age and now - question.oldest > question.max_age:
+            return None
+        if self.is_stale:
+            return question.tail(now, stale(question.rows))
+        topics.asked(question.symbols)
+        return question.tail(now, question.rows)
 
     def subscribe(self, client: Subscriber, header: Header, octets: bytes) -> bool:
         """Serve SUBSCRIBE of a public topic; False for ACCOUNT; raises `RemoteFault`."""
@@ -202,26 +176,6 @@ def _topics_of(request: Subscribe) -> set[bytes]:
     return {symbol + interval for symbol in symbols}
 
 
-def packed_symbols(rows: Iterable[SymbolRow]) -> list[bytes]:
-    """Return symbols as they stand in a quote: 16 octets; raises `RemoteFault` for an empty one."""
-    symbols = [row.symbol.encode("ascii").ljust(16, b"\0") for row in rows]
-    if any(not symbol[0] for symbol in symbols):
-        raise RemoteFault(Status.INVALID_FIELD, "a symbol is empty")
-    return symbols
-
-
 def _first_u32(header: Header, octets: bytes) -> int:
     """Return the first field of a root block that is not read otherwise."""
     return int.from_bytes(octets[_ROOT : _ROOT + 4], "big") if header.block_len >= 4 else 0
-
-
-def _young(rows: Iterable[bytes], now: int, max_age_ms: int) -> bool:
-    if not max_age_ms:
-        return True
-    oldest = min(int.from_bytes(row[_OBSERVED_AT], "big") for row in rows)
-    return now - oldest <= max_age_ms * MILLISECOND
-
-
-def _stale(row: bytes) -> bytes:
-    flags = int.from_bytes(row[_FLAGS], "big") | QuoteFlag.STALE
-    return row[: _FLAGS.start] + flags.to_bytes(2, "big") + row[_FLAGS.stop :]

@@ -113,6 +113,8 @@ class Topics:
         self, clock: Clock, tell: Callable[[bytes, bool], None], topics_max: int = TOPICS_MAX
     ) -> None:
         self.counters = TopicCounters()
+        self.version = 0
+        """Another one whenever what `newest` returns may have changed."""
         self._clock = clock
         self._tell = tell
         self._topics_max = topics_max
@@ -225,6 +227,7 @@ class Topics:
 
     def renew(self) -> None:
         """Tell a master that does not know it what is followed here; it sends the newest quotes."""
+        self.version += 1
         for symbol, topic in self._topics.items():
             topic.newest = b""
             self._tell(symbol, True)
@@ -243,6 +246,7 @@ class Topics:
             for subscription in subscriptions.values():
                 if subscription.timer is not None:
                     subscription.timer.cancel()
+        self.version += 1
         self._subscriptions.clear()
         self._topics.clear()
         self._asked.clear()
@@ -259,6 +263,7 @@ class Topics:
 
         Raises `RemoteFault` if ``inner`` is not a row of whole frames of public events.
         """
+        self.version += 1
         now = self._clock.monotonic_ns()
         # Whoever has not had the update before yet is behind; it gets the newest of both.
         behind = self._due
@@ -398,6 +403,7 @@ class Topics:
 
     def _drop_unwanted(self, symbol: bytes) -> None:
         if symbol not in self._asked and not self._topics[symbol].subscriptions:
+            self.version += 1
             del self._topics[symbol]
             self._tell(symbol, False)
 

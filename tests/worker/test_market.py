@@ -10,7 +10,7 @@ from papertrader.wire import messages as m
 from papertrader.wire.codec import CACHED, MORE
 from papertrader.wire.derived import Message
 from papertrader.wire.kinds import Opcode, RelayDownFlag, Status, Tag, Topic, TopicKind
-from papertrader.worker import market as market_module
+from papertrader.worker import questions as questions_module
 from papertrader.worker.topics import ASKED_S
 from tests.link_kit import WALL_NS
 from tests.worker_kit import (
@@ -212,7 +212,7 @@ def test_a_question_asked_again_gets_the_newest_and_its_own_address(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Questions are remembered by what they ask: never the answer, the asker, or more than fit."""
-    monkeypatch.setattr(market_module, "QUESTIONS_MAX", 2)
+    monkeypatch.setattr(questions_module, "QUESTIONS_MAX", 2)
     it, client = scene()
     follow(it, client, "A", "B")
     for turn in range(1, 4):
@@ -243,6 +243,127 @@ def test_a_wrong_checksum_is_found_though_the_question_is_known() -> None:
         client.take()
 
 
+def _asked(it: House, client: ClientPeer, *octets: bytes) -> list[tuple[int, int, list[str]]]:
+    """Send requests in one write; return correlation, status and symbols of the answers."""
+    client.send(b"".join(octets))
+    it.settle()
+    found = []
+    for header, octets_ in client.frames:
+        reply = codec.decode(octets_)[1]
+        rows = reply.quotes if isinstance(reply, m.QuoteReply) else ()
+        found.append((header.correlation, header.status, [row.symbol for row in rows]))
+    client.take()
+    return found
+
+
+def _question(correlation: int, *symbols: str, session: int = 77, max_age_ms: int = 0) -> bytes:
+    message = quote_get(*symbols, max_age_ms=max_age_ms)
+    return codec.encode(message, session=session, correlation=correlation)
+
+
+def test_questions_of_one_read_are_answered_by_one_write_in_their_order() -> None:
+    """Known and new ones, changing symbols, and a frame cut by the end of the read."""
+    it, client = scene()
+    follow(it, client, "A", "B")
+    asked = ["A", "A", "B", "A", "A", "A", "B", "B"]
+    for first in (10, 30):
+        frames = [_question(first + n, name) for n, name in enumerate(asked)]
+        before = client.near.counters.writes
+        served = it.worker.statistics.served
+        frames_in = client.near.counters.frames_in
+        cut = frames[-1][:40]
+        answers = _asked(it, client, *frames[:-1], cut)
+        assert answers == [(first + n, 0, [name]) for n, name in enumerate(asked[:-1])]
+        assert client.near.counters.writes == before + 1
+        assert _asked(it, client, frames[-1][40:]) == [(first + 7, 0, ["B"])]
+        assert it.worker.statistics.served == served + len(asked)
+        assert client.near.counters.frames_in == frames_in + len(asked)
+    assert it.relayed() == []
+
+
+def test_a_known_question_is_refused_as_any_other() -> None:
+    """Of another session, after its turn in the bucket, and with an open request of its number."""
+    it, client = scene()
+    follow(it, client, "A")
+    assert _asked(it, client, _question(5, "A")) == [(5, 0, ["A"])]
+    answers = _asked(
+        it, client, _question(6, "A"), _question(7, "A", session=78), _question(8, "A")
+    )
+    assert [each[:2] for each in answers] == [(6, 0), (7, Status.NOT_LOGGED_IN), (8, 0)]
+    # A request that the master has not answered: its number may not be used again meanwhile.
+    it.ask(client, quote_get("UNKNOWN"), correlation=9, session=77)
+    assert len(it.relayed()) == 1
+    assert _asked(it, client, _question(10, "A")) == [(10, 0, ["A"])]
+    client.send(_question(9, "A"))
+    it.settle()
+    assert client.lost
+    assert client.near.connection.fault is not None
+    assert client.near.connection.fault.status == Status.DUPLICATE_CORRELATION
+
+
+def test_a_known_question_without_a_number_ends_the_connection() -> None:
+    """Correlation 0 is a fault in the middle of a run as well; what came before it is answered."""
+    it, client = scene()
+    follow(it, client, "A")
+    _asked(it, client, _question(5, "A"))
+    client.send(_question(6, "A") + _question(0, "A") + _question(7, "A"))
+    it.settle()
+    assert [header.correlation for header, _ in client.frames if header.correlation] == [6]
+    assert client.near.connection.fault is not None
+    assert client.near.connection.fault.status == Status.PROTOCOL_STATE
+
+
+def test_known_questions_keep_to_the_rate() -> None:
+    """Of a burst that is too long, as many are answered as the bucket holds, whatever the path."""
+    it, client = scene()
+    follow(it, client, "A")
+    assert _asked(it, client, _question(5, "A")) == [(5, 0, ["A"])]
+    over, count = 12, limits.COMMAND_BURST + 12
+    answers = _asked(it, client, *[_question(10 + n, "A") for n in range(count)])
+    statuses = [status for _, status, _ in answers]
+    # LOGIN, SUBSCRIBE and the question before took three; no time passes here.
+    assert statuses == [0] * (count - over - 3) + [Status.RATE_LIMITED] * (over + 3)
+    assert it.worker.statistics.rate_limited == over + 3
+    assert [correlation for correlation, _, _ in answers] == list(range(10, 10 + count))
+
+
+def test_an_answer_that_is_kept_ages() -> None:
+    """max_age_ms counts for the second asking as for the first."""
+    it, client = scene()
+    follow(it, client, "A")
+    age_ms = (it.clock.wall_ns() - WALL_NS) // 1_000_000 + 1000
+    assert _asked(it, client, _question(5, "A", max_age_ms=age_ms)) == [(5, 0, ["A"])]
+    assert _asked(it, client, _question(6, "A")) == [(6, 0, ["A"])]
+    it.advance(2)
+    assert _asked(it, client, _question(7, "A", max_age_ms=age_ms)) == []
+    assert len(it.relayed()) == 1
+    assert _asked(it, client, _question(8, "A")) == [(8, 0, ["A"])]
+
+
+def test_known_questions_of_a_client_that_does_not_read_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Between pieces it is seen whether the client is behind; the rest comes when it reads."""
+    most = questions_module.RUN_MAX * questions_module.QUESTION_OCTETS // 16 * 136
+    assert limits.OUTPUT_SOFT + most < limits.OUTPUT_HARD
+    monkeypatch.setattr(questions_module, "RUN_MAX", 16)
+    it, client = scene()
+    names = [f"S{n}" for n in range(28)]
+    follow(it, client, *names)
+    _asked(it, client, _question(5, *names))
+    before = client.near.counters.frames_out
+    client.near.pauseProducing()
+    client.send(b"".join(_question(10 + n, *names) for n in range(97)))
+    it.settle()
+    assert client.near.is_congested
+    # Five pieces of 16 are more than the soft bound.
+    assert client.near.counters.frames_out == before + 80
+    client.near.resumeProducing()
+    it.settle()
+    answers = [(header.correlation, header.status) for header, _ in client.frames]
+    assert answers == [(10 + n, 0) for n in range(97)]
+
+
 def test_a_symbol_asked_for_is_followed_for_a_minute() -> None:
     """Once the master knows it, its quotes come here; unknown symbols cause no interest."""
     it, client = scene()
@@ -270,9 +391,10 @@ def test_quotes_are_stale_after_five_seconds_without_link() -> None:
     it.advance(4.5)
     it.ask(client, quote_get("A"), correlation=5, session=77)
     it.advance(1)
-    it.ask(client, quote_get("A"), correlation=6, session=77)
+    for correlation in (6, 7):
+        it.ask(client, quote_get("A"), correlation=correlation, session=77)
     replies = [reply for _, reply in client.take() if isinstance(reply, m.QuoteReply)]
-    assert [reply.quotes[0].flags for reply in replies] == [0, QuoteFlag.STALE]
+    assert [reply.quotes[0].flags for reply in replies] == [0, QuoteFlag.STALE, QuoteFlag.STALE]
     assert replies[0].quotes[0].last == replies[1].quotes[0].last
 
 
