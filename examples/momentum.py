@@ -1,0 +1,68 @@
+"""A bot that buys what rose over twenty days and sells what did not. Not advice: an example.
+
+    python examples/momentum.py HOST:PORT CA_FILE KEY_FILE
+
+It asks once in a market day, holds at most five assets, and can be stopped at any time: orders are
+numbered by the library, so that a restart sends nothing twice.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from papertrader.client.blocking import Client
+
+LOOK_BACK = 20
+HOLD_MAX = 5
+PART = Decimal("0.15")
+"""Of the equity in each asset."""
+
+
+def momentum(client: Any, symbol: str) -> Decimal | None:
+    """Return the gain over the last LOOK_BACK days, None without so many."""
+    bars = client.bars(symbol, "1d", limit=LOOK_BACK + 1, adjust="split").bars
+    if len(bars) <= LOOK_BACK or not bars[0].close:
+        return None
+    return (bars[-1].close - bars[0].close) / bars[0].close
+
+
+def rebalance(client: Any, say: Callable[[str], None] = print) -> None:
+    """Sell what fell behind, buy what leads."""
+    gains = {asset.symbol: momentum(client, asset.symbol) for asset in client.assets(limit=30)}
+    ranked = sorted((s for s, gain in gains.items() if gain is not None and gain > 0),
+                    key=lambda symbol: -(gains[symbol] or 0))[:HOLD_MAX]  # fmt: skip
+    portfolio = client.portfolio()
+    held = {position.symbol: position.quantity for position in portfolio.positions}
+    for symbol, quantity in held.items():
+        if symbol not in ranked:
+            client.sell(symbol, quantity)
+            say(f"sell {quantity} {symbol}")
+    budget = (portfolio.equity or portfolio.cash) * PART
+    wanted = [symbol for symbol in ranked if symbol not in held]
+    for quote in client.quotes(wanted) if wanted else ():
+        if quote.ask:
+            quantity = budget // quote.ask
+            if quantity > 0:
+                client.buy(quote.symbol, quantity)
+                say(f"buy {quantity} {quote.symbol}")
+
+
+def main(address: str, ca: str, key_file: str) -> None:
+    """Rebalance once in a market day until stopped."""
+    with Client(address, ca=ca) as client:
+        client.login("", api_key=Path(key_file).read_text().strip())
+        last = None
+        client.subscribe_quotes([asset.symbol for asset in client.assets(limit=1)])
+        for _ in client.events():
+            today = client.clock().now.date()
+            if today != last:
+                last = today
+                rebalance(client)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
