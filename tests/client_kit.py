@@ -37,6 +37,7 @@ from papertrader.wire.codec import MORE, REPLAYED
 from papertrader.wire.connection import Connection, Link, State
 from papertrader.wire.kinds import (
     STATE_CHANGING,
+    AuthorityPhase,
     MarketState,
     Mechanism,
     Opcode,
@@ -46,6 +47,7 @@ from papertrader.wire.kinds import (
     Status,
     Topic,
     TxKind,
+    WorkerState,
 )
 from tests.alert_kit import AlertPeer
 from tests.owner_kit import OwnerPeer, key_shown
@@ -872,6 +874,64 @@ class Peer(OwnerPeer, AlertPeer):
             return
         status = AssetStatus.HALTED if message.halted else AssetStatus.TRADABLE
         self._send(header, m.AssetHaltReply(symbol=message.symbol, status=status))
+
+    def _is_operator(self, header: codec.Header) -> bool:
+        if self.session.scope != Scope.ADMIN:
+            self._fail(header, Status.SCOPE_DENIED, "Only sessions of scope ADMIN may do this.")
+        return self.session.scope == Scope.ADMIN
+
+    def _worker_add(self, header: codec.Header, message: m.WorkerAdd) -> None:
+        if self._is_operator(header):
+            self._send(
+                header,
+                m.WorkerAddReply(
+                    worker_id=4, uuid=bytes(range(16)), token=b"T" * 32, authority=b"A" * 32,
+                    expires_at=START,
+                ),
+            )  # fmt: skip
+
+    def _worker_sign(self, header: codec.Header, message: m.WorkerSign) -> None:
+        if self._is_operator(header):
+            self._send(
+                header,
+                m.WorkerSignReply(
+                    worker_id=4, uuid=bytes(range(16)), certificate="C", public_certificate="P",
+                    trust="T",
+                ),
+            )  # fmt: skip
+
+    def _worker_registry(self, header: codec.Header, message: m.WorkerRegistry) -> None:
+        if not self._is_operator(header):
+            return
+        rows = [
+            m.RegisteredRow(
+                worker_id=3, name="worker-3", state=WorkerState.ACTIVE, connected=True,
+                trusting=True, clients=12, rtt_us=1_234, duplicates=1, added_at=START,
+                address=bytes(10) + b"\xff\xff\xc0\x00\x02\x07", seen_at=START, expires_at=START,
+                spki=b"K" * 32, authority=b"A" * 32, networks=b"192.0.2.0/24".ljust(64, b"\0"),
+            ),
+            m.RegisteredRow(worker_id=4, name="far", state=WorkerState.PENDING, added_at=START),
+        ]  # fmt: skip
+        self._parts(header, m.WorkerRegistryPart, "registered", rows, as_of=START)
+
+    def _worker_boot(self, header: codec.Header, message: m.WorkerBoot) -> None:
+        if self._is_operator(header):
+            states = (WorkerState.ACTIVE, WorkerState.BOOTED, WorkerState.REVOKED)
+            self._send(header, m.WorkerBootReply(clients=12, state=states[message.mode]))
+
+    def _worker_rotate(self, header: codec.Header, message: m.WorkerRotate) -> None:
+        if self._is_operator(header):
+            self._send(header, m.WorkerRotateReply(ordered=1 if message.worker_id else 2))
+
+    def _authority_control(self, header: codec.Header, message: m.AuthorityControl) -> None:
+        if self._is_operator(header):
+            self._send(
+                header,
+                m.AuthorityControlReply(
+                    phase=AuthorityPhase.SINGLE, workers=2, trusting=2, renewed=2,
+                    issuing=b"A" * 32, issuing_until=START, master_until=START,
+                ),
+            )  # fmt: skip
 
     def _market_status(self, header: codec.Header, message: m.MarketStatus) -> None:
         if message.exchange not in {"", "XNYS"}:

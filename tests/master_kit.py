@@ -21,7 +21,8 @@ from papertrader.master.accounts import AccountRules
 from papertrader.master.admission import AdmissionRules
 from papertrader.master.commands import Command
 from papertrader.master.livemarket import LiveParts
-from papertrader.master.main import Main, MarketRules, MasterRules, Threads
+from papertrader.master.main import Main, MasterRules, Threads
+from papertrader.master.marketsource import MarketRules
 from papertrader.master.providers import recorded, replay
 from papertrader.master.registration import Registration
 from papertrader.net.clock import Clock

@@ -51,6 +51,8 @@ COMMANDS: Final = {
     "export": "papertrader.cli.export:export",
     "provider": "papertrader.cli.provider:provider",
     "workers": "papertrader.cli.market:workers",
+    "worker": "papertrader.cli.worker:worker",
+    "ca": "papertrader.cli.authority:ca",
     "log": "papertrader.cli.logs:log",
     "stats": "papertrader.cli.operating:stats",
     "drain": "papertrader.cli.operating:drain",

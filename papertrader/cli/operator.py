@@ -43,6 +43,7 @@ def _show(report: Report, as_json: bool) -> int:
             "orders": report.orders,
             "checkpoints": report.checkpoints,
             "views_at": report.views_at,
+            "witnessed_heads": report.witnessed_heads,
             "violations": report.violations,
             "violations_in_all": report.violations_in_all,
         }
@@ -52,6 +53,7 @@ def _show(report: Report, as_json: bool) -> int:
             f"{report.batches:,} batches, {report.inputs:,} inputs, {report.orders:,} orders,"
             f" {report.transactions:,} transactions, {report.checkpoints:,} checkpoints of memory,"
             f" views at {report.views_at:,}"
+            + (f", {report.witnessed_heads:,} witnessed heads" if report.witnessed_heads else "")
         )
         for sentence in report.violations:
             click.echo(f"violated: {sentence}")
@@ -66,9 +68,19 @@ def _show(report: Report, as_json: bool) -> int:
 
 @click.command("audit")
 @_STATE
+@click.option(
+    "--witness",
+    "witnesses",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="A file that a worker kept (witness/NAME.jsonl of its state directory); repeatable.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-def audit_command(state_dir: Path | None, as_json: bool) -> None:
+def audit_command(state_dir: Path | None, witnesses: tuple[Path, ...], as_json: bool) -> None:
     """Recompute the books from the journal and compare everything with it.
+
+    With --witness also what the files alone cannot show: entries that were cut off at the end, an
+    old copy that was put back, a chain that was made anew.
 
     Works while the master runs. Exit code 0: clean; 1: violated, and it lists where; 2: cannot
     read.
@@ -81,7 +93,7 @@ def audit_command(state_dir: Path | None, as_json: bool) -> None:
             click.echo(f"\r{done:,} of {total:,} batches", nl=done == total, err=True)
 
     try:
-        report = audit(state, progress)
+        report = audit(state, progress, witnesses, from_datetime(datetime.now(UTC)))
     except StoreError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(EXIT_UNREADABLE)

@@ -137,6 +137,11 @@ class Supervisor:
         self.pages = [f"https://{_address(each['web'])}/" for each in told if "web" in each]
         return [_address(each) for each in told]
 
+    def start_worker(self, name: str, arguments: list[str]) -> str:
+        """Start one worker of an installation of its own; return its address when it is ready."""
+        server = self._spawn(name, ["papertrader-worker", *self._sets(), *arguments])
+        return _address(self._wait(server, f"{name}.json"))
+
     def _wait(self, server: Server, run_file: str) -> dict[str, Any]:
         """Wait until a server has said something of its own into a run file."""
         deadline = time.monotonic() + START_S

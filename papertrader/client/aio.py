@@ -44,6 +44,7 @@ from papertrader.client.transport import (
     wall_clock,
     why_lost,
 )
+from papertrader.client.workering import AsyncWorkers
 from papertrader.core.instants import SECOND
 from papertrader.core.orders import OrderState, Side, TimeInForce
 from papertrader.wire import messages as m
@@ -96,7 +97,9 @@ class _Octets(asyncio.Protocol):
         self._client._lost(self, why)
 
 
-class AsyncClient(AsyncObserver, AsyncOwner, AsyncAccess, AsyncTrader, AsyncContests, AsyncAlerts):
+class AsyncClient(
+    AsyncObserver, AsyncOwner, AsyncAccess, AsyncTrader, AsyncContests, AsyncAlerts, AsyncWorkers
+):
     """A user of PaperTrader on an asyncio loop; see `papertrader.client.blocking.Client`.
 
     Use it as an asynchronous context manager, on one loop. It stays connected while it is open.

@@ -52,6 +52,7 @@ from papertrader.client.transport import (
     wall_clock,
     why_lost,
 )
+from papertrader.client.workering import BlockingWorkers
 from papertrader.core.instants import SECOND
 from papertrader.core.orders import OrderState, Side, TimeInForce
 from papertrader.wire import messages as m
@@ -71,6 +72,7 @@ class Client(
     BlockingTrader,
     BlockingContests,
     BlockingAlerts,
+    BlockingWorkers,
 ):
     """A user of PaperTrader, over whichever worker can be reached. Use it as a context manager.
 

@@ -48,6 +48,7 @@ from papertrader.client.phases import Profile
 from papertrader.client.session import ClientSession
 from papertrader.client.trading import TwistedTrader
 from papertrader.client.transport import ALPN, DIAL_TIMEOUT_S, endpoints_of
+from papertrader.client.workering import TwistedWorkers
 from papertrader.core.instants import SECOND
 from papertrader.core.orders import OrderState, Side, TimeInForce
 from papertrader.net.clock import Clock, Timer
@@ -159,7 +160,13 @@ class _OctetsFactory(Factory):
 
 
 class TwistedClient(
-    TwistedObserver, TwistedOwner, TwistedAccess, TwistedTrader, TwistedContests, TwistedAlerts
+    TwistedObserver,
+    TwistedOwner,
+    TwistedAccess,
+    TwistedTrader,
+    TwistedContests,
+    TwistedAlerts,
+    TwistedWorkers,
 ):
     """A user of PaperTrader on a Twisted reactor; see `papertrader.client.blocking.Client`.
 

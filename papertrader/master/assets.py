@@ -39,7 +39,8 @@ from papertrader.master.markettime import MarketTime, ReservedTime, market_reach
 from papertrader.master.providers.base import BARS_MAX, INTERVALS_S, TapeSource
 from papertrader.master.sessions import Session
 from papertrader.master.transactions import Transactions
-from papertrader.master.workers import MARKET_TOPIC, Topic, Workers
+from papertrader.master.workerlink import MARKET_TOPIC, Topic
+from papertrader.master.workers import Workers
 from papertrader.net.clock import Clock, Timer
 from papertrader.wire import codec
 from papertrader.wire import messages as m

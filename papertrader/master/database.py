@@ -18,9 +18,12 @@ from typing import Any, Final
 import attrs
 import peewee
 
+from papertrader.core.seals import HEAD_KIND, Head, head_detail
 from papertrader.master.migrations import migrate
+from papertrader.master.table import Table, truth
+from papertrader.master.workertables import AuditKeyRow, EnrollmentRow, WorkerRow
 
-SCHEMA_VERSION: Final = 4
+SCHEMA_VERSION: Final = 5
 GENESIS: Final = bytes(32)
 
 PRAGMAS: Final = {
@@ -34,24 +37,11 @@ PRAGMAS: Final = {
 }
 """Set at opening and read back; a store that does not take them is not used."""
 
-_APPEND_ONLY: Final = ("journal", "audit", "checkpoint")
-
-truth: Final = peewee.DatabaseProxy()
+_APPEND_ONLY: Final = ("journal", "audit", "checkpoint", "audit_key")
 
 
 class StoreError(Exception):
     """The store cannot be used; the text says why and what to do."""
-
-
-class Table(peewee.Model):
-    """Base of the tables of the truth store."""
-
-    class Meta:
-        """Bound when the store is opened."""
-
-        database = truth
-        strict_tables = True
-        legacy_table_names = False
 
 
 class JournalRow(Table):
@@ -231,22 +221,6 @@ class LoginAddressRow(Table):
         without_rowid = True
 
 
-class WorkerRow(Table):
-    """A registered worker and the key it must show."""
-
-    id = peewee.BigIntegerField(primary_key=True)
-    name = peewee.TextField(unique=True)
-    uuid = peewee.TextField(unique=True)
-    spki = peewee.BlobField(unique=True)
-    active = peewee.BigIntegerField(default=1)
-    added_at = peewee.BigIntegerField()
-
-    class Meta:
-        """Name in SQL."""
-
-        table_name = "worker"
-
-
 class AuditRow(Table):
     """Who did what: logins, sessions, workers; chained by hash."""
 
@@ -340,7 +314,9 @@ TABLES: Final = (
     LoginTriesRow,
     LoginAddressRow,
     WorkerRow,
+    EnrollmentRow,
     AuditRow,
+    AuditKeyRow,
     CheckpointRow,
     WatchlistRow,
     AlertRow,
@@ -556,6 +532,35 @@ class TruthStore:
                 (seq, at, kind, account, detail, self._audit_head, value),
             )
             self._audit_seq, self._audit_head = seq, value
+
+        return append
+
+    @property
+    def audit_seq(self) -> int:
+        """The number of the audit log's last entry."""
+        return self._audit_seq
+
+    def seal(self, at: int, made: Callable[[Head], None]) -> Change:
+        """Return the change that lets the audit log cover the journal as it stands before it.
+
+        ``made`` is told of the head, in the thread that writes, before it is durable.
+        """
+
+        def append(db: peewee.Database) -> None:
+            (checkpoints,) = db.execute_sql("SELECT max(id) FROM checkpoint").fetchone()
+            detail = head_detail(self.batch, self.last_seq, checkpoints or 0, self.head)
+            self.audit(at, HEAD_KIND, 0, detail)(db)
+            made(
+                Head(
+                    epoch=self.epoch,
+                    at=at,
+                    audit_seq=self._audit_seq,
+                    audit=self._audit_head,
+                    batch=self.batch,
+                    seq=self.last_seq,
+                    journal=self.head,
+                )
+            )
 
         return append
 

@@ -40,6 +40,7 @@ from papertrader.master.journal import Journal, StoreFailed
 from papertrader.master.livemarket import SAVE_S, LiveMarket, LiveParts, Wanted
 from papertrader.master.marketsource import MarketRules, make_source
 from papertrader.master.markettime import MarketTime, live_clock, resumed_clock
+from papertrader.master.notary import LOOK_S
 from papertrader.master.operators import Operators
 from papertrader.master.people import People
 from papertrader.master.portfolios import Portfolios
@@ -50,7 +51,9 @@ from papertrader.master.timekeeper import ClockSettings, Timekeeper
 from papertrader.master.transactions import Transactions
 from papertrader.master.views import Views, ViewStore, load_desk
 from papertrader.master.watchlists import Watchlists
-from papertrader.master.workers import WorkerLink, Workers
+from papertrader.master.workerlink import WorkerLink
+from papertrader.master.workerparts import WorkerParts
+from papertrader.master.workers import Workers
 from papertrader.net.clock import Clock, Timer
 from papertrader.wire import codec
 from papertrader.wire import messages as m
@@ -210,6 +213,9 @@ class Main:
             ClockSettings(speed_milli=market_rules.speed_milli, start=market_rules.start),
         )
         self.people.build(self.transactions, self.streams, self.operators)
+        self.worker_parts = WorkerParts(
+            self.workers, self.store, self.journal, self.operators, self.clock, self._entropy
+        )
         self.authorization.on_notice = self._notice
         self._build_answers(desk, source, market)
         self._route()
@@ -248,9 +254,9 @@ class Main:
             return live_clock(source, wall)
         return resumed_clock(self.rules.market, source, self.store, clocks, wall)
 
-    def admitted(self, spki: bytes, uuid: str) -> bool:
+    def admitted(self, spki: bytes, uuid: str, host: str = "") -> bool:
         """Tell whether a worker's key may come in (asked within its TLS handshake)."""
-        return self.running and self.workers.admitted(spki, uuid)
+        return self.running and self.workers.admitted(spki, uuid, host)
 
     def start(self) -> None:
         """Start the modules. After this the workers may be listened to."""
@@ -263,6 +269,7 @@ class Main:
             self._every(SAVE_S, self._save_bars)
         self._every(SWEEP_S, self.authorization.sweep)
         self._every(CHECKPOINT_S, self._checkpoint)
+        self._every(LOOK_S, self.worker_parts.notary.look)
 
     def _every(self, seconds: float, function: Callable[[], object]) -> None:
         def again() -> None:
@@ -309,6 +316,9 @@ class Main:
             await self._save_bars()
             await self._threads.views(self.live.close_history)
         self.intake.stop()
+        sealed = self.worker_parts.notary.seal()
+        if sealed is not None:
+            await sealed
         for link in self.workers.links():
             link.say_goodbye(Status.SHUTDOWN, "the master stops", retry_after_ms=200)
         if not self._failed:
@@ -383,6 +393,7 @@ class Main:
             Opcode.LOG_DUMP: self.operators.log_dump,
             Opcode.STATS_GET: self.operators.stats_get,
             Opcode.WORKER_CONTROL: self.operators.worker_control,
+            **self.worker_parts.routes(),
             Opcode.SUBSCRIBE: self._subscribe,
             Opcode.UNSUBSCRIBE: self._unsubscribe,
         }
@@ -491,6 +502,7 @@ class Main:
         yield "accounts", len(self.book)
         yield "sessions", len(self.authorization.sessions)
         yield "workers", len(self.workers.links())
+        yield from self.worker_parts.figures()
         yield "journal_seq", self.journal.seq
         yield "durable_seq", self.journal.durable_seq
         yield "events_sent", self.streams.sent
@@ -542,6 +554,11 @@ class Main:
     def client_closed(self, link: WorkerLink, connection: int, clean: bool) -> None:
         """A client's connection is gone (`workers.Listener`)."""
         self.authorization.connection_closed(link, connection, clean)
+
+    def alarm(self, worker_id: int, what: str) -> None:
+        """Note in the audit log what an operator should look at (`workers.Listener`)."""
+        now = self.clock.wall_ns()
+        self.journal.change(self.store.audit(now, "worker duplicate", detail=what))
 
     def link_lost(self, link: WorkerLink) -> None:
         """A worker's link is gone (`workers.Listener`)."""

@@ -8,87 +8,36 @@ bound of its measured clock.
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final, Protocol, TypeAlias
+from collections.abc import Callable, Iterable
+from typing import Any, Final, Protocol
 
 import attrs
 import peewee
-from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from papertrader.core.instants import SECOND
-from papertrader.master.clockbound import ClockBound
 from papertrader.master.commands import Command
+from papertrader.master.credentialing import Credentialing
+from papertrader.master.database import Change
 from papertrader.master.directory import WorkerDirectory
-from papertrader.master.flow import ClientFlows, Mark
-from papertrader.net.clock import Clock, Timer
+from papertrader.master.duplicates import Duplicates
+from papertrader.master.registry import RegisteredWorker, Registry
+from papertrader.master.workerlink import MARKET_TOPIC, Topic, WorkerLink
+from papertrader.net.clock import Clock
 from papertrader.net.credentials import PeerIdentity
-from papertrader.net.protocol import Closed, FrameProtocol
-from papertrader.net.tls import peer_identity
-from papertrader.wire import codec, limits
+from papertrader.net.protocol import Closed
+from papertrader.net.tls import is_enrollment, peer_identity
+from papertrader.wire import codec
 from papertrader.wire import messages as m
-from papertrader.wire.codec import Fields, Header
-from papertrader.wire.connection import Link
 from papertrader.wire.errors import RemoteFault
 from papertrader.wire.kinds import (
-    MAGIC,
-    VERSION,
-    Category,
-    ClosedBy,
     DrainMode,
-    Family,
-    FrameFlag,
-    Opcode,
-    RelayUpFlag,
-    Role,
     Status,
-    Tag,
     TopicKind,
+    WorkerState,
 )
 
-PING_S: Final = 2.0
-SKEW_MAX: Final = 30 * SECOND
-"""A worker whose clock is off by more is not let in."""
-STAMP_AGE_MAX: Final = 15 * SECOND
-"""A frame may have waited so long at a worker that had lost its link."""
-ACK_DELAY_S: Final = 0.05
-STATS_EVERY_S: Final = 10
-PUBLISH_OCTETS_MAX: Final = 512 * 1024
-Topic: TypeAlias = str | tuple[str, int]
-"""What workers may follow: a symbol (its quotes), a symbol and an interval (its bars), or
-`MARKET_TOPIC`."""
-MARKET_TOPIC: Final = ""
-_SECTION: Final = codec.SECTION
-_ZERO1: Final = b"\0"
-_ZERO4: Final = bytes(4)
-_FAMILIES: Final = frozenset(map(int, Family))
-_UP: Final = struct.Struct(m.RelayUp.LAYOUT.format + _SECTION.format.lstrip(">"))
-_UP_END: Final = limits.HEADER_SIZE + _UP.size
-"""Where the client's frame begins in a RELAY_UP that has nothing else."""
-_unpack_up: Final = _UP.unpack_from
-_unpack_header: Final = codec.HEADER.unpack_from
-_DOWN: Final = struct.Struct(
-    codec.HEADER.format + m.RelayDown.LAYOUT.format.lstrip(">") + _SECTION.format.lstrip(">")
-).pack
-_DOWN_SIZE: Final = m.RelayDown.SIZE
-_EVENT: Final = int(FrameFlag.EVENT)
-_CONTROL: Final = int(Category.CONTROL)
-# Plain integers: each frame from or to a client passes with them.
-_RELAY_DOWN: Final = int(Opcode.RELAY_DOWN)
-_INNER: Final = int(Tag.INNER)
-_RELAY_UP: Final = int(Opcode.RELAY_UP)
-_RESENT: Final = int(RelayUpFlag.RESENT)
-
-
-@attrs.frozen
-class RegisteredWorker:
-    """A worker that may come in, and the SHA-256 of the public key it must show."""
-
-    worker_id: int
-    name: str
-    uuid: str
-    spki: bytes
+BOOT_ABORT_S: Final = 0.5
+"""How long a worker that is shut out has to close its link itself."""
 
 
 class Listener(Protocol):
@@ -103,328 +52,8 @@ class Listener(Protocol):
     def client_closed(self, link: WorkerLink, connection: int, clean: bool) -> None:
         """A client's connection is gone."""
 
-
-class WorkerLink(FrameProtocol):
-    """The master's end of one worker's link."""
-
-    log = Logger()
-
-    def __init__(self, workers: Workers, clock: Clock, instance: int, number: int) -> None:
-        super().__init__(
-            Link(
-                role=Role.MASTER,
-                initiator=False,
-                frame_max=limits.FRAME_MAX,
-                instance=instance,
-                keepalive_s=limits.INNER_KEEPALIVE_S,
-                connection_id=number,
-                software="papertrader-master",
-            ),
-            clock,
-        )
-        self._workers = workers
-        self.worker: RegisteredWorker | None = None
-        self.worker_id = 0
-        self.boot = 0
-        self.auth: m.WorkerAuth | None = None
-        self.stats: m.WorkerStats | None = None
-        self.hits: tuple[m.LimitRow, ...] = ()
-        self.log_dropped = 0
-        self.bound = ClockBound(0)
-        self.clients: dict[int, m.ClientOpen] = {}
-        self.flows = ClientFlows(self)
-        self.last_seq = 0
-        self._last_stamp = 0
-        self._acked = 0
-        self._ack_timer: Timer | None = None
-        self._ping_timer: Timer | None = None
-        self.rtt_us = 0
-        self.stamps_refused = 0
-
-    # --- life ----------------------------------------------------------------------------------
-
-    def opened(self) -> None:
-        """HELLO is done; the next frame must be WORKER_AUTH."""
-        peer = self.connection.peer
-        if peer is None or peer.role != Role.WORKER:
-            raise RemoteFault(Status.OPCODE_FORBIDDEN, "only workers connect here")
-        self.connection.on_pong = self._pong
-
-    def closed(self, why: Closed) -> None:
-        """The link is gone."""
-        for timer in (self._ack_timer, self._ping_timer):
-            if timer is not None:
-                timer.cancel()
-        self.flows.closed_all()
-        if self.worker is not None:
-            self._workers.lost(self, why)
-
-    def drained(self) -> None:
-        """The worker takes octets again: go on with transfers."""
-        self.flows.resume()
-
-    def _ping(self) -> None:
-        self.ping(1)
-        self._ping_timer = self.clock.call_later(PING_S, self._ping)
-
-    def _pong(self, reply: m.PingReply, now: int) -> None:
-        self.bound.measured(reply.sent_at, reply.received_at, now)
-        self.rtt_us = (now - reply.sent_at) // 1_000
-
-    def frame_received(self, header: Header, octets: bytes) -> None:
-        """Take one frame; anything that does not belong here closes the link."""
-        opcode = header.opcode
-        try:
-            message = codec.decode_body(header, octets)
-        except RemoteFault as fault:
-            if fault.status != Status.UNKNOWN_OPCODE or self.worker is None:
-                raise
-            self._unknown(header, fault)
-            return
-        if self.worker is None:
-            if not isinstance(message, m.WorkerAuth):
-                raise RemoteFault(Status.PROTOCOL_STATE, "WORKER_AUTH must come first")
-            self._authenticate(header, message)
-        elif isinstance(message, m.ClientOpen):
-            if len(self.clients) >= limits.CONNECTIONS_MAX * 2:
-                raise RemoteFault(Status.TOO_MANY_CONNECTIONS, "more clients than a worker has")
-            self.clients[message.connection] = message
-            self.flows.opened(message.connection)
-        elif isinstance(message, m.RelayCredit):
-            self.flows.credited(message.connection, message.total)
-        elif isinstance(message, m.ClientClose):
-            self.clients.pop(message.connection, None)
-            self.flows.closed(message.connection)
-            clean = message.by == ClosedBy.CLIENT and message.code == 0
-            self._workers.listener.client_closed(self, message.connection, clean)
-        elif isinstance(message, m.TopicInterest):
-            self._workers.interest(self, message)
-        elif isinstance(message, m.WorkerStats):
-            self.stats = message
-        elif isinstance(message, m.LimitHits):
-            self.hits = message.hits
-        elif isinstance(message, m.WorkerLog):
-            self.log_dropped = message.dropped
-            self._workers.take_log(self.worker.name, message.lines or "")
-        else:
-            raise RemoteFault(
-                Status.OPCODE_FORBIDDEN, f"{codec.describe(opcode)} is not for a worker to send"
-            )
-
-    def _unknown(self, header: Header, fault: RemoteFault) -> None:
-        """A newer worker may say what is not known here: notices are ignored, requests answered."""
-        if not header.flags & (codec.RESPONSE | codec.EVENT):
-            correlation = header.correlation
-            self.send(
-                codec.failure(header.opcode, fault.status, fault.text, correlation=correlation)
-            )
-
-    def _authenticate(self, header: Header, message: m.WorkerAuth) -> None:
-        now = self.clock.wall_ns()
-        identity = self._workers.identify(self)
-        worker = self._workers.find(identity, message.worker_id)
-        status = Status.OK
-        if worker is None:
-            status = Status.WORKER_UNKNOWN
-        elif abs(message.clock - now) > SKEW_MAX:
-            status = Status.CLOCK_SKEW
-        reply = m.WorkerAuthReply(
-            last_worker_seq=self._workers.last_seq(message.worker_id, message.boot),
-            master_boot=self._workers.boot,
-            clock=now,
-            max_skew_ms=limits.CLOCK_TOLERANCE_MS,
-            relay_window=limits.RELAY_WINDOW_FRAMES,
-            stats_every_s=STATS_EVERY_S,
-            update_interval_ms=self._workers.update_interval_ms,
-        )
-        self.send(codec.encode(reply, status=status, correlation=header.correlation))
-        if worker is None or status:
-            text = f"{status.name}, id {message.worker_id}"
-            self.log.warn("a worker was refused: {why}", why=text)
-            self.say_goodbye(status, "this worker is not let in")
-            return
-        self.worker, self.auth = worker, message
-        self.worker_id, self.boot = message.worker_id, message.boot
-        self.last_seq = self._workers.last_seq(message.worker_id, message.boot)
-        # A master that has just started has acknowledged nothing; the worker counts on.
-        self._acked = max(self.last_seq, message.next_worker_seq - 1)
-        self.bound = ClockBound(message.clock - now)
-        self._workers.joined(self)
-        self._ping()
-
-    # --- up ------------------------------------------------------------------------------------
-
-    def fields_received(self, fields: Fields, octets: bytes) -> None:
-        """Take a relayed frame by the short way, anything else by the long one."""
-        if fields[4] == _RELAY_UP and self.worker is not None:
-            self._relay_up(fields, octets)
-        else:
-            self.frame_received(Header._make(fields), octets)
-
-    def _relay_up(self, fields: Fields, octets: bytes) -> None:
-        if len(octets) < _UP_END or fields[6] < m.RelayUp.SIZE:
-            raise RemoteFault(Status.BAD_LENGTH, "RELAY_UP is shorter than its parts")
-        unpacked = _unpack_up(octets, limits.HEADER_SIZE)
-        received_at, worker_seq, connection, address, _, family, flags, zero, tag, size = unpacked
-        if family not in _FAMILIES or flags & ~_RESENT or zero != _ZERO4:
-            # The declared reader says what is wrong, unless it knows more than we do.
-            m.RelayUp.unpack(octets, limits.HEADER_SIZE)
-        if (
-            tag == _INNER
-            and _UP_END + size == len(octets)
-            and size >= limits.HEADER_SIZE
-            and fields[6] == m.RelayUp.SIZE
-            and not fields[5] & codec.CHECKSUM
-        ):
-            inner = octets[_UP_END:]
-        else:
-            inner = self._inner(Header._make(fields), octets, limits.HEADER_SIZE + fields[6])
-        now = self.clock.stamp_ns()
-        if worker_seq > self._acked + limits.RELAY_WINDOW_FRAMES:
-            raise RemoteFault(Status.WINDOW_EXCEEDED, "more frames than may be unacknowledged")
-        self.last_seq = max(self.last_seq, worker_seq)
-        resent = bool(flags & _RESENT)
-        inner_fields = _unpack_header(inner)
-        command = Command(
-            self,
-            connection,
-            worker_seq,
-            received_at if received_at < now else now,
-            now,
-            address,
-            resent,
-            inner_fields,
-            inner,
-            octets,
-            self.bound.waited(received_at, now),
-        )
-        if self._ack_timer is None:
-            self._ack_timer = self.clock.call_later(ACK_DELAY_S, self._acknowledge)
-        age = STAMP_AGE_MAX if not resent else 4 * STAMP_AGE_MAX
-        honest = self.bound.allows(received_at, now, age)
-        if not honest or (received_at <= self._last_stamp and not resent):
-            self.stamps_refused += 1
-            text = "The worker's clock cannot be trusted; try another worker."
-            command.answer(command.failure(Status.CLOCK_SKEW, text))
-            return
-        self._last_stamp = max(self._last_stamp, received_at)
-        if len(inner) != limits.HEADER_SIZE + inner_fields[3]:
-            raise RemoteFault(Status.BAD_LENGTH, "RELAY_UP holds half a frame")
-        codec.check_header(inner_fields, limits.CLIENT_FRAME_MAX)
-        self._workers.listener.command(command)
-
-    @staticmethod
-    def _inner(header: Header, octets: bytes, at: int) -> bytes:
-        """Return the frame that stands in RELAY_UP's section at ``at``; raises `RemoteFault`."""
-        if len(octets) < at + _SECTION.size:
-            raise RemoteFault(Status.BAD_LENGTH, "RELAY_UP is shorter than its parts")
-        tag, size = _SECTION.unpack_from(octets, at)
-        start = at + _SECTION.size
-        if tag == _INNER and start + size == len(octets) and not header.flags & codec.CHECKSUM:
-            inner = octets[start:]
-        else:
-            # A newer worker may have added sections: the long way.
-            message = codec.decode_body(header, octets)
-            inner = message.inner if isinstance(message, m.RelayUp) else b""
-        if len(inner) < limits.HEADER_SIZE:
-            raise RemoteFault(Status.BAD_LENGTH, "RELAY_UP holds no whole frame")
-        return inner
-
-    def _acknowledge(self) -> None:
-        self._ack_timer = None
-        if self._acked < self.last_seq:
-            self._acked = self.last_seq
-            self.send(codec.encode(m.RelayAck(ack_worker_seq=self.last_seq)))
-
-    # --- down ----------------------------------------------------------------------------------
-
-    def relay(
-        self,
-        connection: int,
-        octets: bytes,
-        *,
-        accepted_at: int = 0,
-        flags: int = 0,
-        cache_s: int = 0,
-        counted: bool = False,
-    ) -> None:
-        """Send one frame to one client, or keep it until there is credit.
-
-        ``counted``: its credit was taken already. Does nothing when the link is gone.
-        """
-        if self.worker is None or self.ended:
-            return
-        if not counted and not self.flows.may_send(connection, len(octets)):
-            self.flows.hold(connection, octets, Mark(accepted_at, flags, cache_s))
-            return
-        self._acked = self.last_seq
-        size = len(octets)
-        head = _DOWN(
-            MAGIC, VERSION, _CONTROL, _DOWN_SIZE + 6 + size, _RELAY_DOWN, _EVENT, _DOWN_SIZE,
-            0, 0, 0, 0,
-            connection, self.last_seq, accepted_at, flags, _ZERO1, cache_s, _ZERO4,
-            _INNER, size,
-        )  # fmt: skip
-        self.send(head + octets)
-
-    def relay_parts(
-        self,
-        connection: int,
-        correlation: int,
-        parts: Sequence[bytes],
-        *,
-        accepted_at: int = 0,
-        flags: int = 0,
-        cache_s: int = 0,
-    ) -> bool:
-        """Send the parts of one reply as credit comes; False if too much waits for the client."""
-        if self.worker is None or self.ended:
-            return True
-        mark = Mark(accepted_at, flags, cache_s)
-        return self.flows.transfer(connection, correlation, parts, mark)
-
-    def cancel(self, connection: int, correlation: int) -> None:
-        """End a transfer to a client of which parts still wait."""
-        self.flows.cancel(connection, correlation)
-
-    def room(self, connection: int) -> Deferred[None]:
-        """Fire when nothing but transfers waits for a client's credit."""
-        return self.flows.room(connection)
-
-    def write_down(self, connection: int, octets: bytes, mark: Mark) -> None:
-        """Send one frame whose credit was taken already (`flow.Outlet`)."""
-        self.relay(
-            connection,
-            octets,
-            accepted_at=mark.accepted_at,
-            flags=mark.flags,
-            cache_s=mark.cache_s,
-            counted=True,
-        )
-
-    def close_client(self, connection: int, code: int, text: str = "") -> None:
-        """Have the worker close one client with GOODBYE(code)."""
-        message = m.ClientClose(
-            connection=connection, code=code, by=ClosedBy.MASTER, text=text or None
-        )
-        self.send(codec.encode(message))
-
-    def publish(self, frames: list[bytes], kind: TopicKind = TopicKind.QUOTE) -> None:
-        """Send events for the worker to spread: as few frames as the size limit allows."""
-        batch: list[bytes] = []
-        size = 0
-        for frame in frames:
-            if size + len(frame) > PUBLISH_OCTETS_MAX:
-                self._publish(batch, kind)
-                batch, size = [], 0
-            batch.append(frame)
-            size += len(frame)
-        if batch:
-            self._publish(batch, kind)
-
-    def _publish(self, batch: list[bytes], kind: TopicKind) -> None:
-        message = m.TopicPublish(kind=kind, frames=len(batch), inner=b"".join(batch))
-        self.send(codec.encode(message))
+    def alarm(self, worker_id: int, what: str) -> None:
+        """Something happened that an operator should look at."""
 
 
 class Workers:
@@ -436,7 +65,11 @@ class Workers:
         self._clock = clock
         self.boot = boot
         self.update_interval_ms = update_interval_ms
-        self._registry: dict[tuple[bytes, str], RegisteredWorker] = {}
+        self.registry = Registry()
+        self.credentialing: Credentialing
+        """Set by Main, as the listener is."""
+        self.duplicates = Duplicates(clock, self._alarm)
+        self.seen_at: dict[int, int] = {}
         self._links: dict[int, WorkerLink] = {}
         self.directory = WorkerDirectory()
         self._numbers = 0
@@ -452,24 +85,37 @@ class Workers:
         """Told of each topic that no worker follows any more."""
         self.take_log: Callable[[str, str], None] = lambda name, lines: None
 
+    def _alarm(self, worker_id: int, what: str) -> None:
+        self.listener.alarm(worker_id, what)
+
     def load(self, db: peewee.Database) -> None:
         """Read the registry from the store."""
-        rows = db.execute_sql("SELECT id, name, uuid, spki FROM worker WHERE active = 1")
-        self._registry = {
-            (bytes(spki), uuid): RegisteredWorker(number, name, uuid, bytes(spki))
-            for number, name, uuid, spki in rows
-        }
+        self.registry.load(db)
 
-    def admitted(self, spki: bytes, uuid: str) -> bool:
-        """Tell whether a key and its name belong to a registered worker (asked by TLS)."""
-        return (spki, uuid) in self._registry
+    def admitted(self, spki: bytes, uuid: str, host: str = "") -> bool:
+        """Tell whether a key and its name are a worker's that may come in from there (for TLS)."""
+        identity = PeerIdentity(uuid=uuid, spki=spki)
+        return self.registry.admitted(identity, host, self._clock.wall_ns()) is not None
 
-    def find(self, identity: PeerIdentity | None, worker_id: int) -> RegisteredWorker | None:
-        """Return the worker of a key if it has just this number."""
+    def find(self, link: WorkerLink, worker_id: int) -> tuple[RegisteredWorker | None, Status]:
+        """Return whose link it is if it has just this number, and whether it may come in."""
+        identity = self.identify(link)
         if identity is None:
-            return None
-        worker = self._registry.get((identity.spki, identity.uuid))
-        return worker if worker is not None and worker.worker_id == worker_id else None
+            return None, Status.WORKER_UNKNOWN
+        now = self._clock.wall_ns()
+        worker = self.registry.by_key(identity.spki, identity.uuid, now)
+        if worker is None or worker.worker_id != worker_id:
+            return None, Status.WORKER_UNKNOWN
+        if worker.state is WorkerState.BOOTED:
+            return worker, Status.WORKER_BOOTED
+        if worker.state is not WorkerState.ACTIVE:
+            return None, Status.WORKER_UNKNOWN
+        return worker, Status.OK
+
+    def is_enrollment(self, link: WorkerLink) -> bool:
+        """Tell whether the peer of a link came to enroll."""
+        transport: Any = link.transport
+        return is_enrollment(transport)
 
     def identify(self, link: WorkerLink) -> PeerIdentity | None:
         """Return who the peer of a link has proved to be."""
@@ -485,17 +131,87 @@ class Workers:
         """Return the highest RELAY_UP taken from a worker since its boot."""
         return self._last_seqs.get((worker_id, boot), 0)
 
+    def link_of(self, worker_id: int) -> WorkerLink | None:
+        """Return the link of a worker that is up."""
+        return self._links.get(worker_id)
+
+    def arbitrate(self, link: WorkerLink, decided: Callable[[bool], None]) -> None:
+        """Call ``decided`` with whether a link may be its worker's only one."""
+        older = self._links.get(link.worker_id)
+        if older is None or older is link:
+            decided(True)
+        else:
+            self.duplicates.decide(older, link, decided)
+
     def joined(self, link: WorkerLink) -> None:
-        """A worker is in. An older link of the same worker is dead or false: it goes."""
+        """A worker is in. An older link of it is dead by what `arbitrate` found: it is cut."""
         older = self._links.get(link.worker_id)
         self._links[link.worker_id] = link
+        self.seen_at[link.worker_id] = self._clock.wall_ns()
         if older is not None:
             self.log.warn(
                 "worker {worker} came again: its older link is closed", worker=link.worker_id
             )
-            older.say_goodbye(Status.WORKER_BOOTED, "this worker has a newer link")
+            older.say_goodbye(Status.WORKER_DUPLICATE, "this worker has a newer link")
+            older.abort()
         self.log.info("worker {worker} is in", worker=link.worker_id)
         self.directory.joined(link, self.links())
+        self.credentialing.joined(link)
+
+    def change_state(self, worker: RegisteredWorker, state: WorkerState) -> Change:
+        """Let a worker in, or not any more, from now on; its link is another matter."""
+        if state is WorkerState.ACTIVE:
+            self.drain(worker.worker_id, DrainMode.OFF, 0)
+        changed = attrs.evolve(worker, state=state)
+        if state is WorkerState.REVOKED:
+            changed = attrs.evolve(changed, previous=b"", previous_until=0)
+        return self.registry.keep(changed)
+
+    def shut_out(self, worker_id: int, drain_ms: int) -> None:
+        """Cut the link of a worker; its clients may move to others for ``drain_ms`` before."""
+        link = self._links.get(worker_id)
+        if link is None:
+            return
+        if drain_ms:
+            self.drain(worker_id, DrainMode.MOVE, drain_ms)
+            self._clock.call_later(drain_ms / 1_000, self._cut, link)
+        else:
+            self._cut(link)
+
+    def _cut(self, link: WorkerLink) -> None:
+        if link.ended:
+            return
+        worker = self.registry.get(link.worker_id)
+        if worker is not None and worker.state is WorkerState.ACTIVE:
+            # It was let in again meanwhile.
+            return
+        self.log.warn("worker {worker} is shut out", worker=link.worker_id)
+        link.send(codec.encode(m.WorkerDrain(mode=DrainMode.BOOT)))
+        link.say_goodbye(Status.WORKER_BOOTED, "this worker is shut out")
+        self._clock.call_later(BOOT_ABORT_S, link.abort)
+
+    def trust_hash(self) -> bytes:
+        """Return the SHA-256 of what workers are to trust; empty when no authority is here."""
+        return self.credentialing.trust_hash()
+
+    def tell_trust(self) -> None:
+        """Tell every worker that is up what to trust."""
+        frame = self.credentialing.trust_frame()
+        if frame is not None:
+            self.send_all(frame)
+
+    def send_all(self, frame: bytes) -> None:
+        """Send a frame to every worker that is up."""
+        for link in self.links():
+            link.send(frame)
+
+    def order_renewal(self, worker_id: int) -> int:
+        """Have a worker, or (0) all that are up, make new keys; return how many were told."""
+        told = [link for link in self.links() if worker_id in (0, link.worker_id)]
+        for link in told:
+            link.renewal_ordered = True
+            link.send(codec.encode(m.RenewOrder()))
+        return len(told)
 
     def lost(self, link: WorkerLink, why: Closed) -> None:
         """A worker's link is gone."""
@@ -571,7 +287,7 @@ class Workers:
 
     def drain(self, worker_id: int, mode: DrainMode, deadline_ms: int) -> bool:
         """Begin or (OFF) end to drain a worker; False if it is not registered."""
-        if all(worker.worker_id != worker_id for worker in self._registry.values()):
+        if self.registry.get(worker_id) is None:
             return False
         order = m.WorkerDrain(mode=mode, deadline_ms=deadline_ms)
         self.directory.drain(worker_id, order, self.links())

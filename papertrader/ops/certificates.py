@@ -2,14 +2,14 @@
 
 All live in ``tls/`` below the state directory (mode 0700, keys 0600)::
 
-    ca.pem, ca.key                              the authority, P-256, 10 years
+    ca.pem, ca.key, ...                         what is trusted; see papertrader.ops.authorities
     master.pem, master.key                      inner link, server: master.papertrader.internal
     worker-1.pem, worker-1.key                  inner link, client: urn:papertrader:worker:<uuid>
     worker-1-public.pem, worker-1-public.key    for the clients, server: the worker's host names
 
-No file is ever overwritten. A certificate starts one day before it is made, so that a machine whose
-clock is slow accepts it, and ends after 825 days (the longest that common clients accept), never
-after its authority.
+A certificate starts one day before it is made, so that a machine whose clock is slow accepts it,
+and ends after 825 days (the longest that common clients accept), a worker's for the inner link
+after 30, never after its authority. No file is overwritten but by what follows it.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
 import attrs
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
 from papertrader.net.credentials import (
@@ -34,22 +34,31 @@ from papertrader.net.credentials import (
     MASTER_NAME,
     WORKER_URN,
     CredentialsError,
-    PrivateKey,
     is_uuid,
+    load_certificates,
     load_credentials,
     load_private_key,
     spki_fingerprint,
 )
+from papertrader.ops.authorities import as_elliptic, key_text, load_authority, new_key
 from papertrader.ops.files import (
     PRIVATE_FILE,
     PUBLIC_FILE,
     make_private_directory,
+    replace_file,
     write_new_file,
 )
+from papertrader.ops.signing import (
+    LEAF_DAYS,
+    WORKER_DAYS,
+    CertificateError,
+    renew_at,
+    sign_authority,
+    sign_leaf,
+)
 
-AUTHORITY_DAYS: Final = 3652
-LEAF_DAYS: Final = 825
-SKEW: Final = timedelta(days=1)
+__all__ = ["CertificateError"]
+
 HOSTS_MAX: Final = 32
 """Most names in one public certificate, the four of the machine itself included."""
 
@@ -65,16 +74,6 @@ _DNS_NAME = re.compile(
 
 
 Sign = Callable[[ec.EllipticCurvePrivateKey], x509.Certificate]
-
-
-class CertificateError(Exception):
-    """A certificate cannot be made; the text says why and what to do."""
-
-
-@attrs.frozen(kw_only=True)
-class _Authority:
-    certificate: x509.Certificate
-    key: ec.EllipticCurvePrivateKey = attrs.field(repr=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -113,20 +112,9 @@ def make_authority(state: Path, *, now: datetime) -> Issued:
     trust the first.
     """
     directory = _directory(state)
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "PaperTrader private authority")])
 
     def sign(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
-        identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
-        return (
-            _dated(now, now + timedelta(days=AUTHORITY_DAYS))
-            .subject_name(subject)
-            .issuer_name(subject)
-            .public_key(key.public_key())
-            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-            .add_extension(_key_usage(signs_certificates=True), critical=True)
-            .add_extension(identifier, critical=False)
-            .sign(key, SHA256())
-        )
+        return sign_authority(key, "PaperTrader private authority", now=now, path_length=0)
 
     return _write_pair(directory / "ca.pem", directory / "ca.key", sign)
 
@@ -145,7 +133,7 @@ def issue_worker(state: Path, name: str, uuid: str, *, now: datetime) -> Issued:
     ``name`` names the files and stands in the subject for people; ``uuid``, in canonical form,
     is the identity. Raises `CertificateError`.
     """
-    _check_worker_name(name)
+    check_worker_name(name)
     if not is_uuid(uuid):
         raise CertificateError(
             f"{uuid!r} is not a UUID in lower case with hyphens; give that form."
@@ -162,8 +150,8 @@ def issue_worker_public(
     It names localhost, 127.0.0.1, ::1, this machine and ``hosts`` (DNS names or IP addresses).
     Raises `CertificateError`, for a name of the inner world too.
     """
-    _check_worker_name(name)
-    names = _public_names(hosts)
+    check_worker_name(name)
+    names = public_names(hosts)
     subject = f"PaperTrader {name} for clients"
     return _issue(state, f"{name}-public", subject, names, ExtendedKeyUsageOID.SERVER_AUTH, now)
 
@@ -177,54 +165,96 @@ def _issue(
     now: datetime,
 ) -> Issued:
     directory = _directory(state)
-    authority = _load_authority(directory)
-    last = min(now - SKEW + timedelta(days=LEAF_DAYS), authority.certificate.not_valid_after_utc)
-    if last <= now:
-        raise CertificateError(
-            f"the authority in {directory} expired on {last:%Y-%m-%d}; move that directory away "
-            "and make all certificates anew."
-        )
+    authority = load_authority(directory)
+    days = WORKER_DAYS if use == ExtendedKeyUsageOID.CLIENT_AUTH else LEAF_DAYS
 
     def sign(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
-        above = authority.key.public_key()
-        return (
-            _dated(now, last)
-            .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject)]))
-            .issuer_name(authority.certificate.subject)
-            .public_key(key.public_key())
-            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(_key_usage(signs_certificates=False), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([use]), critical=False)
-            .add_extension(x509.SubjectAlternativeName(names), critical=False)
-            .add_extension(
-                x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False
-            )
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(above), critical=False
-            )
-            .sign(authority.key, SHA256())
-        )
+        return sign_leaf(authority, key.public_key(), subject, names, use, now=now, days=days)
 
-    return _write_pair(directory / f"{name}.pem", directory / f"{name}.key", sign)
+    return _write_pair(
+        directory / f"{name}.pem", directory / f"{name}.key", sign, authority.between
+    )
 
 
-def _load_authority(directory: Path) -> _Authority:
-    if not (directory / "ca.pem").exists():
-        raise CertificateError(f"there is no authority in {directory}; make one first.")
+def is_due(state: Path, name: str, *, now: datetime) -> bool:
+    """Tell whether the certificate called ``name`` is ours and two thirds of its life are over.
+
+    One that another authority signed is its owner's to renew. Raises `CredentialsError`.
+    """
+    leaf = load_certificates(certificate_files(state, name)[0])[0]
+    return renew_at(leaf) <= now and is_ours(state, leaf)
+
+
+def is_ours(state: Path, leaf: x509.Certificate) -> bool:
+    """Tell whether an authority of this installation signed a certificate.
+
+    Of a worker on another machine only the anchors are there: what stands between has their names.
+    """
+    directory = tls_directory(state)
+    files = [directory / "ca.pem", *sorted(directory.glob("authority-*.pem"))]
+    known = [each for file in files if file.exists() for each in load_certificates(file)]
+    if any(leaf.issuer == each.subject and _signed(leaf, each) for each in known):
+        return True
+    return leaf.issuer.rfc4514_string().startswith("CN=PaperTrader issuing ")
+
+
+def _signed(leaf: x509.Certificate, above: x509.Certificate) -> bool:
     try:
-        own = load_credentials(directory / "ca.pem", directory / "ca.key")
-    except CredentialsError as error:
-        raise CertificateError(str(error)) from None
-    return _Authority(certificate=own.certificate, key=_as_elliptic(own.key, directory / "ca.key"))
+        leaf.verify_directly_issued_by(above)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
 
 
-def _as_elliptic(key: PrivateKey, file: Path) -> ec.EllipticCurvePrivateKey:
-    if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise CertificateError(f"{file} was not made by PaperTrader; move it away and try again.")
-    return key
+def issue_again(state: Path, name: str, *, now: datetime) -> Issued:
+    """Put a new certificate over the same key, for the same names and use, in the place of one.
+
+    The authority that issues now signs it. Raises `CertificateError`, `CredentialsError`.
+    """
+    certificate_file, key_file = certificate_files(state, name)
+    old = load_credentials(certificate_file, key_file)
+    key = as_elliptic(old.key, key_file)
+    extensions = old.certificate.extensions
+    (use,) = extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    names = list(extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
+    (subject,) = old.certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    authority = load_authority(tls_directory(state))
+    days = WORKER_DAYS if use == ExtendedKeyUsageOID.CLIENT_AUTH else LEAF_DAYS
+    new = sign_leaf(authority, key.public_key(), str(subject.value), names, use, now=now, days=days)
+    replace_file(certificate_file, new.public_bytes(Encoding.PEM) + authority.between, PUBLIC_FILE)
+    return Issued(
+        certificate_file=certificate_file,
+        key_file=key_file,
+        spki=spki_fingerprint(new),
+        not_after=new.not_valid_after_utc,
+    )
 
 
-def _write_pair(certificate_file: Path, key_file: Path, sign: Sign) -> Issued:
+def replace_pair(certificate_file: Path, key_file: Path, certificate: str, key: bytes) -> None:
+    """Put a certificate and its new key in the place of a pair, so that no crash parts them.
+
+    `settle_pair` ends what was interrupted. Raises `OSError`.
+    """
+    waiting = key_file.with_suffix(".next-key")
+    replace_file(waiting, key, PRIVATE_FILE)
+    replace_file(certificate_file, certificate.encode("ascii"), PUBLIC_FILE)
+    waiting.replace(key_file)
+
+
+def settle_pair(certificate_file: Path, key_file: Path) -> None:
+    """End a `replace_pair` that was interrupted: the key that fits the certificate is the key."""
+    waiting = key_file.with_suffix(".next-key")
+    if not waiting.exists():
+        return
+    try:
+        load_credentials(certificate_file, waiting)
+    except CredentialsError:
+        waiting.unlink()
+    else:
+        waiting.replace(key_file)
+
+
+def _write_pair(certificate_file: Path, key_file: Path, sign: Sign, above: bytes = b"") -> Issued:
     """Make key and certificate; a key without one, left by an interrupted run, is used."""
     if certificate_file.exists():
         raise CertificateError(
@@ -233,13 +263,13 @@ def _write_pair(certificate_file: Path, key_file: Path, sign: Sign) -> Issued:
         )
     try:
         if key_file.exists():
-            key = _as_elliptic(load_private_key(key_file), key_file)
+            key = as_elliptic(load_private_key(key_file), key_file)
         else:
-            key = ec.generate_private_key(ec.SECP256R1())
-            text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-            write_new_file(key_file, text, PRIVATE_FILE)
+            key = new_key()
+            write_new_file(key_file, key_text(key), PRIVATE_FILE)
         certificate = sign(key)
-        write_new_file(certificate_file, certificate.public_bytes(Encoding.PEM), PUBLIC_FILE)
+        text = certificate.public_bytes(Encoding.PEM) + above
+        write_new_file(certificate_file, text, PUBLIC_FILE)
     except CredentialsError as error:
         raise CertificateError(str(error)) from None
     except FileExistsError:
@@ -263,32 +293,8 @@ def _directory(state: Path) -> Path:
     return directory
 
 
-def _dated(now: datetime, last: datetime) -> x509.CertificateBuilder:
-    if now.tzinfo is None:
-        raise ValueError("a certificate needs a time with its zone")
-    return (
-        x509.CertificateBuilder()
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - SKEW)
-        .not_valid_after(last)
-    )
-
-
-def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=not signs_certificates,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=signs_certificates,
-        crl_sign=signs_certificates,
-        encipher_only=False,
-        decipher_only=False,
-    )
-
-
-def _check_worker_name(name: str) -> None:
+def check_worker_name(name: str) -> None:
+    """Raise `CertificateError` if files, settings and people could not know a worker by it."""
     reserved = name in {"ca", "master"} or name.endswith("-public")
     if reserved or _WORKER_NAME.match(name) is None:
         raise CertificateError(
@@ -297,8 +303,12 @@ def _check_worker_name(name: str) -> None:
         )
 
 
-def _public_names(hosts: Sequence[str]) -> list[x509.GeneralName]:
-    machine = socket.gethostname().lower()
+def public_names(hosts: Sequence[str], *, here: bool = True) -> list[x509.GeneralName]:
+    """Return the names of a public certificate: local ones, ``hosts``, and if ``here`` the machine.
+
+    Raises `CertificateError`.
+    """
+    machine = socket.gethostname().lower() if here else ""
     # A machine may bear a name that no certificate can; it is then reached by another one.
     usable = [machine] if _DNS_NAME.match(machine) and not _is_inner(machine) else []
     names = {_general_name(host): None for host in (*LOCAL_HOSTS, *usable, *hosts)}

@@ -1,4 +1,4 @@
-"""New files that appear whole or not at all, and never in the place of an older one."""
+"""Files that appear whole or not at all: new ones never in the place of an older one."""
 
 from __future__ import annotations
 
@@ -31,6 +31,25 @@ def write_new_file(path: Path, data: bytes, mode: int) -> None:
         os.link(name, path)
     finally:
         os.unlink(name)
+    _sync_directory(path.parent)
+
+
+def replace_file(path: Path, data: bytes, mode: int) -> None:
+    """Write ``data`` in the place of a file, if there is one: others see the old or the new whole.
+
+    Raises `OSError`.
+    """
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
     _sync_directory(path.parent)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,6 +34,7 @@ from papertrader.master.database import (
 from papertrader.master.receipts import receipt_row
 from papertrader.master.views import ViewStore, load_desk
 from papertrader.ops.running import StateLock
+from papertrader.ops.witnessing import check_heads, check_keys, check_witness
 from papertrader.wire import limits
 from papertrader.wire.errors import RemoteFault
 
@@ -54,6 +55,7 @@ class Report:
     orders: int = 0
     checkpoints: int = 0
     views_at: int = 0
+    witnessed_heads: int = 0
     violations: list[str] = attrs.Factory(list)
     violations_in_all: int = 0
 
@@ -132,8 +134,17 @@ class _Digests:
                 yield f"the views miss replies of session {session}"
 
 
-def audit(state: Path, progress: Progress = lambda done, total: None) -> Report:
-    """Recompute everything in a state directory, live or not. Raises `StoreError` if unreadable."""
+def audit(
+    state: Path,
+    progress: Progress = lambda done, total: None,
+    witnesses: Sequence[Path] = (),
+    now: int = 0,
+) -> Report:
+    """Recompute everything in a state directory, live or not. Raises `StoreError` if unreadable.
+
+    ``witnesses`` are files that workers kept: what is in the directory is compared with them.
+    ``now``: sessions that ended by then may have been forgotten; 0: as of the last entry.
+    """
     path = state / "truth.db"
     if not path.exists():
         raise StoreError(f"there is no {path}; name the installation with --state-dir")
@@ -149,9 +160,13 @@ def audit(state: Path, progress: Progress = lambda done, total: None) -> Report:
             report.violated(sentence)
         report.orders = len(desk.state.orders)
         _audit_log(truth, report)
+        check_keys(truth, report.violated)
+        check_heads(truth, report.violated)
+        report.witnessed_heads = check_witness(truth, witnesses, report.violated).heads
         _accounts(truth, desk, report)
         if views is not None:
             _compare_views(views, views_hash, digests, report)
+            _living_replies(truth, views, digests, report, now)
     except peewee.DatabaseError as error:
         raise StoreError(f"{path} cannot be read: {error}") from None
     finally:
@@ -313,6 +328,24 @@ def _compare_views(views: ViewStore, expected: bytes, digests: _Digests, report:
     for account, last in digests.last_event.items():
         if last - digests.oldest.get(account, last + 1) + 1 < min(last, limits.EVENTS_KEPT):
             report.violated(f"the views miss events of account {account}")
+
+
+def _living_replies(
+    truth: peewee.Database, views: ViewStore, digests: _Digests, report: Report, now: int
+) -> None:
+    """Notice when all stored replies of a living session are gone, not only some of them."""
+    (known,) = truth.execute_sql(
+        "SELECT max(at) FROM (SELECT max(at) AS at FROM audit UNION ALL"
+        " SELECT max(written_at) FROM journal)"
+    ).fetchone()
+    alive = truth.execute_sql(
+        "SELECT id FROM session WHERE ended_at = 0 AND expires_at > ?",
+        (max(known or 0, now),),
+    ).fetchall()
+    kept = {row[0] for row in views.db.execute_sql("SELECT DISTINCT session FROM view_reply")}
+    for (session,) in alive:
+        if digests.replied[session] and session not in kept:
+            report.violated(f"the views miss all replies of session {session}")
 
 
 def _oldest_events(views: ViewStore) -> dict[int, int]:

@@ -7,21 +7,31 @@ from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
+import attrs
+from cryptography import x509
+
 from papertrader.core.instants import from_datetime
 from papertrader.master.database import StoreError, TruthStore
+from papertrader.master.registry import RegisteredWorker, Registry
 from papertrader.net.credentials import load_certificates, worker_identity
+from papertrader.ops.authorities import load_authority, load_set, repair
 from papertrader.ops.certificates import (
     authority_file,
     certificate_files,
+    is_due,
+    issue_again,
     issue_master,
     issue_worker,
     issue_worker_public,
     make_authority,
+    settle_pair,
+    tls_directory,
 )
 from papertrader.ops.files import make_private_directory
 from papertrader.ops.options import SETTINGS_FILE
 from papertrader.ops.running import StartError, StateLock
 from papertrader.ops.settings import default_settings_text, write_settings_file
+from papertrader.ops.signing import fingerprint
 
 Tell = Callable[[str], None]
 """Shows a line of progress to a person."""
@@ -65,16 +75,27 @@ def _unusable(state: Path, error: OSError) -> StartError:
 
 
 def _certificates(state: Path, workers: int, now: datetime, new_uuid: Callable[[], UUID]) -> None:
+    repair(tls_directory(state))
     if not authority_file(state).exists():
         make_authority(state, now=now)
     if not certificate_files(state, "master")[0].exists():
         issue_master(state, now=now)
+    _renew(state, "master", now)
     for number in range(1, workers + 1):
         name = f"worker-{number}"
         if not certificate_files(state, name)[0].exists():
             issue_worker(state, name, str(new_uuid()), now=now)
         if not certificate_files(state, f"{name}-public")[0].exists():
             issue_worker_public(state, name, now=now)
+        for each in (name, f"{name}-public"):
+            settle_pair(*certificate_files(state, each))
+            _renew(state, each, now)
+
+
+def _renew(state: Path, name: str, now: datetime) -> None:
+    """Issue a certificate again that has come near its end while nothing ran; the key stays."""
+    if is_due(state, name, now=now):
+        issue_again(state, name, now=now)
 
 
 def _register(state: Path, workers: int, now: datetime) -> None:
@@ -99,15 +120,40 @@ def _register_worker(state: Path, store: TruthStore, number: int, at: int) -> No
         identity = worker_identity(certificate)
     except ValueError as error:
         raise StartError(f"the certificate of {name} is not a worker's: {error}") from None
-    row = store.db.execute_sql("SELECT uuid, spki FROM worker WHERE id = ?", (number,)).fetchone()
-    if row is None:
-        store.db.execute_sql(
-            "INSERT INTO worker (id, name, uuid, spki, active, added_at) VALUES (?, ?, ?, ?, 1, ?)",
-            (number, name, identity.uuid, identity.spki, at),
+    registry = Registry()
+    registry.load(store.db)
+    known = registry.get(number)
+    if known is None:
+        known = RegisteredWorker(
+            worker_id=number, name=name, uuid=identity.uuid, spki=identity.spki, added_at=at
         )
         store.audit(at, "worker added", detail=f"{name} {identity.uuid}")(store.db)
-    elif (row[0], bytes(row[1])) != (identity.uuid, identity.spki):
+    elif known.name != name:
+        raise StoreError(
+            f"number {number} is {known.name}'s in the registry, so it cannot be {name}'s; start"
+            " with fewer --workers"
+        )
+    elif known.uuid != identity.uuid or identity.spki not in (known.spki, known.previous):
         raise StoreError(
             f"{name} is registered with another key than its certificate has; put the old"
             f" certificate back in {state / 'tls'}"
         )
+    # Its key before a renewal, if it was killed before it could keep the new one.
+    kept = attrs.evolve(
+        known,
+        spki=identity.spki,
+        not_after=from_datetime(certificate.not_valid_after_utc),
+        authority=_authority_of(state, certificate),
+    )
+    registry.keep(kept)(store.db)
+
+
+def _authority_of(state: Path, certificate: x509.Certificate) -> bytes:
+    """Return the SHA-256 of the authority that a certificate follows from; empty if not ours."""
+    directory = tls_directory(state)
+    chosen = load_set(directory)
+    for name in chosen.trusted:
+        authority = load_authority(directory, name)
+        if certificate.issuer == authority.certificate.subject:
+            return fingerprint(authority.anchor)
+    return b""

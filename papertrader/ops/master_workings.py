@@ -32,12 +32,12 @@ from papertrader.net.clock import Clock
 from papertrader.net.credentials import CredentialsError
 from papertrader.net.factory import AcceptCaps, AcceptorFactory
 from papertrader.net.services import ListeningService
-from papertrader.net.tls import inner_server_factory
-from papertrader.ops.certificates import authority_file, certificate_files
+from papertrader.ops.certificates import CertificateError
 from papertrader.ops.heart import Heart, Inherited
 from papertrader.ops.inherited import inherited_endpoint
 from papertrader.ops.live_parts import live_parts
 from papertrader.ops.master_tap import Options
+from papertrader.ops.masterkeys import MasterKeys
 from papertrader.ops.options import ServerOptions
 from papertrader.ops.process import FAIL_DELAY_S, Process, nice_thread
 from papertrader.ops.running import (
@@ -133,6 +133,7 @@ class Workings(Service):
             StoreError,
             DataFileError,
             CredentialsError,
+            CertificateError,
             OSError,
             RuntimeError,
         ) as error:
@@ -155,13 +156,10 @@ class Workings(Service):
             lambda why: process.fail(why, EXIT_INTERNAL, FAIL_DELAY_S),
             self._live_parts(process, settings),
         )
-        tls = inner_server_factory(
-            authority_file(self._options.state),
-            *certificate_files(self._options.state, "master"),
-            main.admitted,
-        )
+        keys = MasterKeys(self._options.state, main, process.clock)
         hold_collector()
         main.initialize()
+        keys.begin()
         main.operators.log_entries = read_log
         shipped = ShippedLogs(process.event_log.directory, process.thread("shipped"))
         main.workers.take_log = shipped.take
@@ -183,7 +181,7 @@ class Workings(Service):
             lambda address: main.workers.new_link(),
             process.clock,
             caps=INNER_CAPS,
-            tls=tls,
+            tls=keys.tls,
             reactor=self._reactor,
         )
         self._listening = ListeningService(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from twisted.python import usage
 
 from papertrader.ops.driver import Driver, Role
+from papertrader.ops.enrolled import EnrolledWorker, read_enrolled
 from papertrader.ops.options import ServerOptions
 from papertrader.ops.variables import WORKERS_MAX
 
@@ -23,6 +24,9 @@ class Options(ServerOptions):
         ],
     ]
 
+    enrolled: EnrolledWorker | None = None
+    """Who this worker is, if it was enrolled on a machine of its own."""
+
     def postOptions(self) -> None:
         """Check the numbers besides the settings."""
         super().postOptions()
@@ -33,7 +37,11 @@ class Options(ServerOptions):
                 raise usage.UsageError(f"--{name} takes a number, not {self[name]!r}") from None
             if not least <= self[name] <= most:
                 raise usage.UsageError(f"--{name} must be {least} to {most}")
-        if self["number"] > self.settings.workers:
+        try:
+            self.enrolled = read_enrolled(self.state)
+        except ValueError as error:
+            raise usage.UsageError(str(error)) from None
+        if self.enrolled is None and self["number"] > self.settings.workers:
             raise usage.UsageError(
                 f"there is no worker {self['number']}: the settings say workers ="
                 f" {self.settings.workers}"
@@ -42,7 +50,7 @@ class Options(ServerOptions):
     @property
     def name(self) -> str:
         """The worker's name in its installation."""
-        return f"worker-{self['number']}"
+        return f"worker-{self['number']}" if self.enrolled is None else self.enrolled.name
 
     def given(self) -> list[str]:
         """Return the options as they were given."""

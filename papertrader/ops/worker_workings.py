@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,16 @@ from twisted.python.failure import Failure
 
 from papertrader.net.credentials import CredentialsError, host_names, load_certificates
 from papertrader.net.factory import TOTAL_BURST, TOTAL_RATE, AcceptCaps
-from papertrader.net.tls import inner_client_factory, public_server_factory, web_server_factory
-from papertrader.ops.certificates import authority_file, certificate_files
+from papertrader.ops.certificates import certificate_files
 from papertrader.ops.heart import Heart, Inherited
 from papertrader.ops.inherited import inherited_endpoint
 from papertrader.ops.process import Process
 from papertrader.ops.running import StartError, calm_collector, write_run_file
 from papertrader.ops.worker_tap import Options
+from papertrader.ops.workerkeys import WorkerKeys
 from papertrader.worker.main import Worker, WorkerConfiguration
 from papertrader.worker.web import WebConfiguration
+from papertrader.worker.witness import Witness, WitnessError
 
 
 class Workings(Service):
@@ -58,14 +60,14 @@ class Workings(Service):
         try:
             process.start(self._died)
             self._start(process, options.state)
-        except (StartError, CredentialsError, OSError) as error:
+        except (StartError, CredentialsError, WitnessError, OSError) as error:
             process.fail(str(error))
 
     def _start(self, process: Process, state: Path) -> None:
         options, settings = self._options, self._options.settings
         listen = settings.worker_listen(options["number"])
-        master = settings.master.listen
-        public = certificate_files(state, f"{self._name}-public")
+        enrolled, master = options.enrolled, settings.master.listen
+        keys = WorkerKeys(state, self._name)
         caps = AcceptCaps(
             per_address=settings.limits.connections_per_address,
             rate=settings.limits.connects_per_second,
@@ -73,12 +75,12 @@ class Workings(Service):
             total_rate=max(TOTAL_RATE, settings.limits.connects_per_second),
             total_burst=max(TOTAL_BURST, settings.limits.connects_at_once),
         )
-        web = self._web(public[0], caps)
+        web = self._web(certificate_files(state, f"{self._name}-public")[0], caps)
         configuration = WorkerConfiguration(
-            worker_id=options["number"],
+            worker_id=enrolled.worker_id if enrolled else options["number"],
             name=self._name,
-            master_host=master.host,
-            master_port=master.port,
+            master_host=enrolled.master_host if enrolled else master.host,
+            master_port=enrolled.master_port if enrolled else master.port,
             listen_host=listen.host,
             listen_port=listen.port,
             region=options["region"],
@@ -88,19 +90,24 @@ class Workings(Service):
             request_burst=settings.limits.requests_at_once,
             web=web,
         )
-        inner = certificate_files(state, self._name)
         self._worker = Worker(
             configuration,
             self._reactor,
             process.clock,
             random.SystemRandom(),
-            public_tls=public_server_factory(*public),
-            inner_tls=inner_client_factory(authority_file(state), *inner),
+            public_tls=keys.public,
+            inner_tls=keys.inner,
+            keys=keys,
+            witness=Witness(state / "witness" / f"{self._name}.jsonl", process.clock),
             endpoint=inherited_endpoint(self._reactor, self._inherited.listen),
-            web_tls=web_server_factory(*public),
+            web_tls=keys.web,
             web_endpoint=inherited_endpoint(self._reactor, self._inherited.web) if web else None,
             trail=process.trail(settings.log.commands),
             shipment=process.shipment,
+        )
+        # A certificate that somebody else renews is read again without dropping connections.
+        signal.signal(
+            signal.SIGHUP, lambda number, frame: self._reactor.callFromThread(keys.reload)
         )
         self._worker.start().addCallbacks(self._ready, self._cannot_start)
         if self._heart is not None:

@@ -88,6 +88,12 @@ export const SCHEMA = {
     "ALERT_LIST": 1313,
     "ALERT_DELETE": 1314,
     "WORKER_LIST": 1537,
+    "WORKER_ADD": 1552,
+    "WORKER_SIGN": 1553,
+    "WORKER_REGISTRY": 1554,
+    "WORKER_BOOT": 1555,
+    "WORKER_ROTATE": 1556,
+    "AUTHORITY_CONTROL": 1557,
     "LOG_DUMP": 1665,
     "STATS_GET": 1666,
     "WORKER_CONTROL": 1667
@@ -107,6 +113,9 @@ export const SCHEMA = {
     "AssetFlag": {"FRACTIONAL":1,"SHORTABLE":2,"ALWAYS_OPEN":4,"EXTENDED_HOURS":8},
     "AssetKind": {"STOCK":1,"ETF":2,"CRYPTO":3,"FX":4,"INDEX":5},
     "AssetStatus": {"TRADABLE":1,"HALTED":2,"CLOSE_ONLY":3,"DELISTED":4},
+    "AuthorityPhase": {"SINGLE":1,"BOTH":2,"REISSUED":3},
+    "AuthorityStep": {"NONE":0,"TRUST":1,"REISSUE":2,"DROP":3,"BACK":4},
+    "BootMode": {"ADMIT":0,"BOOT":1,"REVOKE":2},
     "Category": {"COMMAND":1,"DATA":2,"CONTROL":3},
     "ClockField": {"MODE":1,"NOW":2,"STEP":4,"SPEED":8,"PAUSED":16},
     "ClockMode": {"LIVE":1,"REPLAY":2,"SIMULATED":3},
@@ -145,7 +154,8 @@ export const SCHEMA = {
     "TrailKind": {"NONE":0,"AMOUNT":1,"PERCENT":2},
     "TriggerSource": {"DEFAULT":0,"LAST":1,"BID_ASK":2},
     "TxKind": {"BUY":1,"SELL":2,"SHORT":3,"COVER":4,"FEE":5,"DIVIDEND":6,"SPLIT":7,"DEPOSIT":8,"RESET":9,"INTEREST":10,"WITHDRAWAL":11,"BORROW":12,"SYMBOL_CHANGE":13,"DELISTING":14,"CORRECTION":15},
-    "WorkerFlag": {"ACCEPTING":1,"DRAINING":2}
+    "WorkerFlag": {"ACCEPTING":1,"DRAINING":2},
+    "WorkerState": {"PENDING":1,"ACTIVE":2,"BOOTED":3,"REVOKED":4}
   },
   "statuses": {
     0: ["OK",false,false,"Done."],
@@ -259,6 +269,8 @@ export const SCHEMA = {
     1795: ["CLOCK_SKEW",false,true,"The worker's stamp lies outside what its clock can show."],
     1796: ["NO_SUCH_CONNECTION",false,false,"The worker has no such client connection."],
     1797: ["WINDOW_EXCEEDED",true,false,"More was relayed than may be unacknowledged."],
+    1798: ["WORKER_DUPLICATE",true,false,"Another link of the same worker is alive."],
+    1799: ["ENROLLMENT_REFUSED",true,false,"Token, name or key do not open the registry; nothing was done."],
     3841: ["INTERNAL",false,false,"The server failed; TEXT has a reference for its operator."]
   },
   "limits": {
@@ -325,7 +337,14 @@ export const SCHEMA = {
     "TAG_TEXT_MAX": 64,
     "NAME_MAX": 128,
     "EXCHANGE_MAX": 32,
-    "PREFIX_MAX": 16
+    "PREFIX_MAX": 16,
+    "PEM_MAX": 16384,
+    "ENROLLMENT_TOKEN_S": 900,
+    "ENROLLMENT_RATE": 1,
+    "ENROLLMENTS_OPEN_MAX": 8,
+    "ENROLLMENT_S": 10,
+    "DUPLICATE_PING_S": 2,
+    "NETWORKS_MAX": 64
   },
   "failure": [[1,"text","text",null,1,1024,false],[4,"field","u16",null,2,2,false],[5,"retry_after_ms","u32",null,4,4,false]],
   "rows": {
@@ -360,7 +379,8 @@ export const SCHEMA = {
     "StandingRow": [["rank",4,"u","",true],[null,4,"z","",true],["portfolio",8,"u","",true],["username",24,"t","",true],["equity",8,"s","",true],["gain",8,"s","",true],["risk_adjusted",8,"n","",true]],
     "WatchRow": [["name",24,"t","",true],["symbol",16,"t","",true]],
     "AlertRow": [["alert",8,"u","",true],["symbol",16,"t","",true],["condition",1,"u","AlertCondition",false],["state",1,"u","AlertState",false],[null,6,"z","",true],["price",8,"n","",true],["asked",8,"n","",true],["expires_at",8,"u","",true],["created_at",8,"u","",true],["ended_at",8,"u","",true],["market_at",8,"u","",true],["seen",8,"n","",true],["quote_seq",8,"u","",true]],
-    "StatRow": [["worker",8,"u","",true],["key",24,"t","",true],["value",8,"u","",true]]
+    "StatRow": [["worker",8,"u","",true],["key",24,"t","",true],["value",8,"u","",true]],
+    "RegisteredRow": [["worker_id",8,"u","",true],["name",24,"t","",true],["uuid",16,"o","",true],["state",1,"u","WorkerState",false],["connected",1,"b","",true],["trusting",1,"b","",true],[null,1,"z","",true],["region",4,"u","",true],["clients",4,"u","",true],["rtt_us",4,"u","",true],["duplicates",4,"u","",true],["address",16,"o","",true],["added_at",8,"u","",true],["seen_at",8,"u","",true],["expires_at",8,"u","",true],["spki",32,"o","",true],["authority",32,"o","",true],["networks",64,"o","",true]]
   },
   "messages": {
     "Hello": {"opcodes":[1],"shape":"request","category":3,"fields":[["min_version",1,"u","",true],["max_version",1,"u","",true],["role",1,"u","Role",true],[null,1,"z","",true],["revision",2,"u","",true],["keepalive_s",2,"u","",true],["max_frame",4,"u","",true],["features",8,"u","",true],["instance",8,"u","",true]],"sections":[[2,"software","text",null,1,64,false]]},
@@ -507,6 +527,18 @@ export const SCHEMA = {
     "StatsGet": {"opcodes":[1666],"shape":"request","category":1,"fields":[[null,4,"z","",true]],"sections":[]},
     "StatsPart": {"opcodes":[1666],"shape":"reply","category":2,"fields":[["part",4,"u","",true],["parts",4,"u","",true],["rows",4,"u","",true],["total_rows",4,"u","",true],["as_of",8,"u","",true],["event_seq",8,"u","",true],["next_after",8,"u","",true]],"sections":[[16396,"stats","group","StatRow",0,4096,false]]},
     "WorkerControl": {"opcodes":[1667],"shape":"request","category":1,"fields":[["worker_id",8,"u","",true],["mode",1,"u","DrainMode",true],[null,3,"z","",true],["deadline_ms",4,"u","",true]],"sections":[]},
-    "WorkerControlReply": {"opcodes":[1667],"shape":"reply","category":1,"fields":[["clients",4,"u","",true],[null,4,"z","",true]],"sections":[]}
+    "WorkerControlReply": {"opcodes":[1667],"shape":"reply","category":1,"fields":[["clients",4,"u","",true],[null,4,"z","",true]],"sections":[]},
+    "WorkerAdd": {"opcodes":[1552],"shape":"request","category":1,"fields":[["again",1,"b","",true],[null,3,"z","",true]],"sections":[[12,"name","text",null,1,24,true],[101,"networks","text",null,1,64,false],[102,"hosts","text",null,1,1024,false]]},
+    "WorkerAddReply": {"opcodes":[1552],"shape":"reply","category":1,"fields":[["worker_id",8,"u","",true],["uuid",16,"o","",true],["token",32,"o","",true],["authority",32,"o","",true],["expires_at",8,"u","",true]],"sections":[]},
+    "WorkerSign": {"opcodes":[1553],"shape":"request","category":1,"fields":[[null,4,"z","",true]],"sections":[[12,"name","text",null,1,24,true],[96,"csr","text",null,1,16384,true],[97,"public_csr","text",null,1,16384,false]]},
+    "WorkerSignReply": {"opcodes":[1553],"shape":"reply","category":1,"fields":[["worker_id",8,"u","",true],["uuid",16,"o","",true]],"sections":[[98,"certificate","text",null,1,16384,true],[99,"public_certificate","text",null,1,16384,false],[100,"trust","text",null,1,16384,true]]},
+    "WorkerRegistry": {"opcodes":[1554],"shape":"request","category":1,"fields":[[null,4,"z","",true]],"sections":[]},
+    "WorkerRegistryPart": {"opcodes":[1554],"shape":"reply","category":2,"fields":[["part",4,"u","",true],["parts",4,"u","",true],["rows",4,"u","",true],["total_rows",4,"u","",true],["as_of",8,"u","",true],["event_seq",8,"u","",true],["next_after",8,"u","",true]],"sections":[[16480,"registered","group","RegisteredRow",0,4096,false]]},
+    "WorkerBoot": {"opcodes":[1555],"shape":"request","category":1,"fields":[["worker_id",8,"u","",true],["mode",1,"u","BootMode",true],[null,3,"z","",true],["drain_ms",4,"u","",true]],"sections":[]},
+    "WorkerBootReply": {"opcodes":[1555],"shape":"reply","category":1,"fields":[["clients",4,"u","",true],["state",1,"u","WorkerState",false],[null,3,"z","",true]],"sections":[]},
+    "WorkerRotate": {"opcodes":[1556],"shape":"request","category":1,"fields":[["worker_id",8,"u","",true]],"sections":[]},
+    "WorkerRotateReply": {"opcodes":[1556],"shape":"reply","category":1,"fields":[["ordered",4,"u","",true],[null,4,"z","",true]],"sections":[]},
+    "AuthorityControl": {"opcodes":[1557],"shape":"request","category":1,"fields":[["step",1,"u","AuthorityStep",true],["force",1,"b","",true],[null,2,"z","",true]],"sections":[]},
+    "AuthorityControlReply": {"opcodes":[1557],"shape":"reply","category":1,"fields":[["phase",1,"u","AuthorityPhase",false],[null,3,"z","",true],["workers",4,"u","",true],["trusting",4,"u","",true],["renewed",4,"u","",true],["issuing",32,"o","",true],["other",32,"o","",true],["issuing_until",8,"u","",true],["master_until",8,"u","",true]],"sections":[]}
   }
 };

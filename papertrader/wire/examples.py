@@ -60,7 +60,7 @@ def shown(field: Field, octets: bytes) -> str:
         return f"{field.name} = {_status(number)}"
     if field.type_name == "op":
         return f"{field.name} = {codec.describe(number)}"
-    if field.type_name in ("ip16", "tok32", "hash32"):
+    if field.type_name in ("ip16", "tok32", "hash32", "uuid16", "key32", "sig64"):
         return f"{field.name}, {field.type_name}"
     return f"{field.name} = {number}"
 

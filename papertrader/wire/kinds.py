@@ -6,7 +6,7 @@ from enum import IntEnum, IntFlag
 from typing import Final
 
 from papertrader.core import orders
-from papertrader.wire import accesskinds
+from papertrader.wire import accesskinds, tags
 
 MAGIC: Final = b"PT"
 VERSION: Final = 1
@@ -15,6 +15,8 @@ ALPN_CLIENT: Final = "ptwp/1"
 """What TLS names the client link by."""
 ALPN_WORKER: Final = "ptwp-inner/1"
 """What TLS names the worker link by."""
+ALPN_ENROLL: Final = "ptwp-enroll/1"
+"""What TLS names an enrollment by: on the worker link's port, without a certificate."""
 PORT_CLIENT: Final = 2049
 PORT_WORKER: Final = 2048
 
@@ -157,6 +159,41 @@ class DrainMode(IntEnum):
     BOOT = 3
 
 
+class WorkerState(IntEnum):
+    """What the registry says of a worker; PENDING: added, but it has shown no key yet."""
+
+    PENDING = 1
+    ACTIVE = 2
+    BOOTED = 3
+    REVOKED = 4
+
+
+class BootMode(IntEnum):
+    """What WORKER_BOOT does with a worker."""
+
+    ADMIT = 0
+    BOOT = 1
+    REVOKE = 2
+
+
+class AuthorityStep(IntEnum):
+    """What AUTHORITY_CONTROL does; each step but DROP can be taken back."""
+
+    NONE = 0
+    TRUST = 1
+    REISSUE = 2
+    DROP = 3
+    BACK = 4
+
+
+class AuthorityPhase(IntEnum):
+    """How far a change of authorities is; BOTH: the old one issues, REISSUED: the new one."""
+
+    SINGLE = 1
+    BOTH = 2
+    REISSUED = 3
+
+
 class WorkerFlag(IntFlag):
     """State of a worker in WORKER_LIST."""
 
@@ -268,6 +305,12 @@ class Opcode(IntEnum):
     ALERT_LIST = 0x0521
     ALERT_DELETE = 0x0522
     WORKER_LIST = 0x0601
+    WORKER_ADD = 0x0610
+    WORKER_SIGN = 0x0611
+    WORKER_REGISTRY = 0x0612
+    WORKER_BOOT = 0x0613
+    WORKER_ROTATE = 0x0614
+    AUTHORITY_CONTROL = 0x0615
     LOG_DUMP = 0x0681
     STATS_GET = 0x0682
     WORKER_CONTROL = 0x0683
@@ -286,6 +329,13 @@ class Opcode(IntEnum):
     WORKER_DRAIN = 0x7032
     LIMIT_HITS = 0x7070
     WORKER_LOG = 0x7040
+    ENROLL = 0x7050
+    CERTIFICATE_RENEW = 0x7051
+    RENEW_ORDER = 0x7052
+    TRUST_SET = 0x7053
+    TRUST_TAKEN = 0x7054
+    AUDIT_KEY = 0x7055
+    AUDIT_HEAD = 0x7056
     STORE_COMMAND = 0x7E01
     STORE_QUOTE = 0x7E02
     STORE_TIME = 0x7E03
@@ -432,6 +482,8 @@ class Status(IntEnum):
     CLOCK_SKEW = 0x0703
     NO_SUCH_CONNECTION = 0x0704
     WINDOW_EXCEEDED = 0x0705
+    WORKER_DUPLICATE = 0x0706
+    ENROLLMENT_REFUSED = 0x0707
     INTERNAL = 0x0F01
 
 
@@ -441,7 +493,13 @@ def is_fatal(status: int) -> bool:
 
 
 _FATAL_INNER: Final = frozenset(
-    {Status.WORKER_UNKNOWN, Status.WORKER_BOOTED, Status.WINDOW_EXCEEDED}
+    {
+        Status.WORKER_UNKNOWN,
+        Status.WORKER_BOOTED,
+        Status.WINDOW_EXCEEDED,
+        Status.WORKER_DUPLICATE,
+        Status.ENROLLMENT_REFUSED,
+    }
 )
 _RETRY: Final = frozenset(
     {
@@ -522,74 +580,7 @@ WITHOUT_SESSION: Final = frozenset(
 )
 """Requests of clients that need no session."""
 
-
-class Tag(IntEnum):
-    """Section tags. Bit 15: critical. Bit 14: group of rows."""
-
-    TEXT = 0x0001
-    SOFTWARE = 0x0002
-    NOTICE = 0x0003
-    FIELD = 0x0004
-    RETRY_AFTER = 0x0005
-    EMAIL = 0x0006
-    PASSWORD = 0x0007
-    NEW_PASSWORD = 0x0008
-    DEVICE = 0x000A
-    TAG = 0x000B
-    NAME = 0x000C
-    EXCHANGE = 0x000D
-    SOURCE = 0x000E
-    INNER = 0x0010
-    FRAME = 0x0011
-    INVITE = 0x0015
-    TOTP = 0x0050
-    SEED = 0x0051
-    CODES = 0x0052
-    RESET_TOKEN = 0x0053
-    BARS = 0x4001
-    POSITIONS = 0x4002
-    ORDERS = 0x4003
-    TRANSACTIONS = 0x4004
-    QUOTES = 0x4005
-    ASSETS = 0x4006
-    SESSIONS = 0x4007
-    SYMBOLS = 0x4008
-    WORKERS = 0x4009
-    EQUITY = 0x400A
-    STATS = 0x400C
-    RECEIPT = 0x400D
-    PREVIEW = 0x400E
-    SUCCESSOR = 0x400F
-    KEYS = 0x4010
-    ENTRIES = 0x4011
-    LOTS = 0x4012
-    PORTFOLIOS = 0x4013
-    DETAILS = 0x4018
-    EARNINGS = 0x4019
-    MARGIN = 0x401A
-    PLAN = 0x401B
-    CONTESTS = 0x4030
-    STANDINGS = 0x4031
-    MARKS = 0x4032
-    RECEIPTS = 0x4020
-    WORKING = 0x4021
-    INTERVAL = 0x4022
-    GIVEN = 0x4023
-    ORDER_TERMS = 0x4040
-    WATCHES = 0x4050
-    ALERTS = 0x4051
-    INVITATIONS = 0x4070
-    ACCOUNTS = 0x4071
-    LIMIT_HITS = 0x4072
-    PREFIX = 0x0014
-    LINES = 0x0017
-    FILE = 0x0018
-    USERNAME = 0x8016
-    TRIGGER = 0xC014
-    LEGS = 0xC00D
-    LOTS_KEPT = 0xC019
-
-
-TAG_CRITICAL: Final = 0x8000
-TAG_GROUP: Final = 0x4000
-GREASE_TAGS: Final = (0x005A, 0x015A, 0x3F5A)
+Tag = tags.Tag
+TAG_CRITICAL: Final = tags.TAG_CRITICAL
+TAG_GROUP: Final = tags.TAG_GROUP
+GREASE_TAGS: Final = tags.GREASE_TAGS

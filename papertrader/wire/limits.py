@@ -98,6 +98,16 @@ CLOSING_SHOWN_MAX: Final = 128
 NAME_MAX: Final = 128
 EXCHANGE_MAX: Final = 32
 PREFIX_MAX: Final = 16
+PEM_MAX: Final = 16_384
+"""Certificates or a request for one, as PEM text: a chain of three takes some 3,000."""
+NETWORKS_MAX: Final = 64
+ENROLLMENT_TOKEN_S: Final = 900
+ENROLLMENT_RATE: Final = 1
+"""Enrollments a second, of all peers together."""
+ENROLLMENTS_OPEN_MAX: Final = 8
+ENROLLMENT_S: Final = 10
+DUPLICATE_PING_S: Final = 2
+"""How long the older of two links of one worker has to show that it lives."""
 
 
 WORKER_LOG_OCTETS: Final = 48 * 1024
@@ -220,6 +230,13 @@ RULES: Final = (
     LimitRule("NAME_MAX", "octets", Status.SECTION_TOO_LARGE, "NAME"),
     LimitRule("EXCHANGE_MAX", "octets", Status.SECTION_TOO_LARGE, "EXCHANGE and SOURCE"),
     LimitRule("PREFIX_MAX", "octets", Status.SECTION_TOO_LARGE, "PREFIX"),
+    LimitRule("PEM_MAX", "octets", Status.SECTION_TOO_LARGE, "CSR, CERTIFICATE, TRUST, ..."),
+    LimitRule("ENROLLMENT_TOKEN_S", "seconds", Status.ENROLLMENT_REFUSED, "life of a token"),
+    LimitRule("ENROLLMENT_RATE", "a second", Status.RATE_LIMITED, "enrollments, of all together"),
+    LimitRule("ENROLLMENTS_OPEN_MAX", "connections", Status.TOO_MANY_CONNECTIONS, "that enroll"),
+    LimitRule("ENROLLMENT_S", "seconds", Status.HELLO_TIMEOUT, "for an enrollment to be done"),
+    LimitRule("DUPLICATE_PING_S", "seconds", None, "for the older of two links to show life"),
+    LimitRule("NETWORKS_MAX", "octets", Status.SECTION_TOO_LARGE, "NETWORKS"),
 )
 """The table of limits, complete."""
 

@@ -37,7 +37,7 @@ from papertrader.wire.derived import (
     sized as _sized,
 )
 from papertrader.wire.errors import LocalFault
-from papertrader.wire.kinds import AccountAction, AccountRole, AccountStatus, Adjustment, ClosedBy, DrainMode, Family, MarketState, Mechanism, Role, Scope, TlsVersion, TopicKind, TxKind
+from papertrader.wire.kinds import AccountAction, AccountRole, AccountStatus, Adjustment, AuthorityPhase, AuthorityStep, BootMode, ClosedBy, DrainMode, Family, MarketState, Mechanism, Role, Scope, TlsVersion, TopicKind, TxKind, WorkerState
 
 _ACCOUNTACTION: Final[dict[int, AccountAction]] = {int(m): m for m in AccountAction}
 _ACCOUNTKIND: Final[dict[int, AccountKind]] = {int(m): m for m in AccountKind}
@@ -49,6 +49,9 @@ _ALERTCONDITION: Final[dict[int, AlertCondition]] = {int(m): m for m in AlertCon
 _ALERTSTATE: Final[dict[int, AlertState]] = {int(m): m for m in AlertState}
 _ASSETKIND: Final[dict[int, AssetKind]] = {int(m): m for m in AssetKind}
 _ASSETSTATUS: Final[dict[int, AssetStatus]] = {int(m): m for m in AssetStatus}
+_AUTHORITYPHASE: Final[dict[int, AuthorityPhase]] = {int(m): m for m in AuthorityPhase}
+_AUTHORITYSTEP: Final[dict[int, AuthorityStep]] = {int(m): m for m in AuthorityStep}
+_BOOTMODE: Final[dict[int, BootMode]] = {int(m): m for m in BootMode}
 _CLOCKMODE: Final[dict[int, ClockMode]] = {int(m): m for m in ClockMode}
 _CLOSEDBY: Final[dict[int, ClosedBy]] = {int(m): m for m in ClosedBy}
 _CONTESTSTATE: Final[dict[int, ContestState]] = {int(m): m for m in ContestState}
@@ -77,6 +80,7 @@ _TOPICKIND: Final[dict[int, TopicKind]] = {int(m): m for m in TopicKind}
 _TRAILKIND: Final[dict[int, TrailKind]] = {int(m): m for m in TrailKind}
 _TRIGGERSOURCE: Final[dict[int, TriggerSource]] = {int(m): m for m in TriggerSource}
 _TXKIND: Final[dict[int, TxKind]] = {int(m): m for m in TxKind}
+_WORKERSTATE: Final[dict[int, WorkerState]] = {int(m): m for m in WorkerState}
 
 
 @attrs.define(slots=True, eq=True)
@@ -1413,6 +1417,54 @@ class LimitRow(Row):
 
 _unpack_LimitRow = LimitRow.LAYOUT.unpack_from
 _pack_LimitRow = LimitRow.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class RegisteredRow(Row):
+    """A worker of the registry."""
+
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>Q24s16sBBB1sLLLL16sQQQ32s32s64s')
+    SIZE: ClassVar[int] = 236
+
+    worker_id: int = 0
+    name: str = ""
+    uuid: bytes = bytes(16)
+    state: int = WorkerState.PENDING
+    connected: bool = False
+    trusting: bool = False
+    region: int = 0
+    clients: int = 0
+    rtt_us: int = 0
+    duplicates: int = 0
+    address: bytes = bytes(16)
+    added_at: int = 0
+    seen_at: int = 0
+    expires_at: int = 0
+    spki: bytes = bytes(32)
+    authority: bytes = bytes(32)
+    networks: bytes = bytes(64)
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> RegisteredRow:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (worker_id, name, uuid, state, connected, trusting, _zero6, region, clients, rtt_us, duplicates, address, added_at, seen_at, expires_at, spki, authority, networks,) = _unpack_RegisteredRow(octets, offset)
+            if _zero6 != b'\x00':
+                raise ValueError
+            return cls(worker_id, _ascii_get(name) or _ascii(name), uuid, _WORKERSTATE.get(state, state), _BOOL[connected], _BOOL[trusting], region, clients, rtt_us, duplicates, address, added_at, seen_at, expires_at, spki, authority, networks)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_RegisteredRow(self.worker_id, _packed_get((self.name, 24)) or _packed(self.name, 24), _sized(self.uuid, 16), self.state, 1 if self.connected else 0, 1 if self.trusting else 0, b'\x00', self.region, self.clients, self.rtt_us, self.duplicates, _sized(self.address, 16), self.added_at, self.seen_at, self.expires_at, _sized(self.spki, 32), _sized(self.authority, 32), _sized(self.networks, 64))
+        except _BAD as error:
+            raise LocalFault(f"RegisteredRow: {error}") from None
+
+
+_unpack_RegisteredRow = RegisteredRow.LAYOUT.unpack_from
+_pack_RegisteredRow = RegisteredRow.LAYOUT.pack
 
 
 @attrs.define(slots=True, eq=True)
@@ -8117,6 +8169,822 @@ _pack_WorkerLog = WorkerLog.LAYOUT.pack
 
 
 @attrs.define(slots=True, eq=True)
+class WorkerAdd(Message):
+    """Make a place in the registry, and a token with which one worker may take it. Scope ADMIN."""
+
+    OPCODE: ClassVar[int] = 0x0610
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x000c, 'name', 'text', 24, True, 1, None),
+        SectionSpec(0x0065, 'networks', 'text', 64, False, 1, None),
+        SectionSpec(0x0066, 'hosts', 'text', 1024, False, 1, None),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>B3s')
+    SIZE: ClassVar[int] = 4
+
+    again: bool = False
+    name: str | None = None
+    networks: str | None = None
+    hosts: str | None = None
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> WorkerAdd:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (again, _zero1,) = _unpack_WorkerAdd(octets, offset)
+            if _zero1 != b'\x00\x00\x00':
+                raise ValueError
+            return cls(_BOOL[again])
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_WorkerAdd(1 if self.again else 0, b'\x00\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"WorkerAdd: {error}") from None
+
+
+_unpack_WorkerAdd = WorkerAdd.LAYOUT.unpack_from
+_pack_WorkerAdd = WorkerAdd.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class WorkerAddReply(Message):
+    """OK; NAME_TAKEN, NO_DATA (again, and there is none), INVALID_FIELD."""
+
+    OPCODE: ClassVar[int] = 0x0610
+    SHAPE: ClassVar[str] = 'reply'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>Q16s32s32sQ')
+    SIZE: ClassVar[int] = 96
+
+    worker_id: int = 0
+    uuid: bytes = bytes(16)
+    token: bytes = attrs.field(default=bytes(32), repr=False)
+    authority: bytes = bytes(32)
+    expires_at: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> WorkerAddReply:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (worker_id, uuid, token, authority, expires_at,) = _unpack_WorkerAddReply(octets, offset)
+            return cls(worker_id, uuid, token, authority, expires_at)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_WorkerAddReply(self.worker_id, _sized(self.uuid, 16), _sized(self.token, 32), _sized(self.authority, 32), self.expires_at)
+        except _BAD as error:
+            raise LocalFault(f"WorkerAddReply: {error}") from None
+
+
+_unpack_WorkerAddReply = WorkerAddReply.LAYOUT.unpack_from
+_pack_WorkerAddReply = WorkerAddReply.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class WorkerSign(Message):
+    """Sign the requests of a worker that was added and cannot reach the master yet. Scope ADMIN."""
+
+    OPCODE: ClassVar[int] = 0x0611
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x000c, 'name', 'text', 24, True, 1, None),
+        SectionSpec(0x0060, 'csr', 'text', 16384, True, 1, None),
+        SectionSpec(0x0061, 'public_csr', 'text', 16384, False, 1, None),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>4s')
+    SIZE: ClassVar[int] = 4
+
+    name: str | None = None
+    csr: str | None = None
+    public_csr: str | None = None
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> WorkerSign:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (_zero0,) = _unpack_WorkerSign(octets, offset)
+            if _zero0 != b'\x00\x00\x00\x00':
+                raise ValueError
+            return cls()
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_WorkerSign(b'\x00\x00\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"WorkerSign: {error}") from None
+
+
+_unpack_WorkerSign = WorkerSign.LAYOUT.unpack_from
+_pack_WorkerSign = WorkerSign.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class WorkerSignReply(Message):
+    """OK; NO_DATA (it was not added, or too long ago), INVALID_FIELD."""
+
+    OPCODE: ClassVar[int] = 0x0611
+    SHAPE: ClassVar[str] = 'reply'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x0062, 'certificate', 'text', 16384, True, 1, None),
+        SectionSpec(0x0063, 'public_certificate', 'text', 16384, False, 1, None),
+        SectionSpec(0x0064, 'trust', 'text', 16384, True, 1, None),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>Q16s')
+    SIZE: ClassVar[int] = 24
+
+    worker_id: int = 0
+    uuid: bytes = bytes(16)
+    certificate: str | None = None
+    public_certificate: str | None = None
+    trust: str | None = None
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> WorkerSignReply:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (worker_id, uuid,) = _unpack_WorkerSignReply(octets, offset)
+            return cls(worker_id, uuid)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_WorkerSignReply(self.worker_id, _sized(self.uuid, 16))
+        except _BAD as error:
+            raise LocalFault(f"WorkerSignReply: {error}") from None
+
+
+_unpack_WorkerSignReply = WorkerSignReply.LAYOUT.unpack_from
+_pack_WorkerSignReply = WorkerSignReply.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class WorkerRegistry(Message):
+    """Every worker of the registry, by its number. Scope ADMIN."""
+
+    OPCODE: ClassVar[int] = 0x0612
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>4s')
+    SIZE: ClassVar[int] = 4
+
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> WorkerRegistry:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (_zero0,) = _unpack_WorkerRegistry(octets, offset)
+            if _zero0 != b'\x00\x00\x00\x00':
+                raise ValueError
+            return cls()
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_WorkerRegistry(b'\x00\x00\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"WorkerRegistry: {error}") from None
+
+
+_unpack_WorkerRegistry = WorkerRegistry.LAYOUT.unpack_from
+_pack_WorkerRegistry = WorkerRegistry.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class WorkerRegistryPart(Message):
+    """One part of the list."""
+
+    OPCODE: ClassVar[int] = 0x0612
+    SHAPE: ClassVar[str] = 'reply'
+    CATEGORY: ClassVar[int] = 2
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x4060, 'registered', 'group', 4096, False, 0, RegisteredRow),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>LLLLQQQ')
+    SIZE: ClassVar[int] = 40
+
+    part: int = 0
+    parts: int = 0
+    rows: int = 0
+    total_rows: int = 0
+    as_of: int = 0
+    event_seq: int = 0
+    next_after: int = 0
+    registered: tuple[RegisteredRow, ...] = ()
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> WorkerRegistryPart:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (part, parts, rows, total_rows, as_of, event_seq, next_after,) = _unpack_WorkerRegistryPart(octets, offset)
+            return cls(part, parts, rows, total_rows, as_of, event_seq, next_after)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_WorkerRegistryPart(self.part, self.parts, self.rows, self.total_rows, self.as_of, self.event_seq, self.next_after)
+        except _BAD as error:
+            raise LocalFault(f"WorkerRegistryPart: {error}") from None
+
+
+_unpack_WorkerRegistryPart = WorkerRegistryPart.LAYOUT.unpack_from
+_pack_WorkerRegistryPart = WorkerRegistryPart.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class WorkerBoot(Message):
+    """Shut a worker out while it runs, or let it in again. Scope ADMIN."""
+
+    OPCODE: ClassVar[int] = 0x0613
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QB3sL')
+    SIZE: ClassVar[int] = 16
+
+    worker_id: int = 0
+    mode: BootMode = BootMode.ADMIT
+    drain_ms: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> WorkerBoot:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (worker_id, mode, _zero2, drain_ms,) = _unpack_WorkerBoot(octets, offset)
+            if _zero2 != b'\x00\x00\x00':
+                raise ValueError
+            return cls(worker_id, _BOOTMODE[mode], drain_ms)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_WorkerBoot(self.worker_id, _BOOTMODE[self.mode], b'\x00\x00\x00', self.drain_ms)
+        except _BAD as error:
+            raise LocalFault(f"WorkerBoot: {error}") from None
+
+
+_unpack_WorkerBoot = WorkerBoot.LAYOUT.unpack_from
+_pack_WorkerBoot = WorkerBoot.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class WorkerBootReply(Message):
+    """OK, once it is durable; NO_DATA, INVALID_FIELD (ADMIT of a worker that is REVOKED)."""
+
+    OPCODE: ClassVar[int] = 0x0613
+    SHAPE: ClassVar[str] = 'reply'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>LB3s')
+    SIZE: ClassVar[int] = 8
+
+    clients: int = 0
+    state: int = WorkerState.PENDING
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> WorkerBootReply:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (clients, state, _zero2,) = _unpack_WorkerBootReply(octets, offset)
+            if _zero2 != b'\x00\x00\x00':
+                raise ValueError
+            return cls(clients, _WORKERSTATE.get(state, state))
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_WorkerBootReply(self.clients, self.state, b'\x00\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"WorkerBootReply: {error}") from None
+
+
+_unpack_WorkerBootReply = WorkerBootReply.LAYOUT.unpack_from
+_pack_WorkerBootReply = WorkerBootReply.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class WorkerRotate(Message):
+    """Have workers make new keys now. Scope ADMIN."""
+
+    OPCODE: ClassVar[int] = 0x0614
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>Q')
+    SIZE: ClassVar[int] = 8
+
+    worker_id: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> WorkerRotate:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (worker_id,) = _unpack_WorkerRotate(octets, offset)
+            return cls(worker_id)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_WorkerRotate(self.worker_id)
+        except _BAD as error:
+            raise LocalFault(f"WorkerRotate: {error}") from None
+
+
+_unpack_WorkerRotate = WorkerRotate.LAYOUT.unpack_from
+_pack_WorkerRotate = WorkerRotate.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class WorkerRotateReply(Message):
+    """OK; NO_DATA when it is not up."""
+
+    OPCODE: ClassVar[int] = 0x0614
+    SHAPE: ClassVar[str] = 'reply'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>L4s')
+    SIZE: ClassVar[int] = 8
+
+    ordered: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> WorkerRotateReply:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (ordered, _zero1,) = _unpack_WorkerRotateReply(octets, offset)
+            if _zero1 != b'\x00\x00\x00\x00':
+                raise ValueError
+            return cls(ordered)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_WorkerRotateReply(self.ordered, b'\x00\x00\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"WorkerRotateReply: {error}") from None
+
+
+_unpack_WorkerRotateReply = WorkerRotateReply.LAYOUT.unpack_from
+_pack_WorkerRotateReply = WorkerRotateReply.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class AuthorityControl(Message):
+    """How far the change to another authority is, and its next step. Scope ADMIN."""
+
+    OPCODE: ClassVar[int] = 0x0615
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>BB2s')
+    SIZE: ClassVar[int] = 4
+
+    step: AuthorityStep = AuthorityStep.NONE
+    force: bool = False
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> AuthorityControl:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (step, force, _zero2,) = _unpack_AuthorityControl(octets, offset)
+            if _zero2 != b'\x00\x00':
+                raise ValueError
+            return cls(_AUTHORITYSTEP[step], _BOOL[force])
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_AuthorityControl(_AUTHORITYSTEP[self.step], 1 if self.force else 0, b'\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"AuthorityControl: {error}") from None
+
+
+_unpack_AuthorityControl = AuthorityControl.LAYOUT.unpack_from
+_pack_AuthorityControl = AuthorityControl.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class AuthorityControlReply(Message):
+    """OK; INVALID_FIELD when the step does not follow, or would shut workers out."""
+
+    OPCODE: ClassVar[int] = 0x0615
+    SHAPE: ClassVar[str] = 'reply'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>B3sLLL32s32sQQ')
+    SIZE: ClassVar[int] = 96
+
+    phase: int = AuthorityPhase.SINGLE
+    workers: int = 0
+    trusting: int = 0
+    renewed: int = 0
+    issuing: bytes = bytes(32)
+    other: bytes = bytes(32)
+    issuing_until: int = 0
+    master_until: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> AuthorityControlReply:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (phase, _zero1, workers, trusting, renewed, issuing, other, issuing_until, master_until,) = _unpack_AuthorityControlReply(octets, offset)
+            if _zero1 != b'\x00\x00\x00':
+                raise ValueError
+            return cls(_AUTHORITYPHASE.get(phase, phase), workers, trusting, renewed, issuing, other, issuing_until, master_until)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_AuthorityControlReply(self.phase, b'\x00\x00\x00', self.workers, self.trusting, self.renewed, _sized(self.issuing, 32), _sized(self.other, 32), self.issuing_until, self.master_until)
+        except _BAD as error:
+            raise LocalFault(f"AuthorityControlReply: {error}") from None
+
+
+_unpack_AuthorityControlReply = AuthorityControlReply.LAYOUT.unpack_from
+_pack_AuthorityControlReply = AuthorityControlReply.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class Enroll(Message):
+    """A worker to be, in its only request: here is my token, sign my keys."""
+
+    OPCODE: ClassVar[int] = 0x7050
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 3
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x0060, 'csr', 'text', 16384, True, 1, None),
+        SectionSpec(0x0061, 'public_csr', 'text', 16384, False, 1, None),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>32s')
+    SIZE: ClassVar[int] = 32
+
+    token: bytes = attrs.field(default=bytes(32), repr=False)
+    csr: str | None = None
+    public_csr: str | None = None
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> Enroll:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (token,) = _unpack_Enroll(octets, offset)
+            return cls(token)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_Enroll(_sized(self.token, 32))
+        except _BAD as error:
+            raise LocalFault(f"Enroll: {error}") from None
+
+
+_unpack_Enroll = Enroll.LAYOUT.unpack_from
+_pack_Enroll = Enroll.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class EnrollReply(Message):
+    """OK, once it is durable; ENROLLMENT_REFUSED, RATE_LIMITED. The connection ends after it."""
+
+    OPCODE: ClassVar[int] = 0x7050
+    SHAPE: ClassVar[str] = 'reply'
+    CATEGORY: ClassVar[int] = 3
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x0062, 'certificate', 'text', 16384, True, 1, None),
+        SectionSpec(0x0063, 'public_certificate', 'text', 16384, False, 1, None),
+        SectionSpec(0x0064, 'trust', 'text', 16384, True, 1, None),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>Q16s24s')
+    SIZE: ClassVar[int] = 48
+
+    worker_id: int = 0
+    uuid: bytes = bytes(16)
+    name: str = ""
+    certificate: str | None = None
+    public_certificate: str | None = None
+    trust: str | None = None
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> EnrollReply:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (worker_id, uuid, name,) = _unpack_EnrollReply(octets, offset)
+            return cls(worker_id, uuid, _ascii_get(name) or _ascii(name))
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_EnrollReply(self.worker_id, _sized(self.uuid, 16), _packed_get((self.name, 24)) or _packed(self.name, 24))
+        except _BAD as error:
+            raise LocalFault(f"EnrollReply: {error}") from None
+
+
+_unpack_EnrollReply = EnrollReply.LAYOUT.unpack_from
+_pack_EnrollReply = EnrollReply.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class CertificateRenew(Message):
+    """Worker to master over its link: sign my next keys."""
+
+    OPCODE: ClassVar[int] = 0x7051
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 3
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x0060, 'csr', 'text', 16384, True, 1, None),
+        SectionSpec(0x0061, 'public_csr', 'text', 16384, False, 1, None),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>4s')
+    SIZE: ClassVar[int] = 4
+
+    csr: str | None = None
+    public_csr: str | None = None
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> CertificateRenew:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (_zero0,) = _unpack_CertificateRenew(octets, offset)
+            if _zero0 != b'\x00\x00\x00\x00':
+                raise ValueError
+            return cls()
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_CertificateRenew(b'\x00\x00\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"CertificateRenew: {error}") from None
+
+
+_unpack_CertificateRenew = CertificateRenew.LAYOUT.unpack_from
+_pack_CertificateRenew = CertificateRenew.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class CertificateRenewReply(Message):
+    """OK, once it is durable; INVALID_FIELD, RATE_LIMITED."""
+
+    OPCODE: ClassVar[int] = 0x7051
+    SHAPE: ClassVar[str] = 'reply'
+    CATEGORY: ClassVar[int] = 3
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x0062, 'certificate', 'text', 16384, True, 1, None),
+        SectionSpec(0x0063, 'public_certificate', 'text', 16384, False, 1, None),
+        SectionSpec(0x0064, 'trust', 'text', 16384, True, 1, None),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>Q')
+    SIZE: ClassVar[int] = 8
+
+    old_until: int = 0
+    certificate: str | None = None
+    public_certificate: str | None = None
+    trust: str | None = None
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> CertificateRenewReply:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (old_until,) = _unpack_CertificateRenewReply(octets, offset)
+            return cls(old_until)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_CertificateRenewReply(self.old_until)
+        except _BAD as error:
+            raise LocalFault(f"CertificateRenewReply: {error}") from None
+
+
+_unpack_CertificateRenewReply = CertificateRenewReply.LAYOUT.unpack_from
+_pack_CertificateRenewReply = CertificateRenewReply.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class RenewOrder(Message):
+    """Master to worker: renew now."""
+
+    OPCODE: ClassVar[int] = 0x7052
+    SHAPE: ClassVar[str] = 'event'
+    CATEGORY: ClassVar[int] = 3
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>4s')
+    SIZE: ClassVar[int] = 4
+
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> RenewOrder:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (_zero0,) = _unpack_RenewOrder(octets, offset)
+            if _zero0 != b'\x00\x00\x00\x00':
+                raise ValueError
+            return cls()
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_RenewOrder(b'\x00\x00\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"RenewOrder: {error}") from None
+
+
+_unpack_RenewOrder = RenewOrder.LAYOUT.unpack_from
+_pack_RenewOrder = RenewOrder.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class TrustSet(Message):
+    """Master to worker: the authorities to trust from now on."""
+
+    OPCODE: ClassVar[int] = 0x7053
+    SHAPE: ClassVar[str] = 'event'
+    CATEGORY: ClassVar[int] = 3
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x0064, 'trust', 'text', 16384, True, 1, None),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>4s')
+    SIZE: ClassVar[int] = 4
+
+    trust: str | None = None
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> TrustSet:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (_zero0,) = _unpack_TrustSet(octets, offset)
+            if _zero0 != b'\x00\x00\x00\x00':
+                raise ValueError
+            return cls()
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_TrustSet(b'\x00\x00\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"TrustSet: {error}") from None
+
+
+_unpack_TrustSet = TrustSet.LAYOUT.unpack_from
+_pack_TrustSet = TrustSet.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class TrustTaken(Message):
+    """Worker to master, after WORKER_AUTH and whenever it changes: what it trusts."""
+
+    OPCODE: ClassVar[int] = 0x7054
+    SHAPE: ClassVar[str] = 'event'
+    CATEGORY: ClassVar[int] = 3
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>32sQ')
+    SIZE: ClassVar[int] = 40
+
+    trust: bytes = bytes(32)
+    witnessed: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> TrustTaken:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (trust, witnessed,) = _unpack_TrustTaken(octets, offset)
+            return cls(trust, witnessed)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_TrustTaken(_sized(self.trust, 32), self.witnessed)
+        except _BAD as error:
+            raise LocalFault(f"TrustTaken: {error}") from None
+
+
+_unpack_TrustTaken = TrustTaken.LAYOUT.unpack_from
+_pack_TrustTaken = TrustTaken.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class AuditKey(Message):
+    """Master to worker: the key that signs the heads of an epoch."""
+
+    OPCODE: ClassVar[int] = 0x7055
+    SHAPE: ClassVar[str] = 'event'
+    CATEGORY: ClassVar[int] = 3
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>Q32s64s')
+    SIZE: ClassVar[int] = 104
+
+    epoch: int = 0
+    public: bytes = bytes(32)
+    signature: bytes = bytes(64)
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> AuditKey:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (epoch, public, signature,) = _unpack_AuditKey(octets, offset)
+            return cls(epoch, public, signature)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_AuditKey(self.epoch, _sized(self.public, 32), _sized(self.signature, 64))
+        except _BAD as error:
+            raise LocalFault(f"AuditKey: {error}") from None
+
+
+_unpack_AuditKey = AuditKey.LAYOUT.unpack_from
+_pack_AuditKey = AuditKey.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class AuditHead(Message):
+    """Master to worker: how far the journal and the audit log have come."""
+
+    OPCODE: ClassVar[int] = 0x7056
+    SHAPE: ClassVar[str] = 'event'
+    CATEGORY: ClassVar[int] = 3
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QQQ32sQQ32s64s')
+    SIZE: ClassVar[int] = 168
+
+    epoch: int = 0
+    at: int = 0
+    audit_seq: int = 0
+    audit: bytes = bytes(32)
+    batch: int = 0
+    seq: int = 0
+    journal: bytes = bytes(32)
+    signature: bytes = bytes(64)
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> AuditHead:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (epoch, at, audit_seq, audit, batch, seq, journal, signature,) = _unpack_AuditHead(octets, offset)
+            return cls(epoch, at, audit_seq, audit, batch, seq, journal, signature)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_AuditHead(self.epoch, self.at, self.audit_seq, _sized(self.audit, 32), self.batch, self.seq, _sized(self.journal, 32), _sized(self.signature, 64))
+        except _BAD as error:
+            raise LocalFault(f"AuditHead: {error}") from None
+
+
+_unpack_AuditHead = AuditHead.LAYOUT.unpack_from
+_pack_AuditHead = AuditHead.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
 class StoreCommand(Message):
     """Input: a client's command with what the master added. INNER is its RELAY_UP envelope."""
 
@@ -9094,6 +9962,14 @@ REQUESTS: Final[dict[int, type[Message]]] = {
     0x0682: StatsGet,
     0x0683: WorkerControl,
     0x7001: WorkerAuth,
+    0x0610: WorkerAdd,
+    0x0611: WorkerSign,
+    0x0612: WorkerRegistry,
+    0x0613: WorkerBoot,
+    0x0614: WorkerRotate,
+    0x0615: AuthorityControl,
+    0x7050: Enroll,
+    0x7051: CertificateRenew,
 }
 
 REPLIES: Final[dict[int, type[Message]]] = {
@@ -9172,6 +10048,14 @@ REPLIES: Final[dict[int, type[Message]]] = {
     0x0682: StatsPart,
     0x0683: WorkerControlReply,
     0x7001: WorkerAuthReply,
+    0x0610: WorkerAddReply,
+    0x0611: WorkerSignReply,
+    0x0612: WorkerRegistryPart,
+    0x0613: WorkerBootReply,
+    0x0614: WorkerRotateReply,
+    0x0615: AuthorityControlReply,
+    0x7050: EnrollReply,
+    0x7051: CertificateRenewReply,
 }
 
 EVENTS: Final[dict[int, type[Message]]] = {
@@ -9199,6 +10083,11 @@ EVENTS: Final[dict[int, type[Message]]] = {
     0x7032: WorkerDrain,
     0x7070: LimitHits,
     0x7040: WorkerLog,
+    0x7052: RenewOrder,
+    0x7053: TrustSet,
+    0x7054: TrustTaken,
+    0x7055: AuditKey,
+    0x7056: AuditHead,
     0x7e01: StoreCommand,
     0x7e02: StoreQuote,
     0x7e03: StoreTime,

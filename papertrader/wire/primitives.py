@@ -95,6 +95,9 @@ class Octets(c.Adapter):
 Ip16 = Octets(16, "ip16")
 Tok32 = Octets(32, "tok32")
 Hash32 = Octets(32, "hash32")
+Uuid16 = Octets(16, "uuid16")
+Key32 = Octets(32, "key32")
+Sig64 = Octets(64, "sig64")
 Text24 = Octets(24, "text24")
 Text64 = Octets(64, "text64")
 

@@ -25,6 +25,7 @@ from papertrader.wire import (
     schema_portfolio,
     schema_receipts,
     schema_session,
+    schema_workers,
 )
 from papertrader.wire.declarations import Block, Declarations, Message, Section, Shape
 
@@ -52,6 +53,7 @@ GROUPS: Final[dict[str, Declarations]] = {
     "alerts": schema_alerts.DECLARED,
     "admin": schema_admin.DECLARED,
     "inner": schema_inner.DECLARED,
+    "workers": schema_workers.DECLARED,
     "journal": schema_journal.DECLARED,
 }
 BLOCKS: Final[dict[str, Block]] = {

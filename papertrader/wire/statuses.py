@@ -135,6 +135,8 @@ _MEANINGS: Final[Mapping[Status, str]] = MappingProxyType(
         Status.CLOCK_SKEW: "The worker's stamp lies outside what its clock can show.",
         Status.NO_SUCH_CONNECTION: "The worker has no such client connection.",
         Status.WINDOW_EXCEEDED: "More was relayed than may be unacknowledged.",
+        Status.WORKER_DUPLICATE: "Another link of the same worker is alive.",
+        Status.ENROLLMENT_REFUSED: "Token, name or key do not open the registry; nothing was done.",
         Status.INTERNAL: "The server failed; TEXT has a reference for its operator.",
     }
 )

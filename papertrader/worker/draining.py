@@ -36,6 +36,18 @@ class Draining:
             for client in self._clients:
                 client.say_goodbye(Status.BOOTED, _TEXT)
 
+    def shut_out(self) -> None:
+        """The master lets this worker in no more: no client is served here."""
+        self.stop()
+        self._clients.admitting = False
+        for client in self._clients:
+            client.say_goodbye(Status.BOOTED, _TEXT)
+
+    def end(self) -> None:
+        """The master has let the worker in: what it orders comes after this."""
+        self.stop()
+        self._clients.admitting = True
+
     def stop(self) -> None:
         """Leave the clients that are still here alone."""
         if self._timer is not None:

@@ -12,6 +12,7 @@ from papertrader.net.protocol import Closed, FrameProtocol, OutputBounds
 from papertrader.wire import codec, kinds, limits
 from papertrader.wire.codec import EVENT, RESPONSE, Fields, Header
 from papertrader.wire.connection import Link
+from papertrader.wire.derived import Message
 from papertrader.wire.errors import RemoteFault
 from papertrader.wire.kinds import ClosedBy, Opcode, Role, Status, Tag
 from papertrader.wire.messages import (
@@ -35,6 +36,8 @@ LINK_BOUNDS: Final = OutputBounds(
 )
 """The relay window ends what is sent before the soft bound is reached; notices come on top."""
 
+SHUT_OUT: Final = (Status.WORKER_BOOTED, Status.WORKER_UNKNOWN)
+"""With these the master says that it does not let the worker in any more."""
 _DOWN: Final = struct.Struct(">QQQB1sH4s")
 _SECTION: Final = codec.SECTION
 _RELAY_DOWN: Final = int(Opcode.RELAY_DOWN)
@@ -76,6 +79,12 @@ class LinkOwner(Protocol):
 
     def ordered_drained(self, order: WorkerDrain) -> None:
         """The master orders what becomes of the clients."""
+
+    def noticed(self, message: Message) -> bool:
+        """Something else came from the master; False if it means nothing here."""
+
+    def shut_out(self) -> None:
+        """The master does not let this worker in any more."""
 
 
 class MasterLink(FrameProtocol):
@@ -187,7 +196,7 @@ class MasterLink(FrameProtocol):
             self._owner.others_changed(message.workers)
         elif isinstance(message, WorkerDrain):
             self._owner.ordered_drained(message)
-        else:
+        elif not self._owner.noticed(message):
             self._statistics.unknown_frames += 1
 
     def closed(self, why: Closed) -> None:
@@ -197,6 +206,8 @@ class MasterLink(FrameProtocol):
             self._ping_timer = None
         self.caller.fail_all(why.text or "the link was lost")
         self._owner.link_closed(self, why.text)
+        if why.status in SHUT_OUT:
+            self._owner.shut_out()
 
     # --- the master's clock ---------------------------------------------------------------------
 

@@ -28,6 +28,7 @@ from papertrader.net.factory import AcceptCaps, AcceptCounters, AcceptorFactory,
 from papertrader.net.protocol import Gathering, OutputBounds
 from papertrader.net.services import ListeningService
 from papertrader.wire import limits
+from papertrader.wire.derived import Message
 from papertrader.wire.kinds import Status
 from papertrader.wire.messages import (
     ClientClose,
@@ -45,8 +46,10 @@ from papertrader.worker.market import Market
 from papertrader.worker.stamping import client_data, packed_address
 from papertrader.worker.statistics import WorkerStatistics
 from papertrader.worker.topics import TopicCounters, Topics
+from papertrader.worker.upkeep import KeyStore, Upkeep
 from papertrader.worker.upstream import LinkHooks, LinkState, Upstream
 from papertrader.worker.web import WebConfiguration, WebFace
+from papertrader.worker.witness import Witness
 
 BOOT_BITS: Final = 63
 
@@ -102,6 +105,7 @@ class Worker:
 
     ``reactor`` makes connections and listens; ``random_source`` must be unpredictable in
     production (`random.SystemRandom`). Without the TLS factories both links are plain, for tests.
+    ``keys`` are kept up (`Upkeep`), and ``witness`` fed, if they are given.
     """
 
     log = Logger()
@@ -120,6 +124,8 @@ class Worker:
         web_endpoint: IStreamServerEndpoint | None = None,
         trail: Note | None = None,
         shipment: Shipment | None = None,
+        keys: KeyStore | None = None,
+        witness: Witness | None = None,
     ) -> None:
         """``endpoint``, ``web_endpoint``: what listens, instead of the configured addresses;
         ``trail``: what writes down what becomes of commands; ``shipment``: our log on its way."""
@@ -171,6 +177,9 @@ class Worker:
         )
         self._draining = Draining(clock, self.clients)
         self.upstream.hooks = self._hooks()
+        self.upkeep: Upkeep | None = None
+        if keys is not None:
+            self.upkeep = Upkeep(clock, keys, witness, self.upstream.call, self.upstream.tell)
 
     def _hooks(self) -> LinkHooks:
         return LinkHooks(
@@ -183,6 +192,9 @@ class Worker:
             drain=self._draining.ordered,
             stats=self._stats,
             log=self._log_lines,
+            noticed=self._noticed,
+            shut_out=self._draining.shut_out,
+            lost=self._link_lost,
         )
 
     # --- life -----------------------------------------------------------------------------------
@@ -207,6 +219,7 @@ class Worker:
     def stop(self) -> Deferred[None]:
         """Say GOODBYE to the clients and to the master, and end; takes 3 seconds at most."""
         self._draining.stop()
+        self._link_lost()
         for client in list(self.acceptor):
             client.say_goodbye(Status.SHUTDOWN, "the worker stops")
         ends = [self._listening.stopService(), self.upstream.stop()]
@@ -285,8 +298,18 @@ class Worker:
     def _activated(self, other_master: bool) -> None:
         if other_master:
             self.cache.clear()
+        self._draining.end()
         self.topics.renew()
+        if self.upkeep is not None:
+            self.upkeep.begin()
         self._check_ready()
+
+    def _noticed(self, message: Message) -> bool:
+        return self.upkeep is not None and self.upkeep.take(message)
+
+    def _link_lost(self) -> None:
+        if self.upkeep is not None:
+            self.upkeep.stop()
 
     def _invalidated(self, epoch: int) -> None:
         self.cache.clear()

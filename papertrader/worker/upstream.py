@@ -25,7 +25,7 @@ from typing import Final
 
 import attrs
 from twisted.application.internet import ClientService
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import (
     IOpenSSLClientConnectionCreator,
     IProtocolFactory,
@@ -36,7 +36,7 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 
 from papertrader.core.instants import SECOND
-from papertrader.net.caller import CallError, CallRefusedError
+from papertrader.net.caller import CallError, CallLostError, CallRefusedError
 from papertrader.net.clock import Clock, Timer
 from papertrader.net.records import RecordFactory
 from papertrader.wire import codec, limits
@@ -45,9 +45,7 @@ from papertrader.wire.errors import RemoteFault
 from papertrader.wire.kinds import Status, TopicKind
 from papertrader.wire.messages import (
     ClientClose,
-    ClientOpen,
     LimitHits,
-    RelayCredit,
     TopicInterest,
     WorkerAuth,
     WorkerAuthReply,
@@ -57,7 +55,7 @@ from papertrader.wire.messages import (
     WorkerStats,
 )
 from papertrader.worker.clients import Clients, OpenRequest
-from papertrader.worker.link import MasterLink
+from papertrader.worker.link import SHUT_OUT, MasterLink
 from papertrader.worker.stamping import ENVELOPE_SIZE
 from papertrader.worker.statistics import WorkerStatistics
 from papertrader.worker.topics import BAR_TOPIC_SIZE, MARKET_TOPIC, SYMBOL_SIZE
@@ -123,6 +121,12 @@ class LinkHooks:
     stats: Callable[[], Sequence[WorkerStats | LimitHits]]
     log: Callable[[], WorkerLog | None] = lambda: None
     """Entries of our log that wait to be sent; asked every `LOG_EVERY_S`."""
+    noticed: Callable[[Message], bool] = lambda message: False
+    """Something else came; False if it means nothing here."""
+    shut_out: Callable[[], None] = lambda: None
+    """The master does not let this worker in any more."""
+    lost: Callable[[], None] = lambda: None
+    """The link is down."""
 
 
 class Upstream:
@@ -234,6 +238,8 @@ class Upstream:
         if isinstance(error, CallRefusedError):
             self.statistics.link_refusals += 1
             self.log.error("the master refused this worker: {error}", error=str(error))
+            if error.status in SHUT_OUT:
+                self.shut_out()
         elif not isinstance(error, (CallError, RemoteFault)):
             self.log.error("the link could not begin: {error}", error=repr(error))
         link.say_goodbye(Status.OK, "not accepted")
@@ -264,6 +270,8 @@ class Upstream:
                 timer.cancel()
         self._stats_timer = self._log_timer = None
         was_active = self.state is LinkState.ACTIVE
+        if self.hooks is not None:
+            self.hooks.lost()
         self._happened("failed")
         if not was_active or self._service is None:
             return
@@ -302,6 +310,21 @@ class Upstream:
         if self.hooks is not None:
             self.hooks.drain(order)
 
+    def noticed(self, message: Message) -> bool:
+        """Something else came from the master; False if it means nothing here."""
+        return self.hooks is not None and self.hooks.noticed(message)
+
+    def shut_out(self) -> None:
+        """The master does not let this worker in any more."""
+        if self.hooks is not None:
+            self.hooks.shut_out()
+
+    def call(self, message: Message) -> Deferred[Message]:
+        """Ask the master for something of our own; fails with what `Caller.call` does."""
+        if self.state is not LinkState.ACTIVE or self._link is None:
+            return fail(CallLostError("there is no link to the master"))
+        return self._link.caller.call(message)
+
     # --- relaying -------------------------------------------------------------------------------
 
     def relay(self, request: OpenRequest) -> Status:
@@ -334,16 +357,7 @@ class Upstream:
         if self._waiting and self._waiting.pop(request.received_at, None) is not None:
             self._count_waiting(request, -1)
 
-    def tell(
-        self,
-        message: ClientOpen
-        | ClientClose
-        | TopicInterest
-        | RelayCredit
-        | WorkerStats
-        | LimitHits
-        | WorkerLog,
-    ) -> None:
+    def tell(self, message: Message) -> None:
         """Send the master a notice if the link is active; else it is told all anew later."""
         if self.state is LinkState.ACTIVE and self._link is not None:
             self._link.send(codec.encode(message))

@@ -7,7 +7,7 @@ import pytest
 from papertrader.core.quotes import Quote
 from papertrader.master import inputs
 from papertrader.master.bars import FormingBars
-from papertrader.master.workers import WorkerLink
+from papertrader.master.workerlink import WorkerLink
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import Status
 from tests.master.conftest import trader
@@ -64,7 +64,7 @@ def test_so_many_quotes_are_kept_with_an_input(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_publication_is_split(kit: MasterKit, monkeypatch: pytest.MonkeyPatch) -> None:
     """As few frames as the bound allows, every event in one of them, in order."""
-    monkeypatch.setattr("papertrader.master.workers.PUBLISH_OCTETS_MAX", 100)
+    monkeypatch.setattr("papertrader.master.workerlink.PUBLISH_OCTETS_MAX", 100)
     link: WorkerLink = kit.main.workers.new_link()
     batches: list[list[bytes]] = []
     monkeypatch.setattr(link, "_publish", lambda batch, kind: batches.append(list(batch)))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from papertrader.core.marketclock import ClockMode
-from papertrader.master.workers import MARKET_TOPIC, Topic
+from papertrader.master.workerlink import MARKET_TOPIC, Topic
 from papertrader.wire import codec
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import MarketState, RelayDownFlag, Status, TopicKind

@@ -18,10 +18,7 @@ from twisted.test.iosim import connectedServerAndClient
 
 from papertrader.core.instants import MILLISECOND, SECOND
 from papertrader.master.clockbound import FIRST_ERROR, OFFSETS_KEPT, ClockBound
-from papertrader.master.workers import (
-    STAMP_AGE_MAX,
-    WorkerLink,
-)
+from papertrader.master.workerlink import STAMP_AGE_MAX, WorkerLink
 from papertrader.net.clock import Clock
 from papertrader.net.credentials import PeerIdentity
 from papertrader.net.tls import inner_client_factory, inner_server_factory
@@ -319,20 +316,65 @@ def test_a_clock_that_is_far_off_is_refused(yard: Yard, ahead: int, good: bool) 
     assert worker.goodbye == (-1 if good else Status.CLOCK_SKEW)
 
 
-def test_a_second_link_of_a_worker_closes_the_first(yard: Yard) -> None:
-    """T-31: the newest link counts; the older one's sessions are detached, and it is told why."""
+def test_a_worker_that_lost_its_link_comes_again_at_once(yard: Yard) -> None:
+    """Clause 15.18: with the same boot the older link is dead; its sessions are detached."""
     older = yard.join()
     older.ask(REGISTER)
     session = older.ask(LOGIN).session
     newer = yard.join()
     older.settle()
-    assert older.goodbye == Status.WORKER_BOOTED
+    assert older.wire.near.aborted
     assert yard.kit.main.workers.links() == [newer.link]
     assert newer.ask(m.PortfolioGet(), session=session).status == Status.SESSION_DETACHED
     other = yard.join(2)
     assert set(yard.kit.main.workers.links()) == {newer.link, other.link}
     newer.wire.cut()
     assert yard.kit.main.workers.links() == [other.link]
+    assert yard.kit.main.workers.duplicates.counts.total() == 0
+
+
+def test_of_two_living_links_the_older_stays(yard: Yard) -> None:
+    """T-31, clause 15.18: it answers a PING; the newcomer is turned away, and both are noted."""
+    older = yard.join()
+    thief = yard.connect()
+    thief.send(m.WorkerAuth(worker_id=1, boot=6, clock=thief.peer.clock.wall_ns()), correlation=1)
+    assert thief.take() == []
+    older.settle()
+    thief.settle()
+    (reply,) = (header for header, _ in thief.peer.take())
+    assert reply.status == thief.goodbye == Status.WORKER_DUPLICATE
+    assert yard.kit.main.workers.links() == [older.link]
+    assert older.ask(BAD).status == Status.AUTH_FAILED
+    assert yard.kit.main.workers.duplicates.counts[1] == 1
+    kinds = [row[0] for row in yard.kit.main.store.db.execute_sql("SELECT kind FROM audit")]
+    assert kinds.count("worker duplicate") == 1
+
+
+def test_a_dead_link_makes_room(yard: Yard) -> None:
+    """T-31: the older link does not answer within DUPLICATE_PING_S; until then it waits."""
+    older = yard.join()
+    older.wire.far.stalled = True
+    newer = yard.connect()
+    newer.send(m.WorkerAuth(worker_id=1, boot=6, clock=newer.peer.clock.wall_ns()), correlation=1)
+    yard.kit.turn(limits.DUPLICATE_PING_S - 0.2)
+    newer.settle()
+    assert yard.kit.main.workers.links() == [older.link]
+    yard.kit.turn(0.4)
+    newer.settle()
+    assert yard.kit.main.workers.links() == [newer.link]
+    assert older.wire.near.aborted
+
+
+def test_who_waits_for_room_may_say_nothing(yard: Yard) -> None:
+    """A second WORKER_AUTH while the first is undecided is a fault."""
+    older = yard.join()
+    newer = yard.connect()
+    hello = m.WorkerAuth(worker_id=1, boot=6, clock=newer.peer.clock.wall_ns())
+    newer.send(hello, correlation=1)
+    newer.send(hello, correlation=2)
+    assert newer.goodbye == Status.PROTOCOL_STATE
+    yard.kit.turn(limits.DUPLICATE_PING_S + 1)
+    assert yard.kit.main.workers.links() == [older.link]
 
 
 def test_numbers_are_remembered_per_boot(yard: Yard) -> None:
@@ -446,7 +488,7 @@ def test_old_stamps_are_refused_unless_sent_again(yard: Yard) -> None:
     assert worker.ask(BAD, at=now - 4 * STAMP_AGE_MAX, flags=resent).status == Status.AUTH_FAILED
     assert worker.ask(BAD, at=now - STAMP_AGE_MAX - bound - SECOND).status == Status.CLOCK_SKEW
     assert worker.ask(BAD, at=now - STAMP_AGE_MAX).status == Status.EXPIRED
-    assert worker.ask(BAD, at=now - 5 * SECOND).status == Status.AUTH_FAILED
+    assert worker.ask(BAD, at=now - 4 * SECOND).status == Status.AUTH_FAILED
 
 
 def test_stamps_only_rise(yard: Yard) -> None:

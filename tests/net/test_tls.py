@@ -182,7 +182,7 @@ def master_side(state: Path, spki: bytes | None = None) -> ServerSide:
     return inner_server_factory(
         authority_file(state),
         *certificate_files(state, "master"),
-        lambda key, uuid: (key, uuid) == (known, UUID_1),
+        lambda key, uuid, host: (key, uuid) == (known, UUID_1),
     )
 
 
@@ -330,7 +330,9 @@ def test_worker_that_is_not_registered(state: Path) -> None:
     assert meeting.server.handshakes == 0
     assert meeting.server.reason is not None
     assert isinstance(meeting.server.reason.value, PeerRefused)
-    assert str(meeting.server.reason.value) == (f"worker {UUID_2} is not registered with this key")
+    assert str(meeting.server.reason.value) == (
+        f"worker {UUID_2} is not registered with this key, or not there"
+    )
 
 
 def test_registered_uuid_with_another_key(state: Path) -> None:
@@ -612,7 +614,7 @@ def test_open_key_file_is_refused_at_start(stranger: Path) -> None:
 def test_error_in_the_registry_admits_nobody(state: Path) -> None:
     """When asking the registry fails, the worker is not let in, and the error is not hidden."""
 
-    def broken(spki: bytes, uuid: str) -> bool:
+    def broken(spki: bytes, uuid: str, host: str) -> bool:
         raise LookupError("the registry is closed")
 
     server_side = inner_server_factory(

@@ -74,7 +74,7 @@ BOUNDS = (
     ("master.accounts", "ACCOUNTS_MAX", "accounts: REGISTRATION_CLOSED"),
     ("master.assets", "BARS_ROWS_MAX", "bars of one BARS_GET: RANGE_TOO_LARGE"),
     ("master.views", "BACKLOG_MAX", "facts that wait for the views: orders get SERVER_BUSY"),
-    ("master.workers", "PUBLISH_OCTETS_MAX", "octets of quotes in one TOPIC_PUBLISH: split"),
+    ("master.workerlink", "PUBLISH_OCTETS_MAX", "octets of quotes in one TOPIC_PUBLISH: split"),
     ("master.flow", "WAITING_OCTETS_MAX", "replies and events without credit: SLOW_CONSUMER"),
     ("master.flow", "TRANSFER_OCTETS_MAX", "transfers that wait for one client: SERVER_BUSY"),
     ("master.bars", "BARS_PER_UPDATE", "bar topics worked out in one update: the rest follow"),

@@ -77,7 +77,7 @@ class SecureHouse(House):
             creator = client_context_factory(ca, "localhost")
         else:
             files = certificate_files(self.state, "master")
-            creator = inner_server_factory(ca, *files, lambda _, uuid: uuid == WORKER_UUID)
+            creator = inner_server_factory(ca, *files, lambda _, uuid, host: uuid == WORKER_UUID)
         factory = Factory.forProtocol(lambda: peer)
         wrapped = TLSMemoryBIOFactory(creator, is_client, factory, self.reactor)
         return wrapped.buildProtocol(None)

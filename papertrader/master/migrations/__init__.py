@@ -8,12 +8,17 @@ from typing import Final
 
 import peewee
 
-from papertrader.master.migrations import v0002_api_keys, v0003_alerts, v0004_access
+from papertrader.master.migrations import (
+    v0002_api_keys,
+    v0003_alerts,
+    v0004_access,
+    v0005_enrollment,
+)
 
 Step = Callable[[peewee.Database], None]
 
 STEPS: Final[Mapping[int, Step]] = MappingProxyType(
-    {2: v0002_api_keys.up, 3: v0003_alerts.up, 4: v0004_access.up}
+    {2: v0002_api_keys.up, 3: v0003_alerts.up, 4: v0004_access.up, 5: v0005_enrollment.up}
 )
 """What brings a store to each version from the one before it."""
 

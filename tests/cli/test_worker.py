@@ -1,0 +1,138 @@
+"""``papertrader worker`` and ``papertrader ca``: what operators type."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from papertrader.cli.main import main
+from papertrader.net.credentials import load_certificates, worker_identity
+from papertrader.ops.certificates import certificate_files, make_authority
+from papertrader.ops.enrolled import read_enrolled
+from papertrader.ops.enrolling import EnrollError, EnrollmentLine, read_line
+from papertrader.ops.handcarried import read_requests, signed_text
+from papertrader.ops.signer import LocalSigner
+from papertrader.wire.kinds import AuthorityStep, BootMode, Opcode, Status
+from tests.cli.test_commands import Terminal, terminal
+from tests.cli.test_operating import operator
+
+__all__ = ["operator", "terminal"]
+
+UUID = "6f1b2c1e-5a77-4e7b-9d3c-0a4b7a1f0c11"
+LINE = EnrollmentLine(
+    host="192.0.2.1", port=2048, name="far", uuid=UUID, token=b"\1" * 32, authority=b"\2" * 32
+)
+
+
+def test_the_list_and_one_of_it(operator: Terminal) -> None:
+    """Names or numbers; state, address, clients, round trip, duplicates, end of the certificate."""
+    lines = operator.run("worker", "ls").stdout.splitlines()
+    assert lines[1].split()[:4] == ["3", "worker-3", "active", "yes"]
+    assert lines[2].split()[:4] == ["4", "far", "pending", "no"]
+    shown = operator.run("worker", "show", "worker-3").stdout
+    assert "192.0.2.0/24" in shown
+    assert shown == operator.run("worker", "show", "3").stdout
+    missing = operator.run("worker", "show", "nobody")
+    assert missing.exit_code == 2
+    assert "there are: worker-3, far" in missing.stderr
+    found = json.loads(operator.run("--json", "worker", "ls").stdout)
+    assert found["workers"][0]["clients"] == 12
+
+
+def test_add_prints_one_line_that_enrol_reads(operator: Terminal) -> None:
+    """On stdout the line alone; what it is for on stderr."""
+    result = operator.run("worker", "add", "far", "--cidr", "192.0.2.0/24", "--address",
+                          "master.example.org:2048")  # fmt: skip
+    assert result.exit_code == 0, result.output
+    line = read_line(result.stdout)
+    assert (line.host, line.port, line.token) == ("master.example.org", 2048, b"T" * 32)
+    assert "worker enrol" in result.stderr
+    assert operator.run("worker", "add", "far").exit_code == 2
+    assert operator.run("worker", "add", "far", "--address", "x:y").exit_code == 2
+
+
+def test_boot_admit_and_rotate(operator: Terminal) -> None:
+    """By name; the modes and the seconds go to the server."""
+    assert "had 12 clients" in operator.run("worker", "boot", "worker-3", "--drain", "2").stdout
+    assert operator.run("worker", "boot", "3", "--revoke").exit_code == 0
+    assert "active again" in operator.run("worker", "admit", "3").stdout
+    sent = operator.market.bodies(Opcode.WORKER_BOOT)
+    assert [each.mode for each in sent] == [BootMode.BOOT, BootMode.REVOKE, BootMode.ADMIT]
+    assert sent[0].drain_ms == 2_000
+    assert operator.run("worker", "rotate").stdout.startswith("2 workers")
+    assert operator.run("worker", "rotate", "3").stdout.startswith("1 workers")
+
+
+def test_the_authority_in_words(operator: Terminal) -> None:
+    """Status, and a single step."""
+    assert "one authority is trusted" in operator.run("ca", "status").stdout
+    assert operator.run("ca", "rotate", "--step", "back").exit_code == 0
+    assert operator.market.bodies(Opcode.AUTHORITY_CONTROL)[-1].step == AuthorityStep.BACK
+    beside = operator.run("ca", "rotate")
+    assert beside.exit_code == 2
+    assert "is not the master's" in beside.stderr
+
+
+def test_an_ordinary_login_is_refused(terminal: Terminal) -> None:
+    """SCOPE_DENIED, exit code 1."""
+    terminal.logged_in()
+    terminal.market.plan(Opcode.WORKER_REGISTRY, Status.SCOPE_DENIED)
+    assert terminal.run("worker", "ls").exit_code == 1
+
+
+def test_the_line_is_read_back_and_shows_no_token() -> None:
+    """Also with words around it, as it is pasted; a broken one is told."""
+    assert read_line(str(LINE)) == LINE
+    assert read_line(f"$ papertrader worker add far\n{LINE}\n") == LINE
+    assert "01" * 32 not in repr(LINE)
+    text = str(LINE)
+    for broken in ("", text[:-1], text.replace(UUID, "x"), text.replace(":2048", "")):
+        with pytest.raises(EnrollError):
+            read_line(broken)
+
+
+def test_ca_init_before_the_first_start(tmp_path: Path) -> None:
+    """Root and issuing authority; a second time it is refused."""
+    phrase = tmp_path / "phrase"
+    phrase.write_text("a phrase that is long\n")
+    words = ["--state-dir", str(tmp_path / "state"), "ca", "init", "--root-key",
+             str(tmp_path / "root.key"), "--pass-phrase-file", str(phrase)]  # fmt: skip
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "root.key").stat().st_mode & 0o777 == 0o600
+    assert b"ENCRYPTED" in (tmp_path / "root.key").read_bytes()
+    again = CliRunner().invoke(main, words)
+    assert again.exit_code == 2
+    assert "ca rotate" in again.output
+
+
+def test_enrolling_by_hand(tmp_path: Path) -> None:
+    """csr, sign, install: two state directories, nothing but text without secrets between them."""
+    far, home = tmp_path / "far", tmp_path / "home"
+    make_authority(home, now=datetime.now(UTC))
+    run = CliRunner().invoke
+    words = ["--state-dir", str(far), "worker", "csr", "--name", "far", "--uuid", UUID]
+    asked = run(main, [*words, "--master", "192.0.2.1:2048"])
+    assert asked.exit_code == 0, asked.output
+    name, csr, public_csr = read_requests(asked.stdout)
+    assert name == "far"
+    assert "PRIVATE" not in asked.stdout
+    signer = LocalSigner(home, lambda: datetime.now(UTC), lambda: None)
+    signed = signer.sign(csr, UUID, "far")
+    public = signer.sign_public(public_csr or "", UUID, "far", "far.example.org")
+    file = tmp_path / "signed"
+    file.write_text(signed_text(7, signed.certificate, public, signer.trust()))
+    taken = run(main, ["--state-dir", str(far), "worker", "install", str(file)])
+    assert taken.exit_code == 0, taken.output
+    worker = read_enrolled(far)
+    assert worker is not None
+    assert (worker.worker_id, worker.master_host) == (7, "192.0.2.1")
+    leaf = load_certificates(certificate_files(far, "far")[0])[0]
+    assert worker_identity(leaf).spki == signed.spki
+    twice = run(main, ["--state-dir", str(far), "worker", "install", str(file)])
+    assert twice.exit_code == 2
+    assert "no keys wait here" in twice.output
