@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 from papertrader.core.instants import SECOND, from_datetime
 from papertrader.core.money import SCALE, parse_amount
 from papertrader.core.quotes import Quote
+from papertrader.master import main
 from papertrader.master.accounts import AccountRules
 from papertrader.master.admission import AdmissionRules
 from papertrader.master.commands import Command
@@ -32,8 +33,10 @@ from papertrader.wire import codec
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import FrameFlag, Topic
 
-# The recorded days never change, and reading them is most of what a start takes.
+# The data that come with the package never change, and reading them is most of a start.
 replay.load_daily = functools.cache(recorded.load_daily)  # type: ignore[attr-defined]
+main.load_calendars = functools.cache(main.load_calendars)  # type: ignore[attr-defined]
+main.load_rates = functools.cache(main.load_rates)  # type: ignore[attr-defined]
 
 START = from_datetime(datetime(2012, 6, 4, 14, 0, tzinfo=UTC))
 PASSWORD = "a long enough one"

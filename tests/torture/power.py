@@ -47,7 +47,7 @@ CONTROLS: Final = {
 PER_TRACE: Final = 2_000
 WHOLE_EVERY: Final = 250
 """Of so many images one is started as a whole, audited and decided again."""
-ORDERS: Final = 40
+ORDERS: Final = 25
 MEMORY: Final = Path("/dev/shm")
 ROOT: Final = Path(__file__).parents[2]
 
@@ -189,7 +189,7 @@ class Examination:
             tally.add("lost", f"{image}: {len(lost)} acknowledged orders are not there")
         elif not {hashlib.sha256(token).digest() for token in self._tokens} <= hashes:
             tally.add("lost", f"{image}: a session that was told of is not there")
-        elif tally.images % WHOLE_EVERY == 0:
+        elif image.is_whole:
             self._start_whole(image)
 
     def _recover(self) -> tuple[int, set[bytes]]:
@@ -235,7 +235,9 @@ def campaign(count: int, seed: int, control: str = "", say: bool = True) -> Tall
             place.mkdir(exist_ok=True)
             examination = Examination(recording, place, tally)
             wanted = min(PER_TRACE, count - tally.images)
-            for image in images(recording.trace, recording.directory, wanted, Random(seed)):
+            for image in images(
+                recording.trace, recording.directory, wanted, Random(seed), "truth.db", WHOLE_EVERY
+            ):
                 examination.look(image)
             shutil.rmtree(recording.directory)
             seed += 1

@@ -128,8 +128,11 @@ class Disk:
                 rename(self._durable_names, operation, file)
         self._pending = [each for each in self._pending if each[0] >= before]
 
-    def image(self, variant: str, random: Random) -> dict[str, bytes]:
-        """Return files that may be there after the power failed now: name, octets."""
+    def image(self, variant: str, random: Random, only: str = "") -> dict[str, bytes]:
+        """Return files that may be there after the power failed now: name, octets.
+
+        ``only`` leaves out those whose path does not begin with it.
+        """
         waiting = [number for number, _, _ in self._pending]
         waiting += [number for file in self._names.values() for number, _ in file.pending]
         until = random.randint(min(waiting), self._number) if waiting else self._number
@@ -141,7 +144,11 @@ class Disk:
         for number, operation, file in self._pending:
             if number < kept:
                 rename(names, operation, file)
-        return {path: file.image(variant, until, random) for path, file in names.items()}
+        return {
+            path: file.image(variant, until, random)
+            for path, file in names.items()
+            if path.startswith(only)
+        }
 
 
 def rename(names: dict[str, File], operation: Operation, file: File | None) -> None:
@@ -162,6 +169,8 @@ class Image:
 
     at: int
     variant: str
+    is_whole: bool
+    """Whether all files are in it, and not those alone that were asked for."""
     files: dict[str, bytes] = attrs.field(repr=False)
 
     def write(self, place: Path, marks: str) -> None:
@@ -174,8 +183,18 @@ class Image:
             (place / name).write_bytes(data)
 
 
-def images(trace: list[Operation], directory: Path, count: int, random: Random) -> Iterator[Image]:
-    """Give ``count`` images at random moments of a trace, each moment with every variant."""
+def images(
+    trace: list[Operation],
+    directory: Path,
+    count: int,
+    random: Random,
+    only: str = "",
+    whole_every: int = 1,
+) -> Iterator[Image]:
+    """Give ``count`` images at random moments of a trace, each moment with every variant.
+
+    One of ``whole_every`` has all files, the others those whose name begins with ``only``.
+    """
     moments = sorted(random.randint(1, len(trace)) for _ in range(-(-count // len(VARIANTS))))
     disk, done, given = Disk(directory), 0, 0
     for moment in moments:
@@ -185,4 +204,6 @@ def images(trace: list[Operation], directory: Path, count: int, random: Random) 
         for variant in VARIANTS:
             if given < count:
                 given += 1
-                yield Image(done, variant, disk.image(variant, random))
+                is_whole = given % whole_every == 0
+                prefix = "" if is_whole else f"{directory}/{only}"
+                yield Image(done, variant, is_whole, disk.image(variant, random, prefix))

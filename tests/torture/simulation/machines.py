@@ -7,7 +7,6 @@ write and its answer, or after it. Nothing else stands in for anything.
 
 from __future__ import annotations
 
-import functools
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +19,6 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 
 from papertrader.core.money import SCALE
-from papertrader.master import main as master_main
 from papertrader.master.database import Batch, TruthStore
 from papertrader.master.livemarket import LiveParts
 from papertrader.master.main import Main, Threads
@@ -41,10 +39,6 @@ WORKER_PORT: Final = 2049
 LIVE_SYMBOL: Final = "BTC/USD"
 _CAPS: Final = AcceptCaps(rate=10_000, burst=10_000, total_rate=10_000, total_burst=10_000)
 """Nobody floods here; how floods are met is tested in tests/abuse."""
-
-# Data of the package that never changes; reading it is most of what a start takes.
-for _name in ("load_calendars", "load_rates"):
-    setattr(master_main, _name, functools.cache(getattr(master_main, _name)))
 
 
 def worker_host(number: int) -> str:
