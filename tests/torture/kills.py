@@ -100,7 +100,9 @@ class Books:
         # Read only: the recovery is left to the next start of the product.
         database = connect(self.state / "truth.db", {}, read_only=True)
         try:
-            for _, _, last, *_, frames in journal_batches(database, self.seen):
+            # A first start that did not get far has not even made the table.
+            is_made = database.table_exists("journal")
+            for _, _, last, *_, frames in journal_batches(database, self.seen) if is_made else ():
                 self.seen = last
                 self._take(frames, tally)
         finally:
@@ -309,6 +311,36 @@ def audited(books: Books, tally: Tally) -> None:
         tally.wrong.append(f"after {books.cycles} cycles: {error!r}")
 
 
+def run_load(told: load.Told, books: Books, orders: int) -> int:
+    """Let a master trade in this process until so many orders were acknowledged, or it failed.
+
+    Returns 0, or 70 if its store failed.
+    """
+    reactor: Any = importlib.import_module("twisted.internet.reactor")
+    install_monotonic(reactor)
+    work = load.Load(
+        reactor, books.state, told, books.cycles + 1, orders=orders,
+        first_id=books.cycles * 2_000, tokens=books.tokens,
+    )  # fmt: skip
+    work.start()
+    reactor.run()
+    return 70 if work.failure else 0
+
+
+def is_clear(error: Exception) -> bool:
+    """Tell whether an error at a start is one that the program tells its user of in a sentence."""
+    return isinstance(error, (StoreError, OSError))
+
+
+def warm_up(place: Path) -> None:
+    """Read once what every process of a campaign would read, and keep it out of collections."""
+    state = place / "warm"
+    state.mkdir()
+    MasterKit(state).kill()
+    gc.collect()
+    gc.freeze()
+
+
 def campaign(
     cycles: int, seed: int, *, early: bool = False, at: str = "", say: bool = True
 ) -> Tally:
@@ -316,12 +348,7 @@ def campaign(
     tally, random, began = Tally(), Random(seed), time.monotonic()
     memory = MEMORY if MEMORY.is_dir() else None
     with tempfile.TemporaryDirectory(prefix="papertrader-kills-", dir=memory) as name:
-        warm = Path(name) / "warm"
-        warm.mkdir()
-        MasterKit(warm).kill()
-        # What is common to all cycles is not copied when one of them collects its garbage.
-        gc.collect()
-        gc.freeze()
+        warm_up(Path(name))
         while tally.cycles < cycles and not (early and tally.lost):
             books = Books(Path(name) / f"state{tally.cycles}")
             books.state.mkdir()

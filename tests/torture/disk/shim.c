@@ -4,7 +4,6 @@
  * PT_SHIM_TRACE  write every call there, with its octets, after it was done
  * PT_SHIM_FAIL   KIND:N:WHAT; the Nth call of KIND (write, sync, open, truncate, any) fails with
  *                errno WHAT, or does half of it ("short"), or ends the process ("kill")
- * PT_SHIM_COUNT  write the number of calls of KIND there when the process ends
  *
  * A record is: kind (1), length of the path (2), offset (8), length of the octets (4), all
  * big-endian; then path and octets. For a sync the offset is the number of the records that were
@@ -55,19 +54,18 @@ __attribute__((constructor)) static void begin(void)
         sscanf(fail, "%15[a-z]:%ld:%15[A-Za-z]", fail_kind, &fail_at, fail_what);
 }
 
-__attribute__((destructor)) static void end(void)
+/* For a process that was forked from one with the library in it: begin to fail here and now. */
+void pt_shim_arm(const char *where, const char *fail)
 {
-    const char *name = getenv("PT_SHIM_COUNT");
-    if (!name)
-        return;
-    char text[32];
-    int length = snprintf(text, sizeof text, "%ld\n", calls);
-    int fd = syscall(SYS_openat, AT_FDCWD, name, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    if (fd >= 0) {
-        if (syscall(SYS_write, fd, text, length) < 0)
-            _exit(99);
-        syscall(SYS_close, fd);
-    }
+    directory = strdup(where);
+    directory_length = strlen(directory);
+    fail_at = calls = 0;
+    sscanf(fail, "%15[a-z]:%ld:%15[A-Za-z]", fail_kind, &fail_at, fail_what);
+}
+
+long pt_shim_calls(void)
+{
+    return calls;
 }
 
 static int counts(const char *path)
