@@ -9,6 +9,7 @@ committed".
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -490,10 +491,8 @@ class TruthStore:
         Any exception means that nobody knows whether it was committed. Raises `StoreError` with
         the first cause: after some errors SQLite has rolled back already, and says so at length.
         """
-        try:
+        with clear_errors(self.path):
             return self._write(self.db, batch)
-        except peewee.DatabaseError as error:
-            raise StoreError(f"{self.path}: {_first_cause(error)}") from error
 
     def _write(self, db: peewee.Database, batch: Batch) -> bytes:
         with db.atomic("IMMEDIATE"):
@@ -569,6 +568,15 @@ class TruthStore:
         if self._db is not None:
             self._db.close()
             self._db = None
+
+
+@contextlib.contextmanager
+def clear_errors(path: Path) -> Iterator[None]:
+    """Turn an error of the database within the block into a `StoreError` that says its cause."""
+    try:
+        yield
+    except peewee.DatabaseError as error:
+        raise StoreError(f"{path}: {_first_cause(error)}") from error
 
 
 def _first_cause(error: BaseException) -> BaseException:

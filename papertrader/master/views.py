@@ -41,7 +41,13 @@ from papertrader.core.restore import StateImage, restore_state
 from papertrader.master import packing, records
 from papertrader.master.balances import Balances
 from papertrader.master.contestrecords import contests_of
-from papertrader.master.database import GENESIS, StoreError, connect, journal_batches
+from papertrader.master.database import (
+    GENESIS,
+    StoreError,
+    clear_errors,
+    connect,
+    journal_batches,
+)
 from papertrader.master.journal import Fact
 from papertrader.master.orderrecords import terms_row
 from papertrader.master.purses import PurseBook, purse_of
@@ -93,15 +99,16 @@ class ViewStore:
         return self._db
 
     def open(self) -> None:
-        """Open or create the tables; views of another version are dropped and made again."""
+        """Open the tables; of another version they are made again. Raises `StoreError`."""
         self._db = connect(self.path, PRAGMAS)
         views.initialize(self._db)
-        if self._db.table_exists("view_meta") and self._meta("version") != VIEWS_VERSION:
-            self.drop()
-        with self._db.atomic("IMMEDIATE"):
-            self._db.create_tables(TABLES)
-            self._set_meta("version", VIEWS_VERSION)
-        self._load_watermark()
+        with clear_errors(self.path):
+            if self._db.table_exists("view_meta") and self._meta("version") != VIEWS_VERSION:
+                self.drop()
+            with self._db.atomic("IMMEDIATE"):
+                self._db.create_tables(TABLES)
+                self._set_meta("version", VIEWS_VERSION)
+            self._load_watermark()
 
     def open_read_only(self) -> None:
         """Open existing tables in one snapshot; raises `StoreError` if they cannot be read."""
@@ -148,8 +155,8 @@ class ViewStore:
     # --- writing -------------------------------------------------------------------------------
 
     def write(self, facts: Sequence[Fact], last_seq: int, head: bytes) -> None:
-        """Write what the journal made durable up to ``last_seq``."""
-        with self.db.atomic("IMMEDIATE"):
+        """Write what the journal made durable up to ``last_seq``. Raises `StoreError`."""
+        with clear_errors(self.path), self.db.atomic("IMMEDIATE"):
             begun = 0
             # What comes before a new season or epoch and what comes after must not be mixed.
             for index, fact in enumerate(facts, 1):
