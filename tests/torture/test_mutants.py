@@ -17,7 +17,7 @@ def test_there_are_enough_and_each_says_what_it_is() -> None:
     assert numbers == list(range(1, len(numbers) + 1))
     for mutant in MUTANTS:
         assert mutant.what.endswith(".")
-        assert mutant.find[0] in ("conform", "fuzz")
+        assert mutant.find[0] in ("conform", "fuzz", "pytest", "simulation")
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)

@@ -1,7 +1,9 @@
 """Run the mutants: ``python -m tests.torture.mutants [--only TEXT] [--seconds 60]``.
 
 For each mutant a real master and worker are started from a copy of the package with the bug in it,
-and the harness, unchanged, must find it in time. Without a bug it must find nothing.
+and the harness, unchanged, must find it in time. Without a bug it must find nothing. What a test or
+the simulation is to find is given to it in the copy: it must fail there, and each seed that the
+simulation fails with must fail with the same history when it is run again.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -103,8 +106,58 @@ def hunt(server: Server, find: list[str], seconds: float, findings: Path) -> Fin
     return Finding("", time.monotonic() - began)
 
 
+def hunt_in_copy(mutant: Mutant, seconds: float) -> Finding:
+    """Run tests or the simulation on a copy with the mutant, until it fails or the time is over."""
+    with tempfile.TemporaryDirectory(prefix="papertrader-mutant-") as name:
+        copy = patches.copy_with(mutant, Path(name))
+        for each in ("tests", "specs", "benchmarks", "pyproject.toml", "README.rst", "Makefile"):
+            (copy / each).symlink_to(ROOT / each)
+        command, *rest = mutant.find
+        if command == "simulation":
+            arguments = ["-m", "tests.torture.simulation", "--stop", *rest]
+        else:
+            arguments = ["-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *rest]
+        began = time.monotonic()
+        try:
+            done = run_in(copy, arguments, seconds)
+        except subprocess.TimeoutExpired:
+            return Finding("", time.monotonic() - began)
+        took = time.monotonic() - began
+        lines = (done.stdout or "").splitlines()
+        if command == "simulation":
+            return Finding(replayed(copy, lines, seconds), took)
+        failed = [line for line in lines if line.startswith(("FAILED ", "ERROR "))]
+        return Finding(failed[0] if done.returncode == 1 and failed else "", took)
+
+
+def run_in(copy: Path, arguments: list[str], seconds: float) -> subprocess.CompletedProcess[str]:
+    """Run Python on a copy of the package. Raises `subprocess.TimeoutExpired`."""
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=copy, env=os.environ | {"PYTHONPATH": str(copy)},
+        capture_output=True, text=True, check=False, timeout=seconds,
+    )  # fmt: skip
+
+
+def replayed(copy: Path, lines: list[str], seconds: float) -> str:
+    """Run again the seed that the simulation failed with; "" unless its history is the same."""
+    for line in lines:
+        match = _SEED.match(line)
+        if match is not None:
+            seed, digest = match[1], match[2]
+            again = run_in(copy, ["-m", "tests.torture.simulation", "--seed", seed], seconds)
+            same = f"seed {seed}: history {digest}, run again {digest}"
+            if same in (again.stdout or "") and again.returncode == 1:
+                return f"{line}; again: {digest}"
+    return ""
+
+
+_SEED = re.compile(r"seed (\d+) \(([0-9a-f]+)\): ")
+
+
 def try_one(mutant: Mutant, seconds: float) -> Finding:
     """Run one mutant; return what found it."""
+    if mutant.find[0] in {"simulation", "pytest"}:
+        return hunt_in_copy(mutant, 5 * seconds)
     with running(mutant) as server, tempfile.TemporaryDirectory() as findings:
         return hunt(server, mutant.find, seconds, Path(findings))
 
@@ -133,7 +186,8 @@ def main() -> int:
         except PatchError as error:
             finding = Finding("", 0.0)
             print(error)
-        if not finding.text or finding.seconds > options.seconds:
+        in_copy = mutant.find[0] in {"simulation", "pytest"}
+        if not finding.text or finding.seconds > options.seconds * (5 if in_copy else 1):
             missed.append(mutant.name)
         how = " ".join(mutant.find)
         print(f"{mutant.name:<34}{finding.seconds:6.1f} s  {how}: {finding.text or 'NOT FOUND'}")

@@ -1,14 +1,16 @@
 """Mutants: bugs put in on purpose, each a small patch of the package that the harness must find.
 
-A patch file begins with a sentence, then says how it is found (``find:``, a command of
-``python -m papertrader.fuzz`` without its target) and, if needed, how the server is started
-(``server:``, options of ``papertrader up``). A unified diff follows. Its hunks are found by their
+A patch file begins with a sentence, then says how it is found (``find:``: a command of
+``python -m papertrader.fuzz`` without its target, or ``simulation`` or ``pytest`` with arguments)
+and, if needed, how the server is started (``server:``, options of ``papertrader up``) and which row
+of ``specs/torture.rst`` it is (``design:``). A unified diff follows. Its hunks are found by their
 text, not by their line numbers, so that changes elsewhere in a file do no harm.
 """
 
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 from pathlib import Path
 from typing import NamedTuple
@@ -38,6 +40,7 @@ class Mutant(NamedTuple):
     find: list[str]
     server: list[str]
     hunks: list[Hunk]
+    design: str = ""
 
 
 def read(path: Path) -> Mutant:
@@ -55,7 +58,8 @@ def read(path: Path) -> Mutant:
             hunks.append(Hunk(name.strip(), old, new))
     if not hunks or "find" not in said:
         raise PatchError(f"{path.name}: no hunks, or no line that begins with find:")
-    return Mutant(path.stem, what, said["find"].split(), said.get("server", "").split(), hunks)
+    find, server = shlex.split(said["find"]), said.get("server", "").split()
+    return Mutant(path.stem, what, find, server, hunks, said.get("design", ""))
 
 
 def every() -> list[Mutant]:
