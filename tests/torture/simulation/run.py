@@ -160,12 +160,12 @@ class Simulation:
         master = self.master
         if master is None:
             return
-        stage = self.random.choice(("", "before", "between", "between", "after"))
+        stage = self.random.choice(("", "before", "before", "between", "between", "after"))
         if not stage:
             master.crash()
             return
         thread = self.random.choice((master.truth, master.truth, master.views))
-        thread.trap = (stage, self.random.randrange(6))
+        thread.trap = (stage, self.random.randrange(4))
 
     def pause(self) -> None:
         """Stop a process for a while; it does not know (SIGSTOP, SIGCONT)."""
