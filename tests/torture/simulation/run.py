@@ -7,10 +7,13 @@ was told.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import signal
 import tempfile
+import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,6 +40,8 @@ HEALING_S: Final = 150.0
 """Simulated seconds without faults in which everybody must come to an end."""
 FAULT_EVERY_S: Final = (0.2, 2.0)
 STEPS_MAX: Final = 400_000
+CPU_S: Final = 60.0
+"""Seconds of the processor for one seed; the longest takes two or three."""
 SECOND: Final = 1_000_000_000
 DAY_S: Final = 86_400
 MEMORY: Final = Path("/dev/shm")
@@ -44,6 +49,10 @@ MEMORY: Final = Path("/dev/shm")
 
 class Violation(Exception):
     """A promise was broken; the text says which."""
+
+
+class Circle(BaseException):
+    """A seed uses the processor without end. No handler of errors may keep it."""
 
 
 @attrs.frozen
@@ -339,6 +348,28 @@ class SimulatedWorld(World):
             raise Violation(f"{STEPS_MAX} steps and no end: something goes in a circle")
 
 
+@contextlib.contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raise `Circle` within the block when it has used so much of the processor.
+
+    For what goes in a circle without a step of the world. Only the main thread can do that.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def over(_signal: int, _frame: object) -> None:
+        raise Circle("something goes in a circle and does nothing else any more")
+
+    before = signal.signal(signal.SIGVTALRM, over)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds, 1.0)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0.0)
+        signal.signal(signal.SIGVTALRM, before)
+
+
 def simulate(seed: int, keep_tail: bool = False) -> Outcome:
     """Run one seed from beginning to end."""
     place = MEMORY if MEMORY.is_dir() else None
@@ -353,9 +384,10 @@ def simulate(seed: int, keep_tail: bool = False) -> Outcome:
 
     globalLogPublisher.addObserver(observe)
     try:
-        simulation = Simulation(seed, state, keep_tail)
-        simulation.run()
-    except Violation as violation:
+        with time_limit(CPU_S):
+            simulation = Simulation(seed, state, keep_tail)
+            simulation.run()
+    except (Violation, Circle) as violation:
         broken.append(str(violation))
     except Exception as error:
         broken.append("".join(traceback.format_exception(error)))
