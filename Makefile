@@ -1,6 +1,6 @@
 # make run     install into .venv if needed, then start PaperTrader; stop it with Ctrl-C
 # make test    install the development tools too, then run every check and the whole test suite
-# make torture kill -9 the master 50 times in a stream of orders, and other long campaigns
+# make torture kills, power failures, seeds, failing disks, mutants: some hours (specs/torture.rst)
 # make test-web  the tests of the web page in a real browser, Debian's Chromium
 # make docs     the documentation as pages, in build/docs; a warning is an error
 # make fuzz    read 10^8 changed frames with the codec, on every processor: about a quarter of an hour
@@ -83,10 +83,19 @@ docs: $(DEVELOPMENT)
 
 torture: $(DEVELOPMENT)
 	PAPERTRADER_KILLS=$(KILLS) $(BIN)/pytest -s tests/torture $(PYTEST_ARGS)
+	$(BIN)/python -m tests.torture.simulation --seeds 10000
+	$(BIN)/python -m tests.torture.kills --cycles 20000
+	$(BIN)/python -m tests.torture.kills --cycles 2000 --early
+	$(BIN)/python -m tests.torture.power --images 200000
+	for control in normal off early; do \
+		$(BIN)/python -m tests.torture.power --images 2000 --control $$control || exit 1; \
+	done
+	$(BIN)/python -m tests.torture.ioerrors
 	$(BIN)/python -m tests.torture.model
 	$(BIN)/python -m tests.torture.mutants
 	$(BIN)/python -m tests.torture.stalls
 	$(BIN)/python -m tests.torture.siege
+	$(BIN)/python -m tests.torture.soak --seconds 3600
 	$(PIP) install --editable '.[torture]'
 	$(BIN)/python -m tests.torture.boofuzz
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.torture.mutants import patches
@@ -18,6 +20,22 @@ def test_there_are_enough_and_each_says_what_it_is() -> None:
     for mutant in MUTANTS:
         assert mutant.what.endswith(".")
         assert mutant.find[0] in ("conform", "fuzz", "pytest", "simulation")
+
+
+def test_every_bug_of_the_design_has_its_row() -> None:
+    """M-01 to M-40 stand in the specification, each with its patch or why it is none."""
+    text = (ROOT / "specs" / "torture.rst").read_text(encoding="utf-8")
+    parts = re.split(r"^   \* - ([MP]-\d\d)\n", text, flags=re.M)
+    rows = dict(zip(parts[1::2], parts[2::2], strict=True))
+    assert [key for key in rows if key[0] == "M"] == [f"M-{n:02d}" for n in range(1, 41)]
+    assert [key for key in rows if key[0] == "P"] == [f"P-{n:02d}" for n in range(1, 26)]
+    names = {mutant.name for mutant in MUTANTS}
+    for key, row in rows.items():
+        if key[0] == "M" and "Not a patch" not in row:
+            assert re.findall(r"``(\d\d-[\w-]+)``", row)[0] in names, key
+    for mutant in MUTANTS:
+        if mutant.design.startswith("M-"):
+            assert f"``{mutant.name}``" in rows[mutant.design], mutant.name
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
