@@ -99,14 +99,14 @@ def kraken(rows: Mapping[str, Row]) -> str:
     return f'{{"error":[],"result":{{{",".join(parts)}}}}}'
 
 
-def kraken_pairs() -> str:
-    """``/0/public/AssetPairs``."""
+def kraken_pairs(**status: object) -> str:
+    """``/0/public/AssetPairs``; ``status`` by base currency, "online" if it is not given."""
     result = {
         kraken_key(symbol): {
             "altname": symbol.replace("BTC", "XBT").replace("/", ""),
             "wsname": symbol.replace("BTC", "XBT").replace("DOGE", "XDG"),
             "tick_size": "0.1",
-            "status": "online",
+            "status": status.get(symbol[:3], "online"),
             "ordermin": "0.0001",
         }
         for symbol in ("BTC/USD", "ETH/USD", "SOL/USD", "DOGE/USD", "XRP/USD")

@@ -11,8 +11,20 @@ from papertrader.core.money import parse_amount
 from papertrader.core.quotes import Bar, QuoteFlag, QuoteProvider
 from papertrader.master.providers.alpaca import Alpaca
 from papertrader.master.providers.faults import FaultKind, ProviderFault
+from papertrader.master.providers.kraken import PAIRS_S
 from papertrader.master.providers.provider import Answer
-from tests.provider_kit import KEY, NAMES, NOON, SHAPES, Bench, Row, Sent, limits_of, texts
+from tests.provider_kit import (
+    KEY,
+    NAMES,
+    NOON,
+    SHAPES,
+    Bench,
+    Row,
+    Sent,
+    kraken_pairs,
+    limits_of,
+    texts,
+)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -108,6 +120,58 @@ def test_kraken_learns_its_names_once() -> None:
     assert isinstance(answer, Answer)
     assert [(p.symbol, p.unknown) for p in answer.problems] == [("NOPE/USD", True)]
     assert len(bench.stub.seen) == 2
+
+
+@pytest.mark.parametrize(
+    "status", ["cancel_only", "post_only", "limit_only", "reduce_only", "maintenance", ""]
+)
+def test_kraken_halts_a_pair_and_lifts_it(status: str) -> None:
+    """Clause 14.18: quotes of a pair that is not online are HALTED and fill nothing, in time."""
+    bench = Bench("kraken")
+    bench.serve(Row())
+    bench.stub.pairs = Sent(200, kraken_pairs(BTC=status).encode())
+    bench.ask()
+    (quote,) = bench.quotes()
+    assert quote.flags & QuoteFlag.HALTED
+    assert not may_fill(quote)
+    assert "BTC/USD" not in {each.symbol for each in bench.run(bench.provider.assets())}
+    bench.stub.pairs = Sent(200, kraken_pairs().encode())
+    bench.ask()
+    assert bench.quotes()[-1].flags & QuoteFlag.HALTED, "the list counts for a while"
+    bench.reactor.advance(PAIRS_S)
+    assert not bench.provider.prepared
+    bench.ask()
+    assert may_fill(bench.quotes()[-1])
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [b"", b"[]", b"{", b'{"error":[],"result":{}}', b'{"error":["EService:Busy"]}'],
+)
+def test_kraken_keeps_its_names_and_halts_when_the_list_fails(pairs: bytes) -> None:
+    """A bad list is a fault of the provider once in `PAIRS_S`; prices come by what is known."""
+    bench = Bench("kraken")
+    bench.serve(Row())
+    bench.stub.pairs = Sent(200, kraken_pairs(BTC="post_only").encode())
+    bench.ask()
+    bench.reactor.advance(PAIRS_S)
+    bench.stub.pairs = Sent(200, pairs)
+    assert isinstance(bench.run(bench.provider.prepare()), ProviderFault)
+    assert bench.provider.prepared
+    bench.ask()
+    assert bench.quotes()[-1].flags & QuoteFlag.HALTED
+
+
+@pytest.mark.parametrize("status", [None, 1, True, ["online"], {"a": 1}])
+def test_a_pair_whose_status_is_no_word_is_not_there(status: object) -> None:
+    """What cannot be read is not traded; the other pairs are."""
+    bench = Bench("kraken")
+    bench.stub.pairs = Sent(200, kraken_pairs(BTC=status).encode())
+    bench.serve({"ETH/USD": Row()})
+    answer = bench.ask("BTC/USD", "ETH/USD")
+    assert isinstance(answer, Answer)
+    assert [(each.symbol, each.unknown) for each in answer.problems] == [("BTC/USD", True)]
+    assert [each.symbol for each in answer.observations] == ["ETH/USD"]
 
 
 def test_delayed_prices_say_so() -> None:

@@ -1,8 +1,10 @@
 """Kraken: coins with bid and ask, day and night, without any key; one call a second.
 
 ``/Ticker`` answers many pairs at once, keyed by Kraken's own names (XBTUSD is XXBTZUSD), which are
-learned once from ``/AssetPairs``. It stamps nothing: the time of receipt counts. Errors come under
-status 200, as texts in ``error``. The day is the UTC day.
+learned from ``/AssetPairs`` and with them whether each is traded: a pair whose ``status`` is other than
+online (cancel_only, post_only, limit_only, reduce_only) has quotes, which are flagged HALTED, until a
+later list says online. It stamps nothing: the time of receipt counts. Errors come under status 200, as
+texts in ``error``. The day is the UTC day.
 """
 
 from __future__ import annotations
@@ -41,6 +43,9 @@ from papertrader.master.providers.request import LISTING_MAX, Request
 
 NAME: Final = "kraken"
 PAIRS_MAX: Final = 20_000
+PAIRS_S: Final = 300
+"""How long the list of pairs counts: so late at most is it known that one is halted."""
+_ONLINE: Final = "online"
 _MINUTES: Final = {60: "1", 300: "5", 900: "15", 3_600: "60", 86_400: "1440", 604_800: "10080"}
 _COMMON_NAMES: Final = {"XBT": "BTC", "XDG": "DOGE"}
 _OWN_NAMES: Final = {common: own for own, common in _COMMON_NAMES.items()}
@@ -52,6 +57,7 @@ class _Pair:
     """Kraken's name in answers."""
     ask_as: str
     """The name to ask by."""
+    halted: bool
 
 
 class Kraken(Provider):
@@ -79,14 +85,20 @@ class Kraken(Provider):
     )
 
     _pairs: Mapping[str, _Pair] = {}
+    _asked_at = 0
 
     @property
     def prepared(self) -> bool:
-        """Whether Kraken's names of the pairs are known."""
-        return bool(self._pairs)
+        """Whether Kraken's names of the pairs are known, and lately which are traded."""
+        return bool(self._pairs) and self.clock.monotonic_ns() - self._asked_at < PAIRS_S * SECOND
 
     async def prepare(self) -> None:
-        """Learn Kraken's names of all pairs; one call."""
+        """Learn Kraken's names of all pairs and which are traded; one call.
+
+        When that fails, prices are asked for by the names known before, if any, and the list again
+        in `PAIRS_S`.
+        """
+        self._asked_at = self.clock.monotonic_ns()
         self._pairs = {symbol: pair for symbol, pair, _ in await self._listing()}
 
     def quote_request(self, symbols: Sequence[str]) -> Request:
@@ -135,6 +147,7 @@ class Kraken(Provider):
             day_high=price(today["h"][0], "h"),
             day_low=price(today["l"][0], "l"),
             day_volume=size(today["v"][0], "v"),
+            halted=self._pairs[symbol].halted if symbol in self._pairs else False,
         )
 
     async def bars(self, symbol: str, interval_s: int, start: int, end: int) -> BarsAnswer:
@@ -159,7 +172,7 @@ class Kraken(Provider):
 
     async def assets(self) -> list[Asset]:
         """Ask for all pairs that are traded now; one call."""
-        return [asset for _, _, asset in await self._listing()]
+        return [asset for _, pair, asset in await self._listing() if not pair.halted]
 
     async def _listing(self) -> list[tuple[str, _Pair, Asset]]:
         request = Request(path="/0/public/AssetPairs", body_max=LISTING_MAX)
@@ -179,15 +192,18 @@ class Kraken(Provider):
 
 
 def _listed(key: str, row: object) -> tuple[str, _Pair, Asset]:
-    if not isinstance(row, dict) or row.get("status", "online") != "online":
-        raise BadValue("not traded")
+    if not isinstance(row, dict):
+        raise BadValue("is no pair")
+    status = row.get("status", _ONLINE)
+    if not isinstance(status, str):
+        raise BadValue("a status is a word")
     base, _, quote = str(row.get("wsname")).partition("/")
     symbol = check_symbol(f"{_COMMON_NAMES.get(base, base)}/{_COMMON_NAMES.get(quote, quote)}")
     tick = units(row.get("tick_size"), "tick_size")
     if tick <= 0 or not symbol.partition("/")[2].isalpha() or len(symbol.partition("/")[2]) != 3:
         raise BadValue("not priced in a currency")
     altname = str(row.get("altname"))
-    return symbol, _Pair(key, altname), coin(symbol, symbol.replace("/", " in "), NAME, tick=tick)
+    return symbol, _Pair(key, altname, status != _ONLINE), coin(symbol, symbol.replace("/", " in "), NAME, tick=tick)
 
 
 def _result(reply: object) -> object:

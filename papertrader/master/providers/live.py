@@ -126,6 +126,8 @@ class LiveSource:
             flags |= QuoteFlag.DELAYED
         if seen.closed or not self._calendars[asset.calendar].is_open(received):
             flags |= QuoteFlag.CLOSED
+        if seen.halted:
+            flags |= QuoteFlag.HALTED
         after = stale_after(self.interval_ns(seen.symbol))
         if seen.source_time and received - seen.source_time - delay > after:
             flags |= QuoteFlag.STALE

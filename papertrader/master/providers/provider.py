@@ -37,7 +37,7 @@ class Observation:
     """What a provider said of one symbol. Prices in 1e-8 units, `NULL` if unknown; sizes 0.
 
     ``source_time`` is the provider's own stamp, 0 if it sends none. ``closed``: the provider says
-    that the market is closed.
+    that the market is closed. ``halted``: that it takes no trades in the symbol for now.
     """
 
     symbol: str
@@ -55,6 +55,7 @@ class Observation:
     day_volume: int = 0
     source_time: int = 0
     closed: bool = False
+    halted: bool = False
 
 
 @attrs.frozen
