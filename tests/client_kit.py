@@ -761,7 +761,9 @@ class Peer(OwnerPeer, AlertPeer):
             for name in ("AAPL", "IBM", "MSFT")
             if name.startswith(message.prefix or "")
         ]  # fmt: skip
-        self._parts(header, m.AssetListPart, "assets", rows, as_of=START)
+        self._parts(
+            header, m.AssetListPart, "assets", rows, as_of=START, cache_until=START + SECOND
+        )
 
     def _bars_get(self, header: codec.Header, message: m.BarsGet) -> None:
         rows = [

@@ -10,7 +10,7 @@ from typing import Final
 import click
 
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
-from papertrader.cli.output import amount, day, money, name, table, write_json
+from papertrader.cli.output import amount, day, moment, money, name, table, write_json
 from papertrader.cli.parameters import SYMBOL
 from papertrader.cli.problems import Problem
 from papertrader.cli.visit import logged_in
@@ -47,7 +47,7 @@ def list_assets(invocation: Invocation, prefix: str, limit: int) -> None:
     with logged_in(invocation) as client:
         found = client.assets(prefix.upper(), limit=limit)
     if invocation.as_json:
-        write_json(assets=found.items)
+        write_json(assets=found.items, as_of=found.as_of, cache_until=found.cache_until)
         return
     rows = [
         (
@@ -60,6 +60,9 @@ def list_assets(invocation: Invocation, prefix: str, limit: int) -> None:
     headings = ("symbol", "kind", "status", "currency", ">tick", ">lot", "flags", "first bar",
                 "last bar")  # fmt: skip
     click.echo(table(headings, rows))
+    if found.as_of is not None:
+        until = f", cached until {moment(found.cache_until)}" if found.cache_until else ""
+        click.echo(f"as of {moment(found.as_of)}{until} (UTC)", err=True)
 
 
 @assets.command("halt")

@@ -7,16 +7,18 @@ from datetime import date, datetime, timedelta
 import click
 
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
-from papertrader.cli.output import amount, day, moment, money, name, table, write_json
+from papertrader.cli.output import NOTHING, amount, day, moment, money, name, table, write_json
 from papertrader.cli.parameters import DATE, SYMBOL
 from papertrader.cli.problems import Problem
 from papertrader.cli.visit import logged_in
 from papertrader.client.blocking import Client
 from papertrader.client.commands import INTERVALS
-from papertrader.client.results import Bar
+from papertrader.client.results import Bar, Quote
 from papertrader.core.quotes import QuoteFlag
 
 DAY_SECONDS = 86_400
+AGE_EXACT_S = 120
+"""A quote's age is told in tenths of seconds up to here, in minutes beyond."""
 SPANS = {"day": "5m", "week": "1h", "month": "1d", "year": "1d", "all": "1mo"}
 """The length of the bars that each span is shown in."""
 SPAN_DAYS = {"week": 7, "month": 31, "year": 366}
@@ -32,26 +34,34 @@ def quote(invocation: Invocation, symbols: tuple[str, ...]) -> None:
     with logged_in(invocation) as client:
         found = client.quotes(symbols)
     if invocation.as_json:
-        write_json(quotes=found)
+        write_json(quotes=found, as_of=found.as_of)
         return
     shown = ~QuoteFlag.REPLAYED
     rows = [
         (
             each.symbol, money(each.bid), money(each.ask), money(each.last),
             amount(each.bid_size), amount(each.ask_size), money(each.prev_close),
-            moment(each.source_time), each.provider,
+            moment(each.source_time), _age(each, found.as_of), each.provider,
             name(each.flags & shown) if each.flags & shown else "",
         )
         for each in found
     ]  # fmt: skip
     headings = (
         "symbol", ">bid", ">ask", ">last", ">bid size", ">ask size", ">prev close",
-        "market time (UTC)", "from", "",
+        "market time (UTC)", ">observed", "from", "",
     )  # fmt: skip
     click.echo(table(headings, rows))
     missing = [symbol for symbol in symbols if symbol not in {each.symbol for each in found}]
     if missing:
         click.echo(f"no quote yet: {', '.join(missing)}", err=True)
+
+
+def _age(quote: Quote, as_of: datetime | None) -> str:
+    """Write how long before the answer a quote was observed, by the server's clock."""
+    if as_of is None or quote.observed_at is None:
+        return NOTHING
+    seconds = max(0.0, (as_of - quote.observed_at).total_seconds())
+    return f"{seconds:,.1f} s ago" if seconds < AGE_EXACT_S else f"{seconds / 60:,.0f} min ago"
 
 
 @click.command()

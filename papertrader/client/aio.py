@@ -219,9 +219,7 @@ class AsyncClient(
         """Read the assets whose symbol begins with ``prefix``."""
         return await self._ask(commands.assets(prefix, limit))
 
-    async def quotes(
-        self, symbols: str | Iterable[str], *, max_age_ms: int = 0
-    ) -> tuple[r.Quote, ...]:
+    async def quotes(self, symbols: str | Iterable[str], *, max_age_ms: int = 0) -> r.Quotes:
         """Read the newest quotes of 1 to 64 symbols; as `Client.quotes`."""
         return await self._ask(commands.quotes(symbols, max_age_ms))
 

@@ -203,7 +203,7 @@ class Client(
         """Read the assets whose symbol begins with ``prefix``; ``limit`` 0 is 500."""
         return self._ask(commands.assets(prefix, limit))
 
-    def quotes(self, symbols: str | Iterable[str], *, max_age_ms: int = 0) -> tuple[r.Quote, ...]:
+    def quotes(self, symbols: str | Iterable[str], *, max_age_ms: int = 0) -> r.Quotes:
         """Read the newest quotes of 1 to 64 symbols; those without one are left out.
 
         ``max_age_ms``: a quote older than this is asked for anew, 0 takes any age.

@@ -380,6 +380,7 @@ def _page(
         next_after=last.next_after,
         event_seq=last.event_seq,
         as_of=r.moment_of(last.as_of),
+        cache_until=r.moment_of(getattr(last, "cache_until", 0)),
     )
 
 
@@ -406,7 +407,7 @@ def assets(prefix: str, limit: int) -> Command[r.Page[r.Asset]]:
     return Command(message=message, read=read)
 
 
-def quotes(symbols: str | Iterable[str], max_age_ms: int) -> Command[tuple[r.Quote, ...]]:
+def quotes(symbols: str | Iterable[str], max_age_ms: int) -> Command[r.Quotes]:
     """Read the newest quotes of 1 to 64 symbols."""
     rows = _symbols(symbols, limits.QUOTE_SYMBOLS_MAX)
     if not rows:
@@ -414,7 +415,9 @@ def quotes(symbols: str | Iterable[str], max_age_ms: int) -> Command[tuple[r.Quo
     message = m.QuoteGet(max_age_ms=_number(max_age_ms, "max_age_ms", 2**32 - 1), symbols=rows)
     return Command(
         message=message,
-        read=lambda parts: tuple(convert.quote_of(row) for row in parts[0].quotes),
+        read=lambda parts: r.Quotes(
+            map(convert.quote_of, parts[0].quotes), r.moment_of(parts[0].as_of)
+        ),
     )
 
 

@@ -284,9 +284,7 @@ class TwistedClient(
         """Read the assets whose symbol begins with ``prefix``."""
         return self._ask(commands.assets(prefix, limit))
 
-    def quotes(
-        self, symbols: str | Iterable[str], *, max_age_ms: int = 0
-    ) -> Deferred[tuple[r.Quote, ...]]:
+    def quotes(self, symbols: str | Iterable[str], *, max_age_ms: int = 0) -> Deferred[r.Quotes]:
         """Read the newest quotes of 1 to 64 symbols; as `Client.quotes`."""
         return self._ask(commands.quotes(symbols, max_age_ms))
 

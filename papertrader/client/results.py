@@ -6,10 +6,10 @@ Prices, quantities and money are `decimal.Decimal`, exact to the wire's 1e-8 uni
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Generic, TypeVar, overload
+from typing import Generic, Self, TypeVar, overload
 
 import attrs
 
@@ -252,6 +252,19 @@ class Quote:
     provider: str = "unknown"
 
 
+class Quotes(tuple[Quote, ...]):
+    """Newest quotes in the order asked, and when they were the newest: ``as_of``, by the server's
+    clock. A quote's age then is ``as_of - quote.observed_at``."""
+
+    as_of: datetime | None
+
+    def __new__(cls, rows: Iterable[Quote], as_of: datetime | None = None) -> Self:
+        """Take the rows."""
+        found = super().__new__(cls, tuple(rows))
+        found.as_of = as_of
+        return found
+
+
 @attrs.frozen(kw_only=True)
 class Bar:
     """One bar; ``time`` is its start (market time)."""
@@ -466,6 +479,8 @@ class Page(Tabular, Sequence[ItemT], Generic[ItemT]):
     next_after: int
     event_seq: int
     as_of: datetime | None
+    cache_until: datetime | None = None
+    """Lists of assets: server's time until which a worker may give the same answer again."""
 
     @overload
     def __getitem__(self, index: int) -> ItemT: ...

@@ -338,13 +338,8 @@ class Desk(Endings):
         self._assets.pop(symbol)
         self._quotes.pop(symbol)
 
-    def act(self, *, seq: int, at: int, action: CorporateAction) -> list[Event]:
-        """Apply a corporate action to all positions and open orders of its symbol, once.
-
-        One with the same symbol, kind and time as an earlier one does nothing: the caller adds up
-        two dividends of the same day. Raises `ValueError` for an unknown symbol or an impossible
-        action, and `AmountOverflow` if some result does not fit; nothing is applied then.
-        """
+    def plan_action(self, *, at: int, action: CorporateAction) -> tuple[Asset, list[Posting]]:
+        """Return what `act` would post, and change nothing; raises what `act` raises."""
         check_action(action)
         asset = self._assets.get(action.symbol)
         if asset is None:
@@ -352,7 +347,17 @@ class Desk(Endings):
         ends = action.kind in ENDINGS
         if ends and not self.has_applied(action):
             self._check_ending(action)
-        postings = [] if ends or self.has_applied(action) else self._plan(action, asset, at)
+        return asset, [] if ends or self.has_applied(action) else self._plan(action, asset, at)
+
+    def act(self, *, seq: int, at: int, action: CorporateAction) -> list[Event]:
+        """Apply a corporate action to all positions and open orders of its symbol, once.
+
+        One with the same symbol, kind and time as an earlier one does nothing: the caller adds up
+        two dividends of the same day. Raises `ValueError` for an unknown symbol or an impossible
+        action, and `AmountOverflow` if some result does not fit; nothing is applied then.
+        """
+        asset, postings = self.plan_action(at=at, action=action)
+        ends = action.kind in ENDINGS
         self._begin(seq, action.at)
         if self.has_applied(action):
             return self._finish()

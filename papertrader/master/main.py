@@ -508,6 +508,7 @@ class Main:
         yield "events_sent", self.streams.sent
         yield "market_updates", self.assets.updates
         yield "quotes", self.assets.quotes
+        yield "actions_refused", self.transactions.actions_refused
         yield "alerts_open", len(self.alerts)
         yield "alerts_ended", self.alerts.ended
         yield "waiting", len(self.intake)

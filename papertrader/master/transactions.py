@@ -16,6 +16,7 @@ from twisted.logger import Logger
 from papertrader.core.actions import last_price
 from papertrader.core.desk import Desk
 from papertrader.core.events import Event, OrderChanged, Outcome, PortfolioOpened, TransactionPosted
+from papertrader.core.money import AmountOverflow
 from papertrader.core.orders import (
     IMMEDIATE,
     WAITING,
@@ -123,6 +124,8 @@ class Transactions:
         self.orders_taken = 0
         self.orders_refused = 0
         self.quotes_used = 0
+        self.actions_refused = 0
+        """Corporate actions that could not be applied, since the start."""
 
     # --- inputs from inside --------------------------------------------------------------------
 
@@ -164,10 +167,25 @@ class Transactions:
         self._post(seq, [inputs.time_record(seq, at, market_at, used)], events)
 
     def act(self, action: CorporateAction) -> bool:
-        """Apply a corporate action, once for ever; tell whether it was not applied before."""
+        """Apply a corporate action, once for ever; tell whether it was not applied before.
+
+        One that cannot be applied (its result does not fit, no company could take it) changes
+        nothing and is left out, with an ALERT in the log: it must not stop everybody's market.
+        """
         if self.desk.has_applied(action):
             return False
-        seq, at = self._next_seq(), self._clock.wall_ns()
+        at = self._clock.wall_ns()
+        try:
+            # Numbers of inputs are gap-free: none is taken before it is known that there is one.
+            self.desk.plan_action(at=at, action=action)
+        except (AmountOverflow, ValueError) as error:
+            self.actions_refused += 1
+            self.log.error(
+                "ALERT: the {kind} of {symbol} at {at} is left out: {why}",
+                kind=action.kind.name, symbol=action.symbol, at=action.at, why=str(error),
+            )  # fmt: skip
+            return False
+        seq = self._next_seq()
         events = self.desk.act(seq=seq, at=at, action=action)
         used = self.desk.quotes_used()
         self._post(seq, [inputs.action_record(seq, at, action, used)], events)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 from pathlib import Path
 
@@ -421,6 +422,20 @@ def test_market_data_tables(terminal: Terminal) -> None:
     terminal.market.workers = (row,)
     assert "127.0.0.1" in terminal.run("workers").stdout
     assert terminal.run("account").stdout.splitlines()[0].split() == ["user", "ada"]
+
+
+def test_the_age_of_what_is_shown_is_told(terminal: Terminal) -> None:
+    """Of a quote when it was observed, by the server's clock; of assets until when it is cached."""
+    terminal.logged_in()
+    lines = terminal.run("quote", "aapl").stdout.splitlines()
+    (shown,) = json.loads(terminal.run("--json", "quote", "aapl").stdout)["quotes"]
+    assert shown["observed_at"]
+    assert "observed" in lines[0]
+    assert re.search(r"\d(\.\d s| min) ago", lines[1])
+    told = terminal.run("assets", "a").stderr
+    assert re.fullmatch(r"as of \S+ \S+, cached until \S+ \S+ \(UTC\)\n", told)
+    content = json.loads(terminal.run("--json", "assets", "a").stdout)
+    assert content["as_of"] < content["cache_until"]
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from papertrader.core.actions import RATIO_MAX
 from papertrader.core.adjust import adjust, joined
 from papertrader.core.instants import DAY, MINUTE, from_datetime, to_datetime
-from papertrader.core.money import SCALE, format_amount, parse_amount
+from papertrader.core.money import AMOUNT_MAX, SCALE, format_amount, parse_amount
 from papertrader.core.orders import OrderState, OrderType, TimeInForce
 from papertrader.core.quotes import ActionKind, Bar, CorporateAction
 from papertrader.wire import messages as m
@@ -108,6 +109,45 @@ def test_a_dividend_is_paid_once_over_restarts(tmp_path: Path, crash: str | None
     ann.resume()
     (row,) = history(ann, TxKind.DIVIDEND)
     assert (row.symbol, row.amount) == ("AAPL", 26_50000000)
+    kit.check()
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        (ActionKind.CASH_DIVIDEND, {"amount": AMOUNT_MAX}),
+        (ActionKind.CASH_DIVIDEND, {"amount": 0}),
+        (ActionKind.SPLIT, {"numerator": RATIO_MAX + 1, "denominator": 1}),
+        (ActionKind.SPLIT, {"numerator": 0, "denominator": 1}),
+    ],
+)
+def test_an_action_that_cannot_be_applied_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: ActionKind, fields: dict[str, int]
+) -> None:
+    """It changes nothing, is told as an ALERT, and the market and its other actions go on."""
+    kit, ann = market(tmp_path, "2012-08-08 19:51")
+    ann.order("AAPL", "10")
+    kit.turn(0.5)
+    source = kit.main.assets._source
+    real = source.actions
+
+    def actions(before: int, now: int) -> list[CorporateAction]:
+        found = list(real(before, now))
+        if any(each.symbol == "AAPL" for each in found):
+            bad = CorporateAction(symbol="AAPL", kind=kind, at=found[0].at - 1, **fields)
+            return [bad, *found]
+        return found
+
+    monkeypatch.setattr(source, "actions", actions)
+    go_to(kit, "2012-08-09 13:40")
+    assert kit.main.transactions.actions_refused == 1
+    (row,) = history(ann, TxKind.DIVIDEND)
+    assert (row.symbol, row.amount) == ("AAPL", 26_50000000)
+    assert ann.order("AAPL", "1", client_order_id=500).status == 0
+    kit.turn(0.5)
+    kit.crash()
+    ann.resume()
+    assert positions(ann) == {"AAPL": 11 * SCALE}
     kit.check()
 
 

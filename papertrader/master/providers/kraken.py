@@ -1,10 +1,10 @@
 """Kraken: coins with bid and ask, day and night, without any key; one call a second.
 
 ``/Ticker`` answers many pairs at once, keyed by Kraken's own names (XBTUSD is XXBTZUSD), which are
-learned from ``/AssetPairs`` and with them whether each is traded: a pair whose ``status`` is other than
-online (cancel_only, post_only, limit_only, reduce_only) has quotes, which are flagged HALTED, until a
-later list says online. It stamps nothing: the time of receipt counts. Errors come under status 200, as
-texts in ``error``. The day is the UTC day.
+learned from ``/AssetPairs``, and with them whether each is traded: a pair with another ``status``
+than online (cancel_only, post_only, limit_only, reduce_only) has quotes, which are flagged HALTED
+until a later list says online. It stamps nothing: the time of receipt counts. Errors come under
+status 200, as texts in ``error``. The day is the UTC day.
 """
 
 from __future__ import annotations
@@ -203,7 +203,11 @@ def _listed(key: str, row: object) -> tuple[str, _Pair, Asset]:
     if tick <= 0 or not symbol.partition("/")[2].isalpha() or len(symbol.partition("/")[2]) != 3:
         raise BadValue("not priced in a currency")
     altname = str(row.get("altname"))
-    return symbol, _Pair(key, altname, status != _ONLINE), coin(symbol, symbol.replace("/", " in "), NAME, tick=tick)
+    return (
+        symbol,
+        _Pair(key, altname, status != _ONLINE),
+        coin(symbol, symbol.replace("/", " in "), NAME, tick=tick),
+    )
 
 
 def _result(reply: object) -> object:
