@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Final
 
 import click
@@ -70,6 +71,7 @@ def show_portfolio(invocation: Invocation, number: int, username: str) -> None:
     if found.margin is not None:
         totals += [
             ("buying power", found.margin.buying_power),
+            ("  for coins", max(found.margin.available, Decimal("0.00"))),
             ("maintenance", found.margin.maintenance),
         ]
     width = max(len(money(value)) for _, value in totals)

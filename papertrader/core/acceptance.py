@@ -171,7 +171,7 @@ def _owned_terms(
             split = split_wish(wish, asset, quote, bound, portfolio)
             if isinstance(split, Refused):
                 return split
-            terms.reserved_cash = margin_for(split.value, command.market_at)
+            terms.reserved_cash = margin_for(split.value, asset, command.market_at)
             terms.reserved_quantity, terms.opening_value = split.closes, split.value
             price, opens = split.price, split.opens
         else:

@@ -6,11 +6,12 @@ portfolio and the margin rules are asked about what opens.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import attrs
 
-from papertrader.core.margin import Standing, parts_of, short_price
+from papertrader.core.margin import Requirements, Standing, parts_of, short_price
 from papertrader.core.money import NULL, cost_of, format_amount
 from papertrader.core.orders import NewOrder, Order, OrderFlag, Side
 from papertrader.core.portfolio import PortfolioState
@@ -84,19 +85,32 @@ def _check_short(command: NewOrder, asset: Asset, terms: PortfolioTerms) -> Refu
     return Refused(Refusal.SHORT_NOT_ALLOWED, text)
 
 
-def margin_for(value: int, market_at: int) -> int:
-    """Return the margin that opening something of ``value`` reserves."""
-    return parts_of(value, margin_requirement(trading_day(market_at)).initial)
+def margin_for(value: int, asset: Asset, market_at: int) -> int:
+    """Return the margin that opening ``value`` of an asset reserves."""
+    return parts_of(value, margin_requirement(trading_day(market_at), asset.kind).initial)
 
 
-def check_leverage(value: int, portfolio: PortfolioState, standing: Standing) -> Refused | None:
-    """Check opening ``value`` more against the leverage in the terms; open orders count in it."""
+def waiting_value(orders: Iterable[Order], rules: Requirements) -> int:
+    """Return what open orders of a margin portfolio will cost, of which they reserve a part."""
+    return sum(
+        order.reserved_cash * BASIS_POINTS // rules(order.symbol).initial
+        for order in orders
+        if order.reserved_cash
+    )
+
+
+def check_leverage(
+    value: int, portfolio: PortfolioState, standing: Standing, waiting: Callable[[], int]
+) -> Refused | None:
+    """Check opening ``value`` more against the leverage in the terms.
+
+    ``waiting`` tells what the open orders will cost, which counts in it.
+    """
     leverage = portfolio.terms.leverage
     if not leverage:
         return None
-    waiting = portfolio.reserved_cash * (2 if portfolio.is_margin else 1)
     most = max(0, standing.equity * leverage // BASIS_POINTS)
-    total = standing.gross_value + waiting + value
+    total = standing.gross_value + waiting() + value
     if total <= most:
         return None
     return Refused(
@@ -113,11 +127,13 @@ def check_margin(
     value: int,
     portfolio: PortfolioState,
     standing: Standing,
+    initial: int,
     old: Order | None = None,
 ) -> Refused | None:
     """Check that a margin portfolio can bear opening ``value``, for which ``reserved`` is needed.
 
-    What ``old`` has reserved is there for it.
+    ``initial`` is the part of its value that the asset asks for, in basis points. What ``old``, an
+    order in the same asset, has reserved is there for it.
     """
     if not reserved:
         return None
@@ -130,8 +146,8 @@ def check_margin(
                 f"The portfolio's equity of {format_amount(standing.equity, group=True)}"
                 f" {portfolio.currency} is too small to sell short; 2,000.00 are needed.",
             )
-        need = reserved - margin_for(value, command.market_at) + value
-        free += freed
+        need = reserved - parts_of(value, initial) + value
+        free += freed * BASIS_POINTS // initial - freed
     if need <= free:
         return None
     what = "in margin" if standing.has_credit else "in cash, for there is no credit below 2,000.00"

@@ -20,7 +20,7 @@ from papertrader.core.money import AmountOverflow, checked, divide_half_even, to
 from papertrader.core.orders import NewOrder, OrderEventKind, OrderType, Side, TimeInForce
 from papertrader.core.portfolio import PortfolioState
 from papertrader.core.postings import carry_event
-from papertrader.core.rates import carry_rate, margin_requirement, trading_day
+from papertrader.core.rates import carry_rate, trading_day
 from papertrader.core.refusals import Refusal, Refused
 from papertrader.core.terms import BASIS_POINTS, TermsFlag
 
@@ -63,8 +63,8 @@ class Carrying(Matching):
         self, portfolio: PortfolioState, market_at: int, marks: Marks | None = None
     ) -> list[Closing]:
         """Return what a margin call would close by the newest quotes."""
-        rule = margin_requirement(trading_day(market_at))
-        return liquidation_plan(portfolio, marks or self._quotes.peek, rule, self._lot_of)
+        rules = self._requirements(market_at, noted=marks is not None)
+        return liquidation_plan(portfolio, marks or self._quotes.peek, rules, self._lot_of)
 
     def _carry_due(self, portfolio: PortfolioState) -> int:
         if not carries(portfolio):
@@ -75,7 +75,8 @@ class Carrying(Matching):
         if purse.called_at:
             return min(close, purse.due_at)
         if portfolio.terms.has(TermsFlag.MARK_TO_MARKET):
-            standing = self.standing(portfolio, since)
+            # That nothing is missing is a decision, too: what it rests on is noted.
+            standing = self.standing(portfolio, since, self._quotes.get)
             if standing.shortfall:
                 return since + 1
         return close

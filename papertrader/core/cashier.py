@@ -6,12 +6,12 @@ decided into events and only events change the state.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from papertrader.core.acceptance import Terms, check_funds
 from papertrader.core.actions import end_order, last_price
-from papertrader.core.allowance import check_leverage, check_margin
+from papertrader.core.allowance import check_leverage, check_margin, waiting_value
 from papertrader.core.board import Board
 from papertrader.core.events import (
     Event,
@@ -26,13 +26,13 @@ from papertrader.core.exchange import Rates, converted_quote, is_rate, received_
 from papertrader.core.fills import Receipt
 from papertrader.core.identifiers import check_currency, check_id, check_name
 from papertrader.core.ledger import TransactionKind
-from papertrader.core.margin import Marks, Standing, stand
+from papertrader.core.margin import Marks, Requirements, Standing, stand
 from papertrader.core.money import AMOUNT_MAX, NULL, AmountOverflow, checked, format_amount
 from papertrader.core.orders import NewOrder, Order, OrderEventKind, Side
 from papertrader.core.portfolio import PortfolioState, Position
 from papertrader.core.postings import closing_event, deposit_event, funding_event
-from papertrader.core.quotes import Asset, Quote, market_time
-from papertrader.core.rates import margin_requirement, trading_day
+from papertrader.core.quotes import Asset, AssetKind, Quote, market_time
+from papertrader.core.rates import MarginRequirement, margin_requirement, trading_day
 from papertrader.core.reasons import last_receipt
 from papertrader.core.refusals import Refusal, Refused
 from papertrader.core.rules import DeskRules
@@ -357,8 +357,38 @@ class Cashier:
         self, portfolio: PortfolioState, market_at: int, marks: Marks | None = None
     ) -> Standing:
         """Return how a portfolio stands at the newest quotes, by the margin rules of that day."""
-        rule = margin_requirement(trading_day(market_at))
-        return stand(portfolio, marks or self._quotes.peek, rule)
+        rules = self._requirements(market_at, noted=marks is not None)
+        waiting = self._waiting(portfolio, rules)
+        return stand(portfolio, marks or self._quotes.peek, rules, waiting)
+
+    def _requirements(self, market_at: int, *, noted: bool = True) -> Requirements:
+        """Return what gives the margin rules of a day for a symbol.
+
+        For a decision (``noted``) it is noted which assets have rules of their own kind.
+        """
+        day = trading_day(market_at)
+        usual = margin_requirement(day)
+
+        def required(symbol: str) -> MarginRequirement:
+            asset = self._assets.peek(symbol)
+            if asset is None or asset.kind != AssetKind.CRYPTO:
+                return usual
+            if noted:
+                self._assets.get(symbol)
+            return margin_requirement(day, asset.kind)
+
+        return required
+
+    def _waiting(self, portfolio: PortfolioState, rules: Requirements) -> Callable[[], int]:
+        """Return what tells what the open orders of a portfolio will cost in all."""
+
+        def waiting() -> int:
+            if not portfolio.is_margin or not portfolio.reserved_cash:
+                return portfolio.reserved_cash
+            numbers = self.state.open_orders[portfolio.portfolio]
+            return waiting_value((self.state.orders[each] for each in numbers), rules)
+
+        return waiting
 
     def _check_funds(
         self,
@@ -379,11 +409,15 @@ class Cashier:
         value = terms.opening_value
         marks = self._worth(portfolio, command.market_at)
         standing = self.standing(portfolio, command.market_at, marks)
+        rules = self._requirements(command.market_at)
         if portfolio.is_margin:
+            initial = rules(command.symbol).initial
             refused = self._opposed(command, portfolio, old) or check_margin(
-                command, terms.reserved_cash, value, portfolio, standing, old
+                command, terms.reserved_cash, value, portfolio, standing, initial, old
             )
-        return refused or check_leverage(value, portfolio, standing)
+        return refused or check_leverage(
+            value, portfolio, standing, self._waiting(portfolio, rules)
+        )
 
     def _opposed(
         self, command: NewOrder, portfolio: PortfolioState, old: Order | None

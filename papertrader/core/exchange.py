@@ -17,8 +17,15 @@ from typing import Final
 import attrs
 
 from papertrader.core.instants import MINUTE, midnight_of, to_datetime
-from papertrader.core.money import NULL, SCALE, checked, divide_half_even, parse_amount
-from papertrader.core.quotes import Quote, QuoteProvider
+from papertrader.core.money import (
+    NULL,
+    SCALE,
+    checked,
+    divide_half_even,
+    format_amount,
+    parse_amount,
+)
+from papertrader.core.quotes import Quote, QuoteFlag, QuoteProvider
 
 PUBLISHED_AT: Final = 15 * 60 * MINUTE
 """Time of day (UTC) from which a day's rate counts: 16:00 in Frankfurt in winter."""
@@ -62,6 +69,28 @@ class RateTable:
                 )
         return None
 
+    def with_rate(self, quote: Quote) -> RateTable:
+        """Return the table with a day's rate that the European Central Bank has just given.
+
+        ``quote`` is of ``EUR/...``. Only the last day may be added to, and only later ones added:
+        what was counted by the table stays true. Returns itself where there is nothing to add.
+        """
+        euro, _, currency = quote.symbol.partition("/")
+        if euro != _EURO or currency not in self.currencies or quote.last <= 0:
+            return self
+        day = to_datetime(quote.source_time).date().isoformat()
+        newest = self.lines[-1] if self.lines else ""
+        if newest[:10] > day:
+            return self
+        fresh = newest[:10] < day
+        cells = [day, *[""] * len(self.currencies)] if fresh else newest.split(",")
+        column = 1 + self.currencies.index(currency)
+        if cells[column]:
+            return self
+        cells[column] = format_amount(quote.last)
+        kept = list(self.lines if fresh else self.lines[:-1])
+        return RateTable(self.currencies, [*kept, ",".join(cells)])
+
     def _per_euro(self, cells: Sequence[str], currency: str) -> int:
         """Return what one euro was worth on a day, in 1e-8 units; 0 if it is not known."""
         if currency == _EURO:
@@ -104,6 +133,14 @@ class Rates:
             if each.symbol == symbol and each.source_time <= market_at
         ]
         return max(known, key=lambda each: each.source_time, default=None)
+
+    def learn(self, quote: Quote) -> None:
+        """Take a rate that a provider has just given into the table; other quotes change nothing.
+
+        Each line is a day of the past, so that the table grows by one a working day.
+        """
+        if quote.provider == QuoteProvider.ECB and not quote.flags & QuoteFlag.SUSPECT:
+            self.table = self.table.with_rate(quote)
 
     def recall(self, rates: Iterable[Quote]) -> None:
         """Let ``rates`` be all that are known, to decide an input of the past again."""

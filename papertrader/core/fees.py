@@ -2,8 +2,9 @@
 
 Commission is worked out on an order's running totals, and a fill is charged the difference that it
 makes: an order that fills in ten pieces costs what it costs in one. It is rounded up to a unit.
-Regulators' fees are for sales of US shares, rounded up to a cent on the same totals. No fee takes
-more than what a sale brings.
+Regulators' fees are for sales of US shares, rounded up to a cent on the same totals; where the
+portfolio has another currency, what a fill adds to them is converted at its rate, rounded up to a
+unit. No fee takes more than what a sale brings.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ steps are those of Interactive Brokers' tiered schedule (0.0035 to 0.0005 a shar
 _SEVENTHS: Final = 7
 _CENTS_PER_MILLION: Final = 100 * 1_000_000
 _COVERED: Final = frozenset({AssetKind.STOCK, AssetKind.ETF})
+_DOLLAR: Final = "USD"
 
 
 @attrs.frozen
@@ -139,6 +141,20 @@ def regulatory_fees(quantity: int, notional: int, market_at: int) -> tuple[int, 
     return sec, 0 if row is None else min(_cents_up(row.per_share * quantity, SCALE), row.most)
 
 
+def regulatory_fees_of_fill(
+    order: Order, quantity: int, notional: int, market_at: int, rate: int
+) -> tuple[int, int]:
+    """Return (SEC fee, TAF) that a fill adds to those of ``order``, as it was before.
+
+    ``rate`` is what a dollar is worth in the portfolio's currency, `NULL` if that is the dollar.
+    """
+    had = regulatory_fees(order.filled, order.notional_filled, market_at)
+    now = regulatory_fees(order.filled + quantity, order.notional_filled + notional, market_at)
+    # The rates may have fallen between two fills of one order.
+    sec, taf = max(0, now[0] - had[0]), max(0, now[1] - had[1])
+    return checked(converted_notional(sec, rate)), checked(converted_notional(taf, rate))
+
+
 def _cents_up(amount: int, divisor: int) -> int:
     """Return ``amount / divisor`` rounded up to a whole cent."""
     return checked(-(-amount // (divisor * CENT)) * CENT)
@@ -161,7 +177,7 @@ def fees_of_fill(
     ``gross`` is the change of cash before fees, in the portfolio's currency like all fees;
     ``month_shares`` what the portfolio has traded in the month. ``rate`` is what one unit of the
     currency of ``notional`` is worth in the portfolio's, `NULL` if that is the same: commission is
-    worked out on the converted totals. No regulator's fee is charged where money is converted.
+    worked out on the converted totals. Regulators charge for what trades in dollars.
     """
     charge = 0
     if terms.fee_model != FeeModelKind.FREE:
@@ -169,12 +185,9 @@ def fees_of_fill(
     if gross < 0:
         return Fees(charge) if charge else NO_FEES
     sec = taf = 0
-    covered = asset is not None and asset.kind in _COVERED and rate == NULL
+    covered = asset is not None and asset.kind in _COVERED and asset.currency == _DOLLAR
     if covered and terms.has(TermsFlag.REGULATORY_FEES):
-        had = regulatory_fees(order.filled, order.notional_filled, market_at)
-        now = regulatory_fees(order.filled + quantity, order.notional_filled + notional, market_at)
-        # The rates may have fallen between two fills of one order.
-        sec, taf = max(0, now[0] - had[0]), max(0, now[1] - had[1])
+        sec, taf = regulatory_fees_of_fill(order, quantity, notional, market_at, rate)
     sec = min(sec, gross)
     taf = min(taf, gross - sec)
     return Fees(min(charge, gross - sec - taf), sec, taf)

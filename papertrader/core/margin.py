@@ -2,7 +2,7 @@
 
 All positions are valued at what closing them would bring: a long at the bid, a short at the ask;
 at the last price where that side is unknown, and at their average cost where nothing is known.
-The requirements are dated data (`papertrader.core.rates`).
+The requirements are dated data by kind of asset (`papertrader.core.rates`).
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ SHORT_PRICE_POINTS: Final = 10_300
 
 Marks = Callable[[str], Quote | None]
 """From a symbol to its newest trustworthy quote."""
+Requirements = Callable[[str], MarginRequirement]
+"""From a symbol to what its positions ask for; from the empty one to what holds for shares."""
 
 
 @attrs.frozen(kw_only=True)
@@ -31,7 +33,8 @@ class Standing:
 
     ``long_value`` and ``short_value`` (less than 0) are what the positions are worth, ``initial``
     and ``maintenance`` what they ask for. ``available`` is the margin that new orders may reserve,
-    ``buying_power`` what they may buy for; ``has_credit`` is False below the least equity.
+    ``buying_power`` what shares they may buy for; ``has_credit`` is False below the least equity.
+    What is asked for in full, such as coins, may be bought for ``available``.
     """
 
     equity: int
@@ -84,8 +87,13 @@ def maintenance_of(quantity: int, mark: int, rule: MarginRequirement) -> int:
     return max(parts_of(size, rule.short), -(-abs(quantity) * rule.short_least // SCALE))
 
 
-def stand(portfolio: PortfolioState, marks: Marks, rule: MarginRequirement) -> Standing:
-    """Work out how a portfolio stands at the newest quotes."""
+def stand(
+    portfolio: PortfolioState, marks: Marks, rules: Requirements, waiting: Callable[[], int]
+) -> Standing:
+    """Work out how a portfolio stands at the newest quotes.
+
+    ``waiting`` tells what the open orders will cost in all; it is asked only without credit.
+    """
     long_value = short_value = initial = maintenance = 0
     for symbol, position in portfolio.positions.items():
         if position.quantity == 0:
@@ -96,8 +104,10 @@ def stand(portfolio: PortfolioState, marks: Marks, rule: MarginRequirement) -> S
             long_value += value
         else:
             short_value += value
+        rule = rules(symbol)
         initial += parts_of(abs(value), rule.initial)
         maintenance += maintenance_of(position.quantity, mark, rule)
+    rule = rules("")
     equity = portfolio.cash + long_value + short_value
     has_credit = equity >= rule.equity_least
     if has_credit:
@@ -105,8 +115,7 @@ def stand(portfolio: PortfolioState, marks: Marks, rule: MarginRequirement) -> S
         power = max(available, 0) * BASIS_POINTS // rule.initial
     else:
         # What is reserved is a part of what the orders will cost: count all of it.
-        reserved = portfolio.reserved_cash * BASIS_POINTS // rule.initial
-        available = power = min(portfolio.cash - reserved, equity - initial)
+        available = power = min(portfolio.cash - waiting(), equity - initial)
         power = max(power, 0)
     return Standing(
         equity=equity,
@@ -145,7 +154,7 @@ class Closing:
 def liquidation_plan(
     portfolio: PortfolioState,
     marks: Marks,
-    rule: MarginRequirement,
+    rules: Requirements,
     lot_of: Callable[[str], int],
 ) -> list[Closing]:
     """Return what is to be closed until the portfolio is inside its maintenance, losers first.
@@ -153,7 +162,7 @@ def liquidation_plan(
     Equity stays the same when something is closed at its mark, so each closing helps by what it
     asked for. Of the last position only as many whole lots are closed as are needed.
     """
-    missing = stand(portfolio, marks, rule).shortfall
+    missing = stand(portfolio, marks, rules, lambda: 0).shortfall
     held = [each for each in portfolio.positions.values() if each.quantity]
 
     def gain(position: Position) -> int:
@@ -165,6 +174,7 @@ def liquidation_plan(
         if missing <= 0:
             break
         mark = mark_of(position, marks(position.symbol))
+        rule = rules(position.symbol)
         whole = maintenance_of(position.quantity, mark, rule)
         lot, size = lot_of(position.symbol), abs(position.quantity)
         if whole <= missing:

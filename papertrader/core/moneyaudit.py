@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import attrs
 
 from papertrader.core.events import Event, OrderChanged, TransactionPosted
-from papertrader.core.fees import fees_of_fill, regulatory_fees
+from papertrader.core.fees import fees_of_fill, regulatory_fees_of_fill
 from papertrader.core.money import NULL, AmountOverflow, cost_of
 from papertrader.core.orders import ACTIVE_STATES, Order, OrderEventKind, Side
 from papertrader.core.rates import MARGIN_REQUIREMENTS
@@ -111,13 +111,12 @@ class FeeAudit:
         )
         sold = order.side != Side.BUY
         if sold and (transaction.sec_fee or transaction.taf_fee):
-            had = regulatory_fees(order.filled, order.notional_filled, at)
-            now = regulatory_fees(
-                order.filled + transaction.quantity, order.notional_filled + notional, at
-            )
             gross = transaction.amount + transaction.fees
-            sec = min(max(0, now[0] - had[0]), gross)
-            taf = min(max(0, now[1] - had[1]), gross - sec)
+            charged = regulatory_fees_of_fill(
+                order, transaction.quantity, notional, at, transaction.rate
+            )
+            sec = min(charged[0], gross)
+            taf = min(charged[1], gross - sec)
             most = min(expected.commission, gross - sec - taf)
             expected = attrs.evolve(expected, sec_fee=sec, taf_fee=taf, commission=most)
         lines = (transaction.commission, transaction.sec_fee, transaction.taf_fee)

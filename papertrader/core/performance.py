@@ -50,20 +50,6 @@ class Trade:
 
 
 @attrs.frozen(kw_only=True)
-class Costs:
-    """What trading cost, in 1e-8 units: each is money that a fill at the middle would have saved.
-
-    ``spread`` is half the spread of each fill, ``slippage`` what was paid beyond the quote.
-    """
-
-    fees: int = 0
-    spread: int = 0
-    slippage: int = 0
-    borrow: int = 0
-    interest: int = 0
-
-
-@attrs.frozen(kw_only=True)
 class Drawdown:
     """The deepest fall of the time-weighted value from its highest before; 0 to -1."""
 

@@ -17,6 +17,7 @@ import attrs
 
 from papertrader.core.instants import MINUTE, to_datetime
 from papertrader.core.money import SCALE
+from papertrader.core.quotes import AssetKind
 
 HOURS_CACHED_MAX: Final = 4_096
 """Hours whose day is remembered; then the one asked for longest ago is forgotten."""
@@ -206,6 +207,24 @@ MARGIN_REQUIREMENTS: Final = (
     ),
 )
 
+COIN_REQUIREMENTS: Final = (
+    MarginRequirement(
+        effective_from=date(2009, 1, 3),
+        initial=10_000,
+        long=10_000,
+        long_low_price=0,
+        short=10_000,
+        short_least=0,
+        short_low_price=0,
+        short_low_least=0,
+        equity_least=2_000 * SCALE,
+        source="house rule, as brokers do: Alpaca lists assets of class crypto as not marginable;"
+        " no margin security under Regulation T, 12 CFR 220.2",
+    ),
+)
+"""Of coins: no credit on them, they are asked for in full. A short one, where an operator allows it
+(no market lists coins as SHORTABLE by itself), asks for its whole value besides its proceeds."""
+
 CARRY_RATES: Final = (
     CarryRate(date(1974, 1, 3), 800, 300, "house rate: 8 % for credit, 3 % for borrowed shares"),
 )
@@ -240,9 +259,10 @@ def settlement_sessions(day: date) -> int:
     return (row or SETTLEMENT_CYCLES[0]).sessions
 
 
-def margin_requirement(day: date) -> MarginRequirement:
-    """Return the margin rules of a day."""
-    return in_force(MARGIN_REQUIREMENTS, day) or MARGIN_REQUIREMENTS[0]
+def margin_requirement(day: date, kind: AssetKind = AssetKind.STOCK) -> MarginRequirement:
+    """Return the margin rules of a day for a kind of asset; before the first row, that one."""
+    table = COIN_REQUIREMENTS if kind == AssetKind.CRYPTO else MARGIN_REQUIREMENTS
+    return in_force(table, day) or table[0]
 
 
 def carry_rate(day: date) -> CarryRate:

@@ -58,6 +58,8 @@ NAME_MAX: Final = 48
 """Characters of a name that are kept."""
 
 _AMOUNTS: Final = ("tick", "lot", "quantity_min", "quantity_max")
+_LENT: Final = frozenset({AssetKind.STOCK, AssetKind.ETF})
+"""Kinds that may be sold short unless a row says otherwise; others only where it says so."""
 _FLAGS: Final = {"fractional": AssetFlag.FRACTIONAL, "shortable": AssetFlag.SHORTABLE}
 _YES_NO: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _OF_MARKET: Final = ("kind", "currency", "exchange", "calendar", "tick")
@@ -163,8 +165,10 @@ def _usual(row: Row) -> Asset:
             calendar=ALWAYS_OPEN,
             lot=1,
             quantity_min=1,
-            flags=asset.flags | AssetFlag.ALWAYS_OPEN,
+            flags=(asset.flags | AssetFlag.ALWAYS_OPEN) & ~AssetFlag.SHORTABLE,
         )
+    if kind not in _LENT:
+        return attrs.evolve(asset, kind=kind, flags=asset.flags & ~AssetFlag.SHORTABLE)
     return attrs.evolve(asset, kind=kind)
 
 

@@ -147,6 +147,7 @@ class Transactions:
 
     def observe(self, quote: Quote) -> None:
         """Work the open orders against a new quote. Only quotes that did something are kept."""
+        self.desk.rates.learn(quote)
         if not self.desk.would_act(quote):
             self.desk.note_quote(quote)
             return

@@ -173,6 +173,7 @@ def test_a_margin_call_is_shown_with_its_plan(terminal: Terminal) -> None:
     assert "fees -3.00 USD" in lines
     assert "interest -4.00 USD" in lines
     assert "settled cash 90.00 USD" in lines
+    assert "for coins 0.00 USD" in lines
     assert "maintenance 3,690.00 USD" in lines
     assert any(line.startswith("MARGIN CALL: 392.00 USD are missing.") for line in lines)
     assert lines[-2:] == ["sell 22 AAPL 60.00", "buy back 5 IBM 1.00"]

@@ -20,6 +20,7 @@ from papertrader.core.purse import UNSETTLED_MAX, Purse
 from papertrader.core.quotes import Asset, AssetFlag, AssetKind, Quote
 from papertrader.core.rates import (
     CARRY_RATES,
+    COIN_REQUIREMENTS,
     MARGIN_REQUIREMENTS,
     SEC_RATES,
     SETTLEMENT_CYCLES,
@@ -47,7 +48,8 @@ def choose(floor: Any, **terms: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "table", [SEC_RATES, TAF_RATES, SETTLEMENT_CYCLES, MARGIN_REQUIREMENTS, CARRY_RATES]
+    "table",
+    [SEC_RATES, TAF_RATES, SETTLEMENT_CYCLES, MARGIN_REQUIREMENTS, COIN_REQUIREMENTS, CARRY_RATES],
 )
 def test_a_table_rises_and_every_row_has_its_source(table: Any) -> None:
     """Rows by the day from which they hold, none twice."""
@@ -174,7 +176,7 @@ def test_the_plan_closes_losers_first_and_no_more_than_needed() -> None:
     }
     owner = PortfolioState(1, 1, "USD", cash=m("-25000"), positions=positions)
     quotes = {symbol: Quote(symbol=symbol, bid=m("100"), ask=m("100")) for symbol in positions}
-    plan = liquidation_plan(owner, quotes.get, RULE, lambda _: SCALE)
+    plan = liquidation_plan(owner, quotes.get, lambda _: RULE, lambda _: SCALE)
     assert [(step.symbol, step.quantity) for step in plan] == [
         ("LOSE", m("-100")),
         ("EVEN", m("-34")),

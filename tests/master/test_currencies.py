@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from papertrader.core.instants import DAY
+from papertrader.core.instants import DAY, from_datetime
 from papertrader.core.money import NULL, SCALE, parse_amount
+from papertrader.core.quotes import QuoteFlag, QuoteProvider
 from papertrader.core.terms import AccountKind
 from papertrader.master.providers.base import load_rates
 from papertrader.wire import messages as m
@@ -176,3 +179,29 @@ def test_the_table_that_comes_with_the_package() -> None:
     assert after.source_time < at("2026-10-31 00:00") < after.source_time + 2 * DAY
     assert table.rate("CNY", "USD", at("2000-01-10 12:00")) is None
     assert table.rate("XAU", "USD", at("2012-01-10 12:00")) is None
+
+
+def test_what_the_central_bank_publishes_is_added(kit: MasterKit) -> None:
+    """The provider's quote is the rate from then on; no other's, and never over a known day."""
+    rates = kit.main.transactions.desk.rates
+    last = load_rates()
+    day = from_datetime(datetime.fromisoformat(f"{last.lines[-1][:10]}T14:00:00Z")) + DAY
+    before = rates.peek("EUR", "USD", day + DAY)
+    assert before is not None
+
+    def published(provider: QuoteProvider, price: str, when: int, **fields: Any) -> int:
+        flags = {"flags": QuoteFlag.STALE} | fields
+        kit.quote("EUR/USD", price, price, source_time=when, provider=int(provider), **flags)
+        found = rates.peek("EUR", "USD", day + DAY)
+        assert found is not None
+        return found.bid
+
+    assert published(QuoteProvider.TWELVEDATA, "1.99", day) == before.bid
+    assert published(QuoteProvider.ECB, "1.99", day, flags=QuoteFlag.SUSPECT) == before.bid
+    assert published(QuoteProvider.ECB, "1.99", day - 2 * DAY) == before.bid
+    assert published(QuoteProvider.ECB, "1.2345", day) == parse_amount("1.2345")
+    assert published(QuoteProvider.ECB, "1.99", day) == parse_amount("1.2345")
+    assert rates.peek("EUR", "USD", day) == before
+    assert rates.peek("JPY", "USD", day + DAY) == last.rate("JPY", "USD", day + DAY)
+    assert len(rates.table.lines) == len(last.lines) + 1
+    kit.check()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from papertrader.core.terms import AccountKind, FeeModelKind, PortfolioTerms, Te
 from papertrader.master.termrecords import terms_block
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import Status, TxKind
+from tests.master.test_assets import at
 from tests.master_kit import START, MasterClient, MasterKit
 
 SHORT = int(Side.SELL_SHORT)
@@ -139,3 +141,54 @@ def test_a_margin_call_is_shown_then_carried_out(kit: MasterKit, ann: MasterClie
     forced = [row for part in orders for row in part.message.orders][-1]
     assert forced.client_order_id > 1 << 63
     assert (forced.side, forced.symbol) == (int(Side.SELL), "IBM")
+
+
+COIN_MARKET = {
+    "COIN.csv": "Date,Open,High,Low,Close,Volume\n2012-01-03,50,51,49,50,1000\n"
+    "2012-01-04,50,51,49,50,1000\n",
+    "HOME.csv": "Date,Open,High,Low,Close,Volume\n2012-01-03,40,41,39,40,1000000\n"
+    "2012-01-04,40,41,39,40,1000000\n",
+    "assets.csv": "symbol,name,kind,calendar,currency\nCOIN,A coin,crypto,24/7,USD\n"
+    "HOME,At home,stock,XNYS,USD\n",
+}
+
+
+@pytest.mark.clause("13.31", "13.32")
+@pytest.mark.parametrize("marked", [False, True])
+def test_coins_are_asked_for_in_full(tmp_path: Path, marked: bool) -> None:
+    """Bought without credit, not sold short; the journal alone decides the same, calls as well."""
+    data = tmp_path / "market"
+    data.mkdir()
+    for name, text in COIN_MARKET.items():
+        (data / name).write_text(text)
+    (tmp_path / "state").mkdir()
+    kit = MasterKit(tmp_path / "state", start=at("2012-01-03 15:30"), data=data)
+    ann = kit.client()
+    ann.register()
+    ann.login()
+    flags = int(TermsFlag.MARK_TO_MARKET) if marked else 0
+    choose(ann, account_kind=AccountKind.MARGIN, flags=flags)
+    stamps = {"source_time": at("2012-01-03 15:31"), "flags": QuoteFlag.REPLAYED}
+    for symbol, price in (("COIN", "50"), ("HOME", "40")):
+        kit.quote(symbol, price, price, **stamps)
+    assert ann.order("COIN", "1", side=SHORT).status == Status.SHORT_NOT_ALLOWED
+    refused = ann.order("COIN", "2001", order_type=2, limit_price=parse_amount("50"))
+    assert refused.status == Status.INSUFFICIENT_MARGIN
+    bought = ann.order("COIN", "1200", order_type=2, limit_price=parse_amount("50"))
+    assert bought.message.reserved_cash == parse_amount("60000")
+    bought = ann.order("HOME", "1900", order_type=2, limit_price=parse_amount("40"))
+    assert bought.message.reserved_cash == parse_amount("38000")
+    for symbol, price in (("COIN", "50"), ("HOME", "40")):
+        kit.quote(symbol, price, price, **stamps)
+    (row,) = portfolio(ann).margin
+    assert row.initial == parse_amount("98000")
+    assert row.maintenance == parse_amount("82800")
+    assert row.available == parse_amount("2000")
+    kit.quote("COIN", "10", "10", **stamps)
+    assert portfolio(ann).margin[0].shortfall == 0
+    kit.quote("HOME", "22", "22", **stamps)
+    assert portfolio(ann).margin[0].shortfall == parse_amount("6740")
+    kit.turn(400.0)
+    assert portfolio(ann).margin[0].called_at > 0
+    kit.crash()
+    kit.check()

@@ -1,8 +1,9 @@
 """Side by side with NautilusTrader's matching engine: the same fills, or a difference that is told.
 
 It needs a Python with ``tests/torture/nautilus/requirements.txt``, named in
-``PAPERTRADER_NAUTILUS_PYTHON``; otherwise one is made under ``build/nautilus``. The differences are
-explained in ``specs/decisions/0014-other-engines.rst``.
+``PAPERTRADER_NAUTILUS_PYTHON``; otherwise one is made under ``build/nautilus``, with a Python found
+as by ``tests/torture/test_other_python.py``. The differences are explained in
+``specs/decisions/0014-other-engines.rst``.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import json
 import os
 import subprocess
 import sys
-import venv
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -21,11 +21,15 @@ import attrs
 import pytest
 
 from tests.torture.nautilus.scenario import Floor, scenario
+from tests.torture.test_other_python import VERSIONS, others
 
 HERE = Path(__file__).parent / "nautilus"
 MADE = Path(__file__).parents[2] / "build" / "nautilus"
 SEEDS = range(1, 6)
 CENT = Decimal("0.01")
+NAMED = "PAPERTRADER_NAUTILUS_PYTHON"
+LEAST = "3.12"
+"""The oldest Python that it runs on."""
 
 
 @attrs.frozen
@@ -65,7 +69,7 @@ class Played:
 @pytest.fixture(scope="session")
 def other() -> Callable[[dict[str, Any]], Played]:
     """Play a scenario on the other engine."""
-    python = os.environ.get("PAPERTRADER_NAUTILUS_PYTHON", "") or _made()
+    python = os.environ.get(NAMED, "") or _made()
 
     def play(given: dict[str, Any]) -> Played:
         done = subprocess.run(
@@ -84,11 +88,14 @@ def other() -> Callable[[dict[str, Any]], Played]:
 
 def _made() -> str:
     """Make an environment with the other engine; skips, and says so, if it cannot be had."""
-    if sys.version_info < (3, 12):
-        pytest.skip("NautilusTrader needs Python 3.12: name one in PAPERTRADER_NAUTILUS_PYTHON")
+    newer = [version for version in VERSIONS if version >= LEAST]
+    found = {"{}.{}".format(*sys.version_info[:2]): sys.executable} | others()
+    chosen = next((found[version] for version in newer if version in found), None)
+    if chosen is None:
+        pytest.skip(f"NautilusTrader needs Python {LEAST}: name one in {NAMED}")
     python = MADE / "bin" / "python"
     if not (MADE / ".installed").exists():
-        venv.create(MADE, clear=True, with_pip=True)
+        subprocess.run([chosen, "-m", "venv", "--clear", str(MADE)], check=True, timeout=600)
         command = [str(python), "-m", "pip", "-q", "install", "-r", str(HERE / "requirements.txt")]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
         if done.returncode:
