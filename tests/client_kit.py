@@ -723,6 +723,11 @@ class Peer(OwnerPeer, AlertPeer):
             self._send(header, reply_of(order))
 
     def _receipt_get(self, header: codec.Header, message: m.ReceiptGet) -> None:
+        if not message.order and not message.client_order_id:
+            numbers = sorted(each for each in self.market.receipts if each > message.after)
+            rows = [row for number in numbers for row in self.market.receipts[number]]
+            self._parts(header, m.ReceiptPart, "receipts", rows, as_of=START)
+            return
         order = self._find(message)
         if order is None:
             self._fail(header, Status.NO_SUCH_ORDER, "There is no such order.")

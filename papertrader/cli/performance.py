@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -10,7 +11,6 @@ import click
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
 from papertrader.cli.output import money, pairs, table, write_json
 from papertrader.cli.parameters import DATE, SYMBOL, of_option, portfolio_option
-from papertrader.cli.receipt import all_receipts
 from papertrader.cli.visit import logged_in
 from papertrader.client.costs import CostTable, cost_table
 from papertrader.client.curves import performance_of
@@ -61,15 +61,16 @@ def performance(
         curve = client.equity(
             interval, from_time=first, to_time=until, portfolio=number, username=owner
         )
-        trades = transactions_of(client, number, owner)
+        trades, earlier = transactions_of(client, number, owner), []
         compared = None
         if benchmark is not None and curve.points:
             start = curve.points[0].at - timedelta(days=14)
             compared = client.bars(benchmark, "1d", from_time=start, adjust="total")
         if curve.points:
             within = (curve.points[0].at, curve.points[-1].at)
+            earlier = [t for t in trades if t.market_at and t.market_at < within[0]]
             trades = [t for t in trades if t.market_at and within[0] <= t.market_at <= within[1]]
-        spent = costs_of(client, trades) if costs else None
+        spent = costs_of(client, trades, earlier) if costs else None
     figures = performance_of(curve, trades, risk_free=risk_free / 100, benchmark=compared)
     if invocation.as_json:
         shown = {} if spent is None else {"costs": spent}
@@ -104,17 +105,30 @@ def performance(
     click.echo(pairs(lines))
     if spent is not None:
         found = [(what, money(each)) for what, each in (*spent.lines, ("together", spent.total))]
+        found += [(f"  {what} of open positions", money(each)) for what, each in spent.open_lines]
         click.echo("\n" + table(("earned and paid", f">{curve.currency}"), found))
 
 
-def costs_of(client: Client, trades: list[Transaction]) -> CostTable:
-    """Read the receipts of the fills among some transactions, and attribute what these earned."""
+def costs_of(
+    client: Client, trades: list[Transaction], earlier: Sequence[Transaction] = ()
+) -> CostTable:
+    """Read the receipts of a portfolio's fills, and attribute what some transactions earned.
+
+    They come by pages of many orders, so that thousands of them take some requests only.
+    """
+    wanted = {each.transaction: each.portfolio for each in trades if each.order_id}
     receipts: dict[int, Receipt] = {}
-    for order in sorted({each.order_id for each in trades if each.order_id}):
-        for each in all_receipts(client, order):
-            if each.transaction:
+    after = 0
+    while wanted:
+        portfolio = next(iter(wanted.values()))
+        page = client.receipts(0, limit=PAGE_ROWS, after=after, portfolio=portfolio)
+        for each in page:
+            if each.transaction in wanted:
                 receipts[each.transaction] = each.quote
-    return cost_table(trades, receipts)
+        if not page.next_after or page.next_after <= after:
+            break
+        after = page.next_after
+    return cost_table(trades, receipts, earlier)
 
 
 def transactions_of(client: Client, portfolio: int, username: str) -> list[Transaction]:

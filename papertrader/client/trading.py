@@ -127,13 +127,15 @@ class BlockingTrader:
         return self._ask(curves.equity(interval, from_time, to_time, portfolio, username))
 
     def receipts(
-        self, order_id: int, *, limit: int = 0, after: int = 0
+        self, order_id: int = 0, *, limit: int = 0, after: int = 0, portfolio: int = 0
     ) -> r.Page[receipts.OrderReceipt]:
         """Read why an order filled as it did, oldest first: a receipt of each fill and of its end.
 
+        ``order_id`` 0 stands for all orders of ``portfolio`` (0: the default one), order by order;
+        ``transaction`` tells which fill is meant, and ``after`` is an order's number, then.
         ``limit`` 0 is 500. Raises `RefusedError` (NO_SUCH_ORDER).
         """
-        return self._ask(receipts.receipts(order_id, after, limit))
+        return self._ask(receipts.receipts(order_id, after, limit, portfolio))
 
     def portfolio_fork(
         self, name: str, *, portfolio: int = 0, at: Moment = None
@@ -278,10 +280,10 @@ class AsyncTrader:
         return await self._ask(curves.equity(interval, from_time, to_time, portfolio, username))
 
     async def receipts(
-        self, order_id: int, *, limit: int = 0, after: int = 0
+        self, order_id: int = 0, *, limit: int = 0, after: int = 0, portfolio: int = 0
     ) -> r.Page[receipts.OrderReceipt]:
         """Read an order's receipts; as `Client.receipts`."""
-        return await self._ask(receipts.receipts(order_id, after, limit))
+        return await self._ask(receipts.receipts(order_id, after, limit, portfolio))
 
     async def portfolio_fork(
         self, name: str, *, portfolio: int = 0, at: Moment = None
@@ -416,10 +418,10 @@ class TwistedTrader:
         return self._ask(curves.equity(interval, from_time, to_time, portfolio, username))
 
     def receipts(
-        self, order_id: int, *, limit: int = 0, after: int = 0
+        self, order_id: int = 0, *, limit: int = 0, after: int = 0, portfolio: int = 0
     ) -> Deferred[r.Page[receipts.OrderReceipt]]:
         """Read an order's receipts; as `Client.receipts`."""
-        return self._ask(receipts.receipts(order_id, after, limit))
+        return self._ask(receipts.receipts(order_id, after, limit, portfolio))
 
     def portfolio_fork(
         self, name: str, *, portfolio: int = 0, at: Moment = None

@@ -6,6 +6,7 @@ everything that the asker may have been told.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import Final
 
 from papertrader.core.refusals import Refusal
@@ -92,6 +93,8 @@ class History:
         self, command: Command, session: Session, message: m.ReceiptGet
     ) -> list[bytes]:
         """Answer RECEIPT_GET: what decided each fill of an order, and what stopped the rest."""
+        if not message.order and not message.client_order_id:
+            return await self._all_receipts(command, session, message)
         desk = self._transactions.desk
         if message.order:
             order = desk.order(message.order)
@@ -116,6 +119,27 @@ class History:
         numbers = [m.OrderReceiptRow.unpack(row).event_seq for row in rows]
         head = m.ReceiptPart(
             as_of=command.accepted_at, event_seq=told, next_after=page_end(numbers, limit)
+        )
+        return self._parts(command, session, Tag.RECEIPTS, m.OrderReceiptRow.SIZE, rows, head)
+
+    async def _all_receipts(
+        self, command: Command, session: Session, message: m.ReceiptGet
+    ) -> list[bytes]:
+        """Answer for all orders of a portfolio, by order: a page has its orders' every receipt."""
+        portfolio = self._transactions.portfolio_of(session, message.portfolio)
+        limit = rows_limit(message.limit)
+        told = self._told(session, session.account)
+        numbers = self._transactions.desk.state.orders_by_portfolio[portfolio]
+        start = bisect_right(numbers, message.after)
+        asked = numbers[start : start + limit]
+        await self._journal.durable()
+        rows, last = await self._views.ask(
+            self._journal.durable_seq, self._store.receipts_of, asked, limit
+        )
+        head = m.ReceiptPart(
+            as_of=command.accepted_at,
+            event_seq=told,
+            next_after=last if last and last < numbers[-1] else 0,
         )
         return self._parts(command, session, Tag.RECEIPTS, m.OrderReceiptRow.SIZE, rows, head)
 

@@ -413,6 +413,18 @@ class ViewStore:
         )
         return [row[0] for row in rows]
 
+    def receipts_of(self, orders: Sequence[int], limit: int) -> tuple[list[bytes], int]:
+        """Return packed receipt rows of orders, and the last order of which they are all there.
+
+        That order is the one at which about ``limit`` rows are reached: no order is cut in two.
+        """
+        rows: list[bytes] = []
+        for order in orders:
+            rows += self.receipts(order, 0, limits.ROWS_MAX)
+            if len(rows) >= limit:
+                return rows, order
+        return rows, orders[-1] if orders else 0
+
     def events(self, account: int, since: int, limit: int) -> list[tuple[int, bytes]]:
         """Return (sequence, frame) of an account's events from ``since`` on."""
         rows = self.db.execute_sql(

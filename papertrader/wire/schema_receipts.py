@@ -59,10 +59,12 @@ message(
     "Asks for the receipts of an order: of each fill, and of what ended or stopped it.",
     c.Struct(
         "order" / Id * "0 = use client_order_id",
-        "client_order_id" / U64 * "used when order is 0",
+        "client_order_id" / U64 * "used when order is 0; 0 as well = all orders of the portfolio",
         "portfolio" / Id * "0 = the default portfolio",
-        "after" / U64 * "page: receipts of events with a sequence greater",
-        "limit" / U16 * "rows at most; 0 = 500",
+        "after"
+        / U64
+        * "page: receipts of events with a greater sequence; for all: of later orders",
+        "limit" / U16 * "rows at most, for all orders also whole orders at most; 0 = 500",
         Zero(6),
     ),
 )

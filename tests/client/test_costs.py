@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import attrs
+
 from papertrader.client.costs import cost_table
 from papertrader.client.results import Receipt, Transaction
 from papertrader.core.ledger import TransactionKind
@@ -57,3 +59,28 @@ def test_the_lines_add_up() -> None:
     assert found.price == Decimal("14.37448559")
     assert found.total == Decimal("14.065")
     assert sum(amount for _, amount in found.lines) == found.total
+
+
+def test_what_is_of_open_positions() -> None:
+    """By average like their cost: through parts, zero, a split, a change of symbol and a reset."""
+
+    def still(rows: list[Transaction], earlier: list[Transaction] | None = None) -> list[str]:
+        paid = {each.transaction: receipt("1", "0.5") for each in rows}
+        found = cost_table(rows, paid, earlier or [])
+        return [str(amount.normalize()) for _, amount in found.open_lines]
+
+    buy = transaction(1, TransactionKind.BUY, quantity="10", fees="0.2")
+    assert still([buy]) == ["-1", "-0.5", "-0.2"]
+    sell = transaction(2, TransactionKind.SELL, quantity="4", fees="0.2")
+    assert still([buy, sell]) == ["-0.6", "-0.3", "-0.12"]
+    split = transaction(3, TransactionKind.SPLIT, quantity="6")
+    rest = transaction(4, TransactionKind.SELL, quantity="3")
+    assert still([buy, sell, split, rest]) == ["-0.45", "-0.225", "-0.09"]
+    flip = transaction(5, TransactionKind.SELL, quantity="12", fees="0.2")
+    assert still([buy, sell, flip]) == ["-0.5", "-0.25", "-0.1"]
+    left = transaction(6, TransactionKind.SYMBOL_CHANGE, quantity="-10")
+    come = attrs.evolve(left, transaction=7, symbol="NEW", quantity=Decimal(10))
+    assert still([buy, left, come]) == ["-1", "-0.5", "-0.2"]
+    assert still([buy, transaction(8, TransactionKind.RESET, quantity="10")]) == []
+    assert still([sell], [buy]) == []
+    assert still([transaction(9, TransactionKind.BUY, quantity="1")], [buy]) == ["-1", "-0.5"]

@@ -49,6 +49,35 @@ def test_receipts_of_an_order(kit: MasterKit, ann: MasterClient) -> None:
     assert receipts(ann, number) == [first, second]
 
 
+@pytest.mark.clause("13.21")
+def test_receipts_of_all_orders_of_a_portfolio(kit: MasterKit, ann: MasterClient) -> None:
+    """Order by order, by pages that cut none; of one portfolio only."""
+    ann.seq += 1
+    other = ann.ask(m.PortfolioCreate(name="other", cash=10**4 * SCALE), seq=ann.seq).message
+    kit.quote("MSFT", "28.50", "28.60")
+    numbers = [ann.order("MSFT", "30").message.order for _ in range(3)]
+    ann.order("MSFT", "1", portfolio=other.portfolio)
+    for size in (10, 500, 500):
+        kit.quote("MSFT", "28.50", "28.60", ask_size=size * SCALE)
+    each = [receipts(ann, number) for number in numbers]
+    assert [len(rows) for rows in each] == [2, 2, 2]
+    assert receipts(ann, 0) == each[0] + each[1] + each[2]
+    for limit, expected in ((1, each[0]), (2, each[0]), (3, each[0] + each[1])):
+        (part,) = ann.ask_all(m.ReceiptGet(limit=limit))
+        assert list(part.message.receipts) == expected
+        assert part.message.next_after == numbers[0 if limit < 3 else 1]
+    (rest,) = ann.ask_all(m.ReceiptGet(limit=5, after=numbers[0]))
+    assert (list(rest.message.receipts), rest.message.next_after) == (each[1] + each[2], 0)
+    assert receipts(ann, 0, after=2**64 - 1) == []
+    assert len(receipts(ann, 0, portfolio=other.portfolio)) == 1
+    bob = kit.client(ann.link, 2)
+    bob.register("bob")
+    bob.login("bob")
+    assert receipts(bob, 0) == []
+    stranger = bob.ask(m.ReceiptGet(portfolio=other.portfolio))
+    assert stranger.status == Status.NO_SUCH_PORTFOLIO
+
+
 def test_receipts_of_others_are_not_shown(kit: MasterKit, ann: MasterClient) -> None:
     """Clause 13.21: the same refusal as for an order that there is not."""
     number = ann.order("MSFT", "1").message.order
