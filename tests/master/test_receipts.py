@@ -69,7 +69,7 @@ def test_receipts_of_all_orders_of_a_portfolio(kit: MasterKit, ann: MasterClient
     (rest,) = ann.ask_all(m.ReceiptGet(limit=5, after=numbers[0]))
     assert (list(rest.message.receipts), rest.message.next_after) == (each[1] + each[2], 0)
     assert receipts(ann, 0, after=2**64 - 1) == []
-    assert len(receipts(ann, 0, portfolio=other.portfolio)) == 1
+    assert len(receipts(ann, 0, portfolio=other.portfolio)) == 2
     bob = kit.client(ann.link, 2)
     bob.register("bob")
     bob.login("bob")
