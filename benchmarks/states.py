@@ -27,7 +27,8 @@ WEBSOCKET: Final = (
 AWAIT_HTTP: Final = 1
 TWISTED: Final = "peer: Twisted transport.write"
 OUR_WORKER: Final = "product, its worker alone"
-IDLE: Final = (100, 500)
+IDLE: Final = (500, 1_000)
+"""Start-up leaves memory of its own free; the first hundreds take that and seem to cost little."""
 AUDITED_S: Final = 4.0
 Connect = Callable[[int], contextlib.AbstractContextManager[Load]]
 
@@ -110,7 +111,7 @@ def _peer(bench: Bench, stack: contextlib.ExitStack, kind: str) -> Connect:
 
 def measure_memory(bench: Bench) -> None:
     """Resident memory of each idle client: with a session at a worker that is new, bare at the
-    floor, which is new as well; what the first hundred need is not counted in either."""
+    floor, which is new as well; what the first need is not counted in either."""
     per_client: dict[str, list[float]] = {OURS: [], ECHO: []}
     for number in range(bench.rounds):
         with product.product(bench.directory / f"memory-{number}", workers=2) as running:

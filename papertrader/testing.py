@@ -41,7 +41,8 @@ from papertrader.client.endpoints import Endpoint
 from papertrader.client.results import units_of
 from papertrader.core.instants import SECOND, from_datetime
 from papertrader.master.accounts import AccountRules
-from papertrader.master.main import Main, MarketRules, MasterRules, Threads
+from papertrader.master.main import Main, MasterRules, Threads
+from papertrader.master.marketsource import MarketRules
 from papertrader.net.clock import Clock
 from papertrader.net.credentials import PeerIdentity
 from papertrader.worker.main import Worker, WorkerConfiguration
