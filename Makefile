@@ -92,6 +92,7 @@ torture: $(DEVELOPMENT)
 	done
 	$(BIN)/python -m tests.torture.ioerrors
 	$(BIN)/python -m tests.torture.model
+	$(BIN)/python -m tests.torture.tamper
 	$(BIN)/python -m tests.torture.mutants
 	$(BIN)/python -m tests.torture.stalls
 	$(BIN)/python -m tests.torture.siege

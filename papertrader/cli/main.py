@@ -61,6 +61,7 @@ COMMANDS: Final = {
     "import": "papertrader.cli.history:import_command",
     "admin": "papertrader.cli.operator:admin_command",
     "auth": "papertrader.cli.calibrate:auth",
+    "doctor": "papertrader.cli.doctor:doctor",
     "audit": "papertrader.cli.operator:audit_command",
     "replay-check": "papertrader.cli.operator:replay_command",
     "rebuild": "papertrader.cli.operator:rebuild_command",

@@ -1,0 +1,343 @@
+"""What an installation needs, looked at from outside: what is wrong, and what to do about it.
+
+Reads only: files and their modes, certificates, the store's version, the run files, the clock that
+the kernel knows. Works while everything runs, and when nothing does.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import shutil
+import socket
+import sqlite3
+import ssl
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from enum import StrEnum
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Final
+
+import attrs
+from cryptography import x509
+
+from papertrader.core.callplan import plan_calls
+from papertrader.master.database import SCHEMA_VERSION
+from papertrader.net.credentials import CredentialsError, load_certificates, load_credentials
+from papertrader.ops.authorities import load_set
+from papertrader.ops.certificates import certificate_files, tls_directory
+from papertrader.ops.enrolled import read_enrolled
+from papertrader.ops.options import SETTINGS_FILE
+from papertrader.ops.planning import DAY_S, SESSION_S, advice, known_limits, shared_out
+from papertrader.ops.running import read_run_file
+from papertrader.ops.settings import Settings, SettingsError, load_settings
+from papertrader.ops.signing import CertificateError
+from papertrader.ops.variables import MarketSource
+
+EXPIRY_AHEAD: Final = timedelta(days=14)
+"""A certificate that ends sooner is told."""
+DISK_FREE_MIN: Final = 256 * 1024 * 1024
+"""Octets that should be free where the state is: the journal stops the master without."""
+SKEW_MAX: Final = timedelta(seconds=1)
+"""How far the clock may be off: beyond some milliseconds workers' stamps are looked at twice."""
+_TIME_ERROR: Final = 5
+"""What ``adjtimex`` answers when nothing keeps the clock."""
+PYTHON_MIN: Final = (3, 11)
+OPENSSL_MIN: Final = (3, 0)
+LIBRARIES: Final = (
+    "twisted", "construct", "pyOpenSSL", "service-identity", "cryptography", "attrs", "peewee",
+    "argon2-cffi", "click", "platformdirs", "tzdata", "treq",
+)  # fmt: skip
+
+
+class Verdict(StrEnum):
+    """How a check ended. SKIPPED: there is nothing of the kind here."""
+
+    GOOD = "good"
+    WARNING = "warning"
+    BAD = "bad"
+    SKIPPED = "skipped"
+
+
+@attrs.frozen
+class Finding:
+    """What one check found; ``advice`` says what to do, and is empty when all is good."""
+
+    check: str
+    verdict: Verdict
+    what: str
+    advice: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class Surroundings:
+    """What the doctor is told of the machine; tests tell something else."""
+
+    now: datetime
+    environment: dict[str, str]
+    clock_offset: Callable[[], float | None] = lambda: None
+    """Seconds that the clock is off by what keeps it, None if nothing does."""
+    free_octets: Callable[[Path], int] = lambda path: shutil.disk_usage(path).free
+    python: tuple[int, int] = sys.version_info[:2]
+    openssl: tuple[int, ...] = ssl.OPENSSL_VERSION_INFO[:2]
+
+
+def examine(state: Path, around: Surroundings) -> list[Finding]:
+    """Make every check of a state directory."""
+    if not state.is_dir():
+        what = f"there is no {state}"
+        return [Finding("state", Verdict.BAD, what, "make one with: papertrader up")]
+    settings, findings = _settings(state, around)
+    findings += _permissions(state)
+    findings += _certificates(state, around.now)
+    findings.append(_clock(around))
+    findings.append(_disk(state, around))
+    findings.append(_schema(state))
+    findings.append(_versions(around))
+    findings.append(_libraries())
+    if settings is not None:
+        findings.append(_ports(state, settings))
+        findings.append(_budget(settings))
+    return findings
+
+
+def _settings(state: Path, around: Surroundings) -> tuple[Settings | None, list[Finding]]:
+    try:
+        settings = load_settings(state / SETTINGS_FILE, around.environment, {})
+    except SettingsError as error:
+        return None, [
+            Finding("settings", Verdict.BAD, each, f"correct it in {state / SETTINGS_FILE}")
+            for each in error.problems
+        ]
+    return settings, [Finding("settings", Verdict.GOOD, f"{SETTINGS_FILE} is understood")]
+
+
+# --- permissions ---------------------------------------------------------------------------------
+
+
+def _private(state: Path) -> Iterator[tuple[Path, int]]:
+    """Give what must be its owner's alone, with the mode that it should have."""
+    yield state, 0o700
+    for name in ("tls", "run", "log", "witness", "client"):
+        if (state / name).is_dir():
+            yield state / name, 0o700
+    for pattern in ("tls/*.key", "tls/*.next-key", "truth.db*", "views.db*", "witness/*", "*.key"):
+        for path in sorted(state.glob(pattern)):
+            yield path, 0o600
+
+
+def _permissions(state: Path) -> list[Finding]:
+    found = []
+    for path, wanted in _private(state):
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if mode & 0o077:
+            found.append(
+                Finding(
+                    "permissions", Verdict.BAD, f"{path} is open to other users (mode {mode:04o})",
+                    f"run: chmod {wanted:o} {path}",
+                )
+            )  # fmt: skip
+    return found or [
+        Finding("permissions", Verdict.GOOD, "keys and stores are their owner's alone")
+    ]
+
+
+# --- certificates --------------------------------------------------------------------------------
+
+
+def _certificates(state: Path, now: datetime) -> list[Finding]:
+    directory = tls_directory(state)
+    if not (directory / "ca.pem").exists():
+        what = "there are no certificates yet"
+        return [Finding("certificates", Verdict.WARNING, what, "make them with: papertrader up")]
+    found = []
+    try:
+        phase = load_set(directory).phase
+    except CertificateError as error:
+        return [Finding("certificates", Verdict.BAD, str(error), "restore it from a backup")]
+    if phase.name != "SINGLE":
+        found.append(
+            Finding(
+                "certificates", Verdict.WARNING, "a change of authorities is under way",
+                "end it with: papertrader ca rotate",
+            )
+        )  # fmt: skip
+    for file in sorted(directory.glob("*.pem")):
+        found += _certificate(state, file, now)
+    if all(each.verdict is Verdict.GOOD for each in found):
+        ends = min((each.what for each in found), default="")
+        return [Finding("certificates", Verdict.GOOD, f"{len(found)} files; {ends}")]
+    return [each for each in found if each.verdict is not Verdict.GOOD]
+
+
+def _certificate(state: Path, file: Path, now: datetime) -> list[Finding]:
+    advice = _renewal(file.stem)
+    try:
+        certificates = load_certificates(file)
+        key = certificate_files(state, file.stem)[1]
+        if key.exists():
+            load_credentials(file, key)
+    except CredentialsError as error:
+        return [Finding("certificates", Verdict.BAD, str(error), advice)]
+    soonest = min(certificates, key=lambda each: each.not_valid_after_utc)
+    return [_expiry(file, soonest, now, advice)]
+
+
+def _renewal(name: str) -> str:
+    if name == "ca" or name.startswith("authority-"):
+        return "change it with: papertrader ca rotate"
+    if name == "master":
+        return "the master renews it while it runs: start it with papertrader up"
+    if name.endswith("-public"):
+        return "a certificate of your own: renew it, then papertrader worker reload-cert;" \
+            " one of ours: start the worker, or papertrader worker rotate"  # fmt: skip
+    return "start the worker, it renews it; if it has ended: papertrader worker add NAME --again"
+
+
+def _expiry(file: Path, leaf: x509.Certificate, now: datetime, advice: str) -> Finding:
+    end = leaf.not_valid_after_utc
+    until = f"{file.name} until {end:%Y-%m-%d}"
+    if now >= end:
+        return Finding("certificates", Verdict.BAD, f"{file.name} ended {end:%Y-%m-%d}", advice)
+    if leaf.not_valid_before_utc > now:
+        begin = f"{leaf.not_valid_before_utc:%Y-%m-%d}"
+        what = f"{file.name} is not good before {begin}"
+        return Finding("certificates", Verdict.BAD, what, "set this machine's clock right")
+    if end - now < EXPIRY_AHEAD and end - leaf.not_valid_before_utc > 2 * EXPIRY_AHEAD:
+        what = f"{until}, in {(end - now).days} days"
+        return Finding("certificates", Verdict.WARNING, what, advice)
+    return Finding("certificates", Verdict.GOOD, until)
+
+
+# --- the machine ---------------------------------------------------------------------------------
+
+
+def _clock(around: Surroundings) -> Finding:
+    offset = around.clock_offset()
+    if offset is None:
+        return Finding(
+            "clock", Verdict.WARNING, "nothing keeps this machine's clock right, as far as it says",
+            "let it be kept by NTP, such as systemd-timesyncd or chrony",
+        )  # fmt: skip
+    if abs(offset) > SKEW_MAX.total_seconds():
+        return Finding(
+            "clock", Verdict.BAD, f"the clock is off by {offset:+.3f} s",
+            "set it right: a worker whose clock is off by 30 s is not let in",
+        )  # fmt: skip
+    return Finding("clock", Verdict.GOOD, f"off by {offset:+.6f} s at most")
+
+
+def _disk(state: Path, around: Surroundings) -> Finding:
+    free = around.free_octets(state)
+    shown = f"{free // 1_048_576:,} MiB free at {state}"
+    if free < DISK_FREE_MIN:
+        return Finding("disk", Verdict.BAD, shown, "make room, or move the state directory")
+    return Finding("disk", Verdict.GOOD, shown)
+
+
+def _schema(state: Path) -> Finding:
+    path = state / "truth.db"
+    if not path.exists():
+        return Finding("schema", Verdict.SKIPPED, "no master has run here")
+    try:
+        # Without a log beside it nobody writes, and looking must not make one.
+        alone = "" if path.with_name("truth.db-wal").exists() else "&immutable=1"
+        db = sqlite3.connect(f"file:{path}?mode=ro{alone}", uri=True)
+        try:
+            row = db.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
+        finally:
+            db.close()
+        number = int(row[0])
+    except (sqlite3.Error, TypeError, ValueError) as error:
+        what = f"{path} cannot be read ({error})"
+        return Finding("schema", Verdict.BAD, what, "restore it from a backup; keep this copy")
+    if number > SCHEMA_VERSION:
+        what = f"the store has version {number}, this program knows {SCHEMA_VERSION}"
+        return Finding("schema", Verdict.BAD, what, "upgrade the program")
+    if number < SCHEMA_VERSION:
+        what = f"the store has version {number}; the next start brings it to {SCHEMA_VERSION}"
+        return Finding("schema", Verdict.WARNING, what, "keep a backup, then start the master")
+    return Finding("schema", Verdict.GOOD, f"the store has version {number}")
+
+
+def _versions(around: Surroundings) -> Finding:
+    shown = (
+        f"Python {'.'.join(map(str, around.python))}, OpenSSL {'.'.join(map(str, around.openssl))}"
+    )
+    if around.python < PYTHON_MIN or around.openssl[:2] < OPENSSL_MIN:
+        return Finding("versions", Verdict.BAD, shown, "Python 3.11 and OpenSSL 3.0 are needed")
+    return Finding("versions", Verdict.GOOD, shown)
+
+
+def _libraries(names: tuple[str, ...] = LIBRARIES) -> Finding:
+    found, missing = [], []
+    for name in names:
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            missing.append(name)
+    if missing:
+        what = f"missing: {', '.join(missing)}"
+        return Finding("libraries", Verdict.BAD, what, "install again: pip install papertrader")
+    return Finding("libraries", Verdict.GOOD, ", ".join(found))
+
+
+def _ports(state: Path, settings: Settings) -> Finding:
+    """Whether the ports can be had, or are ours already."""
+    wanted = []
+    if read_enrolled(state) is None:
+        wanted.append(("master", "master.listen", settings.master.listen))
+    workers = 1 if read_enrolled(state) else settings.workers
+    wanted += [
+        (f"worker-{number}", "worker.listen", settings.worker_listen(number))
+        for number in range(1, workers + 1)
+    ]
+    for name, setting, listen in wanted:
+        if listen.port == 0 or read_run_file(state, f"{name}.json") is not None:
+            continue
+        family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((listen.host, listen.port))
+            except OSError as error:
+                what = f"{name} cannot listen on {listen}: {error.strerror}"
+                return Finding("ports", Verdict.BAD, what, f"change {setting} in the settings")
+    return Finding("ports", Verdict.GOOD, "free, or ours")
+
+
+def _budget(settings: Settings) -> Finding:
+    if settings.market.source is not MarketSource.LIVE:
+        return Finding("budget", Verdict.SKIPPED, "the market asks no provider")
+    count = max(1, len(settings.market.symbols))
+    interval_ms = settings.market.update_interval_ms
+    known = known_limits({each.name: each.limits for each in settings.providers})
+    said = []
+    for name in settings.market.providers:
+        open_s = DAY_S if known[name].always else SESSION_S
+        limits = settings.provider(name).limits
+        plan = plan_calls(limits, shared_out(count), open_s=open_s, interval_ms=interval_ms)
+        if not plan.holds:
+            said += [f"{name}: {each}" for each in advice(plan, interval_ms)]
+    shown = f"{count} symbols of {', '.join(settings.market.providers)}"
+    if said:
+        what = f"{shown}: the limits do not hold what is wanted"
+        return Finding("budget", Verdict.WARNING, what, "; ".join(said))
+    return Finding("budget", Verdict.GOOD, f"{shown}: within the limits")
+
+
+def kernel_clock() -> float | None:
+    """Return by how many seconds the clock is off at most, as the kernel knows; None: unkept.
+
+    Linux only: ``adjtimex`` by the C library, as NTP daemons set it.
+    """
+    if sys.platform != "linux":
+        return None
+    timex = (ctypes.c_long * 32)()
+    state = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.byref(timex))
+    if state in (-1, _TIME_ERROR):
+        return None
+    # struct timex: modes, offset, freq, maxerror (microseconds), ...
+    return float(timex[3]) / 1_000_000

@@ -1,0 +1,194 @@
+"""``papertrader doctor``: each thing broken, and seen."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sqlite3
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import attrs
+import pytest
+from click.testing import CliRunner
+
+from papertrader.cli.main import main
+from papertrader.master.database import SCHEMA_VERSION
+from papertrader.ops.certificates import certificate_files
+from papertrader.ops.doctor import (
+    DISK_FREE_MIN,
+    Finding,
+    Surroundings,
+    Verdict,
+    _libraries,
+    examine,
+    kernel_clock,
+)
+from papertrader.ops.installation import prepare, prepare_settings
+from papertrader.ops.settings import SETTINGS_FILE
+
+NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+AROUND = Surroundings(
+    now=NOW, environment={}, clock_offset=lambda: 0.001, free_octets=lambda path: 10 * DISK_FREE_MIN
+)
+"""A machine on which all is well."""
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    """An installation as `up` makes it, on ports that are free."""
+    made = tmp_path / "state"
+    prepare_settings(made, lambda line: None)
+    prepare(made, 1, now=NOW, new_uuid=lambda: UUID(int=7))
+    listen(made, "127.0.0.1:0")
+    return made
+
+
+def listen(state: Path, worker: str, master: str = "127.0.0.1:0") -> None:
+    """Set the ports."""
+    text = f'[master]\nlisten = "{master}"\n[worker]\nlisten = "{worker}"\n'
+    (state / SETTINGS_FILE).write_text(text)
+
+
+def seen(state: Path, check: str, **changes: Any) -> Finding:
+    """Return the worst finding of a check."""
+    order = (Verdict.BAD, Verdict.WARNING, Verdict.SKIPPED, Verdict.GOOD)
+    found = [
+        each for each in examine(state, attrs.evolve(AROUND, **changes)) if each.check == check
+    ]
+    return min(found, key=lambda each: order.index(each.verdict))
+
+
+def test_a_new_installation_is_healthy(state: Path) -> None:
+    """Nothing is bad, nothing is a warning, and nothing is changed by looking."""
+    before = {path: path.stat().st_mtime_ns for path in state.rglob("*")}
+    found = examine(state, AROUND)
+    assert {each.verdict for each in found} <= {Verdict.GOOD, Verdict.SKIPPED}, found
+    assert {each.check for each in found} == {
+        "settings", "permissions", "certificates", "clock", "disk", "schema", "versions",
+        "libraries", "ports", "budget",
+    }  # fmt: skip
+    assert {path: path.stat().st_mtime_ns for path in state.rglob("*")} == before
+
+
+@pytest.mark.parametrize("name", ["", "tls", "tls/master.key", "tls/ca.key", "truth.db"])
+def test_what_others_can_read(state: Path, name: str) -> None:
+    """T-55: the directory, a key, the store; it says which chmod."""
+    path = state / name
+    path.chmod(0o755 if path.is_dir() else 0o644)
+    found = seen(state, "permissions")
+    assert found.verdict is Verdict.BAD
+    assert found.advice == f"run: chmod {'700' if path.is_dir() else '600'} {path}"
+
+
+@pytest.mark.parametrize(
+    ("days", "verdict", "name"),
+    [(15, Verdict.GOOD, ""), (20, Verdict.WARNING, "worker-1.pem"), (31, Verdict.BAD, "worker-1"),
+     (820, Verdict.BAD, "worker-1"), (3_700, Verdict.BAD, "ca.pem")],
+)  # fmt: skip
+def test_certificates_that_end(state: Path, days: int, verdict: Verdict, name: str) -> None:
+    """Fourteen days ahead, and when it is too late; with what renews each."""
+    found = seen(state, "certificates", now=NOW + timedelta(days=days))
+    assert found.verdict is verdict
+    every = examine(state, attrs.evolve(AROUND, now=NOW + timedelta(days=days)))
+    assert any(name in each.what for each in every if each.check == "certificates")
+    assert bool(found.advice) == (verdict is not Verdict.GOOD)
+
+
+@pytest.mark.parametrize("how", ["noise", "another key", "from the future", "no set"])
+def test_certificates_that_cannot_be_used(state: Path, how: str) -> None:
+    """Each is told in one sentence."""
+    certificate, key = certificate_files(state, "master")
+    now = NOW
+    if how == "noise":
+        certificate.write_text("noise")
+    elif how == "another key":
+        key.write_bytes(certificate_files(state, "worker-1")[1].read_bytes())
+    elif how == "from the future":
+        now = NOW - timedelta(days=2)
+    else:
+        (state / "tls" / "authorities.json").write_text("noise")
+    assert seen(state, "certificates", now=now).verdict is Verdict.BAD
+
+
+@pytest.mark.parametrize(
+    ("offset", "verdict"), [(0.9, Verdict.GOOD), (-1.5, Verdict.BAD), (None, Verdict.WARNING)]
+)
+def test_the_clock(state: Path, offset: float | None, verdict: Verdict) -> None:
+    """Off, or kept by nothing."""
+    found = seen(state, "clock", clock_offset=lambda: offset)
+    assert found.verdict is verdict
+    assert kernel_clock() is None or (kernel_clock() is not None and kernel_clock() >= 0)  # type: ignore[operator]
+
+
+def test_the_disk(state: Path) -> None:
+    """Too little room."""
+    assert seen(state, "disk", free_octets=lambda path: DISK_FREE_MIN - 1).verdict is Verdict.BAD
+
+
+@pytest.mark.parametrize(
+    ("version", "verdict"),
+    [(SCHEMA_VERSION + 1, Verdict.BAD), (SCHEMA_VERSION - 1, Verdict.WARNING), (None, Verdict.BAD)],
+)
+def test_the_store(state: Path, version: int | None, verdict: Verdict) -> None:
+    """Of a newer program, of an older one, not a store at all."""
+    path = state / "truth.db"
+    if version is None:
+        path.write_bytes(b"noise" * 1_000)
+    else:
+        db = sqlite3.connect(path)
+        db.execute("UPDATE meta SET value = ? WHERE key = 'schema'", (str(version),))
+        db.commit()
+        db.close()
+    assert seen(state, "schema").verdict is verdict
+
+
+def test_versions_and_libraries(state: Path) -> None:
+    """Too old; missing."""
+    assert seen(state, "versions", python=(3, 10)).verdict is Verdict.BAD
+    assert seen(state, "versions", openssl=(1, 1)).verdict is Verdict.BAD
+    missing = _libraries(("twisted", "a-library-that-is-not-there"))
+    assert (missing.verdict, missing.what) == (
+        Verdict.BAD, "missing: a-library-that-is-not-there",
+    )  # fmt: skip
+
+
+def test_a_port_that_somebody_has(state: Path) -> None:
+    """Which setting to change."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        listen(state, f"127.0.0.1:{taken.getsockname()[1]}")
+        found = seen(state, "ports")
+        assert found.verdict is Verdict.BAD
+        assert "worker.listen" in found.advice
+
+
+def test_settings_and_budget(state: Path) -> None:
+    """Wrong settings, all of them; a live market whose limits do not hold what is wanted."""
+    (state / SETTINGS_FILE).write_text("[market]\nspeeed = 3\n")
+    assert seen(state, "settings").verdict is Verdict.BAD
+    symbols = " ".join(f"S{number}" for number in range(400))
+    (state / SETTINGS_FILE).write_text(
+        f'[market]\nsource = "live"\nproviders = "twelvedata"\nsymbols = "{symbols}"\n'
+        "update_interval_ms = 1000\n"
+    )
+    assert seen(state, "budget").verdict is Verdict.WARNING
+
+
+def test_the_command(state: Path, tmp_path: Path) -> None:
+    """Exit code 1 when something is bad; JSON for programs; a place where nothing is."""
+    (state / "tls" / "ca.key").chmod(0o644)
+    result = CliRunner().invoke(main, ["--state-dir", str(state), "doctor"])
+    assert result.exit_code == 1
+    assert "-> run: chmod 600" in result.output
+    found = json.loads(
+        CliRunner().invoke(main, ["--state-dir", str(state), "--json", "doctor"]).output
+    )
+    assert found["healthy"] is False
+    assert {each["verdict"] for each in found["findings"]} >= {"BAD", "GOOD"}
+    nowhere = CliRunner().invoke(main, ["--state-dir", str(tmp_path / "x"), "doctor"])
+    assert nowhere.exit_code == 1
+    assert "papertrader up" in nowhere.output
