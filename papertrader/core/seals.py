@@ -18,6 +18,8 @@ _HEAD: Final = b"PTWP audit head\0"
 _HEAD_LAYOUT: Final = struct.Struct(">QQQ32sQQ32s")
 HEAD_KIND: Final = "head"
 """Kind of the entries by which the audit log covers the journal."""
+BEGUN_ANEW: Final = "audit key begun anew"
+"""Kind of the entry that says that a key was not handed over to, since the last one was lost."""
 _DETAIL: Final = re.compile(
     r"batch (\d+) input (\d+) checkpoints (\d+) hash ([0-9a-f]{64})\Z", re.ASCII
 )

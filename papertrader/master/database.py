@@ -22,7 +22,7 @@ import peewee
 from papertrader.core.seals import HEAD_KIND, Head, head_detail
 from papertrader.master.migrations import migrate
 from papertrader.master.table import Table, truth
-from papertrader.master.workertables import AuditKeyRow, EnrollmentRow, WorkerRow
+from papertrader.master.workertables import AuditKeyRow, AuditRow, EnrollmentRow, WorkerRow
 
 SCHEMA_VERSION: Final = 5
 GENESIS: Final = bytes(32)
@@ -220,23 +220,6 @@ class LoginAddressRow(Table):
         table_name = "login_address"
         primary_key = peewee.CompositeKey("account", "network")
         without_rowid = True
-
-
-class AuditRow(Table):
-    """Who did what: logins, sessions, workers; chained by hash."""
-
-    seq = peewee.BigIntegerField(primary_key=True)
-    at = peewee.BigIntegerField()
-    kind = peewee.TextField()
-    account = peewee.BigIntegerField(default=0)
-    detail = peewee.TextField(default="")
-    previous = peewee.BlobField()
-    hash = peewee.BlobField()
-
-    class Meta:
-        """Name in SQL."""
-
-        table_name = "audit"
 
 
 class CheckpointRow(Table):

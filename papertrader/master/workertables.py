@@ -1,4 +1,4 @@
-"""Tables of the truth store: workers, who may become one, and the keys of the audit log's heads."""
+"""Tables of the truth store: workers, who may become one, the audit log and its keys."""
 
 from __future__ import annotations
 
@@ -59,3 +59,20 @@ class AuditKeyRow(Table):
         """Name in SQL."""
 
         table_name = "audit_key"
+
+
+class AuditRow(Table):
+    """Who did what: logins, sessions, workers; chained by hash."""
+
+    seq = peewee.BigIntegerField(primary_key=True)
+    at = peewee.BigIntegerField()
+    kind = peewee.TextField()
+    account = peewee.BigIntegerField(default=0)
+    detail = peewee.TextField(default="")
+    previous = peewee.BlobField()
+    hash = peewee.BlobField()
+
+    class Meta:
+        """Name in SQL."""
+
+        table_name = "audit"

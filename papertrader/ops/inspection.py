@@ -213,7 +213,7 @@ def _replay(
         report.batches += 1
         if batch != number or first != expected or last < first:
             report.violated(f"batch {batch}: inputs {first} to {last} do not follow {expected - 1}")
-        if previous != head or chain(previous, first, last, epoch, frames) != hash_:
+        if previous != head or not _fits(hash_, chain, previous, first, last, epoch, frames):
             report.violated(f"batch {batch}: the hash chain is broken")
         head, expected = hash_, last + 1
         for seq, message in _records(frames, batch, report):
@@ -235,6 +235,14 @@ def _replay(
         report.violated(f"the hash of memory after input {seq} belongs to no input of the journal")
     progress(total, total)
     return views_hash, digests
+
+
+def _fits(wanted: bytes, make: Callable[..., bytes], *values: Any) -> bool:
+    """Tell whether values have a hash; those that no master could have written have none."""
+    try:
+        return make(*values) == wanted
+    except (OverflowError, TypeError, AttributeError, ValueError):
+        return False
 
 
 def _compare_memory(desk: Desk, taken: bytes | None, seq: int, report: Report) -> None:
@@ -296,7 +304,7 @@ def _audit_log(truth: peewee.Database, report: Report) -> None:
         if (
             seq != expected
             or previous != head
-            or audit_hash(previous, seq, at, kind, account, detail) != hash_
+            or not _fits(hash_, audit_hash, previous, seq, at, kind, account, detail)
         ):
             report.violated(f"the audit log is broken at entry {seq}")
         head, expected = hash_, seq + 1

@@ -48,7 +48,7 @@ class MasterKeys:
         """Give the master what it needs, once its store is open. Raises `StoreError`."""
         parts = self._main.worker_parts
         parts.enrollment.signer = self.signer
-        parts.notary.keys = begin_epoch(self._state, self._main.store)
+        parts.notary.keys = begin_epoch(self._state, self._main.store, self._clock.wall_ns())
         self._look()
 
     def _look(self) -> None:

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from papertrader.core.seals import key_statement
+from papertrader.core.seals import BEGUN_ANEW, key_statement
 from papertrader.master.database import StoreError, TruthStore
 from papertrader.master.notary import SealKeys
 from papertrader.net.credentials import CredentialsError, load_private_key
@@ -45,21 +45,24 @@ def _load(path: Path) -> Ed25519PrivateKey | None:
     return key
 
 
-def begin_epoch(state: Path, store: TruthStore) -> SealKeys:
-    """Make the key of the store's epoch, and have the last one hand over to it.
+def begin_epoch(state: Path, store: TruthStore, at: int = 0) -> SealKeys:
+    """Make the key of the store's epoch at the instant ``at``; the last one hands over to it.
 
-    The store must be open and nobody else writing. Raises `StoreError`: also when the key that
-    signed last is missing, since workers would take a new one for a forgery.
+    The store must be open and nobody else writing. An installation whose operator removed the key
+    begins anew, which the audit log says and the workers take for what it looks like: a forgery.
+    Raises `StoreError`: also for the key of another store, as after an old copy was put back.
     """
     directory = tls_directory(state)
     rows = store.db.execute_sql("SELECT epoch, public, signature FROM audit_key ORDER BY epoch")
     chain = [(int(epoch), bytes(public), bytes(by)) for epoch, public, by in rows]
     last = chain[-1][1] if chain else None
     current = _settled(directory, last)
-    if last is not None and current is None:
+    anew = last is not None and current is None
+    if anew and (directory / FILE).exists():
         raise StoreError(
-            f"{directory / FILE} does not belong to {store.path}: the key that signed the audit"
-            " log's last heads is missing; put back the file that belongs to this store"
+            f"{directory / FILE} does not belong to {store.path}: put back the file that was beside"
+            " this store; if it is lost, remove this one, and what the workers have witnessed will"
+            " not fit any more"
         )
     key = Ed25519PrivateKey.generate()
     public = _public(key)
@@ -72,6 +75,8 @@ def begin_epoch(state: Path, store: TruthStore) -> SealKeys:
                 "INSERT INTO audit_key (epoch, public, signature) VALUES (?, ?, ?)",
                 (store.epoch, public, signature),
             )
+            if anew:
+                store.audit(at, BEGUN_ANEW, detail=f"epoch {store.epoch}")(store.db)
         (directory / _NEXT).replace(directory / FILE)
     except OSError as error:
         raise StoreError(f"cannot write into {directory}: {error.strerror or error}") from None

@@ -16,7 +16,7 @@ from typing import Any
 import attrs
 import peewee
 
-from papertrader.core.seals import HEAD_KIND, read_head_detail
+from papertrader.core.seals import BEGUN_ANEW, HEAD_KIND, read_head_detail
 from papertrader.master.database import StoreError
 from papertrader.worker.witness import WitnessError, follows, head_of, is_signed, read_lines
 
@@ -34,8 +34,15 @@ class Witnessed:
 def check_keys(truth: peewee.Database, violated: Violated) -> None:
     """Check that each key of the store follows from the one before it."""
     before: bytes | None = None
+    rows = truth.execute_sql("SELECT detail FROM audit WHERE kind = ?", (BEGUN_ANEW,))
+    anew = {detail for (detail,) in rows.fetchall()}
     rows = truth.execute_sql("SELECT epoch, public, signature FROM audit_key ORDER BY epoch")
     for epoch, public, signature in rows.fetchall():
+        if epoch < 1:
+            violated(f"there is no epoch {epoch}")
+            continue
+        if f"epoch {epoch}" in anew:
+            before = None
         if not follows(before, int(epoch), bytes(public), bytes(signature)):
             violated(f"the audit key of epoch {epoch} does not follow from the one before it")
         before = bytes(public)

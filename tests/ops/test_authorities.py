@@ -9,7 +9,13 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 from cryptography.x509.verification import PolicyBuilder, Store
 
 from papertrader.master.database import StoreError, TruthStore
@@ -27,6 +33,7 @@ from papertrader.ops.certificates import (
 )
 from papertrader.ops.sealing import begin_epoch
 from papertrader.ops.signing import CertificateError, fingerprint
+from papertrader.ops.witnessing import check_keys
 from papertrader.wire.kinds import AuthorityPhase
 from papertrader.worker.witness import follows
 
@@ -220,15 +227,31 @@ def test_a_start_that_was_cut_short(tmp_path: Path, when: str) -> None:
     assert all(follows(before[1], *after) for before, after in pairwise(chain))
 
 
-def test_a_missing_key_is_not_replaced(tmp_path: Path) -> None:
-    """Workers would take a new one for a forgery: the start fails and says what to put back."""
+def test_another_stores_key_is_not_used_and_a_lost_one_is_begun_anew(tmp_path: Path) -> None:
+    """With another's key the start fails and says what to do; without any the audit log says that
+    the chain of keys begins anew, and the audit knows it."""
     directory = tls(tmp_path)
     store = TruthStore(tmp_path / "truth.db")
     store.open()
     begin_epoch(tmp_path, store)
-    (directory / "audit.key").unlink()
+    other = Ed25519PrivateKey.generate()
+    text = other.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (directory / "audit.key").write_bytes(text)
+    store.close()
+    store.open()
     with pytest.raises(StoreError, match=r"audit\.key does not belong"):
         begin_epoch(tmp_path, store)
+    (directory / "audit.key").unlink()
+    chain = begin_epoch(tmp_path, store, 7).chain
+    assert not follows(chain[0][1], *chain[1])
+    assert follows(None, *chain[1])
+    found: list[str] = []
+    check_keys(store.db, found.append)
+    assert found == []
+    store.db.execute_sql("DROP TRIGGER audit_no_delete")
+    store.db.execute_sql("DELETE FROM audit")
+    check_keys(store.db, found.append)
+    assert len(found) == 1
     store.close()
 
 
