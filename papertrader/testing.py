@@ -67,7 +67,7 @@ class _End:
         self.protocol: Any = None
         self.disconnecting = False
         self._peer = IPv4Address("TCP", *peer)
-        self._waiting: deque[bytes] = deque()  # at most what one step of the other end writes
+        self._waiting: deque[bytes] = deque()  # at most OUTPUT_HARD of the end that writes
 
     def write(self, data: bytes) -> None:
         """Send octets."""
