@@ -67,10 +67,12 @@ class _End:
         self.protocol: Any = None
         self.disconnecting = False
         self._peer = IPv4Address("TCP", *peer)
-        self._waiting: deque[bytes] = deque()  # at most OUTPUT_HARD of the end that writes
+        self._waiting: deque[bytes] = deque()  # at most PUMPS_MAX
 
     def write(self, data: bytes) -> None:
-        """Send octets."""
+        """Send octets; raises `RuntimeError` when more waits than one step delivers."""
+        if len(self._waiting) >= PUMPS_MAX:
+            raise RuntimeError(f"{PUMPS_MAX} writes wait on one connection")
         if not self.disconnecting:
             self._waiting.append(bytes(data))
 
