@@ -799,6 +799,7 @@ class Peer(OwnerPeer, AlertPeer):
                 cost_basis=cost_of(ASK, quantity), mark=BID, last=ASK,
                 market_value=proceeds_of(BID, quantity),
                 unrealized_pnl=proceeds_of(BID, quantity) - cost_of(ASK, quantity),
+                fifo_cost_basis=cost_of(ASK, quantity) + SCALE, fifo_realized=SCALE,
             )
             for symbol, quantity in account.shares.items()
             if quantity

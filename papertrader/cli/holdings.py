@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Final
@@ -13,7 +14,7 @@ from papertrader.cli.invocation import Invocation, json_option, pass_invocation
 from papertrader.cli.output import amount, moment, money, name, pairs, table, write_json
 from papertrader.cli.parameters import DATE, SYMBOL, of_option, portfolio_option
 from papertrader.cli.visit import logged_in
-from papertrader.client.moneyresults import Margin
+from papertrader.client.moneyresults import Margin, Position
 from papertrader.client.results import Order, Transaction
 
 ROWS_MAX: Final = 50_000
@@ -29,7 +30,9 @@ _LIMIT = click.option(
 )
 
 
-def show_portfolio(invocation: Invocation, number: int, username: str) -> None:
+def show_portfolio(
+    invocation: Invocation, number: int, username: str, *, lots: bool = False
+) -> None:
     """Print cash, positions and what they are worth; 0 is the default portfolio, "" the user."""
     with logged_in(invocation) as client:
         found = client.portfolio(number, username=username)
@@ -50,6 +53,8 @@ def show_portfolio(invocation: Invocation, number: int, username: str) -> None:
             ">unrealized", ">realized",
         )  # fmt: skip
         click.echo(table(headings, rows) + "\n")
+        if lots:
+            _show_lots(found.positions)
     totals = [
         ("cash", found.cash),
         ("reserved for orders", found.reserved_cash),
@@ -80,6 +85,23 @@ def show_portfolio(invocation: Invocation, number: int, username: str) -> None:
     click.echo(pairs(lines))
     if found.margin is not None and found.margin.called_at is not None:
         _show_call(found.margin, found.currency)
+
+
+def _show_lots(positions: Sequence[Position]) -> None:
+    """Print the same lots by average and first in first out, and what they have gained at last."""
+    rows = [
+        (
+            each.symbol, money(each.cost_basis), money(each.realized_pnl),
+            money(each.fifo_cost_basis), money(each.fifo_realized),
+            money(each.last), money(each.unrealized_at_last),
+        )
+        for each in positions
+    ]  # fmt: skip
+    headings = (
+        "symbol", ">cost by average", ">realized", ">cost by FIFO", ">realized by FIFO",
+        ">last", ">unrealized at last",
+    )  # fmt: skip
+    click.echo(table(headings, rows) + "\n")
 
 
 def _show_call(margin: Margin, currency: str) -> None:

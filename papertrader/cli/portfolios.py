@@ -30,15 +30,20 @@ _CASH = click.option(
 @click.group(invoke_without_command=True)
 @portfolio_option
 @of_option
+@click.option("--lots", is_flag=True, help="Cost and profit by average and first in first out.")
 @json_option
 @pass_invocation
 @click.pass_context
 def portfolio(
-    ctx: click.Context, invocation: Invocation, portfolio: int | None, username: str | None
+    ctx: click.Context,
+    invocation: Invocation,
+    portfolio: int | None,
+    username: str | None,
+    lots: bool,
 ) -> None:
     """Show cash, positions and what they are worth; or change a portfolio."""
     if ctx.invoked_subcommand is None:
-        show_portfolio(invocation, portfolio or 0, username or "")
+        show_portfolio(invocation, portfolio or 0, username or "", lots=lots)
     elif portfolio is not None or username is not None:
         raise Problem.usage("--portfolio stands after the subcommand, and --of alone")
 

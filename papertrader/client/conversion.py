@@ -175,9 +175,9 @@ def bars_of(parts: Sequence[m.BarsPart]) -> r.Bars:
     )
 
 
-def position_of(row: m.PositionRow) -> r.Position:
+def position_of(row: m.PositionRow) -> mr.Position:
     """Build a `Position`."""
-    return r.Position(
+    return mr.Position(
         symbol=row.symbol,
         quantity=decimal_of(row.quantity),
         reserved=decimal_of(row.reserved),
@@ -190,6 +190,8 @@ def position_of(row: m.PositionRow) -> r.Position:
         realized_pnl=decimal_of(row.realized_pnl),
         opened_at=moment_of(row.opened_at),
         updated_at=moment_of(row.updated_at),
+        fifo_cost_basis=decimal_of(row.fifo_cost_basis),
+        fifo_realized=decimal_of(row.fifo_realized),
     )
 
 

@@ -1,11 +1,43 @@
-"""Results: what a portfolio's money is made of, and how one that may borrow stands."""
+"""Results: what a portfolio holds, what its money is made of, how one that may borrow stands."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 
 import attrs
+
+
+@attrs.frozen(kw_only=True)
+class Position:
+    """A position with market prices. ``mark`` is what it could be closed at; None if unknown.
+
+    ``unrealized_pnl`` is at the mark, ``unrealized_at_last`` at the last price. Cost and profit are
+    by average; the fields named ``fifo`` tell the same lots first in first out.
+    """
+
+    symbol: str
+    quantity: Decimal
+    reserved: Decimal
+    average_cost: Decimal | None
+    cost_basis: Decimal
+    mark: Decimal | None
+    last: Decimal | None
+    market_value: Decimal | None
+    unrealized_pnl: Decimal | None
+    realized_pnl: Decimal
+    opened_at: datetime | None
+    updated_at: datetime | None
+    fifo_cost_basis: Decimal
+    fifo_realized: Decimal
+
+    @property
+    def unrealized_at_last(self) -> Decimal | None:
+        """Profit or loss at the last price, to a unit, rounded down; None where it is unknown."""
+        if self.last is None:
+            return None
+        worth = (self.quantity * self.last).quantize(Decimal("0.00000001"), ROUND_FLOOR)
+        return worth - self.cost_basis
 
 
 @attrs.frozen(kw_only=True)

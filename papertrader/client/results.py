@@ -14,7 +14,7 @@ from typing import Generic, Self, TypeVar, overload
 import attrs
 
 from papertrader.client.alertresults import AlertUpdate
-from papertrader.client.moneyresults import Earnings, Margin
+from papertrader.client.moneyresults import Earnings, Margin, Position
 from papertrader.client.orderterms import OrderTerms
 from papertrader.client.tables import ROWS_SHOWN, Tabular, html_table, sparkline
 from papertrader.core.fills import LimitingRule
@@ -357,24 +357,6 @@ class Bars(Tabular):
 
     def __len__(self) -> int:
         return len(self.bars)
-
-
-@attrs.frozen(kw_only=True)
-class Position:
-    """A position with market prices. ``mark`` is what it could be closed at; None if unknown."""
-
-    symbol: str
-    quantity: Decimal
-    reserved: Decimal
-    average_cost: Decimal | None
-    cost_basis: Decimal
-    mark: Decimal | None
-    last: Decimal | None
-    market_value: Decimal | None
-    unrealized_pnl: Decimal | None
-    realized_pnl: Decimal
-    opened_at: datetime | None
-    updated_at: datetime | None
 
 
 @attrs.frozen(kw_only=True)

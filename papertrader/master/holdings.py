@@ -59,6 +59,8 @@ def _row(position: Position, quote: Quote | None, reserved: int) -> m.PositionRo
         realized_pnl=position.realized,
         opened_at=position.opened_at,
         updated_at=position.updated_at,
+        fifo_cost_basis=position.fifo_cost_basis,
+        fifo_realized=position.fifo_realized,
     )
 
 

@@ -747,8 +747,8 @@ _pack_PlanRow = PlanRow.LAYOUT.pack
 class PositionRow(Row):
     """A position."""
 
-    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>16sqqqqqqqqqQQ')
-    SIZE: ClassVar[int] = 104
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>16sqqqqqqqqqQQqq')
+    SIZE: ClassVar[int] = 120
 
     symbol: str = ""
     quantity: int = 0
@@ -762,20 +762,22 @@ class PositionRow(Row):
     realized_pnl: int = 0
     opened_at: int = 0
     updated_at: int = 0
+    fifo_cost_basis: int = 0
+    fifo_realized: int = 0
 
     @classmethod
     def unpack(cls, octets: bytes, offset: int = 0) -> PositionRow:
         """Read the block at ``offset``; raises `RemoteFault`."""
         try:
-            (symbol, quantity, reserved, average_cost, cost_basis, mark, last, market_value, unrealized_pnl, realized_pnl, opened_at, updated_at,) = _unpack_PositionRow(octets, offset)
-            return cls(_ascii_get(symbol) or _ascii(symbol), quantity, reserved, average_cost, cost_basis, mark, last, market_value, unrealized_pnl, realized_pnl, opened_at, updated_at)
+            (symbol, quantity, reserved, average_cost, cost_basis, mark, last, market_value, unrealized_pnl, realized_pnl, opened_at, updated_at, fifo_cost_basis, fifo_realized,) = _unpack_PositionRow(octets, offset)
+            return cls(_ascii_get(symbol) or _ascii(symbol), quantity, reserved, average_cost, cost_basis, mark, last, market_value, unrealized_pnl, realized_pnl, opened_at, updated_at, fifo_cost_basis, fifo_realized)
         except _BAD:
             raise blame(cls, octets, offset) from None
 
     def pack(self) -> bytes:
         """Return the block's octets; raises `LocalFault`."""
         try:
-            return _pack_PositionRow(_packed_get((self.symbol, 16)) or _packed(self.symbol, 16), self.quantity, self.reserved, self.average_cost, self.cost_basis, self.mark, self.last, self.market_value, self.unrealized_pnl, self.realized_pnl, self.opened_at, self.updated_at)
+            return _pack_PositionRow(_packed_get((self.symbol, 16)) or _packed(self.symbol, 16), self.quantity, self.reserved, self.average_cost, self.cost_basis, self.mark, self.last, self.market_value, self.unrealized_pnl, self.realized_pnl, self.opened_at, self.updated_at, self.fifo_cost_basis, self.fifo_realized)
         except _BAD as error:
             raise LocalFault(f"PositionRow: {error}") from None
 

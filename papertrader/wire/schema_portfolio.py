@@ -140,6 +140,8 @@ block(
     "realized_pnl" / Money * "in this symbol in this season",
     "opened_at" / Ts * "first fill of what is held",
     "updated_at" / Ts * "last change",
+    "fifo_cost_basis" / Money * "of what is held, first in first out",
+    "fifo_realized" / Money * "profit of prices in this symbol, first in first out",
 )
 message(
     Opcode.TRANSACTIONS_GET,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 
 import pytest
 
+from papertrader.core.money import SCALE
 from papertrader.core.orders import TimeInForce
 from papertrader.wire.kinds import Opcode, Scope
 from tests.cli.test_commands import Terminal, fill_while_waiting, terminal
@@ -180,3 +182,16 @@ def test_a_margin_call_is_shown_with_its_plan(terminal: Terminal) -> None:
     content = json.loads(terminal.run("portfolio", "--portfolio", "9", "--json").stdout)
     assert content["portfolio"]["margin"]["plan"][0]["quantity"] == "-22.00"
     assert content["portfolio"]["earnings"]["borrow"] == "-1.00"
+
+
+def test_lots_by_average_and_first_in_first_out(terminal: Terminal) -> None:
+    """The same lots twice, and what they have gained at the last price."""
+    terminal.logged_in()
+    for account in terminal.market.accounts.values():
+        account.shares["AAPL"] = 3 * SCALE
+    shown = terminal.run("portfolio", "--lots")
+    assert shown.exit_code == 0, shown.stderr
+    assert "realized by FIFO" in shown.stdout
+    held = json.loads(terminal.run("portfolio", "--json").stdout)["portfolio"]["positions"][0]
+    assert Decimal(held["fifo_cost_basis"]) == Decimal(held["cost_basis"]) + 1
+    assert Decimal(held["fifo_realized"]) == 1

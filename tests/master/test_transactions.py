@@ -376,3 +376,20 @@ def test_a_quote_that_does_nothing_leaves_the_views_complete(
     answer = ann.ask(m.TransactionsGet())
     assert answer.status == 0
     assert len(answer.message.transactions) == 1
+
+
+def test_a_position_is_told_by_average_and_first_in_first_out(
+    kit: MasterKit, ann: MasterClient
+) -> None:
+    """The worked case of the rules without its fees: 960.00 on average, 1,080.00 by lots."""
+    for side, quantity, price in ((1, "100", "50"), (1, "50", "56"), (2, "120", "60")):
+        kit.quote("IBM", price, price)
+        assert ann.order("IBM", quantity, side).status == 0
+        kit.quote("IBM", price, price)
+    (row,) = ann.ask(m.PortfolioGet()).message.positions
+    assert (row.cost_basis, row.realized_pnl) == (1_560 * SCALE, 960 * SCALE)
+    assert (row.fifo_cost_basis, row.fifo_realized) == (1_680 * SCALE, 1_080 * SCALE)
+    kit.crash()
+    ann.resume()
+    (after,) = ann.ask(m.PortfolioGet()).message.positions
+    assert (after.fifo_cost_basis, after.fifo_realized) == (1_680 * SCALE, 1_080 * SCALE)
