@@ -50,20 +50,21 @@ LOTS_KEPT_TRADES: Final = frozenset(
 """What changes the oldest lots and adds one at most: the others are as they were."""
 
 
-def _together(*parts: type[Row] | struct.Struct) -> struct.Struct:
+def together(*parts: type[Row] | struct.Struct) -> struct.Struct:
+    """Return one layout of several that follow each other."""
     layouts = [part if isinstance(part, struct.Struct) else part.LAYOUT for part in parts]
     return struct.Struct(">" + "".join(layout.format.lstrip(">") for layout in layouts))
 
 
-_GROUP_HEAD: Final = _together(codec.SECTION, codec.GROUP)
-_ORDER_EVENT: Final = _together(codec.HEADER, m.OrderEvent, _GROUP_HEAD, m.OrderRow).pack
-_RECEIPT: Final = _together(_GROUP_HEAD, m.ReceiptRow).pack
-_TRANSACTION_EVENT: Final = _together(codec.HEADER, m.TransactionRow).pack
+_GROUP_HEAD: Final = together(codec.SECTION, codec.GROUP)
+_ORDER_EVENT: Final = together(codec.HEADER, m.OrderEvent, _GROUP_HEAD, m.OrderRow).pack
+_RECEIPT: Final = together(_GROUP_HEAD, m.ReceiptRow).pack
+_TRANSACTION_EVENT: Final = together(codec.HEADER, m.TransactionRow).pack
 _HOLDING: Final = m.HoldingRow.LAYOUT.pack
-_STORE_ORDER: Final = _together(codec.HEADER, m.StoreOrder, codec.SECTION).pack
-_STORE_TRANSACTION: Final = _together(codec.HEADER, m.StoreTransaction, codec.SECTION).pack
-_STORE_REPLY: Final = _together(codec.HEADER, m.StoreReply, codec.SECTION).pack
-_STORE_COMMAND: Final = _together(codec.HEADER, m.StoreCommand, codec.SECTION).pack
+_STORE_ORDER: Final = together(codec.HEADER, m.StoreOrder, codec.SECTION).pack
+_STORE_TRANSACTION: Final = together(codec.HEADER, m.StoreTransaction, codec.SECTION).pack
+_STORE_REPLY: Final = together(codec.HEADER, m.StoreReply, codec.SECTION).pack
+_STORE_COMMAND: Final = together(codec.HEADER, m.StoreCommand, codec.SECTION).pack
 _ENTRY: Final = m.EntryRow.LAYOUT.pack
 _LOT: Final = m.LotRow.LAYOUT.pack
 _ROW: Final = m.OrderRow.LAYOUT.pack
@@ -79,7 +80,7 @@ _ENTRIES: Final = int(Tag.ENTRIES)
 _LOTS: Final = int(Tag.LOTS)
 _LOTS_KEPT: Final = int(Tag.LOTS_KEPT)
 _INNER: Final = int(Tag.INNER)
-_KEPT: Final = _together(_GROUP_HEAD, m.LotsKeptRow).pack
+_KEPT: Final = together(_GROUP_HEAD, m.LotsKeptRow).pack
 _LOW: Final = 2**64 - 1
 _HOLDING_HEAD: Final = _heads(_POSITIONS, m.HoldingRow.SIZE + 6, m.HoldingRow.SIZE, 1)
 

@@ -352,13 +352,18 @@ def read_frames(blob: bytes) -> Iterator[Message]:
     """Give the records of a batch in order; raises `RemoteFault` where one is damaged."""
     offset = 0
     while offset < len(blob):
-        header = codec.parse_header(blob, offset)
-        codec.check_header(header, limits.FRAME_MAX)
-        end = offset + limits.HEADER_SIZE + header.length
-        if end > len(blob):
-            raise RemoteFault(Status.BAD_LENGTH, "a record ends after its batch")
-        yield codec.decode_body(header, blob[offset:end])
-        offset = end
+        yield read_frame(blob, offset)
+        offset += limits.HEADER_SIZE + codec.parse_header(blob, offset).length
+
+
+def read_frame(blob: bytes, offset: int) -> Message:
+    """Return the record at ``offset``; raises `RemoteFault` if it is damaged."""
+    header = codec.parse_header(blob, offset)
+    codec.check_header(header, limits.FRAME_MAX)
+    end = offset + limits.HEADER_SIZE + header.length
+    if end > len(blob):
+        raise RemoteFault(Status.BAD_LENGTH, "a record ends after its batch")
+    return codec.decode_body(header, blob[offset:end])
 
 
 def _order_event(record: m.StoreOrder) -> OrderChanged:

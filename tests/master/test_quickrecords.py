@@ -1,0 +1,114 @@
+"""What is read of a plain record by the short way is what the declared codec reads."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from zlib import crc32
+
+import pytest
+
+from papertrader.core.desk import Desk
+from papertrader.core.money import SCALE
+from papertrader.core.orders import OrderType, Side
+from papertrader.master import quickrecords, records
+from papertrader.master.database import connect, journal_batches
+from papertrader.ops.inspection import UNREADABLE
+from papertrader.wire import codec, limits
+from papertrader.wire import messages as m
+from tests.master_kit import MasterKit
+
+CHANGES = 400
+"""Changes of one kind of record; each keeps its checksum right, so that only its fields tell."""
+
+
+@pytest.fixture(scope="module")
+def frames(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
+    """Give the journal's batches of some trading: fills, kept lots, a cancelled order."""
+    state = tmp_path_factory.mktemp("quick")
+    kit = MasterKit(state)
+    client = kit.client()
+    client.register()
+    client.login()
+    for number, side in enumerate((Side.BUY,) * 5 + (Side.SELL,) * 3, 1):
+        order = m.OrderNew(
+            symbol="IBM", side=side, order_type=OrderType.MARKET, quantity=(10 - number) * SCALE,
+            client_order_id=number,
+        )  # fmt: skip
+        client.send(order, seq=number)
+        kit.quote("IBM", "188.00", "188.05", bid_size=10**15, ask_size=10**15)
+    kit.stop()
+    truth = connect(Path(state) / "truth.db", {}, read_only=True)
+    found = [row[-1] for row in journal_batches(truth)]
+    truth.close()
+    return found
+
+
+def cut(frames: list[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Give (opcode, octets) of each record."""
+    for blob in frames:
+        at = 0
+        while at < len(blob):
+            header = codec.parse_header(blob, at)
+            end = at + limits.HEADER_SIZE + header.length
+            yield header.opcode, blob[at:end]
+            at = end
+
+
+def slow(octets: bytes, desk: Desk) -> tuple[int, object]:
+    """Read a record by the declared codec."""
+    message = records.read_frame(octets, 0)
+    return records.seq_of(message), records.fact_of(message, desk.state)
+
+
+def test_both_ways_read_the_same(frames: list[bytes]) -> None:
+    """Record by record of a real journal, and each of the four kinds is read the short way."""
+    desk, short = Desk(), Counter[int]()
+    for opcode, octets in cut(frames):
+        expected = slow(octets, desk)
+        quick = quickrecords.read(octets, 0, len(octets), opcode, desk.state)
+        if quick is not None:
+            short[opcode] += 1
+            assert quick[:2] == expected
+            message = records.read_frame(octets, 0)
+            if opcode in (m.StoreOrder.OPCODE, m.StoreTransaction.OPCODE):
+                assert quick[2] == message.inner  # type: ignore[attr-defined]
+        fact = expected[1]
+        if fact is not None and not isinstance(fact, records.StoredReply):
+            desk.apply(fact)  # type: ignore[arg-type]
+    assert short[m.StoreTransaction.OPCODE] == 8
+    assert short[m.StoreOrder.OPCODE] == 16
+    assert short[m.StoreCommand.OPCODE] == short[m.StoreReply.OPCODE] == 8
+
+
+def test_a_changed_octet_is_never_read_otherwise(frames: list[bytes]) -> None:
+    """Whatever is changed, the short way reads what the declared codec does, or leaves it to it."""
+    rng, desk, taken = random.Random(7), Desk(), Counter[bool]()
+    for opcode, octets in cut(frames):
+        for _ in range(CHANGES // 16):
+            body = bytearray(octets[:-4])
+            # The outer length stays: the caller has gone by it already.
+            at = rng.choice([*range(4), *range(8, len(body))])
+            body[at] ^= 1 << rng.randrange(8)
+            changed = bytes(body) + codec.CRC.pack(crc32(body))
+            quick = quickrecords.read(changed, 0, len(changed), opcode, desk.state)
+            taken[quick is not None] += 1
+            if quick is not None:
+                assert quick[:2] == slow(changed, desk), (at, opcode)
+        fact = slow(octets, desk)[1]
+        if fact is not None and not isinstance(fact, records.StoredReply):
+            desk.apply(fact)  # type: ignore[arg-type]
+    # Both happen: a change that can be read stays one, what cannot is refused.
+    assert min(taken[True], taken[False]) > 100
+
+
+def test_a_wrong_checksum_is_left_to_the_codec(frames: list[bytes]) -> None:
+    """An octet changed without its checksum is not read at all."""
+    desk = Desk()
+    for opcode, octets in cut(frames):
+        changed = octets[:-1] + bytes((octets[-1] ^ 1,))
+        assert quickrecords.read(changed, 0, len(changed), opcode, desk.state) is None
+        with pytest.raises(UNREADABLE):
+            slow(changed, desk)
