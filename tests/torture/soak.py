@@ -196,6 +196,14 @@ class Watch:
             time.sleep(1.0)
             self._read_counts(at)
 
+    def write(self, path: Path) -> None:
+        """Write every point down."""
+        points = {
+            f"{self.names.get(pid, 'load')} {pid} {what}": series.points
+            for (pid, what), series in self.series.items()
+        }
+        path.write_text(json.dumps(points))
+
     def _read_counts(self, at: float) -> None:
         for path in self._probe.glob("*.json"):
             for what, value in json.loads(path.read_text()).items():
@@ -293,14 +301,12 @@ def main() -> int:
         os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(PROBE), path)))
         with running(Path(place) / "state") as server:
             watch, load = drive(server, probe, options.seconds, options.rate)
+            if options.json:
+                watch.write(options.json)
+            wrong = judge(watch, load)
             server.stop()
             report = server.audit()
-    wrong = judge(watch, load) + report.violations
-    if options.json:
-        options.json.write_text(
-            json.dumps({f"{watch.names.get(pid, 'load')} {pid} {what}": series.points
-                        for (pid, what), series in watch.series.items()})
-        )  # fmt: skip
+    wrong += report.violations
     print(f"audit: {report.orders} orders, {report.transactions} transactions, "
           f"{len(report.violations)} violations")  # fmt: skip
     print(f"not as it must be: {'; '.join(wrong) or 'nothing'}")
