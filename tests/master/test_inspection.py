@@ -184,6 +184,20 @@ def test_swapped_rows_of_the_journal(state: Path) -> None:
     assert found(state)
 
 
+def test_a_gap_under_a_chain_that_was_made_anew(state: Path) -> None:
+    """Whoever deletes a row and computes every later hash again has left a gap in the inputs."""
+    forge = truth(state)
+    forge("DELETE FROM journal WHERE batch = 5")
+    (head,) = forge("SELECT hash FROM journal WHERE batch = 4")[0]
+    for batch, first, last, epoch, frames in forge(
+        "SELECT batch, first_seq, last_seq, epoch, frames FROM journal WHERE batch > 5"
+    ):
+        value = chain(head, first, last, epoch, frames)
+        forge("UPDATE journal SET previous = ?, hash = ? WHERE batch = ?", head, value, batch)
+        head = value
+    assert any("do not follow" in sentence for sentence in found(state))
+
+
 def test_the_last_changed_row_with_a_new_hash(state: Path) -> None:
     """Whoever can compute the chain anew is found by the views and the checkpoints."""
     forge = truth(state)

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("only", "step"), [("write:EIO", 60), ("write:short", 150), ("sync:EIO", 12), ("open", 5)]
+    ("only", "step"), [("write:EIO", 90), ("sync:EIO", 20), ("open:EMFILE", 5)]
 )
 def test_a_failing_call_makes_no_liar(only: str, step: int) -> None:
     """T-51, M-07: a part of the places; nobody is refused what is there, or loses what was told."""

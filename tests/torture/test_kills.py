@@ -11,7 +11,7 @@ import pytest
 
 from tests.torture import kills
 
-CYCLES = int(os.environ.get("PAPERTRADER_CYCLES", "60"))
+CYCLES = int(os.environ.get("PAPERTRADER_CYCLES", "40"))
 ROOT = Path(__file__).parents[2]
 
 

@@ -21,7 +21,7 @@ from tests.torture.network_kit import Parts, Proxy, free_port, namespace, wait_f
 
 HARM = ("slice", "latency 0.05", "flip 0.05", "limit 3000", "reset", "black", "pass")
 """What the proxy does, one after another; ``black`` longer than anybody waits for."""
-HARM_S = float(os.environ.get("PAPERTRADER_HARM_S", "1.5"))
+HARM_S = float(os.environ.get("PAPERTRADER_HARM_S", "0.8"))
 BLACK_S = 6.0
 INNER_NOTICED_S = 5.0
 CLIENT_NOTICED_S = 15.0

@@ -11,8 +11,8 @@ from tests.torture import power
 from tests.torture.disk.images import Disk, Operation
 from tests.torture.disk.shim import NoCompiler, library
 
-IMAGES = 900
-CONTROL_IMAGES = 200
+IMAGES = 600
+CONTROL_IMAGES = 150
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -13,7 +13,7 @@ from tests.torture.simulation import __main__ as simulation
 from tests.torture.simulation.network import End, Machine, Network, World
 from tests.torture.simulation.run import simulate
 
-SEEDS = int(os.environ.get("PAPERTRADER_SEEDS", "60"))
+SEEDS = int(os.environ.get("PAPERTRADER_SEEDS", "40"))
 ROOT = Path(__file__).parents[2]
 
 
