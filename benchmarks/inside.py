@@ -29,7 +29,9 @@ from papertrader.core.orders import OrderType, Side, TimeInForce
 from papertrader.core.rules import DeskRules
 from papertrader.master.accounts import AccountRules
 from papertrader.master.admission import AdmissionRules
-from papertrader.master.main import Main, MarketRules, MasterRules, Threads
+from papertrader.master.main import Main
+from papertrader.master.marketsource import MarketRules
+from papertrader.master.rules import MasterRules, Threads
 from papertrader.master.workers import WorkerLink
 from papertrader.net.clock import Clock
 from papertrader.net.credentials import PeerIdentity

@@ -67,3 +67,22 @@ def logged_errors() -> Iterator[LoggedErrors]:
 def flush_logged_errors(logged_errors: LoggedErrors) -> Callable[..., list[Failure]]:
     """For tests that cause errors: ``flush_logged_errors(KeyError)`` returns and forgets them."""
     return logged_errors.flush
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how much of the suite had no PostgreSQL to run on: nobody should take that for green."""
+    skipped = [
+        each
+        for each in terminalreporter.stats.get("skipped", [])
+        if "no PostgreSQL" in str(each.longrepr)
+    ]
+    ran = [
+        each
+        for each in terminalreporter.stats.get("passed", [])
+        if "postgresql" in each.nodeid and each.when == "call"
+    ]
+    if skipped or ran:
+        terminalreporter.write_line(
+            f"PostgreSQL: {len(ran)} tests passed on it, {len(skipped)} skipped for want of one",
+            yellow=bool(skipped),
+        )

@@ -22,16 +22,18 @@ from papertrader.master.accounts import AccountRules
 from papertrader.master.admission import AdmissionRules
 from papertrader.master.commands import Command
 from papertrader.master.livemarket import LiveParts
-from papertrader.master.main import Main, MasterRules, Threads
+from papertrader.master.main import Main
 from papertrader.master.marketsource import MarketRules
 from papertrader.master.providers import recorded, replay
 from papertrader.master.registration import Registration
+from papertrader.master.rules import MasterRules, Threads
 from papertrader.net.clock import Clock
-from papertrader.ops.inspection import Report, audit
-from papertrader.ops.replaycheck import replay_check
+from papertrader.ops.inspection import Report
 from papertrader.wire import codec
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import FrameFlag, Topic
+from tests import backends
+from tests.backends import audit, replay_check
 
 # The data that come with the package never change, and reading them is most of a start.
 replay.load_daily = functools.cache(recorded.load_daily)  # type: ignore[attr-defined]
@@ -110,6 +112,8 @@ def rules(state_dir: Path, **market: Any) -> MasterRules:
         admission=AdmissionRules(
             logins_per_second=1_000, registrations_per_second=1_000, registrations_per_hour=10_000
         ),
+        store_url=backends.url_at(state_dir),
+        holder=state_dir.name,
     )
 
 
@@ -202,11 +206,8 @@ class MasterKit:
     def boot(self, *, start: bool = True) -> None:
         """Begin a master on the state directory, and start it."""
         self.clock = Clock(self.reactor, lambda: self.wall)
-        chosen = rules(self.state_dir, **self.market)
-        accounts = attrs.evolve(chosen.accounts, registration=self.registration)
-        admission = self.admission or chosen.admission
         self.main = Main(
-            attrs.evolve(chosen, accounts=accounts, admission=admission, seal_key=self.seal_key),
+            self.master_rules(),
             self.clock,
             self.threads,
             self.entropy,
@@ -216,6 +217,13 @@ class MasterKit:
         self.main.initialize()
         if start:
             self.start()
+
+    def master_rules(self) -> MasterRules:
+        """Return what the operator of this master has decided."""
+        chosen = rules(self.state_dir, **self.market)
+        accounts = attrs.evolve(chosen.accounts, registration=self.registration)
+        admission = self.admission or chosen.admission
+        return attrs.evolve(chosen, accounts=accounts, admission=admission, seal_key=self.seal_key)
 
     def start(self) -> None:
         """Start the master's modules: the market goes on."""

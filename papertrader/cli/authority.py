@@ -167,7 +167,7 @@ def _prepare(invocation: Invocation, root_key: Path | None, phrase_file: Path | 
 
     state = _state(invocation)
     directory = tls_directory(state)
-    if not authority_file(state).exists() or not (state / "truth.db").exists():
+    if not authority_file(state).exists() or not store_place(state).truth.exists():
         raise Problem.usage(f"{state} is not the master's", "run this beside the master")
     try:
         now = datetime.now(UTC)

@@ -16,7 +16,7 @@ from papertrader.cli.parameters import DATE, SYMBOL
 from papertrader.cli.problems import Problem
 from papertrader.core.instants import from_datetime, midnight_of, to_datetime
 from papertrader.master.barstore import BarStore
-from papertrader.master.database import StoreError
+from papertrader.master.engines import StoreError
 from papertrader.master.providers.catalog import PROVIDERS
 from papertrader.master.providers.provider import Provider
 from papertrader.master.providers.recorded import DataFileError

@@ -11,7 +11,7 @@ from typing import Any, Final
 import attrs
 import click
 
-from papertrader.master.database import StoreError
+from papertrader.master.engines import StoreError, place_at
 from papertrader.master.registration import Registration
 from papertrader.net.credentials import CredentialsError
 from papertrader.ops.certificates import CertificateError, certificate_files
@@ -98,7 +98,14 @@ def _make(state: Path, answers: Answers) -> None:
     except SettingsError:
         settings_file.unlink()
         raise
-    prepare(state, settings.workers, now=datetime.now(UTC), new_uuid=uuid.uuid4)
+    prepare(
+        state,
+        settings.workers,
+        now=datetime.now(UTC),
+        new_uuid=uuid.uuid4,
+        place=place_at(state, settings.store.url),
+        standby=settings.master.standby,
+    )
 
 
 def _next_steps(state: Path, answers: Answers) -> list[str]:

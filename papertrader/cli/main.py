@@ -64,13 +64,24 @@ COMMANDS: Final = {
     "doctor": "papertrader.cli.doctor:doctor",
     "audit": "papertrader.cli.operator:audit_command",
     "replay-check": "papertrader.cli.operator:replay_command",
+    "backup": "papertrader.cli.backups:backup_command",
     "rebuild": "papertrader.cli.operator:rebuild_command",
+    "restore": "papertrader.cli.backups:restore_command",
     "completion": "papertrader.cli.tools:completion",
     "version": "papertrader.cli.tools:version",
 }
 """Name of each command, in the order of the help, and where it is: ``module:attribute``."""
 
-_OWN_STATE_DIR: Final = ("up", "init", "admin", "audit", "replay-check", "rebuild")
+_OWN_STATE_DIR: Final = (
+    "up",
+    "init",
+    "admin",
+    "audit",
+    "replay-check",
+    "rebuild",
+    "backup",
+    "restore",
+)
 """Commands with an option of their own for the state directory."""
 
 

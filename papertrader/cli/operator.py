@@ -12,12 +12,12 @@ import attrs
 import click
 
 from papertrader.core.instants import from_datetime
-from papertrader.master.database import StoreError
+from papertrader.master.engines import StoreError
 from papertrader.master.operators import Appointment
 from papertrader.ops.appointment import appoint_operator
 from papertrader.ops.firstoperator import first_operator_code
 from papertrader.ops.inspection import Report, audit, rebuild
-from papertrader.ops.options import default_state_dir
+from papertrader.ops.options import default_state_dir, store_place
 from papertrader.ops.replaycheck import ReplayReport, replay_check
 from papertrader.ops.running import StartError
 
@@ -93,7 +93,7 @@ def audit_command(state_dir: Path | None, witnesses: tuple[Path, ...], as_json: 
             click.echo(f"\r{done:,} of {total:,} batches", nl=done == total, err=True)
 
     try:
-        report = audit(state, progress, witnesses, from_datetime(datetime.now(UTC)))
+        report = audit(store_place(state), progress, witnesses, from_datetime(datetime.now(UTC)))
     except StoreError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(EXIT_UNREADABLE)
@@ -111,7 +111,7 @@ def replay_command(state_dir: Path | None, as_json: bool) -> None:
     """
     state = (state_dir or default_state_dir()).absolute()
     try:
-        report = replay_check(state)
+        report = replay_check(store_place(state))
     except StoreError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(EXIT_UNREADABLE)
@@ -142,8 +142,13 @@ def _tell_replay(report: ReplayReport) -> None:
 def rebuild_command(state_dir: Path | None) -> None:
     """Throw the views away and make them again from the journal (the master must be stopped)."""
     state = (state_dir or default_state_dir()).absolute()
+
+    def progress(done: int, total: int) -> None:
+        if sys.stderr.isatty():
+            click.echo(f"\r{done:,} of {total:,} inputs", nl=done == total, err=True)
+
     try:
-        report = rebuild(state, lambda line: click.echo(line, err=True))
+        report = rebuild(store_place(state), lambda line: click.echo(line, err=True), progress)
     except (StartError, StoreError) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(EXIT_UNREADABLE)
@@ -175,7 +180,9 @@ def admin_command(
     role = Appointment.HOST if host else Appointment.ADMIN
     role = Appointment.NONE if revoke else role
     try:
-        changed = appoint_operator(state, username, role, from_datetime(datetime.now(UTC)))
+        changed = appoint_operator(
+            store_place(state), username, role, from_datetime(datetime.now(UTC))
+        )
     except (StartError, StoreError) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(EXIT_UNREADABLE)
@@ -189,7 +196,9 @@ def admin_command(
 
 def _invite(state: Path) -> None:
     try:
-        code = first_operator_code(state, from_datetime(datetime.now(UTC)), anyway=True)
+        code = first_operator_code(
+            store_place(state), from_datetime(datetime.now(UTC)), anyway=True
+        )
     except (StartError, StoreError) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(EXIT_UNREADABLE)

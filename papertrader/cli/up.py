@@ -25,7 +25,7 @@ import attrs
 import click
 
 from papertrader.core.instants import format_instant, from_datetime, to_datetime
-from papertrader.master.database import StoreError
+from papertrader.master.engines import StoreError, place_at
 from papertrader.net.credentials import CredentialsError
 from papertrader.ops.certificates import CertificateError, authority_file
 from papertrader.ops.firstoperator import first_operator_code
@@ -266,8 +266,10 @@ def run(state: Path, options: dict[str, Any]) -> int:
         overrides = _overrides(options, listens)
         settings = load_settings(path, os.environ, overrides)
         lock.acquire()
-        prepare(state, settings.workers, now=datetime.now(UTC), new_uuid=uuid.uuid4)
-        code = first_operator_code(state, from_datetime(datetime.now(UTC)))
+        place, standby = place_at(state, settings.store.url), settings.master.standby
+        now = datetime.now(UTC)
+        prepare(state, settings.workers, now=now, new_uuid=uuid.uuid4, place=place, standby=standby)
+        code = first_operator_code(place, from_datetime(now), standby=standby)
         supervisor = Supervisor(state, settings, overrides)
         _catch_signals(supervisor)
         _progress("starting the master and its workers ...")

@@ -31,6 +31,7 @@ NOT_EXECUTED: Final = frozenset(
         Status.TOO_MANY_INFLIGHT,
         Status.SERVER_BUSY,
         Status.MASTER_UNAVAILABLE,
+        Status.READ_ONLY,
         Status.SHUTDOWN,
         Status.CLOCK_SKEW,
         Status.EXPIRED,

@@ -118,6 +118,7 @@ _CLASSES: Final[dict[int, type[RefusedError]]] = {
     Status.TOO_MANY_INFLIGHT: Overloaded,
     Status.SERVER_BUSY: Overloaded,
     Status.MASTER_UNAVAILABLE: Overloaded,
+    Status.READ_ONLY: Overloaded,
     Status.SHUTDOWN: Overloaded,
     Status.CLOCK_SKEW: Overloaded,
     Status.EXPIRED: Overloaded,

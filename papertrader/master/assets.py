@@ -125,6 +125,8 @@ class Assets:
         self.updates = 0
         self.quotes = 0
         self.on_fail: Callable[[], None] = lambda: None
+        self.may_change: Callable[[], bool] = lambda: True
+        """Whether the store takes what an update brings."""
 
     # --- life ----------------------------------------------------------------------------------
 
@@ -169,6 +171,9 @@ class Assets:
         Held while the disk is late to reserve that time: after a crash, what was seen of it would
         come again.
         """
+        if not self.may_change():
+            # The market stands still for orders; it goes on from here when there is room again.
+            return
         before, now = self._market_at, self.market.now()
         self._held = not self._reserve.covers(now, before)
         if self._held:

@@ -17,7 +17,7 @@ import peewee
 
 from papertrader.core.instants import DAY, SECOND, midnight_of, to_datetime
 from papertrader.core.quotes import Bar
-from papertrader.master.database import connect
+from papertrader.master.engines import connect
 from papertrader.master.providers.base import BARS_MAX, MONTH_S
 
 FILE: Final = "history.db"

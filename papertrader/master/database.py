@@ -1,17 +1,16 @@
 """Database Management: the truth store, its schema, and the one thread that writes it.
 
-``truth.db`` holds what cannot be made again: the journal, accounts with their secrets, sessions,
-workers, the audit log, checkpoints. It is SQLite in WAL mode with ``synchronous=FULL``; every table
-is STRICT; the journal, the audit log and the checkpoints are append-only by trigger. Any error
-while writing means: stop, and recover from the disk; an error at COMMIT does not say "not
-committed".
+The truth is what cannot be made again: the journal, accounts with their secrets, sessions, workers,
+the audit log, checkpoints. It stands in ``truth.db``, SQLite in WAL mode with ``synchronous=FULL``
+and STRICT tables, or in a PostgreSQL (`papertrader.master.engines`). The journal, the audit log and
+the checkpoints are append-only by trigger. An error of the disk while writing means: stop, and
+recover; an error at COMMIT does not say "not committed".
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -20,292 +19,24 @@ import attrs
 import peewee
 
 from papertrader.core.seals import HEAD_KIND, Head, head_detail
+from papertrader.master.engines import (
+    TRUTH_PRAGMAS,
+    Engine,
+    Fence,
+    Fenced,
+    SqliteEngine,
+    StoreError,
+    StoreFull,
+    first_cause,
+    is_full,
+    is_lost,
+)
 from papertrader.master.migrations import migrate
-from papertrader.master.table import Table, truth
-from papertrader.master.workertables import AuditKeyRow, AuditRow, EnrollmentRow, WorkerRow
+from papertrader.master.table import truth
+from papertrader.master.truthtables import APPEND_ONLY, TABLES
 
 SCHEMA_VERSION: Final = 5
 GENESIS: Final = bytes(32)
-
-PRAGMAS: Final = {
-    "journal_mode": "wal",
-    "synchronous": 2,
-    "foreign_keys": 1,
-    "mmap_size": 0,
-    "trusted_schema": 0,
-    "cell_size_check": 1,
-    "busy_timeout": 5000,
-}
-"""Set at opening and read back; a store that does not take them is not used."""
-
-_APPEND_ONLY: Final = ("journal", "audit", "checkpoint", "audit_key")
-
-
-class StoreError(Exception):
-    """The store cannot be used; the text says why and what to do."""
-
-
-class JournalRow(Table):
-    """A batch: everything that one fsync made durable, in frames, chained by hash."""
-
-    batch = peewee.BigIntegerField(primary_key=True)
-    first_seq = peewee.BigIntegerField(index=True)
-    last_seq = peewee.BigIntegerField(index=True)
-    epoch = peewee.BigIntegerField()
-    written_at = peewee.BigIntegerField()
-    previous = peewee.BlobField()
-    hash = peewee.BlobField()
-    frames = peewee.BlobField()
-
-    class Meta:
-        """Name in SQL."""
-
-        table_name = "journal"
-
-
-class AccountRow(Table):
-    """Who has an account, and the password's hash. Not in the journal: it can be forgotten."""
-
-    id = peewee.BigIntegerField(primary_key=True)
-    username = peewee.TextField()
-    username_key = peewee.TextField(unique=True)
-    email = peewee.TextField(default="")
-    password_hash = peewee.TextField()
-    currency = peewee.TextField()
-    privacy = peewee.BigIntegerField(default=0)
-    status = peewee.BigIntegerField(default=1)
-    created_at = peewee.BigIntegerField()
-    registered_by = peewee.TextField(default="")
-    failed_tries = peewee.BigIntegerField(default=0)
-    totp_seed = peewee.BlobField(default=b"")
-    totp_step = peewee.BigIntegerField(default=0)
-    last_login_at = peewee.BigIntegerField(default=0)
-
-    class Meta:
-        """Name in SQL."""
-
-        table_name = "account"
-
-
-class SessionRow(Table):
-    """A session; of its tokens only SHA-256 hashes are kept."""
-
-    id = peewee.BigIntegerField(primary_key=True)
-    account = peewee.BigIntegerField(index=True)
-    parent = peewee.BigIntegerField(default=0)
-    token_hash = peewee.BlobField(unique=True)
-    previous_hash = peewee.BlobField(default=b"")
-    remember = peewee.BigIntegerField()
-    scope = peewee.BigIntegerField()
-    device = peewee.TextField(default="")
-    worker = peewee.BigIntegerField(default=0)
-    address = peewee.BlobField(default=b"")
-    created_at = peewee.BigIntegerField()
-    expires_at = peewee.BigIntegerField()
-    ended_at = peewee.BigIntegerField(default=0)
-    end_reason = peewee.BigIntegerField(default=0)
-    last_seen_at = peewee.BigIntegerField(default=0)
-    api_key = peewee.BigIntegerField(default=0)
-
-    class Meta:
-        """Name in SQL."""
-
-        table_name = "session"
-
-
-class ApiKeyRow(Table):
-    """An API key; of its secret only the SHA-256 hash is kept."""
-
-    id = peewee.BigIntegerField(primary_key=True)
-    account = peewee.BigIntegerField(index=True)
-    secret_hash = peewee.BlobField(unique=True)
-    scope = peewee.BigIntegerField()
-    label = peewee.TextField()
-    created_at = peewee.BigIntegerField()
-    expires_at = peewee.BigIntegerField(default=0)
-    last_used_at = peewee.BigIntegerField(default=0)
-    revoked_at = peewee.BigIntegerField(default=0)
-
-    class Meta:
-        """Name in SQL."""
-
-        table_name = "api_key"
-
-
-class SpentTokenRow(Table):
-    """A token that was replaced; whoever still shows it has stolen it, or was robbed."""
-
-    token_hash = peewee.BlobField(primary_key=True)
-    session = peewee.BigIntegerField(index=True)
-    spent_at = peewee.BigIntegerField()
-
-    class Meta:
-        """Name in SQL."""
-
-        table_name = "spent_token"
-        without_rowid = True
-
-
-class RecoveryCodeRow(Table):
-    """A recovery code that was not used; only its SHA-256 hash is kept."""
-
-    code_hash = peewee.BlobField(primary_key=True)
-    account = peewee.BigIntegerField(index=True)
-
-    class Meta:
-        """Name in SQL."""
-
-        table_name = "recovery_code"
-        without_rowid = True
-
-
-class InvitationRow(Table):
-    """An invitation; of its code only the SHA-256 hash is kept."""
-
-    id = peewee.BigIntegerField(primary_key=True)
-    code_hash = peewee.BlobField(unique=True)
-    role = peewee.BigIntegerField()
-    created_at = peewee.BigIntegerField()
-    expires_at = peewee.BigIntegerField()
-    created_by = peewee.BigIntegerField()
-    label = peewee.TextField()
-    used_by = peewee.BigIntegerField()
-    ended_at = peewee.BigIntegerField()
-
-    class Meta:
-        """Name in SQL."""
-
-        table_name = "invitation"
-
-
-class ResetTokenRow(Table):
-    """What resets one password once; only its SHA-256 hash is kept."""
-
-    account = peewee.BigIntegerField(primary_key=True)
-    token_hash = peewee.BlobField()
-    expires_at = peewee.BigIntegerField()
-
-    class Meta:
-        """Name in SQL."""
-
-        table_name = "reset_token"
-
-
-class LoginTriesRow(Table):
-    """Failed logins of a user name (a hash of it), so that a restart forgives nothing."""
-
-    key = peewee.BlobField(primary_key=True)
-    failures = peewee.BigIntegerField()
-    last_at = peewee.BigIntegerField()
-    hour_at = peewee.BigIntegerField()
-    hour = peewee.BigIntegerField()
-
-    class Meta:
-        """Name in SQL."""
-
-        table_name = "login_tries"
-        without_rowid = True
-
-
-class LoginAddressRow(Table):
-    """From where an account was logged in to."""
-
-    account = peewee.BigIntegerField()
-    network = peewee.BlobField()
-    at = peewee.BigIntegerField()
-
-    class Meta:
-        """Name in SQL."""
-
-        table_name = "login_address"
-        primary_key = peewee.CompositeKey("account", "network")
-        without_rowid = True
-
-
-class CheckpointRow(Table):
-    """The hash of the desk's memory after input ``seq``: what audit compares a re-run with."""
-
-    seq = peewee.BigIntegerField()
-    at = peewee.BigIntegerField()
-    state_hash = peewee.BlobField()
-
-    class Meta:
-        """Name in SQL."""
-
-        table_name = "checkpoint"
-
-
-class WatchlistRow(Table):
-    """A named list of symbols, with spaces between them."""
-
-    account = peewee.BigIntegerField()
-    name = peewee.TextField()
-    symbols = peewee.TextField()
-
-    class Meta:
-        """Name in SQL."""
-
-        table_name = "watchlist"
-        primary_key = peewee.CompositeKey("account", "name")
-        without_rowid = True
-
-
-class AlertRow(Table):
-    """A price alert, open or ended; prices in 1e-8 units."""
-
-    id = peewee.BigIntegerField(primary_key=True)
-    account = peewee.BigIntegerField(index=True)
-    symbol = peewee.TextField()
-    condition = peewee.BigIntegerField()
-    price = peewee.BigIntegerField()
-    asked = peewee.BigIntegerField()
-    created_at = peewee.BigIntegerField()
-    expires_at = peewee.BigIntegerField()
-    state = peewee.BigIntegerField()
-    ended_at = peewee.BigIntegerField()
-    market_at = peewee.BigIntegerField()
-    seen = peewee.BigIntegerField()
-    quote_seq = peewee.BigIntegerField()
-
-    class Meta:
-        """Name in SQL."""
-
-        table_name = "alert"
-
-
-class MetaRow(Table):
-    """Single values: schema version, epoch, market time."""
-
-    key = peewee.TextField(primary_key=True)
-    value = peewee.TextField()
-
-    class Meta:
-        """Name in SQL."""
-
-        table_name = "meta"
-        without_rowid = True
-
-
-TABLES: Final = (
-    JournalRow,
-    AccountRow,
-    SessionRow,
-    ApiKeyRow,
-    SpentTokenRow,
-    RecoveryCodeRow,
-    InvitationRow,
-    ResetTokenRow,
-    LoginTriesRow,
-    LoginAddressRow,
-    WorkerRow,
-    EnrollmentRow,
-    AuditRow,
-    AuditKeyRow,
-    CheckpointRow,
-    WatchlistRow,
-    AlertRow,
-    MetaRow,
-)
 
 Change = Callable[[peewee.Database], None]
 """A table operation that belongs into a batch's transaction. It must not fail for good input."""
@@ -314,41 +45,6 @@ _INSERT_JOURNAL: Final = (
     "INSERT INTO journal (batch, first_seq, last_seq, epoch, written_at, previous, hash, frames)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
-
-
-def connect(path: Path, pragmas: dict[str, Any], read_only: bool = False) -> peewee.SqliteDatabase:
-    """Open an SQLite file and check that the pragmas hold; raises `StoreError`."""
-    if read_only:
-        db = peewee.SqliteDatabase(
-            f"file:{path}?mode=ro",
-            pragmas={"query_only": 1},
-            uri=True,
-            autoconnect=False,
-            thread_safe=False,
-        )
-    else:
-        db = peewee.SqliteDatabase(
-            str(path),
-            pragmas=pragmas,
-            autoconnect=False,
-            # One connection, handed from the thread that opens it to the one that writes.
-            check_same_thread=False,
-            thread_safe=False,
-        )
-    try:
-        db.connect()
-        if not read_only:
-            os.chmod(path, 0o600)
-            for key, wanted in pragmas.items():
-                (got,) = db.execute_sql(f"PRAGMA {key}").fetchone() or (wanted,)
-                if str(got).lower() != str(wanted).lower():
-                    raise StoreError(f"{path} does not take PRAGMA {key}={wanted} (it says {got})")
-        db.execute_sql("SELECT count(*) FROM sqlite_master").fetchone()
-    except (peewee.DatabaseError, OSError) as error:
-        raise StoreError(
-            f"cannot open {path}: {error}; check the path, its permissions and the disk"
-        ) from None
-    return db
 
 
 def chain(previous: bytes, first_seq: int, last_seq: int, epoch: int, frames: bytes) -> bytes:
@@ -376,67 +72,157 @@ class Batch:
     changes: Sequence[Change] = ()
 
 
-class TruthStore:
-    """The truth store. After `open`, all calls but the readers come from one thread."""
+class StoreAway(StoreError):
+    """The database server is away; the outcome of what was written is not known yet.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    Writing the same batch again first finds out whether it is there, and only then writes it.
+    """
+
+
+@attrs.frozen
+class _Doubt:
+    """A batch of which nobody knows whether it was committed, and what would be so if it was."""
+
+    head: bytes
+    number: int
+    last_seq: int
+    audit_seq: int
+    audit_head: bytes
+
+
+FREE_S: Final = 1.5
+"""A standby takes a store over whose lock is free and whose master has been silent so long."""
+SILENT_S: Final = 2.5
+"""... or whose master holds the lock, but has been silent so long."""
+BEAT_S: Final = 0.5
+"""How often a master gives a sign of life to those that wait."""
+
+
+class TruthStore:
+    """The truth store. After `open`, all calls but the readers come from one thread.
+
+    ``holder`` names this master to others that wait for the same store.
+    """
+
+    def __init__(self, kept: Engine | Path, holder: str = "") -> None:
+        """``kept``: where the store is; a path for an SQLite file."""
+        engine = SqliteEngine(kept, TRUTH_PRAGMAS) if isinstance(kept, Path) else kept
+        self.engine: Engine = engine
+        self.where = engine.where
         self.epoch = 0
         self.head = GENESIS
         self.batch = 0
         self.last_seq = 0
+        self._holder = holder
         self._audit_seq = 0
         self._audit_head = GENESIS
-        self._db: peewee.SqliteDatabase | None = None
+        self._db: peewee.Database | None = None
+        self._fence = engine.fence()
+        self._claimed = False
+        self._doubt: _Doubt | None = None
+        self.reconnected = 0
+        self.resolved = 0
+        """How many commits were in doubt and found out about."""
 
     @property
-    def db(self) -> peewee.SqliteDatabase:
+    def db(self) -> peewee.Database:
         """The open database; raises `StoreError` when closed."""
         if self._db is None:
             raise StoreError("the store is not open")
         return self._db
+
+    # --- opening -------------------------------------------------------------------------------
+
+    def claim(self, now: float, patient: bool) -> bool:
+        """Look once whether this master may have the store; ask again until it may.
+
+        ``now`` is of a clock that only goes forward, in seconds. A ``patient`` master waits until
+        the one that has the store ends or falls silent, however long, and through failures of the
+        server. Files are kept by the lock on the state directory. Raises `StoreError` if it cannot
+        be reached and the master is not patient.
+        """
+        if self._fence is None:
+            return True
+        try:
+            self._claimed = self._claim(self._fence, now, patient)
+        except (peewee.DatabaseError, StoreError) as error:
+            self._fence.locked = False
+            self._fence.forget_seen()
+            if self._db is not None:
+                self._db.close()
+                self._db = None
+            if not patient:
+                raise StoreError(f"{self.where}: {first_cause(error)}") from None
+        return self._claimed
+
+    def _claim(self, fence: Fence, now: float, patient: bool) -> bool:
+        if self._db is None:
+            self._db = self.engine.open()
+            fence.prepare(self._db)
+        silent, holder = fence.silent_for(self._db, now)
+        if fence.lock(self._db):
+            return not patient or not holder or silent >= FREE_S
+        if silent >= SILENT_S:
+            fence.end_holders(self._db, "truth", "views")
+        return False
+
+    def holder(self) -> str:
+        """Return which master had the store when it was last looked at; empty for none."""
+        row = self.db.execute_sql("SELECT holder FROM fence").fetchone()
+        return str(row[0])
 
     def open(self) -> None:
         """Open or create the store, bring its schema up to date, begin a new epoch.
 
         Raises `StoreError`, for a full disk too.
         """
-        fresh = not self.path.exists()
-        self._db = connect(self.path, PRAGMAS)
+        if self._db is None:
+            self._db = self.engine.open()
         truth.initialize(self._db)
         try:
-            self._begin_epoch(fresh)
+            if self._fence is not None and not self._claimed:
+                self._fence.prepare(self._db)
+                if not self._fence.wait(self._db):
+                    raise StoreError(
+                        f"another master ({self.holder() or 'unknown'}) has {self.where}; stop it,"
+                        " or let this one wait for it with --standby"
+                    )
+            self._backup_before_migrating()
+            self._begin_epoch()
+            if self._fence is not None:
+                self._fence.alone(self._db)
         except peewee.DatabaseError as error:
             raise StoreError(
-                f"{self.path} cannot be written: {error}; make room on the disk, or check the file"
+                f"{self.where} cannot be written: {first_cause(error)}; make room on the disk, or"
+                " check the database"
             ) from None
         self._load_heads()
 
-    def _begin_epoch(self, fresh: bool) -> None:
-        if self._db is None:
-            raise StoreError("the store is not open")
-        with self._db.atomic("IMMEDIATE"):
-            if fresh or not self._db.table_exists("meta"):
+    def _backup_before_migrating(self) -> None:
+        version = int(self.meta("schema", "0")) if self.db.table_exists("meta") else 0
+        if 0 < version < SCHEMA_VERSION:
+            self.engine.keep_copy(self.db, f"schema-{version}")
+
+    def _begin_epoch(self) -> None:
+        with self.db.atomic("IMMEDIATE"):
+            if not self.db.table_exists("meta"):
                 self._create()
             self._check_version()
             self.epoch = int(self.meta("epoch", "0")) + 1
             self.set_meta("epoch", str(self.epoch))
+            if self._fence is not None:
+                self._fence.begin(self.db, self.epoch, self._holder)
 
     def _create(self) -> None:
         self.db.create_tables(TABLES)
-        for table in _APPEND_ONLY:
-            for verb in ("UPDATE", "DELETE"):
-                self.db.execute_sql(
-                    f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table}"
-                    f" BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-                )
+        self.engine.forbid_changes(self.db, APPEND_ONLY)
         self.set_meta("schema", str(SCHEMA_VERSION))
 
     def _check_version(self) -> None:
         version = int(self.meta("schema", "0"))
         if version > SCHEMA_VERSION:
             raise StoreError(
-                f"{self.path} was written by a newer PaperTrader (schema {version}, this one knows"
+                f"{self.where} was written by a newer PaperTrader (schema {version}, this one knows"
                 f" {SCHEMA_VERSION}); upgrade the program"
             )
         if version < SCHEMA_VERSION:
@@ -468,39 +254,104 @@ class TruthStore:
             (key, value),
         )
 
+    # --- writing -------------------------------------------------------------------------------
+
     def write(self, batch: Batch) -> bytes:
         """Make one batch durable: one transaction, one fsync. Return the new head of the chain.
 
-        Any exception means that nobody knows whether it was committed. Raises `StoreError` with
-        the first cause: after some errors SQLite has rolled back already, and says so at length.
+        Raises `StoreFull` if there was no room: nothing was written, the same batch may be written
+        again. Raises `StoreAway` if a server's connection was lost: the outcome is in doubt until
+        the same batch is written again. Any other `StoreError` is the end: after an error of a
+        disk nobody knows what it holds.
         """
-        with clear_errors(self.path):
+        before = self._audit_seq, self._audit_head
+        try:
+            if self._doubt is not None and self._is_there(self._doubt):
+                return self.head
             return self._write(self.db, batch)
+        except StoreError:
+            raise
+        except peewee.DatabaseError as error:
+            sentence = f"{self.where}: {first_cause(error)}"
+            after = self._audit_seq, self._audit_head
+            self._audit_seq, self._audit_head = before
+            if is_full(error):
+                raise StoreFull(sentence) from error
+            if self._fence is not None and is_lost(error):
+                # Of a batch that was in doubt already, what it would have become is known.
+                self._doubt = self._doubt or _Doubt(*self._next(batch), *after)
+                raise StoreAway(sentence) from error
+            raise StoreError(sentence) from error
+
+    def _next(self, batch: Batch) -> tuple[bytes, int, int]:
+        """Return the head, the number and the last input that a batch brings."""
+        if not batch.frames:
+            return self.head, self.batch, batch.last_seq
+        head = chain(self.head, batch.first_seq, batch.last_seq, self.epoch, batch.frames)
+        return head, self.batch + 1, batch.last_seq
 
     def _write(self, db: peewee.Database, batch: Batch) -> bytes:
-        with db.atomic("IMMEDIATE"):
-            head = self.head
-            number = self.batch
-            if batch.frames:
-                number += 1
-                head = chain(self.head, batch.first_seq, batch.last_seq, self.epoch, batch.frames)
-                db.execute_sql(
-                    _INSERT_JOURNAL,
-                    (
-                        number,
-                        batch.first_seq,
-                        batch.last_seq,
-                        self.epoch,
-                        batch.written_at,
-                        self.head,
-                        head,
-                        batch.frames,
-                    ),
-                )
-            for change in batch.changes:
-                change(db)
-        self.head, self.batch, self.last_seq = head, number, batch.last_seq
+        head, number, last_seq = self._next(batch)
+        row = (
+            number,
+            batch.first_seq,
+            batch.last_seq,
+            self.epoch,
+            batch.written_at,
+            self.head,
+            head,
+            batch.frames,
+        )
+        if self._fence is not None and batch.frames and not batch.changes:
+            self._fence.write_alone(db, row)
+        else:
+            with db.atomic("IMMEDIATE"):
+                self._check_fence(db)
+                if batch.frames:
+                    db.execute_sql(_INSERT_JOURNAL, row)
+                for change in batch.changes:
+                    change(db)
+            if self._fence is not None:
+                self._fence.committed()
+        self.head, self.batch, self.last_seq = head, number, last_seq
         return head
+
+    def _check_fence(self, db: peewee.Database) -> None:
+        if self._fence is not None:
+            self._fence.pass_through(db)
+            return
+        (epoch,) = db.execute_sql("SELECT value FROM meta WHERE key = 'epoch'").fetchone()
+        if int(epoch) != self.epoch:
+            raise Fenced(f"epoch {epoch} of {self.where} has begun; this master, of"
+                         f" {self.epoch}, stops")  # fmt: skip
+
+    def _is_there(self, doubt: _Doubt) -> bool:
+        """Connect anew and tell whether the batch in doubt was committed; if so, take it as so."""
+        if self._fence is None:
+            raise StoreError("only a server's commits can be in doubt and found out about")
+        self.engine.reopen(self.db)
+        self.reconnected += 1
+        found = self._fence.regain(self.db)
+        self._doubt = None
+        self.resolved += 1
+        if found:
+            self.head, self.batch, self.last_seq = doubt.head, doubt.number, doubt.last_seq
+            self._audit_seq, self._audit_head = doubt.audit_seq, doubt.audit_head
+        return found
+
+    def beat(self) -> None:
+        """Give a sign of life to the masters that wait. Raises `Fenced` if one has taken over."""
+        if self._fence is None or self._doubt is not None:
+            return
+        try:
+            self._fence.beat(self.db)
+        except peewee.DatabaseError as error:
+            if not is_lost(error):
+                raise
+            # No commit was under way: nothing is in doubt but what the next one will find out.
+            self.engine.reopen(self.db)
+            self.reconnected += 1
+            self._fence.regain(self.db)
 
     def audit(self, at: int, kind: str, account: int = 0, detail: str = "") -> Change:
         """Return the change that appends to the audit log. ``detail`` must hold no secret."""
@@ -547,25 +398,15 @@ class TruthStore:
         return append
 
     def close(self) -> None:
-        """Close the store; the WAL is folded in."""
-        if self._db is not None:
+        """Close the store; a WAL is folded in, a server's lock given back."""
+        if self._db is None:
+            return
+        if self._fence is not None and self.epoch:
+            with contextlib.suppress(peewee.DatabaseError):
+                self._fence.release(self._db)
+        with contextlib.suppress(peewee.InterfaceError):
             self._db.close()
-            self._db = None
-
-
-@contextlib.contextmanager
-def clear_errors(path: Path) -> Iterator[None]:
-    """Turn an error of the database within the block into a `StoreError` that says its cause."""
-    try:
-        yield
-    except peewee.DatabaseError as error:
-        raise StoreError(f"{path}: {_first_cause(error)}") from error
-
-
-def _first_cause(error: BaseException) -> BaseException:
-    while error.__context__ is not None:
-        error = error.__context__
-    return error
+        self._db = None
 
 
 def journal_batches(db: peewee.Database, after_seq: int = 0) -> Iterator[tuple[Any, ...]]:

@@ -29,7 +29,8 @@ from papertrader.master.journal import Journal
 from papertrader.master.providers.base import TapeSource
 from papertrader.master.sessions import Session
 from papertrader.master.transactions import Transactions
-from papertrader.master.views import Views, ViewStore
+from papertrader.master.views import Views
+from papertrader.master.viewstore import ViewStore
 from papertrader.net.clock import Clock
 from papertrader.wire import limits
 from papertrader.wire import messages as m

@@ -19,7 +19,8 @@ from papertrader.master.moneyrows import money_sections
 from papertrader.master.orderrecords import combined, order_row, terms_row
 from papertrader.master.sessions import Session
 from papertrader.master.transactions import Market, Transactions
-from papertrader.master.views import Views, ViewStore
+from papertrader.master.views import Views
+from papertrader.master.viewstore import ViewStore
 from papertrader.wire import messages as m
 from papertrader.wire.derived import Message
 from papertrader.wire.kinds import Privacy, Tag

@@ -7,15 +7,22 @@ callbacks that run after the commit of what they tell about, in the order in whi
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 import attrs
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from papertrader.master.database import Batch, Change, TruthStore
+from papertrader.core.instants import SECOND
+from papertrader.master.database import Batch, Change, StoreAway, TruthStore
+from papertrader.master.engines import StoreFull
 from papertrader.net.clock import Clock
+
+RETRY_S: Final = 0.2
+"""How long what could not be written waits before it is tried again."""
+AWAY_MAX_S: Final = 30
+"""How long a database server may be away before the master gives up."""
 
 Fact = tuple[int, Any] | tuple[int, Any, bytes]
 """(input sequence, event): what the views are told; third the event's frame, if it is made."""
@@ -71,6 +78,9 @@ class Journal:
         self._flying: _Open | None = None
         self._kicked = False
         self.failed = False
+        self.waiting_since: int | None = None
+        """Since when (monotonic) the store does not take what is written; None: it does."""
+        self.retries = 0
         self.seq = store.last_seq
         self.durable_seq = store.last_seq
         self.commits = 0
@@ -139,12 +149,34 @@ class Journal:
             written_at=self._clock.wall_ns(),
             changes=batch.changes,
         )
+        self._write(row, batch)
+
+    def _write(self, row: Batch, batch: _Open) -> None:
         self._in_thread(self._store.write, row).addCallbacks(
-            self._committed, self._lost, callbackArgs=(batch,)
+            self._committed,
+            self._again_or_lost,
+            callbackArgs=(batch,),
+            errbackArgs=(row, batch),
         )
+
+    def _again_or_lost(self, failure: Failure, row: Batch, batch: _Open) -> None:
+        """Write the same batch again if it is known, or can be found out, what became of it."""
+        now = self._clock.monotonic_ns()
+        if self.waiting_since is None:
+            self.waiting_since = now
+            self.log.warn("the store waits: {why}", why=failure.getErrorMessage())
+        away = failure.check(StoreAway) and now - self.waiting_since < AWAY_MAX_S * SECOND
+        if away or failure.check(StoreFull):
+            self.retries += 1
+            self._clock.call_later(RETRY_S, self._write, row, batch)
+        else:
+            self._lost(failure)
 
     def _committed(self, head: bytes, batch: _Open) -> None:
         self._flying = None
+        if self.waiting_since is not None:
+            self.waiting_since = None
+            self.log.info("the store takes what is written again")
         self.commits += 1
         self.durable_seq = batch.last_seq or self.durable_seq
         if batch.frames:

@@ -9,20 +9,17 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Iterator
-from pathlib import Path
 from typing import Any, Final
 
-import attrs
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from papertrader.core.desk import Desk
+from papertrader.core.instants import SECOND
 from papertrader.core.limithits import LimitHits
 from papertrader.core.marketclock import MarketClock
 from papertrader.eventlog.trail import Note
-from papertrader.master.accounts import AccountRules
-from papertrader.master.admission import AdmissionRules
 from papertrader.master.alerts import Alerts
 from papertrader.master.assets import Assets
 from papertrader.master.authorization import SWEEP_S
@@ -31,6 +28,7 @@ from papertrader.master.barstore import BarStore
 from papertrader.master.commands import Command, Refused, cancel, close_flag
 from papertrader.master.contests import Contests
 from papertrader.master.database import TruthStore
+from papertrader.master.engines import StoreError, place_at
 from papertrader.master.equity import EquityCurves
 from papertrader.master.guard import Guard
 from papertrader.master.halts import Halts
@@ -38,18 +36,21 @@ from papertrader.master.history import History
 from papertrader.master.intake import Intake
 from papertrader.master.journal import Journal, StoreFailed
 from papertrader.master.livemarket import SAVE_S, LiveMarket, LiveParts, Wanted
-from papertrader.master.marketsource import MarketRules, make_source
+from papertrader.master.marketsource import make_source
 from papertrader.master.markettime import MarketTime, live_clock, resumed_clock
 from papertrader.master.notary import LOOK_S
 from papertrader.master.operators import Operators
 from papertrader.master.people import People
 from papertrader.master.portfolios import Portfolios
 from papertrader.master.providers.base import TapeSource, load_calendars, load_rates
+from papertrader.master.rules import MasterRules, Threads
 from papertrader.master.sessions import Session
+from papertrader.master.storeguard import StoreGuard
 from papertrader.master.streams import Streams
 from papertrader.master.timekeeper import ClockSettings, Timekeeper
 from papertrader.master.transactions import Transactions
-from papertrader.master.views import Views, ViewStore, load_desk
+from papertrader.master.views import Views, load_desk
+from papertrader.master.viewstore import ViewStore
 from papertrader.master.watchlists import Watchlists
 from papertrader.master.workerlink import WorkerLink
 from papertrader.master.workerparts import WorkerParts
@@ -60,35 +61,13 @@ from papertrader.wire import messages as m
 from papertrader.wire.errors import RemoteFault
 from papertrader.wire.kinds import Opcode, Status, Topic
 
+POLL_S: Final = 0.2
+"""How often a master that waits looks whether it may have the store."""
+CLAIM_S: Final = 8
+"""How long a master that does not wait takes a silent one to be gone."""
 CHECKPOINT_S: Final = 60.0
 """How often the hash of the desk's memory is put beside the journal, if anything changed."""
 _CANCEL: Final = int(Opcode.CANCEL)
-InThread = Callable[..., Deferred[Any]]
-"""Runs a function in a thread of its own kind and gives the result later."""
-
-
-@attrs.frozen(kw_only=True)
-class MasterRules:
-    """Everything the operator decides about a master."""
-
-    state_dir: Path
-    market: MarketRules
-    accounts: AccountRules
-    argon2_memory_kib: int
-    argon2_passes: int
-    seal_key: bytes = attrs.field(repr=False)
-    """Seals what second factors are made of: 32 octets."""
-    hashing_threads: int = 1
-    admission: AdmissionRules = attrs.Factory(AdmissionRules)
-
-
-@attrs.frozen(kw_only=True)
-class Threads:
-    """The threads of a master: one writes the truth, one the views, some hash passwords."""
-
-    truth: InThread
-    views: InThread
-    hashing: InThread
 
 
 class Main:
@@ -120,8 +99,9 @@ class Main:
         self._failed = False
         self._timers: list[Timer] = []
         self._checkpoint_seq = 0
-        self.store = TruthStore(rules.state_dir / "truth.db")
-        self.view_store = ViewStore(rules.state_dir / "views.db")
+        place = place_at(rules.state_dir, rules.store_url)
+        self.store = TruthStore(place.truth, rules.holder)
+        self.view_store = ViewStore(place.views)
         self.internal_errors = 0
         self.commands = 0
         self.limit_hits = LimitHits()
@@ -134,9 +114,33 @@ class Main:
 
     # --- start and stop ------------------------------------------------------------------------
 
+    async def claim(self, patient: bool) -> None:
+        """Wait until this master may have the store; a ``patient`` one for as long as it takes.
+
+        Raises `StoreError` if another master has it and lives.
+        """
+        began = self.clock.monotonic_ns()
+        told = False
+        while True:
+            now = self.clock.monotonic_ns()
+            if await self._threads.truth(self.store.claim, now / SECOND, patient):
+                return
+            if not patient and now - began > CLAIM_S * SECOND:
+                raise StoreError(
+                    f"another master has {self.store.where}; stop it, or let this one wait for it"
+                    " with master.standby = true"
+                )
+            if not told:
+                told = True
+                self.log.info("waiting for {where}", where=self.store.where)
+            pause: Deferred[None] = Deferred()
+            self.clock.call_later(POLL_S, pause.callback, None)
+            await pause
+
     def initialize(self) -> None:
         """Load every state from disk. Raises `StoreError` if that cannot be done."""
         self.store.open()
+        self.view_store.epoch = self.store.epoch if self.view_store.engine.shared else 0
         self.view_store.open()
         desk = Desk()
         desk.calendars.know_all(load_calendars())
@@ -145,10 +149,14 @@ class Main:
         violations = desk.check_invariants()
         if violations:
             raise RuntimeError(f"the books are wrong: {violations[0]}; run: papertrader audit")
-        self.views = Views(self.view_store, self._threads.views, self._store_failed)
+        self.views = Views(self.view_store, self.clock, self._threads.views, self._store_failed)
         self.journal = Journal(
             self.store, self.clock, self._threads.truth, self.views, self._store_failed
         )
+        self.store_guard = StoreGuard(
+            self.store, self.journal, self.clock, self._threads.truth, self._store_failed,
+            self.rules.room, self.rules.low_water,
+        )  # fmt: skip
         self.streams = Streams(self.views, self.view_store)
         for account, state in desk.state.accounts.items():
             oldest = self.view_store.oldest_event(account)
@@ -182,6 +190,7 @@ class Main:
         boot = int.from_bytes(self._entropy(8), "big") >> 1 or 1
         self.workers = Workers(self.clock, boot, market_rules.update_interval_ms)
         self.workers.listener = self
+        self.workers.epoch = self.store.epoch
         self.assets = Assets(
             source,
             market,
@@ -238,6 +247,7 @@ class Main:
         self.alerts = Alerts(desk, self.journal, self.streams, market, self.clock)
         self.assets.watcher = self.alerts
         self.people.access.forget += [self.watchlists.forget, self.alerts.forget]
+        self.assets.may_change = lambda: self.store_guard.may_change
 
     def _source(self) -> TapeSource:
         if self.rules.market.source != "live":
@@ -267,6 +277,7 @@ class Main:
             self.assets.hours.update_interval_ms = self.live.polling.shortest_ms
             self._every(SAVE_S, self._save_calls)
             self._every(SAVE_S, self._save_bars)
+        self.store_guard.start()
         self._every(SWEEP_S, self.authorization.sweep)
         self._every(CHECKPOINT_S, self._checkpoint)
         self._every(LOOK_S, self.worker_parts.notary.look)
@@ -281,13 +292,15 @@ class Main:
         self._timers.append(timer)
 
     def _save_calls(self) -> None:
+        if not self.store_guard.may_change:
+            return
         change = self.live.change() if self.live is not None else None
         if change is not None:
             self.journal.change(change)
 
     def _save_bars(self) -> Deferred[Any]:
         """Write down the bars of a live market; history that cannot be kept ends nothing."""
-        if self.live is None:
+        if self.live is None or not self.store_guard.may_change:
             return succeed(None)
         rows = self.live.source.unsaved_bars()
         return self._threads.views(self.live.keep_bars, rows).addErrback(
@@ -296,7 +309,7 @@ class Main:
 
     def _checkpoint(self) -> None:
         seq = self.journal.seq
-        if seq == self._checkpoint_seq or not seq:
+        if seq == self._checkpoint_seq or not seq or not self.store_guard.may_change:
             return
         self._checkpoint_seq = seq
         row = (seq, self.clock.wall_ns(), self.transactions.desk.state_hash())
@@ -309,6 +322,7 @@ class Main:
     async def stop(self) -> None:
         """Stop the modules and make everything durable; then close the stores."""
         self.running = False
+        self.store_guard.stop()
         for timer in self._timers:
             timer.cancel()
         if self.live is not None:
@@ -337,6 +351,7 @@ class Main:
         if not self._failed:
             self._failed = True
             self.running = False
+            self.store_guard.stop()
             self._tell_failure(why)
 
     # --- routing -------------------------------------------------------------------------------
@@ -435,6 +450,7 @@ class Main:
         opcode = fields[4]
         if not self.running:
             raise Refused(Status.SERVER_BUSY, "The server is stopping.", retry_after_ms=1_000)
+        self.store_guard.check(opcode)
         route = self._routes.get(opcode)
         if route is None:
             opener = self._open.get(opcode)
@@ -515,6 +531,7 @@ class Main:
         yield "shedding", self.intake.level
         yield from self.people.figures()
         yield from self.limit_hits.figures()
+        yield from self.store_guard.figures()
         yield from self._wanted().figures(self.assets.listed())
         if self.live is not None:
             yield from self.live.figures()
@@ -560,6 +577,11 @@ class Main:
         """Note in the audit log what an operator should look at (`workers.Listener`)."""
         now = self.clock.wall_ns()
         self.journal.change(self.store.audit(now, "worker duplicate", detail=what))
+
+    def superseded(self, epoch: int) -> None:
+        """A worker says that another master has taken over: look (`workers.Listener`)."""
+        self.log.warn("a worker says that epoch {epoch} has begun", epoch=epoch)
+        self.store_guard.beat_now()
 
     def link_lost(self, link: WorkerLink) -> None:
         """A worker's link is gone (`workers.Listener`)."""

@@ -28,7 +28,7 @@ from papertrader.net.clock import Clock
 from papertrader.wire.kinds import AccountRole, Opcode
 
 if TYPE_CHECKING:
-    from papertrader.master.main import MasterRules
+    from papertrader.master.rules import MasterRules
 
 Route = Callable[..., Any]
 

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from papertrader.core.instants import SECOND
 from papertrader.master.accounts import Account, AccountBook
 from papertrader.master.commands import Refused
-from papertrader.master.database import StoreError
+from papertrader.master.engines import StoreError
 from papertrader.master.journal import Journal
 from papertrader.wire import limits
 from papertrader.wire.kinds import Status

@@ -13,7 +13,8 @@ from twisted.logger import Logger
 
 from papertrader.master.commands import Command
 from papertrader.master.sessions import Session
-from papertrader.master.views import Views, ViewStore
+from papertrader.master.views import Views
+from papertrader.master.viewstore import ViewStore
 from papertrader.wire import codec, limits
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import FrameFlag, Status

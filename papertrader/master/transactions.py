@@ -35,7 +35,8 @@ from papertrader.master.orderrecords import combined, order_row
 from papertrader.master.replies import keep_reply, stored_reply
 from papertrader.master.sessions import Session
 from papertrader.master.streams import Streams
-from papertrader.master.views import BACKLOG_MAX, Views
+from papertrader.master.views import Views
+from papertrader.master.viewstore import BACKLOG_MAX
 from papertrader.net.clock import Clock
 from papertrader.wire import codec, limits
 from papertrader.wire import messages as m

@@ -6,6 +6,8 @@ from typing import Any, Final
 
 import peewee
 
+from papertrader.master.table import PortableSchema
+
 views: Final = peewee.DatabaseProxy()
 
 
@@ -18,6 +20,7 @@ class View(peewee.Model):
         database = views
         strict_tables = True
         legacy_table_names = False
+        schema_manager_class = PortableSchema
 
 
 def _integer(**options: Any) -> Any:
@@ -76,6 +79,7 @@ class ViewOrder(View):
 class ViewMark(View):
     """Prices that trailing stops have followed."""
 
+    id = peewee.BigAutoField()
     symbol = peewee.TextField()
     bid = _integer()
     ask = _integer()
@@ -209,7 +213,7 @@ class ViewClock(View):
 class ViewContest(View):
     """What happened to contests: the records, in the order of the journal."""
 
-    id = _integer(primary_key=True)
+    id = peewee.BigAutoField()
     record = peewee.BlobField()
 
 
@@ -236,8 +240,10 @@ SQL: Final = {
     "clock": "INSERT INTO view_clock (market, record) VALUES (?, ?)"
     " ON CONFLICT (market) DO UPDATE SET record = excluded.record",
     "account": "INSERT INTO view_account (id, event_seq, transaction_id) VALUES (?, ?, ?)"
-    " ON CONFLICT (id) DO UPDATE SET event_seq = max(event_seq, excluded.event_seq),"
-    " transaction_id = max(transaction_id, excluded.transaction_id)",
+    " ON CONFLICT (id) DO UPDATE SET event_seq = CASE WHEN excluded.event_seq >"
+    " view_account.event_seq THEN excluded.event_seq ELSE view_account.event_seq END,"
+    " transaction_id = CASE WHEN excluded.transaction_id > view_account.transaction_id"
+    " THEN excluded.transaction_id ELSE view_account.transaction_id END",
     "order": "INSERT INTO view_order"
     " (id, portfolio, reserved_quantity, sequence, notional, block, terms)"
     " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
@@ -262,8 +268,9 @@ SQL: Final = {
     "totals": "UPDATE view_portfolio SET cash = ?, deposited = deposited + ?,"
     " realized = realized + ?, dividends = dividends + ?, fees = fees + ? WHERE id = ?",
     "event": "INSERT INTO view_event (account, seq, frame) VALUES (?, ?, ?)",
-    "reply": "INSERT OR REPLACE INTO view_reply (session, seq, request_hash, at, frame)"
-    " VALUES (?, ?, ?, ?, ?)",
+    "reply": "INSERT INTO view_reply (session, seq, request_hash, at, frame)"
+    " VALUES (?, ?, ?, ?, ?) ON CONFLICT (session, seq) DO UPDATE SET"
+    " request_hash = excluded.request_hash, at = excluded.at, frame = excluded.frame",
     "receipt": 'INSERT INTO view_receipt ("order", event_seq, account, block) VALUES (?, ?, ?, ?)',
     "applied": "INSERT INTO view_applied (symbol, kind, at) VALUES (?, ?, ?)",
     "prune_event": "DELETE FROM view_event WHERE account = ? AND seq <= ?",

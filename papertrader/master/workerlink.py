@@ -224,6 +224,9 @@ class WorkerLink(FrameProtocol):
         worker, status = self._workers.find(self, message.worker_id)
         if not status and abs(message.clock - now) > SKEW_MAX:
             status = Status.CLOCK_SKEW
+        elif not status and message.epoch > self._workers.epoch:
+            status = Status.MASTER_SUPERSEDED
+            self._workers.listener.superseded(message.epoch)
         if worker is None or status:
             self._let_in(header, message, worker, status)
             return
@@ -256,6 +259,7 @@ class WorkerLink(FrameProtocol):
             relay_window=limits.RELAY_WINDOW_FRAMES,
             stats_every_s=STATS_EVERY_S,
             update_interval_ms=self._workers.update_interval_ms,
+            epoch=self._workers.epoch,
         )
         self.send(codec.encode(reply, status=status, correlation=header.correlation))
         if worker is None or status:

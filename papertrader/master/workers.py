@@ -49,6 +49,9 @@ class Listener(Protocol):
     def link_lost(self, link: WorkerLink) -> None:
         """A worker's link is gone."""
 
+    def superseded(self, epoch: int) -> None:
+        """A worker says that a later epoch has begun."""
+
     def client_closed(self, link: WorkerLink, connection: int, clean: bool) -> None:
         """A client's connection is gone."""
 
@@ -70,6 +73,8 @@ class Workers:
         """Set by Main, as the listener is."""
         self.duplicates = Duplicates(clock, self._alarm)
         self.seen_at: dict[int, int] = {}
+        self.epoch = 0
+        """The master's; 0 until the store has begun one."""
         self._links: dict[int, WorkerLink] = {}
         self.directory = WorkerDirectory()
         self._numbers = 0

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
+from twisted.internet.interfaces import (
+    IListeningPort,
+    IProtocol,
+    IProtocolFactory,
+    IStreamClientEndpoint,
+    IStreamServerEndpoint,
+)
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from papertrader.net.clock import Clock
 from papertrader.net.factory import AcceptorFactory
@@ -19,6 +27,22 @@ STOP_S: Final = 3
 
 class PortUnavailableError(Exception):
     """The port cannot be listened on; the text says which, why, and what to do."""
+
+
+@implementer(IStreamClientEndpoint)
+class NextEndpoint:
+    """Connects to one of several endpoints: to another each time, in turn."""
+
+    def __init__(self, endpoints: Sequence[IStreamClientEndpoint]) -> None:
+        self._endpoints = tuple(endpoints)
+        self._next = 0
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+        """Connect to the next one."""
+        endpoint = self._endpoints[self._next % len(self._endpoints)]
+        self._next += 1
+        connecting: Deferred[IProtocol] = endpoint.connect(protocolFactory)
+        return connecting
 
 
 class ListeningService(Service):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from papertrader.master.database import StoreError, TruthStore
+from papertrader.master.database import TruthStore
+from papertrader.master.engines import StoreError, StorePlace, as_place
 from papertrader.master.operators import Appointment, appoint, appointments
+from papertrader.ops.inspection import require
 from papertrader.ops.running import StateLock
 
 _KINDS = {
@@ -15,18 +17,17 @@ _KINDS = {
 }
 
 
-def appoint_operator(state: Path, username: str, role: Appointment, at: int) -> bool:
+def appoint_operator(where: Path | StorePlace, username: str, role: Appointment, at: int) -> bool:
     """Let an account open sessions of scope ADMIN or HOST, or of none; False if it is so already.
 
     ``at`` is now, for the audit log. Raises `StartError` if a master runs, `StoreError` if there
     is no such account or the store cannot be used.
     """
-    path = state / "truth.db"
-    if not path.exists():
-        raise StoreError(f"there is no {path}; name the installation with --state-dir")
-    lock = StateLock(state, "master")
+    place = as_place(where)
+    require(place)
+    lock = StateLock(place.state, "master")
     lock.acquire()
-    store = TruthStore(path)
+    store = TruthStore(place.truth, "papertrader admin")
     try:
         store.open()
         row = store.db.execute_sql(

@@ -29,7 +29,15 @@ from twisted.python.failure import Failure
 from papertrader.net.clock import Clock, Timer, install_monotonic
 from papertrader.ops.autopsy import Autopsy, Findings
 from papertrader.ops.files import make_private_directory
-from papertrader.ops.heart import HEART_FD, LISTEN_FD, LOCK_FD, READY, STACKS_FD, WEB_FD
+from papertrader.ops.heart import (
+    HEART_FD,
+    LISTEN_FD,
+    LOADING,
+    LOCK_FD,
+    READY,
+    STACKS_FD,
+    WEB_FD,
+)
 from papertrader.ops.notify import Notifier
 from papertrader.ops.restarts import BACKOFF_MAX_S, CRASHES_WINDOW_S, Death, Restarts
 from papertrader.ops.running import (
@@ -215,6 +223,8 @@ class Driver(Service):
     def heard(self, life: _Life, data: bytes) -> None:
         """Take what came through the pipe of heartbeats."""
         life.watchdog.heard(self._now_s())
+        if LOADING in data:
+            life.watchdog.loading(self._now_s())
         if READY in data and not life.watchdog.is_ready:
             life.watchdog.is_ready = self._ever_ready = True
             self._notifier.say(f"READY=1\nSTATUS=serving, workings {life.pid}")

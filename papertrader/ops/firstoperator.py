@@ -12,6 +12,7 @@ from typing import Final
 
 from papertrader.core.instants import SECOND
 from papertrader.master.database import TruthStore
+from papertrader.master.engines import StorePlace, as_place
 from papertrader.master.invitations import (
     CODE_OCTETS,
     Invitation,
@@ -54,15 +55,21 @@ def invite_operator(store: TruthStore, at: int) -> str:
     return code
 
 
-def first_operator_code(state: Path, at: int, anyway: bool = False) -> str:
+def first_operator_code(
+    where: Path | StorePlace, at: int, anyway: bool = False, standby: bool = False
+) -> str:
     """Return such a code if there is no operator yet, else "". The master must be stopped.
 
-    ``anyway``: also if there is one. Raises `StartError` if a master runs, `StoreError`.
+    ``anyway``: also if there is one. A ``standby`` makes none while another master has the store.
+    Raises `StartError` if a master runs, `StoreError`.
     """
-    lock = StateLock(state, "master")
+    place = as_place(where)
+    lock = StateLock(place.state, "master")
     lock.acquire()
-    store = TruthStore(state / "truth.db")
+    store = TruthStore(place.truth, "papertrader operator")
     try:
+        if standby and not store.claim(0.0, patient=False):
+            return ""
         store.open()
         return invite_operator(store, at) if anyway or not has_operator(store) else ""
     finally:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import attrs
 
-from papertrader.net.clock import Clock
+from papertrader.net.clock import Clock, Timer
 from papertrader.ops.watching import LOOK_S
 
 LISTEN_FD: Final = 3
@@ -19,6 +19,8 @@ WEB_FD: Final = 7
 and a worker that faces browsers the socket for them. Standard error is the driver's."""
 READY: Final = b"R"
 HEARTBEAT: Final = b"."
+LOADING: Final = b"L"
+"""From here on states are loaded, and the next heartbeat may take its time."""
 
 
 @attrs.frozen(kw_only=True)
@@ -38,18 +40,26 @@ class Heart:
         self._reactor = reactor
         self._clock = clock
         self._descriptor = descriptor
+        self._timer: Timer | None = None
         os.set_blocking(descriptor, False)
 
     def start(self) -> None:
         """Begin to beat; the driver watches from now on."""
         self._beat()
 
+    def stop(self) -> None:
+        """Say that nothing is to be heard for a while: states are loaded; then `start` again."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._write(LOADING)
+
     def ready(self) -> None:
         """Say that clients or workers are served."""
         self._write(READY)
 
     def _beat(self) -> None:
-        self._clock.call_later(LOOK_S, self._beat)
+        self._timer = self._clock.call_later(LOOK_S, self._beat)
         self._write(HEARTBEAT)
 
     def _write(self, octets: bytes) -> None:

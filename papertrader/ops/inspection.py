@@ -26,16 +26,12 @@ from papertrader.core.moneyaudit import FeeAudit
 from papertrader.core.restore import restore_state
 from papertrader.core.state import DeskState
 from papertrader.master import packing, quickrecords, records
-from papertrader.master.database import (
-    GENESIS,
-    StoreError,
-    audit_hash,
-    chain,
-    connect,
-    journal_batches,
-)
+from papertrader.master.database import GENESIS, audit_hash, chain, journal_batches
+from papertrader.master.engines import StoreError, StorePlace, as_place, stream
 from papertrader.master.receipts import receipt_row
-from papertrader.master.views import ViewStore, load_desk
+from papertrader.master.views import load_desk
+from papertrader.master.viewstore import ViewStore
+from papertrader.master.viewtables import TABLES as VIEW_TABLES
 from papertrader.ops.running import StateLock
 from papertrader.ops.witnessing import check_heads, check_keys, check_witness
 from papertrader.wire import codec, limits
@@ -142,20 +138,21 @@ class _Digests:
 
 
 def audit(
-    state: Path,
+    where: Path | StorePlace,
     progress: Progress = lambda done, total: None,
     witnesses: Sequence[Path] = (),
     now: int = 0,
 ) -> Report:
-    """Recompute everything in a state directory, live or not. Raises `StoreError` if unreadable.
+    """Recompute everything of an installation, live or not. Raises `StoreError` if unreadable.
 
-    ``witnesses`` are files that workers kept: what is in the directory is compared with them.
-    ``now``: sessions that ended by then may have been forgotten; 0: as of the last entry.
+    ``where``: a state directory whose store is files, or a place. ``witnesses`` are files that
+    workers kept: what is there is compared with them. ``now``: sessions that ended by then may have
+    been forgotten; 0: as of the last entry.
     """
     # Nearly all that is made is kept to the end, and nothing of it is a cycle: to walk it again
     # and again, as the collector would, is a third of the time of a million entries.
     with _collector_held():
-        return _audit(state, progress, witnesses, now)
+        return _audit(as_place(where), progress, witnesses, now)
 
 
 @contextlib.contextmanager
@@ -169,16 +166,15 @@ def _collector_held() -> Iterator[None]:
             gc.enable()
 
 
-def _audit(state: Path, progress: Progress, witnesses: Sequence[Path], now: int) -> Report:
-    path = state / "truth.db"
-    if not path.exists():
-        raise StoreError(f"there is no {path}; name the installation with --state-dir")
+def _audit(
+    place: StorePlace, progress: Progress, witnesses: Sequence[Path], now: int
+) -> Report:
+    require(place)
     report = Report()
     # The views' snapshot is taken first: it can then never be ahead of the journal's.
-    views = _open_views(state)
-    truth = connect(path, {}, read_only=True)
+    views = _open_views(place)
+    truth = place.truth.snapshot()
     try:
-        truth.execute_sql("BEGIN")
         desk = Desk()
         views_hash, digests = _replay(truth, views, desk, report, progress)
         for sentence in desk.check_invariants():
@@ -193,7 +189,7 @@ def _audit(state: Path, progress: Progress, witnesses: Sequence[Path], now: int)
             _compare_views(views, views_hash, digests, report)
             _living_replies(truth, views, digests, report, now)
     except peewee.DatabaseError as error:
-        raise StoreError(f"{path} cannot be read: {error}") from None
+        raise StoreError(f"{place.truth.where} cannot be read: {error}") from None
     finally:
         truth.close()
         if views is not None:
@@ -201,18 +197,23 @@ def _audit(state: Path, progress: Progress, witnesses: Sequence[Path], now: int)
     return report
 
 
-def _open_views(state: Path) -> ViewStore | None:
-    path = state / "views.db"
-    if not path.exists():
+def require(place: StorePlace) -> None:
+    """Raise `StoreError` if there is no store at a place."""
+    if not place.truth.exists():
+        raise StoreError(f"there is no {place.truth.where}; name the installation with --state-dir")
+
+
+def _open_views(place: StorePlace) -> ViewStore | None:
+    if not place.views.exists():
         return None
-    views = ViewStore(path)
+    views = ViewStore(place.views)
     views.open_read_only()
     return views
 
 
 def hashes_taken(truth: peewee.Database) -> Iterator[tuple[int, bytes]]:
     """Give the hashes that the master took of its memory: (after which input, hash)."""
-    for seq, value in truth.execute_sql("SELECT seq, state_hash FROM checkpoint ORDER BY rowid"):
+    for seq, value in truth.execute_sql("SELECT seq, state_hash FROM checkpoint ORDER BY id"):
         yield int(seq), bytes(value)
 
 
@@ -419,44 +420,48 @@ def _oldest_events(views: ViewStore) -> dict[int, int]:
 def _digests_of(views: ViewStore) -> _Digests:
     """Return what the views do hold."""
     digests, db = _Digests(), views.db
-    for row in db.execute_sql(
+    for row in stream(
+        db,
         "SELECT account, id, portfolio, kind, executed_at, block, detail, entries"
-        " FROM view_transaction ORDER BY account, id"
+        " FROM view_transaction ORDER BY account, id",
     ):
         digests.transaction(*row)
-    for row in db.execute_sql(
-        'SELECT account, "order", event_seq, block FROM view_receipt ORDER BY account, event_seq'
+    for row in stream(
+        db,
+        'SELECT account, "order", event_seq, block FROM view_receipt ORDER BY account, event_seq',
     ):
         digests.receipt(*row)
-    for row in db.execute_sql("SELECT account, seq, frame FROM view_event ORDER BY account, seq"):
+    for row in stream(db, "SELECT account, seq, frame FROM view_event ORDER BY account, seq"):
         digests.event(*row)
-    for row in db.execute_sql("SELECT session, seq, request_hash, at, frame FROM view_reply"):
+    for row in stream(db, "SELECT session, seq, request_hash, at, frame FROM view_reply"):
         digests.reply(*row)
     return digests
 
 
-def rebuild(state: Path, progress: Callable[[str], None]) -> Report:
+def rebuild(
+    where: Path | StorePlace,
+    tell: Callable[[str], None],
+    progress: Progress = lambda done, total: None,
+) -> Report:
     """Throw the views away and make them again from the journal; no master may run.
 
     Raises `StartError` if one does, `StoreError` if the journal cannot be read.
     """
-    path = state / "truth.db"
-    if not path.exists():
-        raise StoreError(f"there is no {path}; name the installation with --state-dir")
-    lock = StateLock(state, "master")
+    place = as_place(where)
+    require(place)
+    lock = StateLock(place.state, "master")
     lock.acquire()
     try:
-        for suffix in ("", "-wal", "-shm"):
-            (state / f"views.db{suffix}").unlink(missing_ok=True)
-        progress("reading the journal ...")
-        views = ViewStore(state / "views.db")
+        place.views.remove(VIEW_TABLES)
+        tell("reading the journal ...")
+        views = ViewStore(place.views)
         views.open()
-        truth = connect(path, {}, read_only=True)
+        truth = place.truth.snapshot()
         try:
-            load_desk(views, truth, Desk())
+            load_desk(views, truth, Desk(), progress)
         finally:
             truth.close()
             views.close()
     finally:
         lock.release()
-    return audit(state)
+    return audit(place)

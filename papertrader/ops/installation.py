@@ -11,7 +11,8 @@ import attrs
 from cryptography import x509
 
 from papertrader.core.instants import from_datetime
-from papertrader.master.database import StoreError, TruthStore
+from papertrader.master.database import TruthStore
+from papertrader.master.engines import StoreError, StorePlace, as_place
 from papertrader.master.registry import RegisteredWorker, Registry
 from papertrader.net.credentials import load_certificates, worker_identity
 from papertrader.ops.authorities import load_authority, load_set, repair
@@ -43,8 +44,13 @@ def prepare(
     *,
     now: datetime,
     new_uuid: Callable[[], UUID],
+    place: StorePlace | None = None,
+    standby: bool = False,
 ) -> None:
     """Make whatever an installation with so many workers lacks; keep whatever is there.
+
+    ``place``: where its store is; files in ``state`` if it is not given. A ``standby`` leaves the
+    workers' registry as it is: the master that has the store made it.
 
     Raises `StartError` if the directory cannot be used, `CertificateError`, `CredentialsError`,
     `StoreError`.
@@ -53,7 +59,7 @@ def prepare(
         _certificates(state, workers, now, new_uuid)
     except OSError as error:
         raise _unusable(state, error) from None
-    _register(state, workers, now)
+    _register(state, place or as_place(state), workers, now, standby)
 
 
 def prepare_settings(state: Path, tell: Tell) -> None:
@@ -98,12 +104,15 @@ def _renew(state: Path, name: str, now: datetime) -> None:
         issue_again(state, name, now=now)
 
 
-def _register(state: Path, workers: int, now: datetime) -> None:
+def _register(state: Path, place: StorePlace, workers: int, now: datetime, standby: bool) -> None:
     """Enter the workers' keys in the master's registry; no master may run meanwhile."""
     lock = StateLock(state, "master")
     lock.acquire()
-    store = TruthStore(state / "truth.db")
+    store = TruthStore(place.truth, "papertrader up")
     try:
+        if standby and not store.claim(0.0, patient=False):
+            # The master that has it knows its workers.
+            return
         store.open()
         with store.db.atomic("IMMEDIATE"):
             for number in range(1, workers + 1):

@@ -7,9 +7,11 @@ modules, then the workers are listened to, on the socket that the driver holds.
 from __future__ import annotations
 
 import os
+import platform
 import secrets
-from collections.abc import Iterator
-from typing import Any
+import shutil
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any, Final
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
@@ -18,16 +20,18 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from papertrader.core.instants import from_datetime
+from papertrader.core.logrecord import Level
 from papertrader.eventlog.inflight import SUSPECTS_FILE, InFlight, read_poison
 from papertrader.eventlog.shipping import ShippedLogs
 from papertrader.master.accounts import AccountRules
 from papertrader.master.admission import AdmissionRules
-from papertrader.master.database import StoreError
+from papertrader.master.engines import StoreError
 from papertrader.master.guard import Guard
 from papertrader.master.livemarket import LiveParts
-from papertrader.master.main import Main, MasterRules, Threads
+from papertrader.master.main import Main
 from papertrader.master.marketsource import MarketRules
 from papertrader.master.providers.recorded import DataFileError
+from papertrader.master.rules import MasterRules, Threads
 from papertrader.net.clock import Clock
 from papertrader.net.credentials import CredentialsError
 from papertrader.net.factory import AcceptCaps, AcceptorFactory
@@ -51,6 +55,16 @@ from papertrader.ops.sealkey import seal_key
 from papertrader.ops.settings import Settings
 from papertrader.ops.variables import MarketSource
 
+STARTING: Final = (
+    StartError,
+    StoreError,
+    DataFileError,
+    CredentialsError,
+    CertificateError,
+    OSError,
+    RuntimeError,
+)
+"""What keeps a master from starting and is told in one line."""
 CURRENCY = "USD"
 """Every asset of the recorded and of the simulated market is priced in it."""
 INNER_CAPS = AcceptCaps(total=1_024, per_address=256, rate=100, burst=200)
@@ -92,6 +106,10 @@ def master_rules(options: ServerOptions, settings: Settings) -> MasterRules:
             registrations_per_hour=settings.limits.registrations_per_hour,
             registrations_per_day=settings.limits.registrations_per_day,
         ),
+        store_url=settings.store.url,
+        low_water=settings.store.low_water,
+        room=lambda: shutil.disk_usage(options.state).free,
+        holder=f"{platform.node()} pid {os.getpid()}",
     )
 
 
@@ -128,15 +146,7 @@ class Workings(Service):
         try:
             process.start(self._died)
             self._start(process, settings)
-        except (
-            StartError,
-            StoreError,
-            DataFileError,
-            CredentialsError,
-            CertificateError,
-            OSError,
-            RuntimeError,
-        ) as error:
+        except STARTING as error:
             self._main = None
             process.fail(str(error))
 
@@ -157,6 +167,43 @@ class Workings(Service):
             self._live_parts(process, settings),
         )
         keys = MasterKeys(self._options.state, main, process.clock)
+        self._main = main
+        if main.store.engine.shared:
+            waiting = Deferred.fromCoroutine(self._wait(main, settings.master.standby))
+            waiting.addCallback(lambda _: self._begin(main, process, keys, read_log))
+            waiting.addErrback(self._cannot_start)
+        else:
+            self._begin(main, process, keys, read_log)
+
+    async def _wait(self, main: Main, standby: bool) -> None:
+        """Wait until the store may be had; a standby may for days, and lives meanwhile."""
+        if standby and self._heart is not None:
+            said = {"pid": os.getpid(), "driver": os.getppid(), "where": main.store.where}
+            write_run_file(self._options.state, "standby.json", said)
+            self._heart.start()
+            self._heart.ready()
+        await main.claim(standby)
+        if self._main is not main:
+            raise StartError("it was told to stop while it waited for the store")
+        if standby and self._heart is not None:
+            self._heart.stop()
+
+    def _cannot_start(self, failure: Failure) -> None:
+        stopped, self._main = self._main is None, None
+        if self._process is None or stopped:
+            return
+        if not failure.check(*STARTING):
+            self.log.failure("the master could not start", failure=failure)
+        self._process.fail(failure.getErrorMessage())
+
+    def _begin(
+        self,
+        main: Main,
+        process: Process,
+        keys: MasterKeys,
+        read_log: Callable[[int, Level, int, bool], Awaitable[list[str]]],
+    ) -> None:
+        """Load the states, start the modules, listen: the store is this master's."""
         hold_collector()
         main.initialize()
         keys.begin()
@@ -172,11 +219,10 @@ class Workings(Service):
 
         main.operators.process_figures = figures
         main.guard = self._guard()
-        main.trail = process.trail(settings.log.commands)
+        main.trail = process.trail(self._options.settings.log.commands)
         calm_collector()
-        self._main = main
         main.start()
-        listen = settings.master.listen
+        listen = self._options.settings.master.listen
         factory = AcceptorFactory(
             lambda address: main.workers.new_link(),
             process.clock,
@@ -191,7 +237,7 @@ class Workings(Service):
             where=str(listen),
             setting="master.listen",
         )
-        self._metrics = self._metrics_port(process.clock, settings, main)
+        self._metrics = self._metrics_port(process.clock, self._options.settings, main)
         self._listening.startService()
         self._listening.listening.addCallbacks(self._listens, self._cannot_listen)
 

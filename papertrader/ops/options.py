@@ -10,6 +10,7 @@ from typing import Final
 import platformdirs
 from twisted.python import usage
 
+from papertrader.master.engines import StoreError, StorePlace, place_at
 from papertrader.ops.settings import Settings, SettingsError, load_settings
 
 SETTINGS_FILE: Final = "papertrader.toml"
@@ -21,6 +22,20 @@ def default_state_dir() -> Path:
     says."""
     named = os.environ.get(STATE_VARIABLE)
     return Path(named) if named else Path(platformdirs.user_state_dir("papertrader", False))
+
+
+def store_place(state: Path) -> StorePlace:
+    """Return where the store of an installation is, as its settings say; for commands beside it.
+
+    Raises `StoreError`, for settings that cannot be read too.
+    """
+    path = state / SETTINGS_FILE
+    if not path.exists() and "PAPERTRADER_STORE_URL" not in os.environ:
+        return place_at(state)
+    try:
+        return place_at(state, load_settings(path, os.environ, {}).store.url)
+    except SettingsError as error:
+        raise StoreError("\n".join(error.problems)) from None
 
 
 class ServerOptions(usage.Options):
@@ -58,6 +73,11 @@ class ServerOptions(usage.Options):
             part for name, value in self.overrides.items() for part in ("--set", f"{name}={value}")
         ]
         return ["--state-dir", str(self.state), *sets]
+
+    @property
+    def place(self) -> StorePlace:
+        """Where the truth and the views are. Raises `StoreError`."""
+        return place_at(self.state, self.settings.store.url)
 
     def midnight(self, day: date) -> datetime:
         """Return the beginning of a day in UTC."""

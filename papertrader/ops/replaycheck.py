@@ -18,9 +18,10 @@ from papertrader.core.desk import Desk
 from papertrader.core.events import OrderChanged
 from papertrader.core.ledger import InvariantViolated
 from papertrader.master import deciding, records
-from papertrader.master.database import StoreError, connect, journal_batches
+from papertrader.master.database import journal_batches
+from papertrader.master.engines import StoreError, StorePlace, as_place
 from papertrader.master.providers.base import load_calendars
-from papertrader.ops.inspection import UNREADABLE, hashes_taken
+from papertrader.ops.inspection import UNREADABLE, hashes_taken, require
 from papertrader.wire import messages as m
 
 FINDINGS_MAX: Final = 20
@@ -50,22 +51,23 @@ class ReplayReport:
     findings: list[str] = attrs.Factory(list)
 
 
-def replay_check(state: Path, progress: Progress = lambda done, total: None) -> ReplayReport:
-    """Decide every input of a state directory again, live or not; it is only read.
+def replay_check(
+    where: Path | StorePlace, progress: Progress = lambda done, total: None
+) -> ReplayReport:
+    """Decide every input of an installation again, live or not; it is only read.
 
-    Raises `StoreError` if the journal cannot be read.
+    ``where``: a state directory whose store is files, or a place. Raises `StoreError` if the
+    journal cannot be read.
     """
-    path = state / "truth.db"
-    if not path.exists():
-        raise StoreError(f"there is no {path}; name the installation with --state-dir")
+    place = as_place(where)
+    require(place)
     report, desk = ReplayReport(), Desk()
     desk.calendars.know_all(load_calendars())
-    truth = connect(path, {}, read_only=True)
+    truth = place.truth.snapshot()
     try:
-        truth.execute_sql("BEGIN")
         _replay(truth, desk, report, progress)
     except peewee.DatabaseError as error:
-        raise StoreError(f"{path} cannot be read: {error}") from None
+        raise StoreError(f"{place.truth.where} cannot be read: {error}") from None
     finally:
         truth.close()
     report.state_hash = desk.state_hash()

@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from papertrader.core.seals import BEGUN_ANEW, key_statement
-from papertrader.master.database import StoreError, TruthStore
+from papertrader.master.database import TruthStore
+from papertrader.master.engines import StoreError
 from papertrader.master.notary import SealKeys
 from papertrader.net.credentials import CredentialsError, load_private_key
 from papertrader.ops.certificates import tls_directory
@@ -60,7 +61,7 @@ def begin_epoch(state: Path, store: TruthStore, at: int = 0) -> SealKeys:
     anew = last is not None and current is None
     if anew and (directory / FILE).exists():
         raise StoreError(
-            f"{directory / FILE} does not belong to {store.path}: put back the file that was beside"
+            f"{directory / FILE} does not belong to {store.where}: put back the file that was beside"
             " this store; if it is lost, remove this one, and what the workers have witnessed will"
             " not fit any more"
         )

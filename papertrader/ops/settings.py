@@ -19,6 +19,7 @@ from typing import Any, Final, TypeVar
 import attrs
 
 from papertrader.master.registration import Registration
+from papertrader.ops import store_variables as stores
 from papertrader.ops import variables as known
 from papertrader.ops.files import PUBLIC_FILE, write_new_file
 from papertrader.ops.provider_variables import PROVIDER_VARIABLES, ProviderSettings, settled
@@ -62,17 +63,28 @@ class LogSettings:
 
 
 @attrs.frozen(kw_only=True)
+class StoreSettings:
+    """The store. ``url``: a PostgreSQL, empty for files; ``low_water`` in octets."""
+
+    url: str
+    low_water: int
+
+
+@attrs.frozen(kw_only=True)
 class MasterSettings:
-    """The master. ``listen``: where it waits for workers."""
+    """The master. ``listen``: where it waits for workers; ``standby``: it waits for a master."""
 
     listen: Listen
+    standby: bool
 
 
 @attrs.frozen(kw_only=True)
 class WorkerSettings:
-    """The workers. ``listen``: where the first one waits for clients."""
+    """The workers. ``listen``: where the first one waits for clients; ``masters``: (host, port)
+    of all masters there may be, none for that of ``master.listen``."""
 
     listen: Listen
+    masters: tuple[tuple[str, int], ...]
 
 
 @attrs.frozen(kw_only=True)
@@ -162,6 +174,7 @@ class Settings:
 
     workers: int
     log: LogSettings
+    store: StoreSettings
     master: MasterSettings
     worker: WorkerSettings
     web: WebSettings
@@ -321,8 +334,13 @@ class _Sources:
             log=LogSettings(
                 memory_bytes=take(known.LOG_MEMORY_BYTES), commands=take(known.LOG_COMMANDS)
             ),
-            master=MasterSettings(listen=take(known.MASTER_LISTEN)),
-            worker=WorkerSettings(listen=take(known.WORKER_LISTEN)),
+            store=StoreSettings(url=take(stores.STORE_URL), low_water=take(stores.STORE_LOW_WATER)),
+            master=MasterSettings(
+                listen=take(known.MASTER_LISTEN), standby=take(stores.MASTER_STANDBY)
+            ),
+            worker=WorkerSettings(
+                listen=take(known.WORKER_LISTEN), masters=take(stores.WORKER_MASTERS)
+            ),
             web=WebSettings(listen=take(known.WEB_LISTEN)),
             metrics=MetricsSettings(listen=take(known.METRICS_LISTEN)),
             market=MarketSettings(
@@ -479,6 +497,12 @@ def _contradictions(settings: Settings) -> Iterator[_Contradiction]:
             (known.MARKET_SOURCE.name,),
             f'{market.start} is wrong; with market.source = "{market.source}" allowed is '
             f"{first} to {last}",
+        )
+    if settings.master.standby and not settings.store.url:
+        yield (
+            stores.MASTER_STANDBY,
+            (stores.STORE_URL.name,),
+            "a standby needs a store that both masters reach; set store.url to a PostgreSQL",
         )
     own_files = market.source is MarketSource.REPLAY and bool(market.data)
     if market.extended_hours and market.source is not MarketSource.SIMULATED and not own_files:

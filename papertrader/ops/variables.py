@@ -26,6 +26,12 @@ from papertrader.ops.provider_variables import (
     read_symbols,
     show_words,
 )
+from papertrader.ops.store_variables import (
+    MASTER_STANDBY,
+    STORE_LOW_WATER,
+    STORE_URL,
+    WORKER_MASTERS,
+)
 from papertrader.ops.variable import Variable
 from papertrader.ops.variable import shown as _shown
 
@@ -517,8 +523,12 @@ VARIABLES: Final[tuple[Variable[Any], ...]] = (
     WORKERS,
     LOG_MEMORY_BYTES,
     LOG_COMMANDS,
+    STORE_URL,
+    STORE_LOW_WATER,
     MASTER_LISTEN,
+    MASTER_STANDBY,
     WORKER_LISTEN,
+    WORKER_MASTERS,
     WEB_LISTEN,
     METRICS_LISTEN,
     MARKET_SOURCE,

@@ -45,6 +45,11 @@ class Watchdog:
         self._heard_s = now_s
         self._worked_s = None
 
+    def loading(self, now_s: float) -> None:
+        """States are loaded from now on: as long a silence as at the start is allowed."""
+        self._beats = False
+        self._heard_s = now_s
+
     def look(self, now_s: float, worked_s: float | None = None) -> str:
         """Return what is to be done: nothing (empty), ``abort`` or ``kill``.
 

@@ -17,7 +17,7 @@ import attrs
 import peewee
 
 from papertrader.core.seals import BEGUN_ANEW, HEAD_KIND, read_head_detail
-from papertrader.master.database import StoreError
+from papertrader.master.engines import StoreError
 from papertrader.worker.witness import WitnessError, follows, head_of, is_signed, read_lines
 
 Violated = Callable[[str], None]

@@ -81,6 +81,7 @@ class Workings(Service):
             name=self._name,
             master_host=enrolled.master_host if enrolled else master.host,
             master_port=enrolled.master_port if enrolled else master.port,
+            masters=() if enrolled else settings.worker.masters,
             listen_host=listen.host,
             listen_port=listen.port,
             region=options["region"],

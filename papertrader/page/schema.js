@@ -262,6 +262,7 @@ export const SCHEMA = {
     1538: ["TOO_MANY_INFLIGHT",false,true,"Too many requests of the connection are open."],
     1539: ["SERVER_BUSY",false,true,"A queue of the server is full; RETRY_AFTER says when."],
     1540: ["MASTER_UNAVAILABLE",false,true,"The command was certainly not passed on."],
+    1544: ["READ_ONLY",false,true,"Nothing can be changed for now, and nothing was; reads go on."],
     1541: ["OUTCOME_UNKNOWN",false,true,"It is not known whether the command was carried out."],
     1542: ["EXPIRED",false,true,"It waited too long on its way; it was not done and will not be."],
     1793: ["WORKER_UNKNOWN",true,false,"The worker is not registered with this certificate."],
@@ -271,6 +272,7 @@ export const SCHEMA = {
     1797: ["WINDOW_EXCEEDED",true,false,"More was relayed than may be unacknowledged."],
     1798: ["WORKER_DUPLICATE",true,false,"Another link of the same worker is alive."],
     1799: ["ENROLLMENT_REFUSED",true,false,"Token, name or key do not open the registry; nothing was done."],
+    1808: ["MASTER_SUPERSEDED",true,false,"Another master has taken over from this one."],
     3841: ["INTERNAL",false,false,"The server failed; TEXT has a reference for its operator."]
   },
   "limits": {

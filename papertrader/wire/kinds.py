@@ -477,6 +477,7 @@ class Status(IntEnum):
     MASTER_UNAVAILABLE = 0x0604
     OUTCOME_UNKNOWN = 0x0605
     EXPIRED = 0x0606
+    READ_ONLY = 0x0608
     WORKER_UNKNOWN = 0x0701
     WORKER_BOOTED = 0x0702
     CLOCK_SKEW = 0x0703
@@ -484,6 +485,7 @@ class Status(IntEnum):
     WINDOW_EXCEEDED = 0x0705
     WORKER_DUPLICATE = 0x0706
     ENROLLMENT_REFUSED = 0x0707
+    MASTER_SUPERSEDED = 0x0710
     INTERNAL = 0x0F01
 
 
@@ -499,6 +501,7 @@ _FATAL_INNER: Final = frozenset(
         Status.WINDOW_EXCEEDED,
         Status.WORKER_DUPLICATE,
         Status.ENROLLMENT_REFUSED,
+        Status.MASTER_SUPERSEDED,
     }
 )
 _RETRY: Final = frozenset(
@@ -508,6 +511,7 @@ _RETRY: Final = frozenset(
         Status.TOO_MANY_INFLIGHT,
         Status.SERVER_BUSY,
         Status.MASTER_UNAVAILABLE,
+        Status.READ_ONLY,
         Status.OUTCOME_UNKNOWN,
         Status.SESSION_DETACHED,
         Status.CLOCK_SKEW,

@@ -7535,8 +7535,8 @@ class WorkerAuth(Message):
     SHAPE: ClassVar[str] = 'request'
     CATEGORY: ClassVar[int] = 3
     SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
-    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QQQ16sH2sLLLQ64s')
-    SIZE: ClassVar[int] = 128
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QQQ16sH2sLLLQ64sQ')
+    SIZE: ClassVar[int] = 136
 
     worker_id: int = 0
     boot: int = 0
@@ -7548,22 +7548,23 @@ class WorkerAuth(Message):
     region: int = 0
     clock: int = 0
     host: str = ""
+    epoch: int = 0
 
     @classmethod
     def unpack(cls, octets: bytes, offset: int = 0) -> WorkerAuth:
         """Read the block at ``offset``; raises `RemoteFault`."""
         try:
-            (worker_id, boot, next_worker_seq, listen_address, listen_port, _zero5, max_clients, clients, region, clock, host,) = _unpack_WorkerAuth(octets, offset)
+            (worker_id, boot, next_worker_seq, listen_address, listen_port, _zero5, max_clients, clients, region, clock, host, epoch,) = _unpack_WorkerAuth(octets, offset)
             if _zero5 != b'\x00\x00':
                 raise ValueError
-            return cls(worker_id, boot, next_worker_seq, listen_address, listen_port, max_clients, clients, region, clock, _ascii_get(host) or _ascii(host))
+            return cls(worker_id, boot, next_worker_seq, listen_address, listen_port, max_clients, clients, region, clock, _ascii_get(host) or _ascii(host), epoch)
         except _BAD:
             raise blame(cls, octets, offset) from None
 
     def pack(self) -> bytes:
         """Return the block's octets; raises `LocalFault`."""
         try:
-            return _pack_WorkerAuth(self.worker_id, self.boot, self.next_worker_seq, _sized(self.listen_address, 16), self.listen_port, b'\x00\x00', self.max_clients, self.clients, self.region, self.clock, _packed_get((self.host, 64)) or _packed(self.host, 64))
+            return _pack_WorkerAuth(self.worker_id, self.boot, self.next_worker_seq, _sized(self.listen_address, 16), self.listen_port, b'\x00\x00', self.max_clients, self.clients, self.region, self.clock, _packed_get((self.host, 64)) or _packed(self.host, 64), self.epoch)
         except _BAD as error:
             raise LocalFault(f"WorkerAuth: {error}") from None
 
@@ -7574,14 +7575,14 @@ _pack_WorkerAuth = WorkerAuth.LAYOUT.pack
 
 @attrs.define(slots=True, eq=True)
 class WorkerAuthReply(Message):
-    """OK, WORKER_UNKNOWN, WORKER_BOOTED, CLOCK_SKEW."""
+    """OK, WORKER_UNKNOWN, WORKER_BOOTED, CLOCK_SKEW, MASTER_SUPERSEDED."""
 
     OPCODE: ClassVar[int] = 0x7001
     SHAPE: ClassVar[str] = 'reply'
     CATEGORY: ClassVar[int] = 3
     SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
-    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QQQLLLL')
-    SIZE: ClassVar[int] = 40
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QQQLLLLQ')
+    SIZE: ClassVar[int] = 48
 
     last_worker_seq: int = 0
     master_boot: int = 0
@@ -7590,20 +7591,21 @@ class WorkerAuthReply(Message):
     relay_window: int = 0
     stats_every_s: int = 0
     update_interval_ms: int = 0
+    epoch: int = 0
 
     @classmethod
     def unpack(cls, octets: bytes, offset: int = 0) -> WorkerAuthReply:
         """Read the block at ``offset``; raises `RemoteFault`."""
         try:
-            (last_worker_seq, master_boot, clock, max_skew_ms, relay_window, stats_every_s, update_interval_ms,) = _unpack_WorkerAuthReply(octets, offset)
-            return cls(last_worker_seq, master_boot, clock, max_skew_ms, relay_window, stats_every_s, update_interval_ms)
+            (last_worker_seq, master_boot, clock, max_skew_ms, relay_window, stats_every_s, update_interval_ms, epoch,) = _unpack_WorkerAuthReply(octets, offset)
+            return cls(last_worker_seq, master_boot, clock, max_skew_ms, relay_window, stats_every_s, update_interval_ms, epoch)
         except _BAD:
             raise blame(cls, octets, offset) from None
 
     def pack(self) -> bytes:
         """Return the block's octets; raises `LocalFault`."""
         try:
-            return _pack_WorkerAuthReply(self.last_worker_seq, self.master_boot, self.clock, self.max_skew_ms, self.relay_window, self.stats_every_s, self.update_interval_ms)
+            return _pack_WorkerAuthReply(self.last_worker_seq, self.master_boot, self.clock, self.max_skew_ms, self.relay_window, self.stats_every_s, self.update_interval_ms, self.epoch)
         except _BAD as error:
             raise LocalFault(f"WorkerAuthReply: {error}") from None
 

@@ -59,6 +59,7 @@ message(
         "region" / U32 * "as set by the operator",
         "clock" / Ts * "worker's clock at sending",
         "host" / Host64 * "name in its public certificate",
+        "epoch" / U64 * "highest epoch of a master that it has been told; 0 = none",
     ),
     category=CONTROL,
 )
@@ -66,7 +67,7 @@ message(
     Opcode.WORKER_AUTH,
     REPLY,
     "WorkerAuthReply",
-    "OK, WORKER_UNKNOWN, WORKER_BOOTED, CLOCK_SKEW.",
+    "OK, WORKER_UNKNOWN, WORKER_BOOTED, CLOCK_SKEW, MASTER_SUPERSEDED.",
     c.Struct(
         "last_worker_seq" / U64 * "highest RELAY_UP taken from this worker id and boot",
         "master_boot" / U64 * "new = every cached thing of the old master is void",
@@ -75,6 +76,7 @@ message(
         "relay_window" / U32 * "RELAY_UP frames that may be unacknowledged",
         "stats_every_s" / U32 * "how often WORKER_STATS is wanted",
         "update_interval_ms" / U32 * "the stock data update interval now in force",
+        "epoch" / U64 * "of the master; one more at each start, and when another takes over",
     ),
     category=CONTROL,
 )

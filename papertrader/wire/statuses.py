@@ -128,6 +128,7 @@ _MEANINGS: Final[Mapping[Status, str]] = MappingProxyType(
         Status.TOO_MANY_INFLIGHT: "Too many requests of the connection are open.",
         Status.SERVER_BUSY: "A queue of the server is full; RETRY_AFTER says when.",
         Status.MASTER_UNAVAILABLE: "The command was certainly not passed on.",
+        Status.READ_ONLY: "Nothing can be changed for now, and nothing was; reads go on.",
         Status.OUTCOME_UNKNOWN: "It is not known whether the command was carried out.",
         Status.EXPIRED: "It waited too long on its way; it was not done and will not be.",
         Status.WORKER_UNKNOWN: "The worker is not registered with this certificate.",
@@ -137,6 +138,7 @@ _MEANINGS: Final[Mapping[Status, str]] = MappingProxyType(
         Status.WINDOW_EXCEEDED: "More was relayed than may be unacknowledged.",
         Status.WORKER_DUPLICATE: "Another link of the same worker is alive.",
         Status.ENROLLMENT_REFUSED: "Token, name or key do not open the registry; nothing was done.",
+        Status.MASTER_SUPERSEDED: "Another master has taken over from this one.",
         Status.INTERNAL: "The server failed; TEXT has a reference for its operator.",
     }
 )

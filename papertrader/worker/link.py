@@ -90,14 +90,20 @@ class LinkOwner(Protocol):
 class MasterLink(FrameProtocol):
     """The worker's end of the link. Calls of our own go through `caller`."""
 
-    def __init__(self, owner: LinkOwner, clock: Clock, boot: int) -> None:
+    def __init__(
+        self,
+        owner: LinkOwner,
+        clock: Clock,
+        boot: int,
+        keepalive_s: int = limits.INNER_KEEPALIVE_S,
+    ) -> None:
         super().__init__(
             Link(
                 role=Role.WORKER,
                 initiator=True,
                 frame_max=limits.FRAME_MAX,
                 instance=boot,
-                keepalive_s=limits.INNER_KEEPALIVE_S,
+                keepalive_s=keepalive_s,
                 software=f"papertrader-worker/{kinds.REVISION}",
             ),
             clock,

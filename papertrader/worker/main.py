@@ -26,7 +26,7 @@ from papertrader.eventlog.trail import Note
 from papertrader.net.clock import Clock
 from papertrader.net.factory import AcceptCaps, AcceptCounters, AcceptorFactory, address_block
 from papertrader.net.protocol import Gathering, OutputBounds
-from papertrader.net.services import ListeningService
+from papertrader.net.services import ListeningService, NextEndpoint
 from papertrader.wire import limits
 from papertrader.wire.derived import Message
 from papertrader.wire.kinds import Status
@@ -47,11 +47,12 @@ from papertrader.worker.stamping import client_data, packed_address
 from papertrader.worker.statistics import WorkerStatistics
 from papertrader.worker.topics import TopicCounters, Topics
 from papertrader.worker.upkeep import KeyStore, Upkeep
-from papertrader.worker.upstream import LinkHooks, LinkState, Upstream
+from papertrader.worker.upstream import SEVERAL_ANSWER_S, LinkHooks, LinkState, Upstream
 from papertrader.worker.web import WebConfiguration, WebFace
 from papertrader.worker.witness import Witness
 
 BOOT_BITS: Final = 63
+CONNECT_S: Final = 30.0
 
 
 @attrs.frozen(kw_only=True)
@@ -66,6 +67,8 @@ class WorkerConfiguration:
     listen_host: str
     listen_port: int
     """For clients; 0 lets the system choose (see `Worker.port`)."""
+    masters: tuple[tuple[str, int], ...] = ()
+    """(host, port) of all masters that may have the store; none: ``master_host`` alone."""
     region: int = 0
     public_host: str = ""
     """Name in the worker's public certificate, published to clients; at most 64 octets."""
@@ -202,13 +205,17 @@ class Worker:
     def start(self) -> Deferred[Worker]:
         """Connect to the master, then listen; returns `ready`."""
         settings = self.configuration
+        masters = settings.masters or ((settings.master_host, settings.master_port),)
+        several = len(masters) > 1
         # The reactor resolves names; IP addresses go straight through.
-        endpoint = HostnameEndpoint(
-            IReactorPluggableNameResolver(self._reactor),
-            settings.master_host,
-            settings.master_port,
+        resolver = IReactorPluggableNameResolver(self._reactor)
+        endpoints = [
+            HostnameEndpoint(resolver, host, port, SEVERAL_ANSWER_S if several else CONNECT_S)
+            for host, port in masters
+        ]
+        self.upstream.start(
+            NextEndpoint(endpoints), self._inner_tls, IReactorTime(self._reactor), several
         )
-        self.upstream.start(endpoint, self._inner_tls, IReactorTime(self._reactor))
         self._listening.startService()
         self._listening.listening.addCallbacks(self._listens, self._cannot_listen)
         if self.web is not None:
@@ -286,6 +293,7 @@ class Worker:
             worker_id=settings.worker_id,
             boot=self.boot,
             next_worker_seq=next_worker_seq,
+            epoch=self.upstream.epoch,
             listen_address=packed_address(settings.listen_host) or bytes(16),
             listen_port=self.port,
             max_clients=settings.caps.total,

@@ -41,6 +41,8 @@ class WorkerStatistics:
     """How often the link to the master became active."""
     link_losses: int = 0
     link_refusals: int = 0
+    superseded: int = 0
+    """Masters that answered though a later epoch had begun."""
     """How often the master refused WORKER_AUTH."""
     unknown_frames: int = 0
     """Frames of the master with an opcode that this worker does not know; ignored."""

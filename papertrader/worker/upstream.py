@@ -61,6 +61,11 @@ from papertrader.worker.statistics import WorkerStatistics
 from papertrader.worker.topics import BAR_TOPIC_SIZE, MARKET_TOPIC, SYMBOL_SIZE
 
 BACKOFF_MIN_S: Final = 0.1
+SEVERAL_BACKOFF_MAX_S: Final = 0.4
+"""The longest wait where there are several masters: the next one may have taken over by now."""
+SEVERAL_KEEPALIVE_S: Final = 1
+SEVERAL_ANSWER_S: Final = 1.0
+"""How long one of several masters may take from connecting to accepting the worker."""
 BACKOFF_MAX_S: Final = 5.0
 LINK_WAIT_S: Final = 10
 """How long a request waits for the link to come back before it is answered without the master."""
@@ -144,6 +149,8 @@ class Upstream:
     ) -> None:
         self.state = LinkState.CONNECTING
         self.boot = boot
+        self.epoch = 0
+        """The highest epoch that a master has said to be in."""
         self.master: WorkerAuthReply | None = None
         self.clock = clock
         self.clients = clients
@@ -151,6 +158,8 @@ class Upstream:
         self.hooks: LinkHooks | None = None
         self._random = random_source
         self._service: ClientService | None = None
+        self._several = False
+        self._answer_timer: Timer | None = None
         self._link: MasterLink | None = None
         self._failures = 0
         self._next_seq = 1
@@ -173,8 +182,14 @@ class Upstream:
         endpoint: IStreamClientEndpoint,
         tls: IOpenSSLClientConnectionCreator | None,
         reactor: IReactorTime,
+        several: bool = False,
     ) -> None:
-        """Begin to connect, and never stop trying until `stop`."""
+        """Begin to connect, and never stop trying until `stop`.
+
+        ``several``: the endpoint goes to another master each time, and one of them must be found
+        soon.
+        """
+        self._several = several
         if self.hooks is None:
             raise RuntimeError("the link's hooks must be set before it starts")
         self._lost_at = self.clock.monotonic_ns()
@@ -188,6 +203,7 @@ class Upstream:
 
     def stop(self) -> Deferred[None]:
         """Say GOODBYE to the master and stop for good."""
+        self._stop_answer_timer()
         for timer in (self._wait_timer, self._stats_timer, self._log_timer):
             if timer is not None:
                 timer.cancel()
@@ -205,7 +221,8 @@ class Upstream:
     def _backoff(self) -> float:
         """Return the seconds to wait before the next attempt, and note the failure of this one."""
         self._happened("failed")
-        ceiling = min(BACKOFF_MAX_S, BACKOFF_MIN_S * 2.0 ** min(self._failures, 16))
+        longest = SEVERAL_BACKOFF_MAX_S if self._several else BACKOFF_MAX_S
+        ceiling = min(longest, BACKOFF_MIN_S * 2.0 ** min(self._failures, 16))
         self._failures += 1
         return max(BACKOFF_MIN_S, ceiling * (0.5 + self._random.random() / 2))
 
@@ -220,7 +237,23 @@ class Upstream:
     def link_made(self) -> MasterLink:
         """Return the protocol of a connection attempt that reached the master's port."""
         self._happened("retried")
-        return MasterLink(self, self.clock, self.boot)
+        if not self._several:
+            return MasterLink(self, self.clock, self.boot)
+        link = MasterLink(self, self.clock, self.boot, SEVERAL_KEEPALIVE_S)
+        self._stop_answer_timer()
+        self._answer_timer = self.clock.call_later(SEVERAL_ANSWER_S, self._no_answer, link)
+        return link
+
+    def _no_answer(self, link: MasterLink) -> None:
+        """A master that is reached but does not answer: it hangs, or waits for its turn."""
+        self._answer_timer = None
+        if link.transport is not None and not link.ended:
+            link.abort()
+
+    def _stop_answer_timer(self) -> None:
+        timer, self._answer_timer = self._answer_timer, None
+        if timer is not None:
+            timer.cancel()
 
     def link_opened(self, link: MasterLink) -> None:
         """HELLO went both ways: say who we are."""
@@ -247,6 +280,17 @@ class Upstream:
     def _accepted(self, reply: Message, link: MasterLink) -> None:
         if not isinstance(reply, WorkerAuthReply) or link is not self._link or link.ended:
             return
+        if reply.epoch < self.epoch:
+            self.statistics.superseded += 1
+            self.log.warn(
+                "a master of epoch {old} answers, but {new} has begun: it is left",
+                old=reply.epoch,
+                new=self.epoch,
+            )
+            link.say_goodbye(Status.MASTER_SUPERSEDED, "a later epoch has begun")
+            return
+        self._stop_answer_timer()
+        self.epoch = reply.epoch
         self._happened("accepted")
         other = self.master is None or self.master.master_boot != reply.master_boot
         self.master = reply

@@ -1,13 +1,63 @@
-"""Masters in memory for these tests: each is stopped and audited when its test is over."""
+"""Masters in memory for these tests: each is stopped and audited when its test is over.
+
+The tests of the modules named in `BOTH` run on both engines of the store; those marked ``sqlite``
+look into its files and run on them alone.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import pytest
 
+from tests import backends
 from tests.master_kit import FakeLink, MasterClient, MasterKit
+from tests.postgres_kit import NoPostgres, server
+
+BOTH: Final = frozenset(
+    {
+        "test_alerts",
+        "test_backup",
+        "test_contests",
+        "test_durability",
+        "test_history",
+        "test_operators",
+        "test_path",
+        "test_receipts",
+        "test_recovery",
+        "test_sessions",
+        "test_store",
+        "test_watchlists",
+    }
+)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a module's tests once for each engine."""
+    module = metafunc.module.__name__.rpartition(".")[2]
+    if metafunc.definition.get_closest_marker("sqlite"):
+        engines = [backends.SQLITE]
+    elif module in BOTH and not metafunc.definition.get_closest_marker("one_store"):
+        engines = [backends.SQLITE, backends.POSTGRES]
+    else:
+        engines = [backends.CHOSEN]
+    metafunc.parametrize("backend", engines, indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def backend(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The engine that the masters of this test have."""
+    name: str = request.param
+    if name == backends.POSTGRES:
+        try:
+            server()
+        except NoPostgres as missing:
+            pytest.skip(f"no PostgreSQL: {missing}")
+    back = backends.use(name)
+    yield name
+    back()
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ import pytest
 
 from papertrader.core.instants import SECOND
 from papertrader.core.money import SCALE
-from papertrader.master.main import Threads
 from papertrader.master.passwords import QUEUE_MAX, check_password
 from papertrader.master.registration import Registration
+from papertrader.master.rules import Threads
 from papertrader.master.tries import (
     ADDRESS_TRIES,
     ADDRESS_WINDOW,

@@ -22,6 +22,7 @@ from papertrader.core.orders import (
 from papertrader.core.quotes import QuoteFlag
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import Status
+from tests import backends
 from tests.master_kit import MasterClient, MasterKit
 
 P = parse_amount
@@ -113,8 +114,7 @@ def test_a_trailing_stop_survives_a_restart(kit: MasterKit, holder: MasterClient
     order = kit.main.transactions.desk.order(number)
     assert kit.main.transactions.desk.shown(order).stop_price == P("108")
     kit.kill()
-    for path in kit.state_dir.glob("views.db*"):
-        path.unlink()
+    backends.remove_views(kit.state_dir)
     kit.boot(start=False)
     order = kit.main.transactions.desk.order(number)
     assert kit.main.transactions.desk.shown(order).stop_price == P("108")

@@ -9,10 +9,10 @@ import pytest
 
 from papertrader.core.money import SCALE
 from papertrader.core.orders import OrderState
-from papertrader.master.main import Threads
-from papertrader.ops.inspection import audit
+from papertrader.master.rules import Threads
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import Status
+from tests.backends import audit
 from tests.master_kit import Gate, MasterClient, MasterKit, at_once
 
 QUESTIONS = (

@@ -21,11 +21,11 @@ from papertrader.eventlog.segments import SegmentFiles
 from papertrader.master.database import StoreError
 from papertrader.master.operators import Appointment
 from papertrader.ops.appointment import appoint_operator
-from papertrader.ops.inspection import audit
 from papertrader.ops.running import StartError, StateLock
 from papertrader.wire import limits
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import DrainMode, Scope, Status
+from tests.backends import audit, place
 from tests.master.test_workers import UUIDS, enroll, spki
 from tests.master_kit import PASSWORD, MasterClient, MasterKit
 
@@ -37,7 +37,7 @@ def with_operator(tmp_path: Path) -> tuple[MasterKit, MasterClient]:
     kit = MasterKit(tmp_path)
     kit.client().register()
     kit.stop()
-    assert appoint_operator(tmp_path, "Ann", Appointment.ADMIN, kit.wall)
+    assert appoint_operator(place(tmp_path), "Ann", Appointment.ADMIN, kit.wall)
     kit.boot()
     enroll(kit, (spki(1), UUIDS[0]))
     ann = kit.client()
@@ -106,8 +106,8 @@ def test_who_is_dismissed_loses_it_in_the_sessions_that_live(tmp_path: Path) -> 
     """A remembered session of scope ADMIN may still trade, and no more."""
     kit, ann = with_operator(tmp_path)
     kit.stop()
-    assert appoint_operator(tmp_path, "ann", Appointment.NONE, kit.wall)
-    assert not appoint_operator(tmp_path, "ann", Appointment.NONE, kit.wall)
+    assert appoint_operator(place(tmp_path), "ann", Appointment.NONE, kit.wall)
+    assert not appoint_operator(place(tmp_path), "ann", Appointment.NONE, kit.wall)
     kit.boot()
     assert ann.resume().status == 0
     assert ann.ask(m.StatsGet()).status == Status.SCOPE_DENIED
@@ -116,17 +116,17 @@ def test_who_is_dismissed_loses_it_in_the_sessions_that_live(tmp_path: Path) -> 
 
 def test_appointing_needs_an_account_and_a_stopped_master(tmp_path: Path) -> None:
     """One clear sentence each; nothing is changed."""
-    with pytest.raises(StoreError, match=r"no .*truth\.db"):
-        appoint_operator(tmp_path / "nowhere", "ann", Appointment.ADMIN, 1)
+    with pytest.raises(StoreError, match="there is no "):
+        appoint_operator(place(tmp_path / "nowhere"), "ann", Appointment.ADMIN, 1)
     kit = MasterKit(tmp_path)
     kit.stop()
     with pytest.raises(StoreError, match="no account zoe"):
-        appoint_operator(tmp_path, "zoe", Appointment.ADMIN, 1)
+        appoint_operator(place(tmp_path), "zoe", Appointment.ADMIN, 1)
     lock = StateLock(tmp_path, "master")
     lock.acquire()
     try:
         with pytest.raises(StartError):
-            appoint_operator(tmp_path, "zoe", Appointment.ADMIN, 1)
+            appoint_operator(place(tmp_path), "zoe", Appointment.ADMIN, 1)
     finally:
         lock.release()
 

@@ -18,6 +18,7 @@ from papertrader.master.termrecords import terms_block
 from papertrader.wire import codec, limits
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import FrameFlag, Scope, Status, TxKind
+from tests import backends
 from tests.master_kit import PASSWORD, MasterClient, MasterKit
 
 
@@ -190,8 +191,7 @@ def test_names_and_seasons_are_in_rebuilt_views(kit: MasterKit, ann: MasterClien
     kit.quote("AAPL", "560.00", "560.00")
     before = without_prices(listed(ann))
     kit.kill()
-    for suffix in ("", "-wal", "-shm"):
-        (kit.state_dir / f"views.db{suffix}").unlink(missing_ok=True)
+    backends.remove_views(kit.state_dir)
     kit.boot()
     ann.resume()
     assert without_prices(listed(ann)) == before

@@ -10,7 +10,8 @@ import pytest
 
 from papertrader.core.instants import SECOND
 from papertrader.master.database import SCHEMA_VERSION, StoreError, TruthStore
-from papertrader.master.main import Threads
+from papertrader.master.engines import place_at
+from papertrader.master.rules import Threads
 from papertrader.master.tries import ADDRESS_TRIES, TRIES_FREE
 from papertrader.wire import limits
 from papertrader.wire import messages as m
@@ -712,7 +713,7 @@ def test_a_step_that_fails_leaves_the_store_as_it_was(kit: MasterKit, ann: Maste
     before = layout(old)
     old.close()
     with pytest.raises(StoreError):
-        TruthStore(path).open()
+        TruthStore(place_at(path.parent).truth).open()
     assert layout(old) == before
     assert old.execute_sql("SELECT value FROM meta WHERE key = 'schema'").fetchone() == ("1",)
     old.execute_sql("DROP TABLE api_key")

@@ -13,10 +13,10 @@ from papertrader.core.money import NULL, SCALE, parse_amount
 from papertrader.core.orders import OrderEventKind, OrderType, TimeInForce
 from papertrader.core.terms import FillModelKind, PortfolioTerms
 from papertrader.master import records
-from papertrader.ops.replaycheck import replay_check
 from papertrader.wire import codec
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import FrameFlag, Status
+from tests.backends import replay_check
 from tests.master.test_amendments import command
 from tests.master_kit import MasterClient, MasterKit
 
@@ -156,6 +156,7 @@ def test_every_model_is_decided_again(
     kit.boot()
 
 
+@pytest.mark.sqlite
 def test_a_changed_input_is_found(kit: MasterKit, ann: MasterClient) -> None:
     """A quote that was one cent dearer: the outcome that it caused is another one now."""
     kit.quote("MSFT", "28.50", "28.60")

@@ -16,11 +16,13 @@ from papertrader.core.orders import Order, OrderType, Side, TimeInForce
 from papertrader.core.portfolio import PortfolioState
 from papertrader.core.restore import StateImage, restore_state
 from papertrader.master.database import StoreError
-from papertrader.master.main import Threads
-from papertrader.ops.inspection import audit, rebuild
+from papertrader.master.rules import Threads
+from papertrader.ops.inspection import rebuild
 from papertrader.wire import codec, limits
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import FrameFlag, Topic
+from tests import backends
+from tests.backends import audit
 from tests.master_kit import PASSWORD, Gate, MasterClient, MasterKit, at_once
 
 REPLAYED = int(FrameFlag.REPLAYED)
@@ -119,8 +121,7 @@ class CrashKit(MasterKit):
             self.truth.do_untold()
         self.kill()
         if how == "no views":
-            for path in self.state_dir.glob("views.db*"):
-                path.unlink()
+            backends.remove_views(self.state_dir)
         self.threads = self.gated()
         self.boot()
 
@@ -183,6 +184,7 @@ def step(kit: CrashKit, trader: Trader, name: str, value: Any) -> None:
     trader.look()
 
 
+@pytest.mark.one_store
 @settings(max_examples=11, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps=STEPS)
 def test_a_crash_loses_nothing_and_doubles_nothing(steps: list[tuple[str, Any]]) -> None:
@@ -247,8 +249,7 @@ def test_memory_is_the_same_after_a_start(tmp_path: Path, views: str) -> None:
     before = hash_of(kit)
     kit.kill()
     if views == "lost":
-        for path in tmp_path.glob("views.db*"):
-            path.unlink()
+        backends.remove_views(tmp_path)
     kit.threads = Threads(truth=at_once, views=at_once, hashing=at_once)
     kit.boot(start=False)
     assert hash_of(kit) == before
@@ -275,6 +276,7 @@ def test_replies_after_the_views_are_not_lost(tmp_path: Path) -> None:
     kit.check()
 
 
+@pytest.mark.sqlite
 def test_views_of_another_journal_are_refused(tmp_path: Path) -> None:
     """The start says so, and what to do; rebuild makes them again."""
     kits = [MasterKit(tmp_path / name) for name in "ab" if not (tmp_path / name).mkdir()]

@@ -10,7 +10,7 @@ import pytest
 
 from papertrader.core.instants import SECOND
 from papertrader.core.money import SCALE
-from papertrader.master.main import Threads
+from papertrader.master.rules import Threads
 from papertrader.master.sessions import (
     LIFETIME,
     LIFETIME_REMEMBERED,

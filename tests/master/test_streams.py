@@ -15,12 +15,13 @@ from papertrader.core.events import OrderChanged
 from papertrader.core.money import SCALE
 from papertrader.master import records
 from papertrader.master.database import journal_batches
-from papertrader.master.main import Threads
-from papertrader.master.views import PRUNE_EVERY, ViewStore
-from papertrader.ops.inspection import audit
+from papertrader.master.engines import place_at
+from papertrader.master.rules import Threads
+from papertrader.master.viewstore import PRUNE_EVERY, ViewStore
 from papertrader.wire import limits
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import FrameFlag, Status, Topic
+from tests.backends import audit
 from tests.master_kit import Gate, MasterClient, MasterKit, at_once
 
 REPLAYED = int(FrameFlag.REPLAYED)
@@ -137,7 +138,7 @@ def test_events_are_pruned_at_their_limit(kit: MasterKit, ann: MasterClient) -> 
         if isinstance(fact, OrderChanged)
     ]
     with tempfile.TemporaryDirectory() as name:
-        store = ViewStore(Path(name) / "views.db")
+        store = ViewStore(place_at(Path(name)).views)
         store.open()
         far = limits.EVENTS_KEPT + PRUNE_EVERY
         for number in (1, PRUNE_EVERY, PRUNE_EVERY + 1, far):

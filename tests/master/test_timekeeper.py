@@ -17,6 +17,7 @@ from papertrader.master.timekeeper import STEP_MAX
 from papertrader.ops.inspection import rebuild
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import FrameFlag, Scope, Status, TopicKind, TxKind
+from tests import backends
 from tests.master.test_assets import at, history, market, positions
 from tests.master.test_hours import Follower
 from tests.master_kit import PASSWORD, Answer, MasterClient, MasterKit
@@ -167,7 +168,7 @@ def test_an_action_applies_again_in_another_epoch(tmp_path: Path, end: str) -> N
     elif end in ("stop", "rebuild"):
         kit.stop()
         if end == "rebuild":
-            assert rebuild(tmp_path, lambda line: None).violations == []
+            assert rebuild(backends.place(tmp_path), lambda line: None).violations == []
         kit.boot()
     if end != "none":
         ann.resume()

@@ -73,6 +73,9 @@ def test_defaults(file: Path) -> None:
     assert settings.log.commands is True
     assert settings.master.listen == Listen("127.0.0.1", 2048)
     assert settings.worker.listen == Listen("127.0.0.1", 2049)
+    assert settings.worker.masters == ()
+    assert settings.master.standby is False
+    assert (settings.store.url, settings.store.low_water) == ("", 64 * 2**20)
     assert settings.market.source is MarketSource.REPLAY
     assert settings.market.update_interval_ms == 0
     assert settings.market.look_ms == 250
@@ -100,10 +103,15 @@ FULL = """\
 workers = 3
 log.memory_bytes = "64 KiB"
 log.commands = false
+[store]
+url = "postgresql://ann@[::1]:5433/trades"
+low_water = "1 GiB"
 [master]
 listen = "[::1]:0"
+standby = true
 [worker]
 listen = "0.0.0.0:7000"
+masters = "10.0.0.1:2048 [::1]:2050 second.example:2048"
 [web]
 listen = "0.0.0.0:8000"
 [metrics]
@@ -158,6 +166,12 @@ def test_every_variable_from_the_file(file: Path) -> None:
     assert settings.worker.listen == Listen("0.0.0.0", 7000)
     assert settings.web.listen == Listen("0.0.0.0", 8000)
     assert settings.metrics.listen == Listen("127.0.0.1", 9464)
+    assert settings.worker.masters == (
+        ("10.0.0.1", 2048), ("::1", 2050), ("second.example", 2048),
+    )  # fmt: skip
+    assert settings.master.standby is True
+    assert settings.store.url == "postgresql://ann@[::1]:5433/trades"
+    assert settings.store.low_water == 2**30
     assert settings.market.source is MarketSource.SIMULATED
     assert settings.market.update_interval_ms == 500
     assert settings.market.data == "my prices"
@@ -197,6 +211,15 @@ def test_every_variable_from_text(file: Path) -> None:
     environ = {variable.environment_name: flat[variable.name] for variable in VARIABLES}
     for settings in (load(file, "", environ), load(file, "", None, flat)):
         assert [v.literal for v in settings.values] == [v.literal for v in expected.values]
+
+
+def test_a_standby_needs_a_store_that_two_can_reach(file: Path) -> None:
+    """Files have one master; and no password stands in the settings."""
+    (problem,) = problems(file, "[master]\nstandby = true\n")
+    assert "set store.url to a PostgreSQL" in problem
+    (problem,) = problems(file, '[store]\nurl = "postgresql://ann:secret@db/x"\n')
+    assert "settings hold no secrets" in problem
+    assert "ann" not in problem
 
 
 def test_precedence(file: Path) -> None:

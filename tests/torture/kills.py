@@ -36,7 +36,8 @@ from twisted.internet.defer import Deferred
 from papertrader.core.events import OrderChanged
 from papertrader.core.orders import OrderEventKind
 from papertrader.master import records
-from papertrader.master.database import StoreError, connect, journal_batches
+from papertrader.master.database import journal_batches
+from papertrader.master.engines import StoreError, connect
 from papertrader.net.clock import install_monotonic
 from tests.master_kit import MasterKit
 from tests.torture.disk import load

@@ -31,7 +31,8 @@ from papertrader.core.events import OrderChanged
 from papertrader.core.ledger import InvariantViolated
 from papertrader.core.orders import OrderEventKind
 from papertrader.master import records
-from papertrader.master.database import GENESIS, StoreError, TruthStore, chain, journal_batches
+from papertrader.master.database import GENESIS, TruthStore, chain, journal_batches
+from papertrader.master.engines import StoreError, place_at
 from papertrader.ops.inspection import audit
 from tests.master_kit import MasterKit
 from tests.torture.disk import load
@@ -194,7 +195,7 @@ class Examination:
 
     def _recover(self) -> tuple[int, set[bytes]]:
         """Open the store as the product does; return its batches and the hashes of its tokens."""
-        store = TruthStore(self._place / "truth.db")
+        store = TruthStore(place_at(self._place).truth)
         try:
             store.open()
             head, count = GENESIS, 0

@@ -24,7 +24,8 @@ from twisted.python.threadpool import ThreadPool
 from papertrader.core.money import SCALE, parse_amount
 from papertrader.master import database
 from papertrader.master.commands import Command
-from papertrader.master.main import Main, Threads
+from papertrader.master.main import Main
+from papertrader.master.rules import Threads
 from papertrader.net.clock import Clock, install_monotonic
 from papertrader.wire import codec
 from papertrader.wire import messages as m

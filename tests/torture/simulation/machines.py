@@ -20,11 +20,13 @@ from twisted.python.failure import Failure
 
 from papertrader.core.money import SCALE
 from papertrader.master.database import Batch, TruthStore
+from papertrader.master.engines import place_at
 from papertrader.master.livemarket import LiveParts
-from papertrader.master.main import Main, Threads
+from papertrader.master.main import Main
 from papertrader.master.providers.catalog import facts_of, make_provider
 from papertrader.master.providers.http import Web
 from papertrader.master.providers.request import Origin
+from papertrader.master.rules import Threads
 from papertrader.net.clock import Clock
 from papertrader.net.credentials import PeerIdentity
 from papertrader.net.factory import AcceptCaps, AcceptorFactory
@@ -259,7 +261,7 @@ class MasterMachine(Machine):
             self._failed,
             self._parts() if installation.live else None,
         )
-        store = TroubledStore(installation.state / "truth.db")
+        store = TroubledStore(place_at(installation.state).truth)
         store.trouble = installation.disk
         self.main.store = store
         self._open()

@@ -20,7 +20,7 @@ from typing import Any, Final
 import attrs
 from twisted.logger import LogEvent, globalLogPublisher
 
-from papertrader.master.database import connect
+from papertrader.master.engines import connect
 from papertrader.ops.inspection import audit
 from papertrader.ops.replaycheck import replay_check
 from papertrader.wire import messages as m
@@ -109,7 +109,9 @@ class Simulation:
         return self.step_ns + self.random.randint(-SECOND, SECOND)
 
     def start_master(self) -> None:
-        """Start the master, as its supervisor does."""
+        """Start the master, as its supervisor does: one at a time, as the lock has it."""
+        if self.master is not None:
+            return
         self.master = MasterMachine(
             self.network, self.installation, self._skew(), self._master_ended
         )

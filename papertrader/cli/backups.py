@@ -1,0 +1,76 @@
+"""The operator's commands ``backup`` and ``restore``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from papertrader.cli.operator import EXIT_UNREADABLE, EXIT_VIOLATED
+from papertrader.master.engines import StoreError
+from papertrader.ops.backup import Backup, make_backup, restore_backup
+from papertrader.ops.options import default_state_dir, store_place
+from papertrader.ops.running import StartError
+
+_STATE = click.option(
+    "--state-dir",
+    type=click.Path(path_type=Path),
+    help="The installation (default: the user's).",
+)
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+def _tell(backup: Backup) -> None:
+    report = backup.report
+    click.echo(
+        f"{report.batches:,} batches, {backup.last_seq:,} inputs, {report.orders:,} orders,"
+        f" {report.transactions:,} transactions; head {backup.head.hex()}"
+    )
+
+
+@click.command("backup")
+@click.argument("target", type=_FILE)
+@_STATE
+def backup_command(target: Path, state_dir: Path | None) -> None:
+    """Copy the journal, the accounts and their secrets into the new file TARGET, and audit it.
+
+    Works while the master runs, which is not kept waiting, and whatever the store is: the file can
+    be restored into SQLite and into PostgreSQL. It holds password hashes: keep it as you keep keys.
+    Settings and certificates (papertrader.toml, tls/) are not in it. Exit code 1: its books are
+    wrong.
+    """
+    state = (state_dir or default_state_dir()).absolute()
+    try:
+        made = make_backup(store_place(state), target.absolute())
+    except StoreError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(EXIT_UNREADABLE)
+    _tell(made)
+    for sentence in made.report.violations:
+        click.echo(f"violated: {sentence}")
+    click.echo("clean" if not made.report.violations_in_all else "the books are wrong")
+    sys.exit(EXIT_VIOLATED if made.report.violations_in_all else 0)
+
+
+@click.command("restore")
+@click.argument("file", type=_FILE)
+@click.option("--force", is_flag=True, help="Replace the store that is there.")
+@click.option("--accept-loss", is_flag=True, help="Though it knows of more than the backup.")
+@_STATE
+def restore_command(file: Path, force: bool, accept_loss: bool, state_dir: Path | None) -> None:
+    """Put the backup FILE back as the store (the master must be stopped).
+
+    The views are made again at the next start. The file that it replaces is kept as
+    truth.db.replaced.
+    """
+    state = (state_dir or default_state_dir()).absolute()
+    try:
+        found = restore_backup(
+            store_place(state), file.absolute(), force=force, accept_loss=accept_loss
+        )
+    except (StoreError, StartError) as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(EXIT_UNREADABLE)
+    _tell(found)
+    click.echo("restored; the next start makes the views again")

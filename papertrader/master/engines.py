@@ -1,0 +1,386 @@
+"""Where the truth and the views are kept: SQLite files, or a PostgreSQL named by a URL.
+
+Both engines speak the same SQL, written with ``?``. What differs stands behind `Engine`: how a
+database is opened and read back, how its tables are made append-only, and how one master keeps
+every other from writing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final, Protocol
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
+
+import attrs
+import peewee
+
+SQLITE_FULL: Final = 13
+
+driver_errors: Final = peewee.__exception_wrapper__  # type: ignore[attr-defined]
+"""Turns the errors of a driver into peewee's, around what goes past `execute_sql`."""
+
+TRUTH_PRAGMAS: Final = {
+    "journal_mode": "wal",
+    "synchronous": 2,
+    "foreign_keys": 1,
+    "mmap_size": 0,
+    "trusted_schema": 0,
+    "cell_size_check": 1,
+    "busy_timeout": 5000,
+}
+"""Set at opening and read back; a store that does not take them is not used."""
+VIEWS_PRAGMAS: Final = {
+    "journal_mode": "wal",
+    "synchronous": 1,
+    "busy_timeout": 5000,
+    "cache_size": -16_384,
+    "wal_autocheckpoint": 8_000,
+}
+"""16 MiB of pages are kept: rows of many accounts come mixed. Copied into the file each 32 MiB."""
+
+
+class StoreError(Exception):
+    """The store cannot be used; the text says why and what to do."""
+
+
+class StoreFull(StoreError):
+    """There is no room on the disk; what was to be written is not, and can be tried again."""
+
+
+class Fenced(StoreError):
+    """Another master has taken over; this one must stop, and has written nothing since."""
+
+
+class Fence(Protocol):
+    """A master's hold on a store that others can reach (`papertrader.master.postgres.Fence`)."""
+
+    locked: bool
+
+    def prepare(self, db: peewee.Database) -> None:
+        """Make what the fence is kept in."""
+
+    def lock(self, db: peewee.Database) -> bool:
+        """Take the lock if it is free."""
+
+    def wait(self, db: peewee.Database) -> bool:
+        """Wait a little for the lock; False if another has it and lives."""
+
+    def silent_for(self, db: peewee.Database, now: float) -> tuple[float, str]:
+        """Return how long nobody has given a sign, and who has the store."""
+
+    def forget_seen(self) -> None:
+        """Begin to watch anew."""
+
+    def end_holders(self, db: peewee.Database, *roles: str) -> int:
+        """End others' connections."""
+
+    def alone(self, db: peewee.Database) -> None:
+        """End what others still write by, and see that it has ended."""
+
+    def begin(self, db: peewee.Database, epoch: int, holder: str) -> None:
+        """Begin an epoch."""
+
+    def pass_through(self, db: peewee.Database) -> None:
+        """Check and count a commit within it."""
+
+    def write_alone(self, db: peewee.Database, row: tuple[Any, ...]) -> None:
+        """Commit a row of the journal and nothing else."""
+
+    def committed(self) -> None:
+        """Note that the commit was made."""
+
+    def regain(self, db: peewee.Database) -> bool:
+        """Tell on a new connection whether the last commit was made."""
+
+    def beat(self, db: peewee.Database) -> None:
+        """Give a sign of life."""
+
+    def release(self, db: peewee.Database) -> None:
+        """End in good order."""
+
+
+class Engine(Protocol):
+    """One database of an installation; ``where`` names it to a person, without secrets."""
+
+    where: str
+    shared: bool
+    """Whether masters on other machines can reach it, so that one may wait for another."""
+
+    def exists(self) -> bool:
+        """Tell whether there is a database to open. Raises `StoreError`."""
+
+    def open(self) -> peewee.Database:
+        """Open it for writing, creating it if need be, and check it. Raises `StoreError`."""
+
+    def snapshot(self) -> peewee.Database:
+        """Open it for reading, as it is now and stays. Raises `StoreError`."""
+
+    def reopen(self, db: peewee.Database) -> None:
+        """Connect anew after the connection was lost."""
+
+    def fence(self) -> Fence | None:
+        """Return what keeps other masters from writing; None if the state directory's lock does."""
+
+    def epoch(self, db: peewee.Database) -> int:
+        """Return the epoch of the master that may write now; 0 where no other could."""
+
+    def forbid_changes(self, db: peewee.Database, tables: Sequence[str]) -> None:
+        """Let a trigger refuse every UPDATE and DELETE of these tables."""
+
+    def keep_copy(self, db: peewee.Database, label: str) -> None:
+        """Copy the database beside itself before its schema is changed. Raises `StoreError`."""
+
+    def count_on(self, db: peewee.Database, models: Sequence[type[peewee.Model]]) -> None:
+        """Let numbers that the database gives out go on behind those that were put in."""
+
+    def remove(self, db_tables: Sequence[type[peewee.Model]]) -> None:
+        """Throw everything away; only for what can be made again."""
+
+
+def many(db: peewee.Database, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Run one statement for each row, at the speed of the driver."""
+    if isinstance(db, peewee.SqliteDatabase):
+        with driver_errors:
+            db.connection().executemany(sql, rows)
+    else:
+        from papertrader.master.postgres import run_many  # noqa: PLC0415 (psycopg is an extra)
+
+        run_many(db, sql, rows)
+
+
+def stream(db: peewee.Database, sql: str) -> Iterator[tuple[Any, ...]]:
+    """Give the rows of a query one by one, however many there are, within a snapshot."""
+    if isinstance(db, peewee.SqliteDatabase):
+        yield from db.execute_sql(sql)
+    else:
+        from papertrader.master.postgres import run_stream  # noqa: PLC0415 (psycopg is an extra)
+
+        yield from run_stream(db, sql)
+
+
+def connect(path: Path, pragmas: dict[str, Any], read_only: bool = False) -> peewee.SqliteDatabase:
+    """Open an SQLite file and check that the pragmas hold; raises `StoreError`."""
+    if read_only:
+        db = peewee.SqliteDatabase(
+            f"file:{path}?mode=ro",
+            pragmas={"query_only": 1},
+            uri=True,
+            autoconnect=False,
+            thread_safe=False,
+        )
+    else:
+        db = peewee.SqliteDatabase(
+            str(path),
+            pragmas=pragmas,
+            autoconnect=False,
+            # One connection, handed from the thread that opens it to the one that writes.
+            check_same_thread=False,
+            thread_safe=False,
+        )
+    try:
+        db.connect()
+        if not read_only:
+            os.chmod(path, 0o600)
+            for key, wanted in pragmas.items():
+                (got,) = db.execute_sql(f"PRAGMA {key}").fetchone() or (wanted,)
+                if str(got).lower() != str(wanted).lower():
+                    raise StoreError(f"{path} does not take PRAGMA {key}={wanted} (it says {got})")
+        db.execute_sql("SELECT count(*) FROM sqlite_master").fetchone()
+    except (peewee.DatabaseError, OSError) as error:
+        raise StoreError(
+            f"cannot open {path}: {error}; check the path, its permissions and the disk"
+        ) from None
+    return db
+
+
+class SqliteEngine:
+    """A file of its own; the lock on the state directory keeps other masters away."""
+
+    shared = False
+
+    def __init__(self, path: Path, pragmas: dict[str, Any]) -> None:
+        self.path = path
+        self.where = str(path)
+        self._pragmas = pragmas
+
+    def exists(self) -> bool:
+        """Tell whether the file is there."""
+        return self.path.exists()
+
+    def open(self) -> peewee.Database:
+        """Open or create the file; the pragmas are read back."""
+        return connect(self.path, self._pragmas)
+
+    def snapshot(self) -> peewee.Database:
+        """Open the file read-only, in one transaction."""
+        db = connect(self.path, {}, read_only=True)
+        db.execute_sql("BEGIN")
+        return db
+
+    def forbid_changes(self, db: peewee.Database, tables: Sequence[str]) -> None:
+        """Add the triggers."""
+        for table in tables:
+            for verb in ("UPDATE", "DELETE"):
+                db.execute_sql(
+                    f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table}"
+                    f" BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+                )
+
+    def reopen(self, db: peewee.Database) -> None:
+        """A file is never away."""
+        raise StoreError(f"{self.where} cannot be opened again")
+
+    def fence(self) -> Fence | None:
+        """Return none: the state directory's lock keeps other masters away."""
+        return None
+
+    def epoch(self, db: peewee.Database) -> int:
+        """Return 0: nobody else can write."""
+        return 0
+
+    def keep_copy(self, db: peewee.Database, label: str) -> None:
+        """Copy the file to NAME.LABEL.bak beside it; one that is there already is of the same."""
+        kept = self.path.with_name(f"{self.path.name}.{label}.bak")
+        if not kept.exists():
+            copy_file(db, kept)
+
+    def count_on(self, db: peewee.Database, models: Sequence[type[peewee.Model]]) -> None:
+        """SQLite counts from what is there."""
+
+    def remove(self, db_tables: Sequence[type[peewee.Model]]) -> None:
+        """Delete the file and what belongs to it."""
+        for suffix in ("", "-wal", "-shm"):
+            self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+
+
+def copy_file(db: peewee.Database, target: Path) -> None:
+    """Copy an open SQLite database into a new file, whole or not at all. Raises `StoreError`.
+
+    It is copied as it is at one moment; who writes to it is not kept waiting.
+    """
+    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        with contextlib.closing(sqlite3.connect(partial)) as copy:
+            db.connection().backup(copy)
+            copy.execute("PRAGMA journal_mode = delete")
+        settle_file(partial, target)
+    except (sqlite3.Error, OSError) as error:
+        raise StoreError(
+            f"cannot copy the store to {target}: {error}; make room, or name another place"
+        ) from None
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def settle_file(partial: Path, target: Path) -> None:
+    """Give a finished file its name, so that it is there after a power cut as well."""
+    for path in (partial, partial.parent):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            if path is partial:
+                os.fsync(descriptor)
+                partial.replace(target)
+            else:
+                os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+@attrs.frozen
+class StorePlace:
+    """Where an installation keeps its truth and its views."""
+
+    state: Path
+    truth: Engine
+    views: Engine
+
+
+def place_at(state: Path, url: str = "") -> StorePlace:
+    """Return where the truth and the views of a state directory are.
+
+    ``url``: the setting ``store.url``; empty for the files ``truth.db`` and ``views.db``. Raises
+    `StoreError` if the URL cannot be used, or psycopg is not installed.
+    """
+    if not url:
+        return StorePlace(
+            state,
+            SqliteEngine(state / "truth.db", TRUTH_PRAGMAS),
+            SqliteEngine(state / "views.db", VIEWS_PRAGMAS),
+        )
+    try:
+        from papertrader.master.postgres import PostgresEngine  # noqa: PLC0415 (as above)
+    except ImportError:
+        raise StoreError(
+            "store.url needs psycopg, which is not installed; run:"
+            " pip install 'papertrader[postgres]'"
+        ) from None
+    return StorePlace(
+        state, PostgresEngine(url, "truth"), PostgresEngine(url, "views", durable=False)
+    )
+
+
+def checked_url(url: str) -> str:
+    """Return a PostgreSQL's URL, which holds no password; `ValueError` says what is allowed."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("postgresql", "postgres"):
+        raise ValueError("a URL such as postgresql://papertrader@127.0.0.1:5432/papertrader")
+    if parts.password is not None or "password" in dict(parse_qsl(parts.query)):
+        raise ValueError(
+            "a URL without a password, for settings hold no secrets: put it in ~/.pgpass, or in a"
+            " file named by ?passfile=/path, readable by you alone"
+        )
+    return urlunsplit(("postgresql", *parts[1:]))
+
+
+def as_place(where: Path | StorePlace) -> StorePlace:
+    """Return the place of a state directory with files, or the place that is given."""
+    return where if isinstance(where, StorePlace) else place_at(where)
+
+
+def first_cause(error: BaseException) -> BaseException:
+    """Return the first error of a chain: after some, SQLite has rolled back, and says so."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return error
+
+
+def is_full(error: BaseException) -> bool:
+    """Tell whether SQLite found no room: it has rolled back then, and nothing is in doubt.
+
+    The commit's last frame is the last that is written to the WAL, so a commit that found no room
+    has not been made. An error of a write or of fsync is another code, and leaves a doubt.
+    """
+    cause = first_cause(error)
+    code = getattr(cause, "sqlite_errorcode", None)
+    return isinstance(cause, sqlite3.Error) and code == SQLITE_FULL
+
+
+def is_lost(error: BaseException) -> bool:
+    """Tell whether the connection to a database server is gone: what it did last is in doubt."""
+    return isinstance(error, peewee.OperationalError | peewee.InterfaceError) and not isinstance(
+        first_cause(error), sqlite3.Error
+    )
+
+
+def columns_of(model: type[peewee.Model]) -> list[str]:
+    """Return a table's columns, in the order of its declaration."""
+    return [field.column_name for field in model._meta.sorted_fields]
+
+
+def insert_statement(model: type[peewee.Model]) -> str:
+    """Return the INSERT of whole rows of a table."""
+    names = columns_of(model)
+    listed = ", ".join(f'"{name}"' for name in names)
+    marks = ", ".join("?" for _ in names)
+    return f'INSERT INTO "{model._meta.table_name}" ({listed}) VALUES ({marks})'
+
+
+def drop_tables(db: peewee.Database, models: Iterable[type[peewee.Model]]) -> None:
+    """Drop tables that are there."""
+    for model in models:
+        db.execute_sql(f'DROP TABLE IF EXISTS "{model._meta.table_name}"')

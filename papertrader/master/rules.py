@@ -1,0 +1,49 @@
+"""What the operator decides about a master, and the threads that it has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import attrs
+from twisted.internet.defer import Deferred
+
+from papertrader.master.accounts import AccountRules
+from papertrader.master.admission import AdmissionRules
+from papertrader.master.marketsource import MarketRules
+
+InThread = Callable[..., Deferred[Any]]
+"""Runs a function in a thread of its own kind and gives the result later."""
+
+
+@attrs.frozen(kw_only=True)
+class MasterRules:
+    """Everything the operator decides about a master."""
+
+    state_dir: Path
+    market: MarketRules
+    accounts: AccountRules
+    argon2_memory_kib: int
+    argon2_passes: int
+    seal_key: bytes = attrs.field(repr=False)
+    """Seals what second factors are made of: 32 octets."""
+    hashing_threads: int = 1
+    admission: AdmissionRules = attrs.Factory(AdmissionRules)
+    store_url: str = ""
+    """A PostgreSQL; empty for SQLite files in the state directory."""
+    holder: str = ""
+    """How this master is called to others that wait for the same store."""
+    low_water: int = 0
+    """With fewer free octets than this beside the files, nothing is changed."""
+    room: Callable[[], int] = lambda: 2**63
+    """Gives the free octets there."""
+
+
+@attrs.frozen(kw_only=True)
+class Threads:
+    """The threads of a master: one writes the truth, one the views, some hash passwords."""
+
+    truth: InThread
+    views: InThread
+    hashing: InThread

@@ -1,0 +1,263 @@
+"""Backups of the truth: one portable file, copied while the server runs, audited at once.
+
+A backup is an SQLite file with the tables of ``truth.db``, whatever the store was, so that it can
+be put back into either engine. It holds password hashes and sessions: it is readable by its owner
+alone. Certificates and settings are not in it: they are files that do not change.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+import peewee
+
+from papertrader.master.database import GENESIS, SCHEMA_VERSION
+from papertrader.master.engines import (
+    TRUTH_PRAGMAS,
+    VIEWS_PRAGMAS,
+    SqliteEngine,
+    StoreError,
+    StorePlace,
+    columns_of,
+    copy_file,
+    drop_tables,
+    first_cause,
+    insert_statement,
+    many,
+    settle_file,
+    stream,
+)
+from papertrader.master.migrations import migrate
+from papertrader.master.table import truth
+from papertrader.master.truthtables import APPEND_ONLY, TABLES
+from papertrader.master.viewtables import TABLES as VIEW_TABLES
+from papertrader.ops.inspection import Report, audit, require
+from papertrader.ops.running import StateLock
+
+ROWS: Final = 500
+EPOCH_LEAP: Final = 1_000_000
+"""How far a restored store's epoch is ahead, when nobody knows what its workers have seen."""
+
+
+@attrs.frozen(kw_only=True)
+class Backup:
+    """What a backup holds, and that its books are right. ``head`` is the hash of its last batch."""
+
+    path: Path
+    head: bytes
+    last_seq: int
+    epoch: int
+    report: Report
+
+
+def backup_place(path: Path) -> StorePlace:
+    """Return a backup as a place without views: what the audit reads."""
+    return StorePlace(
+        path.parent,
+        SqliteEngine(path, TRUTH_PRAGMAS),
+        SqliteEngine(path.with_name(f".{path.name}.no-views"), VIEWS_PRAGMAS),
+    )
+
+
+def make_backup(place: StorePlace, target: Path) -> Backup:
+    """Copy the truth into a new file, while a master runs or not, and audit the copy.
+
+    A copy whose books are wrong is kept, and its report says so. Raises `StoreError`.
+    """
+    require(place)
+    if target.exists():
+        raise StoreError(f"{target} is there already; name a new file")
+    if isinstance(place.truth, SqliteEngine):
+        source = place.truth.snapshot()
+        try:
+            copy_file(source, target)
+        finally:
+            source.close()
+    else:
+        _copy_tables(place, target)
+    return inspect_backup(target)
+
+
+def inspect_backup(path: Path) -> Backup:
+    """Audit a backup. Raises `StoreError` if it is none, or of a newer version."""
+    place = backup_place(path)
+    require(place)
+    db = place.truth.snapshot()
+    try:
+        if not db.table_exists("journal"):
+            raise StoreError(f"{path} is no backup of PaperTrader")
+        row = db.execute_sql("SELECT value FROM meta WHERE key = 'schema'").fetchone()
+        if row is None or int(row[0]) > SCHEMA_VERSION:
+            raise StoreError(f"{path} was made by a newer PaperTrader; upgrade the program")
+        last_seq, head = db.execute_sql(
+            "SELECT last_seq, hash FROM journal ORDER BY batch DESC LIMIT 1"
+        ).fetchone() or (0, GENESIS)
+        epoch = _epoch(db)
+    except peewee.DatabaseError as error:
+        raise StoreError(f"{path} cannot be read: {first_cause(error)}") from None
+    finally:
+        db.close()
+    return Backup(path=path, head=bytes(head), last_seq=last_seq, epoch=epoch, report=audit(place))
+
+
+def _epoch(db: peewee.Database) -> int:
+    row = db.execute_sql("SELECT value FROM meta WHERE key = 'epoch'").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _copy_tables(place: StorePlace, target: Path) -> None:
+    """Copy a server's tables, as they are at one moment, into a new SQLite file."""
+    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
+    source = place.truth.snapshot()
+    try:
+        os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        engine = SqliteEngine(partial, {"journal_mode": "delete", "synchronous": 2})
+        copy = engine.open()
+        try:
+            truth.initialize(copy)
+            with copy.atomic("IMMEDIATE"):
+                copy.create_tables(TABLES)
+                _fill(source, copy)
+                engine.forbid_changes(copy, APPEND_ONLY)
+        finally:
+            copy.close()
+        settle_file(partial, target)
+    except (peewee.DatabaseError, OSError) as error:
+        raise StoreError(f"cannot copy the store to {target}: {first_cause(error)}") from None
+    finally:
+        source.close()
+        partial.unlink(missing_ok=True)
+
+
+def _fill(source: peewee.Database, copy: peewee.Database) -> None:
+    for model in TABLES:
+        names = ", ".join(f'"{name}"' for name in columns_of(model))
+        statement = insert_statement(model)
+        rows = stream(source, f'SELECT {names} FROM "{model._meta.table_name}"')
+        for part in _parts(rows):
+            many(copy, statement, part)
+
+
+def _parts(rows: Iterator[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
+    part: list[tuple[Any, ...]] = []
+    for row in rows:
+        part.append(row)
+        if len(part) == ROWS:
+            yield part
+            part = []
+    if part:
+        yield part
+
+
+def restore_backup(
+    place: StorePlace, path: Path, *, force: bool = False, accept_loss: bool = False
+) -> Backup:
+    """Put a backup back as the truth; the views are thrown away, and made again at the start.
+
+    No master may run. Raises `StartError` if one does; `StoreError` if the backup's books are
+    wrong, if there is a store already and ``force`` does not say to replace it, or if that store
+    knows of more than the backup and ``accept_loss`` does not say to lose it. A file that is
+    replaced is kept beside as NAME.replaced.
+    """
+    found = inspect_backup(path)
+    if found.report.violations_in_all:
+        raise StoreError(f"the books of {path} are wrong: {found.report.violations[0]}")
+    lock = StateLock(place.state, "master")
+    lock.acquire()
+    work = place.state / ".restoring.db"
+    try:
+        before = _present(place)
+        if before is not None and not force:
+            raise StoreError(f"there is a store already ({place.truth.where}); --force replaces it")
+        if before is not None and before[0] > found.last_seq and not accept_loss:
+            raise StoreError(
+                f"the store knows of inputs up to {before[0]}, the backup only up to"
+                f" {found.last_seq}: what lies between would be lost; --accept-loss says so"
+            )
+        epoch = max(found.epoch, before[1] if before else found.epoch + EPOCH_LEAP)
+        work.unlink(missing_ok=True)
+        _prepare(path, work, epoch)
+        place.views.remove(VIEW_TABLES)
+        if isinstance(place.truth, SqliteEngine):
+            _put_file(place.truth, work)
+        else:
+            _put_tables(place, work)
+    finally:
+        work.unlink(missing_ok=True)
+        lock.release()
+    return found
+
+
+def _present(place: StorePlace) -> tuple[int, int] | None:
+    """Return the last input and the epoch of the store that is there; None if there is none.
+
+    A store that cannot be read has neither, but is there.
+    """
+    if not place.truth.exists():
+        return None
+    with contextlib.suppress(StoreError, peewee.DatabaseError):
+        db = place.truth.snapshot()
+        try:
+            sql = "SELECT coalesce(max(last_seq), 0) FROM journal"
+            return int(db.execute_sql(sql).fetchone()[0]), _epoch(db)
+        finally:
+            db.close()
+    return 0, 0
+
+
+def _prepare(path: Path, work: Path, epoch: int) -> None:
+    """Copy a backup, bring the copy's schema up to date, and let its epoch be ``epoch``."""
+    source = SqliteEngine(path, {}).snapshot()
+    try:
+        copy_file(source, work)
+    finally:
+        source.close()
+    db = SqliteEngine(work, {"journal_mode": "delete", "synchronous": 2}).open()
+    try:
+        with db.atomic("IMMEDIATE"):
+            sql = "SELECT value FROM meta WHERE key = 'schema'"
+            migrate(db, int(db.execute_sql(sql).fetchone()[0]), SCHEMA_VERSION)
+            for key, value in (("schema", SCHEMA_VERSION), ("epoch", epoch)):
+                db.execute_sql("UPDATE meta SET value = ? WHERE key = ?", (str(value), key))
+    except peewee.DatabaseError as error:
+        raise StoreError(f"{path} cannot be brought up to date: {first_cause(error)}") from None
+    finally:
+        db.close()
+
+
+def _put_file(engine: SqliteEngine, work: Path) -> None:
+    if engine.path.exists():
+        with contextlib.suppress(StoreError, peewee.DatabaseError):
+            # What stands in its WAL belongs to it.
+            engine.open().close()
+        os.replace(engine.path, engine.path.with_name(f"{engine.path.name}.replaced"))
+    engine.remove(())
+    settle_file(work, engine.path)
+
+
+def _put_tables(place: StorePlace, work: Path) -> None:
+    fence = place.truth.fence()
+    source = SqliteEngine(work, {}).snapshot()
+    db = place.truth.open()
+    try:
+        if fence is not None:
+            fence.prepare(db)
+            if not fence.wait(db):
+                raise StoreError(f"a master runs on {place.truth.where}; stop it first")
+        truth.initialize(db)
+        with db.atomic():
+            drop_tables(db, reversed(TABLES))
+            db.create_tables(TABLES)
+            _fill(source, db)
+            place.truth.forbid_changes(db, APPEND_ONLY)
+            place.truth.count_on(db, TABLES)
+    except peewee.DatabaseError as error:
+        raise StoreError(f"{place.truth.where}: {first_cause(error)}") from None
+    finally:
+        source.close()
+        db.close()

@@ -1,0 +1,103 @@
+"""The deployment variables of the store, and of several masters."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Final
+
+from papertrader.master.engines import checked_url
+from papertrader.ops.variable import Variable, shown
+
+MASTERS_MAX: Final = 8
+ROOM_MIN: Final = 64 * 1024
+ROOM_MAX: Final = 1024**4
+
+_ADDRESS = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]{1,253})):(\d{1,5})\Z", re.ASCII)
+_SIZE = re.compile(r"(\d{1,13})\s*(B|KiB|MiB|GiB)?\Z", re.ASCII | re.IGNORECASE)
+_UNITS: Final = {"": 1, "b": 1, "kib": 1024, "mib": 1024**2, "gib": 1024**3}
+
+
+def _url(raw: object) -> str:
+    if raw == "":
+        return ""
+    try:
+        return checked_url(raw if isinstance(raw, str) else "")
+    except ValueError as error:
+        # What was given is not repeated: it may hold a password.
+        raise ValueError(f"the URL is wrong; allowed is {error}") from None
+
+
+def _room(raw: object) -> int:
+    match = _SIZE.match(str(raw).strip()) if isinstance(raw, str | int) else None
+    size = int(match[1]) * _UNITS[(match[2] or "").lower()] if match else -1
+    if isinstance(raw, bool) or not ROOM_MIN <= size <= ROOM_MAX:
+        raise ValueError(
+            f'{shown(raw)} is wrong; allowed is from "64 KiB" to "1024 GiB", as text with a unit or'
+            " as a number of bytes"
+        )
+    return size
+
+
+def _masters(raw: object) -> tuple[tuple[str, int], ...]:
+    words = raw.split() if isinstance(raw, str) else [""]
+    found: list[tuple[str, int]] = []
+    for word in words:
+        match = _ADDRESS.match(word)
+        if match is None or not 0 < int(match[3]) < 65_536 or len(words) > MASTERS_MAX:
+            raise ValueError(
+                f"{shown(raw)} is wrong; allowed is a list of at most {MASTERS_MAX} addresses with"
+                ' spaces between them, such as "10.0.0.1:2048 10.0.0.2:2048"'
+            )
+        found.append((match[1] or match[2], int(match[3])))
+    return tuple(found)
+
+
+def _show_masters(masters: tuple[tuple[str, int], ...]) -> str:
+    words = (f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in masters)
+    return json.dumps(" ".join(words))
+
+
+def _boolean(raw: object) -> bool:
+    if raw in (True, False, "true", "false"):
+        return raw in (True, "true")
+    raise ValueError(f"{shown(raw)} is wrong; allowed is true or false")
+
+
+STORE_URL: Final[Variable[str]] = Variable(
+    name="store.url",
+    default='""',
+    read=_url,
+    show=json.dumps,
+    comment="""\
+Where the journal, the accounts and all history are kept. Empty: SQLite files beside this one,
+and nothing to install. Or a PostgreSQL, as "postgresql://papertrader@127.0.0.1/papertrader",
+which a second master can share (master.standby); its password stands in ~/.pgpass, never here.""",
+)
+STORE_LOW_WATER: Final[Variable[int]] = Variable(
+    name="store.low_water",
+    default='"64 MiB"',
+    read=_room,
+    show=str,
+    comment="""\
+With less free space than this beside the files, nothing is changed any more: orders are
+answered READ_ONLY, questions go on, and so does trading once there is room again.""",
+)
+MASTER_STANDBY: Final[Variable[bool]] = Variable(
+    name="master.standby",
+    default="false",
+    read=_boolean,
+    show=lambda value: str(value).lower(),
+    comment="""\
+true lets this master wait until the one that has the same store.url ends or falls silent, and
+then take its place; it needs a PostgreSQL.""",
+)
+WORKER_MASTERS: Final[Variable[tuple[tuple[str, int], ...]]] = Variable(
+    name="worker.masters",
+    default='""',
+    read=_masters,
+    show=_show_masters,
+    comment="""\
+The addresses of all masters that may have the store, as "10.0.0.1:2048 10.0.0.2:2048": the
+workers go to the one that answers. Empty: master.listen alone.""",
+)
