@@ -163,6 +163,7 @@ def rotate(
 def _prepare(invocation: Invocation, root_key: Path | None, phrase_file: Path | None) -> None:
     from papertrader.ops import authorities  # noqa: PLC0415
     from papertrader.ops.certificates import authority_file, tls_directory  # noqa: PLC0415
+    from papertrader.ops.options import store_place  # noqa: PLC0415
     from papertrader.ops.signing import CertificateError  # noqa: PLC0415
 
     state = _state(invocation)
