@@ -400,8 +400,8 @@ class Authorization:
             )
             if spent is not None:
                 db.execute_sql(
-                    "INSERT OR IGNORE INTO spent_token (token_hash, session, spent_at)"
-                    " VALUES (?, ?, ?)",
+                    "INSERT INTO spent_token (token_hash, session, spent_at)"
+                    " VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
                     (spent, session.session_id, now),
                 )
             for hash_ in forgotten:

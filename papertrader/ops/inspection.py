@@ -399,7 +399,7 @@ def _living_replies(
     """Notice when all stored replies of a living session are gone, not only some of them."""
     (known,) = truth.execute_sql(
         "SELECT max(at) FROM (SELECT max(at) AS at FROM audit UNION ALL"
-        " SELECT max(written_at) FROM journal)"
+        " SELECT max(written_at) FROM journal) AS latest"
     ).fetchone()
     alive = truth.execute_sql(
         "SELECT id FROM session WHERE ended_at = 0 AND expires_at > ?",
