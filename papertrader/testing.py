@@ -41,8 +41,9 @@ from papertrader.client.endpoints import Endpoint
 from papertrader.client.results import units_of
 from papertrader.core.instants import SECOND, from_datetime
 from papertrader.master.accounts import AccountRules
-from papertrader.master.main import Main, MasterRules, Threads
+from papertrader.master.main import Main
 from papertrader.master.marketsource import MarketRules
+from papertrader.master.rules import MasterRules, Threads
 from papertrader.net.clock import Clock
 from papertrader.net.credentials import PeerIdentity
 from papertrader.worker.main import Worker, WorkerConfiguration
