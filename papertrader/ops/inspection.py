@@ -166,9 +166,7 @@ def _collector_held() -> Iterator[None]:
             gc.enable()
 
 
-def _audit(
-    place: StorePlace, progress: Progress, witnesses: Sequence[Path], now: int
-) -> Report:
+def _audit(place: StorePlace, progress: Progress, witnesses: Sequence[Path], now: int) -> Report:
     require(place)
     report = Report()
     # The views' snapshot is taken first: it can then never be ahead of the journal's.

@@ -62,8 +62,8 @@ def begin_epoch(state: Path, store: TruthStore, at: int = 0) -> SealKeys:
     if anew and (directory / FILE).exists():
         raise StoreError(
             f"{directory / FILE} does not belong to {store.where}: put back the file that was"
-            " beside this store; if it is lost, remove this one, and what the workers have witnessed will"
-            " not fit any more"
+            " beside this store; if it is lost, remove this one, and what the workers have"
+            " witnessed will not fit any more"
         )
     key = Ed25519PrivateKey.generate()
     public = _public(key)
