@@ -2,20 +2,28 @@
 
 The key before it signs the new one and is gone then, so that whoever takes the state directory
 today cannot sign in the name of an earlier epoch. ``tls/audit.key`` is the present one; the public
-halves are in the truth store.
+halves are in the truth store. Where masters on several machines share a store, the present key
+stands there too, sealed with the secret that they share (``keys/second-factor``): whichever of them
+takes over can have its predecessor sign.
 """
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 from typing import Final
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
     PublicFormat,
+    load_pem_private_key,
 )
 
 from papertrader.core.seals import BEGUN_ANEW, key_statement
@@ -25,9 +33,12 @@ from papertrader.master.notary import SealKeys
 from papertrader.net.credentials import CredentialsError, load_private_key
 from papertrader.ops.certificates import tls_directory
 from papertrader.ops.files import PRIVATE_FILE, replace_file
+from papertrader.ops.sealkey import seal_key, seal_key_file
 
 FILE: Final = "audit.key"
 _NEXT: Final = "audit.next-key"
+_HANDED: Final = "audit_key_sealed"
+_NONCE_OCTETS: Final = 12
 
 
 def _public(key: Ed25519PrivateKey) -> bytes:
@@ -58,6 +69,8 @@ def begin_epoch(state: Path, store: TruthStore, at: int = 0) -> SealKeys:
     chain = [(int(epoch), bytes(public), bytes(by)) for epoch, public, by in rows]
     last = chain[-1][1] if chain else None
     current = _settled(directory, last)
+    if current is None and last is not None and store.engine.shared:
+        current = _handed_over(state, store, last)
     anew = last is not None and current is None
     if anew and (directory / FILE).exists():
         raise StoreError(
@@ -76,12 +89,40 @@ def begin_epoch(state: Path, store: TruthStore, at: int = 0) -> SealKeys:
                 "INSERT INTO audit_key (epoch, public, signature) VALUES (?, ?, ?)",
                 (store.epoch, public, signature),
             )
+            if store.engine.shared:
+                store.set_meta(_HANDED, _sealed(state, public, text))
             if anew:
                 store.audit(at, BEGUN_ANEW, detail=f"epoch {store.epoch}")(store.db)
         (directory / _NEXT).replace(directory / FILE)
     except OSError as error:
         raise StoreError(f"cannot write into {directory}: {error.strerror or error}") from None
     return SealKeys(private=key, chain=(*chain, (store.epoch, public, signature)))
+
+
+def _cipher(state: Path) -> ChaCha20Poly1305:
+    derived = HKDF(SHA256(), 32, None, b"papertrader audit key").derive(seal_key(state))
+    return ChaCha20Poly1305(derived)
+
+
+def _sealed(state: Path, public: bytes, text: bytes) -> str:
+    nonce = secrets.token_bytes(_NONCE_OCTETS)
+    return (nonce + _cipher(state).encrypt(nonce, text, public)).hex()
+
+
+def _handed_over(state: Path, store: TruthStore, last: bytes) -> Ed25519PrivateKey | None:
+    """Return the key that another master left in the shared store. Raises `StoreError`."""
+    kept = bytes.fromhex(store.meta(_HANDED, ""))
+    if not kept:
+        return None
+    try:
+        text = _cipher(state).decrypt(kept[:_NONCE_OCTETS], kept[_NONCE_OCTETS:], last)
+    except InvalidTag:
+        raise StoreError(
+            f"{seal_key_file(state)} is not that of the other masters on {store.where}; copy"
+            " tls and keys from one of them"
+        ) from None
+    key = load_pem_private_key(text, None)
+    return key if isinstance(key, Ed25519PrivateKey) and _public(key) == last else None
 
 
 def _settled(directory: Path, last: bytes | None) -> Ed25519PrivateKey | None:

@@ -60,10 +60,11 @@ class Pair:
         prepare_settings(first, lambda line: None)
         prepare(first, 1, now=datetime.now(UTC), new_uuid=uuid.uuid4, place=self.place)
         second.mkdir(mode=0o700)
-        shutil.copytree(first / "tls", second / "tls")
-        shutil.copy(first / "papertrader.toml", second)
         self.spawn("first", "papertrader-master", first, self.ports[0])
         self.said(first, "master.json")
+        for secrets in ("tls", "keys"):
+            shutil.copytree(first / secrets, second / secrets)
+        shutil.copy(first / "papertrader.toml", second)
         self.spawn("second", "papertrader-master", second, self.ports[1])
         self.said(second, "standby.json")
         self.spawn("worker", "papertrader-worker", first)

@@ -14,7 +14,8 @@ from papertrader.core.desk import Desk
 from papertrader.core.money import SCALE
 from papertrader.core.orders import OrderType, Side
 from papertrader.master import quickrecords, records
-from papertrader.master.database import connect, journal_batches
+from papertrader.master.database import journal_batches
+from papertrader.master.engines import connect
 from papertrader.ops.inspection import UNREADABLE
 from papertrader.wire import codec, limits
 from papertrader.wire import messages as m

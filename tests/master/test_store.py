@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import shutil
 import socket
 import sqlite3
 from collections.abc import Iterator
@@ -10,8 +12,10 @@ from pathlib import Path
 import attrs
 import peewee
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from papertrader.core.money import SCALE
+from papertrader.core.seals import key_statement
 from papertrader.master.database import (
     FREE_S,
     SCHEMA_VERSION,
@@ -24,6 +28,8 @@ from papertrader.master.database import (
 from papertrader.master.engines import Fenced, StoreError, StoreFull, StorePlace, place_at
 from papertrader.master.rules import Threads
 from papertrader.master.viewtables import TABLES as VIEW_TABLES
+from papertrader.ops.sealing import begin_epoch
+from papertrader.ops.sealkey import seal_key
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import Status
 from tests import backends
@@ -421,6 +427,34 @@ def test_a_hanging_master_is_ended(place: StorePlace, store: TruthStore) -> None
     store.db.dispose()
     store._db = None
     waiting.close()
+
+
+@pytest.mark.usefixtures("only_postgres")
+def test_the_audit_logs_key_is_handed_from_master_to_master(
+    place: StorePlace, tmp_path: Path
+) -> None:
+    """Each signs the next one's key, to and fro; one with other secrets is refused in a line."""
+    states = [tmp_path / name for name in ("first", "second", "stranger")]
+    for state in states:
+        (state / "tls").mkdir(parents=True)
+    seal_key(states[0])
+    shutil.copytree(states[0] / "keys", states[1] / "keys")
+    chain: tuple[tuple[int, bytes, bytes], ...] = ()
+    for turn in (0, 1, 0, 1, 1):
+        store = TruthStore(place.truth)
+        store.open()
+        keys = begin_epoch(states[turn], store)
+        assert keys.chain[:-1] == chain
+        chain = keys.chain
+        store.close()
+    store = TruthStore(place.truth)
+    store.open()
+    for before, now in itertools.pairwise(chain):
+        signer = Ed25519PublicKey.from_public_bytes(before[1])
+        signer.verify(now[2], key_statement(now[0], now[1]))
+    with pytest.raises(StoreError, match="copy tls and keys from one of them"):
+        begin_epoch(states[2], store)
+    store.close()
 
 
 @pytest.mark.usefixtures("only_postgres")
