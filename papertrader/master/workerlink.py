@@ -224,6 +224,7 @@ class WorkerLink(FrameProtocol):
         worker, status = self._workers.find(self, message.worker_id)
         if not status and abs(message.clock - now) > SKEW_MAX:
             status = Status.CLOCK_SKEW
+            self._workers.skewed(message.clock - now, SKEW_MAX)
         elif not status and message.epoch > self._workers.epoch:
             status = Status.MASTER_SUPERSEDED
             self._workers.listener.superseded(message.epoch)

@@ -15,6 +15,7 @@ import attrs
 import peewee
 from twisted.logger import Logger
 
+from papertrader.core.instants import SECOND
 from papertrader.master.commands import Command
 from papertrader.master.credentialing import Credentialing
 from papertrader.master.database import Change
@@ -83,6 +84,8 @@ class Workers:
         # which order follows from what came, in every run.
         self._topics: dict[Topic, dict[WorkerLink, None]] = {}
         self.listener: Listener
+        self.clock_is_stale: Callable[[], None] = lambda: None
+        """Told when a worker is right about the time and this process is not."""
         self.newest: Callable[[Topic], bytes | None] = lambda topic: None
         self.is_listed: Callable[[Topic], bool] = lambda topic: False
         """Whether the market has, or will have, a topic: no others are kept."""
@@ -92,6 +95,21 @@ class Workers:
 
     def _alarm(self, worker_id: int, what: str) -> None:
         self.listener.alarm(worker_id, what)
+
+    def skewed(self, ahead_ns: int, bound_ns: int) -> None:
+        """A worker's clock is ahead of ours by so much. Is it ours that is wrong?
+
+        Ours is the system's as it was when the process began. Where the system's was stepped since,
+        and the worker goes by it, only a new process lets the two meet again. Who already has a
+        link needs no such thing: stamps are judged by the difference at its beginning.
+        """
+        stepped = self._clock.stepped_ns()
+        if abs(stepped) > bound_ns and abs(ahead_ns - stepped) <= bound_ns:
+            self.log.error(
+                "the system's clock was stepped by {seconds} s since this process began",
+                seconds=round(stepped / SECOND),
+            )
+            self.clock_is_stale()
 
     def load(self, db: peewee.Database) -> None:
         """Read the registry from the store."""

@@ -81,6 +81,7 @@ class Clock:
         self._reactor = reactor
         self._seconds: Callable[[], float] = reactor.seconds
         self._timers: set[Timer] = set()
+        self._wall_time_ns = wall_time_ns
         self._wall_offset_ns = wall_time_ns() - self.monotonic_ns()
         self._stamp_last_ns = 0
 
@@ -91,6 +92,10 @@ class Clock:
     def wall_ns(self) -> int:
         """Return nanoseconds since 1970-01-01 UTC; never earlier than the call before."""
         return self._wall_offset_ns + int(self._seconds() * _SECOND)
+
+    def stepped_ns(self) -> int:
+        """Return how far the system's clock is ahead of this one: what it was stepped since."""
+        return self._wall_time_ns() - self.wall_ns()
 
     def stamp_ns(self) -> int:
         """Return wall nanoseconds greater than those of every stamp before: no two are equal."""

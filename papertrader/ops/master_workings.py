@@ -210,6 +210,7 @@ class Workings(Service):
         main.operators.log_entries = read_log
         shipped = ShippedLogs(process.event_log.directory, process.thread("shipped"))
         main.workers.take_log = shipped.take
+        main.workers.clock_is_stale = process.begin_anew
         process.start_threads()
 
         def figures() -> Iterator[tuple[str, int]]:

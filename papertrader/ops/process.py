@@ -152,6 +152,14 @@ class Process:
         for pool in self._pools:
             pool.stop()
 
+    def begin_anew(self) -> None:
+        """End in an orderly way, so that the driver starts a process that reads the clock again.
+
+        Not at once: who is just being answered is answered.
+        """
+        sentence = "the system's clock was stepped; a new process is to go by it"
+        self.fail(sentence, 0, FAIL_DELAY_S)
+
     def fail(self, sentence: str, code: int = EXIT_FAILED, delay_s: float = 0.0) -> None:
         """Say why on stderr, and end the process with ``code`` after a clean stop of the rest."""
         if self._ending:

@@ -110,6 +110,7 @@ class Workings(Service):
         signal.signal(
             signal.SIGHUP, lambda number, frame: self._reactor.callFromThread(keys.reload)
         )
+        self._worker.upstream.clock_is_stale = process.begin_anew
         self._worker.start().addCallbacks(self._ready, self._cannot_start)
         if self._heart is not None:
             self._heart.start()

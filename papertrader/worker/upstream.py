@@ -70,6 +70,9 @@ BACKOFF_MAX_S: Final = 5.0
 LINK_WAIT_S: Final = 10
 """How long a request waits for the link to come back before it is answered without the master."""
 LOG_EVERY_S: Final = 1
+STEP_MAX: Final = 15 * SECOND
+"""A worker whose clock is refused, and was stepped by more, begins anew. Half of what the master
+bears: the other half may be the master's own."""
 _UNAVAILABLE: Final = "the master cannot be reached; nothing was done, try again"
 _UNKNOWN: Final = "the master cannot be reached; ask again with the same seq for the outcome"
 _DETACHED: Final = "the link to the master was lost; send RESUME, then repeat the request"
@@ -156,6 +159,8 @@ class Upstream:
         self.clients = clients
         self.statistics = statistics
         self.hooks: LinkHooks | None = None
+        self.clock_is_stale: Callable[[], None] = lambda: None
+        """Told when the master refuses our clock and the system's has been stepped."""
         self._random = random_source
         self._service: ClientService | None = None
         self._several = False
@@ -273,9 +278,22 @@ class Upstream:
             self.log.error("the master refused this worker: {error}", error=str(error))
             if error.status in SHUT_OUT:
                 self.shut_out()
+            elif error.status == Status.CLOCK_SKEW:
+                self._look_at_the_clock()
         elif not isinstance(error, (CallError, RemoteFault)):
             self.log.error("the link could not begin: {error}", error=repr(error))
         link.say_goodbye(Status.OK, "not accepted")
+
+    def _look_at_the_clock(self) -> None:
+        """Find out whether it is our own clock that is wrong: the system's may have been stepped
+        since this process read it. Without a master its clients wait in vain anyway."""
+        stepped = self.clock.stepped_ns()
+        if abs(stepped) > STEP_MAX:
+            self.log.error(
+                "the system's clock was stepped by {seconds} s since this process began",
+                seconds=round(stepped / SECOND),
+            )
+            self.clock_is_stale()
 
     def _accepted(self, reply: Message, link: MasterLink) -> None:
         if not isinstance(reply, WorkerAuthReply) or link is not self._link or link.ended:

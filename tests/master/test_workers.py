@@ -316,6 +316,31 @@ def test_a_clock_that_is_far_off_is_refused(yard: Yard, ahead: int, good: bool) 
     assert worker.goodbye == (-1 if good else Status.CLOCK_SKEW)
 
 
+@pytest.mark.parametrize(
+    ("ahead", "stepped", "anew"),
+    [
+        (86_400, 86_400, True),
+        (-86_400, -86_400, True),
+        (86_400, 0, False),
+        (86_400, -86_400, False),
+        (1, 86_400, False),
+    ],
+)
+def test_a_master_with_a_stale_clock_begins_anew(
+    yard: Yard, ahead: int, stepped: int, anew: bool
+) -> None:
+    """Only if the system's clock was stepped since, and the worker that is refused goes by it."""
+    told: list[bool] = []
+    yard.kit.main.workers.clock_is_stale = lambda: told.append(True)
+    clock = yard.kit.clock
+    clock._wall_time_ns = lambda: clock.wall_ns() + stepped * SECOND
+    before = yard.join(2)
+    worker = yard.connect(ahead=ahead * SECOND)
+    worker.authenticate()
+    assert told == [True] * anew
+    assert before.goodbye == -1
+
+
 def test_a_worker_that_lost_its_link_comes_again_at_once(yard: Yard) -> None:
     """Clause 15.18: with the same boot the older link is dead; its sessions are detached."""
     older = yard.join()

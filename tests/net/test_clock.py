@@ -33,6 +33,18 @@ def test_a_timer_calls_once_with_its_arguments() -> None:
     assert (calls, timer.active, clock.waiting) == ([(1, "a")], False, 0)
 
 
+def test_a_step_of_the_systems_clock_is_told_and_moves_nothing() -> None:
+    """Wall time goes on from where it began; how far the system's has got away is known."""
+    reactor, wall = TaskClock(), [10**18]
+    clock = Clock(reactor, lambda: wall[0])
+    reactor.advance(2)
+    wall[0] += 2 * 10**9
+    assert clock.stepped_ns() == 0
+    before = clock.wall_ns()
+    wall[0] -= 86_400 * 10**9
+    assert (clock.stepped_ns(), clock.wall_ns()) == (-86_400 * 10**9, before)
+
+
 def test_cancel_is_harmless_at_any_time() -> None:
     """A cancelled timer does not call; cancelling twice or after the call does nothing."""
     reactor, clock = new_clock()

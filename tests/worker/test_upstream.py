@@ -95,6 +95,32 @@ def test_a_refused_worker_keeps_trying_more_and_more_slowly() -> None:
     assert gaps[-1] >= 2.5
 
 
+@pytest.mark.parametrize(
+    ("stepped", "status", "anew"),
+    [
+        (86_400, Status.CLOCK_SKEW, True),
+        (-86_400, Status.CLOCK_SKEW, True),
+        (1, Status.CLOCK_SKEW, False),
+        (86_400, Status.WORKER_UNKNOWN, False),
+    ],
+)
+def test_a_worker_with_a_stale_clock_begins_anew(stepped: int, status: Status, anew: bool) -> None:
+    """Only if the master refuses its clock, and the system's was stepped since it began."""
+    wall = [0]
+    it = House()
+    it.clock._wall_time_ns = lambda: it.clock.wall_ns() + wall[0]
+
+    told: list[bool] = []
+    it.worker.upstream.clock_is_stale = lambda: told.append(True)
+    master = it.connect_master(accept=False)
+    ((header, _),) = master.take()
+    wall[0] = stepped * 10**9
+    assert told == []
+    master.send(codec.failure(Opcode.WORKER_AUTH, status, correlation=header.correlation))
+    it.settle()
+    assert told == [True] * anew
+
+
 def test_a_master_that_does_not_answer_is_given_up() -> None:
     """WORKER_AUTH has a timeout; then the worker dials again."""
     it = House()
