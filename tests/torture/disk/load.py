@@ -22,7 +22,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
 from papertrader.core.money import SCALE, parse_amount
-from papertrader.master import database
+from papertrader.master import engines
 from papertrader.master.commands import Command
 from papertrader.master.main import Main
 from papertrader.master.rules import Threads
@@ -360,7 +360,7 @@ def main() -> int:
     parser.add_argument("--synchronous", type=int, default=2, help="the negative controls: 1, 0")
     parser.add_argument("--early", action="store_true", help="the bug: replies before the commit")
     options = parser.parse_args()
-    database.PRAGMAS["synchronous"] = options.synchronous  # type: ignore[index]
+    engines.TRUTH_PRAGMAS["synchronous"] = options.synchronous  # type: ignore[index]
     from twisted.internet import reactor
 
     install_monotonic(reactor)  # type: ignore[arg-type]
@@ -371,7 +371,7 @@ def main() -> int:
     )  # fmt: skip
     try:
         load.start()
-    except (database.StoreError, OSError) as error:
+    except (engines.StoreError, OSError) as error:
         print(f"cannot start: {error}", file=sys.stderr)
         load.finish()
         return 1

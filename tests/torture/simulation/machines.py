@@ -7,6 +7,7 @@ write and its answer, or after it. Nothing else stands in for anything.
 
 from __future__ import annotations
 
+import sqlite3
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +19,6 @@ from treq.testing import RequestTraversalAgent
 from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 
-from papertrader.core.money import SCALE
 from papertrader.master.database import Batch, TruthStore
 from papertrader.master.engines import place_at
 from papertrader.master.livemarket import LiveParts
@@ -39,6 +39,8 @@ from tests.torture.simulation.network import Machine, Network
 MASTER: Final = ("10.0.0.1", 2048)
 WORKER_PORT: Final = 2049
 LIVE_SYMBOL: Final = "BTC/USD"
+LOW_WATER: Final = 1 << 20
+"""With fewer free octets the master changes nothing."""
 _CAPS: Final = AcceptCaps(rate=10_000, burst=10_000, total_rate=10_000, total_burst=10_000)
 """Nobody floods here; how floods are met is tested in tests/abuse."""
 
@@ -60,6 +62,9 @@ class DiskTrouble:
     def __init__(self) -> None:
         self.kind = ""
         self.after = 0
+        self.times = 1
+        self.room = 1 << 40
+        """Free octets, as the master is told."""
 
     def now(self) -> str:
         """Return what happens to this write, and count it."""
@@ -68,8 +73,18 @@ class DiskTrouble:
         self.after -= 1
         kind = self.kind if self.after < 0 else ""
         if kind:
-            self.kind = ""
+            self.times -= 1
+            self.kind = kind if self.times > 0 else ""
         return kind
+
+
+def disk_is_full() -> peewee.OperationalError:
+    """Return what peewee makes of SQLite's error for a full disk: its code says what it is."""
+    cause = sqlite3.OperationalError("database or disk is full")
+    cause.sqlite_errorcode = sqlite3.SQLITE_FULL
+    error = peewee.OperationalError(str(cause))
+    error.__cause__ = error.__context__ = cause
+    return error
 
 
 class TroubledStore(TruthStore):
@@ -80,7 +95,7 @@ class TroubledStore(TruthStore):
     def _write(self, db: peewee.Database, batch: Batch) -> bytes:
         kind = self.trouble.now()
         if kind == "full":
-            raise peewee.OperationalError("database or disk is full")
+            raise disk_is_full()
         if kind == "lost":
             raise peewee.OperationalError("disk I/O error")
         head = super()._write(db, batch)
@@ -252,9 +267,7 @@ class MasterMachine(Machine):
         kind = {"source": "live"} if installation.live else {}
         chosen = rules(installation.state, **kind)
         self.main = Main(
-            attrs.evolve(
-                chosen, accounts=attrs.evolve(chosen.accounts, starting_cash=100_000 * SCALE)
-            ),
+            attrs.evolve(chosen, low_water=LOW_WATER, room=lambda: installation.disk.room),
             self.clock,
             Threads(truth=self.truth, views=self.views, hashing=hashing),
             self.world.random.randbytes,

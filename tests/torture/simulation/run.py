@@ -194,7 +194,15 @@ class Simulation:
         disk = self.installation.disk
         disk.kind = self.random.choice(("full", "lost", "ghost"))
         disk.after = self.random.randrange(4)
-        self.world.note(f"disk {disk.kind} {disk.after}")
+        disk.times = self.random.choice((1, 1, 5)) if disk.kind == "full" else 1
+        self.world.note(f"disk {disk.kind} {disk.after} {disk.times}")
+
+    def fill_disk(self) -> None:
+        """Let the room on the disk go below what the master wants, for a while."""
+        disk, seconds = self.installation.disk, self.random.uniform(0.5, 8.0)
+        self.world.note(f"no room {seconds:.3f}")
+        disk.room = 0
+        self.world.later(seconds, lambda: setattr(disk, "room", 1 << 40))
 
     def step_clocks(self) -> None:
         """Set the clocks of all hosts; each process learns it when it is started anew."""
@@ -215,7 +223,7 @@ class Simulation:
         kinds: list[Callable[[], None]] = [
             self.cut, self.cut, self.cut, self.hold, self.hold, self.isolate, self.crash_master,
             self.crash_master, self.crash_master, self.crash_worker, self.crash_worker,
-            self.crash_trader, self.crash_trader, self.pause, self.pause, self.disk,
+            self.crash_trader, self.crash_trader, self.pause, self.pause, self.disk, self.fill_disk,
         ]  # fmt: skip
         if self.random.random() < 0.02:
             self.step_clocks()
@@ -244,6 +252,7 @@ class Simulation:
         self.world.note("heal")
         self.quiet = True
         self.installation.disk.kind = ""
+        self.installation.disk.room = 1 << 40
         if self.installation.feed is not None:
             self.installation.feed.trouble = 0.0
         if self.master is not None:
