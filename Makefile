@@ -83,6 +83,8 @@ docs: $(DEVELOPMENT)
 
 torture: $(DEVELOPMENT)
 	PAPERTRADER_KILLS=$(KILLS) $(BIN)/pytest -s tests/torture $(PYTEST_ARGS)
+	PAPERTRADER_PG_ROUNDS=2000 $(BIN)/pytest -s tests/torture/test_postgres.py
+	PAPERTRADER_BACKEND=postgresql $(BIN)/pytest tests/master tests/model
 	$(BIN)/python -m tests.torture.simulation --seeds 10000
 	$(BIN)/python -m tests.torture.kills --cycles 20000
 	$(BIN)/python -m tests.torture.kills --cycles 2000 --early

@@ -40,6 +40,7 @@ from papertrader.ops.inspection import Report, audit, require
 from papertrader.ops.running import StateLock
 
 ROWS: Final = 500
+WITNESS_DIRECTORY: Final = "witness"
 EPOCH_LEAP: Final = 1_000_000
 """How far a restored store's epoch is ahead, when nobody knows what its workers have seen."""
 
@@ -160,13 +161,15 @@ def restore_backup(
     """Put a backup back as the truth; the views are thrown away, and made again at the start.
 
     No master may run. Raises `StartError` if one does; `StoreError` if the backup's books are
-    wrong, if there is a store already and ``force`` does not say to replace it, or if that store
-    knows of more than the backup and ``accept_loss`` does not say to lose it. A file that is
+    wrong, if there is a store already and ``force`` does not say to replace it, or if that store,
+    or what this machine's workers have witnessed, knows of more than the backup and ``accept_loss``
+    does not say to lose it. A file that is
     replaced is kept beside as NAME.replaced.
     """
     found = inspect_backup(path)
     if found.report.violations_in_all:
         raise StoreError(f"the books of {path} are wrong: {found.report.violations[0]}")
+    _compare_witnesses(place, path, accept_loss)
     lock = StateLock(place.state, "master")
     lock.acquire()
     work = place.state / ".restoring.db"
@@ -191,6 +194,19 @@ def restore_backup(
         work.unlink(missing_ok=True)
         lock.release()
     return found
+
+
+def _compare_witnesses(place: StorePlace, path: Path, accept_loss: bool) -> None:
+    """Raise `StoreError` if workers have witnessed what the backup does not have."""
+    witnesses = sorted((place.state / WITNESS_DIRECTORY).glob("*.jsonl"))
+    if not witnesses or accept_loss:
+        return
+    report = audit(backup_place(path), witnesses=witnesses)
+    if report.violations_in_all:
+        raise StoreError(
+            f"the backup is older than what workers have witnessed ({report.violations[0]});"
+            " --accept-loss puts it back all the same"
+        )
 
 
 def _present(place: StorePlace) -> tuple[int, int] | None:
