@@ -161,7 +161,7 @@ class FakeTarget:
             return failure(Status.PASSWORD_WEAK)
         if header.opcode not in m.REQUESTS:
             return failure(Status.UNKNOWN_OPCODE)
-        open_to_all = header.opcode in (0x0101, 0x0102, 0x0104, 0x0601)
+        open_to_all = header.opcode in kinds.WITHOUT_SESSION
         if (header.session not in (0, handle)) or not (header.session or open_to_all):
             return failure(Status.NOT_LOGGED_IN)
         try:
@@ -214,6 +214,8 @@ class FakeTarget:
             return made, 0, 0
         if isinstance(message, m.Resume):
             return None, Status.SESSION_EXPIRED, 0
+        if isinstance(message, m.PasswordReset):
+            return None, Status.AUTH_FAILED, 0
         if isinstance(message, m.WorkerList):
             return m.WorkerListReply(), 0, 0
         if session is None:
