@@ -200,6 +200,14 @@ OUTCOMES: Final[Mapping[int, Statuses]] = MappingProxyType(
         ),
         Opcode.UNSUBSCRIBE: _set(Status.OK, Status.INVALID_FIELD, Status.NO_DATA),
         Opcode.WORKER_LIST: _set(Status.OK),
+        **{
+            opcode: _COMMAND | _set(Status.SCOPE_DENIED, Status.NO_DATA, Status.NAME_TAKEN)
+            for opcode in (
+                Opcode.WORKER_ADD, Opcode.WORKER_SIGN, Opcode.WORKER_BOOT, Opcode.WORKER_ROTATE,
+                Opcode.AUTHORITY_CONTROL,
+            )
+        },
+        Opcode.WORKER_REGISTRY: _set(Status.OK, Status.SCOPE_DENIED),
     }
 )  # fmt: skip
 """opcode -> the statuses that a well-formed request may be answered with (clauses 9 to 14)."""

@@ -13,7 +13,6 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
-from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 import attrs
 import peewee
@@ -322,19 +321,6 @@ def place_at(state: Path, url: str = "") -> StorePlace:
     return StorePlace(
         state, PostgresEngine(url, "truth"), PostgresEngine(url, "views", durable=False)
     )
-
-
-def checked_url(url: str) -> str:
-    """Return a PostgreSQL's URL, which holds no password; `ValueError` says what is allowed."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("postgresql", "postgres"):
-        raise ValueError("a URL such as postgresql://papertrader@127.0.0.1:5432/papertrader")
-    if parts.password is not None or "password" in dict(parse_qsl(parts.query)):
-        raise ValueError(
-            "a URL without a password, for settings hold no secrets: put it in ~/.pgpass, or in a"
-            " file named by ?passfile=/path, readable by you alone"
-        )
-    return urlunsplit(("postgresql", *parts[1:]))
 
 
 def as_place(where: Path | StorePlace) -> StorePlace:

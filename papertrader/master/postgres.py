@@ -24,11 +24,11 @@ from psycopg.adapt import Dumper
 from papertrader.master.engines import (
     Fenced,
     StoreError,
-    checked_url,
     driver_errors,
     drop_tables,
     first_cause,
 )
+from papertrader.master.storeurl import checked_url
 
 CONNECT_S: Final = 3
 """How long one attempt to connect may take."""

@@ -6,7 +6,7 @@ import json
 import re
 from typing import Final
 
-from papertrader.master.engines import checked_url
+from papertrader.master.storeurl import checked_url
 from papertrader.ops.variable import Variable, shown
 
 MASTERS_MAX: Final = 8

@@ -598,6 +598,9 @@ SHOWN: Final[Mapping[str, str]] = MappingProxyType(
             tests/worker/test_topics.py::test_what_was_known_is_void_and_asked_for_again
             tests/worker/test_market.py::test_what_is_cached_is_void_when_the_master_says_so
         """,
+        "15.20": """
+            tests/integration/test_standby.py::test_the_second_takes_over
+        """,
         "16.1": """
             tests/wire/test_schema.py::test_journal_records_are_not_reachable_from_links
             tests/wire/test_connection.py::test_journal_records_cross_no_link

@@ -185,11 +185,11 @@ def test_clean_leaves_the_sources(installed: Path) -> None:
 
 
 def test_continuous_integration_runs_make_test(tmp_path: Path) -> None:
-    """`.ci/run` hands over to `make test` from any directory and returns its status."""
+    """`.ci/run` builds the documentation, then hands over to `make test`, whose status counts."""
     tools = tmp_path / "tools"
     tools.mkdir()
     fake = tools / "make"
-    fake.write_text('#!/bin/sh\npwd\necho "$1"\nexit 3\n')
+    fake.write_text('#!/bin/sh\npwd\necho "$1"\n[ "$1" != test ] || exit 3\n')
     fake.chmod(0o755)
     path = f"{tools}:{os.environ['PATH']}"
     result = subprocess.run(
@@ -202,4 +202,6 @@ def test_continuous_integration_runs_make_test(tmp_path: Path) -> None:
         check=False,
     )
     assert result.returncode == 3
-    assert result.stdout.splitlines() == [str(ROOT), "test"]
+    assert result.stdout.splitlines() == [
+        str(ROOT), "browser", str(ROOT), "docs", str(ROOT), "test",
+    ]  # fmt: skip

@@ -225,7 +225,8 @@ def test_backoff_grows_and_has_an_end() -> None:
     times = [at for at, _ in market.calls("kraken")]
     gaps = [(after - before) // SECOND for before, after in pairwise(times)]
     assert gaps[0] < 10
-    assert max(gaps) > 300
+    # The list of pairs is asked for again every 300 s, which shortens what is between two calls.
+    assert max(gaps) > 200
     assert max(gaps) <= 920
     market.stubs["kraken"].fail = None
     quotes = market.turn(1_000)

@@ -98,7 +98,7 @@ class Page:
     def type(self, name: str, text: str) -> None:
         """Fill in a field."""
         field = self.one(f"input[name={name}]")
-        field.clear()
+        field.send_keys(Keys.CONTROL, "a")
         field.send_keys(text)
 
     def go(self, view: str) -> None:

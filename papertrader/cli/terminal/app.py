@@ -18,6 +18,7 @@ from textual import on, work
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.css.query import NoMatches
 from textual.widget import Widget
 from textual.widgets import (
     DataTable,
@@ -192,6 +193,9 @@ class TerminalProgram(App[None]):
             await self._begin()
             async for event in self.client.events():
                 await self._take(event)
+        except NoMatches:
+            # The screen is being taken down; what still came has nowhere to stand.
+            return
         except (errors.PaperTraderError, OSError, ValueError) as error:
             self._connected = False
             self.note(f"error: {error}")
