@@ -198,6 +198,10 @@ class ViewStore:
             begun = 0
             # What comes before a new season or epoch and what comes after must not be mixed.
             for index, fact in enumerate(facts, 1):
+                if isinstance(fact[1], ClockSet):
+                    # It takes back what came before it, and nothing of what comes after.
+                    self._write(facts[begun : index - 1])
+                    begun = index - 1
                 if isinstance(fact[1], SeasonBegun | ClockSet):
                     self._write(facts[begun:index])
                     begun = index
