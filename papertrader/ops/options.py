@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 from datetime import UTC, date, datetime, time
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import platformdirs
 from twisted.python import usage
 
-from papertrader.master.engines import StoreError, StorePlace, place_at
 from papertrader.ops.settings import Settings, SettingsError, load_settings
+
+if TYPE_CHECKING:
+    from papertrader.master.engines import StorePlace
 
 SETTINGS_FILE: Final = "papertrader.toml"
 STATE_VARIABLE: Final = "PAPERTRADER_STATE_DIR"
@@ -29,6 +31,8 @@ def store_place(state: Path) -> StorePlace:
 
     Raises `StoreError`, for settings that cannot be read too.
     """
+    from papertrader.master.engines import StoreError, place_at  # noqa: PLC0415 (a driver has none)
+
     path = state / SETTINGS_FILE
     if not path.exists() and "PAPERTRADER_STORE_URL" not in os.environ:
         return place_at(state)
@@ -77,6 +81,8 @@ class ServerOptions(usage.Options):
     @property
     def place(self) -> StorePlace:
         """Where the truth and the views are. Raises `StoreError`."""
+        from papertrader.master.engines import place_at  # noqa: PLC0415 (a driver has none)
+
         return place_at(self.state, self.settings.store.url)
 
     def midnight(self, day: date) -> datetime:
