@@ -195,6 +195,10 @@ class Rounds:
         return [n for n, order in self.acknowledged.items() if kept.get(n) != order]
 
 
+@pytest.mark.skipif(
+    "PAPERTRADER_PG_ROUNDS" not in os.environ,
+    reason="a long campaign: make torture, or PAPERTRADER_PG_ROUNDS=40",
+)
 def test_rounds(server: PostgresServer, tmp_path: Path) -> None:
     """P-01, P-02, finding 2: every commit in doubt is found out about."""
     began = time.monotonic()

@@ -195,7 +195,7 @@ def test_a_first_trade(server: Server, browsers: Callable[..., Page], narrow: bo
     row.find_element(By.CSS_SELECTOR, "button.link").click()
     receipt = page.one(".receipt").text
     assert re.search(r"filled 10 at [\d.]+", receipt)
-    assert re.search(r"bid [\d.]+ \W \d+, ask [\d.]+ \W \d+", receipt)
+    assert re.search(r"bid [\d.]+ \W [\d,]+, ask [\d.]+ \W [\d,]+", receipt)
     page.shot(f"{name}-orders")
     wide = page.driver.execute_script("return document.documentElement.scrollWidth - innerWidth")
     assert wide <= 0
