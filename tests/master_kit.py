@@ -267,12 +267,13 @@ class MasterKit:
 
     def check(self) -> Report:
         """Stop, and look for anything that is wrong: in the books, or in memory against them."""
-        assert self.failures == []
-        assert self.main.internal_errors == 0
+        assert self.failures == [], self.failures
+        assert self.main.internal_errors == 0, self.main.internal_errors
         self.stop()
         report = audit(self.state_dir)
-        assert report.violations == []
-        assert replay_check(self.state_dir).findings == []
+        assert report.violations == [], report.violations
+        replayed = replay_check(self.state_dir)
+        assert replayed.findings == [], replayed.findings
         return report
 
     def quote(self, symbol: str, bid: str, ask: str, **fields: Any) -> Quote:

@@ -68,15 +68,18 @@ class Authorization:
     # --- loading and sweeping ------------------------------------------------------------------
 
     def load(self, db: peewee.Database, now: int) -> list[int]:
-        """Read the living sessions and the keys; return the sessions' numbers."""
+        """Read the sessions that have not ended and the keys; return the sessions' numbers.
+
+        One whose time is over is among them, and ended durably by the next sweep: with a clock
+        that was wrong for one start it must not come back without its stored replies.
+        """
         self.keys.load(db)
         (last,) = db.execute_sql("SELECT coalesce(max(id), 0) FROM session").fetchone()
         self.sessions.last_id = last
         rows = db.execute_sql(
             "SELECT id, account, token_hash, scope, remember, expires_at, parent, previous_hash,"
             " device, api_key, created_at, last_seen_at, address, worker FROM session"
-            " WHERE ended_at = 0 AND expires_at > ? ORDER BY id",
-            (now,),
+            " WHERE ended_at = 0 ORDER BY id"
         )
         for row in list(rows):
             session = Session(

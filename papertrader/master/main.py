@@ -278,6 +278,7 @@ class Main:
             self._every(SAVE_S, self._save_calls)
             self._every(SAVE_S, self._save_bars)
         self.store_guard.start()
+        self.authorization.sweep()
         self._every(SWEEP_S, self.authorization.sweep)
         self._every(CHECKPOINT_S, self._checkpoint)
         self._every(LOOK_S, self.worker_parts.notary.look)

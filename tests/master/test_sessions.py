@@ -19,9 +19,11 @@ from papertrader.master.sessions import (
     SessionTable,
     token_hash,
 )
+from papertrader.ops.inspection import audit
 from papertrader.wire import limits
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import Mechanism, Scope, Status
+from tests import backends
 from tests.master_kit import PASSWORD, Answer, FakeLink, Gate, MasterClient, MasterKit, at_once
 
 ORDER = m.OrderNew(client_order_id=1, symbol="AAPL", quantity=SCALE)
@@ -489,13 +491,27 @@ def test_expiry_does_not_wait_for_the_sweep(kit: MasterKit, ann: MasterClient) -
     assert client.ask(m.PortfolioGet()).status == Status.SESSION_EXPIRED
 
 
-def test_the_expired_of_a_long_stop_are_not_loaded(kit: MasterKit, ann: MasterClient) -> None:
+def test_the_expired_of_a_long_stop_end_at_the_start(kit: MasterKit, ann: MasterClient) -> None:
     """A session whose time ran out while the master was down is over."""
     kit.kill()
     kit.wall += LIFETIME_REMEMBERED
     kit.boot()
     assert len(kit.main.authorization.sessions) == 0
     assert ann.resume().status == Status.SESSION_EXPIRED
+
+
+def test_a_start_with_a_wrong_clock_forgets_no_replies(kit: MasterKit, ann: MasterClient) -> None:
+    """It died before it could end the sessions that it took for expired: they are as they were."""
+    assert ann.ask(ORDER, seq=1).status == Status.OK
+    right = kit.wall
+    kit.kill()
+    kit.wall = right + LIFETIME_REMEMBERED + SECOND
+    kit.boot(start=False)
+    kit.kill()
+    kit.wall = right + SECOND
+    kit.boot()
+    assert audit(backends.place(kit.state_dir)).violations == []
+    assert ann.resume().status == Status.OK
 
 
 def test_the_table_forgets_all_of_a_session_that_ended() -> None:

@@ -47,6 +47,7 @@ CONTROLS: Final = {
 }
 PER_TRACE: Final = 2_000
 WHOLE_EVERY: Final = 250
+MOST_SAID: Final = 20
 """Of so many images one is started as a whole, audited and decided again."""
 ORDERS: Final = 25
 MEMORY: Final = Path("/dev/shm")
@@ -63,13 +64,14 @@ class Tally:
     corrupt: int = 0
     lost_most: int = 0
     refused_present: int = 0
-    wrong: list[str] = attrs.Factory(list)
+    said: int = 0
 
     def add(self, what: str, text: str) -> None:
-        """Count something that must not be; the first few are kept as text."""
+        """Count something that must not be, and say the first few at once."""
         setattr(self, what, getattr(self, what) + 1)
-        if len(self.wrong) < 10:
-            self.wrong.append(text)
+        if self.said < MOST_SAID:
+            self.said += 1
+            print(f"    WRONG, {what}: {text}", flush=True)
 
     def __str__(self) -> str:
         return (
@@ -259,8 +261,6 @@ def main() -> int:
     except NoCompiler as error:
         print(f"SKIPPED: {error}")
         return 0
-    for text in tally.wrong:
-        print(f"    {text}")
     bad = tally.lost + tally.corrupt + tally.refused_present
     if options.control:
         print(f"control {options.control}: {'found' if bad else 'NOT FOUND'}")
