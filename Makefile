@@ -11,6 +11,7 @@
 # Only make and Python 3.11 or newer are needed. Variables:
 #   ARGS=...         options for `papertrader up`
 #   PYTEST_ARGS=...  options for pytest
+#   JOBS=...         how many processes share the tests (2); 0 for none beside, as a debugger wants it
 #   KILLS=...        how often `make torture` kills (50)
 #   FUZZ_ARGS=...    options of the parser's fuzzer, such as --frames 1e7
 #   BENCH_ARGS=...   options of the benchmarks
@@ -22,6 +23,7 @@ SHELL := /bin/sh
 
 ARGS =
 PYTEST_ARGS =
+JOBS = 2
 BENCH_ARGS =
 FUZZ_ARGS =
 PYTHON =
@@ -61,7 +63,7 @@ test: $(DEVELOPMENT)
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest $(PYTEST_ARGS)
+	$(BIN)/pytest --numprocesses $(JOBS) --dist loadfile $(PYTEST_ARGS)
 
 # The tests of the page run wherever Chromium and its driver are; this installs them where it may.
 test-web: browser $(DEVELOPMENT)
