@@ -21,6 +21,7 @@ from papertrader.cli.visit import (
 from papertrader.client import errors
 from papertrader.client.account_commands import ApiKeyInfo, NewApiKey, SessionInfo
 from papertrader.core.identifiers import ID_MAX
+from papertrader.gateway.ids import halves_of
 from papertrader.wire.kinds import Scope
 
 DAY_S: Final = 86_400
@@ -150,6 +151,11 @@ def create(invocation: Invocation, label: str, trade: bool, days: int | None) ->
         return
     click.echo(made.credential)
     until = f"until {moment(made.expires_at, seconds=False)} UTC" if made.expires_at else "for ever"
+    key_id, secret = halves_of(made.credential)
+    click.echo(
+        f"For programs written for Alpaca: APCA_API_KEY_ID={key_id} APCA_API_SECRET_KEY={secret}",
+        err=True,
+    )
     click.echo(
         f"API key {made.key} may {name(made.scope)} {until}. Keep it: it is not shown again.",
         err=True,

@@ -89,6 +89,8 @@ class Supervisor:
         self._servers: list[Server] = []
         self.pages: list[str] = []
         """Where browsers find the workers."""
+        self.gateways: list[str] = []
+        """Where programs written for Alpaca find them."""
         self.stopping = False
 
     # --- starting ------------------------------------------------------------------------------
@@ -135,6 +137,8 @@ class Supervisor:
         self._wait(master, "master.json")
         told = [self._wait(each, f"{each.name}.json") for each in workers]
         self.pages = [f"https://{_address(each['web'])}/" for each in told if "web" in each]
+        gateways = [each["gateway"] for each in told if "gateway" in each]
+        self.gateways = [f"https://{_address(each)}" for each in gateways]
         return [_address(each) for each in told]
 
     def start_worker(self, name: str, arguments: list[str]) -> str:
@@ -228,6 +232,8 @@ def _overrides(options: dict[str, Any], listens: tuple[str, str]) -> dict[str, s
             chosen[name] = f"{host}:{options[key]}"
     if options["web_port"] is not None:
         chosen["web.listen"] = f"{listens[1].rpartition(':')[0]}:{options['web_port']}"
+    if options["gateway_port"] is not None:
+        chosen["gateway.listen"] = f"{listens[1].rpartition(':')[0]}:{options['gateway_port']}"
     return {name: str(value) for name, value in chosen.items() if value is not None}
 
 
@@ -237,6 +243,9 @@ def _overrides(options: dict[str, Any], listens: tuple[str, str]) -> dict[str, s
 @click.option("--master-port", type=int, help="Port for the workers; 0 = any free one.")
 @click.option("--worker-port", type=int, help="Port for clients; 0 = any free one.")
 @click.option("--web-port", type=int, help="Port for browsers; 0 = any free one.")
+@click.option(
+    "--gateway-port", type=int, help="Port for programs written for Alpaca; 0 = any free one."
+)
 @click.option("--market", type=click.Choice(["replay", "simulated", "live"]), help="Which market.")
 @click.option(
     "--data",
@@ -277,7 +286,7 @@ def run(state: Path, options: dict[str, Any]) -> int:
         write_run_file(
             state, "workers.json", {"workers": addresses, "ca": str(authority_file(state))}
         )
-        _ready(state, addresses, supervisor.pages, settings)
+        _ready(state, addresses, supervisor, settings)
         if code:
             _progress(
                 "There is no operator yet. To be one, type within a day:"
@@ -313,13 +322,18 @@ def _progress(line: str) -> None:
     click.echo(line, err=True)
 
 
-def _ready(state: Path, addresses: list[str], pages: list[str], settings: Settings) -> None:
+def _ready(state: Path, addresses: list[str], found: Supervisor, settings: Settings) -> None:
     click.echo(f"READY worker={addresses[0]} ca={authority_file(state)} state={state}")
-    if pages:
+    if found.pages:
         click.echo(
-            f"\nOpen in a browser: {pages[0]}\n"
+            f"\nOpen in a browser: {found.pages[0]}\n"
             "It will ask once whether to trust the certificate: this program made it, on this"
             " machine."
+        )
+    if found.gateways:
+        click.echo(
+            f"\nFor programs written for Alpaca: url_override={found.gateways[0]}, trusting"
+            f" {authority_file(state)} (REQUESTS_CA_BUNDLE and SSL_CERT_FILE)."
         )
     source = settings.market.source
     market = (read_run_file(state, "master.json") or {}).get("market", {})

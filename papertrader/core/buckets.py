@@ -39,6 +39,10 @@ class TokenBucket:
         self._level -= taken * self._cost
         return taken
 
+    def left(self) -> int:
+        """Return how many tokens were there after the last `take`."""
+        return max(0, self._level) // self._cost
+
     def wait_ms(self, tokens: int = 1) -> int:
         """Return how many milliseconds after the last `take` the tokens will be there."""
         return max(0, -(-(tokens * self._cost - self._level) // 1_000_000))

@@ -72,6 +72,9 @@ class BoundedRequest(Request):
         """Render the resource, with the headers that every answer has."""
         for name, value in SAFE_HEADERS.items():
             self.setHeader(name, value)  # type: ignore[no-untyped-call]
+        connection = getattr(self.channel, "web_connection", None)
+        if connection is not None:
+            connection.renew()
         super().process()  # type: ignore[no-untyped-call]
 
     def _too_large(self) -> None:
@@ -86,11 +89,13 @@ class BoundedRequest(Request):
 class WebConnection(Protocol):
     """One connection with a browser, over whatever Twisted builds for it.
 
-    ``when_lost`` is called last. A connection that is not `upgraded` ends after `LIFE_S`.
+    ``when_lost`` is called last. A connection that is not `upgraded` ends after `LIFE_S`, counted
+    from its beginning or, if ``renewable``, from its last complete request.
     """
 
-    def __init__(self, inner: Any, clock: Clock) -> None:
+    def __init__(self, inner: Any, clock: Clock, renewable: bool = False) -> None:
         self.when_lost: Callable[[], None] | None = None
+        self._renewable = renewable
         self._inner = inner
         self._clock = clock
         self._link: Any = None
@@ -104,6 +109,12 @@ class WebConnection(Protocol):
         self.connected = 1
         self._inner.makeConnection(transport)
         self._inner.web_connection = self
+
+    def renew(self) -> None:
+        """Count from now on: a request is complete."""
+        if self._renewable and self._timer is not None:
+            self._timer.cancel()
+            self._timer = self._clock.call_later(LIFE_S, self.abort)
 
     def upgraded(self) -> None:
         """Let the connection live: it is another protocol's now, with deadlines of its own."""
@@ -148,12 +159,24 @@ class WebChannel(HTTPChannel):
 
 
 class WebSite(Site):
-    """Builds the connections of one port: `WebConnection` around `WebChannel`."""
+    """Builds the connections of one port: `WebConnection` around `WebChannel`.
 
-    def __init__(self, root: Resource, clock: Clock, reactor: IReactorTime) -> None:
+    ``idle_s`` is the longest silence on one. ``renewable``: they live as long as requests come, for
+    programs that keep theirs open and must not lose one within a request.
+    """
+
+    def __init__(
+        self,
+        root: Resource,
+        clock: Clock,
+        reactor: IReactorTime,
+        idle_s: int = IDLE_S,
+        renewable: bool = False,
+    ) -> None:
         super().__init__(  # type: ignore[no-untyped-call]
-            root, requestFactory=BoundedRequest, timeout=IDLE_S
+            root, requestFactory=BoundedRequest, timeout=idle_s
         )
+        self._renewable = renewable
         self.displayTracebacks = False
         self._clock = clock
         self._reactor = reactor
@@ -167,7 +190,7 @@ class WebSite(Site):
         channel.timeOut = self.timeOut
         # Twisted's own time-out of a silent connection needs the calls of a reactor.
         channel.callLater = self._reactor.callLater
-        return WebConnection(channel, self._clock)
+        return WebConnection(channel, self._clock, self._renewable)
 
     def log(self, request: object) -> None:
         """Write no access log: what was asked for may say who someone is."""

@@ -30,6 +30,7 @@ from papertrader.net.clock import Clock, Timer, install_monotonic
 from papertrader.ops.autopsy import Autopsy, Findings
 from papertrader.ops.files import make_private_directory
 from papertrader.ops.heart import (
+    GATEWAY_FD,
     HEART_FD,
     LISTEN_FD,
     LOADING,
@@ -74,6 +75,8 @@ class Role:
     setting: str
     web: tuple[str, int] | None = None
     """Where it also listens for browsers."""
+    gateway: tuple[str, int] | None = None
+    """Where it also listens for programs that speak Alpaca's API."""
 
 
 def listening_socket(host: str, port: int, setting: str) -> socket.socket:
@@ -142,6 +145,7 @@ class Driver(Service):
         self._clock: Clock | None = None
         self._socket: socket.socket | None = None
         self._web: socket.socket | None = None
+        self._gateway: socket.socket | None = None
         self._autopsy: Autopsy | None = None
         self._life: _Life | None = None
         self._dumping: Deferred[None] = succeed(None)
@@ -165,6 +169,8 @@ class Driver(Service):
             self._socket = listening_socket(role.host, role.port, role.setting)
             if role.web is not None:
                 self._web = listening_socket(*role.web, "web.listen")
+            if role.gateway is not None:
+                self._gateway = listening_socket(*role.gateway, "gateway.listen")
             log = self._state / "log"
             make_private_directory(log)
             self._autopsy = Autopsy(log, role.name)
@@ -210,6 +216,8 @@ class Driver(Service):
             }  # fmt: skip
             if self._web is not None:
                 files[WEB_FD] = self._web.fileno()
+            if self._gateway is not None:
+                files[GATEWAY_FD] = self._gateway.fileno()
             self._reactor.spawnProcess(
                 life,
                 sys.executable,
@@ -356,7 +364,7 @@ class Driver(Service):
         def release(_: object) -> None:
             if self._clock is not None:
                 self._clock.cancel_all()
-            for each in (self._socket, self._web):
+            for each in (self._socket, self._web, self._gateway):
                 if each is not None:
                     each.close()
             self._lock.release()

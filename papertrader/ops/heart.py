@@ -15,8 +15,9 @@ HEART_FD: Final = 4
 LOCK_FD: Final = 5
 STACKS_FD: Final = 6
 WEB_FD: Final = 7
+GATEWAY_FD: Final = 8
 """What the workings find open: the socket, the pipe of heartbeats, the lock, the file for stacks,
-and a worker that faces browsers the socket for them. Standard error is the driver's."""
+and the sockets of a worker that faces browsers or has a gateway. Standard error is the driver's."""
 READY: Final = b"R"
 HEARTBEAT: Final = b"."
 LOADING: Final = b"L"
@@ -30,6 +31,8 @@ class Inherited:
     listen: int
     heart: int
     web: int
+    """Is open only where the settings say so."""
+    gateway: int
     """Is open only where the settings say so."""
 
 

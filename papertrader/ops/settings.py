@@ -95,6 +95,13 @@ class WebSettings:
 
 
 @attrs.frozen(kw_only=True)
+class GatewaySettings:
+    """The workers' gateway. ``listen``: where the first one speaks Alpaca's API; None: nowhere."""
+
+    listen: Listen | None
+
+
+@attrs.frozen(kw_only=True)
 class MetricsSettings:
     """Monitoring. ``listen``: where the master tells its figures; None: nowhere."""
 
@@ -178,6 +185,7 @@ class Settings:
     master: MasterSettings
     worker: WorkerSettings
     web: WebSettings
+    gateway: GatewaySettings
     metrics: MetricsSettings
     market: MarketSettings
     accounts: AccountsSettings
@@ -209,6 +217,11 @@ class Settings:
             return self._of_worker(self.web.listen, number)
         beside = self.worker_listen(number)
         return beside if beside.port == 0 else Listen(beside.host, beside.port + 1)
+
+    def gateway_listen(self, number: int) -> Listen | None:
+        """Return where worker ``number`` (from 1) speaks Alpaca's API; None: nowhere."""
+        first = self.gateway.listen
+        return None if first is None else self._of_worker(first, number)
 
     def _of_worker(self, first: Listen, number: int) -> Listen:
         if not 1 <= number <= self.workers:
@@ -342,6 +355,7 @@ class _Sources:
                 listen=take(known.WORKER_LISTEN), masters=take(stores.WORKER_MASTERS)
             ),
             web=WebSettings(listen=take(known.WEB_LISTEN)),
+            gateway=GatewaySettings(listen=take(known.GATEWAY_LISTEN)),
             metrics=MetricsSettings(listen=take(known.METRICS_LISTEN)),
             market=MarketSettings(
                 source=take(known.MARKET_SOURCE),
@@ -528,6 +542,9 @@ def _port_contradictions(settings: Settings) -> Iterator[_Contradiction]:
         if web is not None:
             beside = settings.web.listen == known.WEB_AUTO
             own.append((known.WORKER_LISTEN if beside else known.WEB_LISTEN, web))
+        gateway = settings.gateway_listen(number)
+        if gateway is not None:
+            own.append((known.GATEWAY_LISTEN, gateway))
     seen: list[tuple[Variable[Any], Listen]] = [(known.MASTER_LISTEN, master)]
     if settings.metrics.listen is not None:
         seen.append((known.METRICS_LISTEN, settings.metrics.listen))

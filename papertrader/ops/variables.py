@@ -296,6 +296,16 @@ WEB_LISTEN: Final[Variable[Listen | None]] = Variable(
 Where the first worker waits for browsers. "auto": where it waits for clients, one port further
 (2050); "off": nowhere. Each further worker has its ports two further.""",
 )
+GATEWAY_LISTEN: Final[Variable[Listen | None]] = Variable(
+    name="gateway.listen",
+    default='"off"',
+    read=_listen_or_off,
+    show=_show_web,
+    comment="""\
+Where the first worker speaks Alpaca's public API over HTTPS, for programs written for it with
+alpaca-py: "127.0.0.1:2070", say; "off": nowhere. Each further worker has its port two further.
+Programs log in with an API key; papertrader key create --trade tells what to give them.""",
+)
 METRICS_LISTEN: Final[Variable[Listen | None]] = Variable(
     name="metrics.listen",
     default='"off"',
@@ -530,6 +540,7 @@ VARIABLES: Final[tuple[Variable[Any], ...]] = (
     WORKER_LISTEN,
     WORKER_MASTERS,
     WEB_LISTEN,
+    GATEWAY_LISTEN,
     METRICS_LISTEN,
     MARKET_SOURCE,
     MARKET_UPDATE_INTERVAL_MS,

@@ -64,6 +64,7 @@ def makeService(options: Options) -> Driver:
 
     listen = options.settings.worker_listen(options["number"])
     web = options.settings.web_listen(options["number"])
+    gateway = options.settings.gateway_listen(options["number"])
     role = Role(
         name=options.name,
         kind="worker",
@@ -72,5 +73,6 @@ def makeService(options: Options) -> Driver:
         port=listen.port,
         setting="worker.listen",
         web=(web.host, web.port) if web is not None else None,
+        gateway=(gateway.host, gateway.port) if gateway is not None else None,
     )
     return Driver(role, options.state, reactor)

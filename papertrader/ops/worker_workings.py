@@ -6,7 +6,7 @@ import os
 import random
 import signal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
@@ -26,6 +26,9 @@ from papertrader.worker.main import Worker, WorkerConfiguration
 from papertrader.worker.web import WebConfiguration
 from papertrader.worker.witness import Witness, WitnessError
 
+if TYPE_CHECKING:
+    from papertrader.gateway.server import Gateway
+
 
 class Workings(Service):
     """One life of a worker. ``died``: how the life before ended, if it crashed."""
@@ -43,6 +46,7 @@ class Workings(Service):
         self._heart: Heart | None = None
         self._process: Process | None = None
         self._worker: Worker | None = None
+        self._gateway: Gateway | None = None
 
     def startService(self) -> None:
         """Start; a failure is one line on stderr and an exit code that is not 0."""
@@ -75,7 +79,8 @@ class Workings(Service):
             total_rate=max(TOTAL_RATE, settings.limits.connects_per_second),
             total_burst=max(TOTAL_BURST, settings.limits.connects_at_once),
         )
-        web = self._web(certificate_files(state, f"{self._name}-public")[0], caps)
+        certificate = certificate_files(state, f"{self._name}-public")[0]
+        web = self._web(certificate, caps)
         configuration = WorkerConfiguration(
             worker_id=enrolled.worker_id if enrolled else options["number"],
             name=self._name,
@@ -111,7 +116,8 @@ class Workings(Service):
             signal.SIGHUP, lambda number, frame: self._reactor.callFromThread(keys.reload)
         )
         self._worker.upstream.clock_is_stale = process.begin_anew
-        self._worker.start().addCallbacks(self._ready, self._cannot_start)
+        self._gateway = self._make_gateway(self._worker, certificate, caps, keys)
+        self._worker.start().addCallbacks(self._serves, self._cannot_start)
         if self._heart is not None:
             self._heart.start()
 
@@ -125,6 +131,45 @@ class Workings(Service):
             listen_host=listen.host, listen_port=listen.port, names=names, caps=caps
         )
 
+    def _make_gateway(
+        self, worker: Worker, certificate: Path, caps: AcceptCaps, keys: WorkerKeys
+    ) -> Gateway | None:
+        settings = self._options.settings
+        listen = settings.gateway_listen(self._options["number"])
+        if listen is None:
+            return None
+        # A worker without a gateway does not load one, nor the client library.
+        from papertrader.gateway.seats import SeatRules  # noqa: PLC0415
+        from papertrader.gateway.server import Gateway, GatewayConfiguration  # noqa: PLC0415
+
+        configuration = GatewayConfiguration(
+            listen_host=listen.host,
+            listen_port=listen.port,
+            names=host_names(load_certificates(certificate)[0]),
+            rules=SeatRules(
+                rate=settings.limits.requests_per_second, burst=settings.limits.requests_at_once
+            ),
+            caps=caps,
+        )
+        return Gateway(
+            configuration,
+            worker.client,
+            worker.trouble,
+            worker.clock,
+            self._reactor,
+            keys.web,
+            inherited_endpoint(self._reactor, self._inherited.gateway),
+        )
+
+    def _serves(self, worker: Worker) -> None:
+        """The worker takes clients: open the gateway's port, then all is ready."""
+        gateway = self._gateway
+        if gateway is None:
+            self._ready(worker)
+            return
+        gateway.start()
+        gateway.listening.listening.addCallbacks(lambda _: self._ready(worker), self._cannot_start)
+
     def _ready(self, worker: Worker) -> None:
         calm_collector()
         if self._process is not None:
@@ -135,6 +180,9 @@ class Workings(Service):
         }  # fmt: skip
         if worker.web is not None:
             said["web"] = {"host": worker.web.configuration.listen_host, "port": worker.web.port}
+        if self._gateway is not None:
+            where = self._gateway.configuration.listen_host
+            said["gateway"] = {"host": where, "port": self._gateway.port}
         write_run_file(self._options.state, f"{self._name}.json", said)
         if self._heart is not None:
             self._heart.ready()
@@ -152,6 +200,9 @@ class Workings(Service):
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
+        gateway, self._gateway = self._gateway, None
+        if gateway is not None:
+            await gateway.stop()
         worker, self._worker = self._worker, None
         if worker is not None:
             await worker.stop()

@@ -21,7 +21,7 @@ from twisted.logger import globalLogBeginner
 from twisted.python import usage
 
 from papertrader.net.clock import install_monotonic
-from papertrader.ops.heart import HEART_FD, LISTEN_FD, STACKS_FD, WEB_FD, Inherited
+from papertrader.ops.heart import GATEWAY_FD, HEART_FD, LISTEN_FD, STACKS_FD, WEB_FD, Inherited
 from papertrader.ops.running import EXIT_FAILED, tell
 
 _PR_SET_PDEATHSIG: Final = 1
@@ -63,7 +63,7 @@ def run(kind: str, arguments: Sequence[str]) -> None:
         sys.exit(EXIT_FAILED)
     # What is printed, and what Twisted logs, goes to the event log alone.
     globalLogBeginner.beginLoggingTo([], redirectStandardIO=True, discardBuffer=True)
-    inherited = Inherited(listen=LISTEN_FD, heart=HEART_FD, web=WEB_FD)
+    inherited = Inherited(listen=LISTEN_FD, heart=HEART_FD, web=WEB_FD, gateway=GATEWAY_FD)
     service = module.Workings(options, reactor, inherited, died)
     service.startService()
     core: Any = reactor

@@ -161,15 +161,15 @@ class Worker:
             trail=trail,
         )
         self.acceptor = AcceptorFactory(
-            self._client, clock, caps=configuration.caps, tls=public_tls,
+            self.client, clock, caps=configuration.caps, tls=public_tls,
             reactor=IReactorTime(reactor),
         )  # fmt: skip
         self._listening = self._listening_service(endpoint)
         self.web = (
             WebFace(
                 configuration.web,
-                self._client,
-                self._trouble,
+                self.client,
+                self.trouble,
                 clock,
                 reactor,
                 web_tls,
@@ -274,14 +274,15 @@ class Worker:
         if open_port and self.upstream.state is LinkState.ACTIVE and not self.ready.called:
             self.ready.callback(self)
 
-    def _client(self, peer: IAddress) -> ClientProtocol:
+    def client(self, peer: IAddress) -> ClientProtocol:
+        """Return the worker's end of a new client connection, whatever it comes over."""
         number = self.clients.next_number()
         link = outer_link(number, self.boot, self.configuration.request_rate)
         return ClientProtocol(link, client_data(peer), self._around)
 
     # --- what the link needs --------------------------------------------------------------------
 
-    def _trouble(self) -> str:
+    def trouble(self) -> str:
         """Return why the worker cannot serve just now, "" if it can."""
         if self.upstream.state is not LinkState.ACTIVE:
             return "the master cannot be asked now"

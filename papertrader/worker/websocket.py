@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Final, cast
+from typing import Any, Final
+from typing import Protocol as Interface
 
 import attrs
 from twisted.internet.interfaces import IAddress, IPushProducer
@@ -23,7 +24,6 @@ from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 from zope.interface import implementer
 
 from papertrader.net.clock import Clock, Timer
-from papertrader.net.protocol import FrameProtocol
 from papertrader.wire import limits
 
 MESSAGE_MAX: Final = limits.CLIENT_FRAME_MAX
@@ -48,11 +48,30 @@ class SocketCounters:
     """Cut because the octets were no WebSocket frames, or were text."""
 
 
+class Carried(Interface):
+    """What a WebSocket carries: a `FrameProtocol`, or another protocol with the same life."""
+
+    when_lost: Callable[[], None] | None
+    """Called last, when the transport is gone."""
+
+    def makeConnection(self, transport: Any) -> Any:
+        """Begin."""
+
+    def dataReceived(self, data: bytes) -> Any:
+        """Take a message; an empty one is a sign of life."""
+
+    def connectionLost(self, reason: Failure) -> Any:
+        """End."""
+
+    def say_goodbye(self, code: int, text: str = "") -> Any:
+        """End in an orderly way."""
+
+
 @implementer(IPushProducer)
 class SocketTransport:
-    """One WebSocket: a transport to its `FrameProtocol`, a protocol to Twisted's WebSocket."""
+    """One WebSocket: a transport to its protocol, a protocol to Twisted's WebSocket."""
 
-    def __init__(self, protocol: FrameProtocol, peer: IAddress, counters: SocketCounters) -> None:
+    def __init__(self, protocol: Carried, peer: IAddress, counters: SocketCounters) -> None:
         self.protocol = protocol
         self._peer = peer
         self._counters = counters
@@ -173,7 +192,7 @@ class SocketTransport:
         self._deliver = channel.dataReceived
         channel.dataReceived = self._received
         self._counters.opened += 1
-        self.protocol.makeConnection(cast("Any", self))  # type: ignore[no-untyped-call]
+        self.protocol.makeConnection(self)
 
     def _received(self, data: bytes) -> None:
         self._since_message += len(data)
@@ -240,7 +259,7 @@ class SocketResource(WebSocketResource):
 
     isLeaf = True
 
-    def __init__(self, build: Callable[[IAddress], FrameProtocol], clock: Clock) -> None:
+    def __init__(self, build: Callable[[IAddress], Carried], clock: Clock) -> None:
         super().__init__(self)
         self.counters = SocketCounters()
         self._build = build
@@ -255,11 +274,15 @@ class SocketResource(WebSocketResource):
     def buildProtocol(self, request: Request) -> WebSocketProtocol:
         """Return the socket of a request that was let through."""
         peer = request.getClientAddress()
-        socket = SocketTransport(self._build(peer), peer, self.counters)
+        socket = self.socket(request, peer)
         socket.protocol.when_lost = lambda: self._lost(socket)
         self._living.add(socket)
         self._newest = socket
         return socket
+
+    def socket(self, request: Request, peer: IAddress) -> SocketTransport:
+        """Return what carries the protocol of a request that was let through."""
+        return SocketTransport(self._build(peer), peer, self.counters)
 
     def render_GET(self, request: Request) -> bytes | int:
         """Upgrade the connection; an answer of HTTP says why not."""

@@ -114,6 +114,8 @@ listen = "0.0.0.0:7000"
 masters = "10.0.0.1:2048 [::1]:2050 second.example:2048"
 [web]
 listen = "0.0.0.0:8000"
+[gateway]
+listen = "0.0.0.0:8100"
 [metrics]
 listen = "127.0.0.1:9464"
 [market]
@@ -165,6 +167,7 @@ def test_every_variable_from_the_file(file: Path) -> None:
     assert settings.master.listen == Listen("::1", 0)
     assert settings.worker.listen == Listen("0.0.0.0", 7000)
     assert settings.web.listen == Listen("0.0.0.0", 8000)
+    assert settings.gateway.listen == Listen("0.0.0.0", 8100)
     assert settings.metrics.listen == Listen("127.0.0.1", 9464)
     assert settings.worker.masters == (
         ("10.0.0.1", 2048), ("::1", 2050), ("second.example", 2048),
@@ -383,6 +386,11 @@ def test_ports_of_the_workers(file: Path) -> None:
     own = load(file, 'workers = 2\nweb.listen = "0.0.0.0:443"\n')
     assert own.web_listen(2) == Listen("0.0.0.0", 445)
     assert load(file, 'web.listen = "off"\n').web_listen(1) is None
+    assert settings.gateway_listen(1) is None
+    gateways = load(file, 'workers = 2\ngateway.listen = "0.0.0.0:8100"\n')
+    assert [gateways.gateway_listen(number) for number in (1, 2)] == [
+        Listen("0.0.0.0", 8100), Listen("0.0.0.0", 8102),
+    ]  # fmt: skip
     free = load(file, 'workers = 3\nworker.listen = "127.0.0.1:0"\n')
     assert [free.worker_listen(number).port for number in (1, 2, 3)] == [0, 0, 0]
     for number in (0, 4):
@@ -395,6 +403,7 @@ def test_ports_of_the_workers(file: Path) -> None:
     [
         ('workers = 3\nworker.listen = "127.0.0.1:65534"\n', "up to 65539"),
         ('worker.listen = "127.0.0.1:2048"\n', "port 2048 would be listened on twice"),
+        ('gateway.listen = "127.0.0.1:2049"\n', "for gateway.listen and for worker.listen"),
         ('metrics.listen = "127.0.0.1:2049"\n', "for worker.listen and for metrics.listen"),
         ('worker.listen = "127.0.0.1:2047"\n', "port 2048 would be listened on twice"),
         ('workers = 4\nworker.listen = "0.0.0.0:2045"\n', "port 2048 would be listened on twice"),

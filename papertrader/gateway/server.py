@@ -1,0 +1,265 @@
+"""The gateway's port: HTTPS with the worker's certificate, requests to their routes, streams."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any, Final
+
+import attrs
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint
+from twisted.internet.interfaces import (
+    IAddress,
+    IOpenSSLServerConnectionCreator,
+    IReactorTCP,
+    IReactorTime,
+    IStreamServerEndpoint,
+)
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET, Request
+
+from papertrader.gateway.errors import (
+    RETRY_AFTER_S,
+    ApiError,
+    bad_request,
+    error_of,
+    forbidden,
+    internal,
+    unauthorized,
+)
+from papertrader.gateway.ids import Credential, credential_of
+from papertrader.gateway.routing import Answer, Call, Routes
+from papertrader.gateway.seats import Seat, SeatRules, Seats, Visitor
+from papertrader.gateway.table import routes
+from papertrader.net.clock import Clock
+from papertrader.net.factory import AcceptCaps, AcceptorFactory
+from papertrader.net.services import ListeningService
+from papertrader.net.web import Gate, Health, WebSite
+
+IDLE_S: Final = 75
+"""Seconds without a request, after which a connection is closed: programs keep theirs open."""
+QUERY_MAX: Final = 64
+"""Parameters of one request: 400."""
+HEALTH_PATH: Final = b"health"
+_SECONDS_A_MINUTE: Final = 60
+_OK: Final = 200
+_NO_CONTENT: Final = 204
+
+
+@attrs.frozen(kw_only=True)
+class GatewayConfiguration:
+    """What the operator decides about the gateway of one worker."""
+
+    listen_host: str
+    listen_port: int
+    """0 lets the system choose (see `Gateway.port`)."""
+    names: tuple[str, ...]
+    """Names and addresses in the worker's public certificate: the only ones answered under."""
+    rules: SeatRules
+    caps: AcceptCaps = attrs.Factory(AcceptCaps)
+
+
+@attrs.define(slots=True, kw_only=True)
+class GatewayCounters:
+    """What became of the requests of a gateway."""
+
+    requests: int = 0
+    errors: int = 0
+    """Answered with another status than 2xx."""
+    faults: int = 0
+    """Of them ours: logged."""
+
+
+class Api(Resource):
+    """Every path of the gateway that is no stream."""
+
+    isLeaf = True
+    log = Logger()
+
+    def __init__(self, seats: Seats, routes: Routes, clock: Clock) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.counters = GatewayCounters()
+        self._seats = seats
+        self._routes = routes
+        self._clock = clock
+
+    def render(self, request: Request) -> int:
+        """Answer, later."""
+        self.counters.requests += 1
+        gone: list[bool] = []
+        request.notifyFinish().addErrback(lambda _: gone.append(True))
+
+        def fault(failure: Failure) -> None:
+            self.log.failure("an answer of the gateway failed", failure)
+
+        Deferred.fromCoroutine(self._answer(request, gone)).addErrback(fault)
+        return NOT_DONE_YET
+
+    async def _answer(self, request: Request, gone: list[bool]) -> None:
+        seat: Seat | None = None
+        try:
+            handler, names = self._routes.find(
+                request.method.decode("ascii", "replace"), request.path.decode("ascii", "replace")
+            )
+            credential, query, body = _credential(request), _query(request), _body(request)
+            seat = await self._seats.take(credential, _visitor(request))
+            try:
+                call = Call(seat=seat, ids=self._seats.ids, names=names, query=query, body=body)
+                found = await handler(call)
+            finally:
+                self._seats.give_back(seat)
+            answer = found if isinstance(found, Answer) else Answer(_OK, found)
+        except Exception as error:
+            answer = self._failed(error)
+        if not gone:
+            self._write(request, answer, seat)
+
+    def _failed(self, error: Exception) -> Answer:
+        self.counters.errors += 1
+        known = error_of(error)
+        if known is None and isinstance(error, ValueError | TypeError):
+            known = bad_request(str(error))
+        if known is None:
+            self.counters.faults += 1
+            self.log.failure("a request to the gateway failed", Failure(error))
+            known = internal()
+        return Answer(known.status, known.body())
+
+    def _write(self, request: Request, answer: Answer, seat: Seat | None) -> None:
+        request.setResponseCode(answer.status)
+        request.setHeader("Cache-Control", "no-store")
+        if seat is not None:
+            self._limits(request, seat)
+        if answer.status == ApiError(429, 0, "").status:
+            request.setHeader("Retry-After", str(RETRY_AFTER_S))
+        if answer.body is not None:
+            octets = json.dumps(answer.body, separators=(",", ":")).encode()
+            request.setHeader("Content-Type", "application/json; charset=UTF-8")
+            request.setHeader("Content-Length", str(len(octets)))
+            request.write(octets)
+        request.finish()
+
+    def _limits(self, request: Request, seat: Seat) -> None:
+        """Say how many requests a program may make, in Alpaca's headers."""
+        rules, now = self._seats.rules, self._clock.wall_ns()
+        full_in_s = -(-seat.bucket.wait_ms(rules.burst) // 1_000)
+        request.setHeader("X-RateLimit-Limit", str(rules.rate * _SECONDS_A_MINUTE))
+        request.setHeader("X-RateLimit-Remaining", str(seat.bucket.left()))
+        request.setHeader("X-RateLimit-Reset", str(now // 1_000_000_000 + full_in_s))
+
+
+def _visitor(request: Request) -> Visitor:
+    channel = request.channel
+    handle = getattr(channel.transport if channel is not None else None, "getHandle", None)
+    return Visitor(peer=request.getClientAddress(), handle=handle() if handle else None)
+
+
+def _credential(request: Request) -> Credential:
+    """Read the two halves of the key from the headers; never logged, never answered."""
+    key_id = request.getHeader("APCA-API-KEY-ID") or ""
+    secret = request.getHeader("APCA-API-SECRET-KEY") or ""
+    if not key_id or not secret:
+        raise unauthorized()
+    found = credential_of(key_id, secret)
+    if found is None:
+        raise forbidden()
+    return found
+
+
+def _query(request: Request) -> dict[str, str]:
+    given: dict[bytes, list[bytes]] = request.args or {}
+    if len(given) > QUERY_MAX:
+        raise bad_request(f"at most {QUERY_MAX} parameters are read")
+    try:
+        return {name.decode(): ",".join(each.decode() for each in values)
+                for name, values in given.items()}  # fmt: skip
+    except UnicodeDecodeError:
+        raise bad_request("the parameters are no UTF-8") from None
+
+
+def _body(request: Request) -> dict[str, Any]:
+    if request.method not in (b"POST", b"PUT", b"PATCH") or request.content is None:
+        return {}
+    octets = request.content.read()
+    if not octets.strip():
+        return {}
+    try:
+        body = json.loads(octets, parse_float=Decimal)
+    except (ValueError, RecursionError):
+        raise bad_request("request body format is invalid") from None
+    if not isinstance(body, dict):
+        # What a client without parameters sends: null.
+        if body is None:
+            return {}
+        raise bad_request("request body format is invalid")
+    return body
+
+
+class Root(Resource):
+    """Hands every path to the API, but for those that have something of their own."""
+
+    def __init__(self, api: Api) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._api = api
+
+    def getChild(self, path: bytes, request: Request) -> Resource:
+        """Return the API."""
+        return self._api
+
+
+class Gateway:
+    """Listens for programs. ``connect`` makes a client's connection to the worker; ``trouble``
+    says why the worker cannot serve just now, "" if it can."""
+
+    def __init__(
+        self,
+        configuration: GatewayConfiguration,
+        connect: Callable[[IAddress], Any],
+        trouble: Callable[[], str],
+        clock: Clock,
+        reactor: IReactorTCP,
+        tls: IOpenSSLServerConnectionCreator | None,
+        endpoint: IStreamServerEndpoint | None = None,
+    ) -> None:
+        self.configuration = configuration
+        self.seats = Seats(connect, clock, configuration.rules)
+        self.api = Api(self.seats, Routes(routes(clock)), clock)
+        root = Root(self.api)
+        root.putChild(HEALTH_PATH, Health(trouble))
+        self.gate = Gate(configuration.names, root)
+        site = WebSite(self.gate, clock, IReactorTime(reactor), idle_s=IDLE_S, renewable=True)
+        self.acceptor = AcceptorFactory(
+            site.build, clock, caps=configuration.caps, tls=tls, reactor=IReactorTime(reactor)
+        )
+        host, port = configuration.listen_host, configuration.listen_port
+        kind = TCP6ServerEndpoint if ":" in host else TCP4ServerEndpoint
+        self.listening = ListeningService(
+            endpoint or kind(reactor, port, interface=host),
+            self.acceptor,
+            clock,
+            where=f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
+            setting="gateway.listen",
+        )
+
+    @property
+    def port(self) -> int:
+        """The port that programs use: the real one once it is open."""
+        listening = self.listening.port
+        if listening is None:
+            return self.configuration.listen_port
+        port: int = getattr(listening.getHost(), "port", self.configuration.listen_port)
+        return port
+
+    def start(self) -> None:
+        """Open the port; ``listening.listening`` tells the outcome."""
+        self.seats.start()
+        self.listening.startService()
+
+    def stop(self) -> Deferred[None]:
+        """End every seat and stream, and close."""
+        self.seats.stop()
+        return self.listening.stopService()
