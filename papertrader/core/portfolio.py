@@ -40,7 +40,8 @@ LOTS_MAX: Final = 256
 class Lot:
     """What one fill opened. ``quantity`` and ``cost`` are negative in a short position.
 
-    ``price`` is that of the fill (after a split: adjusted, half-even); ``cost`` is the exact money.
+    ``price`` is that of the fill (after a split: adjusted, half-even); ``cost`` is the exact money;
+    ``opened_at`` is market time, by which terms say how long it must be held.
     """
 
     quantity: int
@@ -235,19 +236,26 @@ def _with_newest(lots: tuple[Lot, ...], lot: Lot) -> tuple[Lot, ...]:
 
 
 def trade(
-    position: Position, quantity: int, price: int, gross: int, at: int, transaction: int
+    position: Position,
+    quantity: int,
+    price: int,
+    gross: int,
+    at: int,
+    transaction: int,
+    market_at: int = 0,
 ) -> tuple[Position, int]:
     """Return ``position`` after a fill, and the price profit that it realized on average cost.
 
     ``quantity`` and ``gross`` (the change of cash before fees) are signed: a buy has a positive
     quantity and a negative gross. The released part of the cost basis is rounded down to a unit.
+    ``market_at`` is the market time of it, 0 where that is ``at``.
     Raises `InvariantViolated` if the fill crosses zero (it must be two steps then), and
     `AmountOverflow` if the result does not fit.
     """
     held = position.quantity
     after = held + quantity
     if held == 0 or (held > 0) == (quantity > 0):
-        opened = Lot(quantity, price, -gross, at, transaction)
+        opened = Lot(quantity, price, -gross, market_at or at, transaction)
         lots, released, realized = _with_newest(position.lots, opened), gross, 0
     else:
         if after != 0 and (after > 0) != (held > 0):
@@ -280,6 +288,7 @@ def moved(
             gross=-old.cost_basis,
             at=at,
             transaction=transaction,
+            market_at=old.lots[-1].opened_at if old.lots else 0,
         )
     lots = held.lots
     for lot in old.lots:
@@ -297,7 +306,13 @@ def moved(
 
 
 def trade_through(
-    position: Position, quantity: int, price: int, gross: int, at: int, transaction: int
+    position: Position,
+    quantity: int,
+    price: int,
+    gross: int,
+    at: int,
+    transaction: int,
+    market_at: int = 0,
 ) -> tuple[Position, int]:
     """Return the same as `trade`, in two steps where the fill crosses zero: close, then open.
 
@@ -306,7 +321,7 @@ def trade_through(
     """
     held = position.quantity
     if held == 0 or (held > 0) == (quantity > 0) or abs(quantity) <= abs(held):
-        return trade(position, quantity, price, gross, at, transaction)
+        return trade(position, quantity, price, gross, at, transaction, market_at)
     closing = -held * price
     paid = -cost_of_notional(closing) if closing > 0 else proceeds_of_notional(-closing)
     flat, realized = trade(
@@ -319,6 +334,7 @@ def trade_through(
         gross=gross - paid,
         at=at,
         transaction=transaction,
+        market_at=market_at,
     )
     return opened, realized
 

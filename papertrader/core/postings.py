@@ -79,7 +79,8 @@ def fill_events(
     transaction_id = account.transaction_id + 1
     held = portfolio.positions.get(order.symbol) or Position(order.symbol)
     price = fill.price if rate == NULL else converted_price(fill.price, rate)
-    position, realized = trade_through(held, quantity, price, gross, at, transaction_id)
+    market_at = market_time(quote)
+    position, realized = trade_through(held, quantity, price, gross, at, transaction_id, market_at)
     # By place, as in `Order.snapshot`: by name it takes twice as long.
     transaction = Transaction(
         transaction_id,
@@ -98,7 +99,7 @@ def fill_events(
         changed.fills,
         quote.quote_seq,
         realized,
-        _market_at(market_time(quote), at),
+        _market_at(market_at, at),
         settles_at if gross > 0 else 0,
         fees.sec_fee,
         fees.taf_fee,
@@ -286,6 +287,7 @@ def delivery_event(
         gross=-cost,
         at=at,
         transaction=transaction_id,
+        market_at=market_at,
     )
     transaction = Transaction(
         transaction_id=transaction_id,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 
 from papertrader.core.instants import SECOND
 from papertrader.core.money import NULL, SCALE, format_amount
-from papertrader.core.orders import NewOrder, Order, Side
+from papertrader.core.orders import NewOrder, Order, OrderState, Side
 from papertrader.core.portfolio import PortfolioState
 from papertrader.core.quotes import Quote
 from papertrader.core.refusals import Refusal, Refused
@@ -32,7 +32,7 @@ def check_restrictions(
     held = portfolio.quantity(command.symbol)
     signed = command.quantity if command.side == Side.BUY else -command.quantity
     if held * signed < 0 and abs(signed) <= abs(held):
-        return _held_too_short(command, portfolio)
+        return _held_too_short(command, portfolio, resting)
     if terms.assets and command.symbol not in terms.assets:
         return _refused(
             f"this portfolio may open positions only in {', '.join(terms.assets)}; not in"
@@ -49,16 +49,43 @@ def check_restrictions(
     return None
 
 
-def _held_too_short(command: NewOrder, portfolio: PortfolioState) -> Refused | None:
+def _held_too_short(
+    command: NewOrder, portfolio: PortfolioState, resting: Iterable[Order]
+) -> Refused | None:
+    """Count by market time the shares that were held long enough, the oldest lots first.
+
+    Open orders that close the position have the first claim to them, the largest of a pair once.
+    """
     least = portfolio.terms.hold_seconds
-    position = portfolio.positions[command.symbol]
-    left = position.opened_at + least * SECOND - command.at
-    if not least or left <= 0:
+    if not least:
         return None
-    return _refused(
-        f"this portfolio holds a position for {least} seconds at least; {command.symbol} may be"
-        f" closed in {-(-left // SECOND)} seconds"
-    )
+    closing: dict[int, int] = {}
+    for order in resting:
+        if (
+            order.is_open
+            and order.state != OrderState.HELD
+            and _closes(order.side, portfolio, command)
+        ):
+            pair = order.terms.pair if order.terms is not None else 0
+            key = -pair or order.order_id
+            closing[key] = max(closing.get(key, 0), order.remaining)
+    wanted = sum(closing.values()) + command.quantity
+    for lot in portfolio.positions[command.symbol].lots:
+        left = lot.opened_at + least * SECOND - command.market_at
+        # A lot of the future is one of before the clock was turned back.
+        if left > 0 and lot.opened_at <= command.market_at:
+            return _refused(
+                f"this portfolio holds a position for {least} seconds of market time at least;"
+                f" so much of {command.symbol} may be closed in {-(-left // SECOND)} seconds"
+            )
+        wanted -= abs(lot.quantity)
+        if wanted <= 0:
+            break
+    return None
+
+
+def _closes(side: Side, portfolio: PortfolioState, command: NewOrder) -> bool:
+    return (side == Side.BUY) == (portfolio.quantity(command.symbol) < 0)
 
 
 def _too_much(

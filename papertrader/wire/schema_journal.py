@@ -162,7 +162,7 @@ block(
     "quantity" / Qty * "left of the lot",
     "price" / Px * "paid",
     "cost" / Money * "what is left of it cost",
-    "opened_at" / Ts * "when",
+    "opened_at" / Ts * "when, market time",
     "transaction" / Id * "by which transaction",
 )
 block(

@@ -9,6 +9,7 @@ import pytest
 from papertrader.core.instants import SECOND
 from papertrader.core.money import SCALE
 from papertrader.core.orders import Side
+from papertrader.core.quotes import QuoteFlag
 from papertrader.core.refusals import Refusal
 from papertrader.core.terms import LEVERAGE_MAX, AccountKind, PortfolioTerms
 
@@ -68,6 +69,35 @@ def test_a_position_is_held_for_a_while(floor: Any) -> None:
     assert "may be closed in 60 seconds" in refused.text
     floor.now += 60 * SECOND
     assert floor.submit("10", side=Side.SELL).refusal is None
+
+
+def test_the_while_is_market_time(floor: Any) -> None:
+    """On a recorded market an hour passes in seconds; a clock turned back holds nobody up."""
+    choose(floor, hold_seconds=3_600)
+    stamped = {"flags": QuoteFlag.REPLAYED, "source_time": 1_000 * SECOND}
+    floor.order("10", "100")
+    floor.quote("100", "100", **stamped)
+    early = floor.submit("10", side=Side.SELL, market_at=(1_000 + 3_599) * SECOND)
+    assert early.refusal == Refusal.TERMS_FORBID
+    assert "may be closed in 1 seconds" in early.text
+    before = floor.submit("1", side=Side.SELL, market_at=999 * SECOND)
+    assert before.refusal is None
+    later = floor.submit("9", side=Side.SELL, market_at=(1_000 + 3_600) * SECOND)
+    assert later.refusal is None
+
+
+def test_shares_bought_later_are_held_by_themselves(floor: Any) -> None:
+    """A share of old opens no door for those of now; what rests has the first claim."""
+    choose(floor, hold_seconds=60)
+    floor.hold("10", "100")
+    floor.now += 60 * SECOND
+    floor.hold("5", "100")
+    assert floor.submit("11", side=Side.SELL).refusal == Refusal.TERMS_FORBID
+    resting = floor.order("6", "200", side=Side.SELL)
+    assert floor.submit("5", side=Side.SELL).refusal == Refusal.TERMS_FORBID
+    assert floor.submit("4", side=Side.SELL).refusal is None
+    assert floor.cancel(resting.order_id).refusal is None
+    assert floor.submit("6", "150", side=Side.SELL).refusal is None
 
 
 @pytest.mark.parametrize(
