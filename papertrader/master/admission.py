@@ -45,9 +45,14 @@ _ALL: Final = b"all"
 
 @attrs.frozen(kw_only=True)
 class AdmissionRules:
-    """What the operator decides. The first two for each worker, the third for each address."""
+    """What the operator decides.
+
+    Logins and registrations in a second are those of each worker, failed logins in ten minutes and
+    registrations in an hour those of each address, registrations in a day those of all.
+    """
 
     logins_per_second: int = 10
+    failed_logins_per_address: int = ADDRESS_TRIES
     registrations_per_second: int = 1
     registrations_per_hour: int = 5
     registrations_per_day: int = 1_000
@@ -64,7 +69,7 @@ class Admission:
         self._clock = clock
         self._hits = hits
         self.names = NameTries(self._keep)
-        self.addresses = WindowCounter(ADDRESS_TRIES, ADDRESS_WINDOW)
+        self.addresses = WindowCounter(rules.failed_logins_per_address, ADDRESS_WINDOW)
         self.known = KnownAddresses()
         self._registrations = WindowCounter(rules.registrations_per_hour, HOUR)
         self._all_registrations = WindowCounter(rules.registrations_per_day, 24 * HOUR)

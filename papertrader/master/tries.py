@@ -26,8 +26,9 @@ TRIES_PER_HOUR: Final = 100
 TRIES_KEYS_MAX: Final = 100_000
 """Names and addresses whose failures are remembered; the longest unseen is forgotten."""
 ADDRESS_TRIES: Final = 20
+"""Failures from one address in `ADDRESS_WINDOW`, unless the operator sets another number
+(``limits.failed_logins_per_address``)."""
 ADDRESS_WINDOW: Final = 600 * SECOND
-"""Failures from one address in ten minutes."""
 KNOWN_DAYS: Final = 30
 KNOWN_ADDRESSES: Final = 16
 """Addresses of one account that count apart; the longest unused is forgotten."""

@@ -102,6 +102,7 @@ def master_rules(options: ServerOptions, settings: Settings) -> MasterRules:
         seal_key=seal_key(options.state),
         admission=AdmissionRules(
             logins_per_second=settings.limits.logins_per_second,
+            failed_logins_per_address=settings.limits.failed_logins_per_address,
             registrations_per_second=settings.limits.registrations_per_second,
             registrations_per_hour=settings.limits.registrations_per_hour,
             registrations_per_day=settings.limits.registrations_per_day,

@@ -161,6 +161,7 @@ class LimitsSettings:
     connects_at_once: int
     connections_per_address: int
     logins_per_second: int
+    failed_logins_per_address: int
     registrations_per_second: int
     registrations_per_hour: int
     registrations_per_day: int
@@ -385,6 +386,7 @@ class _Sources:
                 connects_at_once=take(known.LIMITS_CONNECTS_AT_ONCE),
                 connections_per_address=take(known.LIMITS_CONNECTIONS_PER_ADDRESS),
                 logins_per_second=take(known.LIMITS_LOGINS_PER_SECOND),
+                failed_logins_per_address=take(known.LIMITS_FAILED_LOGINS_PER_ADDRESS),
                 registrations_per_second=take(known.LIMITS_REGISTRATIONS_PER_SECOND),
                 registrations_per_hour=take(known.LIMITS_REGISTRATIONS_PER_HOUR),
                 registrations_per_day=take(known.LIMITS_REGISTRATIONS_PER_DAY),

@@ -20,6 +20,7 @@ import attrs
 
 from papertrader.core.money import format_amount, parse_amount
 from papertrader.master.registration import Registration
+from papertrader.master.tries import ADDRESS_TRIES
 from papertrader.ops.provider_variables import (
     PROVIDER_VARIABLES,
     read_providers,
@@ -504,6 +505,15 @@ LIMITS_LOGINS_PER_SECOND: Final = Variable(
 Logins with a password over one worker in a second, on average; those of five seconds may come at
 once. Checking one takes some 30 ms of a processor.""",
 )
+LIMITS_FAILED_LOGINS_PER_ADDRESS: Final = Variable(
+    name="limits.failed_logins_per_address",
+    default=str(ADDRESS_TRIES),
+    read=_integer(1, RATE_MAX),
+    show=str,
+    comment="""\
+Failed logins from one address in ten minutes; then even a right password has to wait for their
+end. More where many people share one address. Failures of one name are counted apart.""",
+)
 LIMITS_REGISTRATIONS_PER_SECOND: Final = Variable(
     name="limits.registrations_per_second",
     default="1",
@@ -563,6 +573,7 @@ VARIABLES: Final[tuple[Variable[Any], ...]] = (
     LIMITS_CONNECTS_AT_ONCE,
     LIMITS_CONNECTIONS_PER_ADDRESS,
     LIMITS_LOGINS_PER_SECOND,
+    LIMITS_FAILED_LOGINS_PER_ADDRESS,
     LIMITS_REGISTRATIONS_PER_SECOND,
     LIMITS_REGISTRATIONS_PER_HOUR,
     LIMITS_REGISTRATIONS_PER_DAY,

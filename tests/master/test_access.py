@@ -548,3 +548,18 @@ def test_the_rates_of_a_worker_and_of_an_address(tmp_path: Path) -> None:
     assert answer.message.retry_after_ms <= 1_000
     assert kit.main.limit_hits["logins_worker"] >= 1
     kit.check()
+
+
+@pytest.mark.clause("11.23")
+def test_the_failures_of_an_address_are_as_many_as_the_operator_says(tmp_path: Path) -> None:
+    """One more than was set waits, and is counted."""
+    kit = MasterKit(tmp_path, admission=AdmissionRules(failed_logins_per_address=3))
+    statuses = []
+    for number in range(4):
+        client = kit.client(connection=100 + number)
+        client.address = bytes(10) + b"\xff\xff\xc6\x33\x00\x01"
+        wrong = m.Login(username=f"nobody{number}", password=PASSWORD, scope=2)
+        statuses.append(client.ask(wrong, session=0).status)
+    assert statuses == [Status.AUTH_FAILED] * 3 + [Status.RATE_LIMITED]
+    assert kit.main.limit_hits["login_address"] == 1
+    kit.check()

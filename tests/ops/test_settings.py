@@ -94,8 +94,8 @@ def test_defaults(file: Path) -> None:
     assert settings.auth.argon2_time == 2
     assert settings.limits == LimitsSettings(
         requests_per_second=50, requests_at_once=100, connects_per_second=10, connects_at_once=30,
-        connections_per_address=32, logins_per_second=10, registrations_per_second=1,
-        registrations_per_hour=5, registrations_per_day=1_000,
+        connections_per_address=32, logins_per_second=10, failed_logins_per_address=20,
+        registrations_per_second=1, registrations_per_hour=5, registrations_per_day=1_000,
     )  # fmt: skip
 
 
@@ -143,6 +143,7 @@ connects_per_second = 300
 connects_at_once = 400
 connections_per_address = 500
 logins_per_second = 600
+failed_logins_per_address = 650
 registrations_per_second = 700
 registrations_per_hour = 800
 registrations_per_day = 900
@@ -198,7 +199,8 @@ def test_every_variable_from_the_file(file: Path) -> None:
     assert settings.limits == LimitsSettings(
         requests_per_second=100_000, requests_at_once=200_000, connects_per_second=300,
         connects_at_once=400, connections_per_address=500, logins_per_second=600,
-        registrations_per_second=700, registrations_per_hour=800, registrations_per_day=900,
+        failed_logins_per_address=650, registrations_per_second=700,
+        registrations_per_hour=800, registrations_per_day=900,
     )  # fmt: skip
     assert all(value.origin.startswith("papertrader.toml:") for value in settings.values)
 
