@@ -14,7 +14,8 @@ from papertrader.core.instants import MILLISECOND
 TARGET: Final = 100 * MILLISECOND
 """A command that waited longer than this is late."""
 INTERVAL: Final = 500 * MILLISECOND
-"""If nothing was in time for so long, one more kind of work is refused; and one less, likewise."""
+"""If nothing was in time for so long, one more kind of work is refused; and one less, likewise. A
+lull in which nothing comes counts as well: who comes after it pays for no load of before."""
 
 
 class Work(IntEnum):
@@ -42,8 +43,9 @@ class Shedding:
         """Note how long a command has waited when its turn came."""
         if waited <= TARGET:
             self._late_since = 0
-            if self.level and now - self._eased_at >= INTERVAL:
-                self.level -= 1
+            eased = (now - self._eased_at) // INTERVAL
+            if self.level and eased:
+                self.level = max(0, self.level - eased)
                 self._eased_at = now
         elif not self._late_since:
             self._late_since = now

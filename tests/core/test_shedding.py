@@ -35,3 +35,13 @@ def test_one_kind_more_in_each_interval_and_one_less_afterwards() -> None:
         now += MILLISECOND
         shedding.waited(0, now)
     assert now - begun <= 4 * INTERVAL + 10 * MILLISECOND
+
+
+def test_a_lull_after_the_load_is_the_end_of_it() -> None:
+    """The first to come when nothing has for seconds is refused nothing, whatever it asks for."""
+    shedding = Shedding()
+    for step in range(1, 1_000):
+        shedding.waited(LATE, step * 10 * MILLISECOND)
+    assert shedding.level == Work.ORDER
+    shedding.waited(0, 1_000 * 10 * MILLISECOND + 4 * INTERVAL)
+    assert shedding.level == 0
