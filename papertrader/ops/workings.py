@@ -11,6 +11,7 @@ import ctypes
 import faulthandler
 import os
 import resource
+import select
 import signal
 import sys
 from collections.abc import Sequence
@@ -31,7 +32,7 @@ _PR_SET_DUMPABLE: Final = 4
 def confine() -> None:
     """Leave the terminal's signals to the driver, die with it, and let no core be dumped.
 
-    A driver that has died before is noticed by the pipe of heartbeats.
+    Ends the process if the driver has died before it could be told to die with it.
     """
     # The child of a fork leads no group, except in a container's first process.
     with contextlib.suppress(PermissionError):
@@ -42,6 +43,19 @@ def confine() -> None:
         prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         # Memory holds keys and tokens: no other process of this user may read it either.
         prctl(_PR_SET_DUMPABLE, 0)
+    if is_alone():
+        os._exit(EXIT_FAILED)
+
+
+def is_alone() -> bool:
+    """Tell whether nobody holds the other end of the pipe of heartbeats: there is no driver.
+
+    The number of the parent would not tell: it may be that of a process which takes in orphans, and
+    in a container the driver itself may be number 1.
+    """
+    pipe = select.poll()
+    pipe.register(HEART_FD, 0)
+    return any(events & (select.POLLERR | select.POLLHUP) for _, events in pipe.poll(0))
 
 
 def run(kind: str, arguments: Sequence[str]) -> None:

@@ -36,6 +36,11 @@ if "papertrader.ops.workings" in sys.orig_argv:
     state = sys.orig_argv[sys.orig_argv.index("--state-dir") + 1]
     with open(os.path.join(state, "lives"), "a") as lives:
         lives.write(f"{os.getpid()} {os.getppid()}\\n")
+    hold = os.path.join(os.path.dirname(state), "hold")
+    for _ in range(3000):
+        if not os.path.exists(hold):
+            break
+        time.sleep(0.01)
     from papertrader.ops.workings import confine
     confine()
     faulthandler.enable(6)
@@ -221,6 +226,22 @@ stuck_here()
     assert "in stuck_here" in text
     server.until(lambda: len(server.lives) == 2)
     assert "say nothing any more" in server.errors.read_text()
+
+
+def test_workings_whose_driver_dies_while_they_start_are_gone(
+    driven: Callable[..., Driven], tmp_path: Path
+) -> None:
+    """The kernel is told too late to end them with their driver: they see it for themselves."""
+    (tmp_path / "hold").touch()
+    server = driven("open(state + '/served', 'w').close(); signal.pause()")
+    server.until(lambda: server.lives)
+    server.process.kill()
+    server.process.wait()
+    (pid,) = server.lives
+    assert lives(pid)
+    (tmp_path / "hold").unlink()
+    server.until(lambda: not lives(pid))
+    assert not (server.state / "served").exists()
 
 
 def test_workings_die_with_their_driver_and_hold_its_lock(driven: Callable[..., Driven]) -> None:
