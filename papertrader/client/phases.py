@@ -18,12 +18,13 @@ class Profile:
     ``timeout`` is how long a request may take, repeats included. ``patient``: stay connected, and
     go on dialing though no worker was ever reached (else everything fails after each was tried
     once). ``learn_workers``: ask the server for other workers, to have where to go.
+    ``keepalive_s``: a worker that is silent for two and a half times as long is left.
     """
 
     timeout: int = 30 * SECOND
     patient: bool = False
     learn_workers: bool = True
-    keepalive_s: int = limits.KEEPALIVE_S
+    keepalive_s: int = limits.KEEPALIVE_MIN_S
     software: str = "papertrader-client"
 
 

@@ -139,7 +139,9 @@ class WorkerLink(FrameProtocol):
             self._newcomer = self._workers.credentialing.newcomer(self)
 
     def closed(self, why: Closed) -> None:
-        """The link is gone."""
+        """The link is gone. To who has been silent no polite end is sent and waited for."""
+        if why.status == Status.KEEPALIVE_TIMEOUT:
+            self.abort()
         for timer in (self._ack_timer, self._ping_timer):
             if timer is not None:
                 timer.cancel()

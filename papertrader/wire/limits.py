@@ -48,7 +48,7 @@ KEEPALIVE_S: Final = 15
 KEEPALIVE_MIN_S: Final = 5
 KEEPALIVE_MAX_S: Final = 120
 INNER_KEEPALIVE_S: Final = 2
-"""Keep-alive on the worker link: a silent cut is seen within 5 seconds."""
+"""Keep-alive on the worker link: a silent cut is seen after two and a quarter of it."""
 LINGER_S: Final = 2
 OUTPUT_SOFT: Final = 256 * 1024
 OUTPUT_HARD: Final = 4 * 1024 * 1024

@@ -206,7 +206,9 @@ class MasterLink(FrameProtocol):
             self._statistics.unknown_frames += 1
 
     def closed(self, why: Closed) -> None:
-        """Fail our own calls and tell the owner."""
+        """Fail our own calls and tell the owner. A silent master gets no polite end."""
+        if why.status == Status.KEEPALIVE_TIMEOUT:
+            self.abort()
         if self._ping_timer is not None:
             self._ping_timer.cancel()
             self._ping_timer = None

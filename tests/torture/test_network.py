@@ -26,7 +26,7 @@ BLACK_S = 6.0
 INNER_NOTICED_S = 5.0
 CLIENT_NOTICED_S = 15.0
 SLACK_S = 3.0
-"""A busy machine is late with its own timers."""
+"""A busy machine is late with its own timers, and with the command that looks."""
 
 
 class Trader(threading.Thread):
@@ -187,7 +187,7 @@ def partition(tmp_path: Path, name: str, ours: str) -> None:
         cut = time.monotonic()
         client.stdin.write("go\n")
         client.stdin.flush()
-        noticed = wait_for("the master's log", lambda: is_gone(parts), INNER_NOTICED_S + SLACK_S)
+        noticed = wait_for("the end of the link", lambda: is_gone(parts), INNER_NOTICED_S + SLACK_S)
         answer, _, took = client.stdout.readline().partition(" ")
         print(
             f"master noticed after {noticed:.1f} s, client was told {answer} after {took.strip()}"

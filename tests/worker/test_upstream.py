@@ -133,12 +133,12 @@ def test_a_master_that_does_not_answer_is_given_up() -> None:
 
 
 def test_a_silent_master_is_noticed_within_five_seconds() -> None:
-    """The keep-alive of the inner link is 2 s."""
+    """The keep-alive of the inner link is 2 s, a silence of 4.5 s its end."""
     it = house()
     it.master_wire.far.stalled = True
-    it.advance(4.5)
+    it.advance(4)
     assert it.worker.upstream.state is LinkState.ACTIVE
-    it.advance(1)
+    it.advance(0.5)
     assert it.worker.upstream.state is not LinkState.ACTIVE
 
 
