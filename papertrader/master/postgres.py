@@ -143,26 +143,30 @@ class PostgresEngine:
     def open(self) -> peewee.Database:
         """Connect, and see that a commit means what it must."""
         db = self._connect()
-        self.settle(db)
+        try:
+            self.settle(db)
+        except peewee.DatabaseError as error:
+            raise StoreError(f"{self.where}: {first_cause(error)}") from None
         return db
 
     def settle(self, db: peewee.Database) -> None:
-        """Prepare a new connection; raises `StoreError` if the server would lose what it takes."""
-        try:
-            db.execute_sql(f"SET idle_in_transaction_session_timeout = {IDLE_IN_TRANSACTION_MS}")
-            db.execute_sql(f"SET lock_timeout = {LOCK_MS}")
-            db.execute_sql(f"SET synchronous_commit = {'on' if self._durable else 'off'}")
-            for name, wanted in (("fsync", "on"), ("synchronous_commit", "on")):
-                (value,) = db.execute_sql(f"SHOW {name}").fetchone()
-                if self._durable and value != wanted:
-                    raise StoreError(
-                        f"{self.where} has {name} = {value}: it would lose what it has confirmed;"
-                        f" set {name} = {wanted} on the server"
-                    )
-            if self._role == "views":
-                db.execute_sql(f"SELECT pg_advisory_lock_shared{_KEY}", (ROLES["views"],))
-        except peewee.DatabaseError as error:
-            raise StoreError(f"{self.where}: {first_cause(error)}") from None
+        """Prepare a new connection; raises `StoreError` if the server would lose what it takes.
+
+        A connection that is lost meanwhile is a `peewee.DatabaseError`: who came to reopen one
+        tries that again.
+        """
+        db.execute_sql(f"SET idle_in_transaction_session_timeout = {IDLE_IN_TRANSACTION_MS}")
+        db.execute_sql(f"SET lock_timeout = {LOCK_MS}")
+        db.execute_sql(f"SET synchronous_commit = {'on' if self._durable else 'off'}")
+        for name, wanted in (("fsync", "on"), ("synchronous_commit", "on")):
+            (value,) = db.execute_sql(f"SHOW {name}").fetchone()
+            if self._durable and value != wanted:
+                raise StoreError(
+                    f"{self.where} has {name} = {value}: it would lose what it has confirmed;"
+                    f" set {name} = {wanted} on the server"
+                )
+        if self._role == "views":
+            db.execute_sql(f"SELECT pg_advisory_lock_shared{_KEY}", (ROLES["views"],))
 
     def reopen(self, db: peewee.Database) -> None:
         """Connect anew after a connection was lost; raises `peewee.DatabaseError`, `StoreError`."""
