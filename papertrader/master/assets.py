@@ -16,6 +16,7 @@ from twisted.logger import Logger
 from papertrader.core.adjust import adjust, joined
 from papertrader.core.gaps import find_gaps
 from papertrader.core.instants import DAY, SECOND, format_instant
+from papertrader.core.marketclock import ClockMode
 from papertrader.core.money import NULL
 from papertrader.core.quotes import (
     Asset,
@@ -178,7 +179,26 @@ class Assets:
         self._held = not self._reserve.covers(now, before)
         if self._held:
             return
-        self._market_at = now
+        closing = self._closing(before, now)
+        if closing:
+            self._go_to(closing)
+        self._go_to(now)
+
+    def _closing(self, before: int, now: int) -> int:
+        """Return the last instant of the session whose close is gone past, 0 if none.
+
+        On a fast clock the newest quote may be a quarter of an hour of market time old when the
+        close comes: what waits for it, and the last orders of the day, get the session's last one.
+        """
+        if not self.updates or self.market.market_clock.mode == ClockMode.LIVE:
+            # What was missed while nothing ran is not made up for.
+            return 0
+        calendar = self._source.calendar_main
+        last = calendar.next_session(before).close - 1
+        return last if before < last < now and last <= self._source.last_time() else 0
+
+    def _go_to(self, now: int) -> None:
+        before, self._market_at = self._market_at, now
         self.updates += 1
         self._list(now)
         self._transactions.advance(now)

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from papertrader.core.marketclock import ClockMode
+from papertrader.core.instants import SECOND
+from papertrader.core.marketclock import ClockField, ClockMode
+from papertrader.core.orders import OrderState, TimeInForce
 from papertrader.master.workerlink import MARKET_TOPIC, Topic
 from papertrader.wire import codec
 from papertrader.wire import messages as m
@@ -169,4 +171,46 @@ def test_missing_bars_are_counted(tmp_path: Path) -> None:
     reply = ann.ask(m.BarsGet(symbol="ABC", interval_s=86_400)).message
     assert (len(reply.bars), reply.missing) == (3, 2)
     assert ann.ask(m.BarsGet(symbol="ABC", interval_s=60, limit=20)).message.missing == 0
+    kit.check()
+
+
+@pytest.mark.parametrize("how", ["fast", "stepped"])
+def test_the_last_quote_of_a_session_is_never_left_out(tmp_path: Path, how: str) -> None:
+    """At 3,600 market seconds a second an update is a quarter of an hour: the close comes first.
+
+    An order for the close that was sent after the update before it fills at the closing price, and
+    so does one that is stepped over the close.
+    """
+    kit, ann = market(tmp_path, "2012-06-04 19:40", speed_milli=3_600_000)
+    for _ in range(8):
+        kit.turn(0.25)
+        if kit.main.assets.market.now() >= at("2012-06-04 19:50"):
+            break
+    order = ann.order("AAPL", "1", time_in_force=TimeInForce.CLS).message
+    assert order.expire_at == at("2012-06-04 20:00")
+    if how == "fast":
+        go_to(kit, "2012-06-04 20:00")
+    else:
+        ann.seq += 1
+        step = m.ClockSet(fields=ClockField.STEP, step=3_600 * SECOND)
+        assert ann.ask(step, seq=ann.seq).status == 0
+        kit.turn(0.25)
+    found = ann.ask(m.OrderGet(order=order.order)).message
+    assert found.state == OrderState.FILLED
+    (receipt,) = ann.ask(m.ReceiptGet(order=order.order)).message.receipts
+    assert at("2012-06-04 19:59") <= receipt.source_time < at("2012-06-04 20:00")
+    assert receipt.last == 56_429_000_000, "the price at which the day closed"
+    kit.check()
+
+
+def test_what_was_missed_is_not_made_up_for(tmp_path: Path) -> None:
+    """A master that was down over the close fills nothing with the session's last quote."""
+    kit, ann = market(tmp_path, "2012-06-04 19:50")
+    kit.turn(0.25)
+    order = ann.order("AAPL", "1", time_in_force=TimeInForce.CLS).message
+    kit.crash()
+    kit.turn(0.25)
+    ann = kit.client()
+    ann.login()
+    assert ann.ask(m.OrderGet(order=order.order)).message.state == OrderState.EXPIRED
     kit.check()
