@@ -52,10 +52,20 @@ def register(invocation: Invocation, username: str, email: str | None, invite: b
 @click.argument("username", metavar="[NAME]", required=False)
 @click.option("--admin", is_flag=True, help="With the rights of an operator, if you are one.")
 @click.option("--host", is_flag=True, help="With the rights of a host, if you are one.")
+@click.option("--read-only", is_flag=True, help="To look, and to change nothing.")
 @json_option
 @pass_invocation
-def login(invocation: Invocation, username: str | None, admin: bool, host: bool) -> None:
+def login(
+    invocation: Invocation, username: str | None, admin: bool, host: bool, read_only: bool
+) -> None:
     """Log in; later commands use this login. The password is asked for without echo."""
+    chosen = [
+        scope
+        for scope, given in ((Scope.ADMIN, admin), (Scope.HOST, host), (Scope.READ, read_only))
+        if given
+    ]
+    if len(chosen) > 1:
+        raise Problem.usage("--admin, --host and --read-only exclude one another")
     place = find_place(invocation)
     username = username or invocation.user
     if username is None:
@@ -68,7 +78,7 @@ def login(invocation: Invocation, username: str | None, admin: bool, host: bool)
                     username,
                     password,
                     remember=True,
-                    scope=Scope.ADMIN if admin else Scope.HOST if host else Scope.TRADE,
+                    scope=chosen[0] if chosen else Scope.TRADE,
                     device="command line",
                     code=code,
                 )

@@ -13,9 +13,9 @@ import click
 from papertrader.cli.output import amount, moment, money, name
 from papertrader.cli.parameters import AMOUNT, Kind
 from papertrader.cli.problems import Problem
-from papertrader.client.conditions import IN_FORCE, Conditions, Leg, trail_of
+from papertrader.client.conditions import IN_FORCE, Conditions, Leg, leg_rows, trail_of
 from papertrader.client.results import Order
-from papertrader.core.orders import LegRole, OrderState, OrderType, TimeInForce
+from papertrader.core.orders import LegRole, OrderState, OrderType, Side, TimeInForce
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
@@ -50,7 +50,49 @@ class MomentType(Kind):
         return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
-TRAIL, MOMENT = TrailType(), MomentType()
+class LegType(Kind):
+    """An order that comes with another one, in words: role, side, prices."""
+
+    name = "leg"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Leg:
+        """Return the leg."""
+        role, *words = str(value).lower().replace("-", "_").split() or [""]
+        if role not in _ROLES:
+            self.fail(f"{value!r} must begin with one of {', '.join(_ROLES)}", param, ctx)
+        given: dict[str, Any] = {"role": _ROLES[role]}
+        for word in words:
+            key, _, text = word.partition("=")
+            if key in _SIDES and not text:
+                given["side"] = _SIDES[key]
+            elif key in _LEG_WORDS and text and _LEG_WORDS[key] not in given:
+                given[_LEG_WORDS[key]] = text
+            else:
+                self.fail(
+                    f"{word!r} is no part of a leg; write buy or sell, and"
+                    f" {'=..., '.join(_LEG_WORDS)}=..., each once",
+                    param,
+                    ctx,
+                )
+        try:
+            leg = Leg(**given)
+            leg_rows((leg,), 1, TimeInForce.GTC)
+        except ValueError as error:
+            self.fail(f"{value!r}: {error}", param, ctx)
+        return leg
+
+
+_ROLES: dict[str, LegRole] = {each.name.lower(): each for each in LegRole if each != LegRole.NONE}
+_SIDES = {"buy": Side.BUY, "sell": Side.SELL}
+_LEG_WORDS = {
+    "limit": "limit",
+    "stop": "stop",
+    "touch": "touch",
+    "trail": "trail",
+    "trigger": "trigger",
+    "tif": "time_in_force",
+}
+TRAIL, MOMENT, LEG = TrailType(), MomentType(), LegType()
 
 
 @attrs.define(kw_only=True)
@@ -85,6 +127,15 @@ def condition_options(function: FunctionT) -> FunctionT:
         ),
         click.option(
             "--or-stop", type=AMOUNT, metavar="PRICE", help="With --limit: or at this stop instead."
+        ),
+        click.option(
+            "--leg",
+            "other_legs",
+            type=LEG,
+            multiple=True,
+            metavar="'ROLE [SIDE] PRICES'",
+            help="Any order that comes with it, as 'stop-loss stop=190 limit=188' or"
+            " 'oto sell trail=1%'; repeat it.",
         ),
         click.option(
             "--tif",
@@ -150,7 +201,7 @@ def _legs(given: dict[str, Any]) -> tuple[Leg, ...]:
         legs.append(Leg(role=LegRole.STOP_LOSS, stop=given["stop_loss"], trail=given["trail_loss"]))
     if given["or_stop"] is not None:
         legs.append(Leg(role=LegRole.OCO, stop=given["or_stop"]))
-    return tuple(legs)
+    return (*legs, *given["other_legs"])
 
 
 def price_of(order: Order) -> str:

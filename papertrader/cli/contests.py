@@ -14,7 +14,7 @@ from papertrader.cli.invocation import Invocation, json_option, pass_invocation
 from papertrader.cli.output import moment, money, name, pairs, table, write_json
 from papertrader.cli.parameters import AMOUNT, MOMENT, PORTFOLIO_NAME
 from papertrader.cli.problems import EXIT_REFUSED, Problem
-from papertrader.cli.terms import terms_options
+from papertrader.cli.terms import differing, terms_options
 from papertrader.cli.visit import logged_in
 from papertrader.client.results import decimal_of
 from papertrader.core.contestfile import FILE_MAX, FileError, verify
@@ -135,10 +135,12 @@ def standings(invocation: Invocation, number: int, by_risk: bool) -> None:
         (
             str(each.rank), each.username, money(each.equity), f"{each.gain * 100:,.2f} %",
             "-" if each.risk_adjusted is None else f"{each.risk_adjusted:,.2f}",
-        )
+        )[: 5 if by_risk else 4]
         for each in found.rows
     ]  # fmt: skip
-    click.echo(table((">", "trader", ">equity", ">return", ">risk-adjusted"), rows))
+    # It is worked out from the whole curve, and only when it is asked for.
+    headings = (">", "trader", ">equity", ">return", ">risk-adjusted")[: 5 if by_risk else 4]
+    click.echo(table(headings, rows))
     when = found.ended_at or found.as_of
     click.echo(f"\n{'final, ended' if found.ended_at else 'provisional, at'} {moment(when)} UTC")
 
@@ -221,16 +223,5 @@ def _show(invocation: Invocation, found: ContestInfo) -> None:
         ("your portfolio", str(found.portfolio) if found.portfolio else "-"),
     ]
     if found.terms is not None:
-        lines.append(("terms", _terms(found.terms)))
+        lines.append(("terms", differing(found.terms)))
     click.echo(pairs(lines))
-
-
-def _terms(terms: PortfolioTerms) -> str:
-    """Return what differs from the default terms."""
-    default = PortfolioTerms()
-    found = [
-        f"{field.name.replace('_', ' ')} {name(value) if hasattr(value, 'name') else value}"
-        for field in attrs.fields(PortfolioTerms)
-        if (value := getattr(terms, field.name)) != getattr(default, field.name)
-    ]
-    return ", ".join(found) or "the default ones"

@@ -16,6 +16,7 @@ from papertrader.cli.parameters import DATE, SYMBOL, of_option, portfolio_option
 from papertrader.cli.visit import logged_in
 from papertrader.client.moneyresults import Margin, Position
 from papertrader.client.results import Order, Transaction
+from papertrader.core.orders import OrderType
 
 ROWS_MAX: Final = 50_000
 ROWS_DEFAULT: Final = 50
@@ -106,6 +107,12 @@ def _show_lots(positions: Sequence[Position]) -> None:
 
 def _show_call(margin: Margin, currency: str) -> None:
     """Print a margin call and its plan."""
+    if not margin.plan:
+        click.echo(
+            f"\nMARGIN CALL of {moment(margin.called_at)} UTC: nothing is missing any more; at"
+            f" {moment(margin.due_at)} UTC (market time) it is looked at again."
+        )
+        return
     click.echo(
         f"\nMARGIN CALL: {money(margin.shortfall)} {currency} are missing. Pay in, or close"
         f" positions, until {moment(margin.due_at)} UTC (market time); else this is closed:\n"
@@ -127,7 +134,9 @@ def _prices(order: Order) -> str:
     limit = "market" if order.limit_price is None else money(order.limit_price)
     if order.stop_price is None:
         return limit
-    return f"stop {money(order.stop_price)}" + ("" if limit == "market" else f"/{limit}")
+    touched = order.order_type in (OrderType.MARKET_IF_TOUCHED, OrderType.LIMIT_IF_TOUCHED)
+    begins = "touch" if touched else "stop"
+    return f"{begins} {money(order.stop_price)}" + ("" if limit == "market" else f"/{limit}")
 
 
 @click.command()

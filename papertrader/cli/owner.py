@@ -122,6 +122,8 @@ def key() -> None:
 @key.command()
 @click.argument("label")
 @click.option("--trade", is_flag=True, help="It may trade; without this it may only read.")
+@click.option("--host", is_flag=True, help="It may open contests, too, if you may.")
+@click.option("--admin", is_flag=True, help="It may do what an operator may, if you are one.")
 @click.option(
     "--days",
     type=click.IntRange(1, DAYS_MAX),
@@ -129,10 +131,17 @@ def key() -> None:
 )
 @json_option
 @pass_invocation
-def create(invocation: Invocation, label: str, trade: bool, days: int | None) -> None:
+def create(
+    invocation: Invocation, label: str, trade: bool, host: bool, admin: bool, days: int | None
+) -> None:
     """Make a key and print it: this is the only time that it is shown."""
-    scope = Scope.TRADE if trade else Scope.READ
-    with logged_in(invocation) as client:
+    chosen = [name for name, given in (("trade", trade), ("host", host), ("admin", admin)) if given]
+    if len(chosen) > 1:
+        raise Problem.usage(f"--{chosen[0]} and --{chosen[1]} exclude one another")
+    scope = Scope[chosen[0].upper()] if chosen else Scope.READ
+    # A key may do no more than the session that makes it.
+    needed = Scope.TRADE if scope == Scope.READ else scope
+    with logged_in(invocation, scope=needed) as client:
         try:
             made: NewApiKey = client.api_key_create(
                 label, scope=scope, lifetime_s=(days or 0) * DAY_S

@@ -11,7 +11,7 @@ import attrs
 import click
 
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
-from papertrader.cli.output import name, pairs, plain, write_json
+from papertrader.cli.output import amount, money, name, pairs, plain, write_json
 from papertrader.cli.parameters import AMOUNT, SYMBOL, FunctionT, portfolio_option
 from papertrader.cli.problems import Problem
 from papertrader.cli.visit import logged_in
@@ -31,6 +31,23 @@ _FLAGS: Final = {
     "no_shorting": TermsFlag.NO_SHORTING,
     "mark_to_market": TermsFlag.MARK_TO_MARKET,
 }
+_POINTS_OF: Final = {
+    "slippage": "the price",
+    "participation": "the volume",
+    "impact": "the price",
+    "leverage": "equity",
+    "position_cap": "equity",
+    "fee_maximum": "the notional",
+}
+"""What those are parts of that are told in basis points."""
+_NO_LIMIT: Final = {
+    "leverage": "by the margin rules",
+    "position_cap": "none",
+    "hold_seconds": "none",
+    "fee_maximum": "none",
+    "price_minimum": "none",
+}
+"""What 0 stands for."""
 
 
 def _names(kind: type[AccountKind | FillModelKind | FeeModelKind]) -> click.Choice[str]:
@@ -114,9 +131,7 @@ def terms(invocation: Invocation, /, portfolio: int | None, anew: bool, **chosen
     if invocation.as_json:
         write_json(terms={key: plain(value) for key, value in shown(found).items()})
     else:
-        click.echo(
-            pairs([(key.replace("_", " "), str(value)) for key, value in shown(found).items()])
-        )
+        click.echo(pairs([(key.replace("_", " "), in_words(found, key)) for key in shown(found)]))
 
 
 def changed(terms: PortfolioTerms, wishes: dict[str, Any]) -> PortfolioTerms:
@@ -134,6 +149,31 @@ def changed(terms: PortfolioTerms, wishes: dict[str, Any]) -> PortfolioTerms:
         else:
             changes[key] = value
     return attrs.evolve(terms, flags=int(flags), **changes)
+
+
+def differing(terms: PortfolioTerms) -> str:
+    """Return what differs from the default terms, in words."""
+    default = shown(PortfolioTerms())
+    found = [
+        f"{key.replace('_', ' ')} {in_words(terms, key)}"
+        for key, value in shown(terms).items()
+        if value != default[key]
+    ]
+    return ", ".join(found) or "the default ones"
+
+
+def in_words(terms: PortfolioTerms, key: str) -> str:
+    """Return one of the terms with its unit; what limits nothing says so."""
+    value = shown(terms)[key]
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if key in _NO_LIMIT and not value:
+        return _NO_LIMIT[key]
+    if key in _POINTS_OF:
+        return f"{amount(Decimal(value) / 100)} % of {_POINTS_OF[key]}"
+    if key == "hold_seconds":
+        return f"{value} s of market time"
+    return money(value) if isinstance(value, Decimal) else str(value)
 
 
 def shown(terms: PortfolioTerms) -> dict[str, str | int | bool | Decimal]:

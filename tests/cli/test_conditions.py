@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from papertrader.core.money import NULL, SCALE, parse_amount
-from papertrader.core.orders import LegRole, OrderFlag, OrderType, TimeInForce, TrailKind
+from papertrader.core.orders import (
+    LegRole,
+    OrderFlag,
+    OrderType,
+    SideFilter,
+    TimeInForce,
+    TrailKind,
+    TriggerSource,
+)
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import Opcode
 from tests.cli.test_commands import PASSWORD, Terminal
@@ -77,6 +85,33 @@ def test_a_bracket(terminal: Terminal) -> None:
     )
 
 
+def test_a_leg_of_any_type(terminal: Terminal) -> None:
+    """A stop limit as the stop loss, a take profit when touched, and orders after that."""
+    order = sent(
+        terminal, "buy", "AAPL", "10", "--gtc",
+        "--leg", "stop-loss stop=190 limit=188", "--leg", "take-profit touch=230 trigger=bid-ask",
+        "--leg", "oto buy trail=1% tif=gtc", "--leg", "oto sell limit=240",
+    )  # fmt: skip
+    loss, profit, first, second = order.legs
+    assert (loss.role, loss.order_type) == (LegRole.STOP_LOSS, OrderType.STOP_LIMIT)
+    assert (loss.stop_price, loss.limit_price) == (P("190"), P("188"))
+    assert (profit.role, profit.order_type) == (LegRole.TAKE_PROFIT, OrderType.MARKET_IF_TOUCHED)
+    assert profit.source == TriggerSource.BID_ASK
+    assert (first.order_type, first.side) == (OrderType.TRAILING_STOP, SideFilter.BUY)
+    assert (first.trail_kind, first.trail) == (TrailKind.PERCENT, SCALE // 100)
+    assert (second.role, second.order_type, second.side) == (
+        LegRole.OTO,
+        OrderType.LIMIT,
+        SideFilter.SELL,
+    )
+
+
+def test_a_touch_is_listed_as_one(terminal: Terminal) -> None:
+    """It is no stop: it begins when the price has come its way."""
+    sent(terminal, "sell", "aapl", "1", "--touch", "250", "--gtc")
+    assert "touch 250.00" in terminal.run("orders").stdout
+
+
 def test_one_or_the_other(terminal: Terminal) -> None:
     """A limit, or a stop instead."""
     order = sent(terminal, "buy", "AAPL", "1", "--limit", "100", "--or-stop", "190", "--gtc")
@@ -106,6 +141,11 @@ def test_for_money(terminal: Terminal) -> None:
         (("AAPL", "1", "--trail", "1", "--limit", "1"), "no limit"),
         (("AAPL", "1", "--trail", "x"), "trail"),
         (("AAPL", "1", "--stop-loss", "1", "--trail-loss", "1"), "exclude one another"),
+        (("AAPL", "1", "--leg", "profit limit=1"), "must begin with one of take_profit"),
+        (("AAPL", "1", "--leg", "oto limit=1 limit=2"), "'limit=2' is no part of a leg"),
+        (("AAPL", "1", "--leg", "oto what=1"), "'what=1' is no part of a leg"),
+        (("AAPL", "1", "--leg", "oto stop=1 touch=2"), "one of stop, touch and trail"),
+        (("AAPL", "1", "--leg", "oto limit=x"), "limit"),
     ],
 )
 def test_what_excludes_one_another(terminal: Terminal, words: tuple[str, ...], text: str) -> None:

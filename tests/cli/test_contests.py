@@ -24,7 +24,7 @@ def test_a_contest_from_the_command_line(terminal: Terminal) -> None:
     )  # fmt: skip
     assert made.exit_code == 0, made.stderr
     assert "1 (cup), by ada" in made.stdout
-    assert "fee model percent, fee rate 100000, assets" in made.stdout
+    assert "fee model percent, fee rate 0.001, assets AAPL" in made.stdout
     assert terminal.market.bodies(Opcode.LOGIN)[-1].scope == Scope.HOST
     joined = terminal.run("contest", "join", "1")
     assert joined.stdout.startswith("You have entered cup with portfolio 7: 1,000.00 USD.")
@@ -33,6 +33,8 @@ def test_a_contest_from_the_command_line(terminal: Terminal) -> None:
     assert shown["contest"]["terms"]["fee_rate"] == 100_000
     ranks = terminal.run("contest", "standings", "1", "--by-risk").stdout
     assert "10.00 %" in ranks
+    assert "risk-adjusted" in ranks
+    assert "risk-adjusted" not in terminal.run("contest", "standings", "1").stdout
     assert "provisional, at" in ranks
     assert terminal.run("contest", "join", "9").exit_code == 1
 

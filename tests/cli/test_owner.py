@@ -130,10 +130,37 @@ def test_keys_as_json(here: Terminal) -> None:
     assert (row["key"], row["label"], row["expires_at"]) == (1, "bot", None)
 
 
+@pytest.mark.parametrize(
+    ("words", "scope", "session"),
+    [
+        ((), Scope.READ, Scope.TRADE),
+        (("--trade",), Scope.TRADE, Scope.TRADE),
+        (("--host",), Scope.HOST, Scope.HOST),
+        (("--admin",), Scope.ADMIN, Scope.ADMIN),
+    ],
+)
+def test_a_key_of_every_scope(
+    here: Terminal, words: tuple[str, ...], scope: Scope, session: Scope
+) -> None:
+    """The session that makes it asks for as much as the key is to have."""
+    assert here.run("key", "create", "bot", *words).exit_code == 0
+    assert here.market.bodies(Opcode.APIKEY_CREATE)[-1].scope == scope
+    assert here.market.bodies(Opcode.LOGIN)[-1].scope == session
+
+
+def test_a_login_that_only_looks(here: Terminal) -> None:
+    """The scope READ for later commands; several at once are wrong usage."""
+    done = here.run("login", "--read-only", "ada", typed=PASSWORD + "\n")
+    assert done.exit_code == 0
+    assert here.market.bodies(Opcode.LOGIN)[-1].scope == Scope.READ
+    assert here.run("login", "--read-only", "--admin", "ada").exit_code == 2
+
+
 def test_keys_that_cannot_be_made(here: Terminal) -> None:
     """A label that is none is wrong usage; too many keys say what to do."""
     assert here.run("key", "create", "").exit_code == 2
     assert here.run("key", "create", "x" * 65).exit_code == 2
+    assert "exclude" in here.run("key", "create", "bot", "--trade", "--admin").stderr
     here.market.plan(Opcode.APIKEY_CREATE, Status.TOO_MANY_KEYS)
     result = here.run("key", "create", "bot")
     assert result.exit_code == 1
