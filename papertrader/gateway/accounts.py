@@ -1,19 +1,47 @@
-"""The account: what it holds in all, and how it is configured."""
+"""The account: what it holds in all, how it is configured, what it was worth, what it did."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
 from papertrader.client import results as r
-from papertrader.gateway.ids import Kind, uuid_of
+from papertrader.client.curves import Curve
+from papertrader.core.orders import OrderState
+from papertrader.core.terms import AccountKind, PortfolioTerms, TermsFlag
+from papertrader.gateway.errors import ApiError, bad_request, unprocessable, unsupported
+from papertrader.gateway.ids import Kind, number_of, uuid_of
 from papertrader.gateway.routing import Call
-from papertrader.gateway.values import amount, moment
-from papertrader.wire.kinds import AccountStatus
+from papertrader.gateway.values import amount, flag_in, instant_in, moment
+from papertrader.wire.kinds import AccountStatus, TxKind
 
-_ZERO = Decimal(0)
+ACTIVITIES_READ_MAX: Final = 20_000
+"""Transactions that are looked through for one answer: 422 beyond."""
+ACTIVITIES_PAGE_MAX: Final = 100
+_READ_AT_ONCE: Final = 5_000
+_ZERO: Final = Decimal(0)
+_PERIOD: Final = re.compile(r"([0-9]{1,4})(D|W|M|A|Y)")
+_PERIOD_DAYS: Final = {"D": 1, "W": 7, "M": 31, "A": 366, "Y": 366}
+_FRAMES: Final = {"1D": "1d", "1W": "1w", "1M": "1mo"}
+_TRADES: Final = frozenset({TxKind.BUY, TxKind.SELL, TxKind.SHORT, TxKind.COVER})
+_KINDS: Final = {
+    TxKind.DIVIDEND: "DIV",
+    TxKind.FEE: "FEE",
+    TxKind.BORROW: "FEE",
+    TxKind.SPLIT: "SPLIT",
+    TxKind.DEPOSIT: "CSD",
+    TxKind.WITHDRAWAL: "CSW",
+    TxKind.INTEREST: "INT",
+    TxKind.SYMBOL_CHANGE: "NC",
+    TxKind.DELISTING: "REORG",
+    TxKind.CORRECTION: "JNLC",
+    TxKind.RESET: "JNLC",
+}
 
 
 @attrs.frozen
@@ -25,7 +53,132 @@ class Accounts:
         seat = call.seat
         portfolio = await seat.client.portfolio(seat.portfolio)
         account = await seat.client.account()
-        return account_body(account, portfolio, portfolio.equity)
+        return account_body(account, portfolio, await self._last_equity(call, portfolio))
+
+    async def _last_equity(self, call: Call, portfolio: r.Portfolio) -> Decimal | None:
+        """Return what the portfolio was worth at the end of the last session; read once a day."""
+        now = portfolio.market_time
+        if now is None:
+            return None
+        kept = call.seat.kept.get("last_equity")
+        if kept is None or kept[0] != now.date():
+            curve = await call.seat.client.equity(
+                "1d", from_time=now - timedelta(days=12), portfolio=call.seat.portfolio
+            )
+            before = [point.equity for point in curve.points if point.at.date() < now.date()]
+            kept = (now.date(), before[-1] if before else None)
+            call.seat.kept["last_equity"] = kept
+        found: Decimal | None = kept[1]
+        return found
+
+    async def configuration(self, call: Call) -> dict[str, Any]:
+        """GET /v2/account/configurations."""
+        return configuration_body(await call.seat.client.portfolio_terms(call.seat.portfolio))
+
+    async def configure(self, call: Call) -> dict[str, Any]:
+        """PATCH /v2/account/configurations: what differs from how it stands is changed or refused.
+
+        ``no_shorting`` and ``max_margin_multiplier`` are terms of a portfolio, and are chosen while
+        it is empty.
+        """
+        seat = call.seat
+        terms = await seat.client.portfolio_terms(seat.portfolio)
+        stands = configuration_body(terms)
+        for name, given in call.body.items():
+            if name not in _CHANGEABLE and given is not None and given != stands.get(name):
+                raise unsupported(f"another {name[:32]} is")
+        wished = wished_terms(terms, call)
+        if wished != terms:
+            terms = await seat.client.portfolio_terms_set(wished, portfolio=seat.portfolio)
+        return configuration_body(terms)
+
+    async def history(self, call: Call) -> dict[str, Any]:
+        """GET /v2/account/portfolio/history: the ends of sessions, weeks or months."""
+        frame = call.query.get("timeframe", "1D") or "1D"
+        if frame not in _FRAMES:
+            raise unprocessable(
+                "timeframe must be 1D, 1W or 1M: equity is kept for the ends of sessions"
+            )
+        now = (await call.seat.client.clock()).now
+        end = instant_in(call.query, "end") or instant_in(call.query, "date_end")
+        start = instant_in(call.query, "start")
+        if start is None:
+            start = begin_of(call.query.get("period", "") or "1M", end or now)
+        curve = await call.seat.client.equity(
+            _FRAMES[frame], from_time=start, to_time=end, portfolio=call.seat.portfolio
+        )
+        return history_body(curve, frame)
+
+    async def activities(self, call: Call) -> list[dict[str, Any]]:
+        """GET /v2/account/activities, and /{type}: the newest first unless ``direction=asc``."""
+        wanted = call.names.get("kind") or call.query.get("activity_types", "")
+        kinds = {each.strip().upper() for each in wanted.split(",") if each.strip()}
+        after, until = instant_in(call.query, "after"), instant_in(call.query, "until")
+        day = instant_in(call.query, "date")
+        if day is not None:
+            after, until = day, day + timedelta(days=1)
+        rows = await self._transactions(call, after, until)
+        bodies = await self._activity_bodies(call, rows, kinds)
+        if call.query.get("direction", "desc") != "asc":
+            bodies.reverse()
+        size = call.whole("page_size", ACTIVITIES_PAGE_MAX, ACTIVITIES_PAGE_MAX)
+        return await self._with_orders(
+            call, _after(bodies, call.query.get("page_token", ""))[:size]
+        )
+
+    async def _transactions(
+        self, call: Call, after: datetime | None, until: datetime | None
+    ) -> list[r.Transaction]:
+        rows: list[r.Transaction] = []
+        place = 0
+        while True:
+            page = await call.seat.client.transactions(
+                from_time=after,
+                to_time=until,
+                limit=_READ_AT_ONCE,
+                after=place,
+                portfolio=call.seat.portfolio,
+            )
+            rows += page
+            place = page.next_after
+            if not place:
+                return rows
+            if len(rows) >= ACTIVITIES_READ_MAX:
+                raise unprocessable("too many activities; narrow them with after and until")
+
+    async def _activity_bodies(
+        self, call: Call, rows: Iterable[r.Transaction], kinds: set[str]
+    ) -> list[dict[str, Any]]:
+        filled: dict[int, Decimal] = {}
+        bodies = []
+        for row in rows:
+            kind = "FILL" if row.kind in _TRADES else _KINDS.get(TxKind(row.kind), "JNLC")
+            if row.kind in _TRADES:
+                before = filled.get(row.order_id, _ZERO)
+                filled[row.order_id] = before + abs(row.quantity)
+            if not kinds or kind in kinds:
+                bodies.append(activity_body(row, kind, filled.get(row.order_id)))
+        return bodies
+
+    async def _with_orders(self, call: Call, page: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Add to the fills of a page what only their orders tell."""
+        seat = call.seat
+        orders: dict[int, r.Order] = {}
+        for body in page:
+            number = number_of(Kind.ORDER, body.get("order_id", "")) or 0
+            if number and number not in orders:
+                orders[number] = await seat.client.order(number, portfolio=seat.portfolio)
+            if number:
+                order = orders[number]
+                left = order.quantity - Decimal(body["cum_qty"])
+                whole = left == 0 and order.state == OrderState.FILLED
+                body["type"] = "fill" if whole else "partial_fill"
+                body["order_status"] = "filled" if whole else "partially_filled"
+                body["leaves_qty"] = amount(max(left, _ZERO))
+        return page
+
+
+_CHANGEABLE: Final = frozenset({"no_shorting", "max_margin_multiplier"})
 
 
 def account_body(
@@ -33,20 +186,21 @@ def account_body(
 ) -> dict[str, Any]:
     """Write an account; one that may not borrow can buy with what is free of its cash."""
     margin = portfolio.margin
-    power = margin.buying_power if margin is not None else portfolio.cash - portfolio.reserved_cash
+    free = portfolio.cash - portfolio.reserved_cash
+    power = margin.buying_power if margin is not None else free
     values = [(each.market_value or _ZERO, each.quantity > 0) for each in portfolio.positions]
     blocked = account.status != AccountStatus.ACTIVE
     equity = portfolio.equity if portfolio.equity is not None else portfolio.cash
     return {
         "id": uuid_of(Kind.ACCOUNT, account.account),
         "account_number": f"PT{account.account:08d}",
-        "status": "ACCOUNT_UPDATED" if blocked else "ACTIVE",
-        "crypto_status": "ACTIVE",
+        "status": "ACCOUNT_CLOSED" if blocked else "ACTIVE",
+        "crypto_status": "ACCOUNT_CLOSED" if blocked else "ACTIVE",
         "currency": portfolio.currency,
         "buying_power": amount(power),
         "regt_buying_power": amount(power),
-        "daytrading_buying_power": "0",
-        "non_marginable_buying_power": amount(portfolio.cash - portfolio.reserved_cash),
+        "daytrading_buying_power": amount(power),
+        "non_marginable_buying_power": amount(free),
         "cash": amount(portfolio.cash),
         "accrued_fees": "0",
         "pending_transfer_in": "0",
@@ -74,3 +228,119 @@ def account_body(
         "options_trading_level": 0,
         "options_buying_power": "0",
     }
+
+
+def configuration_body(terms: PortfolioTerms) -> dict[str, Any]:
+    """Write how an account is configured: the terms of the portfolio, in Alpaca's words."""
+    borrows = terms.account_kind == AccountKind.MARGIN
+    return {
+        "dtbp_check": "entry",
+        "fractional_trading": True,
+        "max_margin_multiplier": "2" if borrows else "1",
+        "no_shorting": not borrows or terms.has(TermsFlag.NO_SHORTING),
+        "pdt_check": "entry",
+        "suspend_trade": False,
+        "trade_confirm_email": "none",
+        "ptp_no_exception_entry": False,
+        "max_options_trading_level": 0,
+    }
+
+
+def wished_terms(terms: PortfolioTerms, call: Call) -> PortfolioTerms:
+    """Return the terms that a change of the configuration asks for. Raises `ApiError`."""
+    multiplier = str(call.body.get("max_margin_multiplier") or "")
+    kind = terms.account_kind
+    if multiplier:
+        if multiplier not in ("1", "2"):
+            raise unprocessable("max_margin_multiplier must be 1 or 2")
+        kind = AccountKind.CASH if multiplier == "1" else AccountKind.MARGIN
+    flags = terms.flags & ~int(TermsFlag.NO_SHORTING)
+    no_shorting = terms.has(TermsFlag.NO_SHORTING)
+    if call.body.get("no_shorting") is not None:
+        no_shorting = flag_in(call.body, "no_shorting")
+        if not no_shorting and kind == AccountKind.CASH:
+            raise unprocessable("an account that may not borrow cannot sell short")
+    keeps = no_shorting and kind == AccountKind.MARGIN
+    try:
+        return attrs.evolve(
+            terms, account_kind=kind, flags=flags | (int(TermsFlag.NO_SHORTING) if keeps else 0)
+        )
+    except ValueError as error:
+        raise unprocessable(str(error)) from None
+
+
+def begin_of(period: str, end: datetime) -> datetime:
+    """Return when a period such as 1M begins that ends at ``end``. Raises `ApiError`."""
+    match = _PERIOD.fullmatch(period)
+    if match is None:
+        raise bad_request(f"invalid period: {period[:16]}")
+    days = int(match[1]) * _PERIOD_DAYS[match[2]]
+    try:
+        return end - timedelta(days=days)
+    except OverflowError:
+        return datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def history_body(curve: Curve, frame: str) -> dict[str, Any]:
+    """Write an equity curve. Profit is against the first point, without what was paid in since."""
+    points = curve.points
+    base = points[0].equity if points else _ZERO
+    paid, profits = _ZERO, []
+    for number, point in enumerate(points):
+        paid += point.flow if number else _ZERO
+        profits.append(point.equity - base - paid)
+    return {
+        "timestamp": [int(point.at.timestamp()) for point in points],
+        "equity": [float(point.equity) for point in points],
+        "profit_loss": [float(profit) for profit in profits],
+        "profit_loss_pct": [float(profit / base) if base else None for profit in profits],
+        "base_value": float(base),
+        "timeframe": frame,
+        "cashflow": {},
+    }
+
+
+def activity_body(row: r.Transaction, kind: str, filled: Decimal | None) -> dict[str, Any]:
+    """Write a transaction as an activity; ``filled``: of its order up to it, for a fill."""
+    at = row.market_at or row.executed_at or datetime(1970, 1, 1, tzinfo=UTC)
+    head = {
+        "id": f"{at:%Y%m%d%H%M%S}{at.microsecond // 1000:03d}"
+        f"::{uuid_of(Kind.FILL, row.transaction)}",
+        "activity_type": kind,
+    }
+    if kind == "FILL":
+        return {
+            **head,
+            "transaction_time": moment(at),
+            "price": amount(row.price),
+            "qty": amount(abs(row.quantity)),
+            "side": {TxKind.BUY: "buy", TxKind.COVER: "buy", TxKind.SHORT: "sell_short"}.get(
+                TxKind(row.kind), "sell"
+            ),
+            "symbol": row.symbol,
+            "order_id": uuid_of(Kind.ORDER, row.order_id),
+            "cum_qty": amount(filled or _ZERO),
+        }
+    per_share = row.amount / row.quantity if row.quantity else None
+    return {
+        **head,
+        "date": at.date().isoformat(),
+        "net_amount": amount(row.amount),
+        "symbol": row.symbol or None,
+        "qty": amount(abs(row.quantity)) if row.quantity else None,
+        "per_share_amount": amount(per_share.quantize(Decimal("0.00000001")))
+        if per_share is not None and kind == "DIV"
+        else None,
+        "description": TxKind(row.kind).name.replace("_", " ").lower(),
+        "status": "executed",
+    }
+
+
+def _after(bodies: list[dict[str, Any]], token: str) -> list[dict[str, Any]]:
+    """Return what follows the activity that a page token names."""
+    if not token:
+        return bodies
+    for number, body in enumerate(bodies):
+        if body["id"] == token:
+            return bodies[number + 1 :]
+    raise ApiError(422, 42210000, "page_token does not name an activity of this list")

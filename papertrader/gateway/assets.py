@@ -15,6 +15,7 @@ from papertrader.core.quotes import AssetFlag, AssetKind, AssetStatus
 from papertrader.gateway.errors import not_found
 from papertrader.gateway.ids import asset_uuid, symbol_of
 from papertrader.gateway.routing import Call
+from papertrader.gateway.seats import Seat
 from papertrader.gateway.values import amount
 from papertrader.net.clock import Clock
 
@@ -49,12 +50,12 @@ class AssetBook:
         self._most = most
         self._known: OrderedDict[str, tuple[int, r.Asset]] = OrderedDict()
 
-    async def get(self, call: Call, symbol: str) -> r.Asset:
+    async def get(self, seat: Seat, symbol: str) -> r.Asset:
         """Return an asset by our symbol. Raises `NoSuchSymbol`."""
         now = self._clock.monotonic_ns()
         found = self._known.get(symbol)
         if found is None or now - found[0] >= KNOWN_S * SECOND:
-            found = (now, await call.seat.client.asset(symbol))
+            found = (now, await seat.client.asset(symbol))
             self._known[symbol] = found
             if len(self._known) > self._most:
                 self._known.popitem(last=False)
@@ -62,7 +63,7 @@ class AssetBook:
         self._known.move_to_end(symbol)
         return found[1]
 
-    async def find(self, call: Call, name: str) -> r.Asset:
+    async def find(self, seat: Seat, name: str) -> r.Asset:
         """Return an asset by our symbol, by the UUID of it, or by a pair without its slash.
 
         Raises `ApiError` (404).
@@ -70,7 +71,7 @@ class AssetBook:
         symbol = symbol_of(name) or name.upper()
         for each in (symbol, _with_slash(symbol)):
             try:
-                return await self.get(call, check_symbol(each))
+                return await self.get(seat, check_symbol(each))
             except (NoSuchSymbol, ValueError):
                 continue
         raise not_found(f"asset not found for {name[:64]}")
@@ -125,7 +126,7 @@ class Assets:
 
     async def one(self, call: Call) -> dict[str, Any]:
         """GET /v2/assets/{symbol or id}."""
-        return asset_body(await self.book.find(call, call.names["symbol"]))
+        return asset_body(await self.book.find(call.seat, call.names["symbol"]))
 
     async def all(self, call: Call) -> list[dict[str, Any]]:
         """GET /v2/assets. A row of our list has neither name nor exchange: no filter by it."""

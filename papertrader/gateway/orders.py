@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ import attrs
 from papertrader.client import results as r
 from papertrader.client.conditions import Conditions, Leg
 from papertrader.client.errors import InsufficientPosition, RefusedError
-from papertrader.core.orders import LegRole, OrderState, OrderType, Side, TimeInForce
+from papertrader.core.orders import OPEN_STATES, LegRole, OrderState, OrderType, Side, TimeInForce
 from papertrader.gateway.assets import AssetBook, class_of
 from papertrader.gateway.errors import not_found, unprocessable, unsupported
 from papertrader.gateway.ids import (
@@ -24,10 +24,16 @@ from papertrader.gateway.ids import (
     uuid_of,
 )
 from papertrader.gateway.routing import Answer, Call
-from papertrader.gateway.values import amount, decimal_in, flag_in, moment, text_in
+from papertrader.gateway.values import amount, decimal_in, flag_in, instant_in, moment, text_in
 from papertrader.wire.kinds import Status
 
 NUMBER_BITS: Final = 62
+LISTED: Final = 50
+LISTED_MAX: Final = 500
+"""Orders of one answer, where nothing is said and at most."""
+ORDERS_READ_MAX: Final = 50_000
+"""Orders that are looked through for one answer: 422 beyond."""
+_READ_AT_ONCE: Final = 5_000
 SIDES: Final = {"buy": Side.BUY, "sell": Side.SELL}
 CLASSES: Final = ("", "simple", "bracket", "oco", "oto")
 TYPES: Final = ("market", "limit", "stop", "stop_limit", "trailing_stop")
@@ -122,13 +128,15 @@ def _class_of_leg(order: r.Order) -> str:
 
 
 def nested(
-    orders: Iterable[r.Order], bodies: Mapping[int, dict[str, Any]], wanted: bool = True
+    orders: Sequence[r.Order], bodies: Mapping[int, dict[str, Any]], wanted: bool = True
 ) -> list[dict[str, Any]]:
     """Put the legs among ``orders`` under their parents, and say there which class it is.
 
     Not ``wanted``: the classes are told all the same, and every order stays in the list.
     """
-    listed = {order.order_id: order for order in orders}
+    shown = [order.order_id for order in orders]
+    # By number, whatever the order of the list: a parent comes before its legs.
+    listed = {order.order_id: order for order in sorted(orders, key=lambda each: each.order_id)}
     first_of: dict[int, int] = {}
     under: dict[int, list[int]] = {}
     for number, order in listed.items():
@@ -146,7 +154,7 @@ def nested(
         if wanted:
             bodies[number]["legs"] = [bodies[leg] for leg in legs]
     hidden = {leg for legs in under.values() for leg in legs} if wanted else set()
-    return [bodies[number] for number in listed if number not in hidden]
+    return [bodies[number] for number in shown if number not in hidden]
 
 
 @attrs.frozen
@@ -168,7 +176,7 @@ class Orders:
         """Write orders, by number."""
         written: dict[int, dict[str, Any]] = {}
         for each in orders:
-            asset = await self.book.get(call, each.symbol)
+            asset = await self.book.get(call.seat, each.symbol)
             written[each.order_id] = order_body(each, class_of(asset), call.seat.account, call.ids)
         return written
 
@@ -226,7 +234,7 @@ class Orders:
     async def _symbol(self, call: Call, name: str) -> str:
         if not name:
             raise unprocessable("symbol is required")
-        return (await self.book.find(call, name)).symbol
+        return (await self.book.find(call.seat, name)).symbol
 
     def _client_number(self, call: Call, text: str) -> int:
         if not text:
@@ -253,11 +261,93 @@ class Orders:
         call.ids.keep(seat.account, number, text)
         return await self.body(call, order)
 
+    async def all(self, call: Call) -> list[dict[str, Any]]:
+        """GET /v2/orders: the newest first unless ``direction=asc``."""
+        wanted = call.query.get("status", "open")
+        if wanted not in ("open", "closed", "all"):
+            raise unprocessable("status must be one of open, closed, all")
+        found = await self._read(call, wanted)
+        chosen = [order for order in found if chooses(call, order)]
+        if call.query.get("direction", "desc") != "asc":
+            chosen.reverse()
+        bodies = await self.bodies(call, chosen)
+        in_nests = call.query.get("nested", "").lower() == "true"
+        # A leg counts with its parent: the limit is of what the list shows.
+        return nested(chosen, bodies, in_nests)[: call.whole("limit", LISTED, LISTED_MAX)]
+
+    async def _read(self, call: Call, wanted: str) -> list[r.Order]:
+        """Return the account's orders, oldest first."""
+        seat = call.seat
+        states = {"open": OPEN_STATES, "closed": frozenset(OrderState) - OPEN_STATES}.get(wanted)
+        found: list[r.Order] = []
+        place = 0
+        while True:
+            page = await seat.client.orders(
+                states=states,
+                every=states is None,
+                limit=_READ_AT_ONCE,
+                after=place,
+                portfolio=seat.portfolio,
+            )
+            found += page
+            place = page.next_after
+            if not place:
+                return found
+            if len(found) >= ORDERS_READ_MAX:
+                raise unprocessable(f"this account has more than {ORDERS_READ_MAX} such orders")
+
+    async def replace(self, call: Call) -> dict[str, Any]:
+        """PATCH /v2/orders/{id}."""
+        seat, body = call.seat, call.body
+        number = _order_number(call)
+        before = await seat.client.order(number, portfolio=seat.portfolio)
+        in_force = text_in(body, "time_in_force")
+        if in_force and in_force != TimeInForce(before.time_in_force).name.lower():
+            raise unsupported("another time_in_force is")
+        trail = decimal_in(body, "trail")
+        percent = before.terms is not None and before.terms.trails_percent
+        order = await seat.client.order_replace(
+            number,
+            quantity=decimal_in(body, "qty"),
+            limit=decimal_in(body, "limit_price"),
+            stop=decimal_in(body, "stop_price"),
+            trail=f"{amount(trail)}%" if trail is not None and percent else trail,
+            client_order_id=self._client_number(call, text_in(body, "client_order_id")),
+            portfolio=seat.portfolio,
+        )
+        return await self.body(call, order)
+
+    async def cancel_all(self, call: Call) -> Answer:
+        """DELETE /v2/orders."""
+        seat = call.seat
+        before = await self._read(call, "open")
+        await seat.client.order_cancel_all(portfolio=seat.portfolio)
+        still = {order.order_id for order in await self._read(call, "open")}
+        statuses = [(each.order_id, 500 if each.order_id in still else 200) for each in before]
+        return Answer(
+            207, [{"id": uuid_of(Kind.ORDER, number), "status": code} for number, code in statuses]
+        )
+
     async def cancel(self, call: Call) -> Answer:
         """DELETE /v2/orders/{id}."""
         seat = call.seat
         await seat.client.order_cancel(_order_number(call), portfolio=seat.portfolio)
         return Answer(204)
+
+
+def chooses(call: Call, order: r.Order) -> bool:
+    """Tell whether the filters of a list let an order through."""
+    query = call.query
+    side = query.get("side", "")
+    if side and (order.side == Side.BUY) != (side == "buy"):
+        return False
+    if query.get("symbols") and order.symbol not in call.symbols():
+        return False
+    at = order.accepted_at
+    after, until = instant_in(query, "after"), instant_in(query, "until")
+    if at is None:
+        return after is None and until is None
+    return (after is None or at > after) and (until is None or at < until)
 
 
 def _order_number(call: Call) -> int:

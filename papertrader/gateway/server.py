@@ -22,6 +22,8 @@ from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
+from papertrader.gateway.assets import AssetBook
+from papertrader.gateway.datastream import data_stream
 from papertrader.gateway.errors import (
     RETRY_AFTER_S,
     ApiError,
@@ -34,7 +36,9 @@ from papertrader.gateway.errors import (
 from papertrader.gateway.ids import Credential, credential_of
 from papertrader.gateway.routing import Answer, Call, Routes
 from papertrader.gateway.seats import Seat, SeatRules, Seats, Visitor
+from papertrader.gateway.streams import Around, StreamResource
 from papertrader.gateway.table import routes
+from papertrader.gateway.tradestream import trade_stream
 from papertrader.net.clock import Clock
 from papertrader.net.factory import AcceptCaps, AcceptorFactory
 from papertrader.net.services import ListeningService
@@ -44,6 +48,8 @@ IDLE_S: Final = 75
 """Seconds without a request, after which a connection is closed: programs keep theirs open."""
 QUERY_MAX: Final = 64
 """Parameters of one request: 400."""
+TRADES_PATH: Final = b"/stream"
+"""Where an account's orders are told; every other stream is one of market data."""
 HEALTH_PATH: Final = b"health"
 _SECONDS_A_MINUTE: Final = 60
 _OK: Final = 200
@@ -200,15 +206,21 @@ def _body(request: Request) -> dict[str, Any]:
 
 
 class Root(Resource):
-    """Hands every path to the API, but for those that have something of their own."""
+    """Hands every path to the API, but for the streams and what has a name of its own."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, trades: Resource, data: Resource) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._api = api
+        self._trades = trades
+        self._data = data
 
     def getChild(self, path: bytes, request: Request) -> Resource:
-        """Return the API."""
-        return self._api
+        """Return the API, or a stream for a request that wants to become one."""
+        upgrade = (request.getHeader("Upgrade") or "").lower() == "websocket"
+        if not upgrade:
+            return self._api
+        request.postpath = []
+        return self._trades if request.path == TRADES_PATH else self._data
 
 
 class Gateway:
@@ -227,8 +239,12 @@ class Gateway:
     ) -> None:
         self.configuration = configuration
         self.seats = Seats(connect, clock, configuration.rules)
-        self.api = Api(self.seats, Routes(routes(clock)), clock)
-        root = Root(self.api)
+        book = AssetBook(clock)
+        self.api = Api(self.seats, Routes(routes(book)), clock)
+        self.around = Around(seats=self.seats, book=book, clock=clock)
+        self.trades = StreamResource(trade_stream, self.around)
+        self.data = StreamResource(data_stream, self.around)
+        root = Root(self.api, self.trades, self.data)
         root.putChild(HEALTH_PATH, Health(trouble))
         self.gate = Gate(configuration.names, root)
         site = WebSite(self.gate, clock, IReactorTime(reactor), idle_s=IDLE_S, renewable=True)
@@ -261,5 +277,8 @@ class Gateway:
 
     def stop(self) -> Deferred[None]:
         """End every seat and stream, and close."""
+        for streams in (self.trades, self.data):
+            streams.stop()
+            streams.goodbye(0, "")
         self.seats.stop()
         return self.listening.stopService()

@@ -206,6 +206,14 @@ class SocketTransport:
             # LocalProtocolError: the peer had closed, and sent more all the same.
             self._counters.malformed += 1
             self.abortConnection()
+            return
+        beneath = self._channel.transport if self._channel is not None else None
+        ending = beneath is not None and getattr(beneath, "disconnecting", False)
+        if beneath is not None and ending and not self._closed:
+            # The peer has said its last word, and Twisted has answered it. TLS does not shut down
+            # while a producer is registered, and the peer would wait for that.
+            self._closed = True
+            beneath.unregisterProducer()
 
     def bytesMessageReceived(self, data: bytes | bytearray) -> None:
         """Take a message."""

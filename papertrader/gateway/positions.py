@@ -1,0 +1,157 @@
+"""Positions: as they stand, and closing one or all."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from decimal import ROUND_DOWN, Decimal
+from typing import Any
+
+import attrs
+
+from papertrader.client import results as r
+from papertrader.client.conditions import Conditions
+from papertrader.client.moneyresults import Position
+from papertrader.core.orders import Side
+from papertrader.core.quotes import AssetKind
+from papertrader.gateway.assets import class_of, exchange_of
+from papertrader.gateway.errors import not_found, unprocessable
+from papertrader.gateway.ids import asset_uuid
+from papertrader.gateway.orders import NUMBER_BITS, Orders
+from papertrader.gateway.routing import Answer, Call
+from papertrader.gateway.values import amount, decimal_in, ratio
+from papertrader.wire.limits import QUOTE_SYMBOLS_MAX
+
+_HUNDRED = Decimal(100)
+_ZERO = Decimal(0)
+
+
+def position_body(
+    position: Position, asset: r.Asset, previous_close: Decimal | None
+) -> dict[str, Any]:
+    """Write a position. Its price is what it could be closed at, so that equity adds up."""
+    price, quantity = position.mark, position.quantity
+    value, cost = position.market_value, position.cost_basis
+    profit = position.unrealized_pnl
+    today = None
+    if price is not None and previous_close is not None:
+        today = (price - previous_close) * quantity
+    yesterday = previous_close * quantity if previous_close is not None else None
+    change = price - previous_close if price is not None and previous_close is not None else None
+    return {
+        "asset_id": asset_uuid(position.symbol),
+        "symbol": position.symbol,
+        "exchange": exchange_of(asset),
+        "asset_class": class_of(asset),
+        "asset_marginable": asset.kind in (AssetKind.STOCK, AssetKind.ETF),
+        "qty": amount(quantity),
+        "qty_available": amount(abs(quantity) - abs(position.reserved)),
+        "avg_entry_price": amount(position.average_cost or _ZERO),
+        "side": "long" if quantity > 0 else "short",
+        "market_value": amount(value),
+        "cost_basis": amount(cost),
+        "unrealized_pl": amount(profit),
+        "unrealized_plpc": ratio(profit, abs(cost)),
+        "unrealized_intraday_pl": amount(today),
+        "unrealized_intraday_plpc": ratio(today, abs(yesterday) if yesterday else None),
+        "current_price": amount(price),
+        "lastday_price": amount(previous_close),
+        "change_today": ratio(change, previous_close),
+    }
+
+
+@attrs.frozen
+class Positions:
+    """The requests about positions."""
+
+    orders: Orders
+
+    async def all(self, call: Call) -> list[dict[str, Any]]:
+        """GET /v2/positions."""
+        portfolio = await call.seat.client.portfolio(call.seat.portfolio)
+        return await self._bodies(call, portfolio.positions)
+
+    async def one(self, call: Call) -> dict[str, Any]:
+        """GET /v2/positions/{symbol or id}."""
+        (body,) = await self._bodies(call, [await self._held(call)])
+        return body
+
+    async def close(self, call: Call) -> dict[str, Any]:
+        """DELETE /v2/positions/{symbol or id}: all of it, ``qty`` or ``percentage``."""
+        held = await self._held(call)
+        quantity = decimal_in(call.query, "qty")
+        percent = decimal_in(call.query, "percentage")
+        if quantity is not None and percent is not None:
+            raise unprocessable("give one of qty and percentage")
+        if percent is not None:
+            if not 0 < percent <= _HUNDRED:
+                raise unprocessable("percentage must lie between 0 and 100")
+            asset = await self.orders.book.get(call.seat, held.symbol)
+            lots = (abs(held.quantity) * percent / _HUNDRED / asset.lot).to_integral(ROUND_DOWN)
+            quantity = lots * asset.lot
+        if quantity is None or quantity == abs(held.quantity):
+            order = await self._close_whole(call, held.symbol)
+        else:
+            order = await call.seat.client.order_new(
+                Side.SELL if held.quantity > 0 else Side.BUY,
+                held.symbol,
+                quantity,
+                portfolio=call.seat.portfolio,
+                conditions=Conditions(reduce_only=True),
+            )
+        return await self.orders.body(call, order)
+
+    async def close_all(self, call: Call) -> Answer:
+        """DELETE /v2/positions: their open orders are cancelled first, whatever is said."""
+        seat = call.seat
+        held = (await seat.client.portfolio(seat.portfolio)).positions
+        if not held:
+            return Answer(207, [])
+        closing = await seat.client.position_close(
+            "", client_order_id=_number(), portfolio=seat.portfolio
+        )
+        bodies = await self.orders.bodies(call, closing.orders)
+        by_symbol = {order.symbol: bodies[order.order_id] for order in closing.orders}
+        return Answer(207, [_closed(each.symbol, by_symbol, closing.text) for each in held])
+
+    async def _close_whole(self, call: Call, symbol: str) -> r.Order:
+        closing = await call.seat.client.position_close(
+            symbol, client_order_id=_number(), portfolio=call.seat.portfolio
+        )
+        if not closing.orders:
+            raise unprocessable(closing.text or "the position could not be closed")
+        return closing.orders[0]
+
+    async def _held(self, call: Call) -> Position:
+        symbol = (await self.orders.book.find(call.seat, call.names["symbol"])).symbol
+        portfolio = await call.seat.client.portfolio(call.seat.portfolio)
+        for each in portfolio.positions:
+            if each.symbol == symbol:
+                return each
+        raise not_found("position does not exist")
+
+    async def _bodies(self, call: Call, held: Iterable[Position]) -> list[dict[str, Any]]:
+        positions = list(held)
+        closes: dict[str, Decimal | None] = {}
+        for first in range(0, len(positions), QUOTE_SYMBOLS_MAX):
+            symbols = [each.symbol for each in positions[first : first + QUOTE_SYMBOLS_MAX]]
+            quotes = await call.seat.client.quotes(symbols)
+            closes |= {quote.symbol: quote.prev_close for quote in quotes}
+        return [
+            position_body(
+                each, await self.orders.book.get(call.seat, each.symbol), closes.get(each.symbol)
+            )
+            for each in positions
+        ]
+
+
+def _closed(symbol: str, bodies: dict[str, dict[str, Any]], text: str) -> dict[str, Any]:
+    body = bodies.get(symbol)
+    if body is None:
+        failed = {"code": 42210000, "message": text or "not closed", "symbol": symbol}
+        return {"symbol": symbol, "status": 422, "body": failed}
+    return {"symbol": symbol, "status": 200, "order_id": body["id"], "body": body}
+
+
+def _number() -> int:
+    return secrets.randbits(NUMBER_BITS) or 1

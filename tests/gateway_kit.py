@@ -1,0 +1,163 @@
+"""A whole PaperTrader in memory with a gateway, and programs that speak Alpaca's API to it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import urlencode
+
+from twisted.internet.address import IPv4Address
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+
+from papertrader.client.blocking import Client
+from papertrader.core.instants import SECOND
+from papertrader.gateway.seats import SeatRules
+from papertrader.gateway.server import Gateway, GatewayConfiguration
+from papertrader.testing import Market
+from papertrader.wire.kinds import Scope
+
+NAME = "worker.example"
+ADDRESS = "192.0.2.7"
+
+
+class Line(Protocol):
+    """A program's connection: keeps what comes."""
+
+    def __init__(self) -> None:
+        self.octets = b""
+        self.lost = False
+        self.end: Any = None
+
+    def dataReceived(self, data: bytes) -> None:
+        """Keep octets."""
+        self.octets += data
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Note the end."""
+        self.lost = True
+
+
+class Reply:
+    """An HTTP answer, read."""
+
+    def __init__(self, octets: bytes) -> None:
+        head, _, body = octets.partition(b"\r\n\r\n")
+        first, *fields = head.decode("latin-1").split("\r\n")
+        self.status = int(first.split(" ")[1])
+        self.headers = {
+            name.strip().lower(): value.strip()
+            for name, _, value in (field.partition(":") for field in fields)
+        }
+        if self.headers.get("transfer-encoding") == "chunked":
+            body = body.partition(b"\r\n")[2].rpartition(b"\r\n0\r\n")[0]
+        self.text = body.decode()
+        self.body: Any = json.loads(body) if body else None
+
+
+class GatewayMarket(Market):
+    """A market in memory whose worker has a gateway."""
+
+    gateway: Gateway
+
+    def __init__(self, rate: int = 50, burst: int = 100, **options: Any) -> None:
+        super().__init__(**options)
+        self._seat_rules = SeatRules(rate=rate, burst=burst)
+        self._ports = 50_000
+
+    def __enter__(self) -> GatewayMarket:
+        super().__enter__()
+        worker = self._worker
+        assert worker is not None
+        configuration = GatewayConfiguration(
+            listen_host="127.0.0.1", listen_port=2070, names=(NAME,), rules=self._seat_rules
+        )
+        self.reactor = self._reactor
+        self.gateway = Gateway(
+            configuration, worker.client, worker.trouble, self.clock, self._reactor, None
+        )
+        self.gateway.start()
+        self.settle()
+        return self
+
+    def __exit__(self, *raised: Any) -> None:
+        self.gateway.stop()
+        self.advance(4)
+        super().__exit__(*raised)
+
+    def line(self, address: str = ADDRESS, line: Line | None = None) -> Line:
+        """Open a connection to the gateway's port."""
+        self._ports += 1
+        peer = IPv4Address("TCP", address, self._ports)
+        factory = self._reactor.tcpServers[-1][1]
+        near = factory.buildProtocol(peer)
+        assert near is not None, "the connection was refused"
+        line = line or Line()
+        line.end = self._join(line, near, ((address, self._ports), ("127.0.0.1", 2070)))
+        return line
+
+    def raw(self, octets: bytes, *, address: str = ADDRESS, line: Line | None = None) -> Line:
+        """Say octets on a connection, a new one if none is given."""
+        line = line or self.line(address)
+        line.end.write(octets)
+        self.settle()
+        return line
+
+    def bot(self, name: str = "ann", scope: Scope = Scope.TRADE) -> Bot:
+        """Return a program with a key of a new account."""
+        owner = self.client(name)
+        key = owner.api_key_create("bot", scope=scope).credential
+        return Bot(self, owner, key)
+
+
+class Bot:
+    """A program with a key, and the owner of its account."""
+
+    def __init__(self, market: GatewayMarket, owner: Client, key: str) -> None:
+        self.market = market
+        self.owner = owner
+        self.key_id, self.secret = key[:16], key[16:]
+        self.address = ADDRESS
+
+    def head(self, method: str, path: str) -> list[str]:
+        """Return the lines of a request."""
+        return [
+            f"{method} {path} HTTP/1.1",
+            f"Host: {NAME}:2070",
+            f"APCA-API-KEY-ID: {self.key_id}",
+            f"APCA-API-SECRET-KEY: {self.secret}",
+        ]
+
+    def ask(
+        self, method: str, path: str, body: Any = None, *, expect: int | None = None, **query: Any
+    ) -> Reply:
+        """Send a request on a new connection; return the answer, whose status is checked."""
+        target = f"{path}?{urlencode(query)}" if query else path
+        octets = b"" if body is None else json.dumps(body).encode()
+        lines = [*self.head(method, target), f"Content-Length: {len(octets)}", "", ""]
+        line = self.market.raw("\r\n".join(lines).encode() + octets, address=self.address)
+        waited = 0
+        while b"\r\n\r\n" not in line.octets and not line.lost and waited < 300:
+            self.market.advance(0.05)
+            waited += 1
+        reply = Reply(line.octets)
+        line.end.loseConnection()
+        self.market.settle()
+        if expect is not None:
+            assert reply.status == expect, (reply.status, reply.text)
+        return reply
+
+    def get(self, path: str, **query: Any) -> Any:
+        """Return the body of a good answer."""
+        return self.ask("GET", path, expect=200, **query).body
+
+    def order(self, **terms: Any) -> Any:
+        """Send an order that is taken; a market order of 10 shares if nothing else is said."""
+        usual = {"symbol": "BRKF", "qty": "10", "side": "buy", "type": "market"}
+        body = {**usual, "time_in_force": "gtc", **terms}
+        return self.ask("POST", "/v2/orders", body, expect=200).body
+
+
+def seconds(clock_ns: int) -> int:
+    """Return whole seconds."""
+    return clock_ns // SECOND
