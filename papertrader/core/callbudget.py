@@ -82,6 +82,10 @@ class ProviderLimits:
     def _counts(self) -> tuple[int, int, int]:
         return self.calls_per_minute, self.calls_per_hour, self.calls_per_day
 
+    def of(self, window: str) -> int:
+        """Return the limit of a ``minute``, an ``hour`` or a ``day``; 0 if there is none."""
+        return dict(zip(("minute", "hour", "day"), self._counts(), strict=True))[window]
+
     def cost(self, symbols: int) -> int:
         """Return the credits of one call for that many symbols."""
         return self.call_cost + self.symbol_cost * symbols

@@ -137,8 +137,13 @@ class LiveMarket:
             self.history.prune()
 
     def figures(self) -> Sequence[tuple[str, int]]:
-        """Return the counters of each provider, and of what was refused."""
+        """Return the counters and the plan of each provider, and what was refused.
+
+        The plan is what the page and monitoring show as such: for each class of symbols how many
+        there are, the interval and the oldest quote that is promised; of each limit what is spent.
+        """
         rows: list[tuple[str, int]] = []
+        now = self.polling.now()
         for feed in self.polling.feeds:
             name = feed.provider.name
             rows += [
@@ -146,6 +151,19 @@ class LiveMarket:
                 (f"{name}_failures", feed.failures),
                 (f"{name}_symbols", len(feed.symbols)),
             ]
+            for of in () if feed.plan is None else feed.plan.classes:
+                which = f"{name}_{of.symbol_class.name.lower()}"
+                if of.symbols:
+                    rows += [
+                        (which, of.symbols),
+                        (f"{which}_ms", of.interval_ms),
+                        (f"{which}_age", of.age_max_ms),
+                    ]
+            for limit, spent in feed.budget.spent(now).items():
+                rows += [
+                    (f"{name}_{limit}_spent", spent),
+                    (f"{name}_{limit}_limit", feed.budget.limits.of(limit)),
+                ]
         rows.append(("action_calls", self.announcements.calls))
         return [*rows, ("observations_refused", sum(self.source.refused.values()))]
 

@@ -131,6 +131,10 @@ class Polling:
             if feed.call is not None:
                 feed.call.cancel()
 
+    def now(self) -> int:
+        """Return the time that budgets go by."""
+        return self._clock.wall_ns()
+
     def shortest_ms(self) -> int:
         """Return the interval of the most urgent symbols, by the plans that count now."""
         plans = [feed.plan for feed in self.feeds if feed.plan is not None]

@@ -8,6 +8,7 @@ from treq.testing import RequestTraversalAgent
 from twisted.internet.defer import succeed
 
 from papertrader.core.callbudget import CallBudget
+from papertrader.core.callplan import SymbolClass
 from papertrader.core.marketclock import ClockMode
 from papertrader.core.money import parse_amount
 from papertrader.core.quotes import QuoteFlag, QuoteProvider
@@ -161,3 +162,28 @@ def test_the_interval_that_is_planned_is_told(tmp_path: Path) -> None:
     assert plan is not None
     told = ann.ask(m.MarketStatus()).message.update_interval_ms
     assert told == plan.interval_ms >= 5_000
+
+
+def test_the_plan_of_now_is_among_the_figures(tmp_path: Path) -> None:
+    """The page and monitoring show it: how many of which class, how often, what is spent."""
+    kit = live_kit(tmp_path, Served())
+    ann = kit.client()
+    ann.register()
+    ann.login()
+    kit.turn(5)
+    assert kit.main.live is not None
+    figures = dict(kit.main.live.figures())
+    plan = kit.main.live.polling.feeds[0].plan
+    assert plan is not None
+    told = [of for of in plan.classes if of.symbols]
+    assert [figures[f"kraken_{of.symbol_class.name.lower()}"] for of in told] == [1]
+    (of,) = told
+    prefix = f"kraken_{of.symbol_class.name.lower()}"
+    assert (figures[f"{prefix}_ms"], figures[f"{prefix}_age"]) == (of.interval_ms, of.age_max_ms)
+    limits = limits_of("kraken")
+    assert figures["kraken_minute_limit"] == limits.of("minute") > 0
+    assert 0 < figures["kraken_minute_spent"] <= limits.of("minute")
+    assert limits.of("day") == limits.calls_per_day
+    names = [f"twelvedata_{each.name.lower()}_age" for each in SymbolClass]
+    names += [f"twelvedata_{limit}_spent" for limit in ("minute", "hour", "day")]
+    assert max(map(len, names)) <= 24, "what STATS_GET has room for"
