@@ -1,6 +1,6 @@
 // The frame of the page: who is logged in, which view is shown, what is said in the corner.
 
-import { html, render, useEffect, useState } from "./vendor/htm/htm-preact.js";
+import { html, render, useEffect, useRef, useState } from "./vendor/htm/htm-preact.js";
 import { attempt, begin, choosePortfolio, link, marketNow, openOrders, state, toast, useStore, onFill } from "./store.js";
 import { decimal, duration, has, instant, money, price, quantity, seconds, words } from "./format.js";
 import { Door } from "./views/door.js";
@@ -51,7 +51,7 @@ function Status() {
   return html`
     <div class="status" role="status">
       <span class=${`dot ${live ? "good" : "bad"}`} aria-hidden="true"></span>
-      <span>${said}</span>
+      <span class=${live ? "said" : ""}>${said}</span>
       ${clock && html`<span class="clock" title="Market time (UTC)">
         ${instant(marketNow())} UTC
         ${clock.paused ? " · paused" : clock.speed_milli !== 1000 ? ` · ${clock.speed_milli / 1000}×` : ""}
@@ -63,6 +63,10 @@ function Status() {
 
 function Head({ route, views }) {
   const holding = state.holding;
+  useEffect(() => {
+    // Where the views do not fit beside each other, the row is scrolled: the current one stays in sight.
+    document.querySelector("nav a[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [route]);
   return html`
     <header>
       <a class="brand" href="#/market"><img src="icon.svg" alt="" width="24" height="24" />PaperTrader</a>
@@ -76,7 +80,7 @@ function Head({ route, views }) {
           <select aria-label="Portfolio" value=${String(state.portfolio)}
             onChange=${(event) => attempt(() => choosePortfolio(BigInt(event.target.value)))}>
             ${state.portfolios.map((row) => html`
-              <option value=${String(row.portfolio)} selected=${row.portfolio === state.portfolio}>${row.name}</option>`)}
+              <option value=${String(row.portfolio)} selected=${row.portfolio === state.portfolio}>${row.name || "main"}</option>`)}
           </select>`}
         ${holding && html`<span class="equity" title="Equity">${money(holding.equity)} ${holding.currency}</span>`}
         <span class="user">${state.user}</span>
@@ -92,11 +96,13 @@ function Toasts() {
 }
 
 function Help({ close }) {
+  const button = useRef(null);
+  useEffect(() => button.current?.focus(), []);
   return html`<div class="overlay" onClick=${close}>
-    <div class="card help" role="dialog" aria-label="Keys" onClick=${(event) => event.stopPropagation()}>
+    <div class="card help" role="dialog" aria-modal="true" aria-label="Keys" onClick=${(event) => event.stopPropagation()}>
       <h2>Keys</h2>
       <dl>${KEYS.map(([key, what]) => html`<dt><kbd>${key}</kbd></dt><dd>${what}</dd>`)}</dl>
-      <button type="button" onClick=${close}>Close</button>
+      <button type="button" ref=${button} onClick=${close}>Close</button>
     </div>
   </div>`;
 }

@@ -3,8 +3,9 @@
 
 import { html, useEffect, useRef } from "./vendor/htm/htm-preact.js";
 import {
-  AreaSeries, CandlestickSeries, HistogramSeries, LineSeries, createChart,
+  AreaSeries, CandlestickSeries, CrosshairMode, HistogramSeries, LineSeries, createChart,
 } from "./vendor/lightweight-charts/lightweight-charts.js";
+import { instant } from "./format.js";
 
 const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const fade = (value, part) => `color-mix(in srgb, ${value} ${part}%, transparent)`;
@@ -24,6 +25,7 @@ function options(intraday) {
     layout: { background: { color: "transparent" }, textColor: color("--dim"), attributionLogo: false,
       fontFamily: "system-ui, sans-serif" },
     grid: { vertLines: { color: color("--line") }, horzLines: { color: color("--line") } },
+    crosshair: { mode: CrosshairMode.Magnet },
     timeScale: { timeVisible: intraday, secondsVisible: false, borderColor: color("--line") },
     rightPriceScale: { borderColor: color("--line") },
   };
@@ -55,6 +57,7 @@ function useChart(build, inputs) {
 /** Candles over volume. `bars`: [{time (s), open, high, low, close, volume}]; `live(take)` passes newer
  * bars to `take` until the function it returns is called. */
 export function Candles({ bars, intraday, live, label }) {
+  const legend = useRef(null);
   const place = useChart((element) => {
     const chart = createChart(element, options(intraday));
     const [up, down] = [solid(color("--up")), solid(color("--down"))];
@@ -70,9 +73,20 @@ export function Candles({ bars, intraday, live, label }) {
       chart.timeScale().setVisibleLogicalRange({ from: bars.length - 150, to: bars.length + 3 });
     } else chart.timeScale().fitContent();
     let next = null;
+    let newest = bars[bars.length - 1];
+    let pointed = null;
+    const tell = () => { if (legend.current) legend.current.textContent = figures(pointed ?? newest, intraday); };
+    tell();
+    chart.subscribeCrosshairMove((at) => {
+      const bar = at.seriesData.get(candles);
+      pointed = bar ? { ...bar, volume: at.seriesData.get(volume)?.value ?? 0 } : null;
+      tell();
+    });
     const paint = () => {
       const bar = next;
       next = null;
+      newest = bar;
+      tell();
       try {
         candles.update(bar);
         volume.update({ time: bar.time, value: bar.volume, color: shade(bar) });
@@ -84,18 +98,37 @@ export function Candles({ bars, intraday, live, label }) {
     });
     return [chart, () => { next = null; stop?.(); }];
   }, [bars, intraday]);
-  return html`<div class="chart" ref=${place} role="img" aria-label=${label}></div>`;
+  return html`<p class="legend" ref=${legend}></p><div class="chart" ref=${place} role="img" aria-label=${label}></div>`;
 }
+
+/** What a candle says, as text: of the newest, or of that which is pointed at. */
+function figures(bar, intraday) {
+  if (!bar) return "";
+  const at = instant(BigInt(bar.time) * 1000000000n, { time: intraday }).replace(/:00$/, "");
+  const [open, high, low, close] = [bar.open, bar.high, bar.low, bar.close].map((value) => value.toFixed(value < 1 ? 6 : 2));
+  return `${at}  open ${open}  high ${high}  low ${low}  close ${close}  volume ${Math.round(bar.volume).toLocaleString("en-US")}`;
+}
+
+/** A flat curve would be stretched until its rounding shows: at least `least` stays in sight. */
+const spread = (least) => (original) => {
+  const found = original();
+  if (!found?.priceRange) return found;
+  const { minValue, maxValue } = found.priceRange;
+  const more = Math.max(0, least - (maxValue - minValue)) / 2;
+  return { ...found, priceRange: { minValue: minValue - more, maxValue: maxValue + more } };
+};
 
 /** Curves. `series`: [{title, points: [{time, value}], kind: "area" | "line", tone}]. */
 export function Curves({ series, label, small }) {
   const place = useChart((element) => {
-    const chart = createChart(element, options(false));
+    const times = series.flatMap(({ points }) => points.map((point) => point.time));
+    const chart = createChart(element, options(Math.max(...times) - Math.min(...times) < 3 * 86400));
     for (const { title, points, kind, tone } of series) {
       const shade = solid(color(tone ?? "--accent"));
       const kindOf = kind === "line" ? LineSeries : AreaSeries;
       const drawn = chart.addSeries(kindOf, { title, color: shade, lineColor: shade, lineWidth: 2,
-        topColor: solid(fade(shade, 35)), bottomColor: solid(fade(shade, 4)), priceLineVisible: false });
+        topColor: solid(fade(shade, 35)), bottomColor: solid(fade(shade, 4)), priceLineVisible: false,
+        autoscaleInfoProvider: spread(1) });
       drawn.setData(points);
     }
     chart.timeScale().fitContent();

@@ -31,7 +31,14 @@ export const signed = (value, show = money) =>
   value === null || value === undefined ? "–" : `${value > 0n ? "+" : ""}${show(value)}`;
 
 export const percent = (ratio) =>
-  ratio === null || !Number.isFinite(ratio) ? "–" : `${ratio < 0 ? "−" : "+"}${Math.abs(ratio * 100).toFixed(2)} %`;
+  ratio === null || !Number.isFinite(ratio) ? "–" : `${sign(ratio)}${Math.abs(ratio * 100).toFixed(2)} %`;
+
+/** What rounds to nothing has no sign. */
+const sign = (ratio) => (Math.abs(ratio) < 0.00005 ? "" : ratio < 0 ? "−" : "+");
+
+/** A percentage that has no direction, such as a volatility. */
+export const share = (ratio) =>
+  ratio === null || !Number.isFinite(ratio) ? "–" : `${Math.abs(ratio * 100).toFixed(2)} %`;
 
 /** -1, 0 or 1 of a number or BigInt. */
 export const direction = (value) => (value > 0 ? 1 : value < 0 ? -1 : 0);

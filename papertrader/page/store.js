@@ -4,10 +4,14 @@
 import { useEffect, useState } from "./vendor/htm/htm-preact.js";
 import { Link, Failure } from "./link.js";
 import { member } from "./format.js";
+import { valued } from "./valuation.js";
 import { SCHEMA } from "./schema.js";
 
 const KEPT = "papertrader.session";
 const ORDERS_MAX = 500;
+const ORDER_PAGE = 500;
+const ORDER_PAGES_MAX = 40;
+const EVERY_STATE = Object.values(SCHEMA.enumerations.OrderState).reduce((bits, value) => bits | (1 << value), 0);
 const TOASTS_MAX = 4;
 const TOAST_MS = 8000;
 const WATCH_MAX = 100;
@@ -30,6 +34,7 @@ export const state = {
   clockAt: 0,
   market: null,
   toasts: [],
+  expanded: null,
   ended: null,
 };
 
@@ -95,6 +100,7 @@ export const link = new Link(`wss://${location.host}/ptwp`, {
       sessionStorage.removeItem(KEPT);
       if (state.user && why !== "OK") state.ended = why;
       Object.assign(state, { user: null, portfolio: 0n, portfolios: [], holding: null, positions: [] });
+      told = null;
       state.orders = new Map();
       state.watch = [];
     }
@@ -177,11 +183,12 @@ async function enter() {
   await Promise.all([readAssets(), readPortfolios(), readClock(), readWatch()]);
   await Promise.all([
     refresh(),
+    readOrders(),
     link.subscribe({ topics: "ACCOUNT", snapshot: true }),
     link.subscribe({ topics: "MARKET", snapshot: true }),
-    watchQuotes(),
   ]);
   state.symbol ??= state.watch[0] ?? null;
+  await watchQuotes();
   changed();
 }
 
@@ -191,6 +198,7 @@ function takeQuote(quote) {
   const before = state.quotes.get(quote.symbol);
   if (before && before.quote_seq > quote.quote_seq) return;
   state.quotes.set(quote.symbol, quote);
+  if (told?.positions.some((row) => row.symbol === quote.symbol)) revalue();
   if (before && quote.last !== before.last) {
     state.moved.set(quote.symbol, quote.last > before.last ? 1 : -1);
   }
@@ -277,11 +285,27 @@ async function readPortfolios() {
 export async function choosePortfolio(portfolio) {
   state.portfolio = portfolio;
   state.orders = new Map();
-  await refresh();
+  await Promise.all([refresh(), readOrders()]);
+  await watchQuotes();
 }
 
-export const openOrders = () =>
-  [...state.orders.values()].filter((order) => [1, 2, 3, 9].includes(order.state));
+const isOpen = (order) => [1, 2, 3, 9].includes(order.state);
+
+export const openOrders = () => [...state.orders.values()].filter(isOpen);
+
+/** Read every order once, the oldest first: the newest `ORDERS_MAX` are kept. */
+async function readOrders() {
+  const portfolio = state.portfolio;
+  let after = 0n;
+  for (let page = 0; page < ORDER_PAGES_MAX; page += 1) {
+    const reply = await link.request("OrderList", { portfolio, states: EVERY_STATE, limit: ORDER_PAGE, after });
+    const rows = reply.orders ?? [];
+    for (const order of rows) keepOrder(order);
+    if (rows.length < ORDER_PAGE) break;
+    after = rows[rows.length - 1].order;
+  }
+  changed();
+}
 
 export async function refresh() {
   const portfolio = state.portfolio;
@@ -289,10 +313,18 @@ export async function refresh() {
     link.request("PortfolioGet", { portfolio }),
     link.request("OrderList", { portfolio, limit: 200 }),
   ]);
-  state.holding = holding;
-  state.positions = (holding.positions ?? []).filter((row) => row.quantity !== 0n);
+  if (portfolio !== state.portfolio) return;
+  told = { holding, positions: (holding.positions ?? []).filter((row) => row.quantity !== 0n) };
+  revalue();
   for (const order of orders.orders ?? []) keepOrder(order);
   changed();
+}
+
+/** What the service said last: what is shown is that at the prices of now. */
+let told = null;
+
+function revalue() {
+  [state.holding, state.positions] = valued(told.holding, told.positions, state.quotes);
 }
 
 let refreshing = null;
@@ -316,7 +348,9 @@ function keepOrder(order) {
   const before = state.orders.get(order.order);
   if (before && before.version > order.version) return;
   state.orders.set(order.order, order);
-  if (state.orders.size > ORDERS_MAX) state.orders.delete(state.orders.keys().next().value);
+  if (state.orders.size <= ORDERS_MAX) return;
+  const done = [...state.orders.values()].find((each) => !isOpen(each));
+  state.orders.delete(done?.order ?? state.orders.keys().next().value);
 }
 
 function takeOrderEvent(event) {

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import re
-import shutil
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,120 +15,11 @@ from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
 from papertrader.wire.spec import SPECS
 from tests.server_kit import PASSWORD, Server, running
+from tests.web.browser_kit import MARKS, By, Keys, Page, browsers
 
-webdriver = pytest.importorskip("selenium.webdriver")
-from selenium.common.exceptions import (  # noqa: E402
-    StaleElementReferenceException,
-    TimeoutException,
-)
-from selenium.webdriver.common.by import By  # noqa: E402
-from selenium.webdriver.common.keys import Keys  # noqa: E402
-from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
+__all__ = ["browsers"]
 
-CHROMIUM = shutil.which("chromium")
-DRIVER = shutil.which("chromedriver")
-WAIT_S = 30
-SHOTS = os.environ.get("PAPERTRADER_SCREENSHOTS", "")
-FLAGS = (
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--disable-dev-shm-usage", "--window-size=1360,850",
-)  # fmt: skip
-
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        (CHROMIUM is None or DRIVER is None)
-        and os.environ.get("PAPERTRADER_BROWSER") != "required",
-        reason="needs chromium and chromedriver: make test-web",
-    ),
-]
-
-
-class Page:
-    """A browser with the page in it."""
-
-    def __init__(self, address: str, narrow: bool = False) -> None:
-        options = webdriver.ChromeOptions()
-        options.binary_location = str(CHROMIUM)
-        for flag in FLAGS:
-            options.add_argument(flag)
-        options.accept_insecure_certs = True
-        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-        if narrow:
-            metrics = {"width": 360, "height": 780, "pixelRatio": 2.0}
-            options.add_experimental_option("mobileEmulation", {"deviceMetrics": metrics})
-        service = webdriver.ChromeService(str(DRIVER))
-        self.driver = webdriver.Chrome(options=options, service=service)
-        self.address = address
-        self.driver.get(address)
-
-    def wait(self, what: Callable[[], Any]) -> Any:
-        """Wait until something is true, and return it; what is missed is told by the page."""
-        waiting = WebDriverWait(
-            self.driver, WAIT_S, 0.1, ignored_exceptions=[StaleElementReferenceException]
-        )
-        try:
-            return waiting.until(lambda _: what())
-        except TimeoutException:
-            raise AssertionError(f"{self.text}\n{self.complaints()}") from None
-
-    def all(self, selector: str) -> list[Any]:
-        """Return the elements there are."""
-        found: list[Any] = self.driver.find_elements(By.CSS_SELECTOR, selector)
-        return found
-
-    def one(self, selector: str) -> Any:
-        """Wait for an element."""
-        return self.wait(lambda: (self.all(selector) or [None])[0])
-
-    @property
-    def text(self) -> str:
-        """What a person reads."""
-        return str(self.driver.find_element(By.TAG_NAME, "body").text)
-
-    def press(self, label: str, within: str = "button, a") -> None:
-        """Click what is called so."""
-        found = self.wait(lambda: [each for each in self.all(within) if each.text.strip() == label])
-        self.driver.execute_script("arguments[0].click()", found[0])
-
-    def type(self, name: str, text: str) -> None:
-        """Fill in a field."""
-        field = self.one(f"input[name={name}]")
-        field.send_keys(Keys.CONTROL, "a")
-        field.send_keys(text)
-
-    def go(self, view: str) -> None:
-        """Follow a link of the head, which may count what is behind it."""
-        link = self.wait(lambda: [e for e in self.all("nav a") if e.text.startswith(view)])[0]
-        self.driver.execute_script("arguments[0].click()", link)
-
-    def enter(self, name: str, *, new: bool, scope: str = "trade") -> None:
-        """Open an account, or log in."""
-        self.one("input[name=username]")
-        self.press("Open an account" if new else "Log in", "[role=tab]")
-        self.type("username", name)
-        self.type("password", PASSWORD)
-        if new:
-            self.type("again", PASSWORD)
-        elif scope != "trade":
-            self.one(".door select").send_keys(scope)
-        self.wait(lambda: self.one("form button.main").is_enabled())
-        self.one("form button.main").click()
-        self.one("nav")
-
-    def shot(self, name: str) -> None:
-        """Keep a picture, if somebody wants to look."""
-        if SHOTS:
-            self.driver.save_screenshot(str(Path(SHOTS) / f"{name}.png"))
-
-    def complaints(self) -> list[str]:
-        """What the console has against the page: refused by the policy, thrown, missing."""
-        return [
-            entry["message"]
-            for entry in self.driver.get_log("browser")
-            if entry["level"] in ("SEVERE", "WARNING")
-        ]
+pytestmark = MARKS
 
 
 @pytest.fixture(scope="module")
@@ -146,25 +34,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         server.start()
         yield server
         assert server.audit().violations == []
-
-
-def address(server: Server) -> str:
-    """Return the page's address."""
-    return f"https://127.0.0.1:{server.said('worker-1.json')['web']['port']}/"
-
-
-@pytest.fixture
-def browsers(server: Server) -> Iterator[Callable[..., Page]]:
-    """Opens browsers, and closes them."""
-    opened: list[Page] = []
-
-    def open_page(**how: Any) -> Page:
-        opened.append(Page(address(server), **how))
-        return opened[-1]
-
-    yield open_page
-    for each in opened:
-        each.driver.quit()
 
 
 @pytest.mark.parametrize("narrow", [False, True], ids=["desktop", "360-wide"])
@@ -317,31 +186,6 @@ def test_the_vectors_hold_in_the_browser(browsers: Callable[..., Page]) -> None:
     )
     assert wrong == []
     assert len(asked) > 200
-
-
-def test_a_malicious_page_gets_nothing(browsers: Callable[..., Page]) -> None:
-    """A WebSocket of another origin is refused, and so is reading the page's files from there."""
-    page = browsers()
-    page.driver.get("data:text/html,<title>evil</title>")
-    told = page.driver.execute_async_script(
-        """
-        const [address, done] = arguments;
-        const socket = new WebSocket(address.replace("https:", "wss:") + "ptwp");
-        socket.onopen = () => done("open");
-        socket.onerror = () => done("refused");
-        """,
-        page.address,
-    )
-    assert told == "refused"
-    told = page.driver.execute_async_script(
-        """
-        const [address, done] = arguments;
-        fetch(address).then((reply) => reply.text())
-          .then((text) => done(text), () => done("refused"));
-        """,
-        page.address,
-    )
-    assert told == "refused"
 
 
 def test_a_second_factor_is_asked_for(server: Server, browsers: Callable[..., Page]) -> None:

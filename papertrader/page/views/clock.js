@@ -10,8 +10,14 @@ const SPEEDS = [1, 60, 600, 3600];
 const STEPS = [["1 minute", 60], ["1 hour", 3600], ["1 day", 86400], ["1 week", 604800]];
 const MODES = { 1: "live prices", 2: "recorded prices", 3: "a simulated market" };
 
+/** Whether this session was told that it may not: then nothing is offered that would be refused. */
+let denied = null;
+
 async function set(values, done) {
-  await attempt(() => link.request("ClockSet", values), done);
+  await attempt(() => link.request("ClockSet", values).catch((why) => {
+    if (why.code === "SCOPE_DENIED") denied = state.user;
+    throw why;
+  }), done);
   await readClock();
   refreshSoon();
 }
@@ -29,14 +35,14 @@ function Controls({ clock }) {
   return html`
     <div class="row">
       <button type="button" class="main" onClick=${() => set({ fields: FIELD.PAUSED, paused: !clock.paused })}>${clock.paused ? "Go on" : "Pause"}</button>
-      ${STEPS.map(([label, step]) => html`<button type="button" onClick=${() => set({ fields: FIELD.STEP, step: BigInt(step) * 1000000000n })}>+ ${label}</button>`)}
+      <span class="hint">or go forward and stand still:</span> ${STEPS.map(([label, step]) => html`<button type="button" onClick=${() => set({ fields: FIELD.STEP, step: BigInt(step) * 1000000000n })}>+ ${label}</button>`)}
     </div>
     <div class="row" role="group" aria-label="Speed">speed
       ${SPEEDS.map((speed) => html`<button type="button" aria-pressed=${clock.speed_milli === speed * 1000}
         onClick=${() => set({ fields: FIELD.SPEED, speed_milli: speed * 1000 })}>${speed}×</button>`)}
     </div>
     <form class="row" onSubmit=${jump}><label class="inline">turn to
-      <input type="date" value=${day} min=${instant(clock.begins_at, { time: false })} max=${clock.ends_at ? instant(clock.ends_at, { time: false }) : ""}
+      <input type="date" value=${day} required min=${instant(clock.begins_at, { time: false })} max=${clock.ends_at ? instant(clock.ends_at, { time: false }) : ""}
         onInput=${(event) => setDay(event.target.value)} /></label><button>Jump</button></form>`;
 }
 
@@ -48,7 +54,8 @@ export function Clock() {
   }, []);
   const { clock, market } = state;
   if (!clock) return html`<p class="hint">Reading ...</p>`;
-  const admin = state.scope === "ADMIN";
+  // Whoever has the only account of an installation may turn its clock, too: that is asked by trying.
+  const may = state.scope === "ADMIN" || (state.scope === "TRADE" && denied !== state.user);
   return html`<section class="card">
     <h2>The market's clock</h2>
     <p class="big">${instant(marketNow())} UTC</p>
@@ -56,7 +63,8 @@ export function Clock() {
       ${market ? ` ${market.state === 3 ? `Open, closes in ${duration(seconds(market.next_close) - seconds(marketNow()))}` : `Closed, opens in ${duration(seconds(market.next_open) - seconds(marketNow()))}`} of market time.` : ""}
       ${clock.epoch > 1 ? ` It was turned back ${clock.epoch - 1} time${clock.epoch > 2 ? "s" : ""}.` : ""}</p>
     ${clock.mode === 1 ? html`<p class="hint">Live time goes by itself.</p>`
-      : admin ? html`<${Controls} clock=${clock} />`
-      : html`<p class="hint">To turn it, log in to administer; <code>papertrader admin NAME</code> on the server's machine names who may.</p>`}
+      : may ? html`<${Controls} clock=${clock} />`
+      : html`<p class="hint">Operators may pause it, change its speed and turn it: log in to “administer”. The first operator
+        opens an account with the invitation that <code>make run</code> printed, or is named on the server's machine by <code>papertrader admin NAME</code>.</p>`}
   </section>`;
 }

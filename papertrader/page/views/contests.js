@@ -20,8 +20,8 @@ function Countdown({ contest }) {
 
 function Rules({ contest }) {
   const rules = [
-    ["cash", `${money(contest.cash)} ${contest.currency}`], ["kind", words(member("AccountKind", contest.account_kind))],
-    ["fills", words(member("FillModelKind", contest.fill_model))], ["fees", words(member("FeeModelKind", contest.fee_model))],
+    ["cash", `${money(contest.cash)} ${contest.currency}`], ["kind", said(KINDS, member("AccountKind", contest.account_kind))],
+    ["fills", said(FILLS, member("FillModelKind", contest.fill_model))], ["fees", said(FEES, member("FeeModelKind", contest.fee_model))],
     ["position cap", contest.position_cap ? `${contest.position_cap / 100} %` : "none"],
     ["least price", contest.price_minimum ? price(contest.price_minimum) : "none"],
     ["held for at least", contest.hold_seconds ? duration(contest.hold_seconds) : "no time"],
@@ -30,6 +30,13 @@ function Rules({ contest }) {
   ];
   return html`<dl class="rules">${rules.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>`;
 }
+
+/** How the rules are said; what is not here is said by its name. */
+const KINDS = { CASH: "cash only, no borrowing and no short sales", MARGIN: "on margin: borrowing and short sales" };
+const FILLS = { IDEAL: "everything at the price shown", QUOTE: "at bid and ask, within the sizes offered",
+  CONSERVATIVE: "at bid and ask, after others in the queue", VOLUME_SHARE: "a share of the traded volume, with impact", BAR: "within the bar" };
+const FEES = { FREE: "none", PER_SHARE: "per share", PERCENT: "a percentage", TIERED: "by tiers", MAKER_TAKER: "maker and taker" };
+const said = (table, name) => table[name] ?? words(name);
 
 function Standings({ contest }) {
   const [order, setOrder] = useState("EQUITY");
@@ -41,19 +48,19 @@ function Standings({ contest }) {
     read();
     const timer = setInterval(read, 5000);
     return () => { gone = true; clearInterval(timer); };
-  }, [String(contest.contest), order]);
+  }, [String(contest.contest), order, contest.entries]);
   return html`
     <label class="inline">ranked by <select value=${order} onChange=${(event) => setOrder(event.target.value)}>
       <option value="EQUITY">return</option><option value="RISK_ADJUSTED">risk-adjusted return</option></select></label>
     ${contest.state === 3 ? "" : html` <span class="hint">provisional until it ends</span>`}
-    <div class="scroll"><table class="wide"><thead><tr><th>rank</th><th>who</th><th class="number">equity</th><th class="number">gain</th><th class="number">Sharpe</th></tr></thead>
+    <div class="scroll"><table class="standings"><thead><tr><th>rank</th><th>who</th><th class="number">equity</th><th class="number">gain</th><th class="number extra">Sharpe</th></tr></thead>
       <tbody>${rows.map((row) => html`<tr key=${String(row.portfolio)} class=${row.username === state.user ? "chosen" : ""}>
         <td>${row.rank}</td><td>${row.username}</td><td class="number">${money(row.equity)}</td>
-        <td class=${`number ${tone(row.gain)}`}>${signed(row.gain)}</td><td class="number">${row.risk_adjusted === null ? "–" : decimal(row.risk_adjusted, 2, 4)}</td></tr>`)}
+        <td class=${`number ${tone(row.gain)}`}>${signed(row.gain)}</td><td class="number extra">${row.risk_adjusted === null ? "–" : decimal(row.risk_adjusted, 2, 4)}</td></tr>`)}
       ${rows.length ? "" : html`<tr><td colspan="5" class="hint">Nobody has joined yet.</td></tr>`}</tbody></table></div>`;
 }
 
-function Contest({ number }) {
+function Contest({ number, onChange }) {
   const [contest, setContest] = useState(null);
   const read = () => attempt(() => link.request("ContestGet", { contest: number })).then((found) => found && setContest(found));
   useEffect(() => { read(); }, [String(number)]);
@@ -62,6 +69,7 @@ function Contest({ number }) {
     const joined = await attempt(() => link.request("ContestJoin", { contest: number }), `You are in ${contest.name}.`);
     if (!joined) return;
     setContest(joined);
+    onChange();
     const reply = await attempt(() => link.request("PortfolioList"));
     if (reply) state.portfolios = reply.portfolios;
     await attempt(() => choosePortfolio(joined.portfolio));
@@ -79,7 +87,9 @@ function Contest({ number }) {
   return html`<section class="card grow">
     <h2>${contest.name} <span class="tag">${STATES[contest.state]}</span></h2>
     <p><${Countdown} contest=${contest} /> · by ${contest.host} · ${contest.entries} ${contest.entries === 1 ? "entry" : "entries"}</p>
-    ${contest.portfolio ? html`<p><b>You are in.</b> <button type="button" class="plain" onClick=${() => attempt(() => choosePortfolio(contest.portfolio), "Trading for the contest now.")}>trade for it</button></p>`
+    ${contest.portfolio ? html`<p><b>${contest.state === 3 ? "You were in." : "You are in."}</b> ${contest.portfolio === state.portfolio
+        ? html`${contest.state === 3 ? "Its portfolio is shown now" : "What you buy and sell now counts for it"}; the list at the top of the page leads back to your own portfolio.`
+        : html`<button type="button" class="plain" onClick=${() => attempt(() => choosePortfolio(contest.portfolio), contest.state === 3 ? "Its portfolio is shown now." : "Trading for the contest now.")}>${contest.state === 3 ? "show its portfolio" : "trade for it"}</button>`}</p>`
       : contest.state !== 3 ? html`<p><button type="button" class="main" onClick=${join}>Join</button></p>` : ""}
     ${contest.state === 3 && html`<p><button type="button" class="plain" onClick=${file}>Save the file</button>
       <span class="hint">Anybody can count it again with <code>papertrader contest verify FILE</code>.</span></p>`}
@@ -121,12 +131,12 @@ export function Contests() {
   const host = state.scope === "HOST" || state.scope === "ADMIN";
   return html`<div class="columns">
     <section class="card"><h2>Contests</h2>
-      ${!rows ? html`<p class="hint">Reading ...</p>` : rows.length === 0 ? html`<p class="hint">There are none.${host ? "" : " A host opens them."}</p>` : html`
+      ${!rows ? html`<p class="hint">Reading ...</p>` : rows.length === 0 ? html`<p class="hint">There are none yet. ${host ? "Open one below." : "Somebody who logs in to host contests opens them."}</p>` : html`
       <ul class="plainlist">${rows.map((row) => html`<li key=${String(row.contest)}>
         <button type="button" class="link" aria-current=${chosen === row.contest} onClick=${() => setChosen(row.contest)}>${row.name}</button>
         <span class="tag">${STATES[row.state]}</span> ${row.portfolio ? html`<span class="tag">joined</span>` : ""}</li>`)}</ul>`}
       ${host && html`<${Open} done=${(contest) => { setChosen(contest); read(); }} />`}
     </section>
-    ${chosen && html`<${Contest} key=${String(chosen)} number=${chosen} />`}
+    ${chosen && html`<${Contest} key=${String(chosen)} number=${chosen} onChange=${read} />`}
   </div>`;
 }

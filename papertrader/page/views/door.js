@@ -3,6 +3,9 @@
 import { html, useState } from "../vendor/htm/htm-preact.js";
 import { login, register, state, toast, useStore } from "../store.js";
 import { words } from "../format.js";
+import { SCHEMA } from "../schema.js";
+
+const LIMITS = SCHEMA.limits;
 
 export function Door() {
   useStore();
@@ -11,6 +14,7 @@ export function Door() {
   const [error, setError] = useState("");
   const [second, setSecond] = useState(false);
   const [busy, setBusy] = useState(false);
+  const [invited, setInvited] = useState(false);
   const submit = async (event) => {
     event.preventDefault();
     const form = new FormData(event.target);
@@ -18,6 +22,10 @@ export function Door() {
     setError("");
     if (mode === "register" && password !== form.get("again")) {
       setError("The two passwords differ.");
+      return;
+    }
+    if (mode === "register" && new TextEncoder().encode(password).length < LIMITS.PASSWORD_MIN) {
+      setError(`The password is too short: it needs ${LIMITS.PASSWORD_MIN} characters.`);
       return;
     }
     setBusy(true);
@@ -47,15 +55,15 @@ export function Door() {
         <label>User name
           <input name="username" autocomplete="username" required maxlength="24" autofocus
             autocapitalize="none" spellcheck="false" pattern="[A-Za-z0-9][A-Za-z0-9_.\\-]*" title="letters, digits, and _ . -" /></label>
-        <label>Password
+        <label>Password${opening ? `, at least ${LIMITS.PASSWORD_MIN} characters` : ""}
           <input name="password" type="password" required autocomplete=${opening ? "new-password" : "current-password"} /></label>
         ${opening && html`<label>The same again
           <input name="again" type="password" required autocomplete="new-password" /></label>
           <label>Invitation, if you were given one
-            <input name="invitation" autocomplete="off" spellcheck="false" /></label>`}
+            <input name="invitation" autocomplete="off" spellcheck="false" onInput=${(event) => setInvited(event.target.value.trim() !== "")} /></label>`}
         ${second && !opening && html`<label>Code of your authenticator, or a recovery code
           <input name="code" autocomplete="one-time-code" required autofocus spellcheck="false" /></label>`}
-        ${!opening && html`<label class="inline">I want to
+        ${(!opening || invited) && html`<label class="inline">I want to
           <select value=${scope} onChange=${(event) => setScope(event.target.value)}>
             <option value="TRADE">trade</option>
             <option value="READ">only look</option>

@@ -2,8 +2,7 @@
 
 import { html, useEffect, useMemo, useRef, useState } from "../vendor/htm/htm-preact.js";
 import { attempt, barListeners, choose, link, marketNow, search, setWatched, state } from "../store.js";
-import { arrow, change, has, instant, number, percent, price, quantity, seconds, tone, warnings } from "../format.js";
-import { SCHEMA } from "../schema.js";
+import { arrow, change, duration, has, instant, member, number, percent, price, quantity, seconds, tone, warnings, words } from "../format.js";
 import { Candles } from "../chart.js";
 import { Ticket } from "./ticket.js";
 
@@ -11,14 +10,20 @@ const INTERVALS = [
   ["1 min", 60], ["5 min", 300], ["1 hour", 3600], ["1 day", 86400], ["1 week", 604800], ["1 month", 2592000],
 ];
 const BARS_MAX = 600;
+const LATEST_MAX = 5;
+/** Where a price came from, as people say it. */
+const SOURCES = { REPLAY: "recorded", SIMULATED: "simulated", FILES: "recorded, own files", KRAKEN: "Kraken",
+  COINBASE: "Coinbase", ALPACA: "Alpaca", FINNHUB: "Finnhub", TWELVEDATA: "Twelve Data", ECB: "ECB" };
+const TOLD_BY_SOURCE = new Set(["simulated", "replayed"]);
 
 export function Age({ quote }) {
   if (!quote) return html`<span class="hint">no price yet</span>`;
-  const told = warnings(quote);
-  const provider = Object.entries(SCHEMA.enumerations.QuoteProvider).find(([, value]) => value === quote.provider);
+  const told = warnings(quote).filter((word) => !TOLD_BY_SOURCE.has(word));
+  const provider = member("QuoteProvider", quote.provider);
+  const age = Math.max(0, seconds(marketNow()) - seconds(quote.source_time));
   return html`<span class="hint" title="When the price was true, by the market's clock (UTC), and whence it came">
-    ${instant(quote.source_time)} · ${provider ? provider[0].toLowerCase() : "unknown source"}
-    ${told.map((word) => html` <b class=${word === "simulated" || word === "replayed" ? "tag" : "tag warn"}>${word}</b>`)}
+    ${instant(quote.source_time)} UTC, ${duration(age)} ago, <b class="tag">${SOURCES[provider] ?? words(provider)}</b>
+    ${told.map((word) => html` <b class="tag warn">${word}</b>`)}
   </span>`;
 }
 
@@ -54,18 +59,18 @@ function Search() {
     field.current.value = "";
     field.current.blur();
   };
+  const leave = () => { setFound(null); field.current.value = ""; };
   const keys = (event) => {
     if (event.key === "Enter" && found?.length) take(found[0].symbol);
-    if (event.key === "Escape") setFound(null);
   };
-  return html`<div class="search">
-    <input ref=${field} type="search" placeholder="Search a symbol or name  ( / )" aria-label="Search a symbol or name"
+  return html`<div class="search" onKeyDown=${(event) => event.key === "Escape" && leave()}>
+    <input ref=${field} type="search" placeholder="Search a symbol or name   /" aria-label="Search a symbol or name"
       onInput=${look} onKeyDown=${keys} />
     ${found && html`<ul class="found">
       ${found.length ? found.map((asset) => html`<li key=${asset.symbol}>
         <button type="button" class="link" onClick=${() => take(asset.symbol)}>${asset.symbol}</button>
         <button type="button" class="plain" onClick=${() => attempt(() => setWatched(asset.symbol, true), `${asset.symbol} is watched.`)}>watch</button>
-      </li>`) : html`<li class="hint">Nothing begins like that.</li>`}
+      </li>`) : html`<li class="hint">No symbol and no name begins like that.</li>`}
     </ul>`}
   </div>`;
 }
@@ -138,15 +143,29 @@ function Quote({ symbol }) {
     </div>`;
 }
 
-export function Market() {
+/** The newest orders: what a fill looks like when it arrives, one click from its receipt. */
+function Latest({ go }) {
+  const orders = [...state.orders.values()].sort((one, other) => (one.order < other.order ? 1 : -1)).slice(0, LATEST_MAX);
+  const show = (order) => { state.expanded = order.order; go("orders"); };
+  return html`<section class="card" aria-label="Latest orders"><h2>Latest orders</h2>
+    ${orders.length ? html`<ul class="plainlist latest">${orders.map((order) => html`<li key=${String(order.order)}>
+      <button type="button" class="link" title="Show its receipt" onClick=${() => show(order)}>${words(member("Side", order.side))} ${quantity(order.quantity)} ${order.symbol}</button>
+      <span class=${`state ${member("OrderState", order.state).toLowerCase()}`}>${words(member("OrderState", order.state))}${
+        order.filled ? html` <b>${price(order.average_price)}</b>` : ""}</span></li>`)}</ul>`
+      : html`<p class="hint">None yet: type how many and press Buy.</p>`}
+  </section>`;
+}
+
+export function Market({ go }) {
   const symbol = state.symbol;
   return html`
     <div class="market">
-      <section class="card list" aria-label="Watch list">
+      <div class="left"><section class="card list" aria-label="Watch list">
         <${Search} />
         <table><thead><tr><th>symbol</th><th class="number">last</th><th class="number">day</th><th></th></tr></thead>
           <tbody>${state.watch.map((each) => html`<${Row} key=${each} symbol=${each} />`)}</tbody></table>
-      </section>
+        ${state.watch.length ? "" : html`<p class="hint">Search a symbol above, and press “watch”.</p>`}
+      </section><${Latest} go=${go} /></div>
       <section class="card center" aria-label="Chart">
         ${symbol ? html`<${Quote} symbol=${symbol} /><${Chart} symbol=${symbol} />`
           : html`<p class="hint">Choose a symbol.</p>`}

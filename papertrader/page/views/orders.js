@@ -50,7 +50,9 @@ function Receipts({ order }) {
     return () => { gone = true; };
   }, [String(order.order), order.version]);
   if (!rows) return html`<p class="hint">Reading the receipts ...</p>`;
-  return html`<ul class="receipts" aria-label=${`Receipts of order ${order.order}`}>
+  return html`<p class="hint">${side(order)} ${quantity(order.quantity)} ${order.symbol}: ${describe(order)}; accepted ${instant(order.accepted_at)} UTC${
+    order.filled ? `; ${quantity(order.filled)} filled at ${price(order.average_price)} on average` : ""}.</p>
+  <ul class="receipts" aria-label=${`Receipts of order ${order.order}`}>
     ${rows.length ? rows.map((row) => html`<${Receipt} key=${String(row.event_seq)} row=${row} />`) : html`<li class="hint">Nothing has happened to it yet.</li>`}
     ${order.reason ? html`<li class="hint">${why(order)}</li>` : ""}
   </ul>`;
@@ -61,11 +63,11 @@ function Row({ order, open, toggle }) {
   return html`
     <tr class=${open ? "chosen" : ""}>
       <td><button type="button" class="link" aria-expanded=${open} onClick=${toggle}>${String(order.order)}</button></td>
-      <td>${instant(order.accepted_at)}</td>
+      <td class="extra">${instant(order.accepted_at)}</td>
       <td><b>${side(order)}</b></td><td>${order.symbol}</td>
       <td class="number">${quantity(order.filled)} / ${quantity(order.quantity)}</td>
-      <td>${describe(order)}</td>
-      <td class="number">${order.filled ? price(order.average_price) : "–"}</td>
+      <td class="extra">${describe(order)}</td>
+      <td class="number extra">${order.filled ? price(order.average_price) : "–"}</td>
       <td><span class=${`state ${member("OrderState", order.state).toLowerCase()}`} title=${why(order)}>${words(member("OrderState", order.state))}</span></td>
       <td>${current && html`<button type="button" class="plain" onClick=${() => attempt(() => cancelOrder(order), `Order ${order.order} is cancelled.`)}>cancel</button>`}</td>
     </tr>
@@ -94,7 +96,8 @@ function Transactions() {
 
 export function Orders() {
   const [shown, setShown] = useState("orders");
-  const [expanded, setExpanded] = useState(null);
+  const [expanded, setExpanded] = useState(state.expanded);
+  useEffect(() => { state.expanded = null; }, []);
   const orders = [...state.orders.values()].sort((one, other) => (one.order < other.order ? 1 : -1));
   const current = openOrders();
   return html`<section class="card">
@@ -105,9 +108,9 @@ export function Orders() {
         onClick=${() => attempt(cancelAll, "All open orders are cancelled.")}>cancel all ${current.length} open</button>` : ""}
     </div>
     ${shown === "history" ? html`<${Transactions} />` : orders.length === 0 ? html`<p class="hint">No orders yet. <a href="#/market">Place one.</a></p>` : html`
-    <p class="hint">A number shows the order's receipts: which price it got, and why.</p>
-    <div class="scroll"><table class="wide"><thead><tr><th>order</th><th>accepted (UTC)</th><th>side</th><th>symbol</th><th class="number">filled</th><th>order</th>
-      <th class="number">average</th><th>state</th><th></th></tr></thead>
+    <p class="hint">Press an order's number for its receipt: which price it got, and why.</p>
+    <div class="scroll"><table class="wide folds"><thead><tr><th>number</th><th class="extra">accepted (UTC)</th><th>side</th><th>symbol</th><th class="number">filled</th><th class="extra">terms</th>
+      <th class="number extra">average</th><th>state</th><th></th></tr></thead>
       <tbody>${orders.map((order) => html`<${Row} key=${String(order.order)} order=${order} open=${expanded === order.order}
         toggle=${() => setExpanded(expanded === order.order ? null : order.order)} />`)}</tbody></table></div>`}
   </section>`;

@@ -2,7 +2,7 @@
 
 import { html, useEffect, useMemo, useState } from "../vendor/htm/htm-preact.js";
 import { link, state } from "../store.js";
-import { money, number, percent, seconds, tone } from "../format.js";
+import { money, number, percent, seconds, share, tone } from "../format.js";
 import { Curves } from "../chart.js";
 
 const DAY = 86400;
@@ -124,17 +124,17 @@ export function Performance() {
   if (error) return html`<p class="error">${error}</p>`;
   const figures = statistics(points);
   const shown = [["return", percent(figures.total), figures.total], ["largest drawdown", percent(figures.worst), figures.worst],
-    ["volatility a year", percent(figures.volatility)], ["Sharpe ratio", figures.sharpe === null ? "–" : figures.sharpe.toFixed(2)],
+    ["volatility a year", share(figures.volatility)], ["Sharpe ratio", figures.sharpe === null ? "–" : figures.sharpe.toFixed(2)],
     ["equity now", rows.length ? money(rows[rows.length - 1].equity) : "–"]];
   return html`
     <section class="card">
-      <dl class="figures">${shown.map(([name, text, value]) => html`<div><dt>${name}</dt><dd class=${value === undefined ? "" : tone(value)}>${text}</dd></div>`)}</dl>
-      <label class="inline">beside <select value=${benchmark} onChange=${(event) => setBenchmark(event.target.value)}>
+      <dl class="figures">${shown.map(([name, text, value]) => html`<div><dt>${name}</dt><dd class=${value === undefined || Math.abs(value) < 0.00005 ? "" : tone(value)}>${text}</dd></div>`)}</dl>
+      <label class="inline">compare with <select name="benchmark" value=${benchmark} onChange=${(event) => setBenchmark(event.target.value)}>
         <option value="">nothing</option>${[...state.assets.keys()].map((symbol) => html`<option value=${symbol}>${symbol}</option>`)}</select></label>
-      ${points.length < 2 ? html`<p class="hint">The curve has a point for the end of each session: it begins with the next one.</p>` : html`
+      ${points.length < 2 ? html`<p class="hint">The curve begins with the first trade, and has a point for the end of each session.</p>` : html`
         <h2>Growth of 100</h2><${Curves} series=${series} label="Growth of 100" />
         <h2>Drawdown</h2><${Curves} series=${fall} label="Drawdown in percent" small />`}
     </section>
     <section class="card"><h2>Months</h2><${Months} table=${months(points)} />
-      <p class="hint">Time-weighted: what you paid in or took out is no gain and no loss. Prices in full in <code>papertrader performance</code>.</p></section>`;
+      <p class="hint">Time-weighted: what you paid in or took out is no gain and no loss. More figures, and a report to keep: <code>papertrader performance</code> and <code>papertrader report</code>.</p></section>`;
 }

@@ -78,16 +78,16 @@ export function Portfolio({ go }) {
       <section class="card grow">
         <h2>Positions <span class=${`small ${tone(day)}`}>${arrow(day)} ${signed(day)} today</span></h2>
         ${state.positions.length === 0 ? html`<p class="hint">None yet. <a href="#/market">Buy something.</a></p>` : html`
-        <div class="scroll"><table class="wide"><thead><tr><th>symbol</th><th class="number">quantity</th><th class="number">average cost</th>
-          <th class="number">mark</th><th class="number">value</th><th class="number">today</th><th class="number">unrealized</th><th class="number">realized</th><th></th></tr></thead>
+        <div class="scroll"><table class="wide folds"><thead><tr><th>symbol</th><th class="number">quantity</th><th class="number extra">average cost</th>
+          <th class="number extra">mark</th><th class="number">value</th><th class="number extra">today</th><th class="number">unrealized</th><th class="number extra">realized</th><th></th></tr></thead>
           <tbody>${state.positions.map((row) => html`<tr key=${row.symbol}>
             <td><button type="button" class="link" onClick=${() => { choose(row.symbol); go("market"); }}>${row.symbol}</button></td>
-            <td class="number">${quantity(row.quantity)}</td><td class="number">${price(row.average_cost)}</td>
-            <td class="number">${price(row.mark)}</td><td class="number">${money(row.market_value)}</td>
-            <td class=${`number ${tone(dayOf(row) ?? 0n)}`}>${signed(dayOf(row))}</td>
+            <td class="number">${quantity(row.quantity)}</td><td class="number extra">${price(row.average_cost)}</td>
+            <td class="number extra">${price(row.mark)}</td><td class="number">${money(row.market_value)}</td>
+            <td class=${`number extra ${tone(dayOf(row) ?? 0n)}`}>${signed(dayOf(row))}</td>
             <td class=${`number ${tone(row.unrealized_pnl ?? 0n)}`}>${arrow(row.unrealized_pnl ?? 0n)} ${signed(row.unrealized_pnl)}
-              ${" "}<span class="small">${percent(row.cost_basis ? number(row.unrealized_pnl ?? 0n) / Math.abs(number(row.cost_basis)) : null)}</span></td>
-            <td class=${`number ${tone(row.realized_pnl ?? 0n)}`}>${signed(row.realized_pnl)}</td>
+              ${" "}<span class="small extra">${percent(row.cost_basis ? number(row.unrealized_pnl ?? 0n) / Math.abs(number(row.cost_basis)) : null)}</span></td>
+            <td class=${`number extra ${tone(row.realized_pnl ?? 0n)}`}>${signed(row.realized_pnl)}</td>
             <td>${closing === row.symbol
               ? html`<button type="button" class="danger" onClick=${() => close(row.symbol)}>sure?</button>`
               : html`<button type="button" class="plain" onClick=${() => setClosing(row.symbol)}>close</button>`}</td>

@@ -1,0 +1,298 @@
+"""Each view as an operator of a replay sees it; keys, contrast, and other people's pages."""
+
+from __future__ import annotations
+
+import http.server
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from papertrader.core.portfolio import Position
+from papertrader.wire.kinds import Scope
+from tests.server_kit import PASSWORD, Server, running
+from tests.web.browser_kit import MARKS, Keys, Page, browsers
+
+__all__ = ["browsers"]
+
+pytestmark = MARKS
+
+UNIT = 100_000_000
+WEEKS_MAX = 8
+TABS_MAX = 60
+
+CONTRAST = """
+const probe = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+const parts = (text) => {
+  probe.clearRect(0, 0, 1, 1);
+  probe.fillStyle = text;
+  probe.fillRect(0, 0, 1, 1);
+  return [...probe.getImageData(0, 0, 1, 1).data];
+};
+const light = (color) => {
+  const [red, green, blue] = color.map((part) => part / 255)
+    .map((part) => (part <= 0.03928 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+};
+const ground = (element) => {
+  for (; element; element = element.parentElement) {
+    const color = parts(getComputedStyle(element).backgroundColor);
+    if (color[3] > 250) return color;
+  }
+  return [255, 255, 255, 255];
+};
+const poor = [];
+for (const element of document.querySelectorAll("body *")) {
+  const said = [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+  if (!said || !element.checkVisibility() || element.closest(":disabled")) continue;
+  const [one, other] = [light(parts(getComputedStyle(element).color)), light(ground(element))];
+  const ratio = (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
+  if (ratio < 4.5) poor.push(`${element.textContent.trim()}: ${ratio.toFixed(2)}`);
+}
+return poor;
+"""
+"""Texts whose contrast is below what WCAG asks of small text (1.4.3)."""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server with a replay, and an operator who is to turn it."""
+    state = tmp_path_factory.mktemp("views") / "state"
+    with running(state, "--market", "replay", "--speed", "60") as server:
+        with server.client() as client:
+            client.register("operator", PASSWORD)
+        server.stop()
+        assert server.cli("admin", "operator").returncode == 0
+        server.start()
+        yield server
+        assert server.audit().violations == []
+
+
+def test_an_operator_turns_the_clock_and_sees_what_became_of_a_trade(
+    browsers: Callable[..., Page],
+) -> None:
+    """Pause, steps, speed, a jump; then the months of the performance, beside an asset."""
+    page = browsers()
+    page.enter("operator", new=False, scope="administer")
+    page.type("size", "100")
+    page.wait(lambda: page.one(".ticket button.main").is_enabled())
+    page.one(".ticket button.main").click()
+    page.wait(lambda: page.text.count("Bought 100 AAPL") == 1)
+    page.one(".latest button").click()
+    assert "Bought" not in page.wait(lambda: page.one(".receipt").text)
+    page.go("Clock")
+    for _ in range(WEEKS_MAX):
+        before = page.one(".big").text
+        page.press("+ 1 week", "button")
+        page.wait(lambda before=before: page.one(".big").text[:10] > before[:10])
+    assert "paused" in page.text
+    page.press("600\u00d7", "button")
+    page.wait(lambda: page.all("[aria-label=Speed] [aria-pressed=true]")[0].text == "600\u00d7")
+    page.press("Go on", "button")
+    page.wait(lambda: "600 market seconds in a second" in page.text)
+    page.press("Pause", "button")
+    page.wait(lambda: "paused" in page.one("main").text)
+    page.driver.execute_script(
+        "const field = document.querySelector('input[type=date]'); field.value = '2010-06-01';"
+        "field.dispatchEvent(new Event('input', { bubbles: true }));"
+    )
+    page.press("Jump", "button")
+    page.wait(lambda: page.one(".big").text.startswith("2010-06-01"))
+    page.go("Performance")
+    page.wait(lambda: [row for row in page.all(".months tbody tr") if row.text.count("%") >= 6])
+    page.one("select[name=benchmark]").send_keys("IBM")
+    page.wait(lambda: len(page.all(".chart canvas")) > 1)
+    page.shot("performance")
+    assert page.hosts() == {urlsplit(page.address).netloc}
+    assert page.complaints() == []
+
+
+def test_what_is_held_is_shown_at_the_prices_of_now(
+    server: Server, browsers: Callable[..., Page]
+) -> None:
+    """Each price changes what is shown; while the market stands still it is what the service says.
+    After a reload the orders that are done are there again."""
+    with server.client() as operator:
+        operator.login("operator", PASSWORD, scope=Scope.ADMIN)
+        operator.set_clock(paused=False)
+        page = browsers()
+        page.enter("holder", new=True)
+        page.type("size", "7")
+        page.wait(lambda: page.one(".ticket button.main").is_enabled())
+        page.one(".ticket button.main").click()
+        page.wait(lambda: "Bought 7" in page.text)
+        page.go("Portfolio")
+        before = page.wait(lambda: [row.text for row in page.all("tbody tr")])
+        page.wait(lambda: [row.text for row in page.all("tbody tr")] != before)
+        operator.set_clock(paused=True)
+        with server.client("holder") as client:
+            holding = client.portfolio()
+        value = f"{holding.positions[0].market_value:,.2f}"
+        page.wait(lambda: value in page.one("tbody").text)
+        assert f"{holding.equity:,.2f}" in page.one(".equity").text
+    page.driver.refresh()
+    page.go("Orders")
+    page.wait(lambda: "7 / 7" in page.one("tbody").text)
+    assert page.complaints() == []
+
+
+def test_the_rule_of_what_a_position_is_worth_is_the_services(
+    browsers: Callable[..., Page],
+) -> None:
+    """Long at the bid, short at the ask, rounded down; what has no price keeps what was told."""
+    bid, ask = 1_234_567_891, 1_234_567_993
+    quantities = [3 * UNIT, -3 * UNIT, UNIT // 3, -(UNIT // 3), 1, -1]
+    page = browsers()
+    told = page.driver.execute_async_script(
+        """
+        const [quantities, bid, ask, done] = arguments;
+        import("./valuation.js").then(({ valued }) => done(quantities.map((quantity) => {
+          const row = { symbol: "X", quantity: BigInt(quantity), market_value: 5n, cost_basis: 1n };
+          const holding = { equity: 100n, market_value: 5n, unrealized_pnl: 4n };
+          const quotes = new Map([["X", { bid: BigInt(bid), ask: BigInt(ask), last: 7n }]]);
+          const [now, [position]] = valued(holding, [row], quotes);
+          const [same] = valued(holding, [row], new Map());
+          return [position.market_value, position.unrealized_pnl, now.equity, same.equity]
+            .map(String);
+        }))).catch((why) => done(String(why)));
+        """,
+        [str(quantity) for quantity in quantities], str(bid), str(ask),
+    )  # fmt: skip
+    worth = [Position("X", each).value_at(bid if each > 0 else ask) for each in quantities]
+    assert told == [[str(each), str(each - 1), str(95 + each), "100"] for each in worth]
+
+
+def test_everything_can_be_done_with_the_keys(browsers: Callable[..., Page]) -> None:
+    """Search, buy, sell and help by one key each; Esc leaves; what has the focus shows it."""
+    page = browsers()
+    page.enter("typist", new=True)
+    page.one(".chart canvas")
+    page.keys("/")
+    assert page.focused() == "Search a symbol or name"
+    page.keys("ib")
+    page.wait(lambda: "IBM" in page.one(".found").text)
+    page.keys(Keys.ENTER)
+    page.wait(lambda: page.one(".quote h2").text == "IBM")
+    page.keys("s")
+    page.wait(lambda: page.focused() == "size")
+    page.keys("5")
+    page.wait(lambda: "would be refused" in page.one(".estimate").text)
+    page.keys(Keys.ESCAPE, "b")
+    page.wait(lambda: "buying power after" in page.one(".estimate").text)
+    page.keys(Keys.ENTER)
+    page.wait(lambda: "the order is taken" in page.text)
+    page.keys(Keys.ESCAPE, "?")
+    page.wait(lambda: page.focused() == "Close")
+    page.keys(Keys.ESCAPE)
+    page.wait(lambda: not page.all("[role=dialog]"))
+    page.driver.execute_script("document.activeElement.blur()")
+    seen = set()
+    for _ in range(TABS_MAX):
+        page.keys(Keys.TAB)
+        style = "return getComputedStyle(document.activeElement).outlineStyle"
+        if page.driver.execute_script("return document.activeElement === document.body"):
+            break
+        assert page.driver.execute_script(style) != "none", page.focused()
+        seen.add(page.focused())
+    assert {"Market", "Log out", "Search a symbol or name", "1 day", "size"} <= seen
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_every_text_can_be_read(browsers: Callable[..., Page], dark: bool) -> None:
+    """Of each view, the contrast of what is written is 4.5 to 1 at least, in light and in dark."""
+    page = browsers(dark=dark)
+    poor = page.driver.execute_script(CONTRAST)
+    page.enter("operator", new=False, scope="administer")
+    for view in ("Market", "Portfolio", "Orders", "Performance", "Contests", "Clock", "Admin"):
+        page.go(view)
+        page.wait(lambda: page.all("main .card"))
+        poor += page.driver.execute_script(CONTRAST)
+    assert poor == []
+    page.driver.execute_script("document.querySelector('main h2').style.color = '#777'")
+    assert len(page.driver.execute_script(CONTRAST)) == 1, "what is poor is found"
+
+
+def test_an_administrator_sees_workers_plan_and_log(browsers: Callable[..., Page]) -> None:
+    """The log begins with the newest entry; a recorded market has nobody to ask, and says so."""
+    page = browsers()
+    page.enter("operator", new=False, scope="administer")
+    page.go("Admin")
+    page.wait(lambda: "taking clients" in page.text and "Nobody is asked" in page.text)
+    lines = page.wait(lambda: [line.text[:23] for line in page.all(".log p")])
+    assert lines == sorted(lines, reverse=True)
+    page.shot("admin")
+    assert page.complaints() == []
+
+
+class Elsewhere(http.server.BaseHTTPRequestHandler):
+    """Another origin: a page of somebody else's."""
+
+    def do_GET(self) -> None:
+        """Answer with an empty page, whatever is asked for."""
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(b"<!doctype html><title>elsewhere</title>")
+
+    def log_message(self, *what: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[str]:
+    """The address of a page on another port, which is another origin."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as site:
+        thread = threading.Thread(target=site.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{site.server_address[1]}/"
+        site.shutdown()
+        thread.join()
+
+
+TRIES = """
+const [address, done] = arguments;
+const told = {};
+const get = (path, how) => fetch(address + path, how).then((reply) => reply.text());
+const tried = (name, promise) => promise.then((text) => { told[name] = text; })
+  .catch((why) => { told[name] = `refused: ${why.name}`; });
+const socket = (url) => new Promise((resolve) => {
+  const one = new WebSocket(url);
+  one.onopen = () => resolve("open");
+  one.onmessage = () => resolve("message");
+  one.onerror = () => resolve("refused");
+});
+const frame = () => new Promise((resolve) => {
+  const one = document.createElement("iframe");
+  one.src = address;
+  one.onload = () => resolve(one.contentDocument ? "read" : "refused");
+  document.body.append(one);
+});
+Promise.all([
+  tried("socket", socket(address.replace("https:", "wss:") + "ptwp")),
+  tried("page", get("")),
+  tried("code", get("app.js")),
+  tried("health", get("health", { credentials: "include" })),
+  tried("post", get("", { method: "POST", body: "x" })),
+  tried("blind", get("", { mode: "no-cors" })),
+  tried("module", import(address + "format.js").then(() => "loaded")),
+  tried("frame", frame()),
+]).then(() => done(told));
+"""
+
+
+def test_a_page_of_another_origin_gets_nothing(
+    browsers: Callable[..., Page], elsewhere: str
+) -> None:
+    """In the browser that is logged in: no WebSocket, no file, no frame; the own page may."""
+    page = browsers()
+    page.enter("victim", new=True)
+    page.driver.set_script_timeout(30)
+    own = page.driver.execute_async_script(TRIES, page.address)
+    assert (own["socket"], own["health"], own["module"]) == ("open", "ok\n", "loaded")
+    page.driver.switch_to.new_window("tab")
+    page.driver.get(elsewhere)
+    told = page.driver.execute_async_script(TRIES, page.address)
+    assert all(text.startswith("refused") or text == "" for text in told.values()), told
+    assert set(told) == set(own)
