@@ -135,10 +135,11 @@ def create(
     invocation: Invocation, label: str, trade: bool, host: bool, admin: bool, days: int | None
 ) -> None:
     """Make a key and print it: this is the only time that it is shown."""
-    chosen = [name for name, given in (("trade", trade), ("host", host), ("admin", admin)) if given]
+    wishes = ((Scope.TRADE, trade), (Scope.HOST, host), (Scope.ADMIN, admin))
+    chosen = [each for each, given in wishes if given]
     if len(chosen) > 1:
-        raise Problem.usage(f"--{chosen[0]} and --{chosen[1]} exclude one another")
-    scope = Scope[chosen[0].upper()] if chosen else Scope.READ
+        raise Problem.usage("--trade, --host and --admin exclude one another")
+    scope = chosen[0] if chosen else Scope.READ
     # A key may do no more than the session that makes it.
     needed = Scope.TRADE if scope == Scope.READ else scope
     with logged_in(invocation, scope=needed) as client:

@@ -287,8 +287,14 @@ def _show_preview(
         ("price", f"{money(found.price)} {found.asset_currency or found.currency}"),
         (what, f"{money(abs(found.cost))} {found.currency}"),
         ("fees", f"{money(found.fees)} {found.currency}"),
-        ("reserved meanwhile", f"{money(found.order.reserved_cash)} {found.currency}"),
-        ("free cash then", f"{money(found.buying_power_after)} {found.currency}"),
+        (
+            "margin" if found.margin else "reserved meanwhile",
+            f"{money(found.order.reserved_cash)} {found.currency}",
+        ),
+        (
+            "buying power then" if found.margin else "free cash then",
+            f"{money(found.buying_power_after)} {found.currency}",
+        ),
     ]
     quantity = amount(found.order.quantity)
     click.echo(f"{name(side)} {quantity} {symbol}: a preview, nothing was sent")
@@ -345,7 +351,11 @@ def _cancel_all(invocation: Invocation, symbol: str, portfolio: int) -> None:
 
 @click.command()
 @click.argument("order_id", metavar="ORDER_ID", type=click.IntRange(1, ID_MAX))
-@click.option("--quantity", type=AMOUNT, help="New total, with what has been filled already.")
+@click.option(
+    "--quantity",
+    type=AMOUNT,
+    help="New total, with what has been filled already; money for an order with --notional.",
+)
 @click.option("--limit", type=AMOUNT, metavar="PRICE", help="New limit.")
 @click.option("--stop", type=AMOUNT, metavar="PRICE", help="New stop, of one that waits.")
 @click.option("--trail", type=TRAIL, metavar="N|N%", help="New distance of a trailing stop.")

@@ -46,7 +46,8 @@ class Preview:
 
     ``price`` is what it would fill at on the newest quote, or its limit; ``cost`` the cash that
     would take (negative: bring), ``fees`` come on top. ``buying_power_after`` is the cash that
-    would be free once it is accepted.
+    would be free once it is accepted; in a margin portfolio what shares could then be bought for,
+    and ``margin`` is what it would reserve.
     """
 
     order: r.Order
@@ -57,6 +58,7 @@ class Preview:
     currency: str
     asset_currency: str = ""
     """Of the price; empty if that of the money."""
+    margin: Decimal = Decimal("0.00")
 
 
 @attrs.frozen(kw_only=True)
@@ -174,6 +176,7 @@ def order_preview(
             buying_power_after=decimal_of(row.buying_power_after),
             currency=row.currency,
             asset_currency=row.asset_currency,
+            margin=decimal_of(row.margin),
         )
 
     return Command(message=message, read=read)

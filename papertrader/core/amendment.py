@@ -8,6 +8,7 @@ from papertrader.core.legs import wish_of
 from papertrader.core.money import NULL, format_amount
 from papertrader.core.orders import NewOrder, Order, Replacement, TimeInForce, TrailKind
 from papertrader.core.refusals import Refusal, Refused
+from papertrader.core.reserving import money_left
 
 
 def check_replaceable(command: Replacement, old: Order | None) -> Refused | Order:
@@ -37,15 +38,17 @@ def amended(command: Replacement, old: Order) -> Refused | NewOrder:
     refused = _check_change(command, old)
     if refused is not None:
         return refused
-    total = command.quantity or old.quantity
-    if total <= old.filled:
+    money = old.terms.notional if old.terms is not None else 0
+    done = money - money_left(old) if money else old.filled
+    total = command.quantity or money or old.quantity
+    if total <= done:
         return Refused(
             Refusal.QUANTITY_LIMIT,
-            f"Order {old.order_id} has filled {format_amount(old.filled, 0, group=True)}; the total"
+            f"Order {old.order_id} has filled {format_amount(done, 0, group=True)}; the total"
             f" of {format_amount(total, 0, group=True)} leaves nothing to replace, so cancel it"
             " instead.",
         )
-    wish = wish_of(old, total - old.filled, command.at)
+    wish = wish_of(old, total - done, command.at)
     trails = command.trail_kind != TrailKind.NONE
     return attrs.evolve(
         wish,
@@ -72,12 +75,6 @@ def _check_change(command: Replacement, old: Order) -> Refused | None:
         )
     if terms is None:
         return None
-    if terms.notional:
-        return Refused(
-            Refusal.TYPE_UNSUPPORTED,
-            f"Order {old.order_id} is for an amount of money and cannot be replaced; cancel it and"
-            " send another.",
-        )
     if terms.triggered_at:
         return Refused(
             Refusal.ORDER_DONE,

@@ -124,7 +124,13 @@ class Desk(Endings):
         exchange = self._exchange(self._assets[order.symbol], owner, command.market_at)
         buys = order.side == Side.BUY
         cost = paid_for(notional, exchange) if buys else -received_for(notional, exchange)
-        free = self.free_cash(owner, command.market_at)
+        reserved = order.reserved_cash
+        if owner.is_margin:
+            worst = order.bound_price if order.bound_price > 0 else price
+            most = paid_for(worst * order.quantity, exchange) if buys else 0
+            after = self.standing(owner, command.market_at).power_after(reserved, most)
+        else:
+            after = self.free_cash(owner, command.market_at) - reserved
         fees = fees_of_fill(
             owner.terms,
             order,
@@ -143,7 +149,8 @@ class Desk(Endings):
             price=price,
             cost=cost,
             fees=fees.total,
-            available_after=free - order.reserved_cash,
+            available_after=after,
+            margin=reserved if owner.is_margin else 0,
         )
 
     def replace(self, command: Replacement) -> Outcome:

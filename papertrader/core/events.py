@@ -237,7 +237,8 @@ class Preview:
 
     ``order`` is as it would be accepted, with number 0. ``price`` is what it would fill at on the
     newest quote, or its limit; ``cost`` the cash that would take (negative: bring), without
-    ``fees``; ``available_after`` the cash that would be free once it is accepted. If there is a
+    ``fees``; ``available_after`` the cash that would be free once it is accepted, in a margin
+    portfolio the buying power, and ``margin`` what of it the order would reserve. If there is a
     ``refusal`` they are 0, and ``order`` is the order that the refusal speaks of, if any.
     """
 
@@ -248,3 +249,4 @@ class Preview:
     cost: int = 0
     fees: int = 0
     available_after: int = 0
+    margin: int = 0

@@ -34,7 +34,8 @@ class Standing:
     ``long_value`` and ``short_value`` (less than 0) are what the positions are worth, ``initial``
     and ``maintenance`` what they ask for. ``available`` is the margin that new orders may reserve,
     ``buying_power`` what shares they may buy for; ``has_credit`` is False below the least equity.
-    What is asked for in full, such as coins, may be bought for ``available``.
+    What is asked for in full, such as coins, may be bought for ``available``; ``rate`` is the part
+    of other purchases that is asked for, in basis points.
     """
 
     equity: int
@@ -45,6 +46,15 @@ class Standing:
     available: int
     buying_power: int
     has_credit: bool
+    rate: int
+
+    def power_after(self, reserved: int, cost: int) -> int:
+        """Return the buying power once an order that may ``cost`` so much has reserved its margin.
+
+        Without credit all of the cost counts.
+        """
+        spent = reserved if self.has_credit else max(reserved, cost)
+        return max(self.available - spent, 0) * BASIS_POINTS // self.rate
 
     @property
     def shortfall(self) -> int:
@@ -112,11 +122,10 @@ def stand(
     has_credit = equity >= rule.equity_least
     if has_credit:
         available = equity - initial - portfolio.reserved_cash
-        power = max(available, 0) * BASIS_POINTS // rule.initial
+        rate = rule.initial
     else:
         # What is reserved is a part of what the orders will cost: count all of it.
-        available = power = min(portfolio.cash - waiting(), equity - initial)
-        power = max(power, 0)
+        available, rate = min(portfolio.cash - waiting(), equity - initial), BASIS_POINTS
     return Standing(
         equity=equity,
         long_value=long_value,
@@ -124,8 +133,9 @@ def stand(
         initial=initial,
         maintenance=maintenance,
         available=available,
-        buying_power=power,
+        buying_power=max(available, 0) * BASIS_POINTS // rate,
         has_credit=has_credit,
+        rate=rate,
     )
 
 

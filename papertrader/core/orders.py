@@ -441,9 +441,10 @@ class Replacement:
     """A trader's wish to put a new order in the place of the open order ``order_id``.
 
     ``client_order_id`` names the new order. ``quantity`` is the total, with what the old order has
-    filled; 0 leaves it. ``limit_price``, ``stop_price`` `NULL` and ``trail_kind`` NONE leave those,
-    and ``expire_at`` 0 the expiry of a GTD order. ``expect_version`` is the version of the old
-    order that the trader has seen, 0 for any. Side, type and time in force stay.
+    filled, of an order for an amount of money that amount; 0 leaves it. ``limit_price``,
+    ``stop_price`` `NULL` and ``trail_kind`` NONE leave those, and ``expire_at`` 0 the expiry of a
+    GTD order. ``expect_version`` is the version of the old order that the trader has seen, 0 for
+    any. Side, type and time in force stay.
     """
 
     seq: int

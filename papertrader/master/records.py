@@ -125,6 +125,7 @@ def preview_section(preview: Preview, currency: str) -> bytes:
         buying_power_after=preview.available_after,
         currency=currency,
         asset_currency=terms.currency if terms is not None else "",
+        margin=preview.margin,
     )
     return codec.group(Tag.PREVIEW, m.PreviewRow.SIZE, [row.pack()])
 

@@ -421,8 +421,8 @@ _pack_LegRow = LegRow.LAYOUT.pack
 class PreviewRow(Row):
     """What an order would cost if it were sent now."""
 
-    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>qqqq4s4s')
-    SIZE: ClassVar[int] = 40
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>qqqq4s4sq')
+    SIZE: ClassVar[int] = 48
 
     price: int = NULL
     cost: int = 0
@@ -430,20 +430,21 @@ class PreviewRow(Row):
     buying_power_after: int = 0
     currency: str = ""
     asset_currency: str = ""
+    margin: int = 0
 
     @classmethod
     def unpack(cls, octets: bytes, offset: int = 0) -> PreviewRow:
         """Read the block at ``offset``; raises `RemoteFault`."""
         try:
-            (price, cost, fees, buying_power_after, currency, asset_currency,) = _unpack_PreviewRow(octets, offset)
-            return cls(price, cost, fees, buying_power_after, _ccy(currency), _ccy(asset_currency))
+            (price, cost, fees, buying_power_after, currency, asset_currency, margin,) = _unpack_PreviewRow(octets, offset)
+            return cls(price, cost, fees, buying_power_after, _ccy(currency), _ccy(asset_currency), margin)
         except _BAD:
             raise blame(cls, octets, offset) from None
 
     def pack(self) -> bytes:
         """Return the block's octets; raises `LocalFault`."""
         try:
-            return _pack_PreviewRow(self.price, self.cost, self.fees, self.buying_power_after, _packed_get((self.currency, 4)) or _packed(self.currency, 4), _packed_get((self.asset_currency, 4)) or _packed(self.asset_currency, 4))
+            return _pack_PreviewRow(self.price, self.cost, self.fees, self.buying_power_after, _packed_get((self.currency, 4)) or _packed(self.currency, 4), _packed_get((self.asset_currency, 4)) or _packed(self.asset_currency, 4), self.margin)
         except _BAD as error:
             raise LocalFault(f"PreviewRow: {error}") from None
 

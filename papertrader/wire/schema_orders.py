@@ -172,9 +172,12 @@ block(
     "price" / Px * "at which it would fill on the newest quote, or its limit",
     "cost" / Money * "cash it would take at that price; negative: would bring",
     "fees" / Money * "that would come on top",
-    "buying_power_after" / Money * "cash that would be free once it is accepted",
+    "buying_power_after"
+    / Money
+    * "cash that would be free once it is accepted; with credit, the buying power",
     "currency" / Ccy4 * "of the money",
     "asset_currency" / Ccy4 * "of the price; empty if that of the money",
+    "margin" / Money * "that it would reserve; 0 in a cash portfolio",
 )
 block(
     "SuccessorRow",

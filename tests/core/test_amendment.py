@@ -12,6 +12,7 @@ from papertrader.core.money import NULL, SCALE, parse_amount
 from papertrader.core.orders import (
     Order,
     OrderEventKind,
+    OrderFlag,
     OrderState,
     OrderType,
     Replacement,
@@ -288,3 +289,26 @@ def test_a_market_order_is_replaced_by_quantity_only(floor: Any) -> None:
     new = replace(floor, old, quantity=m("2")).order
     assert (new.order_type, new.limit_price) == (OrderType.MARKET, NULL)
     assert new.collar_price == m("41.60")
+
+
+def test_an_order_for_money_is_replaced(floor: Any) -> None:
+    """The new one is for what is left of the money, at another limit, or of another total."""
+    floor.quote("99", "100")
+    old = floor.order("1000", "100", flags=int(OrderFlag.NOTIONAL))
+    floor.quote("99", "100", ask_size=m("4"))
+    assert floor.now_is(old).filled == m("4")
+    none_left = replace(floor, old, quantity=m("400"))
+    assert none_left.refusal == Refusal.QUANTITY_LIMIT
+    assert "has filled 400; the total of 400" in none_left.text
+    too_much = replace(floor, old, quantity=m("10001"))
+    assert too_much.refusal == Refusal.INSUFFICIENT_CASH
+    cheaper = replace(floor, old, limit_price=m("50")).order
+    assert (cheaper.terms.notional, cheaper.quantity) == (m("600"), m("12"))
+    assert floor.desk.portfolio(1).reserved_cash == m("600")
+    less = replace(floor, cheaper, quantity=m("300")).order
+    assert (less.terms.notional, less.quantity, less.limit_price) == (m("300"), m("6"), m("50"))
+    floor.quote("39", "40")
+    done = floor.now_is(less)
+    assert (done.state, done.filled) == (OrderState.FILLED, m("7"))
+    assert floor.desk.portfolio(1).cash == m("9320")
+    assert floor.recovered().state_hash() == floor.desk.state_hash()

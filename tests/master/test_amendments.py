@@ -15,6 +15,7 @@ from papertrader.core.orders import (
     SideFilter,
     TimeInForce,
 )
+from papertrader.core.terms import AccountKind, FeeModelKind, FillModelKind
 from papertrader.wire import limits
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import FrameFlag, OrderFlag, Scope, Status
@@ -144,6 +145,27 @@ def test_a_preview_changes_nothing(kit: MasterKit, ann: MasterClient) -> None:
     assert kit.main.journal.seq == before
     real = ann.order("AAPL", "10", client_order_id=7).message
     assert real.reserved_cash == shown.message.reserved_cash
+
+
+def test_a_preview_with_credit(kit: MasterKit, ann: MasterClient) -> None:
+    """Half of it is margin, and the buying power falls by twice that: what the portfolio tells."""
+    kit.quote("AAPL", "560.00", "560.10")
+    terms = m.PortfolioTermsSet(
+        account_kind=AccountKind.MARGIN,
+        fill_model=FillModelKind.QUOTE,
+        fee_model=FeeModelKind.FREE,
+        participation=1_000,
+    )
+    assert command(ann, terms).status == 0
+    before = ann.ask(m.PortfolioGet()).message.margin
+    shown = ann.ask(preview())
+    (row,) = shown.message.preview
+    assert row.margin == shown.message.reserved_cash > 0
+    assert row.margin < row.cost
+    ann.order("AAPL", "10", client_order_id=7)
+    (after,) = ann.ask(m.PortfolioGet()).message.margin
+    assert row.buying_power_after == after.buying_power
+    assert not before or before[0].buying_power > after.buying_power
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,8 @@ class Ticket(ModalScreen[r.Order | None]):
             shown.update(str(error))
             return
         shown.update(
-            f"about {money(told.price)}: {money(told.cost)}, fees {money(told.fees)}\n"
+            f"about {money(told.price)}: {money(told.cost)}, fees {money(told.fees)}"
+            f"{f', margin {money(told.margin)}' if told.margin else ''}\n"
             f"buying power after: {money(told.buying_power_after)}"
         )
 

@@ -93,6 +93,7 @@ function Estimate({ order, told }) {
     <dt>at about</dt><dd>${price(preview.price)}</dd>
     <dt>${order.side === "BUY" ? "cost" : "proceeds"}</dt><dd>${money(preview.cost)}</dd>
     <dt>fees</dt><dd>${money(preview.fees)}</dd>
+    ${preview.margin ? html`<dt>margin</dt><dd>${money(preview.margin)}</dd>` : null}
     <dt>buying power after</dt><dd>${money(preview.buying_power_after)}</dd>
   </dl>`;
 }
