@@ -16,7 +16,7 @@ from papertrader.core.instants import SECOND, from_datetime, to_datetime
 NAME_BYTES_MAX: Final = 160
 """Longest module, file or function name kept, in octets of UTF-8; longer ones lose their front."""
 
-_JSON: Final = json.JSONEncoder(separators=(",", ":"))
+_quoted: Final = json.encoder.encode_basestring_ascii
 _set: Final = object.__setattr__
 _U32_MAX: Final = 2**32 - 1
 _U64_MAX: Final = 2**64 - 1
@@ -43,6 +43,7 @@ class RecordFlag(IntFlag):
 
 PLAIN: Final = RecordFlag(0)
 _LEVEL_NAMES: Final = {level: level.name for level in Level}
+_LEVELS_SMALL: Final = {level: level.name.lower() for level in Level}
 
 
 def _within(bound: int) -> Callable[[object, attrs.Attribute[int], int], None]:
@@ -184,25 +185,27 @@ def render_json(record: LogRecord) -> str:
     ``corr`` is "worker:connection:request" in decimal, absent when there is none: text, because
     many JSON readers cannot hold 64-bit numbers. ``cut`` and ``continued`` are there when true.
     """
-    source = record.source
-    entry: dict[str, object] = {
-        "seq": record.seq,
-        "ts": _timestamp(record.wall_ns),
-        "mono": record.monotonic_ns,
-        "level": record.level.name.lower(),
-        "module": source.module,
-        "file": source.file,
-        "line": source.line,
-        "func": source.function,
-        "msg": record.message,
-    }
-    if record.correlation != UNCORRELATED:
-        entry["corr"] = str(record.correlation)
-    if record.flags & RecordFlag.CUT:
-        entry["cut"] = True
-    if record.flags & RecordFlag.CONTINUED:
-        entry["continued"] = True
-    return _JSON.encode(entry)
+    # Put together by hand: the encoder takes three times as long, and each command leaves two.
+    who = record.correlation
+    corr = more = ""
+    if who.worker or who.connection or who.request:
+        corr = f',"corr":"{who.worker}:{who.connection}:{who.request}"'
+    if record.flags is not PLAIN:
+        more = ',"cut":true' if record.flags & RecordFlag.CUT else ""
+        more += ',"continued":true' if record.flags & RecordFlag.CONTINUED else ""
+    return (
+        f'{{"seq":{record.seq:d},"ts":"{_timestamp(record.wall_ns)}","mono":{record.monotonic_ns:d},'
+        f'"level":"{_LEVELS_SMALL[record.level]}",{_json_place(record.source)},'
+        f'"msg":{_quoted(record.message)}{corr}{more}}}'
+    )
+
+
+@lru_cache(maxsize=1024)
+def _json_place(source: Source) -> str:
+    return (
+        f'"module":{_quoted(source.module)},"file":{_quoted(source.file)},'
+        f'"line":{source.line:d},"func":{_quoted(source.function)}'
+    )
 
 
 def parse_json(line: str) -> LogRecord:

@@ -117,7 +117,7 @@ class EventLog:
         self._tell = tell
         self._tap = tap
         self._formatter = MessageFormatter()
-        self._callers = Callers()
+        self.callers: Final = Callers()
         self._life: _Life | None = None
         self._faults = 0
 
@@ -147,7 +147,7 @@ class EventLog:
             memory=memory,
             segments=segments,
             clock=self._clock,
-            callers=self._callers,
+            callers=self.callers,
             defer_to_thread=self._defer_to_thread,
             call_from_thread=self._call_from_thread,
             say=self._say,
@@ -155,7 +155,7 @@ class EventLog:
         )
         self._life = _Life(mapping, ring_file, writer, memory, segments, flusher)
         if earlier:
-            self.write(Level.WARNING, earlier, source=self._callers.here())
+            self.write(Level.WARNING, earlier, source=self.callers.here())
         self._publisher.addObserver(self)
         self._arm(self._life)
 
@@ -201,7 +201,7 @@ class EventLog:
         """
         clock = self._clock
         try:
-            place = self._callers.find(None) if source is None else source
+            place = self.callers.find(None) if source is None else source
             pieces = [short_piece(message)]
             entry = Entry(level, place, pieces, clock.wall_ns(), clock.monotonic_ns(), correlation)
             self._store(entry)
@@ -237,7 +237,7 @@ class EventLog:
             pieces = long_pieces(f"{text}\n{trace}" if text else trace)
         else:
             pieces = [short_piece(text or "(an event without a message)")]
-        source = self._callers.find(event.get("log_namespace"))
+        source = self.callers.find(event.get("log_namespace"))
         wall_ns = self._clock.wall_ns()
         if was_kept_back(source):
             wall_ns = int(event.get("log_time", 0) * _SECOND) or wall_ns

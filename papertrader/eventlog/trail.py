@@ -28,10 +28,10 @@ Note = Callable[[str, int, int, int], None]
 def trail_of(log: EventLog) -> Note:
     """Return what writes entries of trails into a log. It is called for each command: twice by a
     worker, twice by the master."""
-    write, known, level = log.write, Correlation.known, Level.INFO
+    write, known, level, above = log.write, Correlation.known, Level.INFO, log.callers.above
 
     def note(text: str, worker: int, connection: int, request: int) -> None:
-        write(level, text, correlation=known(worker, connection, request))
+        write(level, text, correlation=known(worker, connection, request), source=above())
 
     return note
 
