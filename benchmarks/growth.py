@@ -18,6 +18,7 @@ from benchmarks.product import HOLDING, SYMBOL
 from papertrader.core.money import SCALE
 from papertrader.core.orders import OrderType, Side
 from papertrader.core.quotes import Quote
+from papertrader.wire import derived
 from papertrader.wire.kinds import Opcode
 
 ACCOUNTS: Final = 50
@@ -145,7 +146,8 @@ def _untouched(bench: Bench) -> None:
 def measure_accounts_memory(bench: Bench) -> None:
     """Memory of the master for each order at rest, and each account that does nothing.
 
-    What Python has allocated: the page caches of the databases, 18 MiB at most, stay apart.
+    What Python has allocated: the page caches of the databases, 18 MiB at most, stay apart, and so
+    do remembered texts of frames.
     """
     _orders_memory(bench)
     count = ACCOUNTS_FOR_MEMORY
@@ -192,6 +194,9 @@ def _orders_memory(bench: Bench) -> None:
 
 def _traced() -> float:
     gc.collect()
+    # Texts that frames had lately, 8,192 at most: they are no account's.
+    derived._ascii_memo.clear()
+    derived._packed_memo.clear()
     return tracemalloc.get_traced_memory()[0] / 1024
 
 

@@ -109,7 +109,7 @@ def _counter_violations(state: DeskState) -> Iterator[str]:
     in_books: dict[int, list[int]] = {}
     for order in sorted(state.orders.values(), key=_order_id):
         if order.is_open:
-            listed[order.portfolio].discard(order.order_id)
+            listed.get(order.portfolio, set()).discard(order.order_id)
             open_orders[order.account][order.symbol] += 1
             for book in state.places_of(order):
                 in_books.setdefault(id(book), []).append(order.order_id)

@@ -47,8 +47,6 @@ def restore_state(image: StateImage) -> DeskState:
         state.accounts[account] = AccountState(account, event_seq, transaction_id)
     for portfolio in image.portfolios:
         state.portfolios[portfolio.portfolio] = portfolio
-        state.orders_by_portfolio[portfolio.portfolio] = []
-        state.open_orders[portfolio.portfolio] = set()
         state.accounts[portfolio.account].portfolios.append(portfolio.portfolio)
         if portfolio.is_margin:
             state.margin_portfolios.add(portfolio.portfolio)
@@ -96,7 +94,7 @@ def _trails(order: Order) -> bool:
 def _restore_order(state: DeskState, order: Order) -> None:
     portfolio = state.portfolios[order.portfolio]
     state.orders[order.order_id] = order
-    state.orders_by_portfolio[order.portfolio].append(order.order_id)
+    state.orders_by_portfolio.setdefault(order.portfolio, []).append(order.order_id)
     portfolio.client_order_ids[order.client_order_id] = order.order_id
     state.order_last = max(state.order_last, order.order_id)
     state.sequence_last = max(state.sequence_last, order.sequence)
@@ -111,7 +109,7 @@ def _restore_order(state: DeskState, order: Order) -> None:
             book.add(order)
     state.link(order)
     account.open_orders += 1
-    state.open_orders[order.portfolio].add(order.order_id)
+    state.open_orders.setdefault(order.portfolio, set()).add(order.order_id)
     by_symbol = account.open_orders_by_symbol
     by_symbol[symbol] = by_symbol.get(symbol, 0) + 1
     portfolio.reserved_cash += order.reserved_cash

@@ -8,7 +8,7 @@ changes anything, and raises `InvariantViolated` rather than put wrong books rig
 from __future__ import annotations
 
 import heapq
-from typing import Final
+from typing import Final, cast
 
 import attrs
 
@@ -75,6 +75,23 @@ class AccountState:
     portfolios: list[int] = attrs.Factory(list)
 
 
+class _Orders(dict[int, list[int]]):
+    """Orders by portfolio. One that never had any takes no room, and has an empty tuple."""
+
+    def __missing__(self, portfolio: int) -> list[int]:
+        return cast("list[int]", ())
+
+
+class _OpenOrders(dict[int, set[int]]):
+    """Open orders by portfolio. One that never had any takes no room, and has a frozen set."""
+
+    def __missing__(self, portfolio: int) -> set[int]:
+        return cast("set[int]", _NOTHING)
+
+
+_NOTHING: Final[frozenset[int]] = frozenset()
+
+
 class DeskState:
     """Accounts, portfolios, orders, books and the ledger.
 
@@ -86,8 +103,8 @@ class DeskState:
         self.accounts: dict[int, AccountState] = {}
         self.portfolios: dict[int, PortfolioState] = {}
         self.orders: dict[int, Order] = {}
-        self.orders_by_portfolio: dict[int, list[int]] = {}
-        self.open_orders: dict[int, set[int]] = {}
+        self.orders_by_portfolio: dict[int, list[int]] = _Orders()
+        self.open_orders: dict[int, set[int]] = _OpenOrders()
         """The open orders of each portfolio."""
         self.children: dict[int, list[int]] = {}
         """From each order that legs wait for to those of them that are open."""
@@ -240,8 +257,6 @@ class DeskState:
         self.portfolios[event.portfolio] = PortfolioState(
             event.portfolio, event.account, event.currency
         )
-        self.orders_by_portfolio[event.portfolio] = []
-        self.open_orders[event.portfolio] = set()
 
     def _named(
         self, event: PortfolioNamed | SeasonBegun | TermsSet | PortfolioMarked | PortfolioFrozen
@@ -414,7 +429,7 @@ class DeskState:
         for book in self.places_of(order) if order.flags else (self.book_of(order),):
             book.add(order)
         account.open_orders += 1
-        self.open_orders[order.portfolio].add(order.order_id)
+        self.open_orders.setdefault(order.portfolio, set()).add(order.order_id)
         if order.replaces:
             self.replaced_by[order.replaces] = order.order_id
         if order.terms is not None:
@@ -422,7 +437,7 @@ class DeskState:
         by_symbol = account.open_orders_by_symbol
         by_symbol[symbol] = by_symbol.get(symbol, 0) + 1
         portfolio.client_order_ids[order.client_order_id] = order.order_id
-        self.orders_by_portfolio[order.portfolio].append(order.order_id)
+        self.orders_by_portfolio.setdefault(order.portfolio, []).append(order.order_id)
         self.order_last = order.order_id
         self.sequence_last = max(self.sequence_last, order.sequence)
         if order.expire_at:

@@ -80,7 +80,9 @@ class AccountBook:
         """Take an account in."""
         self._by_id[account.account] = account
         if account.status != AccountStatus.CLOSED:
-            self._by_name[account.username.casefold()] = account
+            name = account.username.casefold()
+            # The same text twice would be one text too many for each account.
+            self._by_name[account.username if name == account.username else name] = account
 
     def get(self, account: int) -> Account:
         """Return an account by number; raises `KeyError`."""

@@ -214,5 +214,5 @@ def test_the_hash_of_an_older_state_stays_good(floor: Any) -> None:
 
 def test_the_audit_counts_the_open_orders_of_each_portfolio(floor: Any) -> None:
     """One that is listed but not open is told."""
-    floor.desk.state.open_orders[1].add(99)
+    floor.desk.state.open_orders[1] = {99}
     assert find_violations(floor.desk.state) == ["portfolio 1 lists order 99 as open"]
