@@ -24,15 +24,12 @@ RETRY_S: Final = 0.2
 AWAY_MAX_S: Final = 30
 """How long a database server may be away before the master gives up."""
 
-Fact = tuple[int, Any] | tuple[int, Any, bytes]
-"""(input sequence, event): what the views are told; third the event's frame, if it is made."""
 
+class RecordSink(Protocol):
+    """Where committed records go: the views."""
 
-class FactSink(Protocol):
-    """Where committed facts go: the views."""
-
-    def take(self, facts: Sequence[Fact], last_seq: int, head: bytes) -> None:
-        """Take what one batch made durable."""
+    def take(self, frames: bytes, count: int, last_seq: int, head: bytes) -> None:
+        """Take the ``count`` records that one batch made durable."""
 
 
 _Waiting: TypeAlias = tuple[Callable[[], None], Callable[[], None] | None]
@@ -42,7 +39,6 @@ _Waiting: TypeAlias = tuple[Callable[[], None], Callable[[], None] | None]
 @attrs.define
 class _Open:
     frames: list[bytes] = attrs.Factory(list)
-    facts: list[Fact] = attrs.Factory(list)
     changes: list[Change] = attrs.Factory(list)
     after: list[_Waiting] = attrs.Factory(list)
     first_seq: int = 0
@@ -66,7 +62,7 @@ class Journal:
         store: TruthStore,
         clock: Clock,
         in_thread: Callable[..., Deferred[Any]],
-        sink: FactSink,
+        sink: RecordSink,
         on_fail: Callable[[Failure], None],
     ) -> None:
         self._store = store
@@ -90,13 +86,12 @@ class Journal:
         self.seq += 1
         return self.seq
 
-    def record(self, seq: int, frames: Sequence[bytes], facts: Sequence[Fact]) -> None:
-        """Add one input and its outcomes to the open batch."""
+    def record(self, seq: int, frames: Sequence[bytes]) -> None:
+        """Add one input and its outcomes, as records, to the open batch."""
         batch = self._open
         if not batch.frames:
             batch.first_seq = seq
         batch.frames += frames
-        batch.facts += facts
         batch.last_seq = seq
         self._kick()
 
@@ -155,7 +150,7 @@ class Journal:
         self._in_thread(self._store.write, row).addCallbacks(
             self._committed,
             self._again_or_lost,
-            callbackArgs=(batch,),
+            callbackArgs=(row, batch),
             errbackArgs=(row, batch),
         )
 
@@ -172,7 +167,7 @@ class Journal:
         else:
             self._lost(failure)
 
-    def _committed(self, head: bytes, batch: _Open) -> None:
+    def _committed(self, head: bytes, row: Batch, batch: _Open) -> None:
         self._flying = None
         if self.waiting_since is not None:
             self.waiting_since = None
@@ -180,8 +175,7 @@ class Journal:
         self.commits += 1
         self.durable_seq = batch.last_seq or self.durable_seq
         if batch.frames:
-            # Without facts too: the views must know that they are complete up to here.
-            self._sink.take(batch.facts, self.durable_seq, head)
+            self._sink.take(row.frames, len(batch.frames), self.durable_seq, head)
         if self._open:
             self._kick()
         for done, _ in batch.after:

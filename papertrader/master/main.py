@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred, succeed
@@ -50,6 +51,7 @@ from papertrader.master.streams import Streams
 from papertrader.master.timekeeper import ClockSettings, Timekeeper
 from papertrader.master.transactions import Transactions
 from papertrader.master.views import Views, load_desk
+from papertrader.master.viewsapart import ViewsApart
 from papertrader.master.viewstore import ViewStore
 from papertrader.master.watchlists import Watchlists
 from papertrader.master.workerlink import WorkerLink
@@ -87,8 +89,10 @@ class Main:
         entropy: Callable[[int], bytes],
         on_fail: Callable[[str], None],
         live: LiveParts | None = None,
+        apart: ViewsApart | None = None,
     ) -> None:
-        """``live``: the parts of the market if the rules say ``live``."""
+        """``live``: the parts of the market if the rules say ``live``. ``apart``: who writes the
+        views in a process of its own; None: they are written in their thread."""
         self.rules = rules
         self._live_parts = live
         self.live: LiveMarket | None = None
@@ -102,6 +106,7 @@ class Main:
         place = place_at(rules.state_dir, rules.store_url)
         self.store = TruthStore(place.truth, rules.holder)
         self.view_store = ViewStore(place.views)
+        self._apart = apart
         self.internal_errors = 0
         self.commands = 0
         self.limit_hits = LimitHits()
@@ -141,6 +146,8 @@ class Main:
         """Load every state from disk. Raises `StoreError` if that cannot be done."""
         self.store.open()
         self.view_store.epoch = self.store.epoch if self.view_store.engine.shared else 0
+        if self._apart is not None:
+            self._apart.wait()
         self.view_store.open()
         desk = Desk()
         desk.calendars.know_all(load_calendars())
@@ -149,7 +156,10 @@ class Main:
         violations = desk.check_invariants()
         if violations:
             raise RuntimeError(f"the books are wrong: {violations[0]}; run: papertrader audit")
-        self.views = Views(self.view_store, self.clock, self._threads.views, self._store_failed)
+        self.views = Views(
+            self.view_store, self.clock, self._threads.views, self._store_failed,
+            None if self._apart is None else partial(self._threads.feeding, self._apart.write),
+        )  # fmt: skip
         self.journal = Journal(
             self.store, self.clock, self._threads.truth, self.views, self._store_failed
         )
@@ -343,6 +353,8 @@ class Main:
             await self.journal.drain()
             await self.views.drain()
             await self._threads.views(self.view_store.close)
+            if self._apart is not None:
+                await self._threads.feeding(self._apart.close)
             await self._threads.truth(self.store.close)
 
     def _store_failed(self, failure: Failure) -> None:

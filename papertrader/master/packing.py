@@ -86,7 +86,7 @@ _HOLDING_HEAD: Final = _heads(_POSITIONS, m.HoldingRow.SIZE + 6, m.HoldingRow.SI
 
 _RECEIPT_HEAD: Final = struct.Struct(">QB1sHLQqqqQq").pack
 _RECEIPT_AT: Final = ORDER_END + _GROUP
-_NO_WORKING: Final = m.WorkingRow(model=FillModelKind.QUOTE, reference=NULL).pack()
+NO_WORKING: Final = m.WorkingRow(model=FillModelKind.QUOTE, reference=NULL).pack()
 
 if m.OrderReceiptRow.LAYOUT.format != ">QB1sHLQqqqQq" + "".join(
     row.LAYOUT.format.lstrip(">") for row in (m.ReceiptRow, m.WorkingRow)
@@ -202,7 +202,7 @@ def receipt_row(event: OrderChanged, push: bytes) -> bytes:
             order.quantity - order.filled,
         )
         + push[_RECEIPT_AT : _RECEIPT_AT + m.ReceiptRow.SIZE]
-        + _NO_WORKING
+        + NO_WORKING
     )  # fmt: skip
 
 

@@ -40,6 +40,10 @@ class PurseBook:
         numbers, self._changed = sorted(self._changed), set()
         return [(json.dumps(attrs.astuple(self._of(number))), number) for number in numbers]
 
+    def has(self, portfolio: int) -> bool:
+        """Tell whether there is something in a portfolio's purse, or once was."""
+        return portfolio in (self._purses or ())
+
     def posted(self, transaction: Transaction) -> None:
         """Take a transaction."""
         purse = self._of(transaction.portfolio)

@@ -110,7 +110,7 @@ def keep_reply(
 def journal_reply(journal: Journal, kept: records.StoredReply) -> None:
     """Journal a reply whose effect is a change of tables given to the same open batch."""
     seq = journal.next_seq()
-    journal.record(seq, [records.reply_record(seq, kept)], [(seq, kept)])
+    journal.record(seq, [records.reply_record(seq, kept)])
 
 
 def conclude(journal: Journal, command: Command, session: Session, octets: bytes) -> bytes:

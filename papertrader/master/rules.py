@@ -42,8 +42,13 @@ class MasterRules:
 
 @attrs.frozen(kw_only=True)
 class Threads:
-    """The threads of a master: one writes the truth, one the views, some hash passwords."""
+    """The threads of a master: one writes the truth, one the views, some hash passwords.
+
+    ``feeding`` waits for the process that writes the views, if there is one; the views' own thread
+    then only reads them.
+    """
 
     truth: InThread
     views: InThread
     hashing: InThread
+    feeding: InThread = attrs.field(default=attrs.Factory(lambda self: self.views, takes_self=True))

@@ -30,7 +30,7 @@ from papertrader.core.refusals import Refusal
 from papertrader.master import inputs, packing, records, wishes
 from papertrader.master.commands import Command, Refused
 from papertrader.master.holdings import Summary, Totals, summarize, totals
-from papertrader.master.journal import Fact, Journal
+from papertrader.master.journal import Journal
 from papertrader.master.orderrecords import combined, order_row
 from papertrader.master.replies import keep_reply, stored_reply
 from papertrader.master.sessions import Session
@@ -68,19 +68,17 @@ def _cancelled(events: Iterable[Event]) -> int:
 
 @attrs.define
 class _Posted:
-    """An input packed for the journal, for the views and for those who listen."""
+    """An input packed for the journal, and for those who listen."""
 
     frames: list[bytes]
-    facts: list[Fact] = attrs.Factory(list)
+    first: Event | None = None
+    """The first of what it caused."""
     pushes: list[tuple[int, int, bytes]] = attrs.Factory(list)
 
     def block_of(self, order: Order) -> bytes:
         """Return the packed row of an order if its event was packed; nothing if it was not."""
-        for fact in self.facts:
-            event = fact[1]
-            if isinstance(event, OrderChanged) and event.order is order:
-                return self.pushes[0][2][packing.ORDER_AT : packing.ORDER_END]
-            break
+        if isinstance(self.first, OrderChanged) and self.first.order is order:
+            return self.pushes[0][2][packing.ORDER_AT : packing.ORDER_END]
         return b""
 
 
@@ -536,26 +534,24 @@ class Transactions:
         frames = self._assets_told(seq)
         frames.extend(before)
         posted = _Posted(frames)
-        facts, pushes = posted.facts, posted.pushes
+        pushes = posted.pushes
         for event in events:
+            if posted.first is None:
+                posted.first = event
             if isinstance(event, OrderChanged | TransactionPosted):
                 push = records.push_frame(event)
                 pushes.append((event.account, event.event_seq, push))
                 frames.append(records.event_record(seq, event, push))
-                facts.append((seq, event, push))
             elif isinstance(event, PortfolioOpened):
                 frames.append(records.portfolio_record(seq, event, deposit, self._input_at))
-                facts.append((seq, event, b""))
             else:
                 frames.append(records.event_record(seq, event))
-                facts.append((seq, event, b""))
         return posted
 
     def _record(self, seq: int, posted: _Posted, reply: records.StoredReply | None) -> None:
         if reply is not None:
             posted.frames.append(records.reply_record(seq, reply))
-            posted.facts.append((seq, reply))
-        self._journal.record(seq, posted.frames, posted.facts)
+        self._journal.record(seq, posted.frames)
         if posted.pushes:
             self._journal.when_durable(self._sender(posted.pushes))
 

@@ -7,9 +7,10 @@ on top. Views that are behind, or were thrown away, are brought up to date in th
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
+import attrs
 import peewee
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -21,8 +22,8 @@ from papertrader.core.restore import restore_state
 from papertrader.master import records
 from papertrader.master.database import GENESIS, StoreAway, journal_batches
 from papertrader.master.engines import StoreError, StoreFull
-from papertrader.master.journal import AWAY_MAX_S, RETRY_S, Fact
-from papertrader.master.viewstore import WRITE_MAX, ViewStore, facts_of
+from papertrader.master.journal import AWAY_MAX_S, RETRY_S
+from papertrader.master.viewstore import WRITE_OCTETS_MAX, ViewStore, applied
 from papertrader.net.clock import Clock
 
 
@@ -55,20 +56,30 @@ def load_desk(
             f"{store.where} does not follow from the journal; make it again with:"
             " papertrader rebuild"
         )
-    replies = []
+    replies: list[records.StoredReply] = []
     (total,) = truth.execute_sql("SELECT coalesce(max(last_seq), 0) FROM journal").fetchone()
-    waiting: list[Fact] = []
+    waiting: list[bytes] = []
+    octets = 0
     for _, _, last_seq, _, _, head, frames in journal_batches(truth, store.watermark):
-        for seq, fact in facts_of(frames, desk):
-            if isinstance(fact, records.StoredReply):
-                replies.append(fact)
-            waiting.append((seq, fact))
+        replies += applied(frames, desk)
+        waiting.append(frames)
+        octets += len(frames)
         # One transaction for many batches: a rebuild takes a fifth of the time.
-        if len(waiting) >= WRITE_MAX or last_seq == total:
-            store.write(waiting, last_seq, head)
-            waiting = []
+        if octets >= WRITE_OCTETS_MAX or last_seq == total:
+            store.write(b"".join(waiting), last_seq, head)
+            waiting, octets = [], 0
             progress(last_seq, total)
     return replies
+
+
+@attrs.frozen
+class _Taken:
+    """Records of one batch of the journal, or of several together."""
+
+    frames: bytes
+    count: int
+    last_seq: int
+    head: bytes
 
 
 class Views:
@@ -85,53 +96,52 @@ class Views:
         clock: Clock,
         in_thread: Callable[..., Deferred[Any]],
         on_fail: Callable[[Failure], None],
+        write: Callable[[bytes, int, bytes], Deferred[Any]] | None = None,
     ) -> None:
+        """``write``: who writes if not the store itself, in that thread (`ViewsApart`)."""
         self._store = store
         self._clock = clock
         self._in_thread = in_thread
         self._on_fail = on_fail
+        self._write_out = write or (lambda *batch: in_thread(store.write, *batch))
         self._trouble_since: int | None = None
         self.retries = 0
-        self._queue: list[tuple[list[Fact], int, bytes]] = []
+        self._queue: list[_Taken] = []
         self._waiting: list[tuple[int, Deferred[None]]] = []
         self._busy = False
         self._taken = self.watermark = store.watermark
         self.backlog = 0
+        """Records that wait."""
 
-    def take(self, facts: Sequence[Fact], last_seq: int, head: bytes) -> None:
-        """Queue what one batch made durable (`FactSink`)."""
-        self._queue.append((list(facts), last_seq, head))
+    def take(self, frames: bytes, count: int, last_seq: int, head: bytes) -> None:
+        """Queue the ``count`` records that one batch made durable (`RecordSink`)."""
+        self._queue.append(_Taken(frames, count, last_seq, head))
         self._taken = last_seq
-        self.backlog += len(facts)
+        self.backlog += count
         self._next()
 
     def _next(self) -> None:
         if self._busy or not self._queue:
             return
-        facts: list[Fact] = []
-        last_seq, head = self.watermark, b""
-        taken = 0
-        for batch, seq, hash_ in self._queue:
-            if facts and len(facts) + len(batch) > WRITE_MAX:
+        taken, octets = 1, len(self._queue[0].frames)
+        for more in self._queue[1:]:
+            octets += len(more.frames)
+            if octets > WRITE_OCTETS_MAX:
                 break
-            facts += batch
-            last_seq, head = seq, hash_
             taken += 1
+        batches = self._queue[:taken]
         del self._queue[:taken]
+        last, count = batches[-1], sum(each.count for each in batches)
+        frames = b"".join([each.frames for each in batches])
         self._busy = True
-        self._write(facts, last_seq, head)
+        self._write(_Taken(frames, count, last.last_seq, last.head))
 
-    def _write(self, facts: list[Fact], last_seq: int, head: bytes) -> None:
-        self._in_thread(self._store.write, facts, last_seq, head).addCallbacks(
-            self._written,
-            self._again_or_failed,
-            callbackArgs=(len(facts), last_seq),
-            errbackArgs=(facts, last_seq, head),
+    def _write(self, batch: _Taken) -> None:
+        self._write_out(batch.frames, batch.last_seq, batch.head).addCallbacks(
+            self._written, self._again_or_failed, callbackArgs=(batch,), errbackArgs=(batch,)
         )
 
-    def _again_or_failed(
-        self, failure: Failure, facts: list[Fact], last_seq: int, head: bytes
-    ) -> None:
+    def _again_or_failed(self, failure: Failure, batch: _Taken) -> None:
         now = self._clock.monotonic_ns()
         if self._trouble_since is None:
             self._trouble_since = now
@@ -139,14 +149,15 @@ class Views:
         away = failure.check(StoreAway) and now - self._trouble_since < AWAY_MAX_S * SECOND
         if away or failure.check(StoreFull):
             self.retries += 1
-            self._clock.call_later(RETRY_S, self._write, facts, last_seq, head)
+            self._clock.call_later(RETRY_S, self._write, batch)
         else:
             self._failed(failure)
 
-    def _written(self, _: None, count: int, last_seq: int) -> None:
+    def _written(self, _: None, batch: _Taken) -> None:
+        last_seq = batch.last_seq
         self._trouble_since = None
         self._busy = False
-        self.backlog -= count
+        self.backlog -= batch.count
         self.watermark = last_seq
         ready = [waiting for seq, waiting in self._waiting if seq <= last_seq]
         self._waiting = [pair for pair in self._waiting if pair[0] > last_seq]

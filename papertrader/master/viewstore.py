@@ -14,27 +14,13 @@ import peewee
 
 from papertrader.core.desk import Desk
 from papertrader.core.events import (
-    ActionApplied,
-    ClockSet,
-    ContestEnded,
-    ContestJoined,
-    ContestOpened,
     MarksMoved,
-    OrderChanged,
-    PortfolioFrozen,
-    PortfolioMarked,
-    PortfolioNamed,
-    PortfolioOpened,
-    SeasonBegun,
-    TermsSet,
-    TransactionPosted,
 )
-from papertrader.core.ledger import FUNDING, LedgerAccount, LedgerKind
-from papertrader.core.portfolio import Lot, PortfolioState
+from papertrader.core.ledger import LedgerAccount, LedgerKind
+from papertrader.core.portfolio import PortfolioState
 from papertrader.core.quotes import ActionKind
-from papertrader.core.restore import StateImage, restore_state
-from papertrader.master import packing, records
-from papertrader.master.balances import Balances
+from papertrader.core.restore import StateImage
+from papertrader.master import records
 from papertrader.master.contestrecords import contests_of
 from papertrader.master.database import GENESIS, StoreAway, journal_batches
 from papertrader.master.engines import (
@@ -49,26 +35,18 @@ from papertrader.master.engines import (
     is_lost,
     many,
 )
-from papertrader.master.journal import Fact
-from papertrader.master.orderrecords import terms_row
-from papertrader.master.purses import PurseBook, purse_of
-from papertrader.master.receipts import receipt_row
+from papertrader.master.purses import purse_of
 from papertrader.master.termrecords import terms_kept
+from papertrader.master.viewfeed import Feed
 from papertrader.master.viewrows import clock_kept, order_kept, position_of
 from papertrader.master.viewtables import SQL, TABLES, views
 from papertrader.wire import limits
 
 VIEWS_VERSION: Final = "8"
 BACKLOG_MAX: Final = 200_000
-"""Facts waiting to be written; from here on the master takes no further orders (SERVER_BUSY)."""
-WRITE_MAX: Final = 5_000
-"""Facts written in one transaction."""
-PRUNE_EVERY: Final = 1_024
-"""Events of an account, or replies of a session, between two prunings."""
-
-_DIVIDEND: Final = 6
-_BY_KEY: Final = ("event", "transaction", "reply", "receipt", "balance")
-"""Rows that are written in the order of their keys."""
+"""Records waiting to be written; from here on the master takes no further orders (SERVER_BUSY)."""
+WRITE_OCTETS_MAX: Final = 4 * 1024 * 1024
+"""Octets of records written in one transaction: about 2,000 orders. One batch may be longer."""
 
 
 class ViewStore:
@@ -85,8 +63,7 @@ class ViewStore:
         """The epoch of the master that writes them, where others could; 0: it is not checked."""
         self._db: peewee.Database | None = None
         self._lost = False
-        self._purses = PurseBook()
-        self._balances = Balances()
+        self._feed = Feed()
 
     @property
     def db(self) -> peewee.Database:
@@ -133,8 +110,7 @@ class ViewStore:
     def drop(self) -> None:
         """Throw everything away."""
         self.db.drop_tables(TABLES)
-        self._purses = PurseBook()
-        self._balances = Balances()
+        self._feed.forget()
 
     def close(self) -> None:
         """Close the tables."""
@@ -155,19 +131,19 @@ class ViewStore:
 
     # --- writing -------------------------------------------------------------------------------
 
-    def write(self, facts: Sequence[Fact], last_seq: int, head: bytes) -> None:
-        """Write what the journal made durable up to ``last_seq``.
+    def write(self, frames: bytes, last_seq: int, head: bytes) -> None:
+        """Write what records of the journal say, which made it durable up to ``last_seq``.
 
-        Raises `StoreFull` or `StoreAway` if that can be tried again with the same facts.
+        Raises `StoreFull` or `StoreAway` if that can be tried again with the same records.
         """
         try:
             if self._lost:
                 self._recover(last_seq)
             if self.watermark < last_seq:
-                self._write_all(facts, last_seq, head)
+                self._write_all(frames, last_seq, head)
         except peewee.DatabaseError as error:
             # What is remembered of rows may be ahead of the rows now.
-            self._purses, self._balances = PurseBook(), Balances()
+            self._feed.forget()
             sentence = f"{self.where}: {first_cause(error)}"
             if is_full(error):
                 raise StoreFull(sentence) from error
@@ -179,185 +155,27 @@ class ViewStore:
     def _recover(self, last_seq: int) -> None:
         """Connect anew, and take from the journal what a server that fell did not keep."""
         self.engine.reopen(self.db)
-        self._purses, self._balances = PurseBook(), Balances()
+        self._feed.forget()
         self._load_watermark()
         self._lost = False
         if self.watermark >= last_seq:
             return
-        desk = Desk()
-        desk.state = restore_state(self.image())
         for _, _, last, _, _, head, frames in journal_batches(self.db, self.watermark):
             if last > last_seq:
                 break
-            self._write_all(list(facts_of(frames, desk)), last, head)
+            self._write_all(frames, last, head)
 
-    def _write_all(self, facts: Sequence[Fact], last_seq: int, head: bytes) -> None:
+    def _write_all(self, frames: bytes, last_seq: int, head: bytes) -> None:
         with self.db.atomic("IMMEDIATE"):
             if self.epoch and self.engine.epoch(self.db) != self.epoch:
                 raise Fenced(f"another master has taken {self.where} over; this one stops")
-            begun = 0
-            # What comes before a new season or epoch and what comes after must not be mixed.
-            for index, fact in enumerate(facts, 1):
-                if isinstance(fact[1], ClockSet):
-                    # It takes back what came before it, and nothing of what comes after.
-                    self._write(facts[begun : index - 1])
-                    begun = index - 1
-                if isinstance(fact[1], SeasonBegun | ClockSet):
-                    self._write(facts[begun:index])
-                    begun = index
-            self._write(facts[begun:])
+            for rows in self._feed.read(self.db, frames):
+                for name, values in rows.items():
+                    if values:
+                        many(self.db, SQL[name], values)
             self._set_meta("watermark", str(last_seq))
             self._set_meta("head", head.hex())
         self.watermark, self.head = last_seq, head
-
-    def _write(self, facts: Sequence[Fact]) -> None:
-        self._purses.begin(self.db)
-        rows: dict[str, list[tuple[Any, ...]]] = {key: [] for key in SQL}
-        orders: dict[int, tuple[Any, ...]] = {}
-        positions: dict[tuple[int, str], tuple[int, str, bytes, tuple[Lot, ...]]] = {}
-        accounts: dict[int, tuple[int, int, int]] = {}
-        totals: dict[int, list[int]] = {}
-        for _, fact, *encoded in facts:
-            if isinstance(fact, OrderChanged):
-                push = self._event(fact, encoded, rows, accounts, 0)
-                self._order(fact, push, rows, orders)
-            elif isinstance(fact, TransactionPosted):
-                number = fact.transaction.transaction_id
-                push = self._event(fact, encoded, rows, accounts, number)
-                self._transaction(fact, push, rows, positions, totals)
-            elif isinstance(fact, records.StoredReply):
-                rows["reply"].append(
-                    (fact.session_id, fact.command_seq, fact.request_hash, fact.at, fact.frame)
-                )
-                if fact.command_seq % PRUNE_EVERY == 0:
-                    number = fact.session_id
-                    rows["prune_reply"].append((number, number, limits.REPLIES_KEPT))
-            elif isinstance(fact, PortfolioOpened):
-                rows["portfolio"].append((fact.portfolio, fact.account, fact.currency))
-                accounts.setdefault(fact.account, (fact.account, 0, 0))
-            elif isinstance(fact, PortfolioNamed):
-                rows["name"].append((fact.name, fact.portfolio))
-            elif isinstance(fact, SeasonBegun):
-                rows["season"].append((fact.season, fact.at, fact.portfolio))
-                rows["forget"].append((fact.portfolio,))
-                self._purses.season_begun(fact)
-            elif isinstance(fact, MarksMoved):
-                rows["mark"].append((fact.symbol, fact.bid, fact.ask, fact.last, fact.at))
-            elif isinstance(fact, ClockSet):
-                rows["clock"].append((fact.market, records.event_record(0, fact)))
-                if fact.back:
-                    rows["unapplied"].append((fact.market_at,))
-                    self._purses.turned_back(fact.market_at)
-            elif isinstance(fact, ContestOpened | ContestJoined | ContestEnded):
-                rows["contest"].append((records.event_record(0, fact),))
-            elif isinstance(fact, PortfolioMarked):
-                self._purses.marked(fact)
-            elif isinstance(fact, PortfolioFrozen):
-                rows["freeze"].append((int(fact.frozen), fact.portfolio))
-            elif isinstance(fact, TermsSet):
-                self._purses.terms_set(fact)
-                rows["terms"].append((records.event_record(0, fact), fact.portfolio))
-            elif isinstance(fact, ActionApplied):
-                action = fact.action
-                rows["applied"].append((action.symbol, int(action.kind), action.at))
-        rows["purse"] = self._purses.changed()
-        rows["balance"] = self._balances.added(self.db, rows["balance"])
-        rows["order"] = list(orders.values())
-        rows["position"] = [
-            (portfolio, symbol, block, packing.lots_block(lots))
-            for portfolio, symbol, block, lots in positions.values()
-        ]
-        rows["account"] = list(accounts.values())
-        rows["totals"] = [(*sums, portfolio) for portfolio, sums in totals.items()]
-        for name in _BY_KEY:
-            # What lies together is written together: fewer pages are touched.
-            rows[name].sort()
-        for name, values in rows.items():
-            if values:
-                many(self.db, SQL[name], values)
-
-    def _event(
-        self,
-        fact: OrderChanged | TransactionPosted,
-        encoded: Sequence[bytes],
-        rows: dict[str, list[tuple[Any, ...]]],
-        accounts: dict[int, tuple[int, int, int]],
-        transaction: int,
-    ) -> bytes:
-        """Take an account's event; return its frame."""
-        account, seq = fact.account, fact.event_seq
-        frame = encoded[0] if encoded else records.push_frame(fact)
-        rows["event"].append((account, seq, frame))
-        if seq % PRUNE_EVERY == 0 and seq > limits.EVENTS_KEPT:
-            rows["prune_event"].append((account, seq - limits.EVENTS_KEPT))
-        known = accounts.get(account, (account, 0, 0))
-        accounts[account] = (account, seq, max(transaction, known[2]))
-        return frame
-
-    def _order(
-        self,
-        fact: OrderChanged,
-        push: bytes,
-        rows: dict[str, list[tuple[Any, ...]]],
-        orders: dict[int, tuple[Any, ...]],
-    ) -> None:
-        order = fact.order
-        orders[order.order_id] = (
-            order.order_id,
-            order.portfolio,
-            order.reserved_quantity,
-            order.sequence,
-            str(order.notional_filled),
-            push[packing.ORDER_AT : packing.ORDER_END],
-            terms_row(order),
-        )
-        if fact.receipt is not None:
-            if fact.receipt.working is None:
-                block = packing.receipt_row(fact, push)
-            else:
-                block = receipt_row(fact, fact.receipt)
-            rows["receipt"].append((order.order_id, fact.event_seq, fact.account, block))
-
-    def _transaction(
-        self,
-        fact: TransactionPosted,
-        push: bytes,
-        rows: dict[str, list[tuple[Any, ...]]],
-        positions: dict[tuple[int, str], tuple[int, str, bytes, tuple[Lot, ...]]],
-        totals: dict[int, list[int]],
-    ) -> None:
-        t, account = fact.transaction, fact.account
-        rows["transaction"].append(
-            (
-                account,
-                t.transaction_id,
-                t.portfolio,
-                int(t.kind),
-                t.executed_at,
-                push[packing.HEAD : packing.TRANSACTION_END],
-                records.transaction_detail(t),
-                packing.entries_block(fact.entries),
-            )
-        )
-        balances = rows["balance"]
-        for entry in fact.entries:
-            owner = entry.ledger_account
-            balances.append((int(owner.kind), owner.portfolio, entry.asset, entry.amount))
-        sums = totals.get(t.portfolio)
-        if sums is None:
-            sums = totals[t.portfolio] = [0, 0, 0, 0, 0]
-        sums[0] = t.cash_after
-        sums[2] += t.realized
-        sums[4] += t.fees
-        if t.kind in FUNDING and not t.symbol:
-            sums[1] += t.amount
-        elif t.kind == _DIVIDEND:
-            sums[3] += t.amount
-        self._purses.posted(t)
-        if fact.position is not None:
-            p = fact.position
-            block = packing.holding_block(p)
-            positions[t.portfolio, p.symbol] = (t.portfolio, p.symbol, block, p.lots)
 
     # --- reading -------------------------------------------------------------------------------
 
@@ -369,7 +187,11 @@ class ViewStore:
         try:
             if self._lost:
                 self._recover(self.watermark)
-            return question(*arguments)
+            if self.engine.shared:
+                return question(*arguments)
+            # Another process may write: all that is read for one answer is of one moment.
+            with self.db.atomic("DEFERRED"):
+                return question(*arguments)
         except peewee.DatabaseError as error:
             if not (self.engine.shared and is_lost(error)):
                 raise
@@ -524,15 +346,11 @@ class ViewStore:
         ]
 
 
-def facts_of(frames: bytes, desk: Desk) -> Iterator[tuple[int, Any]]:
-    """Give the facts of a batch of the journal, (input, what the views are told), and apply each.
-
-    ``desk`` is as it was before them: some records say only what changed.
-    """
+def applied(frames: bytes, desk: Desk) -> Iterator[records.StoredReply]:
+    """Apply the outcomes of a batch of the journal to a desk; give the stored replies in it."""
     for message in records.read_frames(frames):
         fact = records.fact_of(message, desk.state)
-        if fact is None:
-            continue
-        if not isinstance(fact, records.StoredReply):
+        if isinstance(fact, records.StoredReply):
+            yield fact
+        elif fact is not None:
             desk.apply(fact)
-        yield records.seq_of(message), fact

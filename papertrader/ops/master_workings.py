@@ -32,12 +32,14 @@ from papertrader.master.main import Main
 from papertrader.master.marketsource import MarketRules
 from papertrader.master.providers.recorded import DataFileError
 from papertrader.master.rules import MasterRules, Threads
+from papertrader.master.viewsapart import ViewsApart, fork_writer
 from papertrader.net.clock import Clock
 from papertrader.net.credentials import CredentialsError
 from papertrader.net.factory import AcceptCaps, AcceptorFactory
 from papertrader.net.services import ListeningService
 from papertrader.ops.certificates import CertificateError
-from papertrader.ops.heart import Heart, Inherited
+from papertrader.ops.files import make_private_directory
+from papertrader.ops.heart import LOCK_FD, Heart, Inherited
 from papertrader.ops.inherited import inherited_endpoint
 from papertrader.ops.live_parts import live_parts
 from papertrader.ops.master_tap import Options
@@ -49,6 +51,8 @@ from papertrader.ops.running import (
     StartError,
     calm_collector,
     hold_collector,
+    run_directory,
+    tell,
     write_run_file,
 )
 from papertrader.ops.sealkey import seal_key
@@ -136,11 +140,18 @@ class Workings(Service):
         self._main: Main | None = None
         self._listening: ListeningService | None = None
         self._metrics: Any = None
+        self._apart: ViewsApart | None = None
 
     def startService(self) -> None:
         """Start everything; a failure is one line on stderr and an exit code that is not 0."""
         super().startService()  # type: ignore[no-untyped-call]
         settings = self._options.settings
+        try:
+            # Before anything else: what forks must have no threads.
+            self._apart = self._fork_writer(settings)
+        except OSError as error:
+            tell("master", f"error: cannot start the process that writes the views: {error}")
+            self._apart = None
         process = Process(self._reactor, self._options.state, "master", settings.log.memory_bytes)
         self._process = process
         self._heart = Heart(self._reactor, process.clock, self._inherited.heart)
@@ -151,10 +162,23 @@ class Workings(Service):
             self._main = None
             process.fail(str(error))
 
+    def _fork_writer(self, settings: Settings) -> ViewsApart | None:
+        """Return the process that writes the views; none where a server keeps them.
+
+        It holds the lock on the state directory, as the workings do: nobody begins before it ends.
+        """
+        if settings.store.url:
+            return None
+        state = self._options.state
+        make_private_directory(run_directory(state))
+        path, lock = state / "views.db", run_directory(state) / "views.lock"
+        return fork_writer(path, lock, (LOCK_FD,))
+
     def _start(self, process: Process, settings: Settings) -> None:
         threads = Threads(
             truth=process.thread("truth"),
             views=process.thread("views"),
+            feeding=process.thread("feeding"),
             hashing=nice_thread(process.thread("hashing", hashing_threads())),
         )
         read_log = process.log_reader()
@@ -166,6 +190,7 @@ class Workings(Service):
             secrets.token_bytes,
             lambda why: process.fail(why, EXIT_INTERNAL, FAIL_DELAY_S),
             self._live_parts(process, settings),
+            self._apart,
         )
         keys = MasterKeys(self._options.state, main, process.clock)
         self._main = main

@@ -17,7 +17,8 @@ from papertrader.master import records
 from papertrader.master.database import journal_batches
 from papertrader.master.engines import place_at
 from papertrader.master.rules import Threads
-from papertrader.master.viewstore import PRUNE_EVERY, ViewStore
+from papertrader.master.viewfeed import PRUNE_EVERY
+from papertrader.master.viewstore import ViewStore
 from papertrader.wire import limits
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import FrameFlag, Status, Topic
@@ -131,18 +132,20 @@ def test_what_is_pruned_is_a_gap(kit: MasterKit, ann: MasterClient) -> None:
 def test_events_are_pruned_at_their_limit(kit: MasterKit, ann: MasterClient) -> None:
     """The views keep EVENTS_KEPT events of an account; each pruning takes what is older."""
     make_events(ann, 6)
-    facts = [
+    event = next(
         fact
         for *_, frames in journal_batches(kit.main.store.db)
         for fact in map(records.fact_of, records.read_frames(frames))
         if isinstance(fact, OrderChanged)
-    ]
+    )
     with tempfile.TemporaryDirectory() as name:
         store = ViewStore(place_at(Path(name)).views)
         store.open()
         far = limits.EVENTS_KEPT + PRUNE_EVERY
         for number in (1, PRUNE_EVERY, PRUNE_EVERY + 1, far):
-            store.write([(1, attrs.evolve(facts[0], event_seq=number))], number, bytes(32))
+            later = attrs.evolve(event, event_seq=number)
+            record = records.event_record(1, later, records.push_frame(later))
+            store.write(record, number, bytes(32))
         assert store.oldest_event(1) == PRUNE_EVERY + 1
         assert [seq for seq, _ in store.events(1, 0, 10)] == [PRUNE_EVERY + 1, far]
         assert [seq for seq, _ in store.events(1, far, 10)] == [far]
