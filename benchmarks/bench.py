@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -20,6 +21,10 @@ from benchmarks.processes import BenchmarkError, Load, Seen
 PEER_PYTHON: Final = "PAPERTRADER_PEER_PYTHON"
 """Environment: a Python that has peers/requirements.txt; without it one is made."""
 REQUIREMENTS: Final = Path(__file__).parent / "peers" / "requirements.txt"
+NAUTILUS_PYTHON: Final = "PAPERTRADER_NAUTILUS_PYTHON"
+"""Environment: a Python of 3.12 or newer that has NautilusTrader; without it one is made."""
+NAUTILUS_REQUIREMENTS: Final = REQUIREMENTS.with_name("requirements-nautilus.txt")
+NAUTILUS_LEAST: Final = (3, 12)
 PIP_S: Final = 300
 
 
@@ -40,6 +45,7 @@ class Bench:
     """How long orders come without a pause, to see whether the views keep up."""
     results: Results = attrs.Factory(Results)
     _peer_python: Path | None = None
+    _nautilus_python: Path | None = None
     _files: int = 0
 
     @property
@@ -62,15 +68,31 @@ class Bench:
             self._peer_python = Path(named) if named else self._make_environment()
         return self._peer_python
 
-    def _make_environment(self) -> Path:
-        environment = self.build / "peers"
+    def nautilus_python(self) -> Path:
+        """Return the Python of NautilusTrader; raises `BenchmarkError` if it cannot be had."""
+        if self._nautilus_python is None:
+            named = os.environ.get(NAUTILUS_PYTHON)
+            self._nautilus_python = (
+                Path(named)
+                if named
+                else self._make_environment("nautilus", NAUTILUS_REQUIREMENTS, _newer_python())
+            )
+        return self._nautilus_python
+
+    def _make_environment(
+        self,
+        name: str = "peers",
+        requirements: Path = REQUIREMENTS,
+        maker: str = sys.executable,
+    ) -> Path:
+        environment = self.build / name
         python = environment / "bin" / "python"
         done = environment / ".installed"
         if not done.exists():
             print(f"making {environment} for the peers (once, a minute) ...", flush=True)
-            pip = [str(python), "-m", "pip", "install", "--quiet", "-r", str(REQUIREMENTS)]
+            pip = [str(python), "-m", "pip", "install", "--quiet", "-r", str(requirements)]
             try:
-                for command in ([sys.executable, "-m", "venv", str(environment)], pip):
+                for command in ([maker, "-m", "venv", "--clear", str(environment)], pip):
                     subprocess.run(command, check=True, timeout=PIP_S)
             except (OSError, subprocess.SubprocessError) as error:
                 raise BenchmarkError(f"the peers' environment cannot be made: {error}") from None
@@ -108,6 +130,19 @@ class Bench:
             for name in names[first:] + names[:first]:
                 seen[name].append(runners[name]())
         return seen
+
+
+def _newer_python() -> str:
+    """Return a Python that NautilusTrader runs on: ours, one on the path, or one of pyenv's."""
+    on_path = [shutil.which(f"python3.{minor}") for minor in (14, 13, 12)]
+    under = sorted(Path.home().glob(".pyenv/versions/3.*/bin/python"), reverse=True)
+    for python in (sys.executable, *filter(None, on_path), *map(str, under)):
+        asked = [python, "-c", "import sys; print(*sys.version_info[:2])"]
+        done = subprocess.run(asked, capture_output=True, text=True, check=False)
+        words = done.stdout.split()
+        if len(words) == 2 and tuple(map(int, words)) >= NAUTILUS_LEAST:
+            return python
+    raise BenchmarkError("it needs Python 3.12 or newer, and none was found")
 
 
 def used_by_others(seconds: float) -> float:

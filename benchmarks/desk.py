@@ -8,8 +8,11 @@ journal and no client is within them. The limits on open orders are lifted by th
 from __future__ import annotations
 
 import gc
+import json
+import subprocess
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 from benchmarks.bench import Bench
@@ -28,6 +31,8 @@ WANTED: Final = 25_000
 ORDERS: Final = 20_000
 BATCH: Final = 100
 """Orders that one quote fills."""
+NAUTILUS: Final = "peer: NautilusTrader"
+NAUTILUS_S: Final = 300
 OPEN: Final = (1, 100, 10_000, 100_000)
 ASSETS: Final = (10, 100, 1_000, 10_000)
 MEASURED: Final = 4_000
@@ -140,8 +145,23 @@ def _rate(bench: Bench) -> None:
     ratio = bench.results.figures[-1].median
     text = "desk: market orders a second in one core"
     bench.results.conclude(Verdict(text=text, ratio=ratio, wanted=WANTED))
+    with bench.optional(NAUTILUS):
+        bench.results.add("desk", NAUTILUS, "/s", _nautilus(bench))
+        bench.results.judge("desk", "market orders", NAUTILUS, 1)
     single = [ORDERS / Pit().trade(ORDERS, 1) for _ in range(bench.rounds)]
     bench.results.add("desk", "market orders, a quote for each", "/s", single)
+
+
+def _nautilus(bench: Bench) -> list[float]:
+    """Return NautilusTrader's rates with as many orders, as many of them filled by one quote."""
+    program = Path(__file__).parent / "peers" / "nautilus.py"
+    command = [bench.nautilus_python(), program, ORDERS, BATCH, bench.rounds]
+    done = subprocess.run(
+        list(map(str, command)), capture_output=True, text=True, check=False, timeout=NAUTILUS_S
+    )
+    if done.returncode:
+        raise BenchmarkError(f"it ended with {done.returncode}: {done.stderr.strip()[-200:]}")
+    return [ORDERS / seconds for seconds in json.loads(done.stdout)]
 
 
 def _flatness(
