@@ -91,7 +91,7 @@ class Main:
         live: LiveParts | None = None,
         apart: ViewsApart | None = None,
     ) -> None:
-        """``live``: the parts of the market if the rules say so; ``apart``: who writes the views."""
+        """``live``: the parts of a live market; ``apart``: who writes the views."""
         self.rules = rules
         self._live_parts = live
         self.live: LiveMarket | None = None
