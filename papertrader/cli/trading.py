@@ -296,6 +296,8 @@ def _show_preview(
             f"{money(found.buying_power_after)} {found.currency}",
         ),
     ]
+    if found.margin:
+        rows.append(("  for coins", f"{money(found.margin_left)} {found.currency}"))
     quantity = amount(found.order.quantity)
     click.echo(f"{name(side)} {quantity} {symbol}: a preview, nothing was sent")
     click.echo(pairs(rows))

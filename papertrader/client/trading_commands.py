@@ -47,7 +47,7 @@ class Preview:
     ``price`` is what it would fill at on the newest quote, or its limit; ``cost`` the cash that
     would take (negative: bring), ``fees`` come on top. ``buying_power_after`` is the cash that
     would be free once it is accepted; in a margin portfolio what shares could then be bought for,
-    and ``margin`` is what it would reserve.
+    ``margin`` is what it would reserve, and ``margin_left`` what coins could be bought for then.
     """
 
     order: r.Order
@@ -59,6 +59,7 @@ class Preview:
     asset_currency: str = ""
     """Of the price; empty if that of the money."""
     margin: Decimal = Decimal("0.00")
+    margin_left: Decimal = Decimal("0.00")
 
 
 @attrs.frozen(kw_only=True)
@@ -177,6 +178,7 @@ def order_preview(
             currency=row.currency,
             asset_currency=row.asset_currency,
             margin=decimal_of(row.margin),
+            margin_left=decimal_of(row.margin_left),
         )
 
     return Command(message=message, read=read)

@@ -124,11 +124,12 @@ class Desk(Endings):
         exchange = self._exchange(self._assets[order.symbol], owner, command.market_at)
         buys = order.side == Side.BUY
         cost = paid_for(notional, exchange) if buys else -received_for(notional, exchange)
-        reserved = order.reserved_cash
+        reserved, left = order.reserved_cash, 0
         if owner.is_margin:
             worst = order.bound_price if order.bound_price > 0 else price
             most = paid_for(worst * order.quantity, exchange) if buys else 0
-            after = self.standing(owner, command.market_at).power_after(reserved, most)
+            standing = self.standing(owner, command.market_at)
+            after, left = standing.power_after(reserved, most), standing.available - reserved
         else:
             after = self.free_cash(owner, command.market_at) - reserved
         fees = fees_of_fill(
@@ -151,6 +152,7 @@ class Desk(Endings):
             fees=fees.total,
             available_after=after,
             margin=reserved if owner.is_margin else 0,
+            margin_left=max(left, 0),
         )
 
     def replace(self, command: Replacement) -> Outcome:

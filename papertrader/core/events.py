@@ -238,8 +238,9 @@ class Preview:
     ``order`` is as it would be accepted, with number 0. ``price`` is what it would fill at on the
     newest quote, or its limit; ``cost`` the cash that would take (negative: bring), without
     ``fees``; ``available_after`` the cash that would be free once it is accepted, in a margin
-    portfolio the buying power, and ``margin`` what of it the order would reserve. If there is a
-    ``refusal`` they are 0, and ``order`` is the order that the refusal speaks of, if any.
+    portfolio the buying power; there, ``margin`` is what the order would reserve and
+    ``margin_left`` what would be left of it. If there is a ``refusal`` they are 0, and ``order`` is
+    the order that the refusal speaks of, if any.
     """
 
     refusal: Refusal | None
@@ -250,3 +251,4 @@ class Preview:
     fees: int = 0
     available_after: int = 0
     margin: int = 0
+    margin_left: int = 0

@@ -126,6 +126,7 @@ def preview_section(preview: Preview, currency: str) -> bytes:
         currency=currency,
         asset_currency=terms.currency if terms is not None else "",
         margin=preview.margin,
+        margin_left=preview.margin_left,
     )
     return codec.group(Tag.PREVIEW, m.PreviewRow.SIZE, [row.pack()])
 

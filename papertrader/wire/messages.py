@@ -421,8 +421,8 @@ _pack_LegRow = LegRow.LAYOUT.pack
 class PreviewRow(Row):
     """What an order would cost if it were sent now."""
 
-    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>qqqq4s4sq')
-    SIZE: ClassVar[int] = 48
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>qqqq4s4sqq')
+    SIZE: ClassVar[int] = 56
 
     price: int = NULL
     cost: int = 0
@@ -431,20 +431,21 @@ class PreviewRow(Row):
     currency: str = ""
     asset_currency: str = ""
     margin: int = 0
+    margin_left: int = 0
 
     @classmethod
     def unpack(cls, octets: bytes, offset: int = 0) -> PreviewRow:
         """Read the block at ``offset``; raises `RemoteFault`."""
         try:
-            (price, cost, fees, buying_power_after, currency, asset_currency, margin,) = _unpack_PreviewRow(octets, offset)
-            return cls(price, cost, fees, buying_power_after, _ccy(currency), _ccy(asset_currency), margin)
+            (price, cost, fees, buying_power_after, currency, asset_currency, margin, margin_left,) = _unpack_PreviewRow(octets, offset)
+            return cls(price, cost, fees, buying_power_after, _ccy(currency), _ccy(asset_currency), margin, margin_left)
         except _BAD:
             raise blame(cls, octets, offset) from None
 
     def pack(self) -> bytes:
         """Return the block's octets; raises `LocalFault`."""
         try:
-            return _pack_PreviewRow(self.price, self.cost, self.fees, self.buying_power_after, _packed_get((self.currency, 4)) or _packed(self.currency, 4), _packed_get((self.asset_currency, 4)) or _packed(self.asset_currency, 4), self.margin)
+            return _pack_PreviewRow(self.price, self.cost, self.fees, self.buying_power_after, _packed_get((self.currency, 4)) or _packed(self.currency, 4), _packed_get((self.asset_currency, 4)) or _packed(self.asset_currency, 4), self.margin, self.margin_left)
         except _BAD as error:
             raise LocalFault(f"PreviewRow: {error}") from None
 

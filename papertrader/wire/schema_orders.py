@@ -178,6 +178,7 @@ block(
     "currency" / Ccy4 * "of the money",
     "asset_currency" / Ccy4 * "of the price; empty if that of the money",
     "margin" / Money * "that it would reserve; 0 in a cash portfolio",
+    "margin_left" / Money * "what coins, say, could then be bought for; 0 in a cash portfolio",
 )
 block(
     "SuccessorRow",
