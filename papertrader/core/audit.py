@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
@@ -23,6 +24,9 @@ from papertrader.core.state import DeskState
 
 if TYPE_CHECKING:
     from _hashlib import HASH
+
+ENCODED_TOGETHER: Final = 1_024
+"""Orders that are encoded, and remembered, in one piece."""
 
 
 def find_violations(state: DeskState) -> list[str]:
@@ -167,11 +171,38 @@ def state_hash(state: DeskState) -> bytes:
     Quotes and assets are not part of it, nor what only speeds things up. The same events in the
     same order give the same 32 bytes on any machine.
     """
+    return state_hash_later(state)()
+
+
+def state_hash_later(
+    state: DeskState, encodings: OrderEncodings | None = None
+) -> Callable[[], bytes]:
+    """Return what works out the hash of the state as it is now, whenever and wherever it is called.
+
+    The orders are what takes the time, seven microseconds each, and no order is ever changed:
+    events put others in their places. So a thread may encode them while the state goes on.
+    ``encodings`` remembers them for the next time.
+    """
     digest = hashlib.sha256()
+    for section in (_by_key(state.accounts), _by_key(state.portfolios)):
+        _encode_section(section, digest)
+    orders = _by_key(state.orders)
+    rest = _encoded_rest(state)
+
+    def finish() -> bytes:
+        for octets in (encodings or OrderEncodings()).of(orders):
+            digest.update(octets)
+        digest.update(b";")
+        digest.update(rest)
+        return digest.digest()
+
+    return finish
+
+
+def _encoded_rest(state: DeskState) -> bytes:
+    """Return the encoding of what comes after the orders."""
+    octets: list[bytes] = []
     for section in (
-        _by_key(state.accounts),
-        _by_key(state.portfolios),
-        _by_key(state.orders),
         sorted(
             (account.kind, account.portfolio, asset, amount)
             for account, asset, amount in state.ledger.balances()
@@ -179,34 +210,91 @@ def state_hash(state: DeskState) -> bytes:
         sorted(state.applied),
     ):
         for row in section:
-            _encode(row, digest)
-        digest.update(b";")
+            _write(row, octets)
+        octets.append(b";")
     # Nothing for clocks never set: checkpoints of older journals still compare.
     for market in sorted(state.clocks):
-        _encode(state.clocks[market], digest)
+        _write(state.clocks[market], octets)
     for row in _by_key(state.contests):
-        _encode(row, digest)
+        _write(row, octets)
     symbols = sorted({*state.books, *state.model_books})
     books = [book for symbol in symbols for _, book in state.books_in(symbol)]
     marks = sorted(mark for book in books for mark in book.triggers.marks())
     if marks:
-        _encode(marks, digest)
-    return digest.digest()
+        _write(marks, octets)
+    return b"".join(octets)
+
+
+class OrderEncodings:
+    """The encodings of orders that have ended, for who takes the hash again and again.
+
+    An order that has ended stays as it is, so that a whole piece of them is encoded once. Not so
+    when the clock is turned back: `clear` then.
+    """
+
+    def __init__(self) -> None:
+        self._pieces: dict[int, bytes] = {}
+
+    def clear(self) -> None:
+        """Forget all of them."""
+        self._pieces.clear()
+
+    def of(self, orders: list[Order]) -> Iterator[bytes]:
+        """Give the encodings of all orders, which come by their numbers, in pieces."""
+        for begun in range(0, len(orders), ENCODED_TOGETHER):
+            piece = self._pieces.get(begun)
+            if piece is None:
+                some = orders[begun : begun + ENCODED_TOGETHER]
+                piece = b"".join(map(encoded_order, some))
+                if len(some) == ENCODED_TOGETHER and not any(order.is_open for order in some):
+                    self._pieces[begun] = piece
+            yield piece
+
+
+_ORDER_NAMES: Final = tuple(
+    field.name for field in attrs.fields(Order) if ADDED not in field.metadata
+)
+_ORDER_VALUES: Final = attrgetter(*_ORDER_NAMES)
+_SYMBOL: Final = _ORDER_NAMES.index("symbol")
+_ORDER_FORMAT: Final = b"(%d:" % len(_ORDER_NAMES) + b"".join(
+    b"s%d:%b" if name == "symbol" else b"i%d," for name in _ORDER_NAMES
+)
+
+
+def encoded_order(order: Order) -> bytes:
+    """Return the encoding of an order.
+
+    Nearly all are plain: integers but for the symbol, and no terms. Of them it is put together at
+    once, which takes a third of the time.
+    """
+    if order.terms is not None:
+        return encoded(order)
+    values = _ORDER_VALUES(order)
+    symbol = values[_SYMBOL].encode()
+    return _ORDER_FORMAT % (
+        *values[:_SYMBOL], len(symbol), symbol, *values[_SYMBOL + 1 :],
+    )  # fmt: skip
+
+
+def encoded(value: Any) -> bytes:
+    """Return the encoding of any part of the state, by its declaration."""
+    octets: list[bytes] = []
+    _write(value, octets)
+    return b"".join(octets)
+
+
+def _encode_section(rows: list[Any], digest: HASH) -> None:
+    for row in rows:
+        digest.update(encoded(row))
+    digest.update(b";")
 
 
 def _by_key(rows: dict[int, Any]) -> list[Any]:
     return [rows[key] for key in sorted(rows)]
 
 
-def _encode(value: Any, digest: HASH) -> None:
-    """Feed ``value`` to ``digest``, each part with its type and length."""
-    octets: list[bytes] = []
-    _write(value, octets)
-    digest.update(b"".join(octets))
-
-
 def _write(value: Any, octets: list[bytes]) -> None:
-    """Append the encoding of ``value``; the octets of a whole row are put together once."""
+    """Append the encoding of ``value``, each part with its type and length."""
     if isinstance(value, dict):
         parts = [part for key in sorted(value) for part in (key, value[key])]
     elif isinstance(value, list | tuple):

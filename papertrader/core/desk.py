@@ -11,6 +11,8 @@ start. To repeat a decision, repeat with it `Desk.last_quote` as it then was.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import attrs
 
 from papertrader.core import acceptance
@@ -24,7 +26,7 @@ from papertrader.core.actions import (
     split_quote,
 )
 from papertrader.core.amendment import amended, check_replaceable
-from papertrader.core.audit import find_violations, state_hash
+from papertrader.core.audit import OrderEncodings, find_violations, state_hash_later
 from papertrader.core.carry import CLOSES_MAX
 from papertrader.core.endings import ENDINGS, Endings
 from papertrader.core.events import (
@@ -460,9 +462,13 @@ class Desk(Endings):
         """Count everything again; return one sentence for each invariant that does not hold."""
         return find_violations(self.state)
 
-    def state_hash(self) -> bytes:
+    def state_hash(self, encodings: OrderEncodings | None = None) -> bytes:
         """Return SHA-256 over all state that events have made; quotes and assets are left out."""
-        return state_hash(self.state)
+        return self.state_hash_later(encodings)()
+
+    def state_hash_later(self, encodings: OrderEncodings | None = None) -> Callable[[], bytes]:
+        """Return what works out the hash of the state as it is now, perhaps in a thread."""
+        return state_hash_later(self.state, encodings)
 
     # Deciding
 

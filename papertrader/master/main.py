@@ -26,6 +26,7 @@ from papertrader.master.assets import Assets
 from papertrader.master.authorization import SWEEP_S
 from papertrader.master.barstore import FILE as HISTORY_FILE
 from papertrader.master.barstore import BarStore
+from papertrader.master.checkpoints import CHECKPOINT_S, Checkpoints
 from papertrader.master.commands import Command, Refused, cancel, close_flag
 from papertrader.master.contests import Contests
 from papertrader.master.database import TruthStore
@@ -67,8 +68,6 @@ POLL_S: Final = 0.2
 """How often a master that waits looks whether it may have the store."""
 CLAIM_S: Final = 8
 """How long a master that does not wait takes a silent one to be gone."""
-CHECKPOINT_S: Final = 60.0
-"""How often the hash of the desk's memory is put beside the journal, if anything changed."""
 _CANCEL: Final = int(Opcode.CANCEL)
 
 
@@ -101,7 +100,6 @@ class Main:
         self._tell_failure = on_fail
         self._failed = False
         self._timers: list[Timer] = []
-        self._checkpoint_seq = 0
         place = place_at(rules.state_dir, rules.store_url)
         self.store = TruthStore(place.truth, rules.holder)
         self.view_store = ViewStore(place.views)
@@ -141,8 +139,11 @@ class Main:
             self.clock.call_later(POLL_S, pause.callback, None)
             await pause
 
-    def initialize(self) -> None:
-        """Load every state from disk. Raises `StoreError` if that cannot be done."""
+    def initialize(self, progress: Callable[[int, int], None] = lambda done, total: None) -> None:
+        """Load every state from disk. Raises `StoreError` if that cannot be done.
+
+        ``progress`` is told (input reached, last input) while views are made again.
+        """
         self.store.open()
         self.view_store.epoch = self.store.epoch if self.view_store.engine.shared else 0
         if self._apart is not None:
@@ -151,7 +152,7 @@ class Main:
         desk = Desk()
         desk.calendars.know_all(load_calendars())
         desk.rates.table = load_rates()
-        late_replies = load_desk(self.view_store, self.store.db, desk)
+        late_replies = load_desk(self.view_store, self.store.db, desk, progress)
         violations = desk.check_invariants()
         if violations:
             raise RuntimeError(f"the books are wrong: {violations[0]}; run: papertrader audit")
@@ -165,6 +166,10 @@ class Main:
         self.store_guard = StoreGuard(
             self.store, self.journal, self.clock, self._threads.truth, self._store_failed,
             self.rules.room, self.rules.low_water,
+        )  # fmt: skip
+        self.checkpoints = Checkpoints(
+            self.clock, desk, self.journal, self._threads.proving,
+            lambda: self.store_guard.may_change,
         )  # fmt: skip
         self.streams = Streams(self.views, self.view_store)
         for account, state in desk.state.accounts.items():
@@ -289,7 +294,7 @@ class Main:
         self.store_guard.start()
         self.authorization.sweep()
         self._every(SWEEP_S, self.authorization.sweep)
-        self._every(CHECKPOINT_S, self._checkpoint)
+        self._every(CHECKPOINT_S, self.checkpoints.look)
         self._every(LOOK_S, self.worker_parts.notary.look)
 
     def _every(self, seconds: float, function: Callable[[], object]) -> None:
@@ -317,18 +322,6 @@ class Main:
             lambda failure: self.log.failure("bars could not be kept", failure=failure)
         )
 
-    def _checkpoint(self) -> None:
-        seq = self.journal.seq
-        if seq == self._checkpoint_seq or not seq or not self.store_guard.may_change:
-            return
-        self._checkpoint_seq = seq
-        row = (seq, self.clock.wall_ns(), self.transactions.desk.state_hash())
-        self.journal.change(
-            lambda db: db.execute_sql(
-                "INSERT INTO checkpoint (seq, at, state_hash) VALUES (?, ?, ?)", row
-            )
-        )
-
     async def stop(self) -> None:
         """Stop the modules and make everything durable; then close the stores."""
         self.running = False
@@ -348,7 +341,7 @@ class Main:
         if not self._failed:
             self.assets.stop()
             self._save_calls()
-            self._checkpoint()
+            await self.checkpoints.take()
             await self.journal.drain()
             await self.views.drain()
             await self._threads.views(self.view_store.close)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, execute
 
 from papertrader.master.accounts import AccountRules
 from papertrader.master.admission import AdmissionRules
@@ -45,10 +45,11 @@ class Threads:
     """The threads of a master: one writes the truth, one the views, some hash passwords.
 
     ``feeding`` waits for the process that writes the views, if there is one; the views' own thread
-    then only reads them.
+    then only reads them. ``proving`` takes the hashes of the memory.
     """
 
     truth: InThread
     views: InThread
     hashing: InThread
     feeding: InThread = attrs.field(default=attrs.Factory(lambda self: self.views, takes_self=True))
+    proving: InThread = execute

@@ -57,6 +57,7 @@ from papertrader.ops.running import (
 )
 from papertrader.ops.sealkey import seal_key
 from papertrader.ops.settings import Settings
+from papertrader.ops.starting import StartProgress
 from papertrader.ops.variables import MarketSource
 
 STARTING: Final = (
@@ -180,6 +181,7 @@ class Workings(Service):
             views=process.thread("views"),
             feeding=process.thread("feeding"),
             hashing=nice_thread(process.thread("hashing", hashing_threads())),
+            proving=nice_thread(process.thread("proving")),
         )
         read_log = process.log_reader()
         process.start_threads()
@@ -231,7 +233,9 @@ class Workings(Service):
     ) -> None:
         """Load the states, start the modules, listen: the store is this master's."""
         hold_collector()
-        main.initialize()
+        main.initialize(
+            StartProgress(process.clock.monotonic_ns, lambda sentence: tell(process.name, sentence))
+        )
         keys.begin()
         main.operators.log_entries = read_log
         shipped = ShippedLogs(process.event_log.directory, process.thread("shipped"))

@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import attrs
 import pytest
 
+from papertrader.core.audit import (
+    ENCODED_TOGETHER,
+    OrderEncodings,
+    encoded,
+    encoded_order,
+    state_hash,
+    state_hash_later,
+)
 from papertrader.core.ledger import ROUNDING, Entry
 from papertrader.core.money import parse_amount
-from papertrader.core.orders import OrderState, Side
+from papertrader.core.orders import Order, OrderState, OrderTerms, Side
 from papertrader.core.portfolio import Position
 from papertrader.core.state import DeskState
 
@@ -123,3 +132,30 @@ def test_the_hash_covers_every_field(state: DeskState, floor: Any) -> None:
     )
     assert len(seen) == numbers + 1
     assert floor.desk.state_hash() == start
+
+
+@pytest.mark.parametrize("terms", [None, OrderTerms(parent=7)])
+def test_an_order_is_encoded_by_its_declaration(state: DeskState, terms: OrderTerms | None) -> None:
+    """The short way of plain orders gives the octets of the long one, and leaves no field out."""
+    order = attrs.evolve(next(iter(state.orders.values())), terms=terms, notional_filled=2**70)
+    assert encoded_order(order) == encoded(order)
+    for field in attrs.fields(Order):
+        if isinstance(getattr(order, field.name), int):
+            other = attrs.evolve(order, **{field.name: getattr(order, field.name) + 1})
+            assert encoded_order(other) == encoded(other) != encoded_order(order)
+
+
+def test_remembered_encodings_give_the_same_hash(state: DeskState) -> None:
+    """Whole pieces of ended orders are kept; what has changed since is seen all the same."""
+    ended, opened = state.orders[1], state.orders[2]
+    assert opened.is_open and not ended.is_open
+    for number in range(1_000, 1_000 + 3 * ENCODED_TOGETHER):
+        state.orders[number] = attrs.evolve(ended, order_id=number)
+    encodings = OrderEncodings()
+    for changed in (2, 5_000, 5_001):
+        state.orders[changed] = attrs.evolve(opened, order_id=changed, fees=changed)
+        assert state_hash_later(state, encodings)() == state_hash(state)
+    later = state_hash_later(state, encodings)
+    before = state_hash(state)
+    state.orders[5_000] = attrs.evolve(opened, order_id=5_000, fees=9)
+    assert later() == before != state_hash(state)

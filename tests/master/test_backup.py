@@ -25,7 +25,7 @@ def busy(kit: MasterKit, ann: MasterClient) -> None:
     for number in range(1, 4):
         ann.order("AAPL", str(number))
     kit.quote("AAPL", "500", "501")
-    kit.main._checkpoint()
+    kit.main.checkpoints.take()
     kit.turn()
 
 
@@ -77,7 +77,7 @@ def test_a_backup_goes_into_either_engine(
         assert bob.resume().status == 0
         assert len(bob.ask(m.OrderList(states=0xFFFF)).message.orders) == 3
         assert bob.order("AAPL", "1").status == 0
-        other.main._checkpoint()
+        other.main.checkpoints.take()
         other.check()
     finally:
         back()
