@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 from zlib import crc32
 
 from papertrader.core.events import OrderChanged, TransactionPosted
@@ -195,11 +195,23 @@ def receipt_row(event: OrderChanged, push: bytes) -> bytes:
     Only for a receipt without a working of its own: the receipt itself stands in the event.
     """
     order = event.order
+    figures = (
+        event.kind, _ZERO3, event.fill, event.fill_quantity, event.fill_price, event.fill_fees,
+        event.transaction, order.order_id,
+    )  # fmt: skip
+    remaining = order.quantity - order.filled
+    return receipt_block(event.event_seq, event.at, figures, order.reason, remaining, push)
+
+
+def receipt_block(
+    event_seq: int, at: int, figures: tuple[Any, ...], reason: int, remaining: int, push: bytes
+) -> bytes:
+    """Return the same of an EV_ORDER whose root block's ``figures`` are unpacked already."""
+    kind, _, fill, quantity, price, fees, transaction, _ = figures
     return (
         _RECEIPT_HEAD(
-            event.event_seq, event.kind, _ZERO1, order.reason, event.fill, event.at,
-            event.fill_quantity, event.fill_price, event.fill_fees, event.transaction,
-            order.quantity - order.filled,
+            event_seq, kind, _ZERO1, reason, fill, at, quantity, price, fees, transaction,
+            remaining,
         )
         + push[_RECEIPT_AT : _RECEIPT_AT + m.ReceiptRow.SIZE]
         + NO_WORKING

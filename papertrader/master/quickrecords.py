@@ -51,6 +51,7 @@ _COMMAND: Final = _together(codec.HEADER, m.StoreCommand, codec.SECTION)
 _RECEIPT: Final = _together(_GROUP_HEAD, m.ReceiptRow)
 _HOLDING: Final = _together(_GROUP_HEAD, m.HoldingRow)
 _KEPT: Final = _together(_GROUP_HEAD, m.LotsKeptRow)
+_DETAIL: Final = _together(_GROUP_HEAD, m.TransactionDetailRow)
 _CRC: Final = codec.CRC.unpack_from
 
 _CHECKED: Final = codec.EVENT | codec.CHECKSUM
@@ -67,11 +68,15 @@ _ENTRY_SIZE: Final = m.EntryRow.SIZE
 _ORDER_GROUP: Final = (int(Tag.ORDERS), m.OrderRow.SIZE + 6, m.OrderRow.SIZE, 1)
 _RECEIPT_GROUP: Final = (int(Tag.RECEIPT), m.ReceiptRow.SIZE + 6, m.ReceiptRow.SIZE, 1)
 _HOLDING_GROUP: Final = (int(Tag.POSITIONS), m.HoldingRow.SIZE + 6, m.HoldingRow.SIZE, 1)
+_DETAIL_GROUP: Final = (
+    int(Tag.DETAILS), m.TransactionDetailRow.SIZE + 6, m.TransactionDetailRow.SIZE, 1,
+)  # fmt: skip
 _KEPT_GROUP: Final = (int(Tag.LOTS_KEPT), m.LotsKeptRow.SIZE + 6, m.LotsKeptRow.SIZE, 1)
 _PUSH_PLAIN: Final = packing.ORDER_END
 _PUSH_FILL: Final = packing.ORDER_END + _RECEIPT.size
 _TX_PLAIN: Final = packing.TRANSACTION_END
 _TX_HOLDING: Final = packing.TRANSACTION_END + _HOLDING.size
+_TX_DETAILED: Final = _TX_HOLDING + _DETAIL.size
 
 _SIDES: Final = {int(each): each for each in Side}
 _TYPES: Final = {int(each): each for each in OrderType}
@@ -84,6 +89,7 @@ _LEDGER_KINDS: Final = {int(each): each for each in LedgerKind}
 _ACCOUNTS_MAX: Final = 65_536
 """Ledger accounts kept made; when there are more, all are forgotten and made again."""
 _accounts: dict[tuple[int, int], LedgerAccount] = {}
+_NO_STATE: Final = DeskState()
 
 _ORDER_HEAD: Final = (m.StoreOrder.CATEGORY, m.StoreOrder.OPCODE, _CHECKED, m.StoreOrder.SIZE)
 _TX_HEAD: Final = (
@@ -106,16 +112,21 @@ class _StrangeError(Exception):
     """A record is not of the plain form."""
 
 
-def read(blob: bytes, offset: int, end: int, opcode: int, state: DeskState) -> Found | None:
+def read(
+    blob: bytes, offset: int, end: int, opcode: int, state: DeskState, *, checked: bool = False
+) -> Found | None:
     """Read the record at ``offset`` whose header says that it ends at ``end``; None: not plain.
 
-    ``state`` is the desk's before it (see `records.fact_of`).
+    ``state`` is the desk's before it (see `records.fact_of`). ``checked``: somebody else looks at
+    its checksum.
     """
     reader = _READERS.get(opcode)
     if reader is None or end > len(blob):
         return None
     octets = blob[offset:end]
-    if _CRC(octets, end - offset - _CRC_SIZE)[0] != crc32(memoryview(octets)[:-_CRC_SIZE]):
+    if not checked and _CRC(octets, end - offset - _CRC_SIZE)[0] != crc32(
+        memoryview(octets)[:-_CRC_SIZE]
+    ):
         return None
     try:
         return reader(octets, state)
@@ -192,26 +203,39 @@ def _transaction(octets: bytes, state: DeskState) -> Found:
         magic != MAGIC or magic2 != MAGIC or version != VERSION or version2 != VERSION
         or (category, opcode, flags, block) != _TX_HEAD or status or status2
         or (category2, opcode2, flags2, block2) != _EV_TX_HEAD
-        or tag != _INNER or size != length2 + _HEAD or size != _TX_HOLDING
+        or tag != _INNER or size != length2 + _HEAD
         or zeros != b"\0\0\0" or zeros4 != bytes(4)
     ):  # fmt: skip
         raise _StrangeError
-    place = _TX_INNER + _TX_HOLDING
     held = _HOLDING.unpack_from(octets, _TX_INNER + _TX_PLAIN)
     _check(held[:4] == _HOLDING_GROUP)
     of = _text(held[4])
-    entries, place = _entries(octets, place)
-    lots = _lots(octets, place, state, portfolio, of)
-    posted = TransactionPosted(
-        account, portfolio, event_seq,
-        Transaction(
-            number, of_portfolio, _TX_KINDS[kind], ccy_of(currency), amount, cash_after,
-            executed_at, received_at, _text(symbol), quantity, price, fees, order, fill, quote_seq,
-            realized,
-        ),
-        entries, _made_position(of, *held[5:], lots), at,
+    transaction = Transaction(
+        number, of_portfolio, _TX_KINDS[kind], ccy_of(currency), amount, cash_after, executed_at,
+        received_at, _text(symbol), quantity, price, fees, order, fill, quote_seq, realized,
     )  # fmt: skip
+    if size != _TX_HOLDING:
+        _check(size == _TX_DETAILED)
+        _detail(octets, transaction)
+    entries, end = _entries(octets, _TX_INNER + size)
+    lots = _lots(octets, end, state, portfolio, of)
+    posted = TransactionPosted(
+        account, portfolio, event_seq, transaction, entries, _made_position(of, *held[5:], lots), at
+    )
     return seq, posted, octets[_TX_INNER : _TX_INNER + size]
+
+
+def _detail(octets: bytes, transaction: Transaction) -> None:
+    """Read the section DETAILS, which stands behind that of the position."""
+    (
+        tag, size, row_size, rows, _, market_at, settles_at, _, sec_fee, taf_fee, rate, currency,
+        zeros,
+    ) = _DETAIL.unpack_from(octets, _TX_INNER + _TX_HOLDING)  # fmt: skip
+    _check((tag, size, row_size, rows) == _DETAIL_GROUP and zeros == bytes(4))
+    transaction.market_at = 0 if market_at == transaction.executed_at else market_at
+    transaction.settles_at = settles_at
+    transaction.sec_fee, transaction.taf_fee = sec_fee, taf_fee
+    transaction.rate, transaction.asset_currency = rate, ccy_of(currency)
 
 
 def _entries(octets: bytes, place: int) -> tuple[tuple[Entry, ...], int]:
@@ -261,6 +285,26 @@ def _lots(
     _check(place + _KEPT.size == end and kept[:4] == _KEPT_GROUP and kept[5] == bytes(4))
     held = state.portfolios[portfolio].positions.get(symbol)
     return packing.all_lots(lots, kept[4], () if held is None else held.lots)
+
+
+def plain_reply(octets: bytes) -> tuple[int, int, bytes, int, bytes] | None:
+    """Return session, command, hash of the request, instant and frame of a plain STORE_REPLY."""
+    try:
+        _, reply, _ = _reply(octets, _NO_STATE)
+    except (_StrangeError, RemoteFault, *BAD):
+        return None
+    if not isinstance(reply, StoredReply):
+        return None
+    return reply.session_id, reply.command_seq, reply.request_hash, reply.at, reply.frame
+
+
+def is_plain_command(octets: bytes) -> bool:
+    """Tell whether this is a plain STORE_COMMAND that can be read."""
+    try:
+        _command(octets, _NO_STATE)
+    except (_StrangeError, RemoteFault, *BAD):
+        return False
+    return True
 
 
 def _reply(octets: bytes, state: DeskState) -> Found:

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import hashlib
 import struct
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -19,27 +17,33 @@ from typing import Any, Final
 import attrs
 import peewee
 
+from papertrader.core.audit import OrderEncodings
 from papertrader.core.desk import Desk
-from papertrader.core.events import OrderChanged, TransactionPosted
+from papertrader.core.events import MarksMoved, OrderChanged, PortfolioMarked, TransactionPosted
 from papertrader.core.ledger import InvariantViolated
 from papertrader.core.moneyaudit import FeeAudit
-from papertrader.core.restore import restore_state
 from papertrader.core.state import DeskState
-from papertrader.master import packing, quickrecords, records
-from papertrader.master.database import GENESIS, audit_hash, chain, journal_batches
-from papertrader.master.engines import StoreError, StorePlace, as_place, stream
-from papertrader.master.receipts import receipt_row
+from papertrader.master import quickrecords, records
+from papertrader.master.database import GENESIS, audit_hash, journal_batches
+from papertrader.master.engines import StoreError, StorePlace, as_place
 from papertrader.master.views import load_desk
 from papertrader.master.viewstore import ViewStore
 from papertrader.master.viewtables import TABLES as VIEW_TABLES
+from papertrader.ops.journalrows import LENGTH_AT, LENGTH_OPCODE, UNREADABLE, fits
 from papertrader.ops.running import StateLock
+from papertrader.ops.viewside import VIOLATIONS_MAX, Seen, ViewSide, ViewSideApart, side_of
 from papertrader.ops.witnessing import check_heads, check_keys, check_witness
-from papertrader.wire import codec, limits
+from papertrader.wire import limits
+from papertrader.wire import messages as m
 from papertrader.wire.derived import Message
-from papertrader.wire.errors import RemoteFault
 
-VIOLATIONS_MAX = 100
-"""Violations listed; the rest are counted."""
+_SEQ: Final = struct.Struct(">Q").unpack_from
+_NO_FACTS: Final = frozenset((int(m.StoreReply.OPCODE), int(m.StoreCommand.OPCODE)))
+"""Records that change nothing of the desk."""
+_LEAVES_ENDED: Final = (
+    OrderChanged, TransactionPosted, MarksMoved, PortfolioMarked, records.StoredReply,
+)  # fmt: skip
+"""What leaves every order that has ended where it is; to turn the clock back does not."""
 
 Progress = Callable[[int, int], None]
 """(batches done, batches in all)."""
@@ -58,83 +62,13 @@ class Report:
     witnessed_heads: int = 0
     violations: list[str] = attrs.Factory(list)
     violations_in_all: int = 0
+    unreadable: list[str] = attrs.field(factory=list, repr=False, eq=False)
 
     def violated(self, sentence: str) -> None:
         """Note a violation."""
         self.violations_in_all += 1
         if len(self.violations) < VIOLATIONS_MAX:
             self.violations.append(sentence)
-
-
-UNREADABLE: Final = (
-    RemoteFault,
-    LookupError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    ArithmeticError,
-    struct.error,
-)
-"""What damaged records and rows can make the code that reads them raise."""
-
-
-@attrs.define
-class _Digests:
-    """Rows of the views, as running hashes by account in their order; replies one by one.
-
-    ``oldest`` holds the first event that the views keep of each account; ``replies`` the digest
-    of a stored reply by (session, command sequence), ``replied`` how many each session had. Of the
-    journal's replies only those are compared that the views have: ``kept``, None for all.
-    """
-
-    transactions: dict[int, Any] = attrs.Factory(dict)
-    fees: FeeAudit = attrs.Factory(FeeAudit)
-    events: dict[int, Any] = attrs.Factory(dict)
-    receipts: dict[int, Any] = attrs.Factory(dict)
-    last_event: dict[int, int] = attrs.Factory(dict)
-    oldest: dict[int, int] = attrs.Factory(dict)
-    kept: set[tuple[int, int]] | None = None
-    replies: dict[tuple[int, int], bytes] = attrs.Factory(dict)
-    replied: Counter[int] = attrs.Factory(Counter)
-
-    def transaction(self, account: int, *row: Any) -> None:
-        """Take a row of the transactions, with the entries of each."""
-        self.transactions.setdefault(account, hashlib.sha256()).update(repr(row).encode())
-
-    def receipt(self, account: int, *row: Any) -> None:
-        """Take the receipt of an event."""
-        self.receipts.setdefault(account, hashlib.sha256()).update(repr(row).encode())
-
-    def event(self, account: int, seq: int, frame: bytes) -> None:
-        """Take an event that the views still keep."""
-        self.last_event[account] = seq
-        if seq >= self.oldest.get(account, 0):
-            digest = self.events.setdefault(account, hashlib.sha256())
-            digest.update(seq.to_bytes(8, "big") + frame)
-
-    def reply(self, session: int, seq: int, *row: Any) -> None:
-        """Take a stored reply."""
-        if self.kept is None or (session, seq) in self.kept:
-            self.replies[session, seq] = hashlib.sha256(repr(row).encode()).digest()
-        self.replied[session] += 1
-
-    def differences(self, views: _Digests) -> Iterator[str]:
-        """Give a sentence for each difference of the views from what the journal makes them."""
-        for what, mine, theirs in (
-            ("transactions", self.transactions, views.transactions),
-            ("events", self.events, views.events),
-            ("receipts", self.receipts, views.receipts),
-        ):
-            for account in sorted(mine.keys() | theirs.keys()):
-                a, b = mine.get(account), theirs.get(account)
-                if a is None or b is None or a.digest() != b.digest():
-                    yield f"the views' {what} of account {account} differ"
-        for key, digest in views.replies.items():
-            if self.replies.get(key) != digest:
-                yield f"the views' reply to command {key[1]} of session {key[0]} differs"
-        for session, count in views.replied.items():
-            if count < min(self.replied[session], limits.REPLIES_KEPT):
-                yield f"the views miss replies of session {session}"
 
 
 def audit(
@@ -170,11 +104,13 @@ def _audit(place: StorePlace, progress: Progress, witnesses: Sequence[Path], now
     require(place)
     report = Report()
     # The views' snapshot is taken first: it can then never be ahead of the journal's.
-    views = _open_views(place)
+    side = side_of(place, _inputs(place))
     truth = place.truth.snapshot()
     try:
+        (last,) = truth.execute_sql("SELECT coalesce(max(batch), 0) FROM journal").fetchone()
+        side.begin(int(last))
         desk = Desk()
-        views_hash, digests = _replay(truth, views, desk, report, progress)
+        views_hash = _replay(truth, side.seen, desk, report, progress)
         for sentence in desk.check_invariants():
             report.violated(sentence)
         report.orders = len(desk.state.orders)
@@ -183,15 +119,13 @@ def _audit(place: StorePlace, progress: Progress, witnesses: Sequence[Path], now
         check_heads(truth, report.violated)
         report.witnessed_heads = check_witness(truth, witnesses, report.violated).heads
         _accounts(truth, desk, report)
-        if views is not None:
-            _compare_views(views, views_hash, digests, report)
-            _living_replies(truth, views, digests, report, now)
+        _compare(side, views_hash, report)
+        _living_replies(truth, side, report, now)
     except peewee.DatabaseError as error:
         raise StoreError(f"{place.truth.where} cannot be read: {error}") from None
     finally:
         truth.close()
-        if views is not None:
-            views.close()
+        side.close()
     return report
 
 
@@ -201,12 +135,37 @@ def require(place: StorePlace) -> None:
         raise StoreError(f"there is no {place.truth.where}; name the installation with --state-dir")
 
 
-def _open_views(place: StorePlace) -> ViewStore | None:
-    if not place.views.exists():
-        return None
-    views = ViewStore(place.views)
-    views.open_read_only()
-    return views
+def _inputs(place: StorePlace) -> int:
+    """Return about how many inputs there are."""
+    truth = place.truth.snapshot()
+    try:
+        (last,) = truth.execute_sql("SELECT coalesce(max(last_seq), 0) FROM journal").fetchone()
+    except peewee.DatabaseError as error:
+        raise StoreError(f"{place.truth.where} cannot be read: {error}") from None
+    finally:
+        truth.close()
+    return int(last)
+
+
+class _Memory:
+    """The hashes of the desk's state, each worked out once."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._encodings = OrderEncodings()
+        self._hash = b""
+
+    def changed(self, fact: object) -> None:
+        """The state is another one now."""
+        self._hash = b""
+        if not isinstance(fact, _LEAVES_ENDED):
+            self._encodings.clear()
+
+    def hash(self) -> bytes:
+        """Return the hash of the state."""
+        if not self._hash:
+            self._hash = self._desk.state_hash(self._encodings)
+        return self._hash
 
 
 def hashes_taken(truth: peewee.Database) -> Iterator[tuple[int, bytes]]:
@@ -216,136 +175,85 @@ def hashes_taken(truth: peewee.Database) -> Iterator[tuple[int, bytes]]:
 
 
 def _replay(
-    truth: peewee.Database,
-    views: ViewStore | None,
-    desk: Desk,
-    report: Report,
-    progress: Progress,
-) -> tuple[bytes, _Digests]:
+    truth: peewee.Database, seen: Seen | None, desk: Desk, report: Report, progress: Progress
+) -> bytes:
     """Apply every outcome of the journal; return the state's hash at the views' watermark."""
     (total,) = truth.execute_sql("SELECT count(*) FROM journal").fetchone()
     checkpoints: dict[int, bytes] = dict(hashes_taken(truth))
-    watermark = views.watermark if views is not None else -1
-    views_hash = desk.state_hash() if watermark == 0 else b""
-    digests = _Digests()
-    if views is not None:
-        digests.oldest = _oldest_events(views)
-        digests.kept = set(views.db.execute_sql("SELECT session, seq FROM view_reply").fetchall())
-    head, expected, done = GENESIS, 1, 0
-    for number, (batch, first, last, epoch, previous, hash_, frames) in enumerate(
-        journal_batches(truth), 1
-    ):
+    watermark = seen.watermark if seen is not None else -1
+    memory = _Memory(desk)
+    views_hash = memory.hash() if watermark == 0 else b""
+    fees, done = FeeAudit(), 0
+    for number, (batch, first, last, _, _, _, frames) in enumerate(journal_batches(truth), 1):
         report.batches += 1
-        if batch != number or first != expected or last < first:
-            report.violated(f"batch {batch}: inputs {first} to {last} do not follow {expected - 1}")
-        if previous != head or not _fits(hash_, chain, previous, first, last, epoch, frames):
-            report.violated(f"batch {batch}: the hash chain is broken")
-        head, expected = hash_, last + 1
-        for seq, found, inner in _records(frames, batch, report, desk.state):
-            if not first <= seq <= last:
-                report.violated(f"batch {batch}: a record of input {seq} stands in it")
+        for seq, found in _records(frames, batch, report, desk.state):
             if seq != done:
-                _compare_memory(desk, checkpoints.pop(done, None), done, report)
+                if done in checkpoints:
+                    _compare_memory(memory, checkpoints.pop(done), done, report)
                 done = seq
-            _apply(desk, seq, found, inner, digests, report, counted=last <= watermark)
+            if found is not None:
+                memory.changed(_apply(desk, seq, found, fees, report))
         report.inputs += last - first + 1
         if last == watermark:
-            views_hash = desk.state_hash()
-            if views is not None and views.head != hash_:
-                report.violated("the views follow from another journal")
+            views_hash = memory.hash()
         if number % 64 == 0:
             progress(number, total)
-    _compare_memory(desk, checkpoints.pop(done, None), done, report)
+    if done in checkpoints:
+        _compare_memory(memory, checkpoints.pop(done), done, report)
     for seq in checkpoints:
         report.violated(f"the hash of memory after input {seq} belongs to no input of the journal")
     progress(total, total)
-    return views_hash, digests
+    return views_hash
 
 
-def _fits(wanted: bytes, make: Callable[..., bytes], *values: Any) -> bool:
-    """Tell whether values have a hash; those that no master could have written have none."""
-    try:
-        return make(*values) == wanted
-    except (OverflowError, TypeError, AttributeError, ValueError):
-        return False
-
-
-def _compare_memory(desk: Desk, taken: bytes | None, seq: int, report: Report) -> None:
+def _compare_memory(memory: _Memory, taken: bytes, seq: int, report: Report) -> None:
     """Compare what the master's memory was after input ``seq`` with what the books make it."""
-    if taken is not None:
-        report.checkpoints += 1
-        if desk.state_hash() != taken:
-            report.violated(f"after input {seq} the master's memory was not as in the books")
+    report.checkpoints += 1
+    if memory.hash() != taken:
+        report.violated(f"after input {seq} the master's memory was not as in the books")
 
 
 def _records(
     frames: bytes, batch: int, report: Report, state: DeskState
-) -> Iterator[tuple[int, Any, bytes]]:
-    """Give (input, record or what it says, what stands within) of each record of a batch.
+) -> Iterator[tuple[int, Any]]:
+    """Give (input, record or what it says) of each of a batch's; None for what changes nothing.
 
-    What a plain record says is read at once; any other comes as its message.
+    Whether they are whole and in their places is looked at by `JournalRows`.
     """
-    offset = 0
+    offset, size = 0, len(frames)
     try:
-        while offset < len(frames):
-            header = codec.HEADER.unpack_from(frames, offset)
-            end = offset + limits.HEADER_SIZE + header[3]
-            quick = quickrecords.read(frames, offset, end, header[4], state)
-            if quick is not None:
-                yield quick
+        while offset < size:
+            length, opcode = LENGTH_OPCODE(frames, offset + LENGTH_AT)
+            end = offset + limits.HEADER_SIZE + length
+            if opcode in _NO_FACTS:
+                yield _SEQ(frames, offset + limits.HEADER_SIZE)[0], None
             else:
-                message: Any = records.read_frame(frames, offset)
-                yield records.seq_of(message), message, getattr(message, "inner", b"")
+                quick = quickrecords.read(frames, offset, end, opcode, state, checked=True)
+                if quick is not None:
+                    yield quick[0], quick[1]
+                else:
+                    message: Any = records.read_frame(frames, offset)
+                    yield records.seq_of(message), message
             offset = end
     except UNREADABLE as fault:
-        report.violated(f"batch {batch}: a record cannot be read ({fault})")
+        report.unreadable.append(f"batch {batch}: a record cannot be read ({fault})")
 
 
-def _apply(
-    desk: Desk,
-    seq: int,
-    found: Any,
-    inner: bytes,
-    digests: _Digests,
-    report: Report,
-    counted: bool,
-) -> None:
+def _apply(desk: Desk, seq: int, found: Any, fees: FeeAudit, report: Report) -> object:
+    """Apply what a record says, and return it."""
     try:
         fact = records.fact_of(found, desk.state) if isinstance(found, Message) else found
-        if isinstance(fact, records.StoredReply):
-            if counted:
-                frame, hash_ = fact.frame, fact.request_hash
-                digests.reply(fact.session_id, fact.command_seq, hash_, fact.at, frame)
-            return
-        if fact is None:
-            return
-        for wrong in digests.fees.check(desk.state, fact):
+        if fact is None or isinstance(fact, records.StoredReply):
+            return found
+        for wrong in fees.check(desk.state, fact):
             report.violated(f"input {seq}: {wrong}")
         desk.apply(fact)
     except (InvariantViolated, *UNREADABLE) as error:
         report.violated(f"input {seq}: {error}")
-        return
-    if isinstance(fact, OrderChanged):
-        if not counted:
-            return
-        digests.event(fact.account, fact.event_seq, inner)
-        receipt = fact.receipt
-        if receipt is not None:
-            plain = receipt.working is None
-            block = packing.receipt_row(fact, inner) if plain else receipt_row(fact, receipt)
-            digests.receipt(fact.account, fact.order.order_id, fact.event_seq, block)
-    elif isinstance(fact, TransactionPosted):
+        return None
+    if isinstance(fact, TransactionPosted):
         report.transactions += 1
-        if not counted:
-            return
-        digests.event(fact.account, fact.event_seq, inner)
-        t = fact.transaction
-        # An event begins with its transaction's row: nothing need be packed.
-        block = inner[limits.HEADER_SIZE : packing.TRANSACTION_END]
-        digests.transaction(
-            fact.account, t.transaction_id, t.portfolio, int(t.kind), t.executed_at, block,
-            records.transaction_detail(t), packing.entries_block(fact.entries),
-        )  # fmt: skip
+    return fact
 
 
 def _audit_log(truth: peewee.Database, report: Report) -> None:
@@ -357,7 +265,7 @@ def _audit_log(truth: peewee.Database, report: Report) -> None:
         if (
             seq != expected
             or previous != head
-            or not _fits(hash_, audit_hash, previous, seq, at, kind, account, detail)
+            or not fits(hash_, audit_hash, previous, seq, at, kind, account, detail)
         ):
             report.violated(f"the audit log is broken at entry {seq}")
         head, expected = hash_, seq + 1
@@ -372,29 +280,28 @@ def _accounts(truth: peewee.Database, desk: Desk, report: Report) -> None:
         report.violated(f"account {account} has no portfolio")
 
 
-def _compare_views(views: ViewStore, expected: bytes, digests: _Digests, report: Report) -> None:
-    report.views_at = views.watermark
-    probe = Desk()
-    try:
-        probe.state = restore_state(views.image())
-        found = probe.state_hash()
-    except UNREADABLE as error:
-        report.violated(f"the views at input {views.watermark} cannot be read ({error})")
-        return
-    if found != expected:
-        report.violated(f"the views at input {views.watermark} differ from the journal")
-    kept = _digests_of(views)
-    for sentence in digests.differences(kept):
+def _compare(side: ViewSide | ViewSideApart, expected: bytes, report: Report) -> None:
+    """Take over what the other side has found."""
+    found = side.found()
+    for sentence in found.violations:
         report.violated(sentence)
-    for account, last in digests.last_event.items():
-        if last - digests.oldest.get(account, last + 1) + 1 < min(last, limits.EVENTS_KEPT):
-            report.violated(f"the views miss events of account {account}")
+    report.violations_in_all += found.violations_in_all - len(found.violations)
+    for sentence in report.unreadable:
+        # It has seen the same, if it looked as closely.
+        if sentence not in found.violations:
+            report.violated(sentence)
+    if side.seen is not None:
+        report.views_at = side.seen.watermark
+        if not found.unreadable and found.state_hash != expected:
+            report.violated(f"the views at input {side.seen.watermark} differ from the journal")
 
 
 def _living_replies(
-    truth: peewee.Database, views: ViewStore, digests: _Digests, report: Report, now: int
+    truth: peewee.Database, side: ViewSide | ViewSideApart, report: Report, now: int
 ) -> None:
     """Notice when all stored replies of a living session are gone, not only some of them."""
+    if side.seen is None:
+        return
     (known,) = truth.execute_sql(
         "SELECT max(at) FROM (SELECT max(at) AS at FROM audit UNION ALL"
         " SELECT max(written_at) FROM journal) AS latest"
@@ -403,37 +310,10 @@ def _living_replies(
         "SELECT id FROM session WHERE ended_at = 0 AND expires_at > ?",
         (max(known or 0, now),),
     ).fetchall()
-    kept = {row[0] for row in views.db.execute_sql("SELECT DISTINCT session FROM view_reply")}
+    replied = side.found().replied
     for (session,) in alive:
-        if digests.replied[session] and session not in kept:
+        if replied[session] and session not in side.seen.sessions:
             report.violated(f"the views miss all replies of session {session}")
-
-
-def _oldest_events(views: ViewStore) -> dict[int, int]:
-    return dict(
-        views.db.execute_sql("SELECT account, min(seq) FROM view_event GROUP BY account").fetchall()
-    )
-
-
-def _digests_of(views: ViewStore) -> _Digests:
-    """Return what the views do hold."""
-    digests, db = _Digests(), views.db
-    for row in stream(
-        db,
-        "SELECT account, id, portfolio, kind, executed_at, block, detail, entries"
-        " FROM view_transaction ORDER BY account, id",
-    ):
-        digests.transaction(*row)
-    for row in stream(
-        db,
-        'SELECT account, "order", event_seq, block FROM view_receipt ORDER BY account, event_seq',
-    ):
-        digests.receipt(*row)
-    for row in stream(db, "SELECT account, seq, frame FROM view_event ORDER BY account, seq"):
-        digests.event(*row)
-    for row in stream(db, "SELECT session, seq, request_hash, at, frame FROM view_reply"):
-        digests.reply(*row)
-    return digests
 
 
 def rebuild(

@@ -21,7 +21,8 @@ from papertrader.master import deciding, records
 from papertrader.master.database import journal_batches
 from papertrader.master.engines import StoreError, StorePlace, as_place
 from papertrader.master.providers.base import load_calendars
-from papertrader.ops.inspection import UNREADABLE, hashes_taken, require
+from papertrader.ops.inspection import hashes_taken, require
+from papertrader.ops.journalrows import UNREADABLE
 from papertrader.wire import messages as m
 
 FINDINGS_MAX: Final = 20

@@ -17,6 +17,7 @@ from papertrader.core.terms import PortfolioTerms
 from papertrader.master.database import StoreError, chain
 from papertrader.master.operators import Appointment, appoint
 from papertrader.master.termrecords import terms_block
+from papertrader.ops import viewside
 from papertrader.ops.inspection import Report, audit, rebuild
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import Scope
@@ -67,7 +68,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )  # fmt: skip
     assert host.ask(cup, seq=1).status == 0
     assert host.ask(m.ContestJoin(contest=1), seq=2).status == 0
-    kit.main._checkpoint()
+    kit.main.checkpoints.take()
     kit.turn(15.0)
     for client in clients:
         client.order("AAPL", "3")
@@ -160,7 +161,10 @@ def test_a_changed_number_in_the_journal(state: Path, column: str) -> None:
 
 def test_a_deleted_row_of_the_journal(state: Path, tmp_path: Path) -> None:
     """Any one, the first and the last too; the latter even if the views are gone."""
-    (count,) = truth(state)("SELECT max(batch) FROM journal")[0]
+    forger = truth(state)
+    (count,) = forger("SELECT max(batch) FROM journal")[0]
+    # Its files must not go while they are copied.
+    forger.db.close()
     for batch in range(1, count + 1):
         copy = tmp_path / f"without {batch}"
         shutil.copytree(state, copy)
@@ -356,6 +360,24 @@ def test_an_account_without_portfolio_or_owner(state: Path) -> None:
     assert found(state) == ["account 2 has portfolios but does not exist"]
     forge("UPDATE account SET id = 3 WHERE id = 1")
     assert "account 3 has no portfolio" in found(state)
+
+
+def test_two_processes_find_the_same(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is much to read another process looks at the rows: nothing is lost by that."""
+    alone = audit(state)
+    monkeypatch.setattr(viewside, "WORTH_IT", 0)
+    assert audit(state) == alone
+    views(state)("UPDATE view_transaction SET executed_at = executed_at + 1 WHERE id = 2")
+    truth(state)("UPDATE journal SET hash = zeroblob(32) WHERE batch = 5")
+    apart = audit(state).violations
+    assert any("views' transactions of account" in each for each in apart)
+    assert any("batch 5: the hash chain is broken" in each for each in apart)
+    monkeypatch.setattr(viewside, "WORTH_IT", 10**9)
+    assert audit(state).violations == apart
+    views(state)("DROP TABLE view_meta")
+    monkeypatch.setattr(viewside, "WORTH_IT", 0)
+    with pytest.raises(StoreError, match="view_meta"):
+        audit(state)
 
 
 def test_what_is_no_installation_is_said(tmp_path: Path) -> None:

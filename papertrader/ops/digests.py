@@ -1,0 +1,108 @@
+"""What the audit compares: rows of the views, as running hashes by account in their order."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, Final
+
+import attrs
+
+from papertrader.wire import limits
+
+_TRANSACTION: Final = struct.Struct(">QQBQIII").pack
+_RECEIPT: Final = struct.Struct(">QQI").pack
+_EVENT: Final = struct.Struct(">QI").pack
+_REPLY: Final = struct.Struct(">QI").pack
+
+
+@attrs.define
+class Digests:
+    """Hashes of rows by account; of stored replies one by one.
+
+    ``oldest`` holds the first event that the views keep of each account; ``replies`` the digest
+    of a stored reply by (session, command sequence), ``replied`` how many each session had. Of the
+    journal's replies only those are compared that the views have: ``kept``, None for all.
+    """
+
+    transactions: dict[int, Any] = attrs.Factory(dict)
+    events: dict[int, Any] = attrs.Factory(dict)
+    receipts: dict[int, Any] = attrs.Factory(dict)
+    last_event: dict[int, int] = attrs.Factory(dict)
+    oldest: dict[int, int] = attrs.Factory(dict)
+    kept: set[tuple[int, int]] | None = None
+    replies: dict[tuple[int, int], bytes] = attrs.Factory(dict)
+    replied: Counter[int] = attrs.Factory(Counter)
+
+    def transaction(
+        self,
+        account: int,
+        number: int,
+        portfolio: int,
+        kind: int,
+        executed_at: int,
+        block: bytes,
+        detail: bytes,
+        entries: bytes,
+    ) -> None:
+        """Take a row of the transactions, with the entries of each."""
+        digest = self.transactions.get(account)
+        if digest is None:
+            digest = self.transactions[account] = hashlib.sha256()
+        head = _TRANSACTION(
+            number, portfolio, kind, executed_at, len(block), len(detail), len(entries)
+        )
+        digest.update(b"".join((head, block, detail, entries)))
+
+    def receipt(self, account: int, order: int, event_seq: int, block: bytes) -> None:
+        """Take the receipt of an event."""
+        digest = self.receipts.get(account)
+        if digest is None:
+            digest = self.receipts[account] = hashlib.sha256()
+        digest.update(_RECEIPT(order, event_seq, len(block)) + block)
+
+    def event(self, account: int, seq: int, frame: bytes) -> None:
+        """Take an event that the views still keep."""
+        self.last_event[account] = seq
+        if seq >= self.oldest.get(account, 0):
+            digest = self.events.get(account)
+            if digest is None:
+                digest = self.events[account] = hashlib.sha256()
+            digest.update(_EVENT(seq, len(frame)) + frame)
+
+    def reply(self, session: int, seq: int, request_hash: bytes, at: int, frame: bytes) -> None:
+        """Take a stored reply."""
+        if self.kept is None or (session, seq) in self.kept:
+            head = _REPLY(at, len(request_hash))
+            self.replies[session, seq] = hashlib.sha256(
+                b"".join((head, request_hash, frame))
+            ).digest()
+        self.replied[session] += 1
+
+    def close(self) -> None:
+        """Let each running hash end, so that it is octets: nothing is taken any more."""
+        for running in (self.transactions, self.events, self.receipts):
+            for account, digest in running.items():
+                running[account] = digest.digest()
+
+    def differences(self, views: Digests) -> Iterator[str]:
+        """Give a sentence for each difference of the views from what the journal makes them.
+
+        Both are closed.
+        """
+        for what, mine, theirs in (
+            ("transactions", self.transactions, views.transactions),
+            ("events", self.events, views.events),
+            ("receipts", self.receipts, views.receipts),
+        ):
+            for account in sorted(mine.keys() | theirs.keys()):
+                if mine.get(account) != theirs.get(account):
+                    yield f"the views' {what} of account {account} differ"
+        for key, digest in views.replies.items():
+            if self.replies.get(key) != digest:
+                yield f"the views' reply to command {key[1]} of session {key[0]} differs"
+        for session, count in views.replied.items():
+            if count < min(self.replied[session], limits.REPLIES_KEPT):
+                yield f"the views miss replies of session {session}"
