@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from benchmarks import codec, endurance, growth, readers, scenarios, states, trading
+from benchmarks import books, codec, endurance, entries, growth, readers, scenarios, states, trading
 from benchmarks.bench import Bench, used_by_others
 from benchmarks.figures import Results, row, verdict_row
 from benchmarks.plots import write_plots
@@ -38,6 +38,8 @@ SECTIONS: Final[dict[str, Callable[[Bench], None]]] = {
     "pages": growth.measure_pages,
     "workers": endurance.measure_workers,
     "sustained": endurance.measure_sustained,
+    "books": books.measure_books,
+    "entries": entries.measure_entries,
 }
 HERE: Final = Path(__file__).parent
 

@@ -56,7 +56,8 @@ def inside(bench: Bench, name: str, accounts: int, *, follow: bool = False) -> I
         made.close()
 
 
-def _hold(master: Inside) -> None:
+def hold(master: Inside) -> None:
+    """Buy what the clients are to sell."""
     for symbol in ("AURUSD", "NIMUSD"):
         bought = an_order(symbol, Side.BUY, OrderType.MARKET, quantity=HOLDING)
         master.send([master.order(each, bought) for each in master.sessions])
@@ -211,7 +212,7 @@ def _by_orders(bench: Bench) -> None:
     costs: dict[int, list[float]] = {}
     with inside(bench, "scale", ACCOUNTS) as master:
         master.turn(0.2)
-        _hold(master)
+        hold(master)
         done, rounds = 0, BLOCK // (ACCOUNTS * 16)
         for size in sizes:
             while done < size:
@@ -232,7 +233,7 @@ def _by_accounts(bench: Bench) -> None:
     for size in sizes:
         with inside(bench, f"accounts-{size}", size) as master:
             master.turn(0.2)
-            _hold(master)
+            hold(master)
             everyone = dict(master.sessions)
             costs[size] = []
             orders = BLOCK // 16
@@ -262,7 +263,7 @@ def measure_pages(bench: Bench) -> None:
     """A page of an account's transactions by cursor: the first and the thousandth."""
     with inside(bench, "pages", 1) as master:
         master.turn(0.2)
-        _hold(master)
+        hold(master)
         while master.main.transactions.desk.state.accounts[1].transaction_id < PAGE * PAGES:
             master.trade(4, 400)
         store = master.main.view_store

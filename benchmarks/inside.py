@@ -45,6 +45,8 @@ START: Final = 1_338_818_400 * 10**9
 """Market time at the start: a Monday of 2012."""
 STEP_S: Final = 0.002
 UPDATE_S: Final = 0.1
+WORKER_ID: Final = 99
+"""No installation has so many workers already."""
 IDENTITY: Final = PeerIdentity(uuid="benchmark", spki=bytes(32))
 CREDIT: Final = 1 << 50
 UNLIMITED: Final = 10**9
@@ -134,8 +136,8 @@ class Inside:
         workers, db = self.main.workers, self.main.store.db
         db.execute_sql(
             "INSERT INTO worker (id, name, uuid, spki, active, added_at)"
-            " VALUES (1, 'benchmark', ?, ?, 1, 0)",
-            (IDENTITY.uuid, IDENTITY.spki),
+            " VALUES (?, 'benchmark', ?, ?, 1, 0)",
+            (WORKER_ID, IDENTITY.uuid, IDENTITY.spki),
         )
         workers.load(db)
         vars(workers)["identify"] = lambda link: IDENTITY
@@ -146,7 +148,9 @@ class Inside:
             keepalive_s=KEEPALIVE_S, max_frame=limits.FRAME_MAX, software="benchmark",
         )  # fmt: skip
         link.dataReceived(codec.encode(hello, correlation=1))
-        auth = m.WorkerAuth(worker_id=1, boot=7, clock=self.clock.wall_ns(), next_worker_seq=1)
+        auth = m.WorkerAuth(
+            worker_id=WORKER_ID, boot=7, clock=self.clock.wall_ns(), next_worker_seq=1
+        )
         link.dataReceived(codec.encode(auth, correlation=2))
         self.turn()
         if link.worker is None:

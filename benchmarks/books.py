@@ -1,0 +1,116 @@
+"""A million ledger entries: how long their audit takes, and a restart of the master after kill -9.
+
+The entries are made by a master of the benchmark's own (`inside.py`), as quickly as it trades. The
+audit is ``papertrader audit``, the master ``twistd papertrader-master``, as an operator has them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+from twisted.internet.defer import Deferred
+
+from benchmarks import product
+from benchmarks.bench import Bench
+from benchmarks.figures import Verdict
+from benchmarks.growth import hold
+from benchmarks.inside import Inside
+from benchmarks.processes import BenchmarkError, Running
+from papertrader.wire import messages as m
+
+ENTRIES: Final = 1_000_000
+ACCOUNTS: Final = 50
+AUDIT_S: Final = 10.0
+RESTART_S: Final = 2.0
+RESTARTS: Final = 20
+"""Kills of each round."""
+RESTART_MAX_S: Final = 60.0
+LOOK_S: Final = 0.002
+
+
+def measure_books(bench: Bench) -> None:
+    """Measure both, of one state."""
+    state = bench.directory / "books"
+    entries = make_state(state, ENTRIES)
+    times = [_audit_s(state) for _ in range(bench.rounds)]
+    bench.results.add("books", "papertrader audit", "s", times, size=entries)
+    text = f"books: audit of {entries:,} entries, s"
+    worst = sorted(times)[len(times) // 2]
+    bench.results.conclude(Verdict(text=text, ratio=worst, wanted=AUDIT_S, least=False))
+    restarts = _restarts(state, RESTARTS * bench.rounds)
+    bench.results.add("books", "master, kill -9 to serving", "s", restarts, size=entries)
+    p99 = sorted(restarts)[-max(1, len(restarts) // 100)]
+    text = f"books: kill -9 to serving, s p99 of {len(restarts)}"
+    bench.results.conclude(Verdict(text=text, ratio=p99, wanted=RESTART_S, least=False))
+
+
+def make_state(state: Path, entries: int) -> int:
+    """Make an installation whose ledger has so many entries, or a few more; return how many."""
+    product.install(state)
+    master = Inside(state)
+    master.open(ACCOUNTS)
+    master.turn(0.2)
+    hold(master)
+    made = 0
+    while made < entries:
+        master.trade(4)
+        ((octets,),) = master.main.view_store.db.execute_sql(
+            "SELECT sum(length(entries)) FROM view_transaction"
+        ).fetchall()
+        made = octets // m.EntryRow.SIZE
+    stopped = Deferred.fromCoroutine(master.main.stop())
+    master.turn()
+    if not stopped.called:
+        raise BenchmarkError("the master that made the entries does not stop")
+    return made
+
+
+def _audit_s(state: Path) -> float:
+    """Run the command of an operator; return the seconds that it took."""
+    command = [
+        str(Path(sys.executable).with_name("papertrader")), "--state-dir", str(state), "audit",
+        "--json",
+    ]  # fmt: skip
+    start = time.perf_counter()
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    seconds = time.perf_counter() - start
+    if done.returncode:
+        raise BenchmarkError(f"the audit ended with {done.returncode}: {done.stdout[-300:]}")
+    return seconds
+
+
+def _restarts(state: Path, count: int) -> list[float]:
+    """Kill a master's workings again and again; return the seconds until the next ones serve.
+
+    So often and no oftener that their driver does not take it for a loop of crashes.
+    """
+    seconds: list[float] = []
+    while len(seconds) < count:
+        (state / "run" / "master.json").unlink(missing_ok=True)
+        with product.master(state) as running:
+            kills = min(8, count - len(seconds))
+            seconds += [_kill(state, running) for _ in range(kills)]
+    return seconds
+
+
+def _kill(state: Path, running: Running) -> float:
+    said = state / "run" / "master.json"
+    killed = running.workings
+    start = time.perf_counter()
+    os.kill(killed, signal.SIGKILL)
+    while time.perf_counter() - start < RESTART_MAX_S:
+        try:
+            running.workings = int(json.loads(said.read_text())["pid"])
+        except (OSError, ValueError):
+            running.workings = killed  # It is being written.
+        if running.workings != killed:
+            return time.perf_counter() - start
+        time.sleep(LOOK_S)
+    raise BenchmarkError("the master does not come back")
