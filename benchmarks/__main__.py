@@ -29,6 +29,7 @@ SECTIONS: Final[dict[str, Callable[[Bench], None]]] = {
     "orders": scenarios.measure_orders,
     "fanout": states.measure_fanout,
     "crowd": readers.measure_crowd,
+    "browsers": readers.measure_browsers,
     "stall": readers.measure_stall,
     "memory": states.measure_memory,
     "audit": states.measure_audit,

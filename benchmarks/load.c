@@ -14,6 +14,7 @@
  *   http      HTTP/1.1 replies with Content-Length; a status other than 2xx is an error
  *   ptwp      frames of the product; RESPONSE frames are replies (status != 0 is an error), in
  *             `listen` EV_QUOTE frames count and their age is measured by observed_at
+ *   ptws      the same frames within WebSocket messages, as browsers have them
  *   sock:N    a frame of N octets each: WebSocket or bare; octets 4..12 of its last 64 hold the
  *             wall clock in ns, as the fan-out peers write it
  * With ptwp, session, correlation, seq and client_order_id are written into the request.
@@ -21,7 +22,9 @@
  * when nothing else is.
  * The prologue has, for each connection: u32 length and octets of what opens it (HELLO and LOGIN,
  * or a WebSocket's upgrade); u32 length and octets of one request sent within the session; u32
- * what is awaited after the first: 0 nothing, 1 an HTTP head, 2 the reply to LOGIN.
+ * what is awaited after the first: 0 nothing, 1 an HTTP head, 2 the reply to LOGIN, 3 an HTTP head:
+ * another such piece follows, for the same connection. With ptws what goes out after the upgrade is
+ * one masked message each, under the mask 0, so that session and correlation can be written into it.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -51,7 +54,7 @@ enum { SLOTS = 256, IN_MAX = 65536, OUT_MAX = 65536, REQUESTS_MAX = 8, PIDS_MAX 
 enum { BUCKETS = 64 * 64, STATUSES = 4096 };
 #define KEEPALIVE_NS 15000000000u
 enum { DIALLERS = 8 };
-enum { AWAIT_NOTHING, AWAIT_HTTP, AWAIT_LOGIN };
+enum { AWAIT_NOTHING, AWAIT_HTTP, AWAIT_LOGIN, AWAIT_UPGRADE };
 enum { OP_CONTROL_LAST = 0x00ff, OP_GOODBYE = 0x0004, OP_LOGIN = 0x0102, FLAG_RESPONSE = 1 };
 
 typedef uint64_t u64;
@@ -65,8 +68,13 @@ typedef struct {
     uint32_t session;
     int in_len, out_len, out_at;
     unsigned char *in, *out;
+    /* Of a WebSocket: octets left of the present message, and whether they are ours to read. */
+    u64 message_left;
+    int message_data, head_len;
+    unsigned char head_part[10];
 } Conn;
 
+static int websocket;
 static int port, conns = 1, depth = 1, framing = FIXED, fixed_size = 64, event_quote = 0x0510;
 static int pids[PIDS_MAX], npids, listening, event_age = 112;
 static const char *alpn;
@@ -177,6 +185,41 @@ static void read_all(Conn *c, unsigned char *b, int n) {
         n -= r;
     }
 }
+/* Take octets that came over a WebSocket: heads and control frames out, the rest moved to the front.
+ * Returns how many octets are left. A server's frames are not masked. */
+static int without_heads(Conn *c, unsigned char *b, int n) {
+    int at = 0, kept = 0;
+    while (at < n) {
+        if (c->message_left) {
+            int take = n - at < (int)c->message_left ? n - at : (int)c->message_left;
+            if (c->message_data) { memmove(b + kept, b + at, (size_t)take); kept += take; }
+            c->message_left -= (u64)take;
+            at += take;
+            continue;
+        }
+        c->head_part[c->head_len++] = b[at++];
+        if (c->head_len < 2) continue;
+        int kind = c->head_part[1] & 127, size = kind == 126 ? 4 : kind == 127 ? 10 : 2;
+        if (c->head_len < size) continue;
+        c->message_left = kind == 126 ? (u64)(c->head_part[2] << 8 | c->head_part[3])
+            : kind == 127 ? get64(c->head_part + 2) : (u64)kind;
+        c->message_data = (c->head_part[0] & 15) <= 2;
+        if ((c->head_part[0] & 15) == 8) die("the server closed its WebSocket");
+        c->head_len = 0;
+    }
+    return kept;
+}
+static void read_payload(Conn *c, unsigned char *b, int n) {
+    while (n) {
+        /* While greeting, one octet at a time until a message begins. */
+        int want = !websocket ? n : c->message_left && c->message_data
+            ? (n < (int)c->message_left ? n : (int)c->message_left) : 1;
+        read_all(c, b, want);
+        int kept = websocket ? without_heads(c, b, want) : want;
+        b += kept;
+        n -= kept;
+    }
+}
 static void read_http_head(Conn *c) {
     unsigned char last[4] = {0};
     while (memcmp(last, "\r\n\r\n", 4)) {
@@ -187,10 +230,10 @@ static void read_http_head(Conn *c) {
 static void await_reply(Conn *c, int opcode) {
     unsigned char b[IN_MAX];
     for (;;) {
-        read_all(c, b, 32);
+        read_payload(c, b, 32);
         uint32_t length = get32(b + 4);
         if (length > IN_MAX - 32) die("a frame is too long");
-        read_all(c, b + 32, (int)length);
+        read_payload(c, b + 32, (int)length);
         if ((b[8] << 8 | b[9]) == OP_GOODBYE) {
             fprintf(stderr, "load: the server said GOODBYE with %#x\n", b[32] << 8 | b[33]);
             exit(3);
@@ -206,19 +249,30 @@ static void await_reply(Conn *c, int opcode) {
         }
     }
 }
+static int masked_head(const unsigned char *b) {
+    int kind = b[1] & 127;
+    return (kind == 126 ? 4 : kind == 127 ? 10 : 2) + 4;
+}
 static void greet(Conn *c, const unsigned char *p) {
     int first = (int)get32(p);
     const unsigned char *one = p + 4, *two = one + first + 4;
     int second = (int)get32(one + first), await = (int)get32(two + second);
     if (first) write_all(c, one, first);
+    if (await == AWAIT_UPGRADE) {
+        read_http_head(c);
+        greet(c, two + second + 4);
+        return;
+    }
     if (await == AWAIT_HTTP) read_http_head(c);
     if (await == AWAIT_LOGIN) await_reply(c, OP_LOGIN);
     if (second) {
         unsigned char b[65536];
+        unsigned char *f = b;
         memcpy(b, two, (size_t)second);
-        put32(b + 16, c->session);
+        if (websocket) f += masked_head(b);
+        put32(f + 16, c->session);
         write_all(c, b, second);
-        await_reply(c, b[8] << 8 | b[9]);
+        await_reply(c, f[8] << 8 | f[9]);
     }
 }
 static void dial(Conn *c) {
@@ -272,8 +326,12 @@ static void find_greetings(void) {
     for (int i = 0; prologue && i < conns; i++) {
         if (at + 8 > prologue + prologue_len) die("the prologue is too short");
         greetings[i] = at;
-        at += 4 + get32(at);
-        at += 4 + get32(at) + 4;
+        for (;;) {
+            at += 4 + get32(at);
+            at += 4 + get32(at);
+            at += 4;
+            if (get32(at - 4) != AWAIT_UPGRADE) break;
+        }
     }
 }
 static void connect_all(void) {
@@ -373,6 +431,7 @@ static void take_in(Conn *c) {
         }
         reads++;
         octets_in += (u64)r;
+        if (websocket) r = without_heads(c, c->in + c->in_len, r);
         c->in_len += r;
         u64 now = now_ns();
         while ((size = message(c, c->in + at, c->in_len - at, now))) at += size;
@@ -446,6 +505,7 @@ static char *next_line(char *line, int size) {
 static void choose_framing(const char *kind) {
     if (!strcmp(kind, "http")) framing = HTTP;
     else if (!strcmp(kind, "ptwp")) framing = PTWP;
+    else if (!strcmp(kind, "ptws")) { framing = PTWP; websocket = 1; }
     else if (!strncmp(kind, "fixed:", 6)) fixed_size = atoi(kind + 6);
     else if (!strncmp(kind, "sock:", 5)) { framing = SOCK; fixed_size = atoi(kind + 5); }
     else die("what framing?");

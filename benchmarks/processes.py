@@ -39,6 +39,8 @@ class Running:
     port: int
     workings: int = 0
     """Number of the process that serves, where the one that was started is only its driver."""
+    web: int = 0
+    """The port for browsers, if it has one."""
 
     @property
     def pid(self) -> int:
@@ -78,6 +80,7 @@ def server(*command: str) -> Iterator[Running]:
         if words[:1] != ["READY"]:
             raise BenchmarkError(f"{command!r} said {words!r} where READY was expected")
         running.port = int(words[2])
+        running.web = int(words[3]) if len(words) > 3 else 0
         yield running
     finally:
         running.stop()

@@ -65,6 +65,7 @@ SETTINGS: Final = {
 }
 NO_SETTINGS: Final[Mapping[str, str]] = MappingProxyType({})
 AWAIT_LOGIN: Final = 2
+AWAIT_UPGRADE: Final = 3
 
 
 @attrs.define
@@ -156,6 +157,22 @@ def keepalive() -> bytes:
     return codec.encode(m.Ping(token=1, sent_at=time.time_ns()), correlation=1)
 
 
+def masked(octets: bytes) -> bytes:
+    """Return one binary message of a browser's WebSocket, under the mask 0."""
+    size = len(octets)
+    head = bytes((0x80 | size,)) if size < 126 else b"\xfe" + size.to_bytes(2, "big")
+    return b"\x82" + head + bytes(4) + octets
+
+
+def upgrade(port: int) -> bytes:
+    """Return the request by which a page of the worker's own opens its WebSocket."""
+    return (
+        f"GET /ptwp HTTP/1.1\r\nHost: localhost:{port}\r\nOrigin: https://localhost:{port}\r\n"
+        "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    ).encode()
+
+
 def _ask(
     link: ssl.SSLSocket, message: Message, correlation: int, session: int = 0, seq: int = 0
 ) -> Any:
@@ -223,14 +240,16 @@ def prologue(
     of_one: int = SESSIONS_OF_ONE,
     then: bytes = b"",
     skip: int = 0,
+    web: bool = False,
 ) -> bytes:
     """Return what opens so many connections: HELLO, LOGIN, and perhaps one request (load.c).
 
     ``of_one`` sessions share an account. Orders need an account each: an account may have only
     so many of them open, and they stay open until the next quote. The first ``skip`` accounts are
-    left to others.
+    left to others. ``web``: as a browser, over WebSocket.
     """
     open_accounts(running, skip - (-conns // of_one))
+    then = masked(then) if web and then else then
     parts = []
     for number in range(conns):
         account = running.accounts[skip + number // of_one]
@@ -239,6 +258,12 @@ def prologue(
             password=account.token,
         )  # fmt: skip
         first = hello() + codec.encode(login, correlation=1)
+        if web:
+            asked = upgrade(running.worker.web)
+            first = masked(first)
+            parts += [
+                len(asked).to_bytes(4, "big"), asked, bytes(4), AWAIT_UPGRADE.to_bytes(4, "big"),
+            ]  # fmt: skip
         parts += [
             len(first).to_bytes(4, "big"), first,
             len(then).to_bytes(4, "big"), then,

@@ -33,6 +33,10 @@ LATE_MS: Final = 100.0
 """The p99 from observation to receipt that is wanted at most."""
 CLIENT_KIB: Final = 32.0
 DELIVERED: Final = 0.95
+BROWSERS: Final = 1_000
+MESSAGE: Final = 100_000_000
+PIECE: Final = 65_536
+MESSAGE_GROWTH_KIB: Final = 1_024.0
 OTHERS: Final = 300
 WINDOWS: Final = 5
 """Measurements before, while and after; so many each, of which medians are told."""
@@ -74,6 +78,56 @@ def _tell_crowd(bench: Bench, conns: int, every_ms: int, seen: list[Seen], memor
     ):
         verdict = f"crowd {conns}: {text}"
         results.conclude(Verdict(text=verdict, ratio=ratio, wanted=wanted, least=least))
+
+
+def measure_browsers(bench: Bench) -> None:
+    """A thousand browsers' WebSockets beside as many plain clients; a message beyond all bounds."""
+    plain, web = f"{BROWSERS:,} plain clients", f"{BROWSERS:,} WebSocket clients"
+    with product.product(bench.directory / "browsers") as running:
+        product.open_accounts(running, -(-BROWSERS // product.SESSIONS_OF_ONE))
+
+        def once(as_browsers: bool) -> Seen:
+            # Connected for this round only: the others' deliveries would take its CPU.
+            with subscribers(bench, running, BROWSERS, web=as_browsers) as load:
+                return load.run(bench.seconds, bench.warm)
+
+        seen = bench.turns({plain: lambda: once(False), web: lambda: once(True)})
+        grown = _endless_message(running)
+    for name, rounds in seen.items():
+        alone = [each.rate / (each.server_cpu[0] or 1e-9) for each in rounds]
+        note = f"{rounds[0].rate:,.0f} deliveries/s, {load_note(rounds)}"
+        bench.results.add("browsers", name, "/CPU s", alone, note=note)
+    bench.results.add("browsers", "a message of 100 MB: worker grew by", "KiB", [grown])
+    text = "browsers: KiB that the worker grew for a message of 100 MB"
+    verdict = Verdict(text=text, ratio=grown, wanted=MESSAGE_GROWTH_KIB, least=False)
+    bench.results.conclude(verdict)
+
+
+def _endless_message(running: Product) -> float:
+    """Send a message of 100 MB on a browser's WebSocket for as long as somebody reads it; return
+    by how many KiB the worker grew at most."""
+    context = ssl.create_default_context(cafile=str(authority_file(running.state)))
+    port = running.worker.web
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=processes.STOP_S) as raw,
+        context.wrap_socket(raw, server_hostname="localhost") as link,
+    ):
+        link.sendall(product.upgrade(port))
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += link.recv(1)
+        if b" 101 " not in head:
+            raise processes.BenchmarkError(f"the worker did not upgrade: {head[:60]!r}")
+        link.sendall(product.masked(product.hello()))
+        before = peak = resident_kib(running.worker.pid)
+        try:
+            link.sendall(b"\x82\xff" + MESSAGE.to_bytes(8, "big") + bytes(4))
+            for _ in range(0, MESSAGE, PIECE):
+                link.sendall(bytes(PIECE))
+                peak = max(peak, resident_kib(running.worker.pid))
+        except OSError:
+            return float(max(peak, resident_kib(running.worker.pid)) - before)
+    raise processes.BenchmarkError("the worker read a message of 100 MB to its end")
 
 
 def measure_stall(bench: Bench) -> None:

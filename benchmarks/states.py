@@ -71,14 +71,16 @@ def _once(bench: Bench, connect: Connect, conns: int) -> Callable[[], Seen]:
 
 
 def subscribers(
-    bench: Bench, running: Product, conns: int
+    bench: Bench, running: Product, conns: int, *, web: bool = False
 ) -> contextlib.AbstractContextManager[Load]:
-    """Connect clients that follow every quote of one symbol."""
-    greeting = product.prologue(running, conns, then=product.subscription())
+    """Connect clients that follow every quote of one symbol; ``web``: as browsers do."""
+    greeting = product.prologue(running, conns, then=product.subscription(), web=web)
+    alive = product.masked(product.keepalive()) if web else product.keepalive()
+    port = running.worker.web if web else running.worker.port
+    spoken = ("--framing", "ptws") if web else ("--framing", "ptwp", "--alpn", "ptwp/1")
     return processes.load(
-        bench.program, "listen", "--port", running.worker.port, "--conns", conns, "--framing",
-        "ptwp", "--alpn", "ptwp/1", "--prologue", bench.file(greeting),
-        "--keepalive", bench.file(product.keepalive()),
+        bench.program, "listen", "--port", port, "--conns", conns, *spoken,
+        "--prologue", bench.file(greeting), "--keepalive", bench.file(alive),
         *options("pid", running.pids),
     )  # fmt: skip
 

@@ -16,19 +16,18 @@ import sys
 from pathlib import Path
 from typing import Final
 
-import attrs
 from twisted.internet import reactor
-from twisted.internet.interfaces import IAddress
 from twisted.python.failure import Failure
 
 from papertrader.net.clock import install_monotonic
+from papertrader.net.credentials import host_names, load_certificates
 from papertrader.net.factory import AcceptCaps
-from papertrader.net.tls import inner_client_factory, public_server_factory
-from papertrader.ops.certificates import authority_file, certificate_files
+from papertrader.ops.certificates import certificate_files
 from papertrader.ops.process import Process
-from papertrader.worker.clients import ClientProtocol, outer_link
+from papertrader.ops.running import calm_collector
+from papertrader.ops.workerkeys import WorkerKeys
 from papertrader.worker.main import Worker, WorkerConfiguration
-from papertrader.worker.stamping import client_data
+from papertrader.worker.web import WebConfiguration
 
 COMMANDS_A_SECOND: Final = 1_000_000
 CONNECTIONS: Final = 10_000
@@ -39,41 +38,37 @@ CAPS: Final = AcceptCaps(
 )  # fmt: skip
 
 
-class BenchmarkWorker(Worker):
-    """The worker whose clients may send as fast as they can."""
-
-    def _client(self, peer: IAddress) -> ClientProtocol:
-        around = attrs.evolve(
-            self._around, command_rate=COMMANDS_A_SECOND, command_burst=COMMANDS_A_SECOND
-        )
-        number = self.clients.next_number()
-        return ClientProtocol(outer_link(number, self.boot), client_data(peer), around)
-
-
 def main() -> None:
-    """Run until SIGTERM; print READY with the port once clients may come."""
+    """Run until SIGTERM; print READY with the ports once clients and browsers may come."""
     state, master_port = Path(sys.argv[1]), int(sys.argv[2])
     worker_id = int(sys.argv[3]) if len(sys.argv) > 3 else 1
     name = f"worker-{worker_id}"
     install_monotonic(reactor)
-    process = Process(reactor, state, name, LOG_OCTETS)
+    process = Process(reactor, state, name, LOG_OCTETS, ships=True)
     process.start()
-    worker = BenchmarkWorker(
+    keys = WorkerKeys(state, name)
+    names = host_names(load_certificates(certificate_files(state, f"{name}-public")[0])[0])
+    worker = Worker(
         WorkerConfiguration(
             worker_id=worker_id, name=name, master_host="127.0.0.1", master_port=master_port,
             listen_host="127.0.0.1", listen_port=0, caps=CAPS,
+            request_rate=COMMANDS_A_SECOND, request_burst=COMMANDS_A_SECOND,
+            web=WebConfiguration(listen_host="127.0.0.1", listen_port=0, names=names, caps=CAPS),
         ),
         reactor,
         process.clock,
         random.SystemRandom(),
-        public_tls=public_server_factory(*certificate_files(state, f"{name}-public")),
-        inner_tls=inner_client_factory(
-            authority_file(state), *certificate_files(state, name)
-        ),
+        public_tls=keys.public,
+        inner_tls=keys.inner,
+        web_tls=keys.web,
+        trail=process.trail(wanted=True),
+        shipment=process.shipment,
     )  # fmt: skip
 
     def ready(worker: Worker) -> None:
-        print("READY", os.getpid(), worker.port, flush=True)
+        calm_collector()
+        web = worker.web.port if worker.web is not None else 0
+        print("READY", os.getpid(), worker.port, web, flush=True)
 
     def failed(failure: Failure) -> None:
         print("error:", failure.getErrorMessage(), file=sys.stderr, flush=True)
