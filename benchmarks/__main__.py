@@ -11,11 +11,23 @@ import argparse
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from benchmarks import books, codec, endurance, entries, growth, readers, scenarios, states, trading
+from benchmarks import (
+    books,
+    codec,
+    endurance,
+    entries,
+    growth,
+    readers,
+    scenarios,
+    states,
+    storm,
+    trading,
+)
 from benchmarks.bench import Bench, used_by_others
 from benchmarks.figures import Results, row, verdict_row
 from benchmarks.plots import write_plots
@@ -27,10 +39,12 @@ SECTIONS: Final[dict[str, Callable[[Bench], None]]] = {
     "relay": scenarios.measure_relay,
     "reads": scenarios.measure_reads,
     "orders": scenarios.measure_orders,
+    "postgres": endurance.measure_postgres,
     "fanout": states.measure_fanout,
     "crowd": readers.measure_crowd,
     "browsers": readers.measure_browsers,
     "stall": readers.measure_stall,
+    "storm": storm.measure_storm,
     "memory": states.measure_memory,
     "audit": states.measure_audit,
     "fills": growth.measure_fills,
@@ -77,8 +91,10 @@ def run(options: argparse.Namespace) -> Results:
         bench.results.add("machine", "used by others before the run", "cores", [before])
         for section in options.only or SECTIONS:
             # What a section has measured is kept even if its rest fails.
+            start = time.monotonic()
             with bench.optional(f"the rest of {section}"):
                 SECTIONS[section](bench)
+            bench.results.add("machine", f"{section} took", "s", [time.monotonic() - start])
         after = used_by_others(1.0)
         bench.results.add("machine", "used by others after the run", "cores", [after])
     return bench.results

@@ -9,9 +9,10 @@ from typing import Final
 from benchmarks import processes, product
 from benchmarks.bench import Bench
 from benchmarks.figures import Verdict
-from benchmarks.processes import Load, Seen, module, server
+from benchmarks.peers.postgres import postgres
+from benchmarks.processes import Load, Seen, module, only_rate, server
 from benchmarks.product import Product
-from benchmarks.scenarios import product_load
+from benchmarks.scenarios import PGBENCH, product_load
 
 SETTLE_S: Final = 60.0
 BEHIND_S: Final = 1.0
@@ -38,6 +39,34 @@ def measure_sustained(bench: Bench) -> None:
     bench.results.conclude(Verdict(text=text, ratio=ratio, wanted=0.8))
     text = f"sustained: seconds behind after {bench.sustained_s:.0f} s"
     bench.results.conclude(Verdict(text=text, ratio=behind, wanted=BEHIND_S, least=False))
+
+
+def measure_postgres(bench: Bench) -> None:
+    """Durable orders with PostgreSQL as the store, beside pgbench on the same server, by turns."""
+    with (
+        postgres() as cluster,
+        product.product(bench.directory / "postgres", {"store.url": cluster.url}) as running,
+        product_load(bench, running, product.orders(), CONNS, DEPTH, of_one=1) as load,
+        product_load(bench, running, product.orders(), 1, 1, of_one=1, skip=CONNS) as one,
+    ):
+        behind: list[float] = []
+
+        def ours() -> Seen:
+            seen = load.run(bench.seconds, bench.warm)
+            behind.append(processes.settle(running.master.workings, SETTLE_S))
+            return seen
+
+        seen = bench.turns(
+            {
+                "product on PostgreSQL [50x16]": ours,
+                "product on PostgreSQL [1x1]": lambda: one.run(bench.seconds, bench.warm),
+                PGBENCH: lambda: only_rate(cluster.transactions(max(1, round(bench.seconds)))),
+            }
+        )
+    for name, rounds in seen.items():
+        bench.results.add_seen("postgres", name, rounds)
+    bench.results.add("postgres", "product, then behind by", "s", behind)
+    bench.results.judge("postgres", "product on PostgreSQL [50x16]", PGBENCH, 1)
 
 
 def measure_workers(bench: Bench) -> None:

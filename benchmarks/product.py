@@ -30,6 +30,7 @@ from benchmarks.processes import (
 )
 from papertrader.core.money import NULL, SCALE
 from papertrader.core.orders import OrderType, Side, TimeInForce
+from papertrader.master.engines import place_at
 from papertrader.ops.certificates import authority_file
 from papertrader.ops.installation import prepare, prepare_settings
 from papertrader.wire import codec, kinds, limits
@@ -120,7 +121,7 @@ def product(
 
     ``settings`` of the master go before `SETTINGS`.
     """
-    install(state, workers)
+    install(state, workers, settings.get("store.url", ""))
     with master(state, settings) as one:
         cpu = cpu_seconds(one.process.pid) + cpu_seconds(one.workings)
         command = module("benchmarks.servers.worker", state, one.port)
@@ -128,15 +129,16 @@ def product(
             yield Product(state, one, two, (cpu, cpu_seconds(two.pid)))
 
 
-def install(state: Path, workers: int = 1) -> None:
-    """Make an installation with so many workers registered.
+def install(state: Path, workers: int = 1, store_url: str = "") -> None:
+    """Make an installation with so many workers registered; ``store_url``: in a PostgreSQL.
 
     The program's bytecode is made first, as pip does when it installs: an editable installation in
     an environment that forbids writing it would compile everything at each start.
     """
     compileall.compile_dir(str(ROOT / "papertrader"), quiet=2)
     prepare_settings(state, lambda line: None)
-    prepare(state, workers, now=datetime.now(UTC), new_uuid=uuid.uuid4)
+    place = place_at(state, store_url)
+    prepare(state, workers, now=datetime.now(UTC), new_uuid=uuid.uuid4, place=place)
 
 
 # --- accounts and sessions ----------------------------------------------------------------------
@@ -178,8 +180,8 @@ def _ask(
 ) -> Any:
     link.sendall(codec.encode(message, correlation=correlation, session=session, seq=seq))
     while True:
-        octets = _exactly(link, limits.HEADER_SIZE)
-        octets += _exactly(link, codec.parse_header(octets).length)
+        octets = exactly(link, limits.HEADER_SIZE)
+        octets += exactly(link, codec.parse_header(octets).length)
         header, reply = codec.decode(octets)
         if header.correlation == correlation and header.opcode == message.OPCODE:
             if header.status:
@@ -187,7 +189,8 @@ def _ask(
             return reply
 
 
-def _exactly(link: ssl.SSLSocket, size: int) -> bytes:
+def exactly(link: ssl.SSLSocket, size: int) -> bytes:
+    """Return so many octets of a connection; raises `BenchmarkError` if it ends before."""
     data = b""
     while len(data) < size:
         more = link.recv(size - len(data))

@@ -36,6 +36,11 @@ class Postgres:
         self._directory = directory
         self._programs = programs
 
+    @property
+    def url(self) -> str:
+        """The setting ``store.url`` of an installation that keeps its store here."""
+        return f"postgresql://{USER}@/postgres?host={self._directory}"
+
     def command(self, program: str, *arguments: str) -> str:
         """Run one of PostgreSQL's programs; raises `BenchmarkError`."""
         words = [str(self._programs / program), *arguments]
