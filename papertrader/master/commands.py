@@ -159,18 +159,20 @@ class Command:
 
     def note_taken_up(self, trail: Note) -> None:
         """Write into this command's trail, if it leaves one, that the master has it."""
-        name = TRAILED.get(self.header.opcode)
+        fields = self.fields
+        name = TRAILED.get(fields[4])
         if name is not None:
             text = f"{name} taken up, relayed as {self.worker_seq}"
-            trail(text, self.link.worker_id, self.connection, self.header.correlation)
+            trail(text, self.link.worker_id, self.connection, fields[9])
 
     def note_answered(self, trail: Note, reply: bytes, journal_seq: int) -> None:
         """Write into it that everything is durable and the reply leaves."""
-        name = TRAILED.get(self.header.opcode)
+        fields = self.fields
+        name = TRAILED.get(fields[4])
         if name is not None:
-            status = status_name(codec.parse_header(reply).status)
+            status = status_name(int.from_bytes(reply[_STATUS_AT : _STATUS_AT + 2], "big"))
             text = f"{name} durable, journal at {journal_seq}; answered: {status}"
-            trail(text, self.link.worker_id, self.connection, self.header.correlation)
+            trail(text, self.link.worker_id, self.connection, fields[9])
 
     def failure(
         self,

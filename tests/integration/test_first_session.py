@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import re
+import signal
 import stat
 import time
 from decimal import Decimal
@@ -36,6 +39,16 @@ def password_file(tmp_path: Path) -> Path:
     path.write_text(PASSWORD + "\n")
     path.chmod(0o600)
     return path
+
+
+def children(parent: int) -> list[int]:
+    """Return the processes that a process has started."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            if int(path.read_text().rpartition(")")[2].split()[1]) == parent:
+                found.append(int(path.parent.name))
+    return found
 
 
 def test_the_first_session(tmp_path: Path) -> None:
@@ -80,8 +93,15 @@ def test_the_first_session(tmp_path: Path) -> None:
         again = portfolio(server)
         assert Decimal(str(again["cash"])) == cash
         assert str(number) in ok(server, "orders")
+        # Whoever writes the views may die, of lack of memory, say: the master goes on without.
+        (writer,) = children(int(server.said("master.json")["pid"]))
+        os.kill(writer, signal.SIGKILL)
         ok(server, "cancel", str(number))
         assert str(number) not in ok(server, "orders")
+        assert len(json.loads(ok(server, "--json", "history"))["transactions"]) == len(amounts)
+        assert "the process that writes the views ended" in ok(
+            server, "log", "show", "--level", "error"
+        )
         assert server.audit().violations == []
         assert server.stop() < 5
 
