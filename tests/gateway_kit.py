@@ -6,14 +6,24 @@ import json
 from typing import Any
 from urllib.parse import urlencode
 
+import msgpack as reference
 from twisted.internet.address import IPv4Address
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
+from wsproto import ConnectionType, WSConnection
+from wsproto.events import (
+    BytesMessage,
+    CloseConnection,
+    Ping,
+    RejectConnection,
+    Request,
+    TextMessage,
+)
 
 from papertrader.client.blocking import Client
-from papertrader.core.instants import SECOND
 from papertrader.gateway.seats import SeatRules
 from papertrader.gateway.server import Gateway, GatewayConfiguration
+from papertrader.net.factory import AcceptCaps
 from papertrader.testing import Market
 from papertrader.wire.kinds import Scope
 
@@ -64,13 +74,19 @@ class GatewayMarket(Market):
         super().__init__(**options)
         self._seat_rules = SeatRules(rate=rate, burst=burst)
         self._ports = 50_000
+        self._bots = 0
 
     def __enter__(self) -> GatewayMarket:
         super().__enter__()
         worker = self._worker
         assert worker is not None
         configuration = GatewayConfiguration(
-            listen_host="127.0.0.1", listen_port=2070, names=(NAME,), rules=self._seat_rules
+            listen_host="127.0.0.1",
+            listen_port=2070,
+            names=(NAME,),
+            rules=self._seat_rules,
+            # Time stands still between requests: as many as a test likes.
+            caps=AcceptCaps(rate=10_000, burst=10_000, total_rate=10_000, total_burst=10_000),
         )
         self.reactor = self._reactor
         self.gateway = Gateway(
@@ -103,9 +119,18 @@ class GatewayMarket(Market):
         self.settle()
         return line
 
-    def bot(self, name: str = "ann", scope: Scope = Scope.TRADE) -> Bot:
+    def stream(self, path: str, address: str = ADDRESS, **headers: str) -> StreamLine:
+        """Open a WebSocket."""
+        line = StreamLine(path, **headers)
+        self.line(address, line)
+        line.end.write(line.hello())
+        self.settle()
+        return line
+
+    def bot(self, scope: Scope = Scope.TRADE) -> Bot:
         """Return a program with a key of a new account."""
-        owner = self.client(name)
+        self._bots += 1
+        owner = self.client(f"bot{self._bots}")
         key = owner.api_key_create("bot", scope=scope).credential
         return Bot(self, owner, key)
 
@@ -158,6 +183,58 @@ class Bot:
         return self.ask("POST", "/v2/orders", body, expect=200).body
 
 
-def seconds(clock_ns: int) -> int:
-    """Return whole seconds."""
-    return clock_ns // SECOND
+class StreamLine(Line):
+    """A WebSocket of a program; ``messages`` are those that came, read."""
+
+    def __init__(self, path: str, **headers: str) -> None:
+        super().__init__()
+        self.socket = WSConnection(ConnectionType.CLIENT)
+        self.messages: list[Any] = []
+        self.kinds: list[type] = []
+        self.status = 0
+        self.closed_with: int | None = None
+        self.answers_pings = True
+        fields = [
+            (name.replace("_", "-").encode(), each.encode()) for name, each in headers.items()
+        ]
+        self._request = Request(host=NAME, target=path, extra_headers=fields)
+
+    def hello(self) -> bytes:
+        """Return what asks for the upgrade."""
+        return self.socket.send(self._request)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Take what the gateway says."""
+        super().dataReceived(data)
+        self.socket.receive_data(data)
+        for event in self.socket.events():
+            if isinstance(event, RejectConnection):
+                self.status = event.status_code
+            elif isinstance(event, BytesMessage | TextMessage):
+                self._message(event)
+            elif isinstance(event, Ping) and self.answers_pings:
+                self.end.write(self.socket.send(event.response()))
+            elif isinstance(event, CloseConnection):
+                self.closed_with = event.code
+
+    def _message(self, event: BytesMessage | TextMessage) -> None:
+        self.kinds.append(type(event))
+        if isinstance(event, TextMessage):
+            self.messages.append(json.loads(event.data))
+        else:
+            octets = bytes(event.data)
+            readable = octets[:1] in (b"{", b"[")
+            self.messages.append(json.loads(octets) if readable else reference.unpackb(octets))
+
+    def say(self, message: Any) -> None:
+        """Send a message: octets as they are, text as text, anything else as JSON."""
+        if isinstance(message, bytes):
+            event: Any = BytesMessage(message)
+        else:
+            event = TextMessage(message if isinstance(message, str) else json.dumps(message))
+        self.end.write(self.socket.send(event))
+
+    def take(self) -> list[Any]:
+        """Return and forget what came."""
+        taken, self.messages = self.messages, []
+        return taken

@@ -65,8 +65,10 @@ class Accounts:
             curve = await call.seat.client.equity(
                 "1d", from_time=now - timedelta(days=12), portfolio=call.seat.portfolio
             )
-            before = [point.equity for point in curve.points if point.at.date() < now.date()]
-            kept = (now.date(), before[-1] if before else None)
+            before = [point for point in curve.points if point.at.date() < now.date()]
+            # Of an account that is new today it is what it began with.
+            last = before[-1:] or curve.points[:1]
+            kept = (now.date(), last[0].equity if last else None)
             call.seat.kept["last_equity"] = kept
         found: Decimal | None = kept[1]
         return found

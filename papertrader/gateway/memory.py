@@ -29,7 +29,14 @@ is what one turn of the reactor has written, or what came while an end read no m
 class End:
     """One end: the transport of its protocol. Octets come to it in a later turn of the reactor."""
 
-    def __init__(self, clock: Clock, peer: IAddress, handle: Any = None) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        peer: IAddress,
+        handle: Any = None,
+        overrun: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._overrun = overrun
         self.protocol: Any = None
         self.other: End | None = None
         self._clock = clock
@@ -87,6 +94,7 @@ class End:
         self._waiting.append(data)
         self._waiting_octets += len(data)
         if self._waiting_octets > WAITING_OCTETS_MAX:
+            self._overrun()
             self.abortConnection()
         self._soon()
 
@@ -123,11 +131,18 @@ class MemoryEndpoint:
     """Connects to what ``build`` makes of the program's address.
 
     ``handle`` is the TLS connection that the program came over: the master is told its version.
+    ``overrun`` is called when a connection is cut because too much waited on it.
     """
 
     def __init__(
-        self, build: Callable[[IAddress], Any], peer: IAddress, clock: Clock, handle: Any = None
+        self,
+        build: Callable[[IAddress], Any],
+        peer: IAddress,
+        clock: Clock,
+        handle: Any = None,
+        overrun: Callable[[], None] = lambda: None,
     ) -> None:
+        self._overrun = overrun
         self._build = build
         self._peer = peer
         self._clock = clock
@@ -137,7 +152,10 @@ class MemoryEndpoint:
         """Connect; it never fails."""
         far = protocolFactory.buildProtocol(self._peer)
         near = self._build(self._peer)
-        ends = End(self._clock, self._peer), End(self._clock, self._peer, self._handle)
+        ends = (
+            End(self._clock, self._peer, overrun=self._overrun),
+            End(self._clock, self._peer, self._handle, self._overrun),
+        )
         for end, other, protocol in zip(ends, ends[::-1], (far, near), strict=True):
             end.other, end.protocol = other, protocol
         near.makeConnection(ends[1])

@@ -11,7 +11,6 @@ import attrs
 
 from papertrader.client import results as r
 from papertrader.client.conditions import Conditions, Leg
-from papertrader.client.errors import InsufficientPosition, RefusedError
 from papertrader.core.orders import OPEN_STATES, LegRole, OrderState, OrderType, Side, TimeInForce
 from papertrader.gateway.assets import AssetBook, class_of
 from papertrader.gateway.errors import not_found, unprocessable, unsupported
@@ -25,7 +24,6 @@ from papertrader.gateway.ids import (
 )
 from papertrader.gateway.routing import Answer, Call
 from papertrader.gateway.values import amount, decimal_in, flag_in, instant_in, moment, text_in
-from papertrader.wire.kinds import Status
 
 NUMBER_BITS: Final = 62
 LISTED: Final = 50
@@ -59,9 +57,6 @@ _STATES: Final = {
     OrderState.REPLACED: "replaced",
     OrderState.HELD: "held",
 }
-_NO_SHORT: Final = frozenset(
-    {Status.SHORT_NOT_ALLOWED, Status.TERMS_FORBID, Status.INSUFFICIENT_MARGIN}
-)
 _PRICES: Final = {
     "market": (),
     "limit": ("limit_price",),
@@ -197,39 +192,17 @@ class Orders:
         number = self._client_number(call, text_in(body, "client_order_id"))
         if text_in(body, "position_intent") == "sell_to_open":
             side = Side.SELL_SHORT
-        order = await self._send(call, side, symbol, wish, number)
+        order = await call.seat.client.order_new(
+            side,
+            symbol,
+            wish.quantity,
+            wish.limit,
+            wish.time_in_force,
+            number,
+            call.seat.portfolio,
+            conditions=wish.conditions,
+        )
         return await self.body(call, order)
-
-    async def _send(self, call: Call, side: Side, symbol: str, wish: Wish, number: int) -> r.Order:
-        """Send an order. A sale of what is not held is a short one, where that is allowed."""
-        seat = call.seat
-
-        async def send(which: Side) -> r.Order:
-            return await seat.client.order_new(
-                which,
-                symbol,
-                wish.quantity,
-                wish.limit,
-                wish.time_in_force,
-                number,
-                seat.portfolio,
-                None,
-                wish.conditions,
-            )
-
-        try:
-            return await send(side)
-        except InsufficientPosition as error:
-            intent = text_in(call.body, "position_intent")
-            if side != Side.SELL or intent == "sell_to_close":
-                raise
-            held = (await seat.client.portfolio(seat.portfolio)).positions
-            if any(each.symbol == symbol and each.quantity > 0 for each in held):
-                raise
-            try:
-                return await send(Side.SELL_SHORT)
-            except RefusedError as refusal:
-                raise (error if refusal.status in _NO_SHORT else refusal) from None
 
     async def _symbol(self, call: Call, name: str) -> str:
         if not name:
@@ -394,6 +367,7 @@ def wish_of(body: Mapping[str, Any]) -> Wish:
         stop=prices["stop_price"],
         trail=_trail(body, kind),
         for_money=notional is not None,
+        reduce_only=text_in(body, "position_intent").endswith("_to_close"),
         extended_hours=flag_in(body, "extended_hours"),
         legs=_legs(body, in_force),
     )

@@ -34,7 +34,7 @@ SEATS_MAX: Final = 512
 one gives way."""
 SEAT_IDLE_S: Final = 300
 """Seconds without a request, after which a seat ends."""
-SEAT_REQUESTS_MAX: Final = 32
+SEAT_REQUESTS_MAX: Final = 24
 """Requests of one seat under way; one more is answered 429."""
 ANSWER_S: Final = 10
 """Seconds that one command may take."""
@@ -57,6 +57,8 @@ class SeatCounters:
     """Answered 503 because every seat was in use."""
     rate_limited: int = 0
     ids_forgotten: int = 0
+    overrun: int = 0
+    """Connections within the process that were cut because too much waited on them."""
 
 
 @attrs.frozen(kw_only=True)
@@ -214,7 +216,9 @@ class Seats:
         return seat
 
     async def _open(self, credential: Credential, visitor: Visitor) -> Seat:
-        endpoint = MemoryEndpoint(self._connect, visitor.peer, self._clock, visitor.handle)
+        endpoint = MemoryEndpoint(
+            self._connect, visitor.peer, self._clock, visitor.handle, self._overrun
+        )
         client = TwistedClient(
             None,
             "worker",
@@ -236,6 +240,9 @@ class Seats:
         seat.used_at = self._clock.monotonic_ns()
         self.counters.opened += 1
         return seat
+
+    def _overrun(self) -> None:
+        self.counters.overrun += 1
 
     def _make_room(self) -> None:
         if len(self) < SEATS_MAX:

@@ -270,6 +270,19 @@ class Gateway:
         port: int = getattr(listening.getHost(), "port", self.configuration.listen_port)
         return port
 
+    def limit_hits(self) -> dict[str, int]:
+        """Return how often each limit of the gateway was hit since its start."""
+        seats, streams = self.seats.counters, self.around.counters
+        return {
+            "gateway_seats": seats.full,
+            "gateway_rate": seats.rate_limited,
+            "gateway_client_ids": seats.ids_forgotten,
+            "gateway_streams": streams.refused,
+            "gateway_slow": streams.slow,
+            "gateway_silent": streams.silent,
+            "gateway_pipe": seats.overrun,
+        }
+
     def start(self) -> None:
         """Open the port; ``listening.listening`` tells the outcome."""
         self.seats.start()

@@ -151,7 +151,7 @@ class Workings(Service):
             ),
             caps=caps,
         )
-        return Gateway(
+        gateway = Gateway(
             configuration,
             worker.client,
             worker.trouble,
@@ -160,6 +160,8 @@ class Workings(Service):
             keys.web,
             inherited_endpoint(self._reactor, self._inherited.gateway),
         )
+        worker.more_hits = gateway.limit_hits
+        return gateway
 
     def _serves(self, worker: Worker) -> None:
         """The worker takes clients: open the gateway's port, then all is ready."""

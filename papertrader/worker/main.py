@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from typing import Final
 
 import attrs
@@ -138,6 +139,8 @@ class Worker:
         self.boot = random_source.getrandbits(BOOT_BITS) or 1
         self.statistics = WorkerStatistics()
         self._told_hits: dict[str, int] = {}
+        self.more_hits: Callable[[], dict[str, int]] = dict
+        """How often limits were hit of what stands beside the worker, such as a gateway."""
         self.clients = Clients()
         self.upstream = Upstream(clock, self.clients, self.statistics, random_source, self.boot)
         self.cache = ReplyCache(clock, configuration.cache_octets)
@@ -390,6 +393,7 @@ class Worker:
             "link_window": statistics.unavailable,
             "output": statistics.slow_consumers,
             "link_wait": statistics.outcome_unknown,
+            **self.more_hits(),
         }
 
     def _worker_stats(self) -> WorkerStats:
