@@ -41,7 +41,7 @@ class Lot:
     """What one fill opened. ``quantity`` and ``cost`` are negative in a short position.
 
     ``price`` is that of the fill (after a split: adjusted, half-even); ``cost`` is the exact money;
-    ``opened_at`` is market time, by which terms say how long it must be held.
+    ``opened_at`` is market time where terms say how long it must be held, else the master's.
     """
 
     quantity: int

@@ -80,7 +80,8 @@ def fill_events(
     held = portfolio.positions.get(order.symbol) or Position(order.symbol)
     price = fill.price if rate == NULL else converted_price(fill.price, rate)
     market_at = market_time(quote)
-    position, realized = trade_through(held, quantity, price, gross, at, transaction_id, market_at)
+    opened = opening_time(portfolio, market_at)
+    position, realized = trade_through(held, quantity, price, gross, at, transaction_id, opened)
     # By place, as in `Order.snapshot`: by name it takes twice as long.
     transaction = Transaction(
         transaction_id,
@@ -221,6 +222,14 @@ def _kind_of(quantity: int, held: int) -> TransactionKind:
     return TransactionKind.SELL if held > 0 else TransactionKind.SHORT
 
 
+def opening_time(portfolio: PortfolioState, market_at: int) -> int:
+    """Return what a lot notes as its beginning: market time if it must be held, 0 for the clock.
+
+    Journals of before there was such a time are decided again as they were.
+    """
+    return market_at if portfolio.terms.hold_seconds else 0
+
+
 def _market_at(market_at: int, at: int) -> int:
     """Return a transaction's market time: 0 where it is the master's instant, or is not known."""
     return 0 if market_at == at else market_at
@@ -287,7 +296,7 @@ def delivery_event(
         gross=-cost,
         at=at,
         transaction=transaction_id,
-        market_at=market_at,
+        market_at=opening_time(portfolio, market_at),
     )
     transaction = Transaction(
         transaction_id=transaction_id,

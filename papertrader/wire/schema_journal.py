@@ -162,7 +162,7 @@ block(
     "quantity" / Qty * "left of the lot",
     "price" / Px * "paid",
     "cost" / Money * "what is left of it cost",
-    "opened_at" / Ts * "when, market time",
+    "opened_at" / Ts * "when; market time where it must be held",
     "transaction" / Id * "by which transaction",
 )
 block(
