@@ -113,6 +113,8 @@ class Worker:
     """
 
     log = Logger()
+    more_hits: Callable[[], dict[str, int]] = dict
+    """How often limits were hit of what stands beside the worker, such as a gateway."""
 
     def __init__(
         self,
@@ -139,8 +141,6 @@ class Worker:
         self.boot = random_source.getrandbits(BOOT_BITS) or 1
         self.statistics = WorkerStatistics()
         self._told_hits: dict[str, int] = {}
-        self.more_hits: Callable[[], dict[str, int]] = dict
-        """How often limits were hit of what stands beside the worker, such as a gateway."""
         self.clients = Clients()
         self.upstream = Upstream(clock, self.clients, self.statistics, random_source, self.boot)
         self.cache = ReplyCache(clock, configuration.cache_octets)

@@ -579,6 +579,8 @@ def test_market_data_streams(bot: Bot) -> None:
             subscribe(keep(kind), STOCK, OTHER)
         stream.subscribe_updated_bars(listening.hear, STOCK)
         stream.subscribe_trading_statuses(listening.hear, STOCK)
+        stream.register_trade_corrections(listening.hear)
+        stream.register_trade_cancels(listening.hear)
         stream.unsubscribe_quotes(STOCK)
         for _ in range(10_000):
             if listening.next() == "all":
