@@ -25,7 +25,7 @@ NAUTILUS_PYTHON: Final = "PAPERTRADER_NAUTILUS_PYTHON"
 """Environment: a Python of 3.12 or newer that has NautilusTrader; without it one is made."""
 NAUTILUS_REQUIREMENTS: Final = REQUIREMENTS.with_name("requirements-nautilus.txt")
 NAUTILUS_LEAST: Final = (3, 12)
-PIP_S: Final = 300
+PIP_S: Final = 900
 
 
 @attrs.define(kw_only=True)

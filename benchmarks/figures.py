@@ -24,6 +24,8 @@ class Figure:
     rounds: tuple[float, ...]
     size: int = 0
     note: str = ""
+    cpu_us: tuple[float, ...] = ()
+    """Microseconds of CPU of each server for one answer: worker and master, in this order."""
 
     @property
     def median(self) -> float:
@@ -69,7 +71,13 @@ class Results:
     def add_seen(self, section: str, name: str, seen: Sequence[Seen], *, size: int = 0) -> None:
         """Keep the rounds of one server under load."""
         note = load_note(seen)
-        self.add(section, name, "/s", [each.rate for each in seen], size=size, note=note)
+        rates = [each.rate for each in seen]
+        servers = range(len(seen[0].server_cpu))
+        cpu_us = tuple(
+            statistics.median(each.server_cpu[i] / max(each.rate, 1e-9) * 1e6 for each in seen)
+            for i in servers
+        )
+        self.add(section, name, "/s", rates, size=size, note=note, cpu_us=cpu_us)
 
     def find(self, section: str, name: str, size: int = 0) -> Figure | None:
         """Return a figure by its place; without a size the first of that name."""

@@ -37,6 +37,12 @@ OUT_OF_REACH: Final = 100 * SCALE
 BLOCK: Final = 4_000
 """Orders over which a cost is taken."""
 FLAT: Final = 1.2
+PARTS: Final = {
+    "reactor": "an order, decided and told",
+    "truth": "an order, its share of a commit",
+    "views": "an order, its views",
+}
+"""Of `Spent`: what an order costs at the most orders in the database."""
 OF_ACCOUNTS: Final = (10, 100, 1_000, 10_000)
 PAGE: Final = 10
 PAGES: Final = 1_000
@@ -220,11 +226,16 @@ def _by_orders(bench: Bench) -> None:
                 master.trade(step)
                 done += step * ACCOUNTS * 16
             costs[size] = []
+            spends = []
             for _ in range(bench.rounds):
                 spent = master.trade(rounds)
                 done += rounds * ACCOUNTS * 16
+                spends.append(spent)
                 costs[size].append(spent.whole / (rounds * ACCOUNTS * 16) * 1e6)
     _tell_flat(bench, "an order, orders in the database", costs)
+    for part, name in PARTS.items():
+        values = [getattr(each, part) / (rounds * ACCOUNTS * 16) * 1e6 for each in spends]
+        bench.results.add("scale", name, "CPU us", values)
 
 
 def _by_accounts(bench: Bench) -> None:
