@@ -92,6 +92,7 @@ class GatewayMarket(Market):
         self.gateway = Gateway(
             configuration, worker.client, worker.trouble, self.clock, self._reactor, None
         )
+        worker.more_hits = self.gateway.limit_hits
         self.gateway.start()
         self.settle()
         return self
@@ -100,6 +101,12 @@ class GatewayMarket(Market):
         self.gateway.stop()
         self.advance(4)
         super().__exit__(*raised)
+
+    def told_hits(self) -> dict[str, int]:
+        """Return the limits of workers that were hit, as the master knows them."""
+        assert self._main is not None
+        links = self._main.workers.links()
+        return {row.key: row.hits for link in links for row in link.hits}
 
     def line(self, address: str = ADDRESS, line: Line | None = None) -> Line:
         """Open a connection to the gateway's port."""

@@ -8,6 +8,7 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from wsproto import ConnectionType, WSConnection
+from wsproto.connection import ConnectionState
 from wsproto.events import (
     AcceptConnection,
     BytesMessage,
@@ -97,7 +98,8 @@ class Browser(RawBrowser):
                 self.say(self.socket.send(event.response()))
         elif isinstance(event, CloseConnection):
             self.closed_with = event.code
-            self.say(self.socket.send(event.response()))
+            if self.socket.state is not ConnectionState.CLOSED:
+                self.say(self.socket.send(event.response()))
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """End."""

@@ -126,6 +126,8 @@ def test_the_rate_is_told_and_kept() -> None:
         assert market.gateway.limit_hits()["gateway_rate"] == 1
         market.advance(1.1)
         bot.get("/v2/watchlists")
+        market.advance(11)
+        assert market.told_hits()["gateway_rate"] == 1
 
 
 def test_many_requests_of_one_seat(market: GatewayMarket, bot: Bot) -> None:

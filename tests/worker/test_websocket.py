@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from wsproto.events import CloseConnection
 
 from papertrader.wire import codec, limits
 from papertrader.wire import messages as m
@@ -44,6 +45,17 @@ def test_a_browser_is_a_client_like_any_other(house: WebHouse) -> None:
     ((header, reply),) = peer.take()
     assert (header.session, reply.account) == (77, 5)
     assert len(browser.messages) == before + 1
+
+
+def test_a_browser_that_closes_is_let_go(house: WebHouse) -> None:
+    """Its last word is answered, and nothing keeps TLS from shutting down: no producer is left."""
+    browser = house.connect_browser()
+    near = browser.wire.near
+    assert near.producer is not None
+    browser.say(browser.socket.send(CloseConnection(1000)))
+    house.settle()
+    assert (browser.closed_with, browser.lost) == (1000, True)
+    assert near.producer is None
 
 
 @pytest.mark.clause("2.5")
