@@ -11,9 +11,16 @@ import attrs
 
 from papertrader.client import results as r
 from papertrader.client.conditions import Conditions, Leg
+from papertrader.client.errors import PaperTraderError
 from papertrader.core.orders import OPEN_STATES, LegRole, OrderState, OrderType, Side, TimeInForce
 from papertrader.gateway.assets import AssetBook, class_of
-from papertrader.gateway.errors import not_found, unprocessable, unsupported
+from papertrader.gateway.errors import (
+    ApiError,
+    internal,
+    not_found,
+    unprocessable,
+    unsupported,
+)
 from papertrader.gateway.ids import (
     CLIENT_TEXT_MAX,
     Kind,
@@ -167,6 +174,14 @@ class Orders:
         nested(together, bodies)
         return bodies[order.order_id]
 
+    async def taken(self, call: Call, order: r.Order) -> dict[str, Any]:
+        """Write an order that was just taken. Whatever fails now, it must not be sent again."""
+        try:
+            return await self.body(call, order)
+        except (ApiError, PaperTraderError) as error:
+            number = uuid_of(Kind.ORDER, order.order_id)
+            raise internal(f"order {number} was taken, but cannot be shown: {error}") from None
+
     async def bodies(self, call: Call, orders: Iterable[r.Order]) -> dict[int, dict[str, Any]]:
         """Write orders, by number."""
         written: dict[int, dict[str, Any]] = {}
@@ -202,7 +217,7 @@ class Orders:
             call.seat.portfolio,
             conditions=wish.conditions,
         )
-        return await self.body(call, order)
+        return await self.taken(call, order)
 
     async def _symbol(self, call: Call, name: str) -> str:
         if not name:
@@ -288,7 +303,7 @@ class Orders:
             client_order_id=self._client_number(call, text_in(body, "client_order_id")),
             portfolio=seat.portfolio,
         )
-        return await self.body(call, order)
+        return await self.taken(call, order)
 
     async def cancel_all(self, call: Call) -> Answer:
         """DELETE /v2/orders."""

@@ -99,7 +99,7 @@ class Positions:
                 portfolio=call.seat.portfolio,
                 conditions=Conditions(reduce_only=True),
             )
-        return await self.orders.body(call, order)
+        return await self.orders.taken(call, order)
 
     async def close_all(self, call: Call) -> Answer:
         """DELETE /v2/positions: their open orders are cancelled first, whatever is said."""

@@ -8,9 +8,13 @@ import pytest
 from alpaca.trading.models import Order
 
 from papertrader.client.conditions import Conditions
+from papertrader.client.errors import refusal
 from papertrader.core.orders import OrderState, TimeInForce
 from papertrader.gateway import orders
+from papertrader.gateway.assets import AssetBook
 from papertrader.gateway.errors import ApiError
+from papertrader.gateway.ids import Kind, uuid_of
+from papertrader.wire.kinds import Status
 from tests.gateway_kit import Bot, GatewayMarket
 
 PLAIN = {"qty": 1, "type": "market", "time_in_force": "day"}
@@ -191,3 +195,25 @@ def test_a_sale_of_what_is_not_held(shared: GatewayMarket, guest: Bot) -> None:
     guest.order(side="buy", qty="2")
     shared.advance(2)
     assert guest.get("/v2/positions") == []
+
+
+def test_an_order_that_cannot_be_shown_is_not_sent_again(
+    shared: GatewayMarket, guest: Bot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What fails after it was taken is neither 429 nor 504, after which alpaca-py repeats."""
+
+    async def busy(*arguments: Any) -> Any:
+        raise refusal(Status.RATE_LIMITED)
+
+    guest.get("/v2/assets/BRKF")
+    monkeypatch.setattr(AssetBook, "get", busy)
+    body = {"symbol": "BRKF", "side": "buy", **LIMIT, "limit_price": "1"}
+    monkeypatch.setattr(AssetBook, "find", _known)
+    reply = guest.ask("POST", "/v2/orders", body)
+    assert (reply.status, reply.body["code"]) == (500, 50010000)
+    (order,) = guest.owner.orders()
+    assert uuid_of(Kind.ORDER, order.order_id) in reply.body["message"]
+
+
+async def _known(book: AssetBook, seat: Any, name: str) -> Any:
+    return await seat.client.asset(name)
