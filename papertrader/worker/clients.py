@@ -194,17 +194,8 @@ class ClientProtocol(FrameProtocol):
         self._commands = TokenBucket(
             around.command_rate, around.command_burst, around.clock.wall_ns()
         )
-        market = around.market
-        self._public: dict[int, Callable[[FrameProtocol, Header, bytes], bool]] = {
-            Opcode.ASSET_GET: market.cached,
-            Opcode.ASSET_LIST: market.cached,
-            Opcode.BARS_GET: market.cached,
-            Opcode.MARKET_STATUS: market.cached,
-            Opcode.CLOCK_GET: market.cached,
-            Opcode.QUOTE_GET: self._quote_get,
-            Opcode.SUBSCRIBE: market.subscribe,
-            Opcode.UNSUBSCRIBE: market.unsubscribe,
-        }
+        # One table for all: a table of its own would be a kilobyte of each idle client.
+        self._public = around.market.public
 
     # --- from the client ------------------------------------------------------------------------
 
@@ -361,11 +352,6 @@ class ClientProtocol(FrameProtocol):
         self._statistics.served += served
         return served
 
-    def _quote_get(self, client: FrameProtocol, header: Header, octets: bytes) -> bool:
-        if self._market.quotes(self, header, octets):
-            return True
-        return not self._market.is_stale and self._market.cached(self, header, octets)
-
     def refuse(
         self,
         header: Header,
@@ -519,7 +505,6 @@ class ClientProtocol(FrameProtocol):
             self._statistics.faults += 1
             self._statistics.slow_consumers += why.status == Status.SLOW_CONSUMER
         self._end_session()
-        self._public.clear()
         for request in list(self.open.values()):
             self._relay.answered(request)
         self.open.clear()

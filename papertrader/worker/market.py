@@ -6,6 +6,7 @@ master as it came.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from papertrader.core.instants import SECOND
@@ -14,7 +15,7 @@ from papertrader.net.clock import Clock
 from papertrader.wire import codec, limits
 from papertrader.wire.codec import Header
 from papertrader.wire.errors import RemoteFault
-from papertrader.wire.kinds import Status, Tag, Topic
+from papertrader.wire.kinds import Opcode, Status, Tag, Topic
 from papertrader.wire.messages import (
     Subscribe,
     SubscribeReply,
@@ -53,6 +54,17 @@ class Market:
         self._clock = clock
         self._master = master
         self.questions = Questions()
+        self.public: dict[int, Callable[[Subscriber, Header, bytes], bool]] = {
+            Opcode.ASSET_GET: self.cached,
+            Opcode.ASSET_LIST: self.cached,
+            Opcode.BARS_GET: self.cached,
+            Opcode.MARKET_STATUS: self.cached,
+            Opcode.CLOCK_GET: self.cached,
+            Opcode.QUOTE_GET: self.latest,
+            Opcode.SUBSCRIBE: self.subscribe,
+            Opcode.UNSUBSCRIBE: self.unsubscribe,
+        }
+        """What answers each public request; False: it could not."""
 
     @property
     def is_stale(self) -> bool:
@@ -96,6 +108,12 @@ class Market:
             return question.tail(now, stale(question.rows))
         topics.asked(question.symbols)
         return question.tail(now, question.rows)
+
+    def latest(self, client: Subscriber, header: Header, octets: bytes) -> bool:
+        """Answer QUOTE_GET from quotes known here, or from a reply kept while the link lives."""
+        if self.quotes(client, header, octets):
+            return True
+        return not self.is_stale and self.cached(client, header, octets)
 
     def subscribe(self, client: Subscriber, header: Header, octets: bytes) -> bool:
         """Serve SUBSCRIBE of a public topic; False for ACCOUNT; raises `RemoteFault`."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,11 +11,15 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from twisted.internet.error import ConnectionDone
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.tcp import Connection
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.python.failure import Failure
 
+from papertrader.net.clock import Clock
+from papertrader.net.handshakes import HandshakeQueue, PacedFactory
 from papertrader.net.records import RecordFactory
 from papertrader.net.tls import client_context_factory, public_server_factory
 from papertrader.ops.certificates import (
@@ -183,3 +189,40 @@ def test_nothing_is_sent_over_a_lost_connection(state: Path) -> None:
     it.sender.write(b"quote")
     assert it.socket.taken == b""
     assert not it.watched
+
+
+class Producer(Protocol):
+    """Is told when to wait, as the connections of clients are."""
+
+    def connectionMade(self) -> None:
+        """Say so."""
+        transport: Any = self.transport
+        transport.registerProducer(self, True)
+
+    def pauseProducing(self) -> None:
+        """Nothing is produced."""
+
+    resumeProducing = stopProducing = pauseProducing
+
+
+def test_an_ended_connection_is_no_ring(state: Path) -> None:
+    """What a peer's end leaves is freed at once: the collector comes rarely and stops all."""
+    reactor = MemoryReactorClock()
+    tls = public_server_factory(*certificate_files(state, "worker-1-public"))
+    factory = PacedFactory(
+        tls, Factory.forProtocol(Producer), reactor, HandshakeQueue(Clock(reactor))
+    )
+    side: Any = factory.buildProtocol(None)
+    wire = StringTransport()
+    side.makeConnection(wire)
+    left = weakref.ref(side), weakref.ref(side.wrappedProtocol)
+    gc.collect()
+    gc.disable()
+    try:
+        side.connectionLost(Failure(ConnectionDone()))
+        # As a TCP connection does when it is gone.
+        wire.producer = None
+        del side, wire
+        assert [each() for each in left] == [None, None]
+    finally:
+        gc.enable()
