@@ -72,6 +72,7 @@ def hold(master: Inside) -> None:
             if not any(master.main.transactions.desk.state.open_orders.values()):
                 break
             master.turn(0.1)
+            master.alive()
         else:
             raise BenchmarkError("what was bought to be sold was not filled")
 

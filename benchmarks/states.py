@@ -112,21 +112,22 @@ def _peer(bench: Bench, stack: contextlib.ExitStack, kind: str) -> Connect:
 
 
 def measure_memory(bench: Bench) -> None:
-    """Resident memory of each idle client: with a session at a worker that is new, bare at the
-    floor, which is new as well; what the first need is not counted in either."""
+    """Resident memory of each idle client: with a session at a worker, bare at the floor. Each
+    number of clients meets a new one; what the first clients need is not counted."""
     per_client: dict[str, list[float]] = {OURS: [], ECHO: []}
     for number in range(bench.rounds):
         with product.product(bench.directory / f"memory-{number}", workers=2) as running:
             # What opened the accounts has grown already; clients of it would seem to need nothing.
             product.open_accounts(running, -(-IDLE[1] // product.SESSIONS_OF_ONE))
             second = module("benchmarks.servers.worker", running.state, running.master.port, 2)
-            with server(*second) as worker:
-                new = attrs.evolve(running, worker=worker)
-                ours = [_resident(worker.pid, _idle(bench, new, conns)) for conns in IDLE]
-        with server(*module("benchmarks.peers.echo", bench.tls)) as echo:
-            floor = [
-                _resident(echo.pid, floor_load(bench, echo, [echo.pid], conns, 1)) for conns in IDLE
-            ]
+            ours, floor = [], []
+            for conns in IDLE:
+                with server(*second) as worker:
+                    new = attrs.evolve(running, worker=worker)
+                    ours.append(_resident(worker.pid, _idle(bench, new, conns)))
+                with server(*module("benchmarks.peers.echo", bench.tls)) as echo:
+                    load = floor_load(bench, echo, [echo.pid], conns, 1)
+                    floor.append(_resident(echo.pid, load))
         for name, sizes in ((OURS, ours), (ECHO, floor)):
             per_client[name].append((sizes[1] - sizes[0]) / (IDLE[1] - IDLE[0]))
     for name, values in per_client.items():
