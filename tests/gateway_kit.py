@@ -102,6 +102,14 @@ class GatewayMarket(Market):
         self.advance(4)
         super().__exit__(*raised)
 
+    def lose_master(self) -> None:
+        """Cut the worker's link, for good."""
+        self._dialled = 1_000_000
+        for end in self._ends:
+            if end._peer.port == 2048:
+                end.abortConnection()
+        self.settle()
+
     def told_hits(self) -> dict[str, int]:
         """Return the limits of workers that were hit, as the master knows them."""
         assert self._main is not None

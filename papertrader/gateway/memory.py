@@ -123,7 +123,9 @@ class End:
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
-            self.protocol.connectionLost(Failure(ConnectionDone()))
+            protocol, self.protocol, self.other = self.protocol, None, None
+            # No ring is left behind for the collector.
+            protocol.connectionLost(Failure(ConnectionDone()))
 
 
 @implementer(IStreamClientEndpoint)

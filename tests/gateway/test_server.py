@@ -235,6 +235,19 @@ def test_a_connection_lives_as_long_as_requests_come(shared: GatewayMarket, gues
     assert line.lost
 
 
+def test_while_the_master_is_away(market: GatewayMarket, bot: Bot) -> None:
+    """A question is 503, an order that was sent is 500: nobody knows whether it was taken."""
+    bot.get(ACCOUNT)
+    bot.get("/v2/assets/BRKF")
+    market.lose_master()
+    assert bot.ask("GET", "/v2/watchlists", expect=503).body["code"] == 50310000
+    body = {"symbol": "BRKF", "qty": 1, "side": "buy", "type": "market", "time_in_force": "day"}
+    reply = bot.ask("POST", "/v2/orders", body)
+    assert (reply.status, reply.body["code"]) == (500, 50010000), reply.text
+    line = market.raw(f"GET /health HTTP/1.1\r\nHost: {NAME}\r\n\r\n".encode())
+    assert line.octets.startswith(b"HTTP/1.1 503")
+
+
 def test_other_hosts_are_refused(shared: GatewayMarket) -> None:
     """As on the page: only under the names of the certificate."""
     line = shared.raw(b"GET /v2/clock HTTP/1.1\r\nHost: evil.example\r\n\r\n")
