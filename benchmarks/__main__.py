@@ -75,6 +75,7 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
         help="most orders and accounts by which growth is measured: 1000000 takes ten minutes more",
     )
     parser.add_argument("--only", action="append", choices=list(SECTIONS), help="repeatable")
+    parser.add_argument("--skip", action="append", default=[], choices=list(SECTIONS))
     parser.add_argument("--output", type=Path, default=HERE, help="where results.json goes")
     parser.add_argument("--build", type=Path, default=HERE.parent / "build" / "benchmarks")
     return parser.parse_args(given)
@@ -91,6 +92,9 @@ def run(options: argparse.Namespace) -> Results:
         before = used_by_others(1.0)
         bench.results.add("machine", "used by others before the run", "cores", [before])
         for section in options.only or SECTIONS:
+            if section in options.skip:
+                bench.results.skip(f"{section}: not wanted")
+                continue
             # What a section has measured is kept even if its rest fails.
             start = time.monotonic()
             try:
