@@ -98,10 +98,17 @@ def _reserved(state: DeskState, portfolio: int) -> tuple[int, dict[str, int]]:
 
 def _order_violations(state: DeskState) -> Iterator[str]:
     for order in state.orders.values():
+        is_full = order.filled == order.quantity
+        if (
+            0 <= order.filled <= order.quantity
+            and (order.state == OrderState.FILLED) == is_full
+            and (order.is_open or not (order.reserved_cash or order.reserved_quantity))
+        ):
+            continue
         name = f"I-06: order {order.order_id}"
         if not 0 <= order.filled <= order.quantity:
             yield f"{name} has filled {order.filled} of {order.quantity}"
-        if (order.state == OrderState.FILLED) != (order.filled == order.quantity):
+        if (order.state == OrderState.FILLED) != is_full:
             yield f"{name} is {order.state.name} with {order.filled} of {order.quantity}"
         if not order.is_open and (order.reserved_cash or order.reserved_quantity):
             yield f"{name} is {order.state.name} and still reserves"

@@ -34,18 +34,28 @@ class Findings:
 class Autopsy:
     """Examines the dead of one server. ``directory`` is the event log's."""
 
+    _FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+
     def __init__(self, directory: Path, name: str) -> None:
         self._directory = directory
         self._name = name
         self._ring = directory / f"{name}.ring"
         self._stacks = directory / f"{name}.stacks"
+        self._spare_stacks = directory / f"{name}.spare-stacks"
         self._mark = directory / f"{name}.inflight"
         self._number = 0
 
     def new_stacks(self) -> IO[bytes]:
         """Open an empty file for the stacks of the next life."""
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
-        return os.fdopen(os.open(self._stacks, flags, 0o600), "wb")
+        return os.fdopen(os.open(self._stacks, self._FLAGS, 0o600), "wb")
+
+    def new_spare_stacks(self) -> IO[bytes]:
+        """Open an empty file for the stacks of a spare; it is another's that is in use."""
+        return os.fdopen(os.open(self._spare_stacks, self._FLAGS, 0o600), "wb")
+
+    def take_spare_stacks(self) -> None:
+        """From now on the stacks are those of the spare. Raises `OSError`."""
+        os.replace(self._spare_stacks, self._stacks)
 
     def left_behind(self) -> list[Findings]:
         """Set aside what earlier lives left whose driver died, too. Raises `OSError`.

@@ -18,6 +18,10 @@ WEB_FD: Final = 7
 GATEWAY_FD: Final = 8
 """What the workings find open: the socket, the pipe of heartbeats, the lock, the file for stacks,
 and the sockets of a worker that faces browsers or has a gateway. Standard error is the driver's."""
+GO_FD: Final = 9
+"""Where a spare waits for its turn: a line that says of what the life before died."""
+SPARE: Final = "--spare"
+"""Tells workings that they are one."""
 READY: Final = b"R"
 HEARTBEAT: Final = b"."
 LOADING: Final = b"L"

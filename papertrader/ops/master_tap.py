@@ -22,5 +22,6 @@ def makeService(options: Options) -> Driver:
         host=listen.host,
         port=listen.port,
         setting="master.listen",
+        spare=True,
     )
     return Driver(role, options.state, reactor)

@@ -15,6 +15,7 @@ import select
 import signal
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any, Final
 
 from twisted.internet import reactor
@@ -22,7 +23,16 @@ from twisted.logger import globalLogBeginner
 from twisted.python import usage
 
 from papertrader.net.clock import install_monotonic
-from papertrader.ops.heart import GATEWAY_FD, HEART_FD, LISTEN_FD, STACKS_FD, WEB_FD, Inherited
+from papertrader.ops.heart import (
+    GATEWAY_FD,
+    GO_FD,
+    HEART_FD,
+    LISTEN_FD,
+    SPARE,
+    STACKS_FD,
+    WEB_FD,
+    Inherited,
+)
 from papertrader.ops.running import EXIT_FAILED, tell
 
 _PR_SET_PDEATHSIG: Final = 1
@@ -64,14 +74,10 @@ def run(kind: str, arguments: Sequence[str]) -> None:
     died = ""
     if arguments[:1] == ["--died"]:
         died, arguments = arguments[1], arguments[2:]
-    # Each kind loads only its own half of the house.
-    if kind == "master":
-        from papertrader.ops import master_workings as module  # noqa: PLC0415
-    else:
-        from papertrader.ops import worker_workings as module  # type: ignore[no-redef] # noqa: PLC0415
+    module = module_of(kind)
     options = module.Options()
     try:
-        options.parseOptions(list(arguments))  # type: ignore[no-untyped-call]
+        options.parseOptions(list(arguments))
     except usage.UsageError as error:
         tell(kind, f"error: {error}")
         sys.exit(EXIT_FAILED)
@@ -89,7 +95,31 @@ def main(arguments: Sequence[str]) -> None:
     """Run the workings of the kind that the first argument names."""
     confine()
     faulthandler.enable(STACKS_FD, all_threads=True)
-    run(arguments[0], arguments[1:])
+    kind, rest = arguments[0], list(arguments[1:])
+    if rest[:1] == [SPARE]:
+        rest = ["--died", wait_for_turn(kind), *rest[1:]]
+    run(kind, rest)
+
+
+def wait_for_turn(kind: str) -> str:
+    """Load all code, then wait until the driver says of what the life before this one died.
+
+    Ends the process if there is no driver any more.
+    """
+    module_of(kind)
+    said = b""
+    while not said.endswith(b"\n"):
+        octets = os.read(GO_FD, 4_096)
+        if not octets:
+            os._exit(0)
+        said += octets
+    os.close(GO_FD)
+    return said.decode(errors="replace").rstrip("\n")
+
+
+def module_of(kind: str) -> Any:
+    """Load one half of the house: that of this kind."""
+    return import_module(f"papertrader.ops.{kind}_workings")
 
 
 if __name__ == "__main__":

@@ -34,6 +34,11 @@ import os, sys
 if "papertrader.ops.workings" in sys.orig_argv:
     import faulthandler, signal, socket, time
     state = sys.orig_argv[sys.orig_argv.index("--state-dir") + 1]
+    if "--spare" in sys.orig_argv:
+        with open(os.path.join(state, "spares"), "a") as spares:
+            spares.write(f"{os.getpid()}\\n")
+        if not os.read(9, 4096):
+            os._exit(0)
     with open(os.path.join(state, "lives"), "a") as lives:
         lives.write(f"{os.getpid()} {os.getppid()}\\n")
     hold = os.path.join(os.path.dirname(state), "hold")
@@ -51,6 +56,8 @@ if "papertrader.ops.workings" in sys.orig_argv:
 elif os.path.basename(sys.argv[0] if hasattr(sys, "argv") else "") != "x":
     from papertrader.ops import restarts
     restarts.BACKOFF_MIN_S = restarts.BACKOFF_MAX_S = 0.05
+    from papertrader.ops import driver
+    driver.SPARE_AFTER_S = 0.1
 """
 SERVE = """
 listening = socket.socket(fileno=3)
@@ -197,6 +204,46 @@ def test_a_crash_loop_ends_with_70_and_a_closed_port(driven: Callable[..., Drive
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", server.port), 5)
     assert len(server.crash_files()) == CRASHES_MAX
+
+
+def test_a_spare_takes_over(driven: Callable[..., Driven]) -> None:
+    """Workings that stand by serve when those before them die; one that ended is no harm."""
+    server = driven(SERVE)
+    spares = server.state / "spares"
+
+    def spare_after(pid: int) -> int:
+        server.until(lambda: spares.exists() and spares.read_text().endswith("\n"))
+        server.until(lambda: int(spares.read_text().split()[-1]) != pid)
+        return int(spares.read_text().split()[-1])
+
+    first = server.ask()
+    spare = spare_after(first)
+    assert server.lives == [first]
+    os.kill(first, signal.SIGKILL)
+    # Who was accepted by the dying ones sees an end.
+    server.until(lambda: server.ask() == spare)
+    server.until(server.crash_files)
+    last = spare_after(spare)
+    os.kill(last, signal.SIGKILL)
+    server.until(lambda: not lives(last))
+    assert server.ask() == spare
+    os.kill(spare, signal.SIGSEGV)
+    server.until(lambda: server.ask() not in (0, first, spare, last))
+    server.until(lambda: len(server.crash_files()) == 2)
+    assert any("SIGSEGV" in text and "Current thread" in text for text in server.crash_files())
+    server.end()
+    server.until(lambda: not any(lives(int(pid)) for pid in spares.read_text().split()))
+
+
+def test_a_spare_is_not_left_behind(driven: Callable[..., Driven]) -> None:
+    """A driver that is killed takes it along."""
+    server = driven(SERVE)
+    spares = server.state / "spares"
+    server.ask()
+    server.until(lambda: spares.exists() and spares.read_text().endswith("\n"))
+    server.process.kill()
+    server.process.wait()
+    server.until(lambda: not lives(int(spares.read_text())))
 
 
 def test_workings_that_never_served_end_the_driver(driven: Callable[..., Driven]) -> None:
