@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -18,6 +18,9 @@ from papertrader.wire.kinds import Status
 if TYPE_CHECKING:
     from papertrader.master.accounts import Account, AccountBook
     from papertrader.master.secondfactor import SecondFactors
+
+NOBODY_KEY: Final = "failed_logins_of_nobody"
+"""Row of the table ``meta``: failures since the start of names that nobody has."""
 
 
 class Proof:
@@ -42,6 +45,7 @@ class Proof:
         self._clock = clock
         self.admission = admission
         self.factors = factors
+        self._of_nobody = 0
 
     async def hash_password(self, address: bytes, password: str) -> str:
         """Hash a new password. Raises `Refused` when the hashing queue is full."""
@@ -111,7 +115,6 @@ class Proof:
         if account is not None:
             number = account.account
             account.failed_tries += 1
-        # Of nobody the same statement is executed: it must not take less than of somebody.
         self._count_failure(number)
         self._journal.change(self._store.audit(now, "login refused", number))
         raise Refused(Status.AUTH_FAILED, text)
@@ -143,6 +146,21 @@ class Proof:
         )
 
     def _count_failure(self, number: int) -> None:
+        """Count a failure of an account; 0: of nobody.
+
+        A row is written for nobody as well: a commit that writes a page less takes less time.
+        """
+        if not number:
+            self._of_nobody += 1
+            row = (NOBODY_KEY, str(self._of_nobody))
+            self._journal.change(
+                lambda db: db.execute_sql(
+                    "INSERT INTO meta (key, value) VALUES (?, ?)"
+                    " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+                    row,
+                )
+            )
+            return
         self._journal.change(
             lambda db: db.execute_sql(
                 "UPDATE account SET failed_tries = failed_tries + 1 WHERE id = ?", (number,)
