@@ -23,6 +23,7 @@ from papertrader.master.providers.recorded import DataFileError
 from papertrader.ops.history import Imported, Kept, import_files, kept_history, open_history
 from papertrader.ops.options import SETTINGS_FILE, default_state_dir
 from papertrader.ops.settings import SettingsError, load_settings
+from papertrader.progress import Progress, quiet_option
 
 EXIT_FAILED: Final = 1
 INTERVALS: Final = {"1m": 60, "1d": 86_400}
@@ -39,6 +40,7 @@ RUN_MAX_S: Final = 86_400.0
 @click.option("--from", "first", type=DATE, help="First day (UTC).")
 @click.option("--to", "last", type=DATE, help="Last day (UTC).")
 @json_option
+@quiet_option
 @pass_invocation
 def import_command(
     invocation: Invocation,
@@ -47,6 +49,7 @@ def import_command(
     interval: str,
     first: date | None,
     last: date | None,
+    quiet: bool,
 ) -> None:
     """Import history for the live market: from FILE (or a directory), or of SYMBOLs.
 
@@ -60,27 +63,30 @@ def import_command(
         _fail(str(error))
     try:
         if name is not None:
-            _from_provider(invocation, state, store, name, what, INTERVALS[interval], first, last)
+            seconds = INTERVALS[interval]
+            _from_provider(invocation, state, store, name, what, seconds, first, last, quiet)
         elif what:
-            _from_files(invocation, store, what)
+            _from_files(invocation, store, what, quiet)
         else:
             _show(invocation, kept_history(store))
     finally:
         store.close()
 
 
-def _from_files(invocation: Invocation, store: BarStore, what: tuple[str, ...]) -> None:
+def _from_files(
+    invocation: Invocation, store: BarStore, what: tuple[str, ...], quiet: bool
+) -> None:
     if len(what) > 1 or not Path(what[0]).exists():
         raise Problem.usage(
             f"{what[0]} is no file or directory" if len(what) == 1 else "give one FILE",
             "symbols go with --provider NAME",
         )
-    bar = _Bar(invocation)
+    bar = _bar(invocation, "symbols", quiet)
     try:
-        found = import_files(store, Path(what[0]), bar.tell)
+        with bar:
+            found = import_files(store, Path(what[0]), bar.tell)
     except DataFileError as error:
         _fail(str(error))
-    bar.end()
     _told(invocation, found)
 
 
@@ -93,6 +99,7 @@ def _from_provider(
     interval_s: int,
     first: date | None,
     last: date | None,
+    quiet: bool,
 ) -> None:
     from papertrader.ops.history import Backfill  # noqa: PLC0415
     from papertrader.ops.provider_visit import visit_provider  # noqa: PLC0415 (treq)
@@ -106,7 +113,7 @@ def _from_provider(
     start = midnight_of(first or (to_datetime(now) - usual).date())
     if not start < end:
         raise Problem.usage("--from must lie before --to")
-    bar = _Bar(invocation)
+    bar = _bar(invocation, "parts", quiet)
     found: list[Imported] = []
 
     async def run(made: Provider, has_key: bool) -> bool:
@@ -126,36 +133,17 @@ def _from_provider(
         )
     except SettingsError as error:
         _fail("; ".join(error.problems))
-    failure = visit_provider(settings, state, os.environ, name, run, RUN_MAX_S)
-    bar.end()
+    with bar:
+        failure = visit_provider(settings, state, os.environ, name, run, RUN_MAX_S)
     for each in found:
         _told(invocation, each)
     if failure:
         _fail(failure)
 
 
-class _Bar:
-    """A progress bar on standard error; nothing where nobody watches."""
-
-    def __init__(self, invocation: Invocation) -> None:
-        self._shown = not invocation.as_json and sys.stderr.isatty()
-        self._length = 0
-        self._bar = click.progressbar(length=1, file=sys.stderr, show_eta=False)
-
-    def tell(self, done: int, length: int, what: str) -> None:
-        """Show how far it is."""
-        if not self._shown:
-            return
-        self._bar.label = what[:40].ljust(40)
-        if done >= 0:
-            self._bar.length = length
-            self._bar.pos = done
-        self._bar.render_progress()
-
-    def end(self) -> None:
-        """Go to the next line."""
-        if self._shown:
-            click.echo(err=True)
+def _bar(invocation: Invocation, unit: str, quiet: bool) -> Progress:
+    again = "what came is kept; the same command again goes on from there"
+    return Progress("import", unit, as_json=invocation.as_json, quiet=quiet, again=again)
 
 
 def _told(invocation: Invocation, found: Imported) -> None:

@@ -20,9 +20,11 @@ from papertrader.ops.inspection import Report, audit, rebuild
 from papertrader.ops.options import default_state_dir, store_place
 from papertrader.ops.replaycheck import ReplayReport, replay_check
 from papertrader.ops.running import StartError
+from papertrader.progress import Progress, quiet_option
 
 EXIT_VIOLATED: Final = 1
 EXIT_UNREADABLE: Final = 2
+_UNTOUCHED: Final = "nothing was changed; run it again to begin anew"
 
 _STATE = click.option(
     "--state-dir",
@@ -76,7 +78,10 @@ def _show(report: Report, as_json: bool) -> int:
     help="A file that a worker kept (witness/NAME.jsonl of its state directory); repeatable.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-def audit_command(state_dir: Path | None, witnesses: tuple[Path, ...], as_json: bool) -> None:
+@quiet_option
+def audit_command(
+    state_dir: Path | None, witnesses: tuple[Path, ...], as_json: bool, quiet: bool
+) -> None:
     """Recompute the books from the journal and compare everything with it.
 
     With --witness also what the files alone cannot show: entries that were cut off at the end, an
@@ -86,14 +91,11 @@ def audit_command(state_dir: Path | None, witnesses: tuple[Path, ...], as_json: 
     read.
     """
     state = (state_dir or default_state_dir()).absolute()
-    showing = sys.stderr.isatty() and not as_json
-
-    def progress(done: int, total: int) -> None:
-        if showing and total:
-            click.echo(f"\r{done:,} of {total:,} batches", nl=done == total, err=True)
-
+    bar = Progress("audit", "batches", as_json=as_json, quiet=quiet, again=_UNTOUCHED)
     try:
-        report = audit(store_place(state), progress, witnesses, from_datetime(datetime.now(UTC)))
+        with bar:
+            now = from_datetime(datetime.now(UTC))
+            report = audit(store_place(state), bar.tell, witnesses, now)
     except StoreError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(EXIT_UNREADABLE)
@@ -103,15 +105,18 @@ def audit_command(state_dir: Path | None, witnesses: tuple[Path, ...], as_json: 
 @click.command("replay-check")
 @_STATE
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-def replay_command(state_dir: Path | None, as_json: bool) -> None:
+@quiet_option
+def replay_command(state_dir: Path | None, as_json: bool, quiet: bool) -> None:
     """Decide every input of the journal again and compare all outcomes with what was told.
 
     Works while the master runs, and with another Python than the one that wrote the journal. Exit
     code 0: the same; 1: it differs, and it says where; 2: cannot read.
     """
     state = (state_dir or default_state_dir()).absolute()
+    bar = Progress("replay", "batches", as_json=as_json, quiet=quiet, again=_UNTOUCHED)
     try:
-        report = replay_check(store_place(state))
+        with bar:
+            report = replay_check(store_place(state), bar.tell)
     except StoreError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(EXIT_UNREADABLE)
@@ -139,20 +144,25 @@ def _tell_replay(report: ReplayReport) -> None:
 
 @click.command("rebuild")
 @_STATE
-def rebuild_command(state_dir: Path | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@quiet_option
+def rebuild_command(state_dir: Path | None, as_json: bool, quiet: bool) -> None:
     """Throw the views away and make them again from the journal (the master must be stopped)."""
     state = (state_dir or default_state_dir()).absolute()
+    again = "the journal is untouched; the next start makes the rest, or run it again"
+    bar = Progress("rebuild", "inputs", as_json=as_json, quiet=quiet, again=again)
 
-    def progress(done: int, total: int) -> None:
-        if sys.stderr.isatty():
-            click.echo(f"\r{done:,} of {total:,} inputs", nl=done == total, err=True)
+    def say(line: str) -> None:
+        if not as_json and not quiet:
+            click.echo(line, err=True)
 
     try:
-        report = rebuild(store_place(state), lambda line: click.echo(line, err=True), progress)
+        with bar:
+            report = rebuild(store_place(state), say, bar.tell)
     except (StartError, StoreError) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(EXIT_UNREADABLE)
-    sys.exit(_show(report, False))
+    sys.exit(_show(report, as_json))
 
 
 @click.command("admin")

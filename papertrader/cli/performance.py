@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Final
 
 import click
 
+from papertrader.cli.chart import styled
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
-from papertrader.cli.output import money, pairs, table, write_json
+from papertrader.cli.output import day, money, pairs, table, write_json
 from papertrader.cli.parameters import DATE, SYMBOL, of_option, portfolio_option
+from papertrader.cli.plots import WIDTH_MIN, curve_lines
 from papertrader.cli.visit import logged_in
 from papertrader.client.costs import CostTable, cost_table
-from papertrader.client.curves import performance_of
+from papertrader.client.curves import Curve, drawdowns, growth, performance_of
 
 if TYPE_CHECKING:
     from papertrader.client.blocking import Client
@@ -21,7 +25,10 @@ if TYPE_CHECKING:
 
 PAGE_ROWS: Final = 5_000
 _POINTS: Final = 30
-"""Points of the curve that are shown at most, the newest; all of them as JSON."""
+"""Points of the curve that are listed at most, the newest; all of them as JSON."""
+_COLUMNS_MAX: Final = 160
+_LINES: Final = (8, 4)
+"""Lines of the plots of equity and drawdown: with the figures below they fit into 24."""
 
 
 @click.command()
@@ -37,6 +44,10 @@ _POINTS: Final = 30
     help="Yearly interest without risk, for the ratios.",
 )  # fmt: skip
 @click.option("--costs", is_flag=True, help="What trading cost, line by line.")
+@click.option(
+    "--plot/--no-plot", default=None,
+    help="Draw the curve instead of listing it (the default at a terminal).",
+)  # fmt: skip
 @portfolio_option
 @of_option
 @json_option
@@ -51,6 +62,7 @@ def performance(
     portfolio: int | None,
     username: str | None,
     costs: bool,
+    plot: bool | None,
 ) -> None:
     """Show how well a portfolio did: its worth over time, returns and risk."""
     if costs and username:
@@ -76,13 +88,10 @@ def performance(
         shown = {} if spent is None else {"costs": spent}
         write_json(performance=figures, curve=curve, **shown)
         return
-    rows = [
-        (each.at.strftime("%Y-%m-%d %H:%M"), money(each.equity), money(each.cash),
-         money(each.flow) if each.flow else "")
-        for each in curve.points[-_POINTS:]
-    ]  # fmt: skip
-    headings = ("market time (UTC)", f">equity {curve.currency}", ">cash", ">paid in")
-    click.echo(table(headings, rows) + "\n")
+    if sys.stdout.isatty() if plot is None else plot:
+        click.echo(drawn(curve) + "\n")
+    else:
+        click.echo(_listed(curve) + "\n")
     fall = figures.drawdown
     lines = [
         ("return", _percent(figures.total_return)),
@@ -107,6 +116,39 @@ def performance(
         found = [(what, money(each)) for what, each in (*spent.lines, ("together", spent.total))]
         found += [(f"  {what} of open positions", money(each)) for what, each in spent.open_lines]
         click.echo("\n" + table(("earned and paid", f">{curve.currency}"), found))
+
+
+def _listed(curve: Curve) -> str:
+    """Return the newest points as a table."""
+    rows = [
+        (each.at.strftime("%Y-%m-%d %H:%M"), money(each.equity), money(each.cash),
+         money(each.flow) if each.flow else "")
+        for each in curve.points[-_POINTS:]
+    ]  # fmt: skip
+    headings = ("market time (UTC)", f">equity {curve.currency}", ">cash", ">paid in")
+    return table(headings, rows)
+
+
+def drawn(curve: Curve, columns: int = 0) -> str:
+    """Return the equity and, below it, the drawdown of the time-weighted growth, as plots.
+
+    ``columns``: 0 for those of the terminal.
+    """
+    if len(curve.points) < 2:
+        return "The curve begins with the first trade; it is drawn from its second point on."
+    width = columns or max(WIDTH_MIN, min(_COLUMNS_MAX, shutil.get_terminal_size().columns - 1))
+    first, last = curve.points[0], curve.points[-1]
+    when = f"{day(first.at)} to {day(last.at)}"
+    equity = [float(each.equity) for each in curve.points]
+    fall = drawdowns(growth(curve))
+    return "\n".join(
+        (
+            f"equity in {curve.currency}, {when}, now {money(last.equity)}",
+            styled(curve_lines(equity, width, _LINES[0])),
+            "below the highest level so far, in percent",
+            styled(curve_lines(fall, width, _LINES[1], "down")),
+        )
+    )
 
 
 def costs_of(

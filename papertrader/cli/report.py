@@ -1,4 +1,4 @@
-"""``papertrader report``: how a portfolio did, as one HTML file that needs nothing else."""
+"""``papertrader report``: how a portfolio did, as an HTML file that needs no other, a picture."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from papertrader.cli.invocation import Invocation, pass_invocation
 from papertrader.cli.output import moment, money, name
 from papertrader.cli.parameters import SYMBOL, portfolio_option
 from papertrader.cli.performance import costs_of, transactions_of
+from papertrader.cli.picture import drawing_program, png
 from papertrader.cli.problems import Problem
 from papertrader.cli.visit import logged_in
 from papertrader.client import results as r
-from papertrader.client.curves import Curve, performance_of
+from papertrader.client.curves import Curve, drawdowns, growth, performance_of
 from papertrader.wire.kinds import Scope
 
+_NEW: Final = click.Path(path_type=Path, dir_okay=False)
 _SIZE: Final = (860, 240)
 _TRADES: Final = 500
 """Trades that are listed, the newest; the rest is counted."""
@@ -96,28 +98,6 @@ def _percent(value: float | None) -> str:
     return "-" if value is None else f"{value * 100:+.2f} %"
 
 
-def drawdowns(values: Sequence[float]) -> list[float]:
-    """Return how far below its highest level so far each value is, in percent."""
-    top, found = float("-inf"), []
-    for value in values:
-        top = max(top, value)
-        found.append((value / top - 1) * 100 if top > 0 else 0.0)
-    return found
-
-
-def growth(curve: Curve) -> list[float]:
-    """Return the time-weighted growth of 100: what was paid in or taken out is no gain."""
-    levels: list[float] = []
-    before: Decimal | None = None
-    for point in curve.points:
-        level = levels[-1] if levels else 100.0
-        if before is not None and before > 0:
-            level *= float((point.equity - point.flow) / before)
-        levels.append(level)
-        before = point.equity
-    return levels
-
-
 def document(
     owner: str,
     curve: Curve,
@@ -183,17 +163,29 @@ def document(
 
 
 @click.command()
-@click.option(
-    "--html", "path", type=click.Path(path_type=Path, dir_okay=False), required=True,
-    help="The file to write; one that is there is not overwritten.",
-)  # fmt: skip
+@click.option("--html", "page", type=_NEW, help="Write one HTML file that needs nothing else.")
+@click.option("--png", "picture", type=_NEW, help="Write a picture (needs matplotlib).")
 @click.option("--benchmark", type=SYMBOL, help="Compare with this asset, its dividends included.")
 @portfolio_option
 @pass_invocation
 def report(
-    invocation: Invocation, path: Path, benchmark: str | None, portfolio: int | None
+    invocation: Invocation,
+    page: Path | None,
+    picture: Path | None,
+    benchmark: str | None,
+    portfolio: int | None,
 ) -> None:
-    """Write equity, drawdown, allocation, costs and trades as one file that needs nothing else."""
+    """Write how a portfolio did: equity, drawdown, allocation, costs and trades.
+
+    A file that is there is not overwritten.
+    """
+    if page is None and picture is None:
+        raise Problem.usage("say what to write", "{program} report --html FILE, or --png FILE")
+    if picture is not None:
+        drawing_program()
+    for path in (page, picture):
+        if path is not None and path.exists():
+            raise Problem.usage(f"{path} is there already", "name a new file")
     number = portfolio or 0
     with logged_in(invocation, scope=Scope.READ) as client:
         owner = client.account().username
@@ -203,11 +195,18 @@ def report(
         spent = costs_of(client, trades)
         compared = client.bars(benchmark, "1d", adjust="total") if benchmark else None
     figures = performance_of(curve, trades, benchmark=compared)
-    costs = [*spent.lines, ("together", spent.total)]
-    text = document(owner, curve, holding, trades, costs, figures, benchmark or "")
+    if page is not None:
+        costs = [*spent.lines, ("together", spent.total)]
+        text = document(owner, curve, holding, trades, costs, figures, benchmark or "")
+        _write(page, text.encode())
+    if picture is not None:
+        _write(picture, png(owner, curve, holding, compared, benchmark or ""))
+
+
+def _write(path: Path, octets: bytes) -> None:
     try:
-        with open(path, "x", encoding="utf-8") as file:
-            file.write(text)
+        with open(path, "xb") as file:
+            file.write(octets)
     except OSError as error:
         raise Problem.usage(f"{path} cannot be written: {error.strerror or error}") from None
     click.echo(f"The report is in {path}.")

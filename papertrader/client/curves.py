@@ -145,3 +145,25 @@ def _returns(curve: Curve, bars: r.Bars) -> list[float]:
     for before, after in pairwise(closes):
         found.append(float(after / before - 1) if before and after else 0.0)
     return found
+
+
+def drawdowns(values: Sequence[float]) -> list[float]:
+    """Return how far below its highest level so far each value is, in percent."""
+    top, found = float("-inf"), []
+    for value in values:
+        top = max(top, value)
+        found.append((value / top - 1) * 100 if top > 0 else 0.0)
+    return found
+
+
+def growth(curve: Curve) -> list[float]:
+    """Return the time-weighted growth of 100: what was paid in or taken out is no gain."""
+    levels: list[float] = []
+    before: Decimal | None = None
+    for point in curve.points:
+        level = levels[-1] if levels else 100.0
+        if before is not None and before > 0:
+            level *= float((point.equity - point.flow) / before)
+        levels.append(level)
+        before = point.equity
+    return levels

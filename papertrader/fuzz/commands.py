@@ -23,6 +23,7 @@ from papertrader.fuzz.observe import Breach, LeakWatch
 from papertrader.fuzz.player import play
 from papertrader.fuzz.target import Address, TlsTarget
 from papertrader.fuzz.world import SetupError, World
+from papertrader.progress import Progress, quiet_option
 from papertrader.wire import kinds, vectors
 
 CLEAN: Final = 0
@@ -132,13 +133,6 @@ def _world(
     return world
 
 
-def _progress(text: str, last: bool = False) -> None:
-    if sys.stderr.isatty():
-        click.echo(f"\r{text:<78}", err=True, nl=last)
-    elif last:
-        click.echo(text, err=True)
-
-
 @main.command()
 @_target_options
 @click.argument("sections", nargs=-1, metavar="[SECTION]...")
@@ -147,6 +141,7 @@ def _progress(text: str, last: bool = False) -> None:
 @click.option("--junit", type=_FILE, help="Write a JUnit file.")
 @click.option("--report", "report_file", type=_FILE, help="Write a JSON report.")
 @click.option("--dry-run", is_flag=True, help="Only list the cases.")
+@quiet_option
 def conform(
     sections: tuple[str, ...],
     only: str,
@@ -154,6 +149,7 @@ def conform(
     junit: Path | None,
     report_file: Path | None,
     dry_run: bool,
+    quiet: bool,
     **target: Any,
 ) -> None:
     """Play numbered cases, each of one clause of the specification.
@@ -174,9 +170,10 @@ def conform(
     world = _world(**target)
     world.account(0)
     world.account(1)
+    bar = Progress("conform", "cases", quiet=quiet, again="the target has accounts of this run")
 
     def told(result: Result, count: int) -> None:
-        _progress(f"{result.number} of {count}  {result.section}: {result.name}")
+        bar.tell(result.number, count, f"{result.section}: {result.name}")
         if result.verdict != "passed":
             click.echo(
                 f"{result.verdict.upper()} {result.number} {result.section}: {result.name}"
@@ -184,11 +181,11 @@ def conform(
             )
 
     run = Conformance(world, random.Random(target["seed"]), told, strict)
-    results = run.run(cases, only)
+    with bar:
+        results = run.run(cases, only)
     report.write(junit, report.junit(results))
     report.write(report_file, report.conform_json(results, run.coverage))
     counts = {v: sum(r.verdict == v for r in results) for v in ("passed", "failed", "skipped")}
-    _progress("", True)
     click.echo(
         f"{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped;"
         f" {len(run.coverage.triples)} (state, opcode, status, close) seen"
@@ -222,6 +219,7 @@ def conform(
 @click.option("--canary-ms", type=click.IntRange(1), default=1000, show_default=True)
 @click.option("--report", "report_file", type=_FILE, help="Write a JSON report.")
 @click.option("--html", "html_file", type=_FILE, help="Write an HTML report.")
+@quiet_option
 def fuzz(
     seconds: float,
     corpus_dir: Path | None,
@@ -235,6 +233,7 @@ def fuzz(
     canary_ms: int,
     report_file: Path | None,
     html_file: Path | None,
+    quiet: bool,
     inner: Inner,
     **target: Any,
 ) -> None:
@@ -246,19 +245,25 @@ def fuzz(
         canary_s=canary_ms / 1000, streams=streams,
     )  # fmt: skip
 
+    again = "corpus and findings are kept; with the same --corpus it goes on from there"
+    bar = Progress("fuzz", "s", quiet=quiet, again=again)
+
     def told(campaign: Campaign, elapsed: float) -> None:
         tally = campaign.tally
-        _progress(
-            f"{elapsed:.0f} s  {tally.frames / elapsed:.0f} cases/s  {tally.sequences} sequences"
-            f"  coverage {len(campaign.coverage.triples)}+{len(campaign.coverage.pairs)}"
-            f"  findings {len(tally.found)}"
+        bar.tell(
+            round(elapsed),
+            round(seconds),
+            f"{tally.frames / elapsed:.0f} cases/s, {tally.sequences} sequences,"
+            f" coverage {len(campaign.coverage.triples)}+{len(campaign.coverage.pairs)},"
+            f" findings {len(tally.found)}",
         )
 
     if profile == "relay" and not inner.master:
         raise click.UsageError("--profile relay needs --inner, --certificate and --key")
     campaign = Campaign(world, plan, told, inner.relay(world, target["seed"], target["tls_ca"]))
-    tally = campaign.run()
-    told(campaign, seconds)
+    with bar:
+        tally = campaign.run()
+        told(campaign, seconds)
     report.write(report_file, json.dumps(report.campaign_facts(campaign), indent=1) + "\n")
     report.write(html_file, report.campaign_html(campaign))
     for breach in tally.texts:

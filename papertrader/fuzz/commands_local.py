@@ -9,6 +9,7 @@ from typing import Final
 import click
 
 from papertrader.fuzz import parser
+from papertrader.progress import Progress, quiet_option
 
 FINDINGS: Final = 1
 """Exit code, as for every command of the harness."""
@@ -37,25 +38,17 @@ def _count(context: click.Context, option: click.Parameter, text: str) -> int:
     "--compared", type=click.IntRange(0), default=parser.COMPARED_DEFAULT, show_default=True,
     help="Of so many frames one is read by the construct reference as well; 0: none.",
 )  # fmt: skip
-def parser_command(frames: int, seed: int, jobs: int, compared: int) -> None:
+@quiet_option
+def parser_command(frames: int, seed: int, jobs: int, compared: int, quiet: bool) -> None:
     """Read changed frames with this implementation's own codec; no target is needed."""
     jobs = jobs or os.cpu_count() or 1
-    told = [0.0]
+    bar = Progress("parser", "frames", quiet=quiet, again="nothing is kept; run it again")
 
     def progress(done: parser.Counts, seconds: float) -> None:
-        if sys.stderr.isatty() and seconds - told[0] >= 1.0:
-            told[0] = seconds
-            rate = done.frames / seconds
-            left = (frames - done.frames) / rate
-            click.echo(
-                f"\r{done.frames:,} of {frames:,}  {rate:,.0f}/s  {left:.0f} s left"
-                f"  findings {len(done.breaches)}   ",
-                err=True, nl=False,
-            )  # fmt: skip
+        bar.tell(done.frames, frames, f"findings {len(done.breaches)}")
 
-    done, seconds = parser.run(frames, seed, jobs, compared, progress)
-    if sys.stderr.isatty():
-        click.echo("", err=True)
+    with bar:
+        done, seconds = parser.run(frames, seed, jobs, compared, progress)
     for breach in done.breaches:
         click.echo(f"FINDING {breach.oracle}: {breach.text}")
     click.echo(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,7 +36,7 @@ from papertrader.master.migrations import migrate
 from papertrader.master.table import truth
 from papertrader.master.truthtables import APPEND_ONLY, TABLES
 from papertrader.master.viewtables import TABLES as VIEW_TABLES
-from papertrader.ops.inspection import Report, audit, require
+from papertrader.ops.inspection import Progress, Report, audit, require
 from papertrader.ops.running import StateLock
 
 ROWS: Final = 500
@@ -65,12 +65,18 @@ def backup_place(path: Path) -> StorePlace:
     )
 
 
-def make_backup(place: StorePlace, target: Path) -> Backup:
+def _untold(done: int, total: int, what: str = "") -> None:
+    """Tell nobody how far it is."""
+
+
+def make_backup(place: StorePlace, target: Path, progress: Callable[..., None] = _untold) -> Backup:
     """Copy the truth into a new file, while a master runs or not, and audit the copy.
 
-    A copy whose books are wrong is kept, and its report says so. Raises `StoreError`.
+    A copy whose books are wrong is kept, and its report says so. ``progress`` is told (batches,
+    of how many, what is done). Raises `StoreError`.
     """
     require(place)
+    progress(0, 0, "copying")
     if target.exists():
         raise StoreError(f"{target} is there already; name a new file")
     if isinstance(place.truth, SqliteEngine):
@@ -81,10 +87,10 @@ def make_backup(place: StorePlace, target: Path) -> Backup:
             source.close()
     else:
         _copy_tables(place, target)
-    return inspect_backup(target)
+    return inspect_backup(target, progress)
 
 
-def inspect_backup(path: Path) -> Backup:
+def inspect_backup(path: Path, progress: Progress = _untold) -> Backup:
     """Audit a backup. Raises `StoreError` if it is none, or of a newer version."""
     place = backup_place(path)
     require(place)
@@ -103,7 +109,9 @@ def inspect_backup(path: Path) -> Backup:
         raise StoreError(f"{path} cannot be read: {first_cause(error)}") from None
     finally:
         db.close()
-    return Backup(path=path, head=bytes(head), last_seq=last_seq, epoch=epoch, report=audit(place))
+    return Backup(
+        path=path, head=bytes(head), last_seq=last_seq, epoch=epoch, report=audit(place, progress)
+    )
 
 
 def _epoch(db: peewee.Database) -> int:
@@ -156,7 +164,12 @@ def _parts(rows: Iterator[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
 
 
 def restore_backup(
-    place: StorePlace, path: Path, *, force: bool = False, accept_loss: bool = False
+    place: StorePlace,
+    path: Path,
+    *,
+    force: bool = False,
+    accept_loss: bool = False,
+    progress: Callable[..., None] = _untold,
 ) -> Backup:
     """Put a backup back as the truth; the views are thrown away, and made again at the start.
 
@@ -164,9 +177,9 @@ def restore_backup(
     wrong, if there is a store already and ``force`` does not say to replace it, or if that store,
     or what this machine's workers have witnessed, knows of more than the backup and ``accept_loss``
     does not say to lose it. A file that is
-    replaced is kept beside as NAME.replaced.
+    replaced is kept beside as NAME.replaced. ``progress``: as of `make_backup`.
     """
-    found = inspect_backup(path)
+    found = inspect_backup(path, progress)
     if found.report.violations_in_all:
         raise StoreError(f"the books of {path} are wrong: {found.report.violations[0]}")
     _compare_witnesses(place, path, accept_loss)
@@ -183,6 +196,7 @@ def restore_backup(
                 f" {found.last_seq}: what lies between would be lost; --accept-loss says so"
             )
         epoch = max(found.epoch, before[1] if before else found.epoch + EPOCH_LEAP)
+        progress(-1, 0, "copying")
         work.unlink(missing_ok=True)
         _prepare(path, work, epoch)
         place.views.remove(VIEW_TABLES)

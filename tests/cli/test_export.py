@@ -6,12 +6,16 @@ import csv
 import io
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from papertrader.cli import picture
+from papertrader.cli.problems import Problem
 from tests.server_kit import PASSWORD, Server, running
 
 pytestmark = pytest.mark.slow
@@ -75,3 +79,29 @@ def test_a_report_needs_nothing_else(server: Server, tmp_path: Path) -> None:
     for words in ("Growth of 100", "Drawdown", "Allocation", "Earned and paid", "BRKF", "together"):
         assert words in text
     assert server.cli("report", "--html", str(target)).returncode == 2
+
+
+def test_a_report_is_a_picture_where_matplotlib_is(server: Server, tmp_path: Path) -> None:
+    """Both at once; and what is not to be had is said before anything is read."""
+    page, drawn = tmp_path / "both.html", tmp_path / "both.png"
+    done = server.cli("report", "--html", str(page), "--png", str(drawn), "--benchmark", "BRKF")
+    assert done.returncode == 0, done.stderr
+    octets = drawn.read_bytes()
+    assert octets.startswith(b"\x89PNG\r\n\x1a\n")
+    width, height = (int.from_bytes(octets[at : at + 4], "big") for at in (16, 20))
+    assert (width, height) == (1080, 960)
+    assert page.exists()
+    assert server.cli("report").returncode == 2
+
+
+def test_without_matplotlib_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And matplotlib is not imported for anything but a picture."""
+    monkeypatch.setattr(picture, "find_spec", lambda name: None)
+    with pytest.raises(Problem) as caught:
+        picture.drawing_program()
+    assert "papertrader[report]" in caught.value.hint
+    loaded = "import sys, papertrader.cli.report; print('matplotlib' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", loaded], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "False\n"

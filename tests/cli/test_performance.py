@@ -48,3 +48,18 @@ def test_costs_line_by_line(terminal: Terminal) -> None:
     parts = {name: Decimal(value) for name, value in content.items()}
     assert parts.pop("total") == sum(parts.values())
     assert terminal.run("performance", "--costs", "--of", "bob").exit_code == 2
+
+
+def test_the_curve_is_drawn_where_somebody_looks(terminal: Terminal) -> None:
+    """With --plot, and at a terminal; on a pipe the points are listed. It fits into 80 by 24."""
+    terminal.logged_in()
+    shown = terminal.run("performance", "--plot")
+    assert shown.exit_code == 0
+    lines = shown.stdout.splitlines()
+    assert lines[0].startswith("equity in USD")
+    assert any(0x2800 < ord(character) < 0x2900 for character in shown.stdout)
+    assert len(lines) <= 26
+    assert max(map(len, lines)) <= 80
+    assert "paid in" not in shown.stdout
+    assert "return" in shown.stdout
+    assert "paid in" in terminal.run("performance", "--no-plot").stdout
