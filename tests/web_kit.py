@@ -20,7 +20,7 @@ from wsproto.events import (
     TextMessage,
 )
 
-from papertrader.worker.web import WebConfiguration
+from papertrader.net.webport import WebConfiguration
 from tests.link_kit import Peer, Wire, client_link, join
 from tests.worker_kit import House
 

@@ -22,12 +22,12 @@ from twisted.python.failure import Failure
 from papertrader.net.clock import install_monotonic
 from papertrader.net.credentials import host_names, load_certificates
 from papertrader.net.factory import AcceptCaps
+from papertrader.net.webport import WebConfiguration
 from papertrader.ops.certificates import certificate_files
 from papertrader.ops.process import Process
 from papertrader.ops.running import calm_collector
 from papertrader.ops.workerkeys import WorkerKeys
 from papertrader.worker.main import Worker, WorkerConfiguration
-from papertrader.worker.web import WebConfiguration
 
 COMMANDS_A_SECOND: Final = 1_000_000
 CONNECTIONS: Final = 10_000

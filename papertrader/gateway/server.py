@@ -9,12 +9,10 @@ from typing import Any, Final
 
 import attrs
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint
 from twisted.internet.interfaces import (
     IAddress,
     IOpenSSLServerConnectionCreator,
     IReactorTCP,
-    IReactorTime,
     IStreamServerEndpoint,
 )
 from twisted.logger import Logger
@@ -40,9 +38,8 @@ from papertrader.gateway.streams import Around, StreamResource
 from papertrader.gateway.table import routes
 from papertrader.gateway.tradestream import trade_stream
 from papertrader.net.clock import Clock
-from papertrader.net.factory import AcceptCaps, AcceptorFactory
-from papertrader.net.services import ListeningService
-from papertrader.net.web import Gate, Health, WebSite
+from papertrader.net.web import Health
+from papertrader.net.webport import HEALTH_PATH, WebConfiguration, WebPort
 
 IDLE_S: Final = 75
 """Seconds without a request, after which a connection is closed: programs keep theirs open."""
@@ -50,23 +47,16 @@ QUERY_MAX: Final = 64
 """Parameters of one request: 400."""
 TRADES_PATH: Final = b"/stream"
 """Where an account's orders are told; every other stream is one of market data."""
-HEALTH_PATH: Final = b"health"
 _SECONDS_A_MINUTE: Final = 60
 _OK: Final = 200
 _NO_CONTENT: Final = 204
 
 
 @attrs.frozen(kw_only=True)
-class GatewayConfiguration:
+class GatewayConfiguration(WebConfiguration):
     """What the operator decides about the gateway of one worker."""
 
-    listen_host: str
-    listen_port: int
-    """0 lets the system choose (see `Gateway.port`)."""
-    names: tuple[str, ...]
-    """Names and addresses in the worker's public certificate: the only ones answered under."""
     rules: SeatRules
-    caps: AcceptCaps = attrs.Factory(AcceptCaps)
 
 
 @attrs.define(slots=True, kw_only=True)
@@ -223,7 +213,7 @@ class Root(Resource):
         return self._trades if request.path == TRADES_PATH else self._data
 
 
-class Gateway:
+class Gateway(WebPort):
     """Listens for programs. ``connect`` makes a client's connection to the worker; ``trouble``
     says why the worker cannot serve just now, "" if it can."""
 
@@ -237,7 +227,6 @@ class Gateway:
         tls: IOpenSSLServerConnectionCreator | None,
         endpoint: IStreamServerEndpoint | None = None,
     ) -> None:
-        self.configuration = configuration
         self.seats = Seats(connect, clock, configuration.rules)
         book = AssetBook(clock)
         self.api = Api(self.seats, Routes(routes(book)), clock)
@@ -246,29 +235,10 @@ class Gateway:
         self.data = StreamResource(data_stream, self.around)
         root = Root(self.api, self.trades, self.data)
         root.putChild(HEALTH_PATH, Health(trouble))
-        self.gate = Gate(configuration.names, root)
-        site = WebSite(self.gate, clock, IReactorTime(reactor), idle_s=IDLE_S, renewable=True)
-        self.acceptor = AcceptorFactory(
-            site.build, clock, caps=configuration.caps, tls=tls, reactor=IReactorTime(reactor)
-        )
-        host, port = configuration.listen_host, configuration.listen_port
-        kind = TCP6ServerEndpoint if ":" in host else TCP4ServerEndpoint
-        self.listening = ListeningService(
-            endpoint or kind(reactor, port, interface=host),
-            self.acceptor,
-            clock,
-            where=f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
-            setting="gateway.listen",
-        )
-
-    @property
-    def port(self) -> int:
-        """The port that programs use: the real one once it is open."""
-        listening = self.listening.port
-        if listening is None:
-            return self.configuration.listen_port
-        port: int = getattr(listening.getHost(), "port", self.configuration.listen_port)
-        return port
+        super().__init__(
+            configuration, root, clock, reactor, tls, endpoint,
+            setting="gateway.listen", idle_s=IDLE_S, renewable=True,
+        )  # fmt: skip
 
     def limit_hits(self) -> dict[str, int]:
         """Return how often each limit of the gateway was hit since its start."""
@@ -286,7 +256,7 @@ class Gateway:
     def start(self) -> None:
         """Open the port; ``listening.listening`` tells the outcome."""
         self.seats.start()
-        self.listening.startService()
+        super().start()
 
     def stop(self) -> Deferred[None]:
         """End every seat and stream, and close."""
@@ -294,4 +264,4 @@ class Gateway:
             streams.stop()
             streams.goodbye(0, "")
         self.seats.stop()
-        return self.listening.stopService()
+        return super().stop()

@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 
 from papertrader.net.credentials import CredentialsError, host_names, load_certificates
 from papertrader.net.factory import TOTAL_BURST, TOTAL_RATE, AcceptCaps
+from papertrader.net.webport import WebConfiguration
 from papertrader.ops.certificates import certificate_files
 from papertrader.ops.heart import Heart, Inherited
 from papertrader.ops.inherited import inherited_endpoint
@@ -23,7 +24,6 @@ from papertrader.ops.running import StartError, calm_collector, write_run_file
 from papertrader.ops.worker_tap import Options
 from papertrader.ops.workerkeys import WorkerKeys
 from papertrader.worker.main import Worker, WorkerConfiguration
-from papertrader.worker.web import WebConfiguration
 from papertrader.worker.witness import Witness, WitnessError
 
 if TYPE_CHECKING:
@@ -181,9 +181,9 @@ class Workings(Service):
             "pid": os.getpid(), "driver": os.getppid(), "host": host, "port": worker.port,
         }  # fmt: skip
         if worker.web is not None:
-            said["web"] = {"host": worker.web.configuration.listen_host, "port": worker.web.port}
+            said["web"] = {"host": worker.web.host, "port": worker.web.port}
         if self._gateway is not None:
-            where = self._gateway.configuration.listen_host
+            where = self._gateway.host
             said["gateway"] = {"host": where, "port": self._gateway.port}
         write_run_file(self._options.state, f"{self._name}.json", said)
         if self._heart is not None:

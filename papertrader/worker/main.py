@@ -28,6 +28,7 @@ from papertrader.net.clock import Clock
 from papertrader.net.factory import AcceptCaps, AcceptCounters, AcceptorFactory, address_block
 from papertrader.net.protocol import Gathering, OutputBounds
 from papertrader.net.services import ListeningService, NextEndpoint
+from papertrader.net.webport import WebConfiguration
 from papertrader.wire import limits
 from papertrader.wire.derived import Message
 from papertrader.wire.kinds import Status
@@ -49,7 +50,7 @@ from papertrader.worker.statistics import WorkerStatistics
 from papertrader.worker.topics import TopicCounters, Topics
 from papertrader.worker.upkeep import KeyStore, Upkeep
 from papertrader.worker.upstream import SEVERAL_ANSWER_S, LinkHooks, LinkState, Upstream
-from papertrader.worker.web import WebConfiguration, WebFace
+from papertrader.worker.web import WebFace
 from papertrader.worker.witness import Witness
 
 BOOT_BITS: Final = 63
