@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from papertrader.client import access_commands as commands
 from papertrader.client.account_commands import SessionInfo
-from papertrader.client.commands import Command
+from papertrader.client.asking import AsyncAsker, BlockingAsker, TwistedAsker
 from papertrader.wire.kinds import AccountAction, AccountRole
 
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
-ResultT = TypeVar("ResultT")
 WEEK_S: Final = 7 * 86_400
 """How long an invitation is good unless something else is said."""
 
 
-class BlockingAccess:
+class BlockingAccess(BlockingAsker):
     """Methods of `Client`."""
-
-    def _ask(self, command: Command[ResultT]) -> ResultT:
-        raise NotImplementedError
 
     def totp_setup(self, password: str) -> commands.FactorSetup:
         """Begin to set up a second factor: a seed for an authenticator program.
@@ -106,11 +102,8 @@ class BlockingAccess:
         return self._ask(commands.account_sessions(username))
 
 
-class AsyncAccess:
+class AsyncAccess(AsyncAsker):
     """Methods of `AsyncClient`."""
-
-    async def _ask(self, command: Command[ResultT]) -> ResultT:
-        raise NotImplementedError
 
     async def totp_setup(self, password: str) -> commands.FactorSetup:
         """As `Client.totp_setup`."""
@@ -180,11 +173,8 @@ class AsyncAccess:
         return await self._ask(commands.account_sessions(username))
 
 
-class TwistedAccess:
+class TwistedAccess(TwistedAsker):
     """Methods of `TwistedClient`."""
-
-    def _ask(self, command: Command[ResultT]) -> Deferred[ResultT]:
-        raise NotImplementedError
 
     def totp_setup(self, password: str) -> Deferred[commands.FactorSetup]:
         """As `Client.totp_setup`."""

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from papertrader.client import alert_commands as commands
 from papertrader.client.alertresults import AlertInfo, Watchlist
-from papertrader.client.commands import Amount, Command, Moment
+from papertrader.client.asking import AsyncAsker, BlockingAsker, TwistedAsker
+from papertrader.client.commands import Amount, Moment
 
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
-ResultT = TypeVar("ResultT")
 
-
-class BlockingAlerts:
+class BlockingAlerts(BlockingAsker):
     """Methods of `Client`."""
-
-    def _ask(self, command: Command[ResultT]) -> ResultT:
-        raise NotImplementedError
 
     def watchlist_set(self, name: str, symbols: str | Iterable[str]) -> Watchlist:
         """Make a watchlist, or replace the one of this name.
@@ -78,11 +74,8 @@ class BlockingAlerts:
         return self._ask(commands.alert_delete(0))
 
 
-class AsyncAlerts:
+class AsyncAlerts(AsyncAsker):
     """Methods of `AsyncClient`."""
-
-    async def _ask(self, command: Command[ResultT]) -> ResultT:
-        raise NotImplementedError
 
     async def watchlist_set(self, name: str, symbols: str | Iterable[str]) -> Watchlist:
         """Make a watchlist, or replace the one of this name; as `Client.watchlist_set`."""
@@ -125,11 +118,8 @@ class AsyncAlerts:
         return await self._ask(commands.alert_delete(0))
 
 
-class TwistedAlerts:
+class TwistedAlerts(TwistedAsker):
     """Methods of `TwistedClient`."""
-
-    def _ask(self, command: Command[ResultT]) -> Deferred[ResultT]:
-        raise NotImplementedError
 
     def watchlist_set(self, name: str, symbols: str | Iterable[str]) -> Deferred[Watchlist]:
         """Make a watchlist, or replace the one of this name; as `Client.watchlist_set`."""

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from papertrader.client import contest_commands as commands
-from papertrader.client.commands import Amount, Command, Moment
+from papertrader.client.asking import AsyncAsker, BlockingAsker, TwistedAsker
+from papertrader.client.commands import Amount, Moment
 from papertrader.core.terms import PortfolioTerms
 
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
-ResultT = TypeVar("ResultT")
 
-
-class BlockingContests:
+class BlockingContests(BlockingAsker):
     """Methods of `Client`."""
-
-    def _ask(self, command: Command[ResultT]) -> ResultT:
-        raise NotImplementedError
 
     def contest_create(
         self,
@@ -65,11 +61,8 @@ class BlockingContests:
         return self._ask(commands.contest_file(number))
 
 
-class AsyncContests:
+class AsyncContests(AsyncAsker):
     """Methods of `AsyncClient`."""
-
-    async def _ask(self, command: Command[ResultT]) -> ResultT:
-        raise NotImplementedError
 
     async def contest_create(
         self,
@@ -105,11 +98,8 @@ class AsyncContests:
         return await self._ask(commands.contest_file(number))
 
 
-class TwistedContests:
+class TwistedContests(TwistedAsker):
     """Methods of `TwistedClient`."""
-
-    def _ask(self, command: Command[ResultT]) -> Deferred[ResultT]:
-        raise NotImplementedError
 
     def contest_create(
         self,

@@ -4,28 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from papertrader.client import market_commands as commands
 from papertrader.client import results as r
-from papertrader.client.commands import Amount, Command, Moment
+from papertrader.client.asking import AsyncAsker, BlockingAsker, TwistedAsker
+from papertrader.client.commands import Amount, Moment
 from papertrader.core.logrecord import LogRecord
-from papertrader.wire import messages as m
 
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
-ResultT = TypeVar("ResultT")
 
-
-class BlockingObserver:
+class BlockingObserver(BlockingAsker):
     """Methods of `Client`."""
-
-    def _ask(self, command: Command[ResultT]) -> ResultT:
-        raise NotImplementedError
-
-    def _subscribe(self, request: m.Subscribe) -> int:
-        raise NotImplementedError
 
     def market(self, exchange: str = "") -> r.MarketState:
         """Read whether an exchange is open, and when it opens and closes next (market time).
@@ -115,14 +107,8 @@ class BlockingObserver:
         return self._ask(commands.halt(symbol, halted, reason))
 
 
-class AsyncObserver:
+class AsyncObserver(AsyncAsker):
     """Methods of `AsyncClient`."""
-
-    async def _ask(self, command: Command[ResultT]) -> ResultT:
-        raise NotImplementedError
-
-    async def _subscribe(self, request: m.Subscribe) -> int:
-        raise NotImplementedError
 
     async def market(self, exchange: str = "") -> r.MarketState:
         """Read whether an exchange is open; as `Client.market`."""
@@ -194,14 +180,8 @@ class AsyncObserver:
         return await self._ask(commands.halt(symbol, halted, reason))
 
 
-class TwistedObserver:
+class TwistedObserver(TwistedAsker):
     """Methods of `TwistedClient`."""
-
-    def _ask(self, command: Command[ResultT]) -> Deferred[ResultT]:
-        raise NotImplementedError
-
-    def _subscribe(self, request: m.Subscribe) -> Deferred[int]:
-        raise NotImplementedError
 
     def market(self, exchange: str = "") -> Deferred[r.MarketState]:
         """Read whether an exchange is open; as `Client.market`."""

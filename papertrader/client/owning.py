@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from papertrader.client import account_commands as commands
-from papertrader.client.commands import Command
+from papertrader.client.asking import AsyncAsker, BlockingAsker, TwistedAsker
 from papertrader.wire.kinds import Privacy, Scope
 
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
-ResultT = TypeVar("ResultT")
 
-
-class BlockingOwner:
+class BlockingOwner(BlockingAsker):
     """Methods of `Client`."""
-
-    def _ask(self, command: Command[ResultT]) -> ResultT:
-        raise NotImplementedError
 
     def sessions(self) -> tuple[commands.SessionInfo, ...]:
         """Read the living sessions of the account, oldest first."""
@@ -68,11 +63,8 @@ class BlockingOwner:
         return self._ask(commands.api_key_revoke(key))
 
 
-class AsyncOwner:
+class AsyncOwner(AsyncAsker):
     """Methods of `AsyncClient`."""
-
-    async def _ask(self, command: Command[ResultT]) -> ResultT:
-        raise NotImplementedError
 
     async def sessions(self) -> tuple[commands.SessionInfo, ...]:
         """Read the living sessions of the account, oldest first."""
@@ -107,11 +99,8 @@ class AsyncOwner:
         return await self._ask(commands.api_key_revoke(key))
 
 
-class TwistedOwner:
+class TwistedOwner(TwistedAsker):
     """Methods of `TwistedClient`."""
-
-    def _ask(self, command: Command[ResultT]) -> Deferred[ResultT]:
-        raise NotImplementedError
 
     def sessions(self) -> Deferred[tuple[commands.SessionInfo, ...]]:
         """Read the living sessions of the account, oldest first."""

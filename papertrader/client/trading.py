@@ -6,12 +6,13 @@ Each face inherits its own kind.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from papertrader.client import curves, receipts
 from papertrader.client import results as r
 from papertrader.client import trading_commands as commands
-from papertrader.client.commands import Amount, Command, Moment
+from papertrader.client.asking import AsyncAsker, BlockingAsker, TwistedAsker
+from papertrader.client.commands import Amount, Moment
 from papertrader.client.conditions import Conditions
 from papertrader.core.orders import Side, TimeInForce
 from papertrader.core.terms import PortfolioTerms
@@ -19,20 +20,15 @@ from papertrader.core.terms import PortfolioTerms
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
-ResultT = TypeVar("ResultT")
-
 _ID_BITS: Final = 63
 _CLOSING_BITS: Final = 62
 """Closing orders count on from the number drawn."""
 
 
-class BlockingTrader:
+class BlockingTrader(BlockingAsker):
     """Methods of `Client`."""
 
     _randbits: Callable[[int], int]
-
-    def _ask(self, command: Command[ResultT]) -> ResultT:
-        raise NotImplementedError
 
     def order_replace(
         self,
@@ -198,13 +194,10 @@ class BlockingTrader:
         return self._ask(commands.portfolio_cash(portfolio, amount, -1))
 
 
-class AsyncTrader:
+class AsyncTrader(AsyncAsker):
     """Methods of `AsyncClient`."""
 
     _randbits: Callable[[int], int]
-
-    async def _ask(self, command: Command[ResultT]) -> ResultT:
-        raise NotImplementedError
 
     async def order_replace(
         self,
@@ -336,13 +329,10 @@ class AsyncTrader:
         return await self._ask(commands.portfolio_cash(portfolio, amount, -1))
 
 
-class TwistedTrader:
+class TwistedTrader(TwistedAsker):
     """Methods of `TwistedClient`."""
 
     _randbits: Callable[[int], int]
-
-    def _ask(self, command: Command[ResultT]) -> Deferred[ResultT]:
-        raise NotImplementedError
 
     def order_replace(
         self,

@@ -6,10 +6,10 @@ All need a session of scope ADMIN.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from papertrader.client import worker_commands as commands
-from papertrader.client.commands import Command
+from papertrader.client.asking import AsyncAsker, BlockingAsker, TwistedAsker
 from papertrader.client.workerresults import (
     AddedWorker,
     AuthorityState,
@@ -21,14 +21,9 @@ from papertrader.client.workerresults import (
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
-ResultT = TypeVar("ResultT")
 
-
-class BlockingWorkers:
+class BlockingWorkers(BlockingAsker):
     """Methods of `Client`."""
-
-    def _ask(self, command: Command[ResultT]) -> ResultT:
-        raise NotImplementedError
 
     def worker_add(
         self,
@@ -82,11 +77,8 @@ class BlockingWorkers:
         return self._ask(commands.authority_control(step, force))
 
 
-class AsyncWorkers:
+class AsyncWorkers(AsyncAsker):
     """Methods of `AsyncClient`."""
-
-    async def _ask(self, command: Command[ResultT]) -> ResultT:
-        raise NotImplementedError
 
     async def worker_add(
         self,
@@ -122,11 +114,8 @@ class AsyncWorkers:
         return await self._ask(commands.authority_control(step, force))
 
 
-class TwistedWorkers:
+class TwistedWorkers(TwistedAsker):
     """Methods of `TwistedClient`."""
-
-    def _ask(self, command: Command[ResultT]) -> Deferred[ResultT]:
-        raise NotImplementedError
 
     def worker_add(
         self,

@@ -162,7 +162,8 @@ def test_test_runs_every_check(installed: Path) -> None:
     (installed / ".venv" / ".installed-development").touch()
     result = make(installed, "--dry-run", "test")
     commands = [line.removeprefix(".venv/bin/") for line in result.stdout.splitlines()]
-    assert commands == ["ruff check", "ruff format --check", "mypy", "lint-imports", "pytest "]
+    checks = ["ruff check", "ruff format --check", "mypy", "lint-imports"]
+    assert commands == [*checks, "pytest --numprocesses 2 --dist loadfile "]
 
 
 def test_clean_leaves_the_sources(installed: Path) -> None:
