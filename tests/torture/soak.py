@@ -213,9 +213,11 @@ class Watch:
 
 def name_of(line: str) -> str:
     """Return what a process of the server is, by its command line."""
-    for name in ("papertrader-master", "papertrader-worker"):
-        if name in line:
-            return name.removeprefix("papertrader-")
+    for name in ("master", "worker"):
+        if f"papertrader.ops.workings {name}" in line:
+            return name
+        if f"papertrader-{name}" in line:
+            return f"driver of a {name}"
     return "up" if " up " in line else line[:24]
 
 
