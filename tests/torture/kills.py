@@ -99,6 +99,9 @@ class Books:
 
     def check(self, tally: Tally) -> None:
         """Compare what is in the journal now with what was told."""
+        if (self.state / "truth.db-journal").exists() and not self.acked:
+            # A first start that ended while it made the tables: only a writer can take them back.
+            return
         # Read only: the recovery is left to the next start of the product.
         database = connect(self.state / "truth.db", {}, read_only=True)
         try:
