@@ -85,14 +85,21 @@ class LastFigures:
         self._seen = ""
         self._times = ""
         self._oom_kills = self._count_oom_kills()
+        self.look()
 
     def look(self) -> None:
-        """Read them now. Where there is no /proc, nothing is known."""
+        """Read them now. Where there is no /proc, nothing is known.
+
+        A process that is dead but not yet waited for still has a status, without its memory: the
+        status seen of it alive is kept then.
+        """
         try:
-            self._seen = self._status.read_text("ascii", "replace")
+            seen = self._status.read_text("ascii", "replace")
             self._times = self._stat.read_text("ascii", "replace").rpartition(")")[2]
         except OSError:
             return
+        if "VmRSS:" in seen or not self._seen:
+            self._seen = seen
 
     @property
     def worked_s(self) -> float | None:

@@ -62,8 +62,13 @@ def test_last_figures_outlive_the_process(tmp_path: Path) -> None:
     (tmp_path / "7" / "stat").write_text("7 (a ) b) S " + " ".join(map(str, range(1, 50))))
     (tmp_path / "vmstat").write_text("nr_free 5\noom_kill 4\n")
     figures = LastFigures(7, tmp_path)
-    assert figures.lines() == ["nothing is known"]
+    assert figures.lines()[0] == "VmRSS: 12 kB", "it has not looked at once"
+    assert LastFigures(8, tmp_path).lines() == ["nothing is known"]
+    (tmp_path / "7" / "status").write_text("Name:\tx\nState:\tZ (zombie)\nThreads:\t1\n")
     figures.look()
+    assert figures.lines()[0] == "VmRSS: 12 kB", (
+        "a dead process's figures took the place of a live one's"
+    )
     (tmp_path / "7" / "status").unlink()
     figures.look()
     assert figures.lines()[:2] == ["VmRSS: 12 kB", "Threads: 3"]
