@@ -145,7 +145,7 @@ class TruthStore:
             return True
         try:
             self._claimed = self._claim(self._fence, now, patient)
-        except (peewee.DatabaseError, StoreError) as error:
+        except (peewee.PeeweeException, StoreError) as error:
             self._fence.locked = False
             self._fence.forget_seen()
             if self._db is not None:
@@ -191,7 +191,7 @@ class TruthStore:
             self._begin_epoch()
             if self._fence is not None:
                 self._fence.alone(self._db)
-        except peewee.DatabaseError as error:
+        except peewee.PeeweeException as error:
             raise StoreError(
                 f"{self.where} cannot be written: {first_cause(error)}; make room on the disk, or"
                 " check the database"
@@ -271,7 +271,7 @@ class TruthStore:
             return self._write(self.db, batch)
         except StoreError:
             raise
-        except peewee.DatabaseError as error:
+        except peewee.PeeweeException as error:
             sentence = f"{self.where}: {first_cause(error)}"
             after = self._audit_seq, self._audit_head
             self._audit_seq, self._audit_head = before
@@ -345,7 +345,7 @@ class TruthStore:
             return
         try:
             self._fence.beat(self.db)
-        except peewee.DatabaseError as error:
+        except peewee.PeeweeException as error:
             if not is_lost(error):
                 raise
             # No commit was under way: nothing is in doubt but what the next one will find out.
@@ -402,7 +402,7 @@ class TruthStore:
         if self._db is None:
             return
         if self._fence is not None and self.epoch:
-            with contextlib.suppress(peewee.DatabaseError):
+            with contextlib.suppress(peewee.PeeweeException):
                 self._fence.release(self._db)
         with contextlib.suppress(peewee.InterfaceError):
             self._db.close()

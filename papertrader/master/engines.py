@@ -189,7 +189,7 @@ def connect(path: Path, pragmas: dict[str, Any], read_only: bool = False) -> pee
                 if str(got).lower() != str(wanted).lower():
                     raise StoreError(f"{path} does not take PRAGMA {key}={wanted} (it says {got})")
         db.execute_sql("SELECT count(*) FROM sqlite_master").fetchone()
-    except (peewee.DatabaseError, OSError) as error:
+    except (peewee.PeeweeException, OSError) as error:
         raise StoreError(
             f"cannot open {path}: {error}; check the path, its permissions and the disk"
         ) from None

@@ -145,14 +145,14 @@ class PostgresEngine:
         db = self._connect()
         try:
             self.settle(db)
-        except peewee.DatabaseError as error:
+        except peewee.PeeweeException as error:
             raise StoreError(f"{self.where}: {first_cause(error)}") from None
         return db
 
     def settle(self, db: peewee.Database) -> None:
         """Prepare a new connection; raises `StoreError` if the server would lose what it takes.
 
-        A connection that is lost meanwhile is a `peewee.DatabaseError`: who came to reopen one
+        A connection that is lost meanwhile is a `peewee.PeeweeException`: who came to reopen one
         tries that again.
         """
         db.execute_sql(f"SET idle_in_transaction_session_timeout = {IDLE_IN_TRANSACTION_MS}")
@@ -169,11 +169,11 @@ class PostgresEngine:
             db.execute_sql(f"SELECT pg_advisory_lock_shared{_KEY}", (ROLES["views"],))
 
     def reopen(self, db: peewee.Database) -> None:
-        """Connect anew after a connection was lost; raises `peewee.DatabaseError`, `StoreError`."""
+        """Connect anew after one was lost; raises `peewee.PeeweeException`, `StoreError`."""
         if not db.is_closed():
             try:
                 db.close()
-            except peewee.DatabaseError:
+            except peewee.PeeweeException:
                 db.dispose()
         db.connect()
         self.settle(db)
@@ -243,7 +243,7 @@ class PostgresEngine:
         )
         try:
             db.connect()
-        except peewee.DatabaseError as error:
+        except peewee.PeeweeException as error:
             reason = " ".join(str(first_cause(error)).split())
             raise StoreError(
                 f"cannot connect to {self.where}: {reason}; check store.url and the server"

@@ -78,7 +78,7 @@ class ViewStore:
         views.initialize(self._db)
         try:
             self._prepare(self._db)
-        except peewee.DatabaseError as error:
+        except peewee.PeeweeException as error:
             raise StoreError(f"{self.where}: {first_cause(error)}") from error
 
     def _prepare(self, db: peewee.Database) -> None:
@@ -98,7 +98,7 @@ class ViewStore:
                     f"{self.where} is of another version; make it again with: papertrader rebuild"
                 )
             self._load_watermark()
-        except peewee.DatabaseError as error:
+        except peewee.PeeweeException as error:
             raise StoreError(
                 f"{self.where} cannot be read ({error}); make it again with: papertrader rebuild"
             ) from None
@@ -141,7 +141,7 @@ class ViewStore:
                 self._recover(last_seq)
             if self.watermark < last_seq:
                 self._write_all(frames, last_seq, head)
-        except peewee.DatabaseError as error:
+        except peewee.PeeweeException as error:
             # What is remembered of rows may be ahead of the rows now.
             self._feed.forget()
             sentence = f"{self.where}: {first_cause(error)}"
@@ -192,13 +192,13 @@ class ViewStore:
             # Another process may write: all that is read for one answer is of one moment.
             with self.db.atomic("DEFERRED"):
                 return question(*arguments)
-        except peewee.DatabaseError as error:
+        except peewee.PeeweeException as error:
             if not (self.engine.shared and is_lost(error)):
                 raise
         try:
             self._recover(self.watermark)
             return question(*arguments)
-        except (peewee.DatabaseError, StoreError) as error:
+        except (peewee.PeeweeException, StoreError) as error:
             self._lost = True
             raise StoreAway(f"{self.where}: {first_cause(error)}") from error
 

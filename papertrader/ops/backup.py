@@ -105,7 +105,7 @@ def inspect_backup(path: Path, progress: Progress = _untold) -> Backup:
             "SELECT last_seq, hash FROM journal ORDER BY batch DESC LIMIT 1"
         ).fetchone() or (0, GENESIS)
         epoch = _epoch(db)
-    except peewee.DatabaseError as error:
+    except peewee.PeeweeException as error:
         raise StoreError(f"{path} cannot be read: {first_cause(error)}") from None
     finally:
         db.close()
@@ -136,7 +136,7 @@ def _copy_tables(place: StorePlace, target: Path) -> None:
         finally:
             copy.close()
         settle_file(partial, target)
-    except (peewee.DatabaseError, OSError) as error:
+    except (peewee.PeeweeException, OSError) as error:
         raise StoreError(f"cannot copy the store to {target}: {first_cause(error)}") from None
     finally:
         source.close()
@@ -230,7 +230,7 @@ def _present(place: StorePlace) -> tuple[int, int] | None:
     """
     if not place.truth.exists():
         return None
-    with contextlib.suppress(StoreError, peewee.DatabaseError):
+    with contextlib.suppress(StoreError, peewee.PeeweeException):
         db = place.truth.snapshot()
         try:
             sql = "SELECT coalesce(max(last_seq), 0) FROM journal"
@@ -254,7 +254,7 @@ def _prepare(path: Path, work: Path, epoch: int) -> None:
             migrate(db, int(db.execute_sql(sql).fetchone()[0]), SCHEMA_VERSION)
             for key, value in (("schema", SCHEMA_VERSION), ("epoch", epoch)):
                 db.execute_sql("UPDATE meta SET value = ? WHERE key = ?", (str(value), key))
-    except peewee.DatabaseError as error:
+    except peewee.PeeweeException as error:
         raise StoreError(f"{path} cannot be brought up to date: {first_cause(error)}") from None
     finally:
         db.close()
@@ -262,7 +262,7 @@ def _prepare(path: Path, work: Path, epoch: int) -> None:
 
 def _put_file(engine: SqliteEngine, work: Path) -> None:
     if engine.path.exists():
-        with contextlib.suppress(StoreError, peewee.DatabaseError):
+        with contextlib.suppress(StoreError, peewee.PeeweeException):
             # What stands in its WAL belongs to it.
             engine.open().close()
         os.replace(engine.path, engine.path.with_name(f"{engine.path.name}.replaced"))
@@ -286,7 +286,7 @@ def _put_tables(place: StorePlace, work: Path) -> None:
             _fill(source, db)
             place.truth.forbid_changes(db, APPEND_ONLY)
             place.truth.count_on(db, TABLES)
-    except peewee.DatabaseError as error:
+    except peewee.PeeweeException as error:
         raise StoreError(f"{place.truth.where}: {first_cause(error)}") from None
     finally:
         source.close()

@@ -121,7 +121,7 @@ def _audit(place: StorePlace, progress: Progress, witnesses: Sequence[Path], now
         _accounts(truth, desk, report)
         _compare(side, views_hash, report)
         _living_replies(truth, side, report, now)
-    except peewee.DatabaseError as error:
+    except peewee.PeeweeException as error:
         raise StoreError(f"{place.truth.where} cannot be read: {error}") from None
     finally:
         truth.close()
@@ -140,7 +140,7 @@ def _inputs(place: StorePlace) -> int:
     truth = place.truth.snapshot()
     try:
         (last,) = truth.execute_sql("SELECT coalesce(max(last_seq), 0) FROM journal").fetchone()
-    except peewee.DatabaseError as error:
+    except peewee.PeeweeException as error:
         raise StoreError(f"{place.truth.where} cannot be read: {error}") from None
     finally:
         truth.close()

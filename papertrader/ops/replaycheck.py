@@ -67,7 +67,7 @@ def replay_check(
     truth = place.truth.snapshot()
     try:
         _replay(truth, desk, report, progress)
-    except peewee.DatabaseError as error:
+    except peewee.PeeweeException as error:
         raise StoreError(f"{place.truth.where} cannot be read: {error}") from None
     finally:
         truth.close()

@@ -219,7 +219,7 @@ def main(source: IO[bytes], target: IO[bytes]) -> None:
     def say(make: Callable[[], object]) -> None:
         try:
             said = make()
-        except (StoreError, peewee.DatabaseError) as error:
+        except (StoreError, peewee.PeeweeException) as error:
             said = str(error)
         pickle.dump(said, target)
         target.flush()

@@ -374,6 +374,28 @@ def test_a_connection_lost_after_a_commit(store: TruthStore, audited: bool) -> N
 
 
 @pytest.mark.usefixtures("only_postgres")
+def test_a_beat_that_finds_nobody_leaves_the_next_batch_in_doubt_only(
+    store: TruthStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection stays closed behind it: peewee has another error for that than for a loss."""
+    store.write(batch(1))
+    cut(store)
+
+    def nobody_there(db: peewee.Database) -> None:
+        db.close()
+        raise peewee.OperationalError("nobody there")
+
+    with monkeypatch.context() as patch, pytest.raises(peewee.OperationalError):
+        patch.setattr(store.engine, "reopen", nobody_there)
+        store.beat()
+    assert store.db.is_closed()
+    with pytest.raises(StoreAway, match="not opened"):
+        store.write(batch(2))
+    store.write(batch(2))
+    assert inputs(store) == [1, 2]
+
+
+@pytest.mark.usefixtures("only_postgres")
 def test_a_second_master_waits(place: StorePlace, store: TruthStore) -> None:
     """One that is not patient is refused; a patient one gets the store when the first ends."""
     with pytest.raises(StoreError, match=r"another master .*the first.*--standby"):
