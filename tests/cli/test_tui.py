@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -24,6 +25,7 @@ from textual.widgets import DataTable, Input, RichLog, Static
 
 from papertrader.cli.terminal.app import TerminalProgram
 from papertrader.cli.terminal.help import Help
+from papertrader.cli.terminal.picture import Picture
 from papertrader.cli.terminal.ticket import Ticket
 
 WAIT_S = 40
@@ -64,6 +66,14 @@ def log_of(pilot: Pilot[None]) -> str:
     return "\n".join(line.text for line in pilot.app.query_one("#log-lines", RichLog).lines)
 
 
+def shot(pilot: Pilot[None], name: str) -> None:
+    """Keep a picture for ``docs/pictures``; it asks no other host for a font."""
+    if SHOTS:
+        picture = pilot.app.export_screenshot(title="PaperTrader", simplify=True)
+        picture = re.sub(r"@font-face \{.*?\}\s*", "", picture, flags=re.DOTALL)
+        (Path(SHOTS) / f"{name}.svg").write_text(picture + "\n", encoding="utf-8")
+
+
 def play(
     server: Server, body: Callable[[Pilot[None]], Awaitable[None]], scope: Scope = Scope.TRADE
 ) -> None:
@@ -74,8 +84,6 @@ def play(
         async with app.run_test(size=(80, 24)) as pilot:
             await wait(pilot, lambda: app.query_one("#watch", DataTable).row_count >= 10)
             await body(pilot)
-            if SHOTS:
-                app.save_screenshot("tui.svg", SHOTS)
 
     asyncio.run(run())
 
@@ -86,16 +94,21 @@ def test_a_first_trade(server: Server) -> None:
     async def body(pilot: Pilot[None]) -> None:
         app = pilot.app
         assert isinstance(app, TerminalProgram)
-        await wait(pilot, lambda: "▒" in str(app.query_one("#chart", Static).render()))
+        await wait(pilot, lambda: "▒" in str(app.query_one(Picture).render()))
         await pilot.press("b")
         await wait(pilot, lambda: isinstance(app.screen, Ticket))
         await pilot.press("7")
         await wait(
             pilot, lambda: "buying power" in str(app.screen.query_one("#estimate", Static).render())
         )
+        shot(pilot, "terminal-ticket")
         await pilot.press("enter")
         await wait(pilot, lambda: app.query_one("#fills-table", DataTable).row_count == 1)
         await wait(pilot, lambda: app.query_one("#positions-table", DataTable).row_count == 1)
+        await pilot.press("1")
+        app.clear_notifications()
+        await pilot.pause()
+        shot(pilot, "terminal")
         await pilot.press("escape", "4")
         await wait(pilot, lambda: "order 1 is taken" in log_of(pilot))
 
@@ -118,9 +131,13 @@ def test_the_command_line_has_the_grammar_of_the_shell(server: Server) -> None:
         await wait(pilot, lambda: "tui is for a shell" in log_of(pilot))
         orders = pilot.app.query_one("#orders-table", DataTable)
         await wait(pilot, lambda: "0.50" in str(orders.get_row_at(0)))
-        orders.move_cursor(row=0)
         await pilot.press("escape", "c")
+        await wait(pilot, lambda: pilot.app.focused is orders)
+        assert "cancel" not in str(orders.get_row_at(0)), "what was not to be seen is left alone"
+        await pilot.press("c")
         await wait(pilot, lambda: "cancel" in str(orders.get_row_at(0)))
+        await pilot.press("escape", "3")
+        assert pilot.app.focused is pilot.app.query_one("#fills-table", DataTable)
 
     play(server, body)
 
@@ -136,6 +153,56 @@ def test_what_would_be_refused_is_said_in_the_ticket(server: Server) -> None:
         await wait(pilot, lambda: "would be refused" in str(estimate.render()))
         await pilot.press("escape")
         await wait(pilot, lambda: not isinstance(pilot.app.screen, Ticket))
+
+    play(server, body)
+
+
+def test_a_ticket_says_what_it_does_not_understand(server: Server) -> None:
+    """By the name of the field; Enter sends nothing then, and what is put right is estimated."""
+
+    async def body(pilot: Pilot[None]) -> None:
+        await pilot.press("b")
+        await wait(pilot, lambda: isinstance(pilot.app.screen, Ticket))
+        estimate = pilot.app.screen.query_one("#estimate", Static)
+        await pilot.press("2", "tab", *"1x")
+        await wait(
+            pilot, lambda: "limit is to be a number above 0, not '1x'" in str(estimate.render())
+        )
+        await pilot.press("enter", "backspace")
+        await wait(pilot, lambda: "buying power" in str(estimate.render()))
+        await pilot.press("escape")
+        await wait(pilot, lambda: not isinstance(pilot.app.screen, Ticket))
+        assert "taken" not in log_of(pilot)
+
+    play(server, body)
+
+
+def test_the_chart_lives_and_fills_its_place(server: Server) -> None:
+    """Bars form further without a key; the picture is as large as the terminal becomes."""
+
+    async def body(pilot: Pilot[None]) -> None:
+        app = pilot.app
+        chart = app.query_one(Picture)
+        await wait(pilot, lambda: "▒" in str(chart.render()))
+        for size in ((120, 40), (50, 12), (80, 24)):
+            await pilot.resize_terminal(*size)
+            await wait(
+                pilot,
+                lambda: str(chart.render()).count("\n") + 1 == max(4, chart.content_size.height),
+            )
+        assert chart.content_size.height >= 10
+        for _ in range(2):
+            await pilot.press("i")
+        assert "1m" in str(app.query_one("#quote", Static).render())
+        await wait(pilot, lambda: "▒" in str(chart.render()))
+        before = str(chart.render())
+        await wait(pilot, lambda: str(chart.render()) != before)
+        for key in ("down", "down", "down", "up"):
+            await pilot.press(key)
+        await wait(pilot, lambda: "▒" in str(chart.render()))
+        await pilot.press("4")
+        await wait(pilot, lambda: "logged in as ann" in log_of(pilot))
+        assert "error" not in log_of(pilot)
 
     play(server, body)
 

@@ -33,8 +33,8 @@ from textual.widgets import (
 from papertrader.cli.invocation import Invocation
 from papertrader.cli.output import amount, money, name
 from papertrader.cli.place import Place, StoredLogin
-from papertrader.cli.plots import HEIGHT_MIN, WIDTH_MIN, candle_lines, curve_lines
 from papertrader.cli.terminal.help import Help
+from papertrader.cli.terminal.picture import BARS_MAX, STYLES, Picture
 from papertrader.cli.terminal.ticket import Ticket
 from papertrader.client import errors
 from papertrader.client import results as r
@@ -50,12 +50,13 @@ WATCH_MAX: Final = 64
 ROWS_MAX: Final = 200
 """Orders and fills kept on the screen."""
 LOG_LINES_MAX: Final = 2_000
-BARS: Final = 240
 COMMAND_S: Final = 60
 """A command of the line below that has not ended by then is ended."""
 INTERVALS: Final = ("1m", "5m", "1h", "1d", "1w")
-STYLES: Final = {"up": "dodger_blue1", "down": "dark_orange", "axis": "bright_black", "": ""}
-"""Told apart by those who do not tell red from green; beside them there are arrows and signs."""
+SETTLE_S: Final = 0.1
+"""The bars of a symbol are read when the cursor has stood on it for so long."""
+BAR_MS: Final = 1_000
+"""The bar in formation is pushed once in this time at most."""
 _NEVER: Final = frozenset({"tui", "up", "watch"})
 """Commands that do not end by themselves."""
 
@@ -78,10 +79,9 @@ class TerminalProgram(App[None]):
     CSS = """
     #top { height: 1; background: $panel; }
     #middle { height: 1fr; }
-    #watch { width: 34; border-right: solid $panel; }
-    #chart { width: 1fr; height: 1fr; padding: 0 1; }
+    #watch { width: 35; border-right: solid $panel; scrollbar-size: 0 1; }
     #quote { height: 1; padding: 0 1; }
-    #lower { height: 9; }
+    #lower { height: 9; max-height: 45%; }
     DataTable { height: 1fr; }
     RichLog { height: 1fr; }
     #command { height: 1; border: none; padding: 0 1; }
@@ -124,8 +124,9 @@ class TerminalProgram(App[None]):
         self.portfolio: r.Portfolio | None = None
         self._given = tuple(symbols)
         self._interval = "1d"
-        self._as_line = False
-        self._bars: tuple[r.Bar, ...] = ()
+        self._bars_followed = 0
+        self._bars_wanted = False
+        self._bars_reading = False
         self._clock: r.MarketClock | None = None
         self._clock_read = 0.0
         self._connected = False
@@ -137,7 +138,7 @@ class TerminalProgram(App[None]):
             yield DataTable(id="watch", cursor_type="row", zebra_stripes=False)
             with Vertical():
                 yield Static(id="quote")
-                yield Static(id="chart")
+                yield Picture("chart")
         with TabbedContent(id="lower", initial="positions"):
             with TabPane("Positions", id="positions"):
                 yield DataTable(id="positions-table", cursor_type="row")
@@ -168,7 +169,7 @@ class TerminalProgram(App[None]):
             "order", "side", "symbol", "filled", "at", "state"
         )
         self._at("#fills-table", DataTable).add_columns(
-            "time", "side", "symbol", "quantity", "price"
+            "time (UTC)", "side", "symbol", "quantity", "price"
         )
         self._at("#watch", DataTable).focus()
         self.set_interval(1, self._show_top)
@@ -200,7 +201,7 @@ class TerminalProgram(App[None]):
             self._connected = False
             self.note(f"error: {error}")
             self.note("hint: papertrader login, then start this again", "down")
-            self.action_tab("log")
+            self.show_tab("log")
 
     async def _begin(self) -> None:
         lists = await self.client.watchlists()
@@ -226,6 +227,9 @@ class TerminalProgram(App[None]):
     async def _take(self, event: r.Event) -> None:
         if isinstance(event, r.QuoteUpdate):
             self._take_quote(event.quote)
+        elif isinstance(event, r.BarUpdate):
+            if event.subscription == self._bars_followed:
+                self._at("#chart", Picture).add(event.bar)
         elif isinstance(event, r.OrderUpdate):
             self._take_order(event)
         elif isinstance(event, r.TransactionUpdate):
@@ -234,9 +238,12 @@ class TerminalProgram(App[None]):
             self._connected = event.connected
             what = "connected to" if event.connected else "lost"
             self.note(f"{what} {event.worker}{f': {event.reason}' if event.reason else ''}")
+            if event.connected and self.symbol:
+                self._read_bars()
         elif isinstance(event, r.EventsLost | r.SubscriptionEnded):
             self.note(f"warning: {event.reason}", "down")
             self.refresh_soon()
+            self._read_bars()
         elif isinstance(event, r.SessionUpdate):
             self.note(f"the session ended: {event.reason}", "down")
 
@@ -343,44 +350,45 @@ class TerminalProgram(App[None]):
                 shown.append(f" {name(flags)}", style=STYLES["down"])
         self._at("#quote", Static).update(shown)
 
-    def _show_chart(self) -> None:
-        chart = self._at("#chart", Static)
-        width, height = max(WIDTH_MIN, chart.size.width - 2), max(HEIGHT_MIN, chart.size.height)
-        if not self._bars:
-            chart.update(Text("no bars of this interval yet", style="bright_black"))
-            return
-        if self._as_line:
-            shown = self._bars[-(width - 11) * 2 :]
-            lines = curve_lines([float(bar.close) for bar in shown], width, height)
-        else:
-            lines = candle_lines(self._bars, width, height)
-        drawn = Text(no_wrap=True)
-        for number, line in enumerate(lines):
-            for text, style in line:
-                drawn.append(text, style=STYLES[style])
-            if number < len(lines) - 1:
-                drawn.append("\n")
-        chart.update(drawn)
-
-    def on_resize(self) -> None:
-        """Draw the chart anew."""
-        self.call_after_refresh(self._show_chart)
-
     def choose(self, symbol: str) -> None:
         """Show a symbol."""
         self.symbol = symbol
         self._show_quote()
         self._read_bars()
 
-    @work(exclusive=True, group="bars")
-    async def _read_bars(self) -> None:
+    def _read_bars(self) -> None:
+        """Have the bars of the symbol shown read: those asked for last, when one goes on faster."""
+        self._at("#chart", Picture).show(None)
+        self._bars_wanted = True
+        if not self._bars_reading:
+            self._bars_reading = True
+            self._follow_bars()
+
+    @work(group="bars")
+    async def _follow_bars(self) -> None:
         try:
-            series = await self.client.bars(self.symbol, self._interval, limit=BARS, adjust="split")
+            while self._bars_wanted:
+                await asyncio.sleep(SETTLE_S)
+                self._bars_wanted = False
+                await self._follow(self.symbol, self._interval)
+        finally:
+            self._bars_reading = False
+
+    async def _follow(self, symbol: str, interval: str) -> None:
+        """Read bars, and follow the one in formation; what was followed before is left."""
+        before, self._bars_followed = self._bars_followed, 0
+        try:
+            if before:
+                await self.client.unsubscribe(before)
+            self._bars_followed = await self.client.subscribe_bars(
+                symbol, interval, min_interval_ms=BAR_MS, snapshot=False
+            )
+            series = await self.client.bars(symbol, interval, limit=BARS_MAX, adjust="split")
         except (errors.PaperTraderError, ValueError) as error:
             self.note(f"error: {error}", "down")
             return
-        self._bars = series.bars
-        self._show_chart()
+        if not self._bars_wanted:
+            self._at("#chart", Picture).show(series.bars)
 
     # --- keys -----------------------------------------------------------------------------------
 
@@ -391,9 +399,14 @@ class TerminalProgram(App[None]):
         if symbol and symbol != self.symbol and self.client is not None and self._connected:
             self.choose(symbol)
 
-    def action_tab(self, tab: str) -> None:
-        """Show one of the lower tabs."""
+    def show_tab(self, tab: str) -> None:
+        """Show one of the lower tabs; the focus stays where it is."""
         self._at("#lower", TabbedContent).active = tab
+
+    def action_tab(self, tab: str) -> None:
+        """Show one of the lower tabs, and let the cursor keys move in it."""
+        self.show_tab(tab)
+        self._at(f"#{tab} > *", Widget).focus()
 
     def action_interval(self) -> None:
         """Go on to the next interval."""
@@ -403,8 +416,7 @@ class TerminalProgram(App[None]):
 
     def action_kind(self) -> None:
         """Candles, or a line."""
-        self._as_line = not self._as_line
-        self._show_chart()
+        self._at("#chart", Picture).turn()
 
     def action_command(self) -> None:
         """Go to the command line."""
@@ -429,15 +441,22 @@ class TerminalProgram(App[None]):
     def _sent(self, order: r.Order | None) -> None:
         if order is not None:
             self.note(f"order {order.order_id} is taken")
-            self.action_tab("orders")
+            self.show_tab("orders")
 
     @work(group="cancel")
     async def action_cancel(self) -> None:
-        """Cancel the order under the cursor of the orders."""
+        """Cancel the order under the cursor of the orders; never one that is not to be seen."""
         table = self._at("#orders-table", DataTable)
-        if not self.orders or self.scope == Scope.READ:
+        if self.scope == Scope.READ:
+            self.notify("this session may only look", severity="warning")
             return
-        self.action_tab("orders")
+        if not self.orders:
+            self.notify("there are no orders", severity="warning")
+            return
+        if self._at("#lower", TabbedContent).active != "orders":
+            self.action_tab("orders")
+            self.notify("choose the order, then press c")
+            return
         row = table.coordinate_to_cell_key(table.cursor_coordinate).row_key.value
         order = self.orders.get(int(row or 0))
         if order is None or order.state not in _CANCELLABLE:
@@ -463,7 +482,7 @@ class TerminalProgram(App[None]):
     async def run_command(self, text: str) -> None:
         """Run a command as the shell would, and write what it says into the log."""
         self.note(f"> {text}")
-        self.action_tab("log")
+        self.show_tab("log")
         try:
             words = shlex.split(text)
         except ValueError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal, InvalidOperation
 from typing import ClassVar
 
+from rich.text import Text
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -26,6 +27,15 @@ _TIFS = (
     ("all (FOK)", "fok"),
 )
 
+Given = tuple[Decimal, Decimal | None, str, Conditions | None]
+"""Quantity, limit, time in force and conditions of an order."""
+
+_FIELDS = (
+    ("quantity", "quantity", ""),
+    ("limit", "limit", "empty: at the market"),
+    ("stop", "stop", "empty: none"),
+)
+
 
 def _decimal(text: str) -> Decimal | None:
     try:
@@ -41,25 +51,29 @@ class Ticket(ModalScreen[r.Order | None]):
     CSS = """
     Ticket { align: center middle; }
     Ticket > Vertical { width: 46; height: auto; max-height: 100%; border: round $accent;
-        background: $surface; padding: 0 1; }
-    Ticket Input, Ticket Select { height: 3; }
+        background: $surface; padding: 0 1; overflow-y: auto; }
+    Ticket Input { height: 3; border: round $panel-lighten-2; }
+    Ticket Input:focus { border: round $accent; }
+    Ticket Select { height: 3; }
     Ticket #estimate { height: 3; color: $text-muted; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [("escape", "dismiss", "Leave")]
+    BINDINGS: ClassVar[list[BindingType]] = [("escape", "leave", "Leave")]
 
     def __init__(self, client: AsyncClient, side: Side, symbol: str) -> None:
         super().__init__()
         self._client = client
         self._side = side
         self._symbol = symbol
+        self._sending = False
 
     def compose(self) -> ComposeResult:
         """Lay out the form."""
         with Vertical():
             yield Static(f"{name(self._side).capitalize()} {self._symbol}", id="title")
-            yield Input(placeholder="quantity", id="quantity")
-            yield Input(placeholder="limit (empty: at the market)", id="limit")
-            yield Input(placeholder="stop (empty: none)", id="stop")
+            for key, label, empty in _FIELDS:
+                field = Input(placeholder=empty, id=key)
+                field.border_title = label
+                yield field
             yield Select(_TIFS, value="day", allow_blank=False, id="tif")
             yield Static("How many?", id="estimate")
             yield Button(f"{name(self._side).capitalize()}  (Enter)", id="send", variant="primary")
@@ -68,17 +82,23 @@ class Ticket(ModalScreen[r.Order | None]):
         """Begin with the quantity."""
         self.query_one("#quantity", Input).focus()
 
-    def _given(self) -> tuple[Decimal, Decimal | None, str, Conditions | None] | None:
-        """Return what was typed, None if it is no order yet."""
-        quantity = _decimal(self.query_one("#quantity", Input).value)
-        texts = [self.query_one(f"#{which}", Input).value.strip() for which in ("limit", "stop")]
-        limit, stop = (_decimal(text) for text in texts)
-        incomplete = [text for text, value in zip(texts, (limit, stop), strict=True)
-                      if text and value is None]  # fmt: skip
-        if quantity is None or incomplete:
-            return None
+    def _given(self) -> Given | str:
+        """Return what was typed, or what is to be said of it while it is no order yet."""
+        values: list[Decimal | None] = []
+        for key, label, _ in _FIELDS:
+            text = self.query_one(f"#{key}", Input).value.strip()
+            value = _decimal(text)
+            if text and value is None:
+                return f"The {label} is to be a number above 0, not {text!r}."
+            values.append(value)
+        quantity, limit, stop = values
+        if quantity is None:
+            return "How many?"
         conditions = Conditions(stop=stop) if stop is not None else None
         return quantity, limit, str(self.query_one("#tif", Select).value), conditions
+
+    def _say(self, text: str) -> None:
+        self.query_one("#estimate", Static).update(Text(text))
 
     @on(Input.Changed)
     @on(Select.Changed)
@@ -89,23 +109,23 @@ class Ticket(ModalScreen[r.Order | None]):
     @work(exclusive=True, group="estimate")
     async def estimate(self) -> None:
         """Ask what it would cost."""
-        shown = self.query_one("#estimate", Static)
         given = self._given()
-        if given is None:
-            shown.update("How many?")
+        if isinstance(given, str):
+            self._say(given)
             return
+        self._say("Asking what it would cost ...")
         quantity, limit, tif, conditions = given
         try:
             told = await self._client.order_preview(
                 self._side, self._symbol, quantity, limit, tif, conditions=conditions
             )
         except errors.PaperTraderError as error:
-            shown.update(f"This would be refused: {error}")
+            self._say(f"This would be refused: {error}")
             return
         except ValueError as error:
-            shown.update(str(error))
+            self._say(str(error))
             return
-        shown.update(
+        self._say(
             f"about {money(told.price)}: {money(told.cost)}, fees {money(told.fees)}"
             f"{f', margin {money(told.margin)}' if told.margin else ''}\n"
             f"buying power after: {money(told.buying_power_after)}"
@@ -114,21 +134,40 @@ class Ticket(ModalScreen[r.Order | None]):
     @on(Input.Submitted)
     @on(Button.Pressed, "#send")
     def sent(self) -> None:
-        """Send the order."""
-        self.send()
+        """Send the order, once."""
+        if not self._sending:
+            self.send()
 
-    @work(exclusive=True, group="send")
+    @work(group="send")
     async def send(self) -> None:
         """Send it; a refusal is said, and the ticket stays."""
         given = self._given()
-        if given is None:
+        if isinstance(given, str):
+            self._say(given)
             return
+        self.workers.cancel_group(self, "estimate")
+        self._say("Sending ... without a connection it goes out when there is one again.")
+        self._sending = True
         quantity, limit, tif, conditions = given
         try:
             order = await self._client.order_new(
                 self._side, self._symbol, quantity, limit, tif, conditions=conditions
             )
-        except (errors.PaperTraderError, ValueError) as error:
-            self.query_one("#estimate", Static).update(f"Not sent: {error}")
+        except errors.OutcomeUnknown:
+            self._say("Sent, but nobody knows whether it was taken: see the orders.")
             return
+        except (errors.PaperTraderError, ValueError) as error:
+            self._say(f"Not sent: {error}")
+            return
+        finally:
+            self._sending = False
         self.dismiss(order)
+
+    def action_leave(self) -> None:
+        """Close it. What was sent cannot be called back by that, which is said."""
+        if self._sending:
+            self.app.notify(
+                "The order was sent, and may still be carried out: see the orders.",
+                severity="warning",
+            )
+        self.dismiss(None)
