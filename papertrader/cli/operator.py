@@ -105,18 +105,24 @@ def audit_command(
 @click.command("replay-check")
 @_STATE
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option(
+    "--other-engines",
+    is_flag=True,
+    help="Decide also what engines with other rules decided, and tell where they differ.",
+)
 @quiet_option
-def replay_command(state_dir: Path | None, as_json: bool, quiet: bool) -> None:
+def replay_command(state_dir: Path | None, as_json: bool, other_engines: bool, quiet: bool) -> None:
     """Decide every input of the journal again and compare all outcomes with what was told.
 
-    Works while the master runs, and with another Python than the one that wrote the journal. Exit
-    code 0: the same; 1: it differs, and it says where; 2: cannot read.
+    Works while the master runs, and with another Python than the one that wrote the journal. What
+    a version with other rules decided is taken as it was told, and counted. Exit code 0: the same;
+    1: it differs, and it says where; 2: cannot read.
     """
     state = (state_dir or default_state_dir()).absolute()
     bar = Progress("replay", "batches", as_json=as_json, quiet=quiet, again=_UNTOUCHED)
     try:
         with bar:
-            report = replay_check(store_place(state), bar.tell)
+            report = replay_check(store_place(state), bar.tell, other_engines)
     except StoreError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(EXIT_UNREADABLE)
@@ -129,13 +135,14 @@ def replay_command(state_dir: Path | None, as_json: bool, quiet: bool) -> None:
 
 
 def _tell_replay(report: ReplayReport) -> None:
+    decided = report.inputs - report.taken
     click.echo(
-        f"{report.inputs:,} inputs decided again ({report.commands:,} commands,"
+        f"{decided:,} of {report.inputs:,} inputs decided again ({report.commands:,} commands,"
         f" {report.quotes:,} quotes): {report.outcomes:,} outcomes, {report.receipts:,} receipts"
         f" worked out from their quotes, {report.checkpoints:,} checkpoints"
     )
     for why, count in report.why.items():
-        click.echo(f"{count:,} inputs taken as they were told, of an older version: {why}")
+        click.echo(f"{count:,} inputs taken as they were told: {why}")
     click.echo(f"state hash {report.state_hash.hex()}")
     for line in report.findings:
         click.echo(f"differs: {line}")

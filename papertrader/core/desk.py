@@ -12,6 +12,7 @@ start. To repeat a decision, repeat with it `Desk.last_quote` as it then was.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 import attrs
 
@@ -67,6 +68,13 @@ from papertrader.core.quotes import (
 from papertrader.core.refusals import Refusal, Refused
 from papertrader.core.reserving import affordable
 from papertrader.core.terms import FillModelKind
+
+ENGINE: Final = 1
+"""The number of the rules that decide, and of the data that come with them: calendars, rates, fees.
+
+One more whenever the same inputs may come to other outcomes than before, receipts included
+(``specs/decisions/0020-engines.rst``). 0 stands for all versions before engines had numbers.
+"""
 
 
 class Desk(Endings):

@@ -20,6 +20,9 @@ HEAD_KIND: Final = "head"
 """Kind of the entries by which the audit log covers the journal."""
 BEGUN_ANEW: Final = "audit key begun anew"
 """Kind of the entry that says that a key was not handed over to, since the last one was lost."""
+ENGINE_KIND: Final = "engine"
+"""Kind of the entries that say which engine decides from then on (`papertrader.core.desk`)."""
+_ENGINE: Final = re.compile(r"engine (\d+) after input (\d+)\Z", re.ASCII)
 _DETAIL: Final = re.compile(
     r"batch (\d+) input (\d+) checkpoints (\d+) hash ([0-9a-f]{64})\Z", re.ASCII
 )
@@ -60,3 +63,16 @@ def read_head_detail(detail: str) -> tuple[int, int, int, bytes]:
     if match is None:
         raise ValueError("a head of the audit log cannot be read")
     return int(match[1]), int(match[2]), int(match[3]), bytes.fromhex(match[4])
+
+
+def engine_detail(engine: int, seq: int) -> str:
+    """Return the text of the entry that an engine decides all inputs after ``seq``."""
+    return f"engine {engine} after input {seq}"
+
+
+def engine_of(detail: str) -> tuple[int, int]:
+    """Return (engine, last input before it) of such a text. Raises `ValueError` for another."""
+    found = _ENGINE.match(detail)
+    if found is None:
+        raise ValueError(f"the audit log's entry {detail!r} names no engine")
+    return int(found[1]), int(found[2])

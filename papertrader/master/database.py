@@ -18,7 +18,14 @@ from typing import Any, Final
 import attrs
 import peewee
 
-from papertrader.core.seals import HEAD_KIND, Head, head_detail
+from papertrader.core.seals import (
+    ENGINE_KIND,
+    HEAD_KIND,
+    Head,
+    engine_detail,
+    engine_of,
+    head_detail,
+)
 from papertrader.master.engines import (
     TRUTH_PRAGMAS,
     Engine,
@@ -254,6 +261,21 @@ class TruthStore:
             (key, value),
         )
 
+    def decided_by(self, engine: int, at: int) -> None:
+        """Note, if another engine decided before, that this one decides from here on.
+
+        Raises `StoreError`.
+        """
+        if self.meta("engine", "0") == str(engine):
+            return
+
+        def note(db: peewee.Database) -> None:
+            self.set_meta("engine", str(engine))
+            self.audit(at, ENGINE_KIND, 0, engine_detail(engine, self.last_seq))(db)
+
+        seq = self.last_seq
+        self.write(Batch(frames=b"", first_seq=seq, last_seq=seq, written_at=at, changes=(note,)))
+
     # --- writing -------------------------------------------------------------------------------
 
     def write(self, batch: Batch) -> bytes:
@@ -425,3 +447,16 @@ def journal_batches(db: peewee.Database, after_seq: int = 0) -> Iterator[tuple[A
             return
         yield from rows
         last = rows[-1][0]
+
+
+def engines_noted(db: peewee.Database) -> list[tuple[int, int]]:
+    """Return which engines decided, in order: (engine, last input before its first).
+
+    Inputs before the first are of versions whose engines had no number. Raises `StoreError` for an
+    entry that names none.
+    """
+    rows = db.execute_sql("SELECT detail FROM audit WHERE kind = ? ORDER BY seq", (ENGINE_KIND,))
+    try:
+        return [engine_of(detail) for (detail,) in rows.fetchall()]
+    except ValueError as error:
+        raise StoreError(str(error)) from None

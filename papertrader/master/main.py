@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from papertrader.core.desk import Desk
+from papertrader.core.desk import ENGINE, Desk
 from papertrader.core.instants import SECOND
 from papertrader.core.limithits import LimitHits
 from papertrader.core.marketclock import MarketClock
@@ -156,6 +156,7 @@ class Main:
         violations = desk.check_invariants()
         if violations:
             raise RuntimeError(f"the books are wrong: {violations[0]}; run: papertrader audit")
+        self.store.decided_by(ENGINE, self.clock.wall_ns())
         self.views = Views(
             self.view_store, self.clock, self._threads.views, self._store_failed,
             None if self._apart is None else partial(self._threads.feeding, self._apart.write),

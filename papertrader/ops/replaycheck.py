@@ -14,11 +14,11 @@ from typing import Final
 import attrs
 import peewee
 
-from papertrader.core.desk import Desk
+from papertrader.core.desk import ENGINE, Desk
 from papertrader.core.events import OrderChanged
 from papertrader.core.ledger import InvariantViolated
 from papertrader.master import deciding, records
-from papertrader.master.database import journal_batches
+from papertrader.master.database import engines_noted, journal_batches
 from papertrader.master.engines import StoreError, StorePlace, as_place
 from papertrader.master.providers.base import load_calendars
 from papertrader.ops.inspection import hashes_taken, require
@@ -35,9 +35,9 @@ Progress = Callable[[int, int], None]
 class ReplayReport:
     """What deciding again has shown. ``findings`` is empty when it all came out the same.
 
-    ``taken`` counts inputs whose outcomes had to be taken from the journal, since a version before
-    this one did not keep all that decided them; ``why`` says what. ``receipts`` counts the receipts
-    that were worked out again from their quotes.
+    ``taken`` counts inputs whose outcomes had to be taken from the journal, since another engine
+    decided them, or a version before this one did not keep all that decided them; ``why`` says
+    what. ``receipts`` counts the receipts that were worked out again from their quotes.
     """
 
     inputs: int = 0
@@ -53,12 +53,15 @@ class ReplayReport:
 
 
 def replay_check(
-    where: Path | StorePlace, progress: Progress = lambda done, total: None
+    where: Path | StorePlace,
+    progress: Progress = lambda done, total: None,
+    other_engines: bool = False,
 ) -> ReplayReport:
     """Decide every input of an installation again, live or not; it is only read.
 
-    ``where``: a state directory whose store is files, or a place. Raises `StoreError` if the
-    journal cannot be read.
+    ``where``: a state directory whose store is files, or a place. ``other_engines``: decide also
+    what other engines decided, by the rules of this one; what they differ in is a finding then.
+    Raises `StoreError` if the journal cannot be read.
     """
     place = as_place(where)
     require(place)
@@ -66,7 +69,7 @@ def replay_check(
     desk.calendars.know_all(load_calendars())
     truth = place.truth.snapshot()
     try:
-        _replay(truth, desk, report, progress)
+        _replay(truth, desk, report, progress, other_engines)
     except peewee.PeeweeException as error:
         raise StoreError(f"{place.truth.where} cannot be read: {error}") from None
     finally:
@@ -75,7 +78,28 @@ def replay_check(
     return report
 
 
-def _replay(truth: peewee.Database, desk: Desk, report: ReplayReport, progress: Progress) -> None:
+@attrs.define
+class _Engines:
+    """Tells of inputs, asked in their order, which engine decided them."""
+
+    noted: list[tuple[int, int]]
+    current: int = 0
+
+    def of(self, seq: int) -> int:
+        """Return the engine that decided an input; 0 for one without a number."""
+        while self.noted and self.noted[0][1] < seq:
+            self.current = self.noted.pop(0)[0]
+        return self.current
+
+
+def _replay(
+    truth: peewee.Database,
+    desk: Desk,
+    report: ReplayReport,
+    progress: Progress,
+    other_engines: bool,
+) -> None:
+    engines = _Engines(engines_noted(truth))
     (total,) = truth.execute_sql("SELECT count(*) FROM journal").fetchone()
     taken = dict(hashes_taken(truth))
     epoch = 0
@@ -91,7 +115,13 @@ def _replay(truth: peewee.Database, desk: Desk, report: ReplayReport, progress: 
             report.findings.append(f"batch {batch}: a record cannot be read ({fault})")
             return
         for given in found:
-            if not _decide(desk, given, report):
+            report.inputs += 1
+            engine = ENGINE if other_engines else engines.of(given.seq)
+            if engine == ENGINE:
+                followed = _decide(desk, given, report)
+            else:
+                followed = _take(desk, given, report, _rules_of(engine))
+            if not followed:
                 return
             if given.seq in taken:
                 report.checkpoints += 1
@@ -107,13 +137,10 @@ def _replay(truth: peewee.Database, desk: Desk, report: ReplayReport, progress: 
 
 def _decide(desk: Desk, given: deciding.Input, report: ReplayReport) -> bool:
     """Decide one input; False when nothing that follows could be compared."""
-    report.inputs += 1
     try:
         decided = deciding.decide(desk, given)
     except deciding.NotKept as missing:
-        report.taken += 1
-        report.why[str(missing)] = report.why.get(str(missing), 0) + 1
-        return _take(desk, given, report)
+        return _take(desk, given, report, str(missing))
     except (InvariantViolated, *UNREADABLE) as error:
         report.findings.append(f"input {given.seq}: {error}")
         return False
@@ -137,7 +164,16 @@ def _decide(desk: Desk, given: deciding.Input, report: ReplayReport) -> bool:
     return True
 
 
-def _take(desk: Desk, given: deciding.Input, report: ReplayReport) -> bool:
+def _rules_of(engine: int) -> str:
+    if engine:
+        return f"decided by engine {engine}, whose rules differ from those of engine {ENGINE}"
+    return "decided by a version before engines had numbers"
+
+
+def _take(desk: Desk, given: deciding.Input, report: ReplayReport, why: str) -> bool:
+    """Apply an input's outcomes as they were told; False when they do not follow."""
+    report.taken += 1
+    report.why[why] = report.why.get(why, 0) + 1
     for record in deciding.outcomes_of(given):
         try:
             desk.apply(records.fact_of(record, desk.state))  # type: ignore[arg-type]
