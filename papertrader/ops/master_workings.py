@@ -139,6 +139,7 @@ class Workings(Service):
         self._heart: Heart | None = None
         self._process: Process | None = None
         self._main: Main | None = None
+        self._has_begun = False
         self._listening: ListeningService | None = None
         self._metrics: Any = None
         self._apart: ViewsApart | None = None
@@ -236,6 +237,7 @@ class Workings(Service):
         main.initialize(
             StartProgress(process.clock.monotonic_ns, lambda sentence: tell(process.name, sentence))
         )
+        self._has_begun = True
         keys.begin()
         main.operators.log_entries = read_log
         shipped = ShippedLogs(process.event_log.directory, process.thread("shipped"))
@@ -344,7 +346,8 @@ class Workings(Service):
 
     async def _stop(self) -> None:
         main, self._main = self._main, None
-        if main is not None:
+        # One that still waits for the store has nothing yet that could be stopped or kept.
+        if main is not None and self._has_begun:
             await main.stop()
         if self._metrics is not None:
             self._metrics.stopListening()

@@ -114,17 +114,20 @@ class Pair:
                 os.kill(said[each], number)
 
     def end(self) -> None:
-        """Leave nothing behind."""
+        """Leave nothing behind; one that waits for the store ends as soon as one that has it."""
+        stubborn = []
         with contextlib.suppress(AssertionError):
             self.strike(signal.SIGCONT)
         for process in self.processes.values():
             process.terminate()
-        for process in self.processes.values():
+        for name, process in self.processes.items():
             try:
                 process.wait(20)
             except subprocess.TimeoutExpired:
+                stubborn.append(name)
                 process.kill()
                 process.wait()
+        assert not stubborn, f"SIGTERM did not end {stubborn}"
 
 
 @pytest.fixture
