@@ -13,7 +13,8 @@
  *   fixed:N   every N octets are one reply (echo, relay, AMP's constant answers)
  *   http      HTTP/1.1 replies with Content-Length; a status other than 2xx is an error
  *   ptwp      frames of the product; RESPONSE frames are replies (status != 0 is an error), in
- *             `listen` EV_QUOTE frames count and their age is measured by observed_at
+ *             `listen` EV_QUOTE frames count, their age is measured by observed_at, and what a
+ *             connection missed by quote_seq (of one symbol: subscribe to no more)
  *   ptws      the same frames within WebSocket messages, as browsers have them
  *   sock:N    a frame of N octets each: WebSocket or bare; octets 4..12 of its last 64 hold the
  *             wall clock in ns, as the fan-out peers write it
@@ -66,6 +67,7 @@ typedef struct {
     u64 head, tail; /* requests sent, replies seen */
     u64 kept_at;
     uint32_t session;
+    u64 quote; /* newest quote_seq seen */
     int in_len, out_len, out_at;
     unsigned char *in, *out;
     /* Of a WebSocket: octets left of the present message, and whether they are ours to read. */
@@ -85,7 +87,7 @@ static long prologue_len, keepalive_len;
 static SSL_CTX *ctx;
 static Conn *all;
 static int poller;
-static u64 buckets[BUCKETS], counted, latest, statuses[STATUSES], octets_in, reads, writes;
+static u64 buckets[BUCKETS], counted, latest, statuses[STATUSES], octets_in, reads, writes, missed;
 static int measuring, sending;
 static atomic_int connected;
 static u64 order_base;
@@ -400,9 +402,14 @@ static int message(Conn *c, const unsigned char *p, int n, u64 now) {
         if (opcode <= OP_CONTROL_LAST) return size;
         if (flags & FLAG_RESPONSE && c->open && !listening)
             replied(c, get32(p + 20), p[14] << 8 | p[15], now);
-        else if (listening && opcode == event_quote && measuring) {
-            u64 at = get64(p + 32 + event_age), wall = clock_ns(CLOCK_REALTIME);
-            measured(wall > at ? wall - at : 0);
+        else if (listening && opcode == event_quote) {
+            u64 at = get64(p + 32 + event_age), seq = get64(p + 40 + event_age);
+            if (measuring) {
+                u64 wall = clock_ns(CLOCK_REALTIME);
+                measured(wall > at ? wall - at : 0);
+                if (c->quote && seq > c->quote) missed += seq - c->quote - 1;
+            }
+            c->quote = seq;
         }
         return size;
     }
@@ -460,9 +467,9 @@ static void report(double seconds, double own, const double *cpu) {
     }
     printf("{\"seconds\": %.4f, \"count\": %lu, \"errors\": %lu, \"worst_status\": %d, \"p50_us\": %.1f, "
            "\"p99_us\": %.1f, \"max_us\": %.1f, \"load_cpu\": %.4f, \"reads\": %lu, \"writes\": %lu, "
-           "\"octets_in\": %lu, \"server_cpu\": [",
+           "\"octets_in\": %lu, \"missed\": %lu, \"server_cpu\": [",
            seconds, counted, errors, worst, percentile(.5), percentile(.99), (double)latest / 1e3,
-           (own_cpu() - own) / seconds, reads, writes, octets_in);
+           (own_cpu() - own) / seconds, reads, writes, octets_in, missed);
     for (int i = 0; i < npids; i++) printf("%s%.4f", i ? ", " : "", (cpu_of(pids[i]) - cpu[i]) / seconds);
     printf("]}\n");
     fflush(stdout);
@@ -485,7 +492,7 @@ static void run(double seconds, double warm) {
     for (end = now_ns() + (u64)(warm * 1e9); now_ns() < end;) turn(20);
     memset(buckets, 0, sizeof buckets);
     memset(statuses, 0, sizeof statuses);
-    counted = latest = reads = writes = octets_in = 0;
+    counted = latest = reads = writes = octets_in = missed = 0;
     for (int i = 0; i < npids; i++) cpu[i] = cpu_of(pids[i]);
     own = own_cpu();
     measuring = 1;

@@ -125,11 +125,19 @@ class Seen:
     load_cpu: float
     server_cpu: tuple[float, ...]
     others: float = 0.0
+    count: int = 0
+    missed: int = 0
+    """Quotes that subscribers did not get because a newer one went in their place."""
 
     @property
     def per_cpu_second(self) -> float:
         """What was done for each second of the servers' CPU."""
         return self.rate / (sum(self.server_cpu) or 1e-9)
+
+    @property
+    def delivered(self) -> float:
+        """The share of what was published that subscribers got."""
+        return self.count / ((self.count + self.missed) or 1)
 
 
 def only_rate(rate: float) -> Seen:
@@ -170,6 +178,8 @@ class Load:
             p99_us=said["p99_us"],
             load_cpu=said["load_cpu"],
             server_cpu=tuple(said["server_cpu"]),
+            count=said["count"],
+            missed=said["missed"],
             others=max(0.0, busy - said["load_cpu"] - sum(said["server_cpu"])),
         )
 
