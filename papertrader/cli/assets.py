@@ -159,7 +159,10 @@ def _put(text: str, out: Path | None) -> None:
     except FileExistsError:
         raise Problem.usage(f"{out} exists already", "name another file, or remove it") from None
     except OSError as error:
-        raise Problem.usage(f"{out} cannot be written: {error.strerror}") from None
+        raise Problem.usage(
+            f"{out} cannot be written: {error.strerror}",
+            "name a file in a directory that is there and may be written",
+        ) from None
 
 
 @assets.command("check")

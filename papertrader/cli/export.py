@@ -146,5 +146,8 @@ def export(
         with open(output, "x", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
-        raise Problem.usage(f"{output} cannot be written: {error.strerror or error}") from None
+        raise Problem.usage(
+            f"{output} cannot be written: {error.strerror or error}",
+            "name a file in a directory that is there and may be written",
+        ) from None
     click.echo(f"{len(rows)} rows are in {output}", err=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, cast
@@ -72,6 +73,34 @@ COMMANDS: Final = {
 }
 """Name of each command, in the order of the help, and where it is: ``module:attribute``."""
 
+MEANT: Final = {
+    "positions": "portfolio",
+    "balance": "portfolio",
+    "cash": "portfolio",
+    "holdings": "portfolio",
+    "trades": "history",
+    "transactions": "history",
+    "fills": "history",
+    "price": "quote",
+    "prices": "quote",
+    "symbols": "assets",
+    "search": "assets",
+    "signup": "register",
+    "signin": "login",
+    "start": "up",
+    "run": "up",
+    "serve": "up",
+    "setup": "init",
+    "users": "account",
+    "status": "doctor",
+    "check": "doctor",
+    "plot": "chart",
+    "leaderboard": "contest",
+    "migrate": "rebuild",
+    "help": "--help",
+}
+"""What other programs call it, and how it is called here."""
+
 _OWN_STATE_DIR: Final = (
     "up",
     "init",
@@ -100,6 +129,40 @@ class LazyGroup(click.Group):
         module, _, attribute = place.partition(":")
         return cast("click.Command", getattr(import_module(module), attribute))
 
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """Read the global options; a wrong one is told as every other mistake is."""
+        as_json = "--json" in args
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except click.UsageError as error:
+            given = extra.get("obj")
+            invocation = given if isinstance(given, Invocation) else Invocation()
+            invocation.as_json = invocation.as_json or as_json
+            raise click.exceptions.Exit(report(error, invocation)) from None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; raises `Problem` for one that there is not, with what may be meant."""
+        wanted = args[0]
+        if wanted in COMMANDS or wanted.startswith("-"):
+            return super().resolve_command(ctx, args)
+        meant = MEANT.get(wanted.lower())
+        near = [meant] if meant else get_close_matches(wanted.lower(), COMMANDS, 2, 0.6)
+        hint = " or ".join(f"{{program}} {each}" for each in near)
+        raise Problem.usage(
+            f"there is no command {wanted!r}",
+            f"did you mean: {hint}? All of them: {{program}} --help"
+            if near
+            else "see: {program} --help",
+        )
+
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write what each exit code means."""
         with formatter.section("Exit codes"):
@@ -116,9 +179,11 @@ class LazyGroup(click.Group):
             raise
         except Exception as error:
             invocation = ctx.obj if isinstance(ctx.obj, Invocation) else Invocation()
+            # A command that there is not is found out before the global options are taken over.
+            invocation.as_json = invocation.as_json or bool(ctx.params.get("as_json"))
             if invocation.debug:
                 raise
-            ctx.exit(report(error, invocation))
+            ctx.exit(report(error, invocation, ctx.invoked_subcommand or ""))
 
 
 @click.group(

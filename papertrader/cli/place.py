@@ -54,9 +54,12 @@ def find_place(invocation: Invocation) -> Place:
         try:
             worker = parse_endpoint(invocation.connect)
         except ValueError as error:
-            raise Problem.usage(f"--connect: {error}") from None
+            raise Problem.usage(f"--connect: {error}", "write it as worker.example:2049") from None
         if not invocation.ca.is_file():
-            raise Problem.usage(f"--ca: there is no file {invocation.ca}")
+            raise Problem.usage(
+                f"--ca: there is no file {invocation.ca}",
+                "ask who runs the server for it: tls/ca.pem of the server's state directory",
+            )
         name = re.sub(r"[^A-Za-z0-9.-]+", "_", f"{worker.host}_{worker.port}")
         login_file = state / "client" / f"{name}.json"
         return Place(workers=(worker,), ca=invocation.ca, login_file=login_file)

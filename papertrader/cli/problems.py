@@ -54,8 +54,17 @@ _HINTS: Final = {
     "NO_SUCH_SESSION": "see your sessions with: {program} sessions",
     "NO_SUCH_KEY": "see your API keys with: {program} key list",
     "TOO_MANY_KEYS": "revoke one with: {program} key revoke KEY",
+    "SCOPE_DENIED": "log in with the rights that it needs, if you have them: {program} login NAME,"
+    " with --admin or --host",
+    "NO_SUCH_CONTEST": "see the contests with: {program} contest list",
+    "NO_SUCH_ALERT": "see your alerts with: {program} alert list",
+    "BAD_PRICE": "see the newest prices with: {program} quote SYMBOL",
     "TOO_MANY_SESSIONS": "end the others with: {program} logout --everywhere",
 }
+
+_RANGE: Final = "is not a valid integer range"
+_WHOLE: Final = "is not a whole number"
+"""What click says of a number that is none, and what a person understands."""
 
 
 class Problem(Exception):
@@ -89,7 +98,9 @@ def _problem_of(error: Exception, remote: bool) -> Problem:
     if isinstance(error, click.ClickException):
         context = getattr(error, "ctx", None)
         hint = f"see: {context.command_path} --help" if context is not None else ""
-        return Problem.usage(error.format_message(), hint)
+        if isinstance(error, click.exceptions.NoArgsIsHelpError):
+            return Problem.usage("which command?", hint)
+        return Problem.usage(error.format_message().replace(_RANGE, _WHOLE), hint)
     # Imported late: usage errors and --help need nothing of the client.
     from papertrader.client import errors  # noqa: PLC0415
 
@@ -120,9 +131,18 @@ def _problem_of(error: Exception, remote: bool) -> Problem:
     return Problem("INTERNAL", text, hint, EXIT_BUG)
 
 
-def report(error: Exception, invocation: Invocation) -> int:
-    """Tell the user (or their program) on stderr; return the exit code."""
+def report(error: Exception, invocation: Invocation, command: str = "") -> int:
+    """Tell the user (or their program) on stderr; return the exit code.
+
+    ``command`` is the one that was called: its help is named when there is no better hint.
+    """
+    if isinstance(error, click.exceptions.NoArgsIsHelpError) and not invocation.as_json:
+        # A group by itself is a question: what is there?
+        click.echo(error.format_message(), err=True)
+        return EXIT_USAGE
     problem = _problem_of(error, remote=invocation.connect is not None)
+    if not problem.hint and problem.exit_code == EXIT_USAGE and command:
+        problem.hint = f"see: {{program}} {command} --help"
     text = _sentence(problem.text)
     hint = problem.hint.replace("{program}", invocation.command_line())
     if invocation.as_json:

@@ -208,5 +208,8 @@ def _write(path: Path, octets: bytes) -> None:
         with open(path, "xb") as file:
             file.write(octets)
     except OSError as error:
-        raise Problem.usage(f"{path} cannot be written: {error.strerror or error}") from None
+        raise Problem.usage(
+            f"{path} cannot be written: {error.strerror or error}",
+            "name a file in a directory that is there and may be written",
+        ) from None
     click.echo(f"The report is in {path}.")

@@ -24,6 +24,7 @@ from typing import Any, Final
 import attrs
 import click
 
+from papertrader.cli.problems import EXIT_USAGE
 from papertrader.core.instants import format_instant, from_datetime, to_datetime
 from papertrader.master.engines import StoreError, place_at
 from papertrader.net.credentials import CredentialsError
@@ -298,7 +299,8 @@ def run(state: Path, options: dict[str, Any]) -> int:
     except SettingsError as error:
         for problem in error.problems:
             click.echo(f"error: {problem}", err=True)
-        return 1
+        click.echo(f"hint: see: {_command(state)} up --help, and {state / SETTINGS_FILE}", err=True)
+        return EXIT_USAGE
     except (StartError, StoreError, CertificateError, CredentialsError) as error:
         click.echo(f"error: {error}", err=True)
         return 1

@@ -25,7 +25,10 @@ def password_from(path: Path, what: str = "password") -> str:
             password = file.readline().rstrip("\r\n")
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise Problem.usage(f"the {what} file {path} cannot be read: {reason}") from None
+        raise Problem.usage(
+            f"the {what} file {path} cannot be read: {reason}",
+            f"name a file whose first line is the {what}",
+        ) from None
     if not password:
         raise Problem.usage(f"the first line of {path} is empty; it has to be the {what}")
     return password

@@ -46,6 +46,8 @@ def watch(invocation: Invocation, symbols: tuple[str, ...], title: str | None) -
             watched = wanted or tuple(each.symbol for each in client.portfolio().positions)
             watched = tuple(dict.fromkeys(watched))
             if watched:
+                # A symbol that there is not is told now: its prices would never come.
+                client.quotes(watched)
                 client.subscribe_quotes(watched)
             if not invocation.as_json:
                 what = f"{', '.join(watched)} and your orders" if watched else "your orders"

@@ -57,13 +57,13 @@ def test_assets_are_halted_and_resumed(operator: Terminal) -> None:
 
 @pytest.mark.parametrize("words", [("stats",), ("drain", "3")])
 def test_an_ordinary_login_is_refused(terminal: Terminal, words: tuple[str, ...]) -> None:
-    """SCOPE_DENIED of the server, exit code 1."""
+    """SCOPE_DENIED of the server, exit code 1, and how one gets the rights."""
     terminal.logged_in()
     terminal.market.plan(Opcode.STATS_GET, Status.SCOPE_DENIED)
     terminal.market.plan(Opcode.WORKER_CONTROL, Status.SCOPE_DENIED)
     result = terminal.run(*words)
     assert result.exit_code == 1
-    assert result.stderr == "error: as planned\n"
+    assert result.stderr.startswith("error: as planned\nhint: log in with the rights")
 
 
 def test_admin_appoints_and_revokes(tmp_path: Path) -> None:

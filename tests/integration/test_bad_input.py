@@ -215,7 +215,8 @@ def test_broken_settings_are_told_all_at_once(tmp_path: Path) -> None:
     (state / "papertrader.toml").write_text(text)
     done = up(state)
     errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
-    assert done.returncode == 1
+    assert done.returncode == 2
+    assert "hint: see: " in done.stderr
     assert len(errors) == 3
     for number, key in ((1, "workers"), (3, "market.speed"), (4, "market.sorce")):
         assert any(f"papertrader.toml:{number}: {key}:" in line for line in errors)

@@ -1,0 +1,158 @@
+"""The likely mistakes: one line that says what is wrong, one that says what to do, no traceback."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from papertrader.cli.main import COMMANDS, MEANT
+from papertrader.wire.kinds import Opcode, Status
+from tests.cli.test_commands import Terminal, terminal
+
+__all__ = ["terminal"]
+
+REFUSED, USAGE, CONNECT, LOGIN = 1, 2, 3, 4
+
+MISTAKES = [
+    ("a symbol that there is not", "quote NOPE", REFUSED, "symbol", "assets"),
+    ("buying what there is not", "buy NOPE 1", REFUSED, "symbol", "assets"),
+    ("watching what there is not", "watch NOPE", REFUSED, "symbol", "assets"),
+    ("no quantity", "buy AAPL", USAGE, "QUANTITY", "buy --help"),
+    ("a quantity in words", "buy AAPL ten", USAGE, "'ten'", "buy --help"),
+    ("too many decimals", "buy AAPL 1.123456789", USAGE, "8 decimals", "buy --help"),
+    ("no such day", "bars AAPL --from 2010-13-01", USAGE, "not a date", "bars --help"),
+    ("a day in words", "history --from yesterday", USAGE, "2010-01-31", "history --help"),
+    ("an interval that there is not", "chart AAPL --interval 3m", USAGE, "'1mo'", "chart --help"),
+    ("a typing error in a command", "byu AAPL 1", USAGE, "no command 'byu'", "papertrader buy"),
+    ("another program's word", "positions", USAGE, "'positions'", "papertrader portfolio"),
+    ("a typing error after a command", "log tail", USAGE, "'tail'", "log --help"),
+    ("a wrong global option", "--debg quote AAPL", USAGE, "--debg", "--help"),
+    ("a wrong option", "clock --sped 5", USAGE, "--sped", "clock --help"),
+    ("an order that there is not", "cancel 99", REFUSED, "order", "orders --all"),
+    ("an order in words", "cancel first", USAGE, "not a whole number", "cancel --help"),
+    ("a receipt of nothing", "receipt 99", REFUSED, "order", "orders --all"),
+    ("nothing to change", "replace 1", USAGE, "--quantity", "replace --help"),
+    ("too much on the line", "portfolio terms 7", USAGE, "(7)", "terms --help"),
+    ("an argument left out", "bars", USAGE, "SYMBOL", "bars --help"),
+    ("a wrong choice", "buy AAPL 1 --tif forever", USAGE, "'gtc'", "buy --help"),
+    ("a contest that there is not", "contest join 9", REFUSED, "contest", "contest list"),
+    (
+        "an address without its CA",
+        "--connect 127.0.0.1:2049 quote AAPL",
+        USAGE,
+        "--ca",
+        "--ca FILE",
+    ),
+    ("a CA that there is not", "--connect h:1 --ca /none quote AAPL", USAGE, "/none", "tls/ca.pem"),
+    ("a port in words", "--connect h:x --ca {ca} quote AAPL", USAGE, "h:x", "example:2049"),
+    ("no login there", "--connect h:1 --ca {ca} quote AAPL", LOGIN, "not logged in", "login NAME"),
+    ("another directory", "--state-dir /none quote AAPL", CONNECT, "/none", "papertrader up"),
+    ("no password file", "--password-file /none login ada", USAGE, "/none", "first line"),
+    ("a wrong password", "--password-file {wrong} login ada", REFUSED, "password", "register NAME"),
+    ("a user alone", "--user ada quote AAPL", USAGE, "--password-file", "command line"),
+    (
+        "a place that cannot be written",
+        "export orders --output /none/x.csv",
+        USAGE,
+        "/none",
+        "directory",
+    ),
+]
+
+
+def told(stderr: str) -> tuple[str, str]:
+    """Return the error and the hint, which are all that there is."""
+    assert "Traceback" not in stderr
+    lines = stderr.splitlines()
+    assert len(lines) == 2, stderr
+    assert lines[0].startswith("error: ")
+    assert lines[1].startswith("hint: ")
+    return lines[0], lines[1]
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "error", "hint"), [each[1:] for each in MISTAKES], ids=[m[0] for m in MISTAKES]
+)
+def test_a_mistake_is_told_with_what_to_do(
+    terminal: Terminal, tmp_path: Path, line: str, code: int, error: str, hint: str
+) -> None:
+    """By a person's words and by the exit code; with --json before it, as one object."""
+    terminal.logged_in()
+    wrong = tmp_path / "wrong"
+    wrong.write_text("not the password\n")
+    (tmp_path / "ca.pem").write_text("")
+    words = line.format(ca=tmp_path / "ca.pem", wrong=wrong).split()
+    result = terminal.run(*words)
+    assert result.exit_code == code
+    first, second = told(result.stderr)
+    assert error in first
+    assert hint in second
+    assert result.stdout == ""
+    again = terminal.run("--json", *words)
+    assert again.exit_code == code
+    content = json.loads(again.stderr)["error"]
+    assert [f"error: {content['text']}", f"hint: {content['hint']}"] == [first, second]
+
+
+def test_a_login_that_has_ended(terminal: Terminal) -> None:
+    """Exit code 4, and how to log in again."""
+    terminal.logged_in()
+    terminal.market.plan(Opcode.LOGIN, Status.AUTH_FAILED)
+    result = terminal.run("portfolio")
+    assert result.exit_code == LOGIN
+    assert "login NAME" in told(result.stderr)[1]
+
+
+def test_no_server(terminal: Terminal) -> None:
+    """Exit code 3, and how to start one."""
+    terminal.logged_in()
+    (terminal.state / "run" / "workers.json").unlink()
+    result = terminal.run("portfolio")
+    assert result.exit_code == CONNECT
+    assert "papertrader up" in told(result.stderr)[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "module", "extra"),
+    [
+        (("tui",), "textual", "papertrader[tui]"),
+        (("report", "--png", "x.png"), "matplotlib", "[report]"),
+    ],
+    ids=["tui", "report"],
+)
+def test_an_extra_that_is_not_installed(
+    terminal: Terminal,
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+    module: str,
+    extra: str,
+) -> None:
+    """What to install."""
+    terminal.logged_in()
+    for name in [
+        n for n in sys.modules if n.startswith(("papertrader.cli.terminal", "matplotlib"))
+    ]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, module, None)
+    result = terminal.run(*words)
+    assert result.exit_code == USAGE
+    assert extra in told(result.stderr)[1]
+
+
+def test_a_group_by_itself_shows_what_there_is(terminal: Terminal) -> None:
+    """As help, on the error's channel; a program gets an error."""
+    result = terminal.run("contest")
+    assert result.exit_code == USAGE
+    assert "standings" in result.stderr
+    assert len(result.stderr.splitlines()) > 5
+    result = terminal.run("--json", "contest")
+    assert json.loads(result.stderr)["error"]["text"] == "which command?"
+
+
+def test_what_is_meant_is_there() -> None:
+    """A hint never leads to what there is not."""
+    assert set(MEANT.values()) <= {*COMMANDS, "--help"}
+    assert not set(MEANT) & set(COMMANDS)
