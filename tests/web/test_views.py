@@ -132,6 +132,8 @@ def test_what_is_held_is_shown_at_the_prices_of_now(
         value = f"{holding.positions[0].market_value:,.2f}"
         page.wait(lambda: value in page.one("tbody").text)
         assert f"{holding.equity:,.2f}" in page.one(".equity").text
+        gain = f"{holding.equity - 100_000:+,.2f}".replace("-", "\u2212").replace("+0.00", "0.00")
+        page.wait(lambda: f"{gain} since the last close" in page.text)
     page.driver.refresh()
     page.go("Orders")
     page.wait(lambda: "7 / 7" in page.one("tbody").text)
@@ -162,6 +164,24 @@ def test_the_rule_of_what_a_position_is_worth_is_the_services(
     )  # fmt: skip
     worth = [Position("X", each).value_at(bid if each > 0 else ask) for each in quantities]
     assert told == [[str(each), str(each - 1), str(95 + each), "100"] for each in worth]
+
+
+def test_what_the_day_brought_is_no_more_than_what_was_won(browsers: Callable[..., Page]) -> None:
+    """What was bought today did not win what its price had won before; what is paid in is none."""
+    page = browsers()
+    cases = [(105, [(100, 0)], "5"), (105, [(90, 0), (101, 0), (104, 0)], "4"),
+             (205, [(101, 0), (204, 100)], "4"), (99, [(101, 3), (98, 0)], "-2")]  # fmt: skip
+    told = page.driver.execute_async_script(
+        """
+        const [cases, done] = arguments;
+        import("./views/portfolio.js").then(({ gained }) => done(cases.map(([equity, rows]) =>
+          String(gained(BigInt(equity), rows.map(([worth, flow]) =>
+            ({ equity: BigInt(worth), flow: BigInt(flow) })))))))
+          .catch((why) => done(String(why)));
+        """,
+        [each[:2] for each in cases],
+    )
+    assert told == [each[2] for each in cases]
 
 
 def test_everything_can_be_done_with_the_keys(browsers: Callable[..., Page]) -> None:

@@ -69,15 +69,16 @@ function statistics(points) {
   };
 }
 
-function useCurve() {
+/** The equity at the ends of sessions and now, from `from` on; read again with what is booked and with each session. */
+export function useCurve(from = 0n) {
   const [told, setTold] = useState({ rows: null, error: "" });
   useEffect(() => {
     let gone = false;
-    link.request("EquityGet", { portfolio: state.portfolio, interval_s: DAY })
+    link.request("EquityGet", { portfolio: state.portfolio, interval_s: DAY, from_time: from })
       .then((reply) => gone || setTold({ rows: reply.equity ?? [], error: "" }))
       .catch((why) => gone || setTold({ rows: [], error: why.message }));
     return () => { gone = true; };
-  }, [String(state.portfolio), String(state.holding?.event_seq)]);
+  }, [String(state.portfolio), String(state.holding?.event_seq), state.market?.state]);
   return told;
 }
 

@@ -1,7 +1,8 @@
 // What the portfolio holds, what it is worth, and how it is divided.
 
 import { html, useState } from "../vendor/htm/htm-preact.js";
-import { attempt, choose, closePosition, state } from "../store.js";
+import { attempt, choose, closePosition, marketNow, state } from "../store.js";
+import { useCurve } from "./performance.js";
 import { arrow, change, instant, money, number, percent, price, quantity, signed, tone } from "../format.js";
 
 const TURN = 2 * Math.PI;
@@ -49,20 +50,30 @@ function Margin({ row, plan }) {
   </div>`;
 }
 
-/** What the day has done to a position: the change of the last price since the close before. */
-function dayOf(row) {
+/** How far the price of a position has moved since the close before. */
+function moveOf(row) {
   const quote = state.quotes.get(row.symbol);
-  if (!quote || !quote.prev_close || !quote.last) return null;
-  return ((quote.last - quote.prev_close) * row.quantity) / 100000000n;
+  return quote?.prev_close && quote.last ? change(quote.last, quote.prev_close) : null;
+}
+
+const DAYS = 14n * 86400n * 1000000000n;
+
+/** What was won or lost since the session before, or since the beginning: what was paid in is no gain. */
+export function gained(equity, rows) {
+  if (!rows?.length || equity === null || equity === undefined) return null;
+  if (rows.length === 1) return equity - rows[0].equity;
+  return equity - rows[rows.length - 2].equity - rows[rows.length - 1].flow;
 }
 
 export function Portfolio({ go }) {
   const [closing, setClosing] = useState(null);
   const holding = state.holding;
+  const [from] = useState(() => (marketNow() > DAYS ? marketNow() - DAYS : 0n));
+  const curve = useCurve(from);
   if (!holding) return html`<p class="hint">Reading the portfolio ...</p>`;
   const parts = [["cash", Math.max(0, number(holding.cash))], ...state.positions.map((row) =>
     [row.symbol, Math.abs(number(row.market_value ?? 0n))])];
-  const day = state.positions.reduce((sum, row) => sum + (dayOf(row) ?? 0n), 0n);
+  const day = gained(holding.equity, curve.rows);
   const close = async (symbol) => {
     setClosing(null);
     await attempt(() => closePosition(symbol), `Closing ${symbol || "everything"}.`);
@@ -76,15 +87,15 @@ export function Portfolio({ go }) {
     </section>
     <div class="columns">
       <section class="card grow">
-        <h2>Positions <span class=${`small ${tone(day)}`}>${arrow(day)} ${signed(day)} today</span></h2>
+        <h2>Positions ${day === null ? "" : html`<span class=${`small ${tone(day)}`}>${arrow(day)} ${signed(day)} since the last close</span>`}</h2>
         ${state.positions.length === 0 ? html`<p class="hint">None yet. <a href="#/market">Buy something.</a></p>` : html`
         <div class="scroll"><table class="wide folds"><thead><tr><th>symbol</th><th class="number">quantity</th><th class="number extra">average cost</th>
-          <th class="number extra">mark</th><th class="number">value</th><th class="number extra">today</th><th class="number">unrealized</th><th class="number extra">realized</th><th></th></tr></thead>
+          <th class="number extra">mark</th><th class="number">value</th><th class="number extra">price today</th><th class="number">unrealized</th><th class="number extra">realized</th><th></th></tr></thead>
           <tbody>${state.positions.map((row) => html`<tr key=${row.symbol}>
             <td><button type="button" class="link" onClick=${() => { choose(row.symbol); go("market"); }}>${row.symbol}</button></td>
             <td class="number">${quantity(row.quantity)}</td><td class="number extra">${price(row.average_cost)}</td>
             <td class="number extra">${price(row.mark)}</td><td class="number">${money(row.market_value)}</td>
-            <td class=${`number extra ${tone(dayOf(row) ?? 0n)}`}>${signed(dayOf(row))}</td>
+            <td class=${`number extra ${tone(moveOf(row) ?? 0)}`}>${arrow(moveOf(row) ?? 0)} ${percent(moveOf(row))}</td>
             <td class=${`number ${tone(row.unrealized_pnl ?? 0n)}`}>${arrow(row.unrealized_pnl ?? 0n)} ${signed(row.unrealized_pnl)}
               ${" "}<span class="small extra">${percent(row.cost_basis ? number(row.unrealized_pnl ?? 0n) / Math.abs(number(row.cost_basis)) : null)}</span></td>
             <td class=${`number extra ${tone(row.realized_pnl ?? 0n)}`}>${signed(row.realized_pnl)}</td>
