@@ -1,0 +1,206 @@
+"""A file system of its own fills up under a real server: nothing is lost, nothing half told.
+
+The state directory is a small tmpfs, which only root may mount: skipped, and counted, elsewhere.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from papertrader.client.blocking import Client
+from papertrader.client.errors import NoSuchOrder, OutcomeUnknown, RefusedError
+from papertrader.ops.replaycheck import replay_check
+from papertrader.wire.kinds import Status
+from tests.server_kit import PASSWORD, Server, running
+from tests.torture.network_kit import wait_for
+
+SIZE_MIB = 128
+LOW_WATER_MIB = 8
+MIB = 1 << 20
+ROUNDS = 2
+LITTLE = 72 << 10
+FULL_S = 1.5
+SHORT_S = 2.5
+"""How long a client asks again when it is told READ_ONLY, and when to ask again."""
+
+pytestmark = [pytest.mark.slow, pytest.mark.sqlite]
+
+
+class Disk:
+    """A small file system, and a file in it that takes its room away."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        self._ballast = place / "ballast"
+
+    @property
+    def free(self) -> int:
+        """The octets that are left."""
+        found = os.statvfs(self.place)
+        return found.f_bavail * found.f_frsize
+
+    def leave(self, octets: int) -> None:
+        """Take room away until only so much is left, or all that is left."""
+        with open(self._ballast, "ab") as ballast, contextlib.suppress(OSError):
+            while (more := self.free - octets) > 0:
+                ballast.write(bytes(min(more, MIB)))
+                ballast.flush()
+
+    def give_back(self) -> None:
+        """Give all of it back."""
+        self._ballast.unlink()
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Disk]:
+    """A tmpfs at the state directory's place."""
+    place = tmp_path / "state"
+    place.mkdir(mode=0o700)
+    options = f"size={SIZE_MIB}m,mode=0700"
+    command = ["mount", "-t", "tmpfs", "-o", options, "papertrader-test", str(place)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"a file system may not be mounted: {done.stderr.strip()}")
+    try:
+        yield Disk(place)
+    finally:
+        subprocess.run(["umount", "-l", str(place)], check=False)
+
+
+class Trader(threading.Thread):
+    """Sends one order after another and writes down what it is told of each."""
+
+    def __init__(self, server: Server, name: str) -> None:
+        super().__init__(name=name)
+        self.client = Client(server.workers, server.ca, timeout=60, patient=True)
+        self.stopping = threading.Event()
+        self.told: dict[int, str] = {}
+        self.asked = 0
+        self.failure: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            with self.client as client:
+                client.register(self.name, PASSWORD)
+                client.login(self.name, PASSWORD, remember=True)
+                while not self.stopping.is_set():
+                    self.asked += 1
+                    self.told[self.asked] = self._order(client, self.asked)
+        except BaseException as failure:
+            self.failure = failure
+
+    def _order(self, client: Client, number: int) -> str:
+        try:
+            order = client.buy("IBM", 1, limit="1.00", client_order_id=number)
+        except RefusedError as refused:
+            time.sleep(0.05)
+            return Status(refused.status).name
+        except OutcomeUnknown:
+            return "UNKNOWN"
+        with contextlib.suppress(RefusedError, OutcomeUnknown):
+            client.order_cancel(order.order_id)
+        return "TAKEN"
+
+    def count(self, outcome: str) -> int:
+        """Return how many orders came to an outcome."""
+        return list(self.told.values()).count(outcome)
+
+
+def all_trade(traders: list[Trader]) -> None:
+    """Wait until each has had some more orders taken."""
+    before = [trader.count("TAKEN") for trader in traders]
+
+    def more() -> bool:
+        pairs = zip(traders, before, strict=True)
+        return all(trader.count("TAKEN") > least + 3 or trader.failure for trader, least in pairs)
+
+    wait_for("orders", more)
+
+
+def test_a_disk_that_fills_up(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """T-52: below the low water nothing is changed, and cancels are refused as orders are.
+
+    Questions are answered all the while, and with room all goes on: nothing told was lost.
+    """
+    monkeypatch.setenv("PAPERTRADER_STORE_LOW_WATER", f"{LOW_WATER_MIB} MiB")
+    with running(disk.place) as server, server.client(timeout=SHORT_S) as ann:
+        pid = server.said("master.json")["pid"]
+        assert disk.free > 3 * LOW_WATER_MIB * MIB
+        ann.register("ann", PASSWORD)
+        ann.login("ann", PASSWORD, remember=True)
+        first = ann.buy("IBM", 1, limit="1.00", client_order_id=1)
+        disk.leave(LOW_WATER_MIB * MIB // 2)
+
+        def refused() -> bool:
+            try:
+                ann.buy("IBM", 1, limit="1.00", client_order_id=2)
+            except RefusedError as error:
+                return error.status == Status.READ_ONLY
+            ann.order_cancel(client_order_id=2)
+            return False
+
+        wait_for("read-only", refused)
+        with pytest.raises(RefusedError) as kept:
+            ann.order_cancel(first.order_id)
+        assert kept.value.status == Status.READ_ONLY
+        assert ann.order(client_order_id=1).is_open
+        with server.client() as other:
+            other.login("ann", PASSWORD)
+            assert other.order(client_order_id=1).order_id == first.order_id
+        disk.give_back()
+        wait_for("room", lambda: not refused())
+        ann.order_cancel(first.order_id)
+        assert server.said("master.json")["pid"] == pid
+        server.stop()
+        assert server.audit().violations == []
+        assert replay_check(disk.place).findings == []
+
+
+def test_a_disk_that_is_full_at_once(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two looks at the room nothing is left: commits wait for it, with the event log mute.
+
+    The low water is so low that only the commits themselves meet the end of the disk.
+    """
+    monkeypatch.setenv("PAPERTRADER_STORE_LOW_WATER", "64 KiB")
+    monkeypatch.setattr("tests.server_kit.STOP_S", 60.0)
+    with running(disk.place) as server:
+        pid = server.said("master.json")["pid"]
+        traders = [Trader(server, f"trader{number}") for number in range(3)]
+        for trader in traders:
+            trader.start()
+        for _ in range(ROUNDS):
+            all_trade(traders)
+            # Little enough that the next orders meet the end of it, before anybody looks.
+            disk.leave(LITTLE)
+            wait_for("the end of the room", lambda: disk.free < 8_192)
+            time.sleep(FULL_S)
+            disk.give_back()
+        all_trade(traders)
+        for trader in traders:
+            trader.stopping.set()
+        for trader in traders:
+            trader.join(90)
+            assert trader.failure is None, repr(trader.failure)
+        for trader in traders:
+            with server.client() as client:
+                client.login(trader.name, PASSWORD)
+                for number, outcome in trader.told.items():
+                    if outcome == "TAKEN":
+                        assert client.order(client_order_id=number).client_order_id == number
+                    elif outcome != "UNKNOWN":
+                        with pytest.raises(NoSuchOrder):
+                            client.order(client_order_id=number)
+        log = server.cli("log", "show", "--level", "warning").stdout
+        assert "the store waits" in log, log
+        assert server.said("master.json")["pid"] == pid
+        server.stop()
+        assert server.audit().violations == []
+        assert replay_check(disk.place).findings == []
