@@ -75,14 +75,17 @@ def shot(pilot: Pilot[None], name: str) -> None:
 
 
 def play(
-    server: Server, body: Callable[[Pilot[None]], Awaitable[None]], scope: Scope = Scope.TRADE
+    server: Server,
+    body: Callable[[Pilot[None]], Awaitable[None]],
+    scope: Scope = Scope.TRADE,
+    rows: int = 10,
 ) -> None:
-    """Run the program at 80 x 24 while ``body`` presses keys."""
+    """Run the program at 80 x 24 while ``body`` presses keys; ``rows``: so many are watched."""
 
     async def run() -> None:
         app = program(server, scope)
         async with app.run_test(size=(80, 24)) as pilot:
-            await wait(pilot, lambda: app.query_one("#watch", DataTable).row_count >= 10)
+            await wait(pilot, lambda: app.query_one("#watch", DataTable).row_count >= rows)
             await body(pilot)
 
     asyncio.run(run())

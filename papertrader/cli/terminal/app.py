@@ -371,6 +371,9 @@ class TerminalProgram(App[None]):
                 await asyncio.sleep(SETTLE_S)
                 self._bars_wanted = False
                 await self._follow(self.symbol, self._interval)
+        except NoMatches:
+            # Whoever ends the program while bars are on their way is not told of an error.
+            return
         finally:
             self._bars_reading = False
 
