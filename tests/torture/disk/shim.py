@@ -1,4 +1,4 @@
-"""The recorder of file operations (``shim.c``), compiled when it is needed."""
+"""What is preloaded, compiled when needed: ``shim.c`` records files, ``steps.c`` steps clocks."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class NoCompiler(Exception):
 
 
 @functools.cache
-def library() -> Path:
-    """Compile the recorder once in this process; return the shared library to preload.
+def library(source: Path = SOURCE) -> Path:
+    """Compile a source once in this process, the recorder; return the shared library to preload.
 
     Raises `NoCompiler`.
     """
@@ -32,7 +32,7 @@ def library() -> Path:
         "-O2",
         "-o",
         str(place),
-        str(SOURCE),
+        str(source),
         "-ldl",
         "-lpthread",
     ]
