@@ -4,13 +4,12 @@
 import { useEffect, useState } from "./vendor/htm/htm-preact.js";
 import { Link, Failure } from "./link.js";
 import { member } from "./format.js";
+import { newest } from "./newest.js";
 import { valued } from "./valuation.js";
 import { SCHEMA } from "./schema.js";
 
 const KEPT = "papertrader.session";
 const ORDERS_MAX = 500;
-const ORDER_PAGE = 500;
-const ORDER_PAGES_MAX = 40;
 const EVERY_STATE = Object.values(SCHEMA.enumerations.OrderState).reduce((bits, value) => bits | (1 << value), 0);
 const TOASTS_MAX = 4;
 const TOAST_MS = 8000;
@@ -293,17 +292,12 @@ const isOpen = (order) => [1, 2, 3, 9].includes(order.state);
 
 export const openOrders = () => [...state.orders.values()].filter(isOpen);
 
-/** Read every order once, the oldest first: the newest `ORDERS_MAX` are kept. */
+/** Read the newest `ORDERS_MAX` orders; those that come by events are added to them. */
 async function readOrders() {
   const portfolio = state.portfolio;
-  let after = 0n;
-  for (let page = 0; page < ORDER_PAGES_MAX; page += 1) {
-    const reply = await link.request("OrderList", { portfolio, states: EVERY_STATE, limit: ORDER_PAGE, after });
-    const rows = reply.orders ?? [];
-    for (const order of rows) keepOrder(order);
-    if (rows.length < ORDER_PAGE) break;
-    after = rows[rows.length - 1].order;
-  }
+  const list = async (after, limit) =>
+    (await link.request("OrderList", { portfolio, states: EVERY_STATE, limit, after })).orders ?? [];
+  for (const order of await newest(list, ORDERS_MAX)) keepOrder(order);
   changed();
 }
 

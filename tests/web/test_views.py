@@ -184,6 +184,47 @@ def test_what_the_day_brought_is_no_more_than_what_was_won(browsers: Callable[..
     assert told == [each[2] for each in cases]
 
 
+def test_the_newest_orders_are_found_among_many(browsers: Callable[..., Page]) -> None:
+    """The last 500 of up to 60,000, thin or dense, in 60 requests at most; behind very many in a
+    row, fewer, but none that is older than one left out."""
+    page = browsers()
+    asked = page.driver.execute_async_script(
+        """
+        const [done] = arguments;
+        const lists = {
+          none: [], few: [...Array(499).keys()], page: [...Array(500).keys()],
+          "one more": [...Array(501).keys()], dense: [...Array(60000).keys()],
+          thin: [...Array(20001).keys()].map((place) => place * 977),
+          "thin end": [...Array(30000).keys(), ...Array(50).keys()]
+            .map((place, at) => (at < 30000 ? place : 40000 + place * 10000)),
+        };
+        import("./newest.js").then(async ({ newest }) => {
+          const told = {};
+          for (const [name, places] of Object.entries(lists)) {
+            const all = places.map((place) => ({ order: BigInt(place + 1) }));
+            let requests = 0;
+            const list = async (after, limit) => {
+              requests += 1;
+              const from = all.findIndex((row) => row.order > after);
+              return from < 0 ? [] : all.slice(from, from + limit);
+            };
+            const found = await newest(list, 500);
+            const wanted = all.slice(-found.length);
+            told[name] = [found.length, requests, found.length === 0
+              || found.every((row, at) => row.order === wanted[at].order)];
+          }
+          done(told);
+        }).catch((why) => done(String(why)));
+        """
+    )
+    assert {name: told[0] for name, told in asked.items()} == {
+        "none": 0, "few": 499, "page": 500, "one more": 500, "dense": 500, "thin": 500,
+        "thin end": 26,
+    }  # fmt: skip
+    assert all(told[2] for told in asked.values()), asked
+    assert max(told[1] for told in asked.values()) <= 60, asked
+
+
 def test_everything_can_be_done_with_the_keys(browsers: Callable[..., Page]) -> None:
     """Search, buy, sell and help by one key each; Esc leaves; what has the focus shows it."""
     page = browsers()
