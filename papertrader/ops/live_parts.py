@@ -34,7 +34,9 @@ def live_parts(
     for name, key in keys.items():
         chosen = settings.provider(name)
         web = Web(connections.agent, Origin.parse(chosen.url), clock)
-        providers.append(make_provider(name, web, clock, limits=chosen.limits, key=key))
+        made = make_provider(name, web, clock, limits=chosen.limits, key=key)
+        made.delay_s = chosen.delay_s
+        providers.append(made)
     return LiveParts(
         providers=tuple(providers),
         assets=live_assets(settings, state),

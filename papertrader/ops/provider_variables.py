@@ -1,6 +1,6 @@
 """The deployment variables of each provider of live prices: its address, and what it allows.
 
-Providers change both without telling anybody, so both are settings; the defaults are what was
+Providers change these without telling anybody, so they are settings; the defaults are what was
 true when this was written.
 """
 
@@ -21,6 +21,8 @@ from papertrader.ops.variable import Variable, shown
 SYMBOLS_MAX: Final = 5_000
 """Symbols that market.symbols may name."""
 LIMITS: Final = ("calls_per_minute", "calls_per_hour", "calls_per_day", "symbols_per_call")
+DELAY_MAX_S: Final = 86_400
+"""A price that is a day old is no price of today."""
 _SEPARATOR: Final = re.compile(r"[\s,]+")
 _WORDS: Final = {
     "calls_per_minute": "Calls in a minute (credits, where a symbol costs one); 0 = no such limit.",
@@ -32,10 +34,11 @@ _WORDS: Final = {
 
 @attrs.frozen(kw_only=True)
 class ProviderSettings:
-    """One provider: where it is, and what it allows."""
+    """One provider: where it is, by how many seconds its prices are late, and what it allows."""
 
     name: str
     url: str
+    delay_s: int
     limits: ProviderLimits
 
 
@@ -89,13 +92,13 @@ def _url(raw: object) -> str:
         ) from None
 
 
-def _count(least: int) -> Callable[[object], int]:
+def _count(least: int, most: int = COUNT_MAX) -> Callable[[object], int]:
     def read(raw: object) -> int:
         if isinstance(raw, str) and raw.strip().isascii() and raw.strip().isdigit():
             raw = int(raw.strip()[:10])
-        if isinstance(raw, bool) or not isinstance(raw, int) or not least <= raw <= COUNT_MAX:
+        if isinstance(raw, bool) or not isinstance(raw, int) or not least <= raw <= most:
             raise ValueError(
-                f"{shown(raw)} is wrong; allowed is a whole number from {least} to {COUNT_MAX}"
+                f"{shown(raw)} is wrong; allowed is a whole number from {least} to {most}"
             )
         return raw
 
@@ -112,6 +115,13 @@ def _variables_of(name: str) -> tuple[Variable[Any], ...]:
         show=lambda value: f'"{value}"',
         comment=f"{facts.title}: needs {key}. Where it is.",
     )
+    delay = Variable(
+        name=f"{name}.delay_s",
+        default=str(facts.delay_s),
+        read=_count(0, DELAY_MAX_S),
+        show=str,
+        comment="Seconds by which its prices are late, such as 900; they are flagged DELAYED.",
+    )
     counts = (
         Variable(
             name=f"{name}.{limit}",
@@ -122,11 +132,11 @@ def _variables_of(name: str) -> tuple[Variable[Any], ...]:
         )
         for limit in LIMITS
     )
-    return (address, *counts)
+    return (address, delay, *counts)
 
 
 PROVIDER_VARIABLES: Final = {name: _variables_of(name) for name in PROVIDERS}
-"""The variables of each provider: its address first, then `LIMITS`."""
+"""The variables of each provider: address, delay, then `LIMITS`."""
 
 
 def settled(name: str, values: tuple[Any, ...]) -> ProviderSettings:
@@ -134,6 +144,6 @@ def settled(name: str, values: tuple[Any, ...]) -> ProviderSettings:
 
     Raises `ValueError` for limits under which not even one symbol can be asked for.
     """
-    url, *counts = values
+    url, delay_s, *counts = values
     limits = attrs.evolve(facts_of(name).limits, **dict(zip(LIMITS, counts, strict=True)))
-    return ProviderSettings(name=name, url=url, limits=limits)
+    return ProviderSettings(name=name, url=url, delay_s=delay_s, limits=limits)

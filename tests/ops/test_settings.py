@@ -87,6 +87,7 @@ def test_defaults(file: Path) -> None:
     assert settings.market.symbols == ()
     for name in PROVIDERS:
         assert settings.provider(name).url == facts_of(name).url
+        assert settings.provider(name).delay_s == 0
         assert settings.provider(name).limits == facts_of(name).limits
     assert settings.accounts.starting_cash == parse_amount("100000")
     assert settings.accounts.registration is Registration.OPEN
@@ -150,6 +151,7 @@ registrations_per_day = 900
 """ + "".join(
     f"""[{name}]
 url = "https://{name}.example/base"
+delay_s = 86400
 calls_per_minute = 50
 calls_per_hour = 900
 calls_per_day = 5000
@@ -190,6 +192,7 @@ def test_every_variable_from_the_file(file: Path) -> None:
     for name in PROVIDERS:
         chosen = settings.provider(name)
         assert chosen.url == f"https://{name}.example/base"
+        assert chosen.delay_s == 86_400
         assert (chosen.limits.calls_per_minute, chosen.limits.calls_per_hour) == (50, 900)
         assert (chosen.limits.calls_per_day, chosen.limits.symbols_per_call) == (5_000, 3)
     assert settings.accounts.starting_cash == parse_amount("25000.5")
@@ -431,6 +434,10 @@ def test_ports_on_other_addresses_do_not_collide(file: Path) -> None:
         ("[zzz]\n", "papertrader.toml:1: [zzz]: unknown section; there are accounts, alpaca"),
         ("zzz = 1\n", "papertrader.toml:1: zzz: unknown setting; there are accounts.registration"),
         ("[workers]\nn = 1\n", "papertrader.toml:1: workers: {'n': 1} is wrong"),
+        (
+            "[ecb]\ndelay_s = 86401\n",
+            "papertrader.toml:2: ecb.delay_s: 86401 is wrong; allowed is a",
+        ),
         ("market = { sped = 1 }\n", "papertrader.toml:1: market.sped: unknown setting; did you"),
         ("[market]\n[market.speed]\nx = 1\n", "papertrader.toml:2: market.speed: {'x': 1} is"),
     ],

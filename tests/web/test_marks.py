@@ -1,8 +1,8 @@
 """What a live price's marks look like: one provider refuses, the next stands in with old prices.
 
 A whole server on two sites: the first answers that there were too many requests, the second tells
-a price whose own time stands still. That, and who told it, is to be read in the shell, in the
-terminal program and on the page; nothing fills at it.
+a price whose own time stands still, and is said to be late. That, and who told it, is to be read in
+the shell, in the terminal program and on the page; nothing fills at it.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ __all__ = ["browsers"]
 pytestmark = pytest.mark.slow
 
 WAIT_S = 30.0
-OLD_S = 1_000
-"""More than a quote's age may ever be before it is STALE: a quarter of an hour."""
+DELAY_S = 900
+OLD_S = 2_000
+"""More than the delay and the quarter of an hour after which any quote is STALE."""
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +42,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PAPERTRADER_KRAKEN_URL", first.url())
         patch.setenv("PAPERTRADER_COINBASE_URL", second.url())
+        patch.setenv("PAPERTRADER_COINBASE_DELAY_S", str(DELAY_S))
         try:
             with running(state, *arguments) as server:
                 with server.client() as client:
@@ -82,11 +84,12 @@ def test_the_shell_tells_who_said_it_and_that_it_is_old(server: Server) -> None:
     assert told.returncode == 0, told.stderr
     assert "coinbase" in told.stdout
     assert "stale" in told.stdout
+    assert "delayed" in told.stdout
     (row,) = json.loads(server.cli("--json", "quote", "BTC/USD").stdout)["quotes"]
     assert "STALE" in str(row["flags"]).upper()
     with server.client("ann") as client:
         (quote,) = client.quotes(["BTC/USD"])
-        assert quote.flags & QuoteFlag.STALE
+        assert quote.flags == QuoteFlag.STALE | QuoteFlag.DELAYED
 
 
 def test_the_terminal_program_shows_the_mark(server: Server) -> None:
@@ -99,6 +102,7 @@ def test_the_terminal_program_shows_the_mark(server: Server) -> None:
     async def body(pilot: object) -> None:
         line = pilot.app.query_one("#quote", Static)  # type: ignore[attr-defined]
         await wait(pilot, lambda: "stale" in str(line.render()))  # type: ignore[arg-type]
+        assert "delayed" in str(line.render())
         assert "coinbase" in str(line.render())
 
     play(server, body, rows=1)
@@ -109,5 +113,5 @@ def test_the_page_shows_the_mark(browsers: Callable[..., Page]) -> None:
     """The page says it in the same words."""
     page = browsers()
     page.enter("ann", new=False)
-    page.wait(lambda: "stale" in page.text)
+    page.wait(lambda: "stale" in page.text and "delayed" in page.text)
     assert page.complaints() == []

@@ -121,7 +121,7 @@ class LiveSource:
     def _accept(self, seen: Observation, provider: Provider, received: int) -> None:
         asset = self.assets[seen.symbol]
         flags = self._plausibility.judge(seen, asset, received)
-        delay = provider.facts.delay_s * SECOND
+        delay = provider.delay_s * SECOND
         if delay:
             flags |= QuoteFlag.DELAYED
         if seen.closed or not self._calendars[asset.calendar].is_open(received):

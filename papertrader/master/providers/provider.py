@@ -122,7 +122,7 @@ class ProviderFacts:
     starters: tuple[Asset, ...]
     """The assets of a market of this provider when the operator names none."""
     delay_s: int = 0
-    """By how much all its prices are late."""
+    """By how much all its prices are late: the default of a setting, as it depends on the plan."""
     intervals_s: tuple[int, ...] = ()
     """The lengths of bar that it has."""
     has_assets: bool = False
@@ -144,6 +144,8 @@ class Provider:
         if len(key) != self.facts.key_lines:
             raise ValueError(f"{self.name} takes a key of {self.facts.key_lines} lines")
         self.limits = limits
+        self.delay_s = self.facts.delay_s
+        """Seconds by which its prices are late, as the operator says: they are flagged DELAYED."""
         self._web = web
         self._clock = clock
         self._key = tuple(key)
