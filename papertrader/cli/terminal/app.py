@@ -49,6 +49,9 @@ WATCH_MAX: Final = 64
 """Symbols on the watch list: one QUOTE_GET has no more."""
 ROWS_MAX: Final = 200
 """Orders and fills kept on the screen."""
+PAGE: Final = 5_000
+PAGES_MAX: Final = 40
+"""Orders come oldest first: the newest are found by reading so many pages at most."""
 LOG_LINES_MAX: Final = 2_000
 COMMAND_S: Final = 60
 """A command of the line below that has not ended by then is ended."""
@@ -216,8 +219,13 @@ class TerminalProgram(App[None]):
             table.add_row(symbol, "-", "", key=symbol)
         await self.client.subscribe_account()
         await self.client.subscribe_quotes(watched)
-        for order in reversed(await self.client.orders(every=True, limit=ROWS_MAX)):
-            self.orders[order.order_id] = order
+        after = 0
+        for _ in range(PAGES_MAX):
+            page = await self.client.orders(every=True, limit=PAGE, after=after)
+            self.orders |= {order.order_id: order for order in page[-ROWS_MAX:]}
+            after = page.next_after
+            if not after:
+                break
         self._show_orders()
         if watched:
             self.choose(watched[0])
