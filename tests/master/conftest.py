@@ -25,6 +25,7 @@ BOTH: Final = frozenset(
         "test_history",
         "test_operators",
         "test_path",
+        "test_query_plans",
         "test_receipts",
         "test_recovery",
         "test_sessions",
