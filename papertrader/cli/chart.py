@@ -7,7 +7,7 @@ import shutil
 import click
 
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
-from papertrader.cli.output import moment, money, write_json
+from papertrader.cli.output import gaps, moment, money, write_json
 from papertrader.cli.parameters import SYMBOL
 from papertrader.cli.plots import HEIGHT_MIN, WIDTH_MIN, Line, candle_lines
 from papertrader.cli.visit import logged_in
@@ -42,7 +42,7 @@ def chart(
     with logged_in(invocation, scope=Scope.READ) as client:
         series = client.bars(symbol, interval, limit=columns, adjust="split")
     if invocation.as_json:
-        write_json(symbol=symbol, interval=interval, bars=series.bars)
+        write_json(symbol=symbol, interval=interval, bars=series.bars, missing=series.missing)
         return
     if not series.bars:
         click.echo(f"There are no bars of {symbol} with interval {interval} yet.")
@@ -54,3 +54,5 @@ def chart(
         f"{symbol} {interval}: {moment(first.time, seconds=False)} to"
         f" {moment(last.time, seconds=False)} UTC, last {money(last.close)}"
     )
+    if series.missing:
+        click.echo(gaps(series.missing), err=True)

@@ -7,7 +7,17 @@ from datetime import date, datetime, timedelta
 import click
 
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
-from papertrader.cli.output import NOTHING, amount, day, moment, money, name, table, write_json
+from papertrader.cli.output import (
+    NOTHING,
+    amount,
+    day,
+    gaps,
+    moment,
+    money,
+    name,
+    table,
+    write_json,
+)
 from papertrader.cli.parameters import DATE, SYMBOL
 from papertrader.cli.problems import Problem
 from papertrader.cli.visit import logged_in
@@ -112,7 +122,7 @@ def bars(
     heading = "day" if daily else "begins (UTC)"
     click.echo(table((heading, ">open", ">high", ">low", ">close", ">volume"), map(row, found)))
     if found.missing:
-        click.echo(f"{found.missing:,} bars within trading hours are missing", err=True)
+        click.echo(gaps(found.missing), err=True)
 
 
 def _beginning(client: Client, symbol: str, span: str) -> date | datetime | None:

@@ -99,3 +99,9 @@ def write_json(**content: Any) -> None:
     """Print one JSON object on one line, with the number of its schema."""
     listed = {key: plain(value) for key, value in content.items()}
     click.echo(json.dumps({"schema": SCHEMA, **listed}))
+
+
+def gaps(missing: int) -> str:
+    """Say how many bars of a series are missing, where exchanges were open."""
+    what = "bar within trading hours is" if missing == 1 else "bars within trading hours are"
+    return f"{missing:,} {what} missing"

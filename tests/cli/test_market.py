@@ -61,3 +61,5 @@ def test_missing_bars_are_told(terminal: Terminal) -> None:
     """Where people look, and in JSON."""
     terminal.logged_in().market.bars_missing = 1_234
     assert terminal.run("bars", "AAPL").stderr == "1,234 bars within trading hours are missing\n"
+    assert terminal.run("chart", "AAPL").stderr == "1,234 bars within trading hours are missing\n"
+    assert json.loads(terminal.run("chart", "AAPL", "--json").stdout)["missing"] == 1_234

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -42,6 +43,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PAPERTRADER_KRAKEN_URL", first.url())
         patch.setenv("PAPERTRADER_COINBASE_URL", second.url())
+        patch.setenv("PAPERTRADER_METRICS_LISTEN", "127.0.0.1:0")
         patch.setenv("PAPERTRADER_COINBASE_DELAY_S", str(DELAY_S))
         try:
             with running(state, *arguments) as server:
@@ -87,6 +89,11 @@ def test_the_shell_tells_who_said_it_and_that_it_is_old(server: Server) -> None:
     assert "delayed" in told.stdout
     (row,) = json.loads(server.cli("--json", "quote", "BTC/USD").stdout)["quotes"]
     assert "STALE" in str(row["flags"]).upper()
+    address = f"http://127.0.0.1:{server.said('master.json')['metrics']}/metrics"
+    with urllib.request.urlopen(address, timeout=20) as answer:
+        lines = answer.read().decode().splitlines()
+    failures = [line.split() for line in lines if "kraken_failures" in line and line[0] != "#"]
+    assert [float(value) >= 1 for _, value in failures] == [True], failures
     with server.client("ann") as client:
         (quote,) = client.quotes(["BTC/USD"])
         assert quote.flags == QuoteFlag.STALE | QuoteFlag.DELAYED

@@ -31,7 +31,7 @@ from textual.widgets import (
 )
 
 from papertrader.cli.invocation import Invocation
-from papertrader.cli.output import amount, money, name
+from papertrader.cli.output import amount, gaps, money, name
 from papertrader.cli.place import Place, StoredLogin
 from papertrader.cli.terminal.help import Help
 from papertrader.cli.terminal.picture import BARS_MAX, STYLES, Picture
@@ -400,6 +400,8 @@ class TerminalProgram(App[None]):
             return
         if not self._bars_wanted:
             self._at("#chart", Picture).show(series.bars)
+            if series.missing:
+                self.note(f"{symbol} {interval}: {gaps(series.missing)}")
 
     # --- keys -----------------------------------------------------------------------------------
 
