@@ -252,7 +252,7 @@ class Quote:
     provider: str = "unknown"
 
 
-class Quotes(tuple[Quote, ...]):
+class Quotes(tuple[Quote, ...], Tabular):
     """Newest quotes in the order asked, and when they were the newest: ``as_of``, by the server's
     clock. A quote's age then is ``as_of - quote.observed_at``."""
 
@@ -263,6 +263,10 @@ class Quotes(tuple[Quote, ...]):
         found = super().__new__(cls, tuple(rows))
         found.as_of = as_of
         return found
+
+    def table_rows(self) -> Sequence[Quote]:
+        """Return the quotes."""
+        return self
 
 
 @attrs.frozen(kw_only=True)

@@ -60,7 +60,8 @@ def frame(rows: Iterable[Any], library: str = "pandas", floats: bool = False) ->
         raise ValueError(f"library must be pandas or polars, not {library!r}")
     found = records(rows, floats)
     if library == "polars":
-        return import_module("polars").DataFrame(found)
+        # By all rows: a price that the first hundred orders do not have is no column of nothing.
+        return import_module("polars").DataFrame(found, infer_schema_length=None)
     return import_module("pandas").DataFrame.from_records(found)
 
 

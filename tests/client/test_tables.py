@@ -55,6 +55,27 @@ def test_a_frame_of_pandas() -> None:
     assert isinstance(frame, pandas.DataFrame)
 
 
+def test_a_frame_of_polars() -> None:
+    """Decimals stay exact, in a column that begins with many rows of nothing, too."""
+    polars = pytest.importorskip("polars")
+    rows = [
+        Odd(side=Side.BUY, inner=bars(1).bars[0], many=(), price=price, text="x")
+        for price in [*[None] * 200, Decimal("0.10")]
+    ]
+    frame = tables.frame(rows, "polars")
+    assert isinstance(frame, polars.DataFrame)
+    assert frame.shape == (201, 3)
+    assert frame["price"][200] == Decimal("0.10")
+    assert bars(3).to_frame("polars", floats=True)["close"].to_list() == [1.0, 2.0, 3.0]
+
+
+def test_every_list_of_results_is_a_table() -> None:
+    """Quotes too, though they are a tuple."""
+    quote = r.Quote(**{field.name: None for field in attrs.fields(r.Quote)})
+    assert r.Quotes([quote]).to_records()[0].keys() >= {"symbol", "bid", "ask"}
+    assert "<table>" in r.Quotes([quote])._repr_html_()
+
+
 def test_a_library_is_loaded_only_when_asked_for() -> None:
     """Importing the client loads neither; another name is refused."""
     import subprocess
