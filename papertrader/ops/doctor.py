@@ -179,6 +179,9 @@ def _certificate(state: Path, file: Path, now: datetime) -> list[Finding]:
         key = certificate_files(state, file.stem)[1]
         if key.exists():
             load_credentials(file, key)
+        elif file.stem == "master" or file.stem.startswith("worker-"):
+            what = f"{key.name} is missing, the key of {file.name}"
+            return [Finding("certificates", Verdict.BAD, what, "restore it from a backup")]
     except CredentialsError as error:
         return [Finding("certificates", Verdict.BAD, str(error), advice)]
     soonest = min(certificates, key=lambda each: each.not_valid_after_utc)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import attrs
 import peewee
@@ -31,13 +31,24 @@ class Witnessed:
     heads: int = 0
 
 
+_KEYS_SINCE: Final = 5
+"""The schema from which on there are keys; a store before it, and its backup, has none."""
+
+
+def _keys(truth: peewee.Database) -> list[tuple[int, bytes, bytes]]:
+    (schema,) = truth.execute_sql("SELECT value FROM meta WHERE key = 'schema'").fetchone()
+    if int(schema) < _KEYS_SINCE:
+        return []
+    rows = truth.execute_sql("SELECT epoch, public, signature FROM audit_key ORDER BY epoch")
+    return list(rows.fetchall())
+
+
 def check_keys(truth: peewee.Database, violated: Violated) -> None:
     """Check that each key of the store follows from the one before it."""
     before: bytes | None = None
     rows = truth.execute_sql("SELECT detail FROM audit WHERE kind = ?", (BEGUN_ANEW,))
     anew = {detail for (detail,) in rows.fetchall()}
-    rows = truth.execute_sql("SELECT epoch, public, signature FROM audit_key ORDER BY epoch")
-    for epoch, public, signature in rows.fetchall():
+    for epoch, public, signature in _keys(truth):
         if epoch < 1:
             violated(f"there is no epoch {epoch}")
             continue
@@ -81,10 +92,7 @@ def check_witness(truth: peewee.Database, files: Iterable[Path], violated: Viola
     Lines of ``.1`` beside a file are read before its own, if they are there.
     """
     found = Witnessed()
-    own = {
-        int(epoch): bytes(public)
-        for epoch, public in truth.execute_sql("SELECT epoch, public FROM audit_key").fetchall()
-    }
+    own = {int(epoch): bytes(public) for epoch, public, _ in _keys(truth)}
     for file in files:
         older = file.with_suffix(f"{file.suffix}.1")
         try:

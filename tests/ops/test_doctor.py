@@ -97,7 +97,7 @@ def test_certificates_that_end(state: Path, days: int, verdict: Verdict, name: s
     assert bool(found.advice) == (verdict is not Verdict.GOOD)
 
 
-@pytest.mark.parametrize("how", ["noise", "another key", "from the future", "no set"])
+@pytest.mark.parametrize("how", ["noise", "another key", "no key", "from the future", "no set"])
 def test_certificates_that_cannot_be_used(state: Path, how: str) -> None:
     """Each is told in one sentence."""
     certificate, key = certificate_files(state, "master")
@@ -106,6 +106,8 @@ def test_certificates_that_cannot_be_used(state: Path, how: str) -> None:
         certificate.write_text("noise")
     elif how == "another key":
         key.write_bytes(certificate_files(state, "worker-1")[1].read_bytes())
+    elif how == "no key":
+        key.unlink()
     elif how == "from the future":
         now = NOW - timedelta(days=2)
     else:

@@ -25,7 +25,7 @@ from papertrader.core.money import SCALE
 from papertrader.master import main as master_main
 from papertrader.master.database import SCHEMA_VERSION, TruthStore
 from papertrader.master.engines import StoreError, place_at
-from papertrader.ops import inspection, replaycheck
+from papertrader.ops import backup, inspection, replaycheck
 from papertrader.wire import messages as m
 from tests import backends
 from tests.master_kit import MasterKit
@@ -166,6 +166,16 @@ def test_a_lie_about_an_engine_is_found(tmp_path: Path) -> None:
         db.commit()
     with pytest.raises(StoreError, match="names no engine"):
         replaycheck.replay_check(state)
+
+
+@pytest.mark.parametrize("schema", SCHEMAS)
+def test_a_backup_before_the_first_start(tmp_path: Path, schema: int) -> None:
+    """What `papertrader doctor` advises before a store is brought forward."""
+    state = unpack(schema, tmp_path / "state")
+    made = backup.make_backup(place_at(state), tmp_path / "copy")
+    assert made.report.violations == []
+    assert made.report.batches > 20
+    assert shape(tmp_path / "copy") == shape(state / "truth.db")
 
 
 # --- midway --------------------------------------------------------------------------------------
