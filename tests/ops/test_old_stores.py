@@ -176,6 +176,11 @@ def test_a_backup_before_the_first_start(tmp_path: Path, schema: int) -> None:
     assert made.report.violations == []
     assert made.report.batches > 20
     assert shape(tmp_path / "copy") == shape(state / "truth.db")
+    put_back = tmp_path / "new"
+    put_back.mkdir()
+    backup.restore_backup(place_at(put_back), tmp_path / "copy")
+    assert shape(put_back / "truth.db")[0] == SCHEMA_VERSION
+    MasterKit(put_back).check()
 
 
 # --- midway --------------------------------------------------------------------------------------
