@@ -223,13 +223,12 @@ def history(
             moment(each.market_at), name(each.kind), each.symbol,
             amount(each.quantity) if each.symbol else "", money(each.price),
             money(each.fees) if each.fees else "", money(each.amount), money(each.cash_after),
-            money(each.realized) if each.realized else "",
+            money(each.realized) if each.realized else "", " ".join(each.note.split()),
         )
         for each in newest
     ]  # fmt: skip
     headings = (
         "market time (UTC)", "kind", "symbol", ">quantity", ">price", ">fees", ">amount",
-        ">cash after",
-        ">realized",
+        ">cash after", ">realized", "why" if any(each.note for each in newest) else "",
     )  # fmt: skip
     click.echo(table(headings, rows))

@@ -43,6 +43,7 @@ COMMANDS: Final = {
     "close": "papertrader.cli.trading:close",
     "replace": "papertrader.cli.trading:replace",
     "receipt": "papertrader.cli.receipt:receipt",
+    "refusals": "papertrader.cli.refusals:refusals",
     "portfolio": "papertrader.cli.portfolios:portfolio",
     "portfolios": "papertrader.cli.portfolios:portfolios",
     "history": "papertrader.cli.holdings:history",

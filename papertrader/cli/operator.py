@@ -139,7 +139,8 @@ def _tell_replay(report: ReplayReport) -> None:
     click.echo(
         f"{decided:,} of {report.inputs:,} inputs decided again ({report.commands:,} commands,"
         f" {report.quotes:,} quotes): {report.outcomes:,} outcomes, {report.receipts:,} receipts"
-        f" worked out from their quotes, {report.checkpoints:,} checkpoints"
+        f" worked out from their quotes, {report.refusals:,} of refused orders,"
+        f" {report.checkpoints:,} checkpoints"
     )
     for why, count in report.why.items():
         click.echo(f"{count:,} inputs taken as they were told: {why}")

@@ -473,9 +473,10 @@ def transactions(
     def read(parts: Sequence[m.TransactionsPart]) -> r.Page[r.Transaction]:
         details = {row.transaction: row for part in parts for row in part.details}
         rows = tuple(
-            convert.transaction_of(row, details.get(row.transaction))
+            convert.transaction_of(row, details.get(row.transaction), notes.get(at, ""))
             for part in parts
-            for row in part.transactions
+            for notes in (convert.notes_of(part.notes),)
+            for at, row in enumerate(part.transactions)
         )
         return _page(rows, parts[-1])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv6Address
 from typing import Final
@@ -255,7 +256,9 @@ def _margin_of(part: m.PortfolioPart) -> mr.Margin:
 
 
 def transaction_of(
-    row: m.TransactionRow | m.TransactionEvent, detail: m.TransactionDetailRow | None = None
+    row: m.TransactionRow | m.TransactionEvent,
+    detail: m.TransactionDetailRow | None = None,
+    note: str = "",
 ) -> r.Transaction:
     """Build a `Transaction`; without a detail it has no fees and happened at the market's time."""
     detail = detail or m.TransactionDetailRow(market_at=row.executed_at)
@@ -283,7 +286,16 @@ def transaction_of(
         taf_fee=decimal_of(detail.taf_fee),
         rate=decimal_or_none(detail.rate),
         asset_currency=detail.asset_currency,
+        note=note,
     )
+
+
+def notes_of(rows: Iterable[m.NoteRow]) -> dict[int, str]:
+    """Return the texts of a part by the number of the row that each belongs to."""
+    pieces: defaultdict[int, bytes] = defaultdict(bytes)
+    for each in rows:
+        pieces[each.row] += each.piece
+    return {row: octets.rstrip(b"\0").decode("utf-8", "replace") for row, octets in pieces.items()}
 
 
 def account_of(reply: m.AccountReply) -> r.Account:
@@ -385,7 +397,9 @@ def transaction_update_of(
         )
     return r.TransactionUpdate(
         sequence=sequence,
-        transaction=transaction_of(event, event.details[0] if event.details else None),
+        transaction=transaction_of(
+            event, event.details[0] if event.details else None, event.text or ""
+        ),
         holding=holding,
         replayed=replayed,
         note=event.text or "",

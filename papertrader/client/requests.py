@@ -25,6 +25,7 @@ _TRANSFERS: Final = frozenset(
         Opcode.ORDER_LIST,
         Opcode.PORTFOLIO_GET,
         Opcode.RECEIPT_GET,
+        Opcode.REFUSALS_GET,
         Opcode.TRANSACTIONS_GET,
     }
 )

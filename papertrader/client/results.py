@@ -424,6 +424,8 @@ class Transaction:
     rate: Decimal | None = None
     """What one unit of `asset_currency` was worth in `currency`; None where the price is in it."""
     asset_currency: str = ""
+    note: str = ""
+    """Why a correction was made; empty for the others."""
 
 
 @attrs.frozen(kw_only=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from papertrader.client import curves, receipts
+from papertrader.client import curves, receipts, refused
 from papertrader.client import results as r
 from papertrader.client import trading_commands as commands
 from papertrader.client.asking import AsyncAsker, BlockingAsker, TwistedAsker
@@ -132,6 +132,16 @@ class BlockingTrader(BlockingAsker):
         ``limit`` 0 is 500. Raises `RefusedError` (NO_SUCH_ORDER).
         """
         return self._ask(receipts.receipts(order_id, after, limit, portfolio))
+
+    def refusals(
+        self, client_order_id: int = 0, *, limit: int = 0, after: int = 0, portfolio: int = 0
+    ) -> refused.RefusalPage:
+        """Read the orders that were refused on arrival, oldest first, each with its receipt.
+
+        ``client_order_id`` and ``portfolio`` 0 stand for any; ``after`` is the number of a
+        refusal. ``limit`` 0 is 500. The newest 1,000 of an account are kept.
+        """
+        return self._ask(refused.refusals(client_order_id, portfolio, after, limit))
 
     def portfolio_fork(
         self, name: str, *, portfolio: int = 0, at: Moment = None
@@ -278,6 +288,12 @@ class AsyncTrader(AsyncAsker):
         """Read an order's receipts; as `Client.receipts`."""
         return await self._ask(receipts.receipts(order_id, after, limit, portfolio))
 
+    async def refusals(
+        self, client_order_id: int = 0, *, limit: int = 0, after: int = 0, portfolio: int = 0
+    ) -> refused.RefusalPage:
+        """Read the orders that were refused on arrival; as `Client.refusals`."""
+        return await self._ask(refused.refusals(client_order_id, portfolio, after, limit))
+
     async def portfolio_fork(
         self, name: str, *, portfolio: int = 0, at: Moment = None
     ) -> commands.PortfolioInfo:
@@ -412,6 +428,12 @@ class TwistedTrader(TwistedAsker):
     ) -> Deferred[r.Page[receipts.OrderReceipt]]:
         """Read an order's receipts; as `Client.receipts`."""
         return self._ask(receipts.receipts(order_id, after, limit, portfolio))
+
+    def refusals(
+        self, client_order_id: int = 0, *, limit: int = 0, after: int = 0, portfolio: int = 0
+    ) -> Deferred[refused.RefusalPage]:
+        """Read the orders that were refused on arrival; as `Client.refusals`."""
+        return self._ask(refused.refusals(client_order_id, portfolio, after, limit))
 
     def portfolio_fork(
         self, name: str, *, portfolio: int = 0, at: Moment = None

@@ -37,7 +37,7 @@ from papertrader.core.orders import (
 )
 from papertrader.core.portfolio import PortfolioState
 from papertrader.core.quotes import Asset, Quote
-from papertrader.core.refusals import Refusal, Refused
+from papertrader.core.refusals import NO_FIGURES, Figures, FigureUnit, Refusal, Refused
 from papertrader.core.reserving import affordable
 from papertrader.core.rules import DeskRules
 from papertrader.core.shape import shares
@@ -254,6 +254,7 @@ def _terms_for_money(command: NewOrder, asset: Asset, bound: Bound) -> Refused |
             f"{format_amount(command.quantity, group=True)} {asset.currency} is less than"
             f" {shares(asset.quantity_min)} {asset.symbol}, the least that can be traded, costs at"
             f" {format_amount(bound.price, group=True)}; give more.",
+            Figures(FigureUnit.QUANTITY, quantity, asset.quantity_min, bound.price),
         )
     cash = command.quantity if command.side == _BUY else 0
     kept = 0 if command.side == _BUY else quantity
@@ -273,6 +274,7 @@ def cut_to_position(
             Refusal.INSUFFICIENT_POSITION,
             f"The order may only reduce a position, and you have no {command.symbol} that it could"
             " close; leave the reduce-only flag out, or cancel an order that closes it already.",
+            _of_shares(command, max(free, 0)),
         )
     if command.flags & OrderFlag.NOTIONAL or command.quantity <= free:
         return command
@@ -291,6 +293,7 @@ def check_room(
             Refusal.DEADLINE_PASSED,
             f"The order would have expired at {format_instant(command.expire_at)}, and the market's"
             f" time is {format_instant(command.market_at)}; send it for the next session.",
+            Figures(FigureUnit.INSTANT, command.market_at, command.expire_at),
         )
     if old is not None:
         return None
@@ -299,6 +302,11 @@ def check_room(
             Refusal.OPEN_ORDER_LIMIT,
             f"You have {account.open_orders} open orders, and {rules.open_orders_max} are allowed;"
             " cancel one first.",
+            Figures(
+                FigureUnit.NUMBER,
+                account.open_orders + len(command.legs) + 1,
+                rules.open_orders_max,
+            ),
         )
     in_symbol = account.open_orders_by_symbol.get(command.symbol, 0)
     if in_symbol + len(command.legs) >= rules.open_orders_symbol_max:
@@ -306,6 +314,11 @@ def check_room(
             Refusal.OPEN_ORDER_LIMIT,
             f"You have {in_symbol} open orders in {command.symbol}, and"
             f" {rules.open_orders_symbol_max} are allowed; cancel one first.",
+            Figures(
+                FigureUnit.NUMBER,
+                in_symbol + len(command.legs) + 1,
+                rules.open_orders_symbol_max,
+            ),
         )
     return None
 
@@ -326,6 +339,7 @@ def check_funds(
             Refusal.SHORT_NOT_ALLOWED,
             f"This is a cash portfolio and cannot sell {command.symbol} short; buy it first, then"
             " use SELL.",
+            _of_shares(command, max(portfolio.available_quantity(command.symbol), 0)),
         )
     free = portfolio.available_quantity(command.symbol) if terms.reserved_quantity else 0
     if old is not None:
@@ -341,6 +355,7 @@ def check_funds(
             f" you {have} {shares(abs(held))}, of which"
             f" {shares(abs(held) - free)} are in open {kind} orders; reduce the quantity or cancel"
             " one.",
+            Figures(FigureUnit.QUANTITY, terms.reserved_quantity, free),
         )
     if not portfolio.is_margin and terms.reserved_cash > cash:
         points = terms.collar_basis_points
@@ -355,8 +370,28 @@ def check_funds(
             f"The order needs {format_amount(terms.reserved_cash, group=True)} {portfolio.currency}"
             f"{including}, available {format_amount(cash, group=True)}"
             f" {portfolio.currency}; reduce the quantity or cancel an open order.",
+            Figures(
+                FigureUnit.MONEY,
+                terms.reserved_cash,
+                cash,
+                worst_price(command, terms.collar_price),
+            ),
         )
     return None
+
+
+def _of_shares(command: NewOrder, there: int) -> Figures:
+    """Return the figures of an order for more shares than there are; of one for money none."""
+    if command.flags & OrderFlag.NOTIONAL:
+        return NO_FIGURES
+    return Figures(FigureUnit.QUANTITY, command.quantity, there)
+
+
+def worst_price(command: NewOrder, collar: int) -> int:
+    """Return the price that an order is reckoned with: collar, limit or stop; `NULL` if none."""
+    if collar != NULL:
+        return collar
+    return command.limit_price if command.limit_price != NULL else command.stop_price
 
 
 def new_order(command: NewOrder, terms: Terms, order_id: int, replaces: int = 0) -> Order:

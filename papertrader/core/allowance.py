@@ -16,8 +16,8 @@ from papertrader.core.money import NULL, cost_of, format_amount
 from papertrader.core.orders import NewOrder, Order, OrderFlag, Side
 from papertrader.core.portfolio import PortfolioState
 from papertrader.core.quotes import Asset, AssetFlag, Quote
-from papertrader.core.rates import margin_requirement, trading_day
-from papertrader.core.refusals import Refusal, Refused
+from papertrader.core.rates import MarginRequirement, day_begins, margin_requirement, trading_day
+from papertrader.core.refusals import Figures, FigureUnit, Refusal, Refused
 from papertrader.core.shape import shares
 from papertrader.core.terms import BASIS_POINTS, PortfolioTerms, TermsFlag
 
@@ -57,6 +57,7 @@ def split_wish(
             f"You are {kind} {shares(abs(held))} {command.symbol}, and the order for"
             f" {shares(size)} would go through zero; send {shares(abs(held))} to close, or allow"
             " the order to flip the position.",
+            Figures(FigureUnit.QUANTITY, size, closes),
         )
     if not opens:
         return Split(closes, 0, 0)
@@ -118,6 +119,7 @@ def check_leverage(
         f"By its terms this portfolio may have {format_amount(most, group=True)}"
         f" {portfolio.currency} in positions and open orders, and would have"
         f" {format_amount(total, group=True)} with this order.",
+        Figures(FigureUnit.MONEY, total, most, points=leverage),
     )
 
 
@@ -127,17 +129,19 @@ def check_margin(
     value: int,
     portfolio: PortfolioState,
     standing: Standing,
-    initial: int,
+    rule: MarginRequirement,
+    price: int = NULL,
     old: Order | None = None,
 ) -> Refused | None:
     """Check that a margin portfolio can bear opening ``value``, for which ``reserved`` is needed.
 
-    ``initial`` is the part of its value that the asset asks for, in basis points. What ``old``, an
-    order in the same asset, has reserved is there for it.
+    ``rule`` says what part of its value the asset asks for; ``price`` is the worst one that the
+    order is reckoned with. What ``old``, an order in the same asset, has reserved is there for it.
     """
     if not reserved:
         return None
-    freed = old.reserved_cash if old is not None else 0
+    freed, initial = old.reserved_cash if old is not None else 0, rule.initial
+    since = day_begins(rule.effective_from)
     free, need = standing.available + freed, reserved
     if not standing.has_credit:
         if command.side != Side.BUY:
@@ -145,6 +149,7 @@ def check_margin(
                 Refusal.SHORT_NOT_ALLOWED,
                 f"The portfolio's equity of {format_amount(standing.equity, group=True)}"
                 f" {portfolio.currency} is too small to sell short; 2,000.00 are needed.",
+                Figures(FigureUnit.MONEY, rule.equity_least, standing.equity, price, since),
             )
         need = reserved - parts_of(value, initial) + value
         free += freed * BASIS_POINTS // initial - freed
@@ -156,4 +161,12 @@ def check_margin(
         f"The order needs {format_amount(need, group=True)} {portfolio.currency} {what}, available"
         f" {format_amount(free, group=True)} {portfolio.currency}; reduce the quantity or cancel"
         " an open order.",
+        Figures(
+            FigureUnit.MONEY,
+            need,
+            free,
+            price,
+            since,
+            initial if standing.has_credit else BASIS_POINTS,
+        ),
     )

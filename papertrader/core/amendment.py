@@ -7,7 +7,7 @@ import attrs
 from papertrader.core.legs import wish_of
 from papertrader.core.money import NULL, format_amount
 from papertrader.core.orders import NewOrder, Order, Replacement, TimeInForce, TrailKind
-from papertrader.core.refusals import Refusal, Refused
+from papertrader.core.refusals import Figures, FigureUnit, Refusal, Refused
 from papertrader.core.reserving import money_left
 
 
@@ -29,6 +29,7 @@ def check_replaceable(command: Replacement, old: Order | None) -> Refused | Orde
             Refusal.STALE_VERSION,
             f"Order {old.order_id} is at version {old.version}, not {command.expect_version}: it"
             " has changed meanwhile; look at it and decide anew.",
+            Figures(FigureUnit.NUMBER, command.expect_version, old.version),
         )
     return old
 
@@ -47,6 +48,7 @@ def amended(command: Replacement, old: Order) -> Refused | NewOrder:
             f"Order {old.order_id} has filled {format_amount(done, 0, group=True)}; the total"
             f" of {format_amount(total, 0, group=True)} leaves nothing to replace, so cancel it"
             " instead.",
+            Figures(FigureUnit.MONEY if money else FigureUnit.QUANTITY, total, done),
         )
     wish = wish_of(old, total - done, command.at)
     trails = command.trail_kind != TrailKind.NONE

@@ -10,7 +10,7 @@ from papertrader.core.fills import collar_basis_points, collar_price, touch_pric
 from papertrader.core.money import NULL, format_amount
 from papertrader.core.orders import LIMITED, NewOrder, OrderType, Side
 from papertrader.core.quotes import Asset, Quote
-from papertrader.core.refusals import Refusal, Refused
+from papertrader.core.refusals import Figures, FigureUnit, Refusal, Refused
 from papertrader.core.rules import DeskRules
 from papertrader.core.triggers import Prices, trailing_stop
 
@@ -85,4 +85,5 @@ def _beyond(price: int, what: str, rules: DeskRules) -> Refused | None:
         Refusal.PRICE_BAND,
         f"The {what} price {format_amount(price, group=True)} is above the highest allowed,"
         f" {format_amount(rules.price_max, group=True)}; send a lower one.",
+        Figures(FigureUnit.PRICE, price, rules.price_max),
     )

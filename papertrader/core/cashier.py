@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from papertrader.core.acceptance import Terms, check_funds
+from papertrader.core.acceptance import Terms, check_funds, worst_price
 from papertrader.core.actions import end_order, last_price
 from papertrader.core.allowance import check_leverage, check_margin, waiting_value
 from papertrader.core.board import Board
@@ -411,9 +411,9 @@ class Cashier:
         standing = self.standing(portfolio, command.market_at, marks)
         rules = self._requirements(command.market_at)
         if portfolio.is_margin:
-            initial = rules(command.symbol).initial
+            price, rule = worst_price(command, terms.collar_price), rules(command.symbol)
             refused = self._opposed(command, portfolio, old) or check_margin(
-                command, terms.reserved_cash, value, portfolio, standing, initial, old
+                command, terms.reserved_cash, value, portfolio, standing, rule, price, old
             )
         return refused or check_leverage(
             value, portfolio, standing, self._waiting(portfolio, rules)

@@ -20,7 +20,7 @@ from papertrader.core.identifiers import check_id
 from papertrader.core.instants import format_instant
 from papertrader.core.orders import NewOrder, OrderEventKind
 from papertrader.core.portfolio import PortfolioState
-from papertrader.core.refusals import Refusal, Refused
+from papertrader.core.refusals import Figures, FigureUnit, Refusal, Refused
 from papertrader.core.terms import DEFAULT_TERMS
 
 
@@ -171,4 +171,9 @@ def check_contest(
         f"Contest {contest.contest} runs from {format_instant(rules.opens_at)} to"
         f" {format_instant(rules.ends_at)}, and the market's time is"
         f" {format_instant(command.market_at)}.",
+        Figures(
+            FigureUnit.INSTANT,
+            command.market_at,
+            rules.opens_at if command.market_at < rules.opens_at else rules.ends_at,
+        ),
     )

@@ -66,10 +66,11 @@ from papertrader.core.quotes import (
     Quote,
 )
 from papertrader.core.refusals import Refusal, Refused
+from papertrader.core.refusedorders import refused_order, refused_replacement
 from papertrader.core.reserving import affordable
 from papertrader.core.terms import FillModelKind
 
-ENGINE: Final = 1
+ENGINE: Final = 2
 """The number of the rules that decide, and of the data that come with them: calendars, rates, fees.
 
 One more whenever the same inputs may come to other outcomes than before, receipts included
@@ -179,13 +180,15 @@ class Desk(Endings):
         found = check_replaceable(command, old)
         if isinstance(found, Refused):
             shown = None if found.refusal == Refusal.NO_SUCH_ORDER else old
-            return Outcome(found.refusal, found.text, shown, [])
+            outcome = self._refuse(command, found, shown)
+            outcome.order = shown
+            return outcome
         wish = amended(command, found)
         if isinstance(wish, Refused):
-            return self._refuse(command, wish)
+            return self._refuse(command, wish, found)
         order = self._succeed(found, wish)
         if isinstance(order, Refused):
-            return self._refuse(command, order)
+            return self._refuse(command, order, found)
         return Outcome(None, "", order, self._finish())
 
     def close(
@@ -218,7 +221,7 @@ class Desk(Endings):
                 f"You hold no {symbol or 'position'} in portfolio {portfolio}; there is nothing to"
                 " close.",
             )
-        refusals = []
+        refusals, receipts = [], []
         for number, each in enumerate(wanted, client_order_id):
             quantity = owner.quantity(each)
             wish = NewOrder(
@@ -238,10 +241,11 @@ class Desk(Endings):
             refused = self._leave(wish, owner)
             if refused is not None:
                 refusals.append(refused)
+                receipts.append(refused_order(wish, refused, self._quotes.get(each)))
         if len(refusals) == len(wanted):
-            return Outcome(refusals[0].refusal, refusals[0].text, None, self._finish())
+            return Outcome(refusals[0].refusal, refusals[0].text, None, self._finish(), receipts)
         text = " ".join(each.text for each in refusals)
-        return Outcome(None, text, None, self._finish())
+        return Outcome(None, text, None, self._finish(), receipts)
 
     def cancel(
         self,
@@ -480,11 +484,19 @@ class Desk(Endings):
 
     # Deciding
 
-    def _refuse(self, command: NewOrder | Replacement, refused: Refused) -> Outcome:
+    def _refuse(
+        self, command: NewOrder | Replacement, refused: Refused, old: Order | None = None
+    ) -> Outcome:
+        """Answer a refusal, with its receipt; ``old`` is what the order was to replace."""
         order = None
         if refused.refusal == Refusal.DUPLICATE_ORDER:
             order = self.order_by_client_id(command.portfolio, command.client_order_id)
-        return Outcome(refused.refusal, refused.text, order, [])
+        if isinstance(command, NewOrder):
+            receipt = refused_order(command, refused, self._quotes.get(command.symbol))
+        else:
+            quote = None if old is None else self._quotes.get(old.symbol)
+            receipt = refused_replacement(command, refused, old, quote)
+        return Outcome(refused.refusal, refused.text, order, [], [receipt])
 
     def _plan(self, action: CorporateAction, asset: Asset, at: int) -> list[Posting]:
         """Work out what an action posts to each portfolio, before anything is changed."""

@@ -19,6 +19,7 @@ from papertrader.core.orders import Order, OrderEventKind
 from papertrader.core.portfolio import Position
 from papertrader.core.quotes import CorporateAction
 from papertrader.core.refusals import Refusal
+from papertrader.core.refusedorders import RefusedOrder
 from papertrader.core.terms import PortfolioTerms
 
 
@@ -222,13 +223,15 @@ class Outcome:
     """The answer to a command.
 
     Either ``refusal`` is None and ``events`` say what happened, or ``text`` says in one sentence
-    why nothing did. ``order`` is the order as it stands, if there is one to show.
+    why nothing did. ``order`` is the order as it stands, if there is one to show. ``refused`` are
+    the receipts of the orders that were refused on arrival: no events, they change nothing.
     """
 
     refusal: Refusal | None
     text: str
     order: Order | None
     events: list[Event]
+    refused: list[RefusedOrder] = attrs.Factory(list)
 
 
 @attrs.define(kw_only=True)

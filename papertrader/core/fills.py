@@ -167,6 +167,14 @@ def fill_from_quote(order: Order, quote: Quote, size_left: int, lot: int) -> Fil
     return Fill(size_left - size_left % lot, price, LimitingRule.SIZE)
 
 
+def quote_age(quote: Quote) -> int:
+    """Return how old the stamp of ``quote`` was when the master received it, in nanoseconds.
+
+    0 for replayed and synthetic quotes, whose stamps are market time.
+    """
+    return 0 if quote.flags & _MARKET_STAMPED else max(0, quote.observed_at - quote.source_time)
+
+
 def receipt_for(order: Order, quote: Quote, fill: Fill) -> Receipt:
     """Write the receipt of ``fill``, taken by ``order`` from ``quote``."""
     bid, ask = quote.bid, quote.ask
@@ -177,7 +185,6 @@ def receipt_for(order: Order, quote: Quote, fill: Fill) -> Receipt:
         worse = fill.price - touch_price(order.side, quote)
         if worse:
             slippage = checked(-(-abs(worse) * fill.quantity // SCALE))
-    age = 0 if quote.flags & _MARKET_STAMPED else max(0, quote.observed_at - quote.source_time)
     return Receipt(
         quote.quote_seq,
         bid,
@@ -187,7 +194,7 @@ def receipt_for(order: Order, quote: Quote, fill: Fill) -> Receipt:
         quote.ask_size,
         quote.observed_at,
         quote.source_time,
-        age,
+        quote_age(quote),
         spread_cost,
         slippage,
         fill.limiting,

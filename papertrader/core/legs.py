@@ -47,7 +47,8 @@ def check_legs(command: NewOrder, asset: Asset, rules: DeskRules) -> Refused | l
         refused = check_shape(wish, asset, rules)
         if refused is not None:
             name = leg.role.name.lower().replace("_", " ")
-            return Refused(refused.refusal, f"The {name} leg: {refused.text}")
+            text = f"The {name} leg: {refused.text}"
+            return Refused(refused.refusal, text, refused.figures)
         wishes.append(wish)
     return wishes
 

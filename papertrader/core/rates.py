@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Final, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
 import attrs
 
-from papertrader.core.instants import MINUTE, to_datetime
+from papertrader.core.instants import MINUTE, from_datetime, to_datetime
 from papertrader.core.money import SCALE
 from papertrader.core.quotes import AssetKind
 
@@ -245,6 +245,11 @@ def trading_day(market_at: int) -> date:
 def _day_in_hour(hour: int) -> date:
     # A day there begins at a whole hour of UTC, in summer and in winter.
     return to_datetime(hour * _HOUR).astimezone(_NEW_YORK).date()
+
+
+def day_begins(day: date) -> int:
+    """Return the instant at which a day begins in New York: from then on its rows hold."""
+    return from_datetime(datetime(day.year, day.month, day.day, tzinfo=_NEW_YORK))
 
 
 def sec_rate(day: date) -> int:

@@ -8,8 +8,11 @@ desk answers the first one listed.
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Final
 
 import attrs
+
+from papertrader.core.money import AMOUNT_MAX, NULL
 
 
 class Refusal(IntEnum):
@@ -50,9 +53,55 @@ class Refusal(IntEnum):
     CLOCK_TURNED_BACK = 0x0430
 
 
+class FigureUnit(IntEnum):
+    """What the figures of a refusal count."""
+
+    NONE = 0
+    MONEY = 1
+    """Of the portfolio's currency, in 1e-8 units."""
+    QUANTITY = 2
+    """Shares or coins, in 1e-8 units."""
+    PRICE = 3
+    """Of the asset's currency, in 1e-8 units."""
+    NUMBER = 4
+    """Of orders, or of an order's version."""
+    INSTANT = 5
+    """Market time, in nanoseconds."""
+
+
+@attrs.frozen
+class Figures:
+    """What an order asked for, and what there was for it: the two numbers that a rule compared.
+
+    ``price`` is the worst price that the order was reckoned with, `NULL` if none. Of a rule that
+    is dated data ``since`` is the market time from which it holds, and ``points`` what it says, in
+    basis points; 0 for the others.
+    """
+
+    unit: FigureUnit
+    asked: int
+    there: int
+    price: int = NULL
+    since: int = 0
+    points: int = 0
+
+    def bounded(self) -> Figures:
+        """Return the same with every number one that can be counted: what is beyond is the most."""
+        return attrs.evolve(self, asked=_bounded(self.asked), there=_bounded(self.there))
+
+
+def _bounded(amount: int) -> int:
+    return max(-AMOUNT_MAX, min(AMOUNT_MAX, amount))
+
+
+NO_FIGURES: Final = Figures(FigureUnit.NONE, 0, 0)
+"""Of a refusal that compared no numbers: no such symbol, a flag that contradicts another."""
+
+
 @attrs.define
 class Refused:
-    """Why a command is not executed: the reason, and a sentence for people."""
+    """Why a command is not executed: the reason, a sentence for people, and its figures."""
 
     refusal: Refusal
     text: str
+    figures: Figures = NO_FIGURES

@@ -13,7 +13,7 @@ from papertrader.core.money import NULL, SCALE, format_amount
 from papertrader.core.orders import NewOrder, Order, OrderState, Side
 from papertrader.core.portfolio import PortfolioState
 from papertrader.core.quotes import Quote
-from papertrader.core.refusals import Refusal, Refused
+from papertrader.core.refusals import NO_FIGURES, Figures, FigureUnit, Refusal, Refused
 from papertrader.core.terms import BASIS_POINTS
 
 
@@ -42,7 +42,8 @@ def check_restrictions(
     if price != NULL and price < terms.price_minimum:
         return _refused(
             f"this portfolio may not open positions below {format_amount(terms.price_minimum)};"
-            f" {command.symbol} is at {format_amount(price)}"
+            f" {command.symbol} is at {format_amount(price)}",
+            Figures(FigureUnit.PRICE, price, terms.price_minimum, price),
         )
     if terms.position_cap and price != NULL:
         return _too_much(command, portfolio, quote_of, resting, price)
@@ -76,7 +77,8 @@ def _held_too_short(
         if left > 0 and lot.opened_at <= command.market_at:
             return _refused(
                 f"this portfolio holds a position for {least} seconds of market time at least;"
-                f" so much of {command.symbol} may be closed in {-(-left // SECOND)} seconds"
+                f" so much of {command.symbol} may be closed in {-(-left // SECOND)} seconds",
+                Figures(FigureUnit.INSTANT, command.market_at, command.market_at + left),
             )
         wanted -= abs(lot.quantity)
         if wanted <= 0:
@@ -108,7 +110,8 @@ def _too_much(
     worth, most = total * price // SCALE, max(0, equity * cap // BASIS_POINTS)
     return _refused(
         f"this portfolio may have {format_amount(most, group=True)} in one asset, and"
-        f" {command.symbol} would be {format_amount(worth, group=True)} with this order"
+        f" {command.symbol} would be {format_amount(worth, group=True)} with this order",
+        Figures(FigureUnit.MONEY, worth, most, price, points=cap),
     )
 
 
@@ -126,5 +129,5 @@ def _mark(quote: Quote | None) -> int:
     return next((price for price in (quote.last, quote.bid, quote.ask) if price > 0), NULL)
 
 
-def _refused(what: str) -> Refused:
-    return Refused(Refusal.TERMS_FORBID, f"By its terms {what}.")
+def _refused(what: str, figures: Figures = NO_FIGURES) -> Refused:
+    return Refused(Refusal.TERMS_FORBID, f"By its terms {what}.", figures)

@@ -20,7 +20,7 @@ from papertrader.core.orders import (
     TriggerSource,
 )
 from papertrader.core.quotes import Asset, AssetFlag, AssetStatus
-from papertrader.core.refusals import Refusal, Refused
+from papertrader.core.refusals import Figures, FigureUnit, Refusal, Refused
 from papertrader.core.rules import DeskRules
 
 # Python 3.11 looks the members of an enumeration up slowly: each costs as much as a call.
@@ -127,17 +127,20 @@ def check_quantity(command: NewOrder, asset: Asset, rules: DeskRules) -> Refused
         return Refused(
             Refusal.BAD_LOT,
             f"The amount is {format_amount(quantity)} {asset.currency}; it must be more than 0.",
+            Figures(FigureUnit.MONEY, quantity, 1),
         )
     if quantity <= 0:
         return Refused(
             Refusal.BAD_LOT,
             f"The quantity is {shares(quantity)}; it must be more than 0.",
+            Figures(FigureUnit.QUANTITY, quantity, asset.lot),
         )
     if quantity % asset.lot:
         return Refused(
             Refusal.BAD_LOT,
             f"The quantity {shares(quantity)} is too fine; {asset.symbol} trades in multiples of"
             f" {shares(asset.lot)}.",
+            Figures(FigureUnit.QUANTITY, quantity, asset.lot),
         )
     if not asset.quantity_min <= quantity <= asset.quantity_max or quantity > rules.quantity_max:
         most = min(asset.quantity_max, rules.quantity_max)
@@ -145,6 +148,7 @@ def check_quantity(command: NewOrder, asset: Asset, rules: DeskRules) -> Refused
             Refusal.QUANTITY_LIMIT,
             f"The quantity {shares(quantity)} of {asset.symbol} must lie between"
             f" {shares(asset.quantity_min)} and {shares(most)}.",
+            Figures(FigureUnit.QUANTITY, quantity, most if quantity > most else asset.quantity_min),
         )
     return None
 
@@ -179,6 +183,7 @@ def _check_price(
             Refusal.BAD_TICK,
             f"The {what} price of {asset.symbol} is {shown}; it must be more than 0 and a multiple"
             f" of {format_amount(asset.tick)}.",
+            Figures(FigureUnit.PRICE, 0 if price == NULL else price, asset.tick),
         )
     return None
 

@@ -125,6 +125,7 @@ OUTCOMES: Final[Mapping[int, Statuses]] = MappingProxyType(
         Opcode.ORDER_GET: _set(Status.OK, Status.NO_SUCH_ORDER, Status.NO_SUCH_PORTFOLIO),
         Opcode.ORDER_LIST: _LIST,
         Opcode.RECEIPT_GET: _LIST | _set(Status.NO_SUCH_ORDER),
+        Opcode.REFUSALS_GET: _LIST,
         Opcode.ASSET_GET: _set(Status.OK, Status.NO_SUCH_SYMBOL, Status.INVALID_FIELD),
         Opcode.ASSET_LIST: _LIST,
         Opcode.QUOTE_GET: _set(

@@ -25,9 +25,11 @@ from papertrader.core.events import (
 )
 from papertrader.core.money import NULL
 from papertrader.core.quotes import Quote
+from papertrader.core.refusedorders import RefusedOrder
 from papertrader.master import inputs, records, wishes
 from papertrader.master.contestrecords import contest_event
 from papertrader.master.receipts import interval_of
+from papertrader.master.refusalrecords import refusal_record
 from papertrader.master.termrecords import terms_of
 from papertrader.wire import codec
 from papertrader.wire import messages as m
@@ -59,10 +61,14 @@ class Input:
 
 @attrs.define
 class Decided:
-    """What a desk made of an input: its events and, for a command, the status of the reply."""
+    """What a desk made of an input: its events and, for a command, the status of the reply.
+
+    ``refused`` are the receipts of the orders that it refused.
+    """
 
     events: list[Event]
     status: int | None = None
+    refused: list[RefusedOrder] = attrs.Factory(list)
 
     @property
     def clock_turned_back(self) -> bool:
@@ -88,7 +94,8 @@ def decide(desk: Desk, given: Input) -> Decided | None:
         if isinstance(record, m.StoreCommand):
             desk.recall([records.quote_of(row) for row in record.quotes])
             outcome = _command(desk, given, record)
-            return Decided(outcome.events, 0 if outcome.refusal is None else int(outcome.refusal))
+            status = 0 if outcome.refusal is None else int(outcome.refusal)
+            return Decided(outcome.events, status, outcome.refused)
         if isinstance(record, m.StoreTime):
             desk.recall([records.quote_of(row) for row in record.quotes])
             at, market_at = record.accepted_at, record.market_at
@@ -394,7 +401,22 @@ def difference(given: Input, decided: Decided) -> str:
         # An older version wrote less of the same fact: what it means is compared then.
         if now != kept and records.fact_of(record) != event:
             return f"outcome {number}, {type(record).__name__}, is another one now"
+    found = _refusal_difference(given, decided.refused)
+    if found:
+        return found
     return _status_difference(given.reply, decided.status)
+
+
+def _refusal_difference(given: Input, refused: Sequence[RefusedOrder]) -> str:
+    """Compare receipts of refused orders to the octet."""
+    kept = given.of(m.StoreRefusal)
+    if len(kept) != len(refused):
+        return f"{len(kept)} receipts of refused orders are kept, and {len(refused)} are made now"
+    for record, each in zip(kept, refused, strict=True):
+        if codec.encode(record, flags=int(FrameFlag.CHECKSUM)) != refusal_record(given.seq, each):
+            name = each.client_order_id
+            return f"the receipt of the refused order {name} is another one now"
+    return ""
 
 
 def _status_difference(reply: m.StoreReply | None, status: int | None) -> str:

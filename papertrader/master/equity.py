@@ -72,7 +72,7 @@ def stored(store: ViewStore, account: int, portfolio: int) -> Iterator[Transacti
     after = 0
     while True:
         rows = store.transactions(account, portfolio, after, 0, 0, 0, PAGE_ROWS)
-        for row, detail in rows:
+        for row, detail, _ in rows:
             transaction = records.transaction_stored(row, detail)
             after = transaction.transaction_id
             yield transaction

@@ -7,6 +7,7 @@ everything that the asker may have been told.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from typing import Final
 
 from papertrader.core.refusals import Refusal
@@ -123,6 +124,33 @@ class History:
         )
         return self._parts(command, session, Tag.RECEIPTS, m.OrderReceiptRow.SIZE, rows, head)
 
+    async def refusals_get(
+        self, command: Command, session: Session, message: m.RefusalsGet
+    ) -> list[bytes]:
+        """Answer REFUSALS_GET: the orders that were refused on arrival, and why."""
+        limit = rows_limit(message.limit)
+        told = self._told(session, session.account)
+        await self._journal.durable()
+        found, kept_from = await self._views.ask(
+            self._journal.durable_seq,
+            self._store.refusals,
+            session.account,
+            message.client_order_id,
+            message.portfolio,
+            min(message.after, STORED_MAX),
+            limit,
+        )
+        head = m.RefusalsPart(
+            as_of=command.accepted_at,
+            event_seq=told,
+            next_after=found[-1][0] if len(found) >= limit else 0,
+            kept_from=kept_from,
+        )
+        rows, notes = [row for _, row, _ in found], [text for _, _, text in found]
+        return self._parts(
+            command, session, Tag.REFUSALS, m.RefusalRow.SIZE, rows, head, notes=notes
+        )
+
     async def _all_receipts(
         self, command: Command, session: Session, message: m.ReceiptGet
     ) -> list[bytes]:
@@ -192,15 +220,16 @@ class History:
             message.kinds,
             limit,
         )
-        numbers = [m.TransactionRow.unpack(row).transaction for row, _ in rows]
+        numbers = [m.TransactionRow.unpack(row[0]).transaction for row in rows]
         head = m.TransactionsPart(
             as_of=command.accepted_at, event_seq=told, next_after=page_end(numbers, limit)
         )
-        details = Details(Tag.DETAILS, m.TransactionDetailRow.SIZE, [each for _, each in rows])
-        blocks = [row for row, _ in rows]
+        details = Details(Tag.DETAILS, m.TransactionDetailRow.SIZE, [row[1] for row in rows])
+        blocks, notes = [row[0] for row in rows], [row[2] for row in rows]
         return self._parts(
-            command, session, Tag.TRANSACTIONS, m.TransactionRow.SIZE, blocks, head, details
-        )
+            command, session, Tag.TRANSACTIONS, m.TransactionRow.SIZE, blocks, head, details,
+            notes=notes,
+        )  # fmt: skip
 
     def _account(self, session: Session, username: str | None, needed: int) -> int:
         if username is None:
@@ -223,6 +252,9 @@ class History:
         head: Message,
         details: Details | None = None,
         first: bytes = b"",
+        notes: Sequence[str] = (),
     ) -> list[bytes]:
         opcode, correlation = command.header.opcode, command.header.correlation
-        return parts(opcode, tag, size, rows, head, session.handle, correlation, details, first)
+        return parts(
+            opcode, tag, size, rows, head, session.handle, correlation, details, first, notes
+        )

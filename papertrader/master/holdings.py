@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import attrs
 
@@ -12,6 +12,7 @@ from papertrader.core.orders import OPEN_STATES, Order
 from papertrader.core.portfolio import Position
 from papertrader.core.quotes import Quote
 from papertrader.master.commands import Refused
+from papertrader.master.refusalrecords import notes_section, notes_size
 from papertrader.wire import codec, limits
 from papertrader.wire import messages as m
 from papertrader.wire.derived import Message
@@ -164,30 +165,34 @@ def parts(
     correlation: int,
     details: Details | None = None,
     first: bytes = b"",
+    notes: Sequence[str] = (),
 ) -> list[bytes]:
     """Return the frames of a multi-part reply: ``head`` is repeated with its part numbers.
 
     ``head`` has the attributes part, parts, rows and total_rows. Empty lists are one part.
     ``details`` stand in the part in which their rows do, the sections ``first`` in the first one.
+    ``notes`` has the text of each row, all of them empty or none given: NOTES of the same part.
     """
-    room = limits.PART_BODY_MAX - head.SIZE - 2 * (codec.SECTION.size + codec.GROUP.size)
+    room = limits.PART_BODY_MAX - head.SIZE - 3 * (codec.SECTION.size + codec.GROUP.size)
     room -= len(first)
     if details is not None and not any(details.rows):
         details = None
-    most = room // (row_size + (details.row_size if details is not None else 0))
-    chunks = [rows[at : at + most] for at in range(0, len(rows), most)] or [[]]
+    size = row_size + (details.row_size if details is not None else 0)
+    begins = _part_begins(len(rows), size, room, notes if any(notes) else ())
+    chunks = [rows[begin:end] for begin, end in zip(begins, [*begins[1:], len(rows)], strict=True)]
     frames = []
-    for number, chunk in enumerate(chunks, 1):
+    for number, (begin, chunk) in enumerate(zip(begins, chunks, strict=True), 1):
         head.part, head.parts = number, len(chunks)  # type: ignore[attr-defined]
         head.rows, head.total_rows = len(chunk), len(rows)  # type: ignore[attr-defined]
         sections = codec.group(tag, row_size, chunk) if chunk else b""
         if number == 1:
             sections += first
         if details is not None:
-            begin = (number - 1) * most
-            known = [row for row in details.rows[begin : begin + most] if row]
+            known = [row for row in details.rows[begin : begin + len(chunk)] if row]
             if known:
                 sections += codec.group(details.tag, details.row_size, known)
+        if notes:
+            sections += notes_section(notes[begin : begin + len(chunk)])
         flags = codec.RESPONSE | (codec.MORE if number < len(chunks) else 0)
         frames.append(
             codec.frame(
@@ -201,6 +206,20 @@ def parts(
             )
         )
     return frames
+
+
+def _part_begins(count: int, size: int, room: int, notes: Sequence[str]) -> list[int]:
+    """Return with which row each part begins, of rows of ``size`` octets and their notes."""
+    if not notes:
+        return list(range(0, count, room // size)) or [0]
+    begins, left = [0], room
+    for row, text in enumerate(notes):
+        needed = size + notes_size(text)
+        if needed > left:
+            begins.append(row)
+            left = room
+        left -= needed
+    return begins
 
 
 def page_end(rows: list[int], limit: int) -> int:

@@ -34,6 +34,7 @@ WORK: Final[Mapping[int, Work]] = MappingProxyType(
         **dict.fromkeys(
             (
                 Opcode.ORDER_LIST, Opcode.TRANSACTIONS_GET, Opcode.EQUITY_GET, Opcode.RECEIPT_GET,
+                Opcode.REFUSALS_GET,
                 Opcode.BARS_GET, Opcode.ASSET_LIST, Opcode.CONTEST_LIST, Opcode.CONTEST_STANDINGS,
                 Opcode.CONTEST_FILE, Opcode.LOG_DUMP,
             ),

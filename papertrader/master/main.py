@@ -378,6 +378,7 @@ class Main:
             Opcode.ORDER_GET: self.history.order_get,
             Opcode.ORDER_LIST: self.history.order_list,
             Opcode.RECEIPT_GET: self.history.receipt_get,
+            Opcode.REFUSALS_GET: self.history.refusals_get,
             Opcode.PORTFOLIO_GET: self.history.portfolio_get,
             Opcode.TRANSACTIONS_GET: self.history.transactions_get,
             Opcode.EQUITY_GET: self.equity.equity_get,

@@ -32,6 +32,7 @@ from papertrader.master.commands import Command, Refused
 from papertrader.master.holdings import Summary, Totals, summarize, totals
 from papertrader.master.journal import Journal
 from papertrader.master.orderrecords import combined, order_row
+from papertrader.master.refusalrecords import refusal_record
 from papertrader.master.replies import keep_reply, stored_reply
 from papertrader.master.sessions import Session
 from papertrader.master.streams import Streams
@@ -516,6 +517,7 @@ class Transactions:
             )
         elif not reply:
             reply = command.failure(status, outcome.text)
+        posted.frames.extend(refusal_record(seq, each) for each in outcome.refused)
         self._record(seq, posted, keep_reply(command, session, reply))
         return reply
 

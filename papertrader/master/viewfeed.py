@@ -35,6 +35,7 @@ from papertrader.core.ledger import CARRYING, FUNDING, TransactionKind
 from papertrader.master import packing, records
 from papertrader.master.balances import Balances
 from papertrader.master.purses import PurseBook
+from papertrader.master.refusalrecords import refusal_cut
 from papertrader.master.viewtables import SQL
 from papertrader.wire import codec, limits
 from papertrader.wire import messages as m
@@ -71,11 +72,14 @@ _settles_at: Final = struct.Struct(">16xQ").unpack_from
 _entries: Final = m.EntryRow.LAYOUT.iter_unpack
 _reply: Final = m.StoreReply.LAYOUT.unpack_from
 _receipt_head: Final = struct.Struct(">QB1sHLQqqqQq").pack
+_refused: Final = struct.Struct(">8xQQ").unpack_from
+"""Of the row of a refusal: the client's order id, and the portfolio."""
 _lots_kept: Final = struct.Struct(">L").unpack_from
 
 _STORE_ORDER: Final = int(m.StoreOrder.OPCODE)
 _STORE_TX: Final = int(m.StoreTransaction.OPCODE)
 _STORE_REPLY: Final = int(m.StoreReply.OPCODE)
+_STORE_REFUSAL: Final = int(m.StoreRefusal.OPCODE)
 _INPUTS: Final = frozenset(
     int(each.OPCODE)
     for each in (m.StoreCommand, m.StoreQuote, m.StoreTime, m.StoreAsset, m.StoreAction)
@@ -91,6 +95,8 @@ _LOTS: Final = int(Tag.LOTS)
 _LOTS_KEPT: Final = int(Tag.LOTS_KEPT)
 _LOT: Final = m.LotRow.SIZE
 _DIVIDEND: Final = int(TransactionKind.DIVIDEND)
+_TEXT: Final = int(Tag.TEXT)
+_CORRECTION: Final = int(TransactionKind.CORRECTION)
 _FUNDING: Final = frozenset(map(int, FUNDING))
 _CARRYING: Final = frozenset(map(int, CARRYING))
 _NO_SYMBOL: Final = bytes(16)
@@ -136,6 +142,8 @@ class Feed:
                 piece.transaction(frames, at, upto - _CRC)
             elif opcode == _STORE_REPLY:
                 piece.reply(frames, at, upto - _CRC)
+            elif opcode == _STORE_REFUSAL:
+                piece.refusal(frames, at, upto - _CRC)
             elif opcode not in _INPUTS:
                 fact = records.fact_of(records.read_frame(frames, at))
                 if isinstance(fact, ClockSet):
@@ -195,6 +203,7 @@ class _Piece:
         self._positions: dict[tuple[int, bytes], tuple[bytes, bytes]] = {}
         self._accounts: dict[int, tuple[int, int, int]] = {}
         self._totals: dict[int, list[int]] = {}
+        self._refusers: set[int] = set()
 
     def rows(self) -> Rows:
         """Return them, those of one table in the order in which they lie there."""
@@ -207,6 +216,8 @@ class _Piece:
             for (portfolio, symbol), (block, lots) in self._positions.items()
         ]
         rows["account"] = list(self._accounts.values())
+        kept = limits.REFUSALS_KEPT - 1
+        rows["prune_refusal"] = [(each, each, kept) for each in sorted(self._refusers)]
         rows["totals"] = [(*sums, portfolio) for portfolio, sums in self._totals.items()]
         for name in _BY_KEY:
             rows[name].sort()
@@ -261,9 +272,10 @@ class _Piece:
         row = push[_HEAD : packing.TRANSACTION_END]
         holding, detail = _holding_and_detail(push)
         entries, lots, kept = _entries_and_lots(frames, inner + len(push), end)
+        note = _note(push) if kind == _CORRECTION else ""
         self._event(account, seq, push, number)
         self._rows["transaction"].append(
-            (account, number, portfolio, kind, executed_at, row, detail, entries)
+            (account, number, portfolio, kind, executed_at, row, detail, entries, note)
         )
         balances = self._rows["balance"]
         for of, _, asset, whose, moved in _entries(entries):
@@ -315,6 +327,17 @@ class _Piece:
         self._rows["reply"].append((session, seq, hash_, when, reply))
         if not seq % PRUNE_EVERY:
             self._rows["prune_reply"].append((session, session, limits.REPLIES_KEPT))
+
+    def refusal(self, frames: bytes, at: int, end: int) -> None:
+        """Take a STORE_REFUSAL; of an account only so many are kept."""
+        begin = at + _HEAD
+        seq, account, block = refusal_cut(frames[begin : begin + m.StoreRefusal.SIZE])
+        client_order_id, portfolio = _refused(block)
+        text = frames[begin + m.StoreRefusal.SIZE + _SECTION : end].decode()
+        self._rows["refusal"].append(
+            (account, seq, f"{client_order_id:020d}", f"{portfolio:020d}", block, text)
+        )
+        self._refusers.add(account)
 
     # --- what is rare --------------------------------------------------------------------------
 
@@ -381,6 +404,17 @@ _RARE: Final[dict[type[Any], Callable[[_Piece, Any], None]]] = {
 _account: Final = struct.Struct(">8xQ").unpack_from
 _event_at: Final = struct.Struct(">24xQ").unpack_from
 """Of a STORE_ORDER's block: the master's clock."""
+
+
+def _note(push: bytes) -> str:
+    """Return the text that an EV_TX has; empty for none."""
+    place, size = packing.TRANSACTION_END, len(push)
+    while place < size:
+        tag, length = _section(push, place)
+        if tag == _TEXT:
+            return push[place + _SECTION : place + _SECTION + length].decode()
+        place += _SECTION + length
+    return ""
 
 
 @lru_cache(maxsize=4_096)

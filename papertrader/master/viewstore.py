@@ -42,7 +42,7 @@ from papertrader.master.viewrows import clock_kept, order_kept, position_of
 from papertrader.master.viewtables import SQL, TABLES, views
 from papertrader.wire import limits
 
-VIEWS_VERSION: Final = "8"
+VIEWS_VERSION: Final = "9"
 BACKLOG_MAX: Final = 200_000
 """Records waiting to be written; from here on the master takes no further orders (SERVER_BUSY)."""
 WRITE_OCTETS_MAX: Final = 4 * 1024 * 1024
@@ -278,18 +278,18 @@ class ViewStore:
         until: int,
         kinds: int,
         limit: int,
-    ) -> list[tuple[bytes, bytes]]:
-        """Return packed transaction rows and their details, oldest first, at most ``limit``."""
+    ) -> list[tuple[bytes, bytes, str]]:
+        """Return packed transaction rows, details and notes, oldest first, ``limit`` at most."""
         wanted = [kind for kind in range(16) if kinds == 0 or kinds >> kind & 1]
         marks = ", ".join("?" for _ in wanted)
         rows = self.db.execute_sql(
-            "SELECT block, detail FROM view_transaction"
+            "SELECT block, detail, note FROM view_transaction"
             " WHERE account = ? AND id > ? AND portfolio = ?"
             f" AND executed_at >= ? AND executed_at < ? AND kind IN ({marks})"
             " ORDER BY id LIMIT ?",
             (account, after, portfolio, since, until or 2**63 - 1, *wanted, limit),
         )
-        return [(row[0], row[1]) for row in rows]
+        return [(row[0], row[1], row[2]) for row in rows]
 
     def receipts(self, order: int, after: int, limit: int) -> list[bytes]:
         """Return packed receipt rows of an order, oldest first, at most ``limit``."""
@@ -311,6 +311,33 @@ class ViewStore:
             if len(rows) >= limit:
                 return rows, order
         return rows, orders[-1] if orders else 0
+
+    def refusals(
+        self, account: int, client_order_id: int, portfolio: int, after: int, limit: int
+    ) -> tuple[list[tuple[int, bytes, str]], int]:
+        """Return (input, row, sentence) of refused orders, oldest first, about ``limit``.
+
+        0 stands for any client order id or portfolio. What one input was refused is never cut in
+        two. The second value is the input from which on they are kept, 0 if all are.
+        """
+        wanted, values = "", [f"{each:020d}" for each in (client_order_id, portfolio) if each]
+        wanted += " AND client_order_id = ?" if client_order_id else ""
+        wanted += " AND portfolio = ?" if portfolio else ""
+        found: list[tuple[int, bytes, str]] = []
+        sql = "SELECT seq, block, text FROM view_refusal WHERE account = ?"
+        order = " ORDER BY seq, client_order_id"
+        rows = self._ask(
+            f"{sql} AND seq > ?{wanted}{order} LIMIT ?", account, after, *values, limit
+        )
+        if len(rows) == limit:
+            last = rows[-1][0]
+            rows = [row for row in rows if row[0] != last]
+            rows += self._ask(f"{sql} AND seq = ?{wanted}{order}", account, last, *values)
+        found = [(row[0], row[1], row[2]) for row in rows]
+        count, first = self._ask(
+            "SELECT count(*), min(seq) FROM view_refusal WHERE account = ?", account
+        )[0]
+        return found, first if count >= limits.REFUSALS_KEPT else 0
 
     def events(self, account: int, since: int, limit: int) -> list[tuple[int, bytes]]:
         """Return (sequence, frame) of an account's events from ``since`` on."""

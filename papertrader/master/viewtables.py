@@ -105,6 +105,8 @@ class ViewTransaction(View):
     """The wire's row of details; empty if there is none."""
     entries = peewee.BlobField()
     """The rows of its ledger entries: they are only ever asked for together."""
+    note = peewee.TextField(default="")
+    """Why a correction was made; empty for the others."""
 
     class Meta:
         """Key."""
@@ -203,6 +205,25 @@ class ViewReceipt(View):
         without_rowid = True
 
 
+class ViewRefusal(View):
+    """An order that was refused on arrival: the row that REFUSALS_GET shows, and the sentence."""
+
+    account = _integer()
+    seq = _integer()
+    client_order_id = peewee.TextField()
+    """Twenty digits: a client may send any number of 64 bits, and the sign takes one."""
+    portfolio = peewee.TextField()
+    """Its digits likewise: one that does not exist is refused, too."""
+    block = peewee.BlobField()
+    text = peewee.TextField()
+
+    class Meta:
+        """Key."""
+
+        primary_key = peewee.CompositeKey("account", "seq", "client_order_id")
+        without_rowid = True
+
+
 class ViewClock(View):
     """The newest setting of each market's clock: its record."""
 
@@ -232,6 +253,7 @@ TABLES: Final = (
     ViewApplied,
     ViewClock,
     ViewReceipt,
+    ViewRefusal,
 )
 
 SQL: Final = {
@@ -251,8 +273,8 @@ SQL: Final = {
     " block = excluded.block, terms = excluded.terms",
     "mark": "INSERT INTO view_mark (symbol, bid, ask, last, at) VALUES (?, ?, ?, ?, ?)",
     "transaction": "INSERT INTO view_transaction"
-    " (account, id, portfolio, kind, executed_at, block, detail, entries)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    " (account, id, portfolio, kind, executed_at, block, detail, entries, note)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
     "balance": "INSERT INTO view_balance (ledger_kind, portfolio, asset, amount)"
     " VALUES (?, ?, ?, ?) ON CONFLICT (ledger_kind, portfolio, asset)"
     " DO UPDATE SET amount = excluded.amount",
@@ -272,6 +294,10 @@ SQL: Final = {
     " VALUES (?, ?, ?, ?, ?) ON CONFLICT (session, seq) DO UPDATE SET"
     " request_hash = excluded.request_hash, at = excluded.at, frame = excluded.frame",
     "receipt": 'INSERT INTO view_receipt ("order", event_seq, account, block) VALUES (?, ?, ?, ?)',
+    "refusal": "INSERT INTO view_refusal (account, seq, client_order_id, portfolio, block, text)"
+    " VALUES (?, ?, ?, ?, ?, ?)",
+    "prune_refusal": "DELETE FROM view_refusal WHERE account = ? AND seq < (SELECT seq FROM"
+    " view_refusal WHERE account = ? ORDER BY seq DESC LIMIT 1 OFFSET ?)",
     "applied": "INSERT INTO view_applied (symbol, kind, at) VALUES (?, ?, ?)",
     "prune_event": "DELETE FROM view_event WHERE account = ? AND seq <= ?",
     "prune_reply": "DELETE FROM view_reply WHERE session = ? AND seq NOT IN"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -14,13 +14,14 @@ from papertrader.wire import limits
 
 _TRANSACTION: Final = struct.Struct(">QQBQIII").pack
 _RECEIPT: Final = struct.Struct(">QQI").pack
+_REFUSAL: Final = struct.Struct(">QI").pack
 _EVENT: Final = struct.Struct(">QI").pack
 _REPLY: Final = struct.Struct(">QI").pack
 
 
 @attrs.define
 class Digests:
-    """Hashes of rows by account; of stored replies one by one.
+    """Hashes of rows by account; of stored replies, and of refused orders, one by one.
 
     ``oldest`` holds the first event that the views keep of each account; ``replies`` the digest
     of a stored reply by (session, command sequence), ``replied`` how many each session had. Of the
@@ -30,6 +31,7 @@ class Digests:
     transactions: dict[int, Any] = attrs.Factory(dict)
     events: dict[int, Any] = attrs.Factory(dict)
     receipts: dict[int, Any] = attrs.Factory(dict)
+    refusals: dict[int, deque[bytes]] = attrs.Factory(dict)
     last_event: dict[int, int] = attrs.Factory(dict)
     oldest: dict[int, int] = attrs.Factory(dict)
     kept: set[tuple[int, int]] | None = None
@@ -46,15 +48,16 @@ class Digests:
         block: bytes,
         detail: bytes,
         entries: bytes,
+        note: str = "",
     ) -> None:
-        """Take a row of the transactions, with the entries of each."""
+        """Take a row of the transactions, with the entries and the note of each."""
         digest = self.transactions.get(account)
         if digest is None:
             digest = self.transactions[account] = hashlib.sha256()
         head = _TRANSACTION(
             number, portfolio, kind, executed_at, len(block), len(detail), len(entries)
         )
-        digest.update(b"".join((head, block, detail, entries)))
+        digest.update(b"".join((head, block, detail, entries, note.encode())))
 
     def receipt(self, account: int, order: int, event_seq: int, block: bytes) -> None:
         """Take the receipt of an event."""
@@ -62,6 +65,14 @@ class Digests:
         if digest is None:
             digest = self.receipts[account] = hashlib.sha256()
         digest.update(_RECEIPT(order, event_seq, len(block)) + block)
+
+    def refusal(self, account: int, seq: int, block: bytes, text: str) -> None:
+        """Take the receipt of a refused order: as many of each account as the views keep."""
+        digest = hashlib.sha256(_REFUSAL(seq, len(block)) + block + text.encode()).digest()
+        kept = self.refusals.get(account)
+        if kept is None:
+            kept = self.refusals[account] = deque(maxlen=limits.REFUSALS_KEPT)
+        kept.append(digest)
 
     def event(self, account: int, seq: int, frame: bytes) -> None:
         """Take an event that the views still keep."""
@@ -92,11 +103,13 @@ class Digests:
 
         Both are closed.
         """
-        for what, mine, theirs in (
+        kinds: tuple[tuple[str, dict[int, Any], dict[int, Any]], ...] = (
             ("transactions", self.transactions, views.transactions),
             ("events", self.events, views.events),
             ("receipts", self.receipts, views.receipts),
-        ):
+            ("refusals", self.refusals, views.refusals),
+        )
+        for what, mine, theirs in kinds:
             for account in sorted(mine.keys() | theirs.keys()):
                 if mine.get(account) != theirs.get(account):
                     yield f"the views' {what} of account {account} differ"

@@ -38,7 +38,9 @@ from papertrader.wire import messages as m
 from papertrader.wire.derived import Message
 
 _SEQ: Final = struct.Struct(">Q").unpack_from
-_NO_FACTS: Final = frozenset((int(m.StoreReply.OPCODE), int(m.StoreCommand.OPCODE)))
+_NO_FACTS: Final = frozenset(
+    int(each.OPCODE) for each in (m.StoreReply, m.StoreCommand, m.StoreRefusal)
+)
 """Records that change nothing of the desk."""
 _LEAVES_ENDED: Final = (
     OrderChanged, TransactionPosted, MarksMoved, PortfolioMarked, records.StoredReply,

@@ -18,6 +18,7 @@ from papertrader.core.events import OrderChanged, TransactionPosted
 from papertrader.master import packing, quickrecords, records
 from papertrader.master.database import GENESIS, chain, journal_batches
 from papertrader.master.receipts import receipt_row
+from papertrader.master.refusalrecords import refusal_cut
 from papertrader.ops.digests import Digests
 from papertrader.wire import codec, limits
 from papertrader.wire import messages as m
@@ -134,8 +135,13 @@ class JournalRows:
 
     def _by_codec(self, frames: bytes, offset: int, counted: bool) -> None:
         message: Any = records.read_frame(frames, offset)
-        kinds = m.StoreOrder | m.StoreTransaction | m.StoreReply
+        kinds = m.StoreOrder | m.StoreTransaction | m.StoreReply | m.StoreRefusal
         if not isinstance(message, kinds) or not counted:
+            return
+        if isinstance(message, m.StoreRefusal):
+            begin = offset + _HEAD
+            seq, account, block = refusal_cut(frames[begin : begin + m.StoreRefusal.SIZE])
+            self.digests.refusal(account, seq, block, message.text or "")
             return
         fact: Any = records.fact_of(message)
         if isinstance(fact, records.StoredReply):
@@ -156,6 +162,7 @@ class JournalRows:
             self.digests.transaction(
                 fact.account, t.transaction_id, t.portfolio, int(t.kind), t.executed_at, block,
                 records.transaction_detail(t), packing.entries_block(fact.entries),
+                t.note,
             )  # fmt: skip
 
 

@@ -37,7 +37,8 @@ class ReplayReport:
 
     ``taken`` counts inputs whose outcomes had to be taken from the journal, since another engine
     decided them, or a version before this one did not keep all that decided them; ``why`` says
-    what. ``receipts`` counts the receipts that were worked out again from their quotes.
+    what. ``receipts`` counts the receipts that were worked out again from their quotes,
+    ``refusals`` those of orders that were refused.
     """
 
     inputs: int = 0
@@ -45,6 +46,7 @@ class ReplayReport:
     quotes: int = 0
     outcomes: int = 0
     receipts: int = 0
+    refusals: int = 0
     checkpoints: int = 0
     taken: int = 0
     why: dict[str, int] = attrs.Factory(dict)
@@ -155,6 +157,7 @@ def _decide(desk: Desk, given: deciding.Input, report: ReplayReport) -> bool:
     report.receipts += sum(
         isinstance(event, OrderChanged) and event.receipt is not None for event in decided.events
     )
+    report.refusals += len(given.of(m.StoreRefusal))
     found = deciding.difference(given, decided)
     if found:
         report.findings.append(f"input {given.seq}: {found}")

@@ -195,7 +195,7 @@ def _digests_of(db: peewee.Database) -> Digests:
     digests = Digests()
     for row in stream(
         db,
-        "SELECT account, id, portfolio, kind, executed_at, block, detail, entries"
+        "SELECT account, id, portfolio, kind, executed_at, block, detail, entries, note"
         " FROM view_transaction ORDER BY account, id",
     ):
         digests.transaction(*row)
@@ -204,6 +204,11 @@ def _digests_of(db: peewee.Database) -> Digests:
         'SELECT account, "order", event_seq, block FROM view_receipt ORDER BY account, event_seq',
     ):
         digests.receipt(*row)
+    for row in stream(
+        db,
+        "SELECT account, seq, block, text FROM view_refusal ORDER BY account, seq, client_order_id",
+    ):
+        digests.refusal(*row)
     for row in stream(db, "SELECT account, seq, frame FROM view_event ORDER BY account, seq"):
         digests.event(*row)
     for row in stream(db, "SELECT session, seq, request_hash, at, frame FROM view_reply"):

@@ -55,6 +55,7 @@ ENUM_MODULES = {
     "AssetKind": "papertrader.core.quotes",
     "AssetStatus": "papertrader.core.quotes",
     "QuoteProvider": "papertrader.core.quotes",
+    "FigureUnit": "papertrader.core.refusals",
     "AccountKind": "papertrader.core.terms",
     "FeeModelKind": "papertrader.core.terms",
     "FillModelKind": "papertrader.core.terms",

@@ -67,6 +67,8 @@ REPLIES_KEPT: Final = 1_024
 """Stored replies of one session."""
 EVENTS_KEPT: Final = 65_536
 """Account events kept for replay."""
+REFUSALS_KEPT: Final = 1_000
+"""Refused orders of one account of which the receipt is shown; the journal has the older ones."""
 REPLAY_BATCH: Final = 64
 EQUITY_SESSIONS_MAX: Final = 8_192
 """Sessions that one equity curve may have; some thirty years of an exchange."""
@@ -198,6 +200,7 @@ RULES: Final = (
         "SUBSCRIPTIONS_MAX", "subscriptions", Status.TOO_MANY_SYMBOLS, "of one client connection"
     ),
     LimitRule("REPLIES_KEPT", "replies", Status.SEQ_TOO_OLD, "stored replies of one session"),
+    LimitRule("REFUSALS_KEPT", "orders", None, "refused orders of one account that are shown"),
     LimitRule("EVENTS_KEPT", "events", Status.RESUME_GAP, "events of one account kept for replay"),
     LimitRule("REPLAY_BATCH", "events", None, "replayed at once, before live traffic has its turn"),
     LimitRule(

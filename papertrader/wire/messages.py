@@ -19,6 +19,7 @@ from papertrader.core.logrecord import Level
 from papertrader.core.marketclock import ClockMode
 from papertrader.core.orders import LegRole, OrderEventKind, OrderState, OrderType, Side, SideFilter, TimeInForce, TrailKind, TriggerSource
 from papertrader.core.quotes import ActionKind, AssetKind, AssetStatus, QuoteProvider
+from papertrader.core.refusals import FigureUnit
 from papertrader.core.terms import AccountKind, FeeModelKind, FillModelKind
 from papertrader.core.money import NULL
 from papertrader.wire.derived import (
@@ -58,6 +59,7 @@ _CONTESTSTATE: Final[dict[int, ContestState]] = {int(m): m for m in ContestState
 _DRAINMODE: Final[dict[int, DrainMode]] = {int(m): m for m in DrainMode}
 _FAMILY: Final[dict[int, Family]] = {int(m): m for m in Family}
 _FEEMODELKIND: Final[dict[int, FeeModelKind]] = {int(m): m for m in FeeModelKind}
+_FIGUREUNIT: Final[dict[int, FigureUnit]] = {int(m): m for m in FigureUnit}
 _FILLMODELKIND: Final[dict[int, FillModelKind]] = {int(m): m for m in FillModelKind}
 _LEDGERKIND: Final[dict[int, LedgerKind]] = {int(m): m for m in LedgerKind}
 _LEGROLE: Final[dict[int, LegRole]] = {int(m): m for m in LegRole}
@@ -1204,6 +1206,104 @@ class OrderReceiptRow(Row):
 
 _unpack_OrderReceiptRow = OrderReceiptRow.LAYOUT.unpack_from
 _pack_OrderReceiptRow = OrderReceiptRow.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class RefusalRow(Row):
+    """Why an order was refused on arrival; recomputable to the last unit."""
+
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QQQQ16sBBBBHB1sqqqqqqLH2sQQQQQQQqqqqqQQQ')
+    SIZE: ClassVar[int] = 232
+
+    refusal: int = 0
+    client_order_id: int = 0
+    portfolio: int = 0
+    replaces: int = 0
+    symbol: str = ""
+    side: int = Side.BUY
+    order_type: int = OrderType.MARKET
+    time_in_force: int = TimeInForce.DAY
+    flags: int = 0
+    reason: int = 0
+    unit: int = FigureUnit.NONE
+    quantity: int = 0
+    limit_price: int = NULL
+    stop_price: int = NULL
+    asked: int = 0
+    there: int = 0
+    price: int = NULL
+    points: int = 0
+    quote_flags: int = 0
+    rule_since: int = 0
+    received_at: int = 0
+    at: int = 0
+    market_at: int = 0
+    works_from: int = 0
+    expire_at: int = 0
+    quote_seq: int = 0
+    bid: int = NULL
+    ask: int = NULL
+    last: int = NULL
+    bid_size: int = 0
+    ask_size: int = 0
+    observed_at: int = 0
+    source_time: int = 0
+    age: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> RefusalRow:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (refusal, client_order_id, portfolio, replaces, symbol, side, order_type, time_in_force, flags, reason, unit, _zero11, quantity, limit_price, stop_price, asked, there, price, points, quote_flags, _zero20, rule_since, received_at, at, market_at, works_from, expire_at, quote_seq, bid, ask, last, bid_size, ask_size, observed_at, source_time, age,) = _unpack_RefusalRow(octets, offset)
+            if _zero11 != b'\x00' or _zero20 != b'\x00\x00':
+                raise ValueError
+            return cls(refusal, client_order_id, portfolio, replaces, _ascii_get(symbol) or _ascii(symbol), _SIDE.get(side, side), _ORDERTYPE.get(order_type, order_type), _TIMEINFORCE.get(time_in_force, time_in_force), flags, reason, _FIGUREUNIT.get(unit, unit), quantity, limit_price, stop_price, asked, there, price, points, quote_flags, rule_since, received_at, at, market_at, works_from, expire_at, quote_seq, bid, ask, last, bid_size, ask_size, observed_at, source_time, age)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_RefusalRow(self.refusal, self.client_order_id, self.portfolio, self.replaces, _packed_get((self.symbol, 16)) or _packed(self.symbol, 16), self.side, self.order_type, self.time_in_force, self.flags, self.reason, self.unit, b'\x00', self.quantity, self.limit_price, self.stop_price, self.asked, self.there, self.price, self.points, self.quote_flags, b'\x00\x00', self.rule_since, self.received_at, self.at, self.market_at, self.works_from, self.expire_at, self.quote_seq, self.bid, self.ask, self.last, self.bid_size, self.ask_size, self.observed_at, self.source_time, self.age)
+        except _BAD as error:
+            raise LocalFault(f"RefusalRow: {error}") from None
+
+
+_unpack_RefusalRow = RefusalRow.LAYOUT.unpack_from
+_pack_RefusalRow = RefusalRow.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class NoteRow(Row):
+    """A piece of the text that belongs to a row of the same part; several make it up, in order."""
+
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>L4s240s')
+    SIZE: ClassVar[int] = 248
+
+    row: int = 0
+    piece: bytes = bytes(240)
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> NoteRow:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (row, _zero1, piece,) = _unpack_NoteRow(octets, offset)
+            if _zero1 != b'\x00\x00\x00\x00':
+                raise ValueError
+            return cls(row, piece)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_NoteRow(self.row, b'\x00\x00\x00\x00', _sized(self.piece, 240))
+        except _BAD as error:
+            raise LocalFault(f"NoteRow: {error}") from None
+
+
+_unpack_NoteRow = NoteRow.LAYOUT.unpack_from
+_pack_NoteRow = NoteRow.LAYOUT.pack
 
 
 @attrs.define(slots=True, eq=True)
@@ -5291,7 +5391,7 @@ _pack_TransactionsGet = TransactionsGet.LAYOUT.pack
 
 @attrs.define(slots=True, eq=True)
 class TransactionsPart(Message):
-    """One part of the history."""
+    """One part of the history; NOTES are the reasons of corrections."""
 
     OPCODE: ClassVar[int] = 0x0402
     SHAPE: ClassVar[str] = 'reply'
@@ -5299,6 +5399,7 @@ class TransactionsPart(Message):
     SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
         SectionSpec(0x4004, 'transactions', 'group', 4096, False, 0, TransactionRow),
         SectionSpec(0x4018, 'details', 'group', 4096, False, 0, TransactionDetailRow),
+        SectionSpec(0x4025, 'notes', 'group', 4096, False, 0, NoteRow),
     )
     LAYOUT: ClassVar[struct.Struct] = struct.Struct('>LLLLQQQ')
     SIZE: ClassVar[int] = 40
@@ -5312,6 +5413,7 @@ class TransactionsPart(Message):
     next_after: int = 0
     transactions: tuple[TransactionRow, ...] = ()
     details: tuple[TransactionDetailRow, ...] = ()
+    notes: tuple[NoteRow, ...] = ()
 
     @classmethod
     def unpack(cls, octets: bytes, offset: int = 0) -> TransactionsPart:
@@ -6400,6 +6502,91 @@ class ReceiptPart(Message):
 
 _unpack_ReceiptPart = ReceiptPart.LAYOUT.unpack_from
 _pack_ReceiptPart = ReceiptPart.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class RefusalsGet(Message):
+    """Asks for the orders of the account that were refused on arrival, each with its receipt."""
+
+    OPCODE: ClassVar[int] = 0x0211
+    SHAPE: ClassVar[str] = 'request'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QQQH6s')
+    SIZE: ClassVar[int] = 32
+
+    client_order_id: int = 0
+    portfolio: int = 0
+    after: int = 0
+    limit: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> RefusalsGet:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (client_order_id, portfolio, after, limit, _zero4,) = _unpack_RefusalsGet(octets, offset)
+            if _zero4 != b'\x00\x00\x00\x00\x00\x00':
+                raise ValueError
+            return cls(client_order_id, portfolio, after, limit)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_RefusalsGet(self.client_order_id, self.portfolio, self.after, self.limit, b'\x00\x00\x00\x00\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"RefusalsGet: {error}") from None
+
+
+_unpack_RefusalsGet = RefusalsGet.LAYOUT.unpack_from
+_pack_RefusalsGet = RefusalsGet.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class RefusalsPart(Message):
+    """One part of the list, oldest first; NOTES are the sentences."""
+
+    OPCODE: ClassVar[int] = 0x0211
+    SHAPE: ClassVar[str] = 'reply'
+    CATEGORY: ClassVar[int] = 2
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x4024, 'refusals', 'group', 4096, False, 0, RefusalRow),
+        SectionSpec(0x4025, 'notes', 'group', 4096, False, 0, NoteRow),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>LLLLQQQQ')
+    SIZE: ClassVar[int] = 48
+
+    part: int = 0
+    parts: int = 0
+    rows: int = 0
+    total_rows: int = 0
+    as_of: int = 0
+    event_seq: int = 0
+    next_after: int = 0
+    kept_from: int = 0
+    refusals: tuple[RefusalRow, ...] = ()
+    notes: tuple[NoteRow, ...] = ()
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> RefusalsPart:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (part, parts, rows, total_rows, as_of, event_seq, next_after, kept_from,) = _unpack_RefusalsPart(octets, offset)
+            return cls(part, parts, rows, total_rows, as_of, event_seq, next_after, kept_from)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_RefusalsPart(self.part, self.parts, self.rows, self.total_rows, self.as_of, self.event_seq, self.next_after, self.kept_from)
+        except _BAD as error:
+            raise LocalFault(f"RefusalsPart: {error}") from None
+
+
+_unpack_RefusalsPart = RefusalsPart.LAYOUT.unpack_from
+_pack_RefusalsPart = RefusalsPart.LAYOUT.pack
 
 
 @attrs.define(slots=True, eq=True)
@@ -9403,6 +9590,79 @@ _pack_StoreReply = StoreReply.LAYOUT.pack
 
 
 @attrs.define(slots=True, eq=True)
+class StoreRefusal(Message):
+    """Outcome: an order was refused on arrival; TEXT says why. It changes nothing."""
+
+    OPCODE: ClassVar[int] = 0x7e19
+    SHAPE: ClassVar[str] = 'event'
+    CATEGORY: ClassVar[int] = 1
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x0001, 'text', 'text', 1024, True, 1, None),
+    )
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QQQQQ16sBBBBHB1sqqqqqqLH2sQQQQQQQqqqqqQQQ')
+    SIZE: ClassVar[int] = 240
+
+    seq: int = 0
+    account: int = 0
+    client_order_id: int = 0
+    portfolio: int = 0
+    replaces: int = 0
+    symbol: str = ""
+    side: int = Side.BUY
+    order_type: int = OrderType.MARKET
+    time_in_force: int = TimeInForce.DAY
+    flags: int = 0
+    reason: int = 0
+    unit: int = FigureUnit.NONE
+    quantity: int = 0
+    limit_price: int = NULL
+    stop_price: int = NULL
+    asked: int = 0
+    there: int = 0
+    price: int = NULL
+    points: int = 0
+    quote_flags: int = 0
+    rule_since: int = 0
+    received_at: int = 0
+    at: int = 0
+    market_at: int = 0
+    works_from: int = 0
+    expire_at: int = 0
+    quote_seq: int = 0
+    bid: int = NULL
+    ask: int = NULL
+    last: int = NULL
+    bid_size: int = 0
+    ask_size: int = 0
+    observed_at: int = 0
+    source_time: int = 0
+    age: int = 0
+    text: str | None = None
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> StoreRefusal:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (seq, account, client_order_id, portfolio, replaces, symbol, side, order_type, time_in_force, flags, reason, unit, _zero12, quantity, limit_price, stop_price, asked, there, price, points, quote_flags, _zero21, rule_since, received_at, at, market_at, works_from, expire_at, quote_seq, bid, ask, last, bid_size, ask_size, observed_at, source_time, age,) = _unpack_StoreRefusal(octets, offset)
+            if _zero12 != b'\x00' or _zero21 != b'\x00\x00':
+                raise ValueError
+            return cls(seq, account, client_order_id, portfolio, replaces, _ascii_get(symbol) or _ascii(symbol), _SIDE.get(side, side), _ORDERTYPE.get(order_type, order_type), _TIMEINFORCE.get(time_in_force, time_in_force), flags, reason, _FIGUREUNIT.get(unit, unit), quantity, limit_price, stop_price, asked, there, price, points, quote_flags, rule_since, received_at, at, market_at, works_from, expire_at, quote_seq, bid, ask, last, bid_size, ask_size, observed_at, source_time, age)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_StoreRefusal(self.seq, self.account, self.client_order_id, self.portfolio, self.replaces, _packed_get((self.symbol, 16)) or _packed(self.symbol, 16), self.side, self.order_type, self.time_in_force, self.flags, self.reason, self.unit, b'\x00', self.quantity, self.limit_price, self.stop_price, self.asked, self.there, self.price, self.points, self.quote_flags, b'\x00\x00', self.rule_since, self.received_at, self.at, self.market_at, self.works_from, self.expire_at, self.quote_seq, self.bid, self.ask, self.last, self.bid_size, self.ask_size, self.observed_at, self.source_time, self.age)
+        except _BAD as error:
+            raise LocalFault(f"StoreRefusal: {error}") from None
+
+
+_unpack_StoreRefusal = StoreRefusal.LAYOUT.unpack_from
+_pack_StoreRefusal = StoreRefusal.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
 class StoreMarks(Message):
     """Outcome: the trailing stops of a symbol followed these prices."""
 
@@ -9952,6 +10212,7 @@ REQUESTS: Final[dict[int, type[Message]]] = {
     0x0502: Unsubscribe,
     0x0601: WorkerList,
     0x0210: ReceiptGet,
+    0x0211: RefusalsGet,
     0x0440: ContestCreate,
     0x0441: ContestGet,
     0x0443: ContestJoin,
@@ -10038,6 +10299,7 @@ REPLIES: Final[dict[int, type[Message]]] = {
     0x0502: UnsubscribeReply,
     0x0601: WorkerListReply,
     0x0210: ReceiptPart,
+    0x0211: RefusalsPart,
     0x0440: ContestReply,
     0x0441: ContestReply,
     0x0443: ContestReply,
@@ -10103,6 +10365,7 @@ EVENTS: Final[dict[int, type[Message]]] = {
     0x7e12: StoreOrder,
     0x7e13: StoreTransaction,
     0x7e14: StoreReply,
+    0x7e19: StoreRefusal,
     0x7e29: StoreMarks,
     0x7e15: StoreApplied,
     0x7e16: StoreName,

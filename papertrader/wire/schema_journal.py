@@ -18,6 +18,7 @@ from papertrader.wire.declarations import (
     Declarations,
     Section,
     group_section,
+    text_section,
 )
 from papertrader.wire.kinds import Opcode, Tag
 from papertrader.wire.primitives import (
@@ -39,6 +40,7 @@ from papertrader.wire.primitives import (
 )
 from papertrader.wire.schema_market import quote_fields
 from papertrader.wire.schema_portfolio import terms_fields
+from papertrader.wire.schema_receipts import refusal_fields
 
 DECLARED: Final = Declarations()
 message, block = DECLARED.message, DECLARED.block
@@ -218,6 +220,18 @@ message(
         "at" / Ts * "master's clock",
     ),
     Section(Tag.INNER, "inner", "octets", limits.FRAME_MAX, True, size_min=32),
+)
+message(
+    Opcode.STORE_REFUSAL,
+    EVENT,
+    "StoreRefusal",
+    "Outcome: an order was refused on arrival; TEXT says why. It changes nothing.",
+    c.Struct(
+        "seq" / U64 * "input that it was",
+        "account" / Id * "whose",
+        *refusal_fields(),
+    ),
+    text_section(Tag.TEXT, "text", limits.TEXT_MAX, required=True),
 )
 message(
     Opcode.STORE_MARKS,

@@ -203,10 +203,11 @@ message(
     Opcode.TRANSACTIONS_GET,
     REPLY,
     "TransactionsPart",
-    "One part of the history.",
+    "One part of the history; NOTES are the reasons of corrections.",
     c.Struct(*list_head()),
     group_section(Tag.TRANSACTIONS, "transactions", "TransactionRow", PART_ROWS),
     group_section(Tag.DETAILS, "details", "TransactionDetailRow", PART_ROWS),
+    group_section(Tag.NOTES, "notes", "NoteRow", PART_ROWS),
     category=DATA,
 )
 

@@ -7,8 +7,11 @@ from typing import Any, Final
 import construct as c
 
 from papertrader.core.fills import LimitingRule
-from papertrader.core.orders import OrderEventKind
+from papertrader.core.orders import OrderEventKind, OrderType, Side, TimeInForce
+from papertrader.core.quotes import QuoteFlag
+from papertrader.core.refusals import FigureUnit
 from papertrader.core.terms import FillModelKind
+from papertrader.wire import kinds as k
 from papertrader.wire.declarations import (
     DATA,
     PART_ROWS,
@@ -19,7 +22,22 @@ from papertrader.wire.declarations import (
     list_head,
 )
 from papertrader.wire.kinds import Opcode, Tag
-from papertrader.wire.primitives import U16, U32, U64, Choice, Id, Money, Px, Qty, Ts, Zero
+from papertrader.wire.primitives import (
+    U16,
+    U32,
+    U64,
+    Choice,
+    Err,
+    Flags,
+    Id,
+    Money,
+    Px,
+    Qty,
+    Sym16,
+    Text240,
+    Ts,
+    Zero,
+)
 
 DECLARED: Final = Declarations()
 message, block = DECLARED.message, DECLARED.block
@@ -104,5 +122,89 @@ message(
     "One part of the list, oldest first.",
     c.Struct(*list_head()),
     group_section(Tag.RECEIPTS, "receipts", "OrderReceiptRow", PART_ROWS),
+    category=DATA,
+)
+
+# --- orders refused on arrival
+
+
+def refusal_fields() -> tuple[Any, ...]:
+    """Return the fields of the receipt of an order that was refused on arrival."""
+    return (
+        "client_order_id" / U64 * "of the order; it stays free",
+        "portfolio" / Id * "as asked for",
+        "replaces" / Id * "the order it was to replace, 0 = none",
+        "symbol" / Sym16 * "what; empty where no order to replace was found",
+        "side" / Choice(Side, strict=False) * "buy or sell, 0 = not known",
+        "order_type" / Choice(OrderType, strict=False) * "how it was priced, 0 = not known",
+        "time_in_force" / Choice(TimeInForce, strict=False) * "how long it would have stood",
+        "flags" / Flags(c.Int8ub, k.OrderFlag, strict=False) * "options",
+        "reason" / Err * "status number saying why",
+        "unit" / Choice(FigureUnit, strict=False) * "of asked and there",
+        Zero(1),
+        "quantity" / Qty * "of the order",
+        "limit_price" / Px * "NULL unless a limit",
+        "stop_price" / Px * "NULL unless a stop",
+        "asked" / Qty * "what the order asks for; 0 if unit is NONE",
+        "there" / Qty * "what there is for it, is allowed, or must divide it",
+        "price" / Px * "worst price that it was reckoned with; NULL if none",
+        "points" / U32 * "what the rule says, in basis points; 0 = nothing",
+        "quote_flags" / Flags(c.Int16ub, QuoteFlag, strict=False) * "of the quote: CLOSED, STALE",
+        Zero(2),
+        "rule_since" / Ts * "market time from which a dated rule holds; 0 = it has no date",
+        "received_at" / Ts * "the worker's stamp",
+        "at" / Ts * "master's clock",
+        "market_at" / Ts * "market time",
+        "works_from" / Ts * "opening of its session, 0 = not bounded",
+        "expire_at" / Ts * "end of its session, or its own; 0 = none",
+        "quote_seq" / U64 * "newest quote of the symbol then; 0 = none was known",
+        "bid" / Px * "of that quote",
+        "ask" / Px * "of that quote",
+        "last" / Px * "of that quote",
+        "bid_size" / Qty * "of that quote",
+        "ask_size" / Qty * "of that quote",
+        "observed_at" / Ts * "when the master received it",
+        "source_time" / Ts * "market time",
+        "age" / U64 * "market nanoseconds between the quote and its use",
+    )
+
+
+block(
+    "RefusalRow",
+    "Why an order was refused on arrival; recomputable to the last unit.",
+    "refusal" / U64 * "number of the master's input that it was; it grows",
+    *refusal_fields(),
+)
+block(
+    "NoteRow",
+    "A piece of the text that belongs to a row of the same part; several make it up, in order.",
+    "row" / U32 * "which row, from 0",
+    Zero(4),
+    "piece" / Text240 * "of the text; the last one is padded",
+)
+message(
+    Opcode.REFUSALS_GET,
+    REQUEST,
+    "RefusalsGet",
+    "Asks for the orders of the account that were refused on arrival, each with its receipt.",
+    c.Struct(
+        "client_order_id" / U64 * "of the orders; 0 = any",
+        "portfolio" / Id * "0 = of every portfolio",
+        "after" / U64 * "page: refusals with a greater number",
+        "limit" / U16 * "rows at most, but for those of one input; 0 = 500",
+        Zero(6),
+    ),
+)
+message(
+    Opcode.REFUSALS_GET,
+    REPLY,
+    "RefusalsPart",
+    "One part of the list, oldest first; NOTES are the sentences.",
+    c.Struct(
+        *list_head(),
+        "kept_from" / U64 * "refusals before this number are no longer kept; 0 = all are",
+    ),
+    group_section(Tag.REFUSALS, "refusals", "RefusalRow", PART_ROWS),
+    group_section(Tag.NOTES, "notes", "NoteRow", PART_ROWS),
     category=DATA,
 )

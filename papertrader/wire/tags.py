@@ -53,6 +53,8 @@ class Tag(IntEnum):
     WORKING = 0x4021
     INTERVAL = 0x4022
     GIVEN = 0x4023
+    REFUSALS = 0x4024
+    NOTES = 0x4025
     ORDER_TERMS = 0x4040
     WATCHES = 0x4050
     ALERTS = 0x4051

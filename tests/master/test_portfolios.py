@@ -313,6 +313,10 @@ def test_an_operator_corrects_with_a_reason(kit: MasterKit, ann: MasterClient) -
     events = [each.message for each in boss.events() if hasattr(each.message, "cash_after")]
     assert [each.text for each in events] == ["goodwill"]
     assert events[0].kind == TxKind.CORRECTION
+    (part,) = boss.ask_all(m.TransactionsGet())
+    at = [row.kind for row in part.message.transactions].index(TxKind.CORRECTION)
+    (note,) = part.message.notes
+    assert (note.row, note.piece.rstrip(b"\0")) == (at, b"goodwill")
     rows = kit.main.store.db.execute_sql("SELECT kind, detail FROM audit").fetchall()
     assert ("correction", "portfolio 1: 1.00: goodwill") in [tuple(row) for row in rows]
 

@@ -126,7 +126,7 @@ def test_rows_are_those_of_the_events(tmp_path: Path, batches: list[Batch]) -> N
                     (
                         fact.account, t.transaction_id, t.portfolio, int(t.kind), t.executed_at,
                         records.transaction_row(t).pack(), records.transaction_detail(t),
-                        packing.entries_block(fact.entries),
+                        packing.entries_block(fact.entries), t.note,
                     )
                 )  # fmt: skip
     held = [

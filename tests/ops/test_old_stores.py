@@ -109,10 +109,10 @@ def test_the_engine_of_now_decides_its_store_as_it_did(tmp_path: Path) -> None:
 
 
 def test_what_other_rules_decided_can_be_decided_by_those_of_now(tmp_path: Path) -> None:
-    """And says what differs: the engine of schema 3 gave no receipt for a cancelled order."""
+    """And says what differs: engines before the second kept no receipt of a refused order."""
     state = unpack(3, tmp_path / "state")
     found = replaycheck.replay_check(state, other_engines=True)
-    assert found.findings == ["input 12: outcome 1, StoreOrder, is another one now"]
+    assert found.findings == ["input 4: 0 receipts of refused orders are kept, and 1 are made now"]
     assert found.taken == 0
 
 

@@ -1,0 +1,143 @@
+"""``papertrader refusals``: the orders that were refused on arrival, and why, in figures."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+import click
+
+from papertrader.cli.invocation import Invocation, json_option, pass_invocation
+from papertrader.cli.output import amount, moment, money, name, table, write_json
+from papertrader.cli.parameters import portfolio_option
+from papertrader.cli.visit import logged_in
+from papertrader.client.refused import Figure, RefusalPage, RefusedOrder
+from papertrader.core.identifiers import ID_MAX
+from papertrader.core.quotes import QuoteFlag
+from papertrader.core.refusals import FigureUnit
+
+PAGE_ROWS: Final = 1_000
+SHOWN_DEFAULT: Final = 20
+SHOWN_MAX: Final = 50_000
+_NS: Final = 1_000_000_000
+
+
+@click.command()
+@click.argument("number", type=click.IntRange(1, ID_MAX), required=False)
+@click.option(
+    "--client-order-id",
+    type=click.IntRange(1, ID_MAX),
+    default=None,
+    metavar="ID",
+    help="Only those that came under this number of the client's.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(1, SHOWN_MAX),
+    default=SHOWN_DEFAULT,
+    show_default=True,
+    help="The newest so many.",
+)
+@portfolio_option
+@json_option
+@pass_invocation
+def refusals(
+    invocation: Invocation,
+    number: int | None,
+    client_order_id: int | None,
+    limit: int,
+    portfolio: int | None,
+) -> None:
+    """List the orders that were refused on arrival; with NUMBER tell all about that one.
+
+    Each has a receipt: what it asked for, what there was, by which rule and which quote.
+    """
+    newest: deque[RefusedOrder] = deque(maxlen=limit)
+    after = 0 if number is None else number - 1
+    with logged_in(invocation) as client:
+        while True:
+            page: RefusalPage = client.refusals(
+                client_order_id or 0,
+                limit=PAGE_ROWS if number is None else 1,
+                after=after,
+                portfolio=portfolio or 0,
+            )
+            newest.extend(each for each in page if number in (None, each.refusal))
+            if number is not None or not page.next_after or page.next_after <= after:
+                break
+            after = page.next_after
+    if invocation.as_json:
+        write_json(refusals=list(newest), kept_from=page.kept_from)
+        return
+    if number is not None or client_order_id is not None:
+        for each in newest:
+            click.echo("\n".join(_lines(each)) + "\n")
+    elif newest:
+        _show(newest)
+    if not newest:
+        click.echo("No such order was refused." if number else "No order was refused.")
+    if page.kept_from:
+        click.echo(f"Refusals before number {page.kept_from} are no longer kept.")
+
+
+def _show(found: deque[RefusedOrder]) -> None:
+    rows = [
+        (
+            str(each.refusal), moment(each.at), str(each.client_order_id), name(each.side),
+            each.symbol, amount(each.quantity), each.reason.replace("_", " ").lower(),
+            _figure(each.unit, each.asked), _figure(each.unit, each.there),
+        )
+        for each in found
+    ]  # fmt: skip
+    headings = (
+        ">number", "refused (UTC)", ">client order id", "side", "symbol", ">quantity", "why",
+        ">asked", ">there",
+    )  # fmt: skip
+    click.echo(table(headings, rows))
+
+
+def _figure(unit: int, figure: Figure) -> str:
+    if figure is None:
+        return ""
+    if isinstance(figure, datetime):
+        return f"{moment(figure)} UTC"
+    return money(figure) if unit in (FigureUnit.MONEY, FigureUnit.PRICE) else amount(figure)
+
+
+def _lines(each: RefusedOrder) -> Iterator[str]:
+    """Give the receipt of one in words."""
+    what = f"{name(each.side)} {amount(each.quantity)} {each.symbol}, {name(each.order_type)}"
+    yield f"Refusal {each.refusal} of client order id {each.client_order_id}: {what}"
+    yield f"  {each.reason}: {each.text}"
+    if each.asked is not None:
+        asked, there = _figure(each.unit, each.asked), _figure(each.unit, each.there)
+        reckoned = f", reckoned at {money(each.price)}" if each.price is not None else ""
+        yield f"  asked {asked}, there {there}{reckoned}"
+    if each.points or each.rule_since is not None:
+        since = f" since {moment(each.rule_since)} UTC" if each.rule_since is not None else ""
+        yield f"  the rule: {Decimal(each.points) / 100:f} %{since}"
+    yield f"  received {moment(each.received_at)} UTC, market time {moment(each.market_at)} UTC"
+    if each.works_from is not None:
+        yield f"  its session opens {moment(each.works_from)} UTC"
+    if each.expire_at is not None:
+        yield f"  it would have expired {moment(each.expire_at)} UTC"
+    if not each.quote_seq:
+        yield "  no quote of the symbol was known"
+        return
+    flags = ", ".join(str(flag.name).lower() for flag in QuoteFlag if flag & each.quote_flags)
+    yield (
+        f"  quote {each.quote_seq}: bid {_sized(each.bid, each.bid_size)},"
+        f" ask {_sized(each.ask, each.ask_size)}, last {money(each.last)}"
+        + (f" ({flags})" if flags else "")
+    )
+    yield (
+        f"  observed {moment(each.observed_at)} UTC, market time {moment(each.source_time)} UTC,"
+        f" {Decimal(each.age_ns) / _NS:.3f} s old when it came"
+    )
+
+
+def _sized(price: Decimal | None, size: Decimal) -> str:
+    return money(price) + (f" x {amount(size)}" if size else "")
