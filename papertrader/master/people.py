@@ -61,7 +61,9 @@ class People:
             hits,
         )
         self.admission = Admission(rules.admission, journal, clock, hits)
-        self.factors = SecondFactors(self.book, journal, rules.seal_key, entropy)
+        self.factors = SecondFactors(
+            self.book, journal, rules.seal_key, entropy, key_is_new=rules.seal_key_is_new
+        )
         proof = Proof(self.book, store, journal, self.vault, clock, self.admission, self.factors)
         self.authorization = Authorization(self.book, store, journal, proof, clock, entropy)
         self.invitations = Invitations(journal, entropy)

@@ -28,6 +28,8 @@ class MasterRules:
     argon2_passes: int
     seal_key: bytes = attrs.field(repr=False)
     """Seals what second factors are made of: 32 octets."""
+    seal_key_is_new: bool = False
+    """There was none: nothing can have been sealed with this one."""
     hashing_threads: int = 1
     admission: AdmissionRules = attrs.Factory(AdmissionRules)
     store_url: str = ""

@@ -32,6 +32,8 @@ STEP_S: Final = 30
 DIGITS: Final = 6
 SEED_OCTETS: Final = 20
 KEY_OCTETS: Final = 32
+KEY_FILE: Final = "keys/second-factor"
+"""Where the state directory has the key."""
 SETUP_LIFETIME: Final = 600 * SECOND
 """So long after TOTP_SETUP a code of its seed may come."""
 SETUPS_MAX: Final = 1_000
@@ -59,17 +61,29 @@ def recovery_code(octets: bytes) -> str:
     return "-".join(groups)
 
 
+def lost_key(accounts: int) -> str:
+    """Say that so many accounts cannot be logged in to as long as the key is away."""
+    who = "the second factor of 1 account" if accounts == 1 else \
+        f"the second factors of {accounts} accounts"  # fmt: skip
+    return f"{KEY_FILE} is missing, which opens {who}; put it back, from where keys/ is kept"
+
+
 def seed_text(seed: bytes) -> str:
     """Return a seed as authenticator programs take it."""
     return base64.b32encode(seed).decode("ascii").rstrip("=")
 
 
 class SecondFactors:
-    """Who has one, and whether a code is good. ``key`` seals the seeds (32 octets)."""
+    """Who has one, and whether a code is good.
+
+    ``key`` seals the seeds (32 octets); ``key_is_new``: there was none before this start.
+    """
 
     def __init__(
-        self, book: AccountBook, journal: Journal, key: bytes, entropy: Callable[[int], bytes]
-    ) -> None:
+        self, book: AccountBook, journal: Journal, key: bytes, entropy: Callable[[int], bytes], *,
+        key_is_new: bool = False,
+    ) -> None:  # fmt: skip
+        self._key_is_new = key_is_new
         self._book = book
         self._journal = journal
         self._box = AESGCM(key)
@@ -79,15 +93,20 @@ class SecondFactors:
         self.used_recovery = 0
 
     def load(self, db: peewee.Database) -> None:
-        """Read the recovery codes; raises `StoreError` if the key does not open the seeds."""
+        """Read the recovery codes.
+
+        Raises `StoreError` if the key does not open the seeds, or is lost: nobody gets in without
+        the factor, and the seeds wait for the key that they were sealed with.
+        """
         for account, hash_ in db.execute_sql(
             "SELECT account, code_hash FROM recovery_code"
         ).fetchall():
             self._recovery.setdefault(account, set()).add(bytes(hash_))
-        sealed = (each for each in self._book if each.totp_seed)
-        first = next(sealed, None)
-        if first is not None:
-            self._open(first)
+        sealed = [each for each in self._book if each.totp_seed]
+        if sealed and self._key_is_new:
+            raise StoreError(lost_key(len(sealed)))
+        if sealed:
+            self._open(sealed[0])
 
     # --- setting up ----------------------------------------------------------------------------
 
@@ -117,7 +136,7 @@ class SecondFactors:
             raise Refused(Status.AUTH_FAILED, "That is no code of this seed at this time.")
         del self._setups[account.account]
         nonce = self._entropy(_NONCE_OCTETS)
-        sealed = nonce + self._box.encrypt(nonce, seed, _label(account))
+        sealed = nonce + self._box.encrypt(nonce, seed, _label(account.account))
         self._set(account, sealed, step)
         return self.renew(account)
 
@@ -184,15 +203,12 @@ class SecondFactors:
             raise Refused(Status.SECOND_FACTOR_STATE, text)
 
     def _open(self, account: Account) -> bytes:
-        sealed = account.totp_seed
         try:
-            return self._box.decrypt(
-                sealed[:_NONCE_OCTETS], sealed[_NONCE_OCTETS:], _label(account)
-            )
+            return _opened(self._box, account.account, account.totp_seed)
         except InvalidTag:
             raise StoreError(
-                "the key file does not open the second factors in the database; put back the key"
-                " file that belongs to it"
+                f"{KEY_FILE} does not open the second factors in the store; put back the file that"
+                " belongs to it"
             ) from None
 
     def _set(self, account: Account, sealed: bytes, step: int) -> None:
@@ -205,9 +221,22 @@ class SecondFactors:
         )
 
 
-def _label(account: Account) -> bytes:
+def _label(account: int) -> bytes:
     """Bind a sealed seed to its account: in another's row it does not open."""
-    return b"totp" + account.account.to_bytes(8, "big")
+    return b"totp" + account.to_bytes(8, "big")
+
+
+def _opened(box: AESGCM, account: int, sealed: bytes) -> bytes:
+    return box.decrypt(sealed[:_NONCE_OCTETS], sealed[_NONCE_OCTETS:], _label(account))
+
+
+def opens(key: bytes, account: int, sealed: bytes) -> bool:
+    """Tell whether ``key`` opens the sealed seed of an account's number."""
+    try:
+        _opened(AESGCM(key), account, sealed)
+    except InvalidTag:
+        return False
+    return True
 
 
 def _step_of(seed: bytes, code: str, now: int, used: int) -> int:

@@ -18,20 +18,22 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import attrs
 from cryptography import x509
 
 from papertrader.core.callplan import plan_calls
 from papertrader.master.database import SCHEMA_VERSION
+from papertrader.master.secondfactor import KEY_FILE, lost_key, opens
 from papertrader.net.credentials import CredentialsError, load_certificates, load_credentials
 from papertrader.ops.authorities import load_set
 from papertrader.ops.certificates import certificate_files, tls_directory
 from papertrader.ops.enrolled import read_enrolled
 from papertrader.ops.options import SETTINGS_FILE
 from papertrader.ops.planning import DAY_S, SESSION_S, advice, known_limits, shared_out
-from papertrader.ops.running import read_run_file
+from papertrader.ops.running import StartError, read_run_file
+from papertrader.ops.sealkey import read_seal_key
 from papertrader.ops.settings import Settings, SettingsError, load_settings
 from papertrader.ops.signing import CertificateError
 from papertrader.ops.variables import MarketSource
@@ -50,6 +52,9 @@ LIBRARIES: Final = (
     "twisted", "construct", "pyOpenSSL", "service-identity", "cryptography", "attrs", "peewee",
     "argon2-cffi", "click", "platformdirs", "tzdata", "treq",
 )  # fmt: skip
+
+_SEALED: Final = "SELECT count(*), min(id), totp_seed FROM account WHERE length(totp_seed) > 0"
+"""How many seeds are sealed, and one of them: SQLite takes the row that has the least id."""
 
 
 class Verdict(StrEnum):
@@ -95,6 +100,7 @@ def examine(state: Path, around: Surroundings) -> list[Finding]:
     findings.append(_clock(around))
     findings.append(_disk(state, around))
     findings.append(_schema(state))
+    findings.append(_second_factors(state))
     findings.append(_versions(around))
     findings.append(_libraries())
     if settings is not None:
@@ -120,10 +126,12 @@ def _settings(state: Path, around: Surroundings) -> tuple[Settings | None, list[
 def _private(state: Path) -> Iterator[tuple[Path, int]]:
     """Give what must be its owner's alone, with the mode that it should have."""
     yield state, 0o700
-    for name in ("tls", "run", "log", "witness", "client"):
+    for name in ("tls", "keys", "run", "log", "witness", "client"):
         if (state / name).is_dir():
             yield state / name, 0o700
-    for pattern in ("tls/*.key", "tls/*.next-key", "truth.db*", "views.db*", "witness/*", "*.key"):
+    for pattern in (
+        "tls/*.key", "tls/*.next-key", "keys/*", "truth.db*", "views.db*", "witness/*", "*.key",
+    ):  # fmt: skip
         for path in sorted(state.glob(pattern)):
             yield path, 0o600
 
@@ -240,18 +248,23 @@ def _disk(state: Path, around: Surroundings) -> Finding:
     return Finding("disk", Verdict.GOOD, shown)
 
 
+def _asked(path: Path, statement: str) -> Any:
+    """Return the first row of an answer of a store. Raises `sqlite3.Error`."""
+    # Without a log beside it nobody writes, and looking must not make one.
+    alone = "" if path.with_name("truth.db-wal").exists() else "&immutable=1"
+    db = sqlite3.connect(f"file:{path}?mode=ro{alone}", uri=True)
+    try:
+        return db.execute(statement).fetchone()
+    finally:
+        db.close()
+
+
 def _schema(state: Path) -> Finding:
     path = state / "truth.db"
     if not path.exists():
         return Finding("schema", Verdict.SKIPPED, "no master has run here")
     try:
-        # Without a log beside it nobody writes, and looking must not make one.
-        alone = "" if path.with_name("truth.db-wal").exists() else "&immutable=1"
-        db = sqlite3.connect(f"file:{path}?mode=ro{alone}", uri=True)
-        try:
-            row = db.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
-        finally:
-            db.close()
+        row = _asked(path, "SELECT value FROM meta WHERE key = 'schema'")
         number = int(row[0])
     except (sqlite3.Error, TypeError, ValueError) as error:
         what = f"{path} cannot be read ({error})"
@@ -263,6 +276,34 @@ def _schema(state: Path) -> Finding:
         what = f"the store has version {number}; the next start brings it to {SCHEMA_VERSION}"
         return Finding("schema", Verdict.WARNING, what, "keep a backup, then start the master")
     return Finding("schema", Verdict.GOOD, f"the store has version {number}")
+
+
+def _second_factors(state: Path) -> Finding:
+    """Whether the key is there that opens the second factors, and fits them.
+
+    Of a store on a server only the file is looked at.
+    """
+    check, advice = "keys", f"put back {state / KEY_FILE} from where keys/ is kept"
+    try:
+        key = read_seal_key(state)
+    except StartError as error:
+        return Finding(check, Verdict.BAD, str(error), advice)
+    try:
+        many, account, sealed = _asked(state / "truth.db", _SEALED)
+    except sqlite3.Error:
+        # No store, none with second factors yet, or one that `_schema` tells of.
+        many, account, sealed = 0, 0, b""
+    if key is None:
+        if many:
+            return Finding(check, Verdict.BAD, lost_key(many), advice)
+        if (tls_directory(state) / "audit.key").exists():
+            what = f"{KEY_FILE} is missing, which the last start made"
+            return Finding(check, Verdict.WARNING, what, f"{advice}, or start: it is made anew")
+        return Finding(check, Verdict.SKIPPED, "no master has run here")
+    if many and not opens(key, account, bytes(sealed)):
+        what = f"{KEY_FILE} does not open the second factors in the store"
+        return Finding(check, Verdict.BAD, what, f"{advice}, the one that belongs to this store")
+    return Finding(check, Verdict.GOOD, f"{KEY_FILE} is there; accounts that need it: {many}")
 
 
 def _versions(around: Surroundings) -> Finding:

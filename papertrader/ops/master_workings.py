@@ -55,7 +55,7 @@ from papertrader.ops.running import (
     tell,
     write_run_file,
 )
-from papertrader.ops.sealkey import seal_key
+from papertrader.ops.sealkey import keep_seal_key, new_seal_key, read_seal_key
 from papertrader.ops.settings import Settings
 from papertrader.ops.starting import StartProgress
 from papertrader.ops.variables import MarketSource
@@ -80,6 +80,7 @@ def master_rules(options: ServerOptions, settings: Settings) -> MasterRules:
     """Return what the settings mean for a master."""
     market = settings.market
     start: int = from_datetime(options.midnight(market.start))
+    key = read_seal_key(options.state)
     data = options.state / market.data if market.data else None
     if data is not None and settings.is_default("market.start"):
         start = 0
@@ -104,7 +105,8 @@ def master_rules(options: ServerOptions, settings: Settings) -> MasterRules:
         argon2_memory_kib=settings.auth.argon2_memory_kib,
         argon2_passes=settings.auth.argon2_time,
         hashing_threads=hashing_threads(),
-        seal_key=seal_key(options.state),
+        seal_key=key or new_seal_key(),
+        seal_key_is_new=key is None,
         admission=AdmissionRules(
             logins_per_second=settings.limits.logins_per_second,
             failed_logins_per_address=settings.limits.failed_logins_per_address,
@@ -238,6 +240,9 @@ class Workings(Service):
             StartProgress(process.clock.monotonic_ns, lambda sentence: tell(process.name, sentence))
         )
         self._has_begun = True
+        if main.rules.seal_key_is_new:
+            # Not before the store has said that nothing waits for an older one.
+            keep_seal_key(self._options.state, main.rules.seal_key)
         keys.begin()
         main.operators.log_entries = read_log
         shipped = ShippedLogs(process.event_log.directory, process.thread("shipped"))

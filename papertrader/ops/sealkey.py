@@ -1,4 +1,8 @@
-"""The key that seals second factors: a file of its own beside the database, made on first use."""
+"""The key that seals second factors: a file of its own beside the database.
+
+It is made when a master starts for the first time. A store in which second factors are sealed
+already never gets another one: it would hide that theirs is lost, and perhaps stand in its way.
+"""
 
 from __future__ import annotations
 
@@ -21,25 +25,50 @@ def seal_key_file(state: Path) -> Path:
     return state / KEYS_DIRECTORY / FILE
 
 
-def seal_key(state: Path) -> bytes:
-    """Return the key; make it if there is none. Raises `StartError` for one that cannot be used.
+def new_seal_key() -> bytes:
+    """Return a key that nothing was sealed with."""
+    return secrets.token_bytes(KEY_OCTETS)
+
+
+def keep_seal_key(state: Path, key: bytes) -> None:
+    """Write a new key where there is none. Raises `StartError`."""
+    path = seal_key_file(state)
+    try:
+        make_private_directory(path.parent)
+        write_new_file(path, key.hex().encode(), PRIVATE_FILE)
+    except OSError as error:
+        reason = error.strerror or error
+        raise StartError(f"{path} cannot be written: {reason}; start again") from None
+
+
+def read_seal_key(state: Path) -> bytes | None:
+    """Return the key, None if there is no file. Raises `StartError` for one that cannot be used.
 
     A database whose seeds were sealed with another key says so when it is opened.
     """
     path = seal_key_file(state)
     try:
-        if not path.exists():
-            make_private_directory(path.parent)
-            write_new_file(path, secrets.token_bytes(KEY_OCTETS).hex().encode(), PRIVATE_FILE)
         with path.open("rb") as file:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
             data = file.read(2 * KEY_OCTETS + 2)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StartError(f"{path} cannot be used: {error.strerror or error}") from None
+    try:
         if mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise StartError(f"{path} is open to other users; run: chmod 600 {path}")
         key = bytes.fromhex(data.decode("ascii").strip())
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is no key"
-        raise StartError(f"{path} cannot be used: {reason}; put back the file as it was") from None
+    except ValueError:
+        raise StartError(f"{path} is no key; put back the file as it was") from None
     if len(key) != KEY_OCTETS:
         raise StartError(f"{path} is no key; put back the file as it was")
+    return key
+
+
+def seal_key(state: Path) -> bytes:
+    """Return the key, which there must be by now. Raises `StartError`."""
+    key = read_seal_key(state)
+    if key is None:
+        raise StartError(f"{seal_key_file(state)} is missing; put it back")
     return key

@@ -199,7 +199,7 @@ def test_the_seed_is_sealed(kit: MasterKit, ann: MasterClient) -> None:
         for secret in (raw, seed.encode(), codes[0].encode(), codes[0].replace("-", "").encode()):
             assert secret not in octets, path
     kit.seal_key = bytes(32)
-    with pytest.raises(StoreError, match="key file"):
+    with pytest.raises(StoreError, match="keys/second-factor does not open"):
         kit.boot()
     kit.kill()
     kit.seal_key = bytes(range(32))

@@ -29,7 +29,7 @@ from papertrader.master.engines import Fenced, StoreError, StoreFull, StorePlace
 from papertrader.master.rules import Threads
 from papertrader.master.viewtables import TABLES as VIEW_TABLES
 from papertrader.ops.sealing import begin_epoch
-from papertrader.ops.sealkey import seal_key
+from papertrader.ops.sealkey import keep_seal_key, new_seal_key
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import Status
 from tests import backends
@@ -459,7 +459,8 @@ def test_the_audit_logs_key_is_handed_from_master_to_master(
     states = [tmp_path / name for name in ("first", "second", "stranger")]
     for state in states:
         (state / "tls").mkdir(parents=True)
-    seal_key(states[0])
+    for state in (states[0], states[2]):
+        keep_seal_key(state, new_seal_key())
     shutil.copytree(states[0] / "keys", states[1] / "keys")
     chain: tuple[tuple[int, bytes, bytes], ...] = ()
     for turn in (0, 1, 0, 1, 1):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import sqlite3
@@ -16,6 +17,7 @@ from click.testing import CliRunner
 
 from papertrader.cli.main import main
 from papertrader.master.database import SCHEMA_VERSION
+from papertrader.master.secondfactor import KEY_FILE
 from papertrader.ops.certificates import certificate_files
 from papertrader.ops.doctor import (
     DISK_FREE_MIN,
@@ -27,6 +29,7 @@ from papertrader.ops.doctor import (
     kernel_clock,
 )
 from papertrader.ops.installation import prepare, prepare_settings
+from papertrader.ops.sealkey import keep_seal_key, new_seal_key
 from papertrader.ops.settings import SETTINGS_FILE
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -67,7 +70,7 @@ def test_a_new_installation_is_healthy(state: Path) -> None:
     found = examine(state, AROUND)
     assert {each.verdict for each in found} <= {Verdict.GOOD, Verdict.SKIPPED}, found
     assert {each.check for each in found} == {
-        "settings", "permissions", "certificates", "clock", "disk", "schema", "versions",
+        "settings", "permissions", "certificates", "clock", "disk", "schema", "keys", "versions",
         "libraries", "ports", "budget",
     }  # fmt: skip
     assert {path: path.stat().st_mtime_ns for path in state.rglob("*")} == before
@@ -145,6 +148,36 @@ def test_the_store(state: Path, version: int | None, verdict: Verdict) -> None:
         db.commit()
         db.close()
     assert seen(state, "schema").verdict is verdict
+
+
+def test_the_key_of_the_second_factors(state: Path) -> None:
+    """Never made, made, open to others, noise, lost after a start, another than the store's."""
+    assert seen(state, "keys").verdict is Verdict.SKIPPED
+    (state / "tls" / "audit.key").touch(0o600)
+    lost = seen(state, "keys")
+    assert lost.verdict is Verdict.WARNING
+    assert str(state / KEY_FILE) in lost.advice
+    keep_seal_key(state, new_seal_key())
+    assert seen(state, "keys").verdict is Verdict.GOOD
+    with contextlib.closing(sqlite3.connect(state / "truth.db")) as db:
+        for number, name, sealed in ((1, "ann", b""), (2, "bob", bytes(48))):
+            db.execute(
+                "INSERT INTO account (id, username, username_key, email, password_hash, currency,"
+                " privacy, status, created_at, registered_by, failed_tries, totp_seed, totp_step,"
+                " last_login_at) VALUES (?, ?, ?, '', '', 'USD', 0, 1, 0, '', 0, ?, 0, 0)",
+                (number, name, name, sealed),
+            )
+        db.commit()
+    other = seen(state, "keys")
+    assert other.verdict is Verdict.BAD
+    assert "does not open the second factors" in other.what
+    (state / KEY_FILE).chmod(0o640)
+    assert seen(state, "permissions").advice == f"run: chmod 600 {state / KEY_FILE}"
+    (state / KEY_FILE).chmod(0o600)
+    (state / KEY_FILE).write_text("noise")
+    assert "is no key" in seen(state, "keys").what
+    (state / KEY_FILE).unlink()
+    assert seen(state, "keys").what.startswith(f"{KEY_FILE} is missing, which opens the second")
 
 
 def test_versions_and_libraries(state: Path) -> None:
