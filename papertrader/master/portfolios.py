@@ -8,6 +8,7 @@ from typing import TypeVar
 from papertrader.core.custody import Likeness, likeness_of, present_likeness
 from papertrader.core.events import Outcome
 from papertrader.core.identifiers import check_name
+from papertrader.core.instants import format_instant
 from papertrader.core.money import NULL, format_amount
 from papertrader.master.accounts import AccountRules
 from papertrader.master.commands import Command, Refused
@@ -132,6 +133,10 @@ class Portfolios:
 
         async def work() -> bytes:
             posted = await self._curves.posted(session.account, source)
+            if posted and posted[0].market_time > message.at:
+                opened = format_instant(posted[0].market_time)
+                sentence = f"Portfolio {source} was opened at {opened}; name a moment since then."
+                raise Refused(Status.INVALID_FIELD, sentence, field=32)
             likeness = likeness_of(posted, message.at)
             return self._fork(command, session, message, source, likeness)
 

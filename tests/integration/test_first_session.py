@@ -131,6 +131,18 @@ def test_refusals_have_codes_and_sentences(tmp_path: Path) -> None:
             assert error["code"] == code
             assert len(error["text"]) > 10
             assert "Traceback" not in done.stderr
+        told = {
+            each["reason"]: each
+            for each in json.loads(ok(server, "--json", "refusals"))["refusals"]
+        }
+        orders = {code for code, words in cases.items() if words[0] in ("buy", "sell")}
+        assert set(told) == orders, "an order was refused and has no receipt"
+        short = told["INSUFFICIENT_POSITION"]
+        assert (float(short["asked"]), float(short["there"]), short["symbol"]) == (1, 0, "AAPL")
+        cash = told["INSUFFICIENT_CASH"]
+        lines = ok(server, "refusals", str(cash["refusal"]))
+        assert cash["text"] in lines and "there 100,000.00" in lines and "quote" in lines
+        assert ok(server, "replay-check")
         assert server.audit().violations == []
 
 

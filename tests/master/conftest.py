@@ -28,6 +28,7 @@ BOTH: Final = frozenset(
         "test_query_plans",
         "test_receipts",
         "test_recovery",
+        "test_refusals",
         "test_sessions",
         "test_store",
         "test_watchlists",
