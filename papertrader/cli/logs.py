@@ -31,6 +31,9 @@ from papertrader.wire.kinds import Scope
 FOLLOW_S: Final = 0.5
 """How often `log follow` looks for more."""
 LIMIT_MAX: Final = 1_000_000
+_ELSEWHERE: Final = (
+    "name the installation with --state-dir, or ask its master with: log show --remote"
+)
 _AGO: Final = re.compile(r"(\d{1,9})\s*([smhd])\Z", re.ASCII)
 _UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _LEVELS: Final = tuple(level.name.lower() for level in Level)
@@ -112,6 +115,8 @@ def show(
     remote: bool,
 ) -> None:  # fmt: skip
     """Show the newest entries, of all servers, in the order of their time."""
+    if until is not None and until <= since:
+        raise Problem.usage("--until is not after --since", "10m means 10 minutes before now")
     selection = Selection(
         since_ns=since, until_ns=2**63 - 1 if until is None else until,
         least=Level[level.upper()], module=module, correlation=correlation,
@@ -131,6 +136,8 @@ def show(
         write_json(entries=[_fields(name, record) for name, record in found[-limit:]])
     else:
         _write(found[-limit:], False)
+        if not found:
+            click.echo("no entries are like that", err=True)
 
 
 @log.command()
@@ -146,6 +153,10 @@ def follow(
     selection = Selection(least=Level[level.upper()], module=module, correlation=correlation)
     followers = {name: Follower(directory, name) for name in _chosen(directory, names)}
     while True:
+        if not names:
+            # A server that is started later is followed, too, from its first entry.
+            for name in set(_chosen(directory, names)) - set(followers):
+                followers[name] = Follower(directory, name, from_the_start=True)
         found = [
             (name, record)
             for name, follower in followers.items()
@@ -190,11 +201,12 @@ def _directory(invocation: Invocation) -> Path:
 def _chosen(directory: Path, names: tuple[str, ...]) -> list[str]:
     try:
         known = processes(directory)
+    except FileNotFoundError:
+        known = []
     except OSError as error:
-        raise Problem.usage(
-            f"{directory} cannot be read: {error.strerror}",
-            "name the installation with --state-dir, or ask its master with: log show --remote",
-        ) from None
+        raise Problem.usage(f"{directory} cannot be read: {error.strerror}", _ELSEWHERE) from None
+    if not known:
+        raise Problem.usage(f"no server has logged in {directory} yet", _ELSEWHERE)
     for name in names:
         if name not in known:
             raise Problem.usage(

@@ -33,7 +33,7 @@ _STATE = click.option(
 )
 
 
-def _show(report: Report, as_json: bool) -> int:
+def _show(report: Report, as_json: bool, witnessed: bool = False) -> int:
     if as_json:
         clean = not report.violations_in_all
         content = {
@@ -45,6 +45,7 @@ def _show(report: Report, as_json: bool) -> int:
             "orders": report.orders,
             "checkpoints": report.checkpoints,
             "views_at": report.views_at,
+            "witnessed_keys": report.witnessed_keys,
             "witnessed_heads": report.witnessed_heads,
             "violations": report.violations,
             "violations_in_all": report.violations_in_all,
@@ -55,15 +56,18 @@ def _show(report: Report, as_json: bool) -> int:
             f"{report.batches:,} batches, {report.inputs:,} inputs, {report.orders:,} orders,"
             f" {report.transactions:,} transactions, {report.checkpoints:,} checkpoints of memory,"
             f" views at {report.views_at:,}"
-            + (f", {report.witnessed_heads:,} witnessed heads" if report.witnessed_heads else "")
+            + (
+                f", witnessed: {report.witnessed_keys:,} keys, {report.witnessed_heads:,} heads"
+                if witnessed
+                else ""
+            )
         )
         for sentence in report.violations:
             click.echo(f"violated: {sentence}")
+        many = report.violations_in_all
+        found = "1 violation" if many == 1 else f"{many:,} violations"
         click.echo(
-            "clean"
-            if not report.violations_in_all
-            else f"{report.violations_in_all} violations; keep a copy of the directory before"
-            " anything else"
+            f"{found}; keep a copy of the directory before anything else" if many else "clean"
         )
     return EXIT_VIOLATED if report.violations_in_all else 0
 
@@ -99,7 +103,7 @@ def audit_command(
     except StoreError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(EXIT_UNREADABLE)
-    sys.exit(_show(report, as_json))
+    sys.exit(_show(report, as_json, bool(witnesses)))
 
 
 @click.command("replay-check")

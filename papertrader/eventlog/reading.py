@@ -114,15 +114,18 @@ def _record(raw: bytes) -> LogRecord | None:
 
 
 class Follower:
-    """Reads what is added to the files of one process from now on, also across new files."""
+    """Reads what is added to the files of one process from now on, also across new files.
 
-    def __init__(self, directory: Path, process: str) -> None:
+    ``from_the_start``: what is in the files already comes, too.
+    """
+
+    def __init__(self, directory: Path, process: str, *, from_the_start: bool = False) -> None:
         self._files = SegmentFiles(directory, process, segment_bytes=0, kept=0)
         self._number = 0
         self._offset = 0
         self._rest = b""
         numbers = self._numbers()
-        if numbers:
+        if numbers and not from_the_start:
             self._number = numbers[-1]
             try:
                 self._offset = self._files.path_of(self._number).stat().st_size

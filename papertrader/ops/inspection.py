@@ -61,6 +61,7 @@ class Report:
     orders: int = 0
     checkpoints: int = 0
     views_at: int = 0
+    witnessed_keys: int = 0
     witnessed_heads: int = 0
     violations: list[str] = attrs.Factory(list)
     violations_in_all: int = 0
@@ -119,7 +120,8 @@ def _audit(place: StorePlace, progress: Progress, witnesses: Sequence[Path], now
         _audit_log(truth, report)
         check_keys(truth, report.violated)
         check_heads(truth, report.violated)
-        report.witnessed_heads = check_witness(truth, witnesses, report.violated).heads
+        compared = check_witness(truth, witnesses, report.violated)
+        report.witnessed_keys, report.witnessed_heads = compared.keys, compared.heads
         _accounts(truth, desk, report)
         _compare(side, views_hash, report)
         _living_replies(truth, side, report, now)

@@ -9,6 +9,7 @@ an earlier epoch.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
@@ -111,18 +112,21 @@ def _check_file(
     violated: Violated,
 ) -> None:
     keys: dict[int, bytes] = {}
-    for line in read_lines(path):
+    for number, line in enumerate(read_lines(path), 1):
         kind = line.get("kind")
-        if kind == "key":
-            found.keys += 1
-            _check_key(line, keys, own, violated)
-        elif kind == "head":
-            found.heads += 1
-            _check_head(truth, line, keys, violated)
-        elif kind == "alarm":
-            violated(f"{path.name}: the worker noted: {line.get('what')}")
-        else:
-            raise WitnessError(f"{path}: there are no lines of kind {kind!r}")
+        try:
+            if kind == "key":
+                found.keys += 1
+                _check_key(line, keys, own, violated)
+            elif kind == "head":
+                found.heads += 1
+                _check_head(truth, line, keys, violated)
+            elif kind == "alarm":
+                violated(f"{path.name}: the worker noted: {line.get('what')}")
+            else:
+                raise WitnessError(f"there are no lines of kind {kind!r}")
+        except WitnessError as error:
+            raise WitnessError(f"{path}: line {number}: {error}") from None
     if not keys:
         violated(f"{path.name} holds no key, and so proves nothing")
 
@@ -134,7 +138,7 @@ def _check_key(
         epoch, public, signature = int(line["epoch"]), line["public"], line["signature"]
         last = keys[max(keys)] if keys else None
         good = follows(last, epoch, public, signature)
-    except (LookupError, TypeError, ValueError) as error:
+    except (LookupError, TypeError, ValueError, OverflowError, struct.error) as error:
         raise WitnessError(f"a key cannot be read ({error})") from None
     if not good:
         violated(f"the witnessed key of epoch {epoch} does not follow from the one before it")

@@ -75,6 +75,8 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
                     return
                 try:
                     content = json.loads(line)
+                    if not isinstance(content, dict):
+                        raise ValueError("a line is an object")
                     for name in _BYTES:
                         if name in content:
                             content[name] = bytes.fromhex(content[name])
