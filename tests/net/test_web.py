@@ -26,6 +26,7 @@ def test_every_answer_forbids_what_the_page_does_not_need(house: WebHouse) -> No
         for name, value in web.SAFE_HEADERS.items():
             assert f"{name}: {value}" in head
         assert "unsafe" not in head
+        assert "access-control-" not in head.lower()
 
 
 @pytest.mark.parametrize(
