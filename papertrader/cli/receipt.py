@@ -13,7 +13,8 @@ from papertrader.cli.output import amount, moment, money, name, write_json
 from papertrader.cli.visit import logged_in
 from papertrader.client.blocking import Client
 from papertrader.client.receipts import STOPPED_BY, OrderReceipt
-from papertrader.client.results import Transaction
+from papertrader.client.refused import RefusedOrder
+from papertrader.client.results import Receipt, Transaction
 from papertrader.core.identifiers import ID_MAX
 from papertrader.core.orders import OrderEventKind
 from papertrader.core.terms import FillModelKind
@@ -78,14 +79,7 @@ def _lines(each: OrderReceipt, paid: Transaction | None) -> Iterator[str]:
         yield "  no quote of the symbol was known"
         yield f"  {amount(each.remaining)} not filled: {_why(quote.limiting)}"
         return
-    yield (
-        f"  quote {quote.quote_seq}: bid {_sized(quote.bid, quote.bid_size)},"
-        f" ask {_sized(quote.ask, quote.ask_size)}, last {money(quote.last)}"
-    )
-    yield (
-        f"  observed {moment(quote.observed_at)} UTC, market time {moment(quote.source_time)} UTC,"
-        f" {_seconds(quote.age_ns)} old when it came"
-    )
+    yield from quote_lines(quote)
     if each.model != FillModelKind.QUOTE:
         yield f"  fill model {name(each.model)}{_model(each)}"
     if each.fill:
@@ -110,12 +104,20 @@ def _what(each: OrderReceipt) -> str:
     return f"{name(each.kind)}{why}"
 
 
+def quote_lines(quote: Receipt | RefusedOrder, marks: str = "") -> Iterator[str]:
+    """Tell a quote in two lines: its prices with ``marks`` behind them, and whence they are."""
+    yield (
+        f"  quote {quote.quote_seq}: bid {_sized(quote.bid, quote.bid_size)},"
+        f" ask {_sized(quote.ask, quote.ask_size)}, last {money(quote.last)}{marks}"
+    )
+    yield (
+        f"  observed {moment(quote.observed_at)} UTC, market time {moment(quote.source_time)} UTC,"
+        f" {Decimal(quote.age_ns) / _NS:.3f} s old when it came"
+    )
+
+
 def _sized(price: Decimal | None, size: Decimal) -> str:
     return money(price) + (f" x {amount(size)}" if size else "")
-
-
-def _seconds(nanoseconds: int) -> str:
-    return f"{Decimal(nanoseconds) / _NS:.3f} s"
 
 
 def _model(each: OrderReceipt) -> str:

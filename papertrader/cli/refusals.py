@@ -13,6 +13,7 @@ import click
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
 from papertrader.cli.output import amount, moment, money, name, table, write_json
 from papertrader.cli.parameters import portfolio_option
+from papertrader.cli.receipt import quote_lines
 from papertrader.cli.visit import logged_in
 from papertrader.client.refused import Figure, RefusalPage, RefusedOrder
 from papertrader.core.identifiers import ID_MAX
@@ -22,7 +23,6 @@ from papertrader.core.refusals import FigureUnit
 PAGE_ROWS: Final = 1_000
 SHOWN_DEFAULT: Final = 20
 SHOWN_MAX: Final = 50_000
-_NS: Final = 1_000_000_000
 
 
 @click.command()
@@ -128,16 +128,4 @@ def _lines(each: RefusedOrder) -> Iterator[str]:
         yield "  no quote of the symbol was known"
         return
     flags = ", ".join(str(flag.name).lower() for flag in QuoteFlag if flag & each.quote_flags)
-    yield (
-        f"  quote {each.quote_seq}: bid {_sized(each.bid, each.bid_size)},"
-        f" ask {_sized(each.ask, each.ask_size)}, last {money(each.last)}"
-        + (f" ({flags})" if flags else "")
-    )
-    yield (
-        f"  observed {moment(each.observed_at)} UTC, market time {moment(each.source_time)} UTC,"
-        f" {Decimal(each.age_ns) / _NS:.3f} s old when it came"
-    )
-
-
-def _sized(price: Decimal | None, size: Decimal) -> str:
-    return money(price) + (f" x {amount(size)}" if size else "")
+    yield from quote_lines(each, f" ({flags})" if flags else "")
