@@ -12,7 +12,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -20,6 +19,7 @@ from functools import cache
 from pathlib import Path
 
 from papertrader.master.engines import StorePlace, place_at
+from tests.ports import free_port
 
 START_S = 30.0
 NOT_ROOT = ("postgres", "nobody")
@@ -37,13 +37,6 @@ def binaries() -> Path:
         if (directory / "initdb").exists() and (directory / "postgres").exists():
             return directory
     raise NoPostgres("no postgres and initdb found; Debian and Ubuntu: apt install postgresql")
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class PostgresServer:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from papertrader.fuzz.corpus import Kind, Opening, Sequence, Step, Wait
 from papertrader.fuzz.sequences import send
 from papertrader.wire import codec
 from papertrader.wire import messages as m
+from tests.ports import free_port
 from tests.server_kit import Server, running
 
 pytestmark = pytest.mark.slow
@@ -118,8 +118,7 @@ def served(server: Server, tmp_path: Path, program: str) -> subprocess.Completed
     file = tmp_path / "program.py"
     file.write_text(program)
     public = server.state / "tls" / "worker-1-public"
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     return subprocess.run(
         [
             sys.executable, "-m", "papertrader.fuzz", "serve", "--listen", f"127.0.0.1:{port}",

@@ -29,7 +29,8 @@ from papertrader.master.engines import StorePlace, place_at
 from papertrader.ops.certificates import authority_file
 from papertrader.ops.inspection import audit
 from papertrader.ops.installation import prepare, prepare_settings
-from tests.postgres_kit import NoPostgres, free_port, server
+from tests.ports import free_port
+from tests.postgres_kit import NoPostgres, server
 from tests.server_kit import PASSWORD
 
 TAKEOVER_S = 5.0

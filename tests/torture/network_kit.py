@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -29,12 +28,6 @@ def wait_for(what: str, check: Callable[[], Any], seconds: float = WAIT_S) -> fl
                 return time.monotonic() - began
         time.sleep(0.02)
     raise AssertionError(f"{what}: not within {seconds} seconds")
-
-
-def free_port(host: str = "127.0.0.1") -> int:
-    """Return a port that nobody uses now."""
-    with socket.create_server((host, 0)) as server:
-        return int(server.getsockname()[1])
 
 
 class Proxy:
@@ -88,12 +81,18 @@ class Parts:
             *prefix, TWISTD, "-n", "--pidfile=", "--logger=papertrader.ops.running.no_observer",
             *arguments, "--state-dir", str(self.state),
         ]  # fmt: skip
-        with open(self.state.parent / f"{name}.out", "ab") as out:
+        printed = self.state.parent / f"{name}.out"
+        with open(printed, "ab") as out:
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=ROOT
             )
         self._processes.append(process)
-        wait_for(name, lambda: self.said(name)["pid"])
+
+        def serves() -> bool:
+            assert process.poll() is None, f"{name} ended: {printed.read_text()}"
+            return bool(self.said(name)["pid"])
+
+        wait_for(name, serves)
 
     def start_master(self) -> None:
         """Start the master."""

@@ -16,8 +16,9 @@ import pytest
 
 from papertrader.client.blocking import Client
 from papertrader.client.errors import NoSuchOrder, OutcomeUnknown, PaperTraderError, RefusedError
+from tests.ports import free_port
 from tests.server_kit import PASSWORD
-from tests.torture.network_kit import Parts, Proxy, free_port, namespace, wait_for
+from tests.torture.network_kit import Parts, Proxy, namespace, wait_for
 
 HARM = ("slice", "latency 0.05", "flip 0.05", "limit 3000", "reset", "black", "pass")
 """What the proxy does, one after another; ``black`` longer than anybody waits for."""
