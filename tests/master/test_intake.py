@@ -10,7 +10,14 @@ from papertrader.core.instants import MILLISECOND, SECOND
 from papertrader.core.money import SCALE
 from papertrader.core.shedding import Work
 from papertrader.master.commands import Command
-from papertrader.master.intake import QUEUE_PER_WORKER, TURN_COMMANDS, WORK, work_of
+from papertrader.master.intake import (
+    QUEUE_PER_WORKER,
+    RUN_COMMANDS,
+    TURN_COMMANDS,
+    WORK,
+    WorkerQueue,
+    work_of,
+)
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import Opcode, Status
 from tests.master.conftest import trader
@@ -129,6 +136,47 @@ def test_workers_and_their_clients_have_their_turns(kit: MasterKit) -> None:
     assert [each[2] for each in order if each[0] == 2] == wanted
     assert kit.main.limit_hits["turn"] >= 1
     assert len(kit.main.intake) == 0
+
+
+def waiting(connection: int, number: int) -> Command:
+    """Return a command that only waits: the number-th of its connection."""
+    fields = (0,) * 9 + (number, 0)
+    return Command(FakeLink(1), connection, 0, 0, 0, b"", False, fields, b"", b"")
+
+
+def test_of_each_connection_some_commands_are_done_in_a_row() -> None:
+    """Runs in turn, each connection's commands in order; what is answered at once is one write."""
+    queue = WorkerQueue()
+    for number in range(2 * RUN_COMMANDS + 1):
+        for connection in (1, 2, 3):
+            queue.append(waiting(connection, number))
+    done = [queue.pop() for _ in range(queue.size)]
+    assert queue.size == 0
+    turns = [connection for connection in (1, 2, 3) for _ in range(RUN_COMMANDS)]
+    assert [each.connection for each in done] == [*turns, *turns, 1, 2, 3]
+    for connection in (1, 2, 3):
+        numbers = [each.correlation for each in done if each.connection == connection]
+        assert numbers == list(range(2 * RUN_COMMANDS + 1))
+    with pytest.raises(IndexError):
+        queue.pop()
+
+
+def test_a_single_command_does_not_stand_behind_the_runs_of_others() -> None:
+    """It has every second place; so many of them as there are, the others go on as well."""
+    queue = WorkerQueue()
+    for number in range(RUN_COMMANDS):
+        for connection in (1, 2):
+            queue.append(waiting(connection, number))
+    assert queue.pop().connection == 1
+    for connection in range(10, 20):
+        queue.append(waiting(connection, 0))
+    done = [queue.pop().connection for _ in range(20)]
+    assert done[::2] == list(range(10, 20))
+    assert done[1::2] == [1] * 10
+    queue.append(waiting(30, 0))
+    queue.append(waiting(30, 1))
+    rest = [queue.pop().connection for _ in range(queue.size)]
+    assert rest == [1] * 5 + [2] * RUN_COMMANDS + [30] * 2
 
 
 def test_only_so_much_of_a_worker_waits(kit: MasterKit, ann: MasterClient) -> None:

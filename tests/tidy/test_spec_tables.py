@@ -55,6 +55,11 @@ BOUNDS = (
     ("core.shedding", "TARGET", "nanoseconds that a command may wait before it counts as late"),
     ("core.shedding", "INTERVAL", "of lateness, after which one more kind of work is SERVER_BUSY"),
     ("master.intake", "TURN_COMMANDS", "commands done in one turn of the reactor: the rest wait"),
+    (
+        "master.intake",
+        "RUN_COMMANDS",
+        "commands of one connection in a row when others wait: the next has its turn",
+    ),
     ("master.intake", "QUEUE_PER_WORKER", "commands of one worker that wait: SERVER_BUSY"),
     ("master.passwords", "QUEUE_MAX", "passwords waiting to be hashed: SERVER_BUSY"),
     ("master.passwords", "WAIT_MAX_S", "seconds that one waits for its hash: SERVER_BUSY"),
