@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from papertrader.cli.operator import EXIT_UNREADABLE, EXIT_VIOLATED
-from papertrader.cli.output import write_json
+from papertrader.cli.output import counted, write_json
 from papertrader.master.engines import StoreError
 from papertrader.ops.backup import Backup, make_backup, restore_backup
 from papertrader.ops.options import default_state_dir, store_place
@@ -27,8 +27,9 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 def _tell(backup: Backup) -> None:
     report = backup.report
     click.echo(
-        f"{report.batches:,} batches, {backup.last_seq:,} inputs, {report.orders:,} orders,"
-        f" {report.transactions:,} transactions; head {backup.head.hex()}"
+        f"{counted(report.batches, 'batch', 'batches')}, {counted(backup.last_seq, 'input')},"
+        f" {counted(report.orders, 'order')}, {counted(report.transactions, 'transaction')};"
+        f" head {backup.head.hex()}"
     )
 
 

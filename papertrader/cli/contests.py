@@ -11,7 +11,7 @@ import attrs
 import click
 
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
-from papertrader.cli.output import moment, money, name, pairs, table, write_json
+from papertrader.cli.output import counted, moment, money, name, pairs, percent, table, write_json
 from papertrader.cli.parameters import AMOUNT, MOMENT, PORTFOLIO_NAME
 from papertrader.cli.problems import EXIT_REFUSED, Problem
 from papertrader.cli.terms import differing, terms_options
@@ -38,7 +38,11 @@ def contest() -> None:
 @click.argument("title", type=PORTFOLIO_NAME, metavar="NAME")
 @click.option("--ends", type=MOMENT, required=True, help="Market time of the end (UTC).")
 @click.option("--opens", type=MOMENT, help="Market time of the beginning; now otherwise.")
-@click.option("--join-until", type=MOMENT, help="Late entries until then; otherwise none.")
+@click.option(
+    "--join-until",
+    type=MOMENT,
+    help="Entries until then; otherwise until it opens, and if it opens now until it ends.",
+)
 @click.option("--cash", type=AMOUNT, metavar="AMOUNT", help="That each entry begins with.")
 @terms_options
 @json_option
@@ -62,6 +66,11 @@ def create(
         except ValueError as error:
             raise Problem.usage(str(error)) from None
     _show(invocation, made)
+    if not invocation.as_json:
+        click.echo(
+            f"Others enter it with: {invocation.command_line()} contest join {made.contest}",
+            err=True,
+        )
 
 
 @contest.command("list")
@@ -73,6 +82,9 @@ def list_contests(invocation: Invocation) -> None:
         found = client.contests()
     if invocation.as_json:
         write_json(contests=list(found))
+        return
+    if not found:
+        click.echo("There are no contests yet. A host opens one: see contest create --help")
         return
     rows = [
         (
@@ -133,14 +145,14 @@ def standings(invocation: Invocation, number: int, by_risk: bool) -> None:
         return
     rows = [
         (
-            str(each.rank), each.username, money(each.equity), f"{each.gain * 100:,.2f} %",
+            str(each.rank), each.username, money(each.equity), percent(each.gain),
             "-" if each.risk_adjusted is None else f"{each.risk_adjusted:,.2f}",
         )[: 5 if by_risk else 4]
         for each in found.rows
     ]  # fmt: skip
     # It is worked out from the whole curve, and only when it is asked for.
     headings = (">", "trader", ">equity", ">return", ">risk-adjusted")[: 5 if by_risk else 4]
-    click.echo(table(headings, rows))
+    click.echo(table(headings, rows) if rows else "Nobody has entered yet.")
     when = found.ended_at or found.as_of
     click.echo(f"\n{'final, ended' if found.ended_at else 'provisional, at'} {moment(when)} UTC")
 
@@ -161,7 +173,8 @@ def export(invocation: Invocation, number: int, target: Path) -> None:
     if invocation.as_json:
         write_json(file=str(target), octets=len(octets))
         return
-    click.echo(f"{target}: {len(octets):,} octets; check it with: papertrader contest verify")
+    click.echo(f"{target}: {len(octets):,} octets")
+    click.echo(f"next: {invocation.command_line()} contest verify {target}", err=True)
 
 
 @contest.command("verify")
@@ -190,7 +203,7 @@ def verify_file(invocation: Invocation, source: Path) -> None:
         rows = [
             (
                 str(each.rank), usernames[each.portfolio], money(decimal_of(each.equity)),
-                f"{decimal_of(each.gain) * 100:,.2f} %",
+                percent(decimal_of(each.gain)),
                 "-" if each.risk_adjusted == NULL else f"{decimal_of(each.risk_adjusted):,.2f}",
             )
             for each in report.standings
@@ -200,8 +213,8 @@ def verify_file(invocation: Invocation, source: Path) -> None:
             click.echo(f"wrong: {problem}")
         trades = sum(len(each.transactions) for each in report.accounts)
         click.echo(
-            f"\n{report.contest.rules.name}: {len(report.accounts)} entries,"
-            f" {trades:,} transactions counted again:"
+            f"\n{report.contest.rules.name}: {counted(len(report.accounts), 'entry', 'entries')},"
+            f" {counted(trades, 'transaction')} counted again:"
             f" {'NOT as the file says' if report.problems else 'all agree'}"
         )
     if report.problems:

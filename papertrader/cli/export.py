@@ -15,6 +15,7 @@ from typing import Any, Final
 import click
 
 from papertrader.cli.invocation import Invocation, pass_invocation
+from papertrader.cli.output import counted
 from papertrader.cli.parameters import portfolio_option
 from papertrader.cli.problems import Problem
 from papertrader.cli.visit import logged_in
@@ -150,4 +151,4 @@ def export(
             f"{output} cannot be written: {error.strerror or error}",
             "name a file in a directory that is there and may be written",
         ) from None
-    click.echo(f"{len(rows)} rows are in {output}", err=True)
+    click.echo(f"In {output}: {counted(len(rows), 'row')}.", err=True)

@@ -11,6 +11,7 @@ from typing import Final
 import attrs
 import click
 
+from papertrader.cli.output import counted
 from papertrader.core.instants import from_datetime
 from papertrader.master.engines import StoreError
 from papertrader.master.operators import Appointment
@@ -53,11 +54,12 @@ def _show(report: Report, as_json: bool, witnessed: bool = False) -> int:
         click.echo(json.dumps(content))
     else:
         click.echo(
-            f"{report.batches:,} batches, {report.inputs:,} inputs, {report.orders:,} orders,"
-            f" {report.transactions:,} transactions, {report.checkpoints:,} checkpoints of memory,"
-            f" views at {report.views_at:,}"
+            f"{counted(report.batches, 'batch', 'batches')}, {counted(report.inputs, 'input')},"
+            f" {counted(report.orders, 'order')}, {counted(report.transactions, 'transaction')},"
+            f" {counted(report.checkpoints, 'checkpoint')} of memory, views at {report.views_at:,}"
             + (
-                f", witnessed: {report.witnessed_keys:,} keys, {report.witnessed_heads:,} heads"
+                f", witnessed: {counted(report.witnessed_keys, 'key')},"
+                f" {counted(report.witnessed_heads, 'head')}"
                 if witnessed
                 else ""
             )
@@ -65,9 +67,10 @@ def _show(report: Report, as_json: bool, witnessed: bool = False) -> int:
         for sentence in report.violations:
             click.echo(f"violated: {sentence}")
         many = report.violations_in_all
-        found = "1 violation" if many == 1 else f"{many:,} violations"
         click.echo(
-            f"{found}; keep a copy of the directory before anything else" if many else "clean"
+            f"{counted(many, 'violation')}; keep a copy of the directory before anything else"
+            if many
+            else "clean"
         )
     return EXIT_VIOLATED if report.violations_in_all else 0
 

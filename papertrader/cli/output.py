@@ -29,6 +29,11 @@ def amount(value: Decimal | None) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def percent(value: Decimal | float | None) -> str:
+    """Write a part of 1 in percent, with two decimals; what rounds to nothing has no sign."""
+    return NOTHING if value is None else f"{value * 100:z,.2f} %"
+
+
 def moment(value: datetime | None, seconds: bool = True) -> str:
     """Write an instant in UTC."""
     if value is None:
@@ -99,6 +104,11 @@ def write_json(**content: Any) -> None:
     """Print one JSON object on one line, with the number of its schema."""
     listed = {key: plain(value) for key, value in content.items()}
     click.echo(json.dumps({"schema": SCHEMA, **listed}))
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """Write so many of something: ``many`` is what more than one are called, if not with an s."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def gaps(missing: int) -> str:

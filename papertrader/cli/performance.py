@@ -12,7 +12,7 @@ import click
 
 from papertrader.cli.chart import styled
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
-from papertrader.cli.output import day, money, pairs, table, write_json
+from papertrader.cli.output import day, money, pairs, percent, table, write_json
 from papertrader.cli.parameters import DATE, SYMBOL, of_option, portfolio_option
 from papertrader.cli.plots import WIDTH_MIN, curve_lines
 from papertrader.cli.visit import logged_in
@@ -94,22 +94,22 @@ def performance(
         click.echo(_listed(curve) + "\n")
     fall = figures.drawdown
     lines = [
-        ("return", _percent(figures.total_return)),
-        ("return a year", _percent(figures.annual_return)),
-        ("money-weighted a year", _percent(figures.money_weighted)),
-        ("volatility a year", _percent(figures.volatility)),
+        ("return", percent(figures.total_return)),
+        ("return a year", percent(figures.annual_return)),
+        ("money-weighted a year", percent(figures.money_weighted)),
+        ("volatility a year", percent(figures.volatility)),
         ("Sharpe ratio", _ratio(figures.sharpe)),
         ("Sortino ratio", _ratio(figures.sortino)),
-        ("deepest fall", _percent(fall.depth)),
+        ("deepest fall", percent(fall.depth)),
         ("closed trades", str(figures.trades)),
-        ("won", _percent(figures.win_rate)),
+        ("won", percent(figures.win_rate)),
         ("profit factor", _ratio(figures.profit_factor)),
     ]
     if compared is not None:
         lines += [
-            (f"return of {benchmark}", _percent(figures.benchmark_return)),
+            (f"return of {benchmark}", percent(figures.benchmark_return)),
             ("beta", _ratio(figures.beta)),
-            ("alpha a year", _percent(figures.alpha)),
+            ("alpha a year", percent(figures.alpha)),
         ]
     click.echo(pairs(lines))
     if spent is not None:
@@ -185,10 +185,6 @@ def transactions_of(client: Client, portfolio: int, username: str) -> list[Trans
         if not page.next_after or page.next_after <= after:
             return found
         after = page.next_after
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{value * 100:,.2f} %"
 
 
 def _ratio(value: float | None) -> str:

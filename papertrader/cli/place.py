@@ -63,7 +63,7 @@ def find_place(invocation: Invocation) -> Place:
         name = re.sub(r"[^A-Za-z0-9.-]+", "_", f"{worker.host}_{worker.port}")
         login_file = state / "client" / f"{name}.json"
         return Place(workers=(worker,), ca=invocation.ca, login_file=login_file)
-    content = _read_object(state / WORKERS_FILE)
+    content = _read_object(state / WORKERS_FILE) or _services(state)
     if content is None:
         raise Problem(
             "NOT_RUNNING",
@@ -85,6 +85,32 @@ def find_place(invocation: Invocation) -> Place:
             EXIT_CONNECT,
         )
     return Place(workers=workers, ca=ca, login_file=state / "client" / "session.json")
+
+
+def _services(state: Path) -> dict[str, Any] | None:
+    """Find workers that run as services of the system, of which nobody writes a list.
+
+    A file that a worker left behind counts for nothing: its driver must live, or one of another
+    user with that number.
+    """
+    from papertrader.ops.variables import WORKERS_MAX  # noqa: PLC0415 (not for every command)
+
+    found = []
+    for number in range(1, WORKERS_MAX + 1):
+        said = _read_object(state / "run" / f"worker-{number}.json")
+        if said is None:
+            continue
+        with contextlib.suppress(KeyError, TypeError, ValueError, ProcessLookupError):
+            with contextlib.suppress(PermissionError):
+                os.kill(int(said["driver"]), 0)
+            found.append(address_of(said))
+    return {"workers": found, "ca": str(state / "tls" / "ca.pem")} if found else None
+
+
+def address_of(said: dict[str, Any]) -> str:
+    """Return where one reaches a server of this machine that says its ``host`` and ``port``."""
+    host = "127.0.0.1" if said["host"] in ("0.0.0.0", "::") else said["host"]
+    return f"[{host}]:{said['port']}" if ":" in host else f"{host}:{said['port']}"
 
 
 def load_login(place: Place) -> StoredLogin:

@@ -95,7 +95,7 @@ def _table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{value * 100:+.2f} %"
+    return "-" if value is None else f"{value * 100:+z.2f} %"
 
 
 def document(

@@ -24,6 +24,7 @@ from typing import Any, Final
 import attrs
 import click
 
+from papertrader.cli.place import address_of
 from papertrader.cli.problems import EXIT_USAGE
 from papertrader.core.instants import format_instant, from_datetime, to_datetime
 from papertrader.master.engines import StoreError, place_at
@@ -137,15 +138,15 @@ class Supervisor:
         ]
         self._wait(master, "master.json")
         told = [self._wait(each, f"{each.name}.json") for each in workers]
-        self.pages = [f"https://{_address(each['web'])}/" for each in told if "web" in each]
+        self.pages = [f"https://{address_of(each['web'])}/" for each in told if "web" in each]
         gateways = [each["gateway"] for each in told if "gateway" in each]
-        self.gateways = [f"https://{_address(each)}" for each in gateways]
-        return [_address(each) for each in told]
+        self.gateways = [f"https://{address_of(each)}" for each in gateways]
+        return [address_of(each) for each in told]
 
     def start_worker(self, name: str, arguments: list[str]) -> str:
         """Start one worker of an installation of its own; return its address when it is ready."""
         server = self._spawn(name, ["papertrader-worker", *self._sets(), *arguments])
-        return _address(self._wait(server, f"{name}.json"))
+        return address_of(self._wait(server, f"{name}.json"))
 
     def _wait(self, server: Server, run_file: str) -> dict[str, Any]:
         """Wait until a server has said something of its own into a run file."""
@@ -206,11 +207,6 @@ class Supervisor:
 
 def _ending(code: int) -> str:
     return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-
-
-def _address(said: dict[str, Any]) -> str:
-    host = "127.0.0.1" if said["host"] in ("0.0.0.0", "::") else said["host"]
-    return f"[{host}]:{said['port']}" if ":" in host else f"{host}:{said['port']}"
 
 
 def _overrides(options: dict[str, Any], listens: tuple[str, str]) -> dict[str, str]:

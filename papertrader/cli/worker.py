@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
-from papertrader.cli.output import moment, name, pairs, table, write_json
+from papertrader.cli.output import counted, moment, name, pairs, table, write_json
 from papertrader.cli.problems import EXIT_CONNECT, Problem
 from papertrader.cli.visit import logged_in
 from papertrader.wire.kinds import Scope
@@ -377,7 +377,7 @@ def rotate(invocation: Invocation, wanted: str | None) -> None:
     if invocation.as_json:
         write_json(rotated={"told": told})
         return
-    click.echo(f"{told} workers were told to make new keys; see: worker ls")
+    click.echo(f"Told to make new keys: {counted(told, 'worker')}; see: worker ls")
 
 
 @worker.command()

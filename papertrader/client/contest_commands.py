@@ -101,8 +101,13 @@ def contest_create(
     cash: Amount | None,
     terms: PortfolioTerms | None,
 ) -> Command[ContestInfo]:
-    """Open a contest."""
+    """Open a contest. One that opens at once can be entered until its end, if nothing else is said.
+
+    Were it as the frame has it, that nobody may come late, nobody could ever enter it.
+    """
     chosen = terms or DEFAULT_TERMS
+    if joins_until is None and opens is None:
+        joins_until = ends
     fields: dict[str, Any] = {each: getattr(chosen, each) for each in _TERMS}
     message = m.ContestCreate(
         name=check_name(name),

@@ -28,9 +28,9 @@ class BlockingContests(BlockingAsker):
     ) -> commands.ContestInfo:
         """Open a contest; needs a session of scope HOST or ADMIN. Times are market time.
 
-        Without ``opens`` it runs at once; without ``joins_until`` nobody may join once it runs.
-        ``cash`` is what each entry begins with, ``terms`` what it trades by. Raises `RefusedError`
-        (SCOPE_DENIED, CONTEST_FORBIDS).
+        Without ``opens`` it runs at once. Without ``joins_until`` it can be entered until it opens,
+        and one that opens at once until it ends. ``cash`` is what each entry begins with, ``terms``
+        what it trades by. Raises `RefusedError` (SCOPE_DENIED, CONTEST_FORBIDS).
         """
         return self._ask(commands.contest_create(name, ends, opens, joins_until, cash, terms))
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import attrs
@@ -13,6 +16,8 @@ from click.testing import CliRunner, Result
 
 from papertrader.cli.invocation import Invocation
 from papertrader.cli.main import COMMANDS, LazyGroup, main
+from papertrader.cli.place import find_place
+from papertrader.client.endpoints import Endpoint
 from papertrader.core.orders import OrderState
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import Mechanism, Opcode, Status
@@ -539,3 +544,19 @@ def test_completion(shell: str) -> None:
     result = CliRunner().invoke(main, ["completion", shell])
     assert result.exit_code == 0
     assert "_PAPERTRADER_COMPLETE" in result.stdout
+
+
+def test_workers_that_are_services_are_found(terminal: Terminal) -> None:
+    """Nobody lists them: those whose driver lives count, a wildcard is this machine."""
+    run = terminal.state / "run"
+    (run / "workers.json").unlink()
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    for number, driver, host in ((1, dead.pid, "127.0.0.1"), (2, os.getpid(), "0.0.0.0")):
+        said = {"driver": driver, "host": host, "port": 2047 + 2 * number}
+        (run / f"worker-{number}.json").write_text(json.dumps(said))
+    (run / "worker-3.json").write_text('{"driver": 1}')
+    place = find_place(Invocation(state_dir=terminal.state))
+    assert place.workers == (Endpoint("127.0.0.1", 2051),)
+    assert place.ca == terminal.state / "tls" / "ca.pem"
+    assert "Logged in as ada" in terminal.run("login", "ada", typed=PASSWORD + "\n").stdout

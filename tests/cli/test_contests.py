@@ -18,12 +18,14 @@ __all__ = ["cup", "floor", "played", "terminal"]
 
 def test_a_contest_from_the_command_line(terminal: Terminal) -> None:
     """Its terms by the options of `portfolio terms`; times are market time."""
-    made = terminal.logged_in().run(
+    assert "no contests yet" in terminal.logged_in().run("contest", "list").stdout
+    made = terminal.run(
         "contest", "create", "cup", "--ends", "2010-02-01", "--join-until", "2010-01-15T12:00",
         "--cash", "1,000", "--fees", "percent", "--fee-rate", "0.001", "--asset", "AAPL",
     )  # fmt: skip
     assert made.exit_code == 0, made.stderr
     assert "1 (cup), by ada" in made.stdout
+    assert made.stderr.endswith(" contest join 1\n")
     assert "fee model percent, fee rate 0.001, assets AAPL" in made.stdout
     assert terminal.market.bodies(Opcode.LOGIN)[-1].scope == Scope.HOST
     joined = terminal.run("contest", "join", "1")

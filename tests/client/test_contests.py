@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -20,7 +20,7 @@ END = datetime(2010, 2, 1, tzinfo=UTC)
 
 
 def test_a_contest_is_made_joined_and_read(market: BlockingMarket) -> None:
-    """Times and money as given; what was left out is left to the server."""
+    """Times and money as given; one that opens at once can be entered, whatever is left out."""
     client = logged_in(market)
     terms = PortfolioTerms(position_cap=2_000, assets=("AAPL",))
     made = client.contest_create("cup", ends=END, cash="1000", terms=terms)
@@ -28,8 +28,9 @@ def test_a_contest_is_made_joined_and_read(market: BlockingMarket) -> None:
     assert (made.cash, made.ends_at, made.terms) == (Decimal(1_000), END, terms)
     assert made.state == ContestState.RUNNING
     (sent,) = market.bodies(Opcode.CONTEST_CREATE)
-    assert (sent.opens_at, sent.joins_until) == (0, 0)
-    client.contest_create("two", ends=END)
+    assert (sent.opens_at, sent.joins_until) == (0, sent.ends_at)
+    client.contest_create("two", ends=END, opens=END - timedelta(days=9))
+    assert market.bodies(Opcode.CONTEST_CREATE)[1].joins_until == 0
     assert market.bodies(Opcode.CONTEST_CREATE)[1].cash == NULL
     assert client.contest_join(1).portfolio == 7
     assert client.contest(1).terms == terms
