@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 from twisted.internet.address import IPv4Address
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
@@ -133,8 +134,9 @@ class Browser(RawBrowser):
 class WebHouse(House):
     """A worker that also waits for browsers."""
 
-    def __init__(self, **changes: Any) -> None:
-        super().__init__(web=WEB, **changes)
+    def __init__(self, *, strict_transport: str = "off", **changes: Any) -> None:
+        web = attrs.evolve(WEB, strict_transport=strict_transport)
+        super().__init__(web=web, **changes)
         self.browsers = 0
 
     def connect_raw(self, raw: RawBrowser | None = None) -> RawBrowser:

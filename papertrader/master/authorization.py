@@ -312,11 +312,17 @@ class Authorization:
 
         self._journal.change(insert)
         kind = "session beside" if session.parent else "login"
-        self._journal.change(
-            self._store.audit(
-                command.accepted_at, kind, session.account, f"session {session.session_id}"
-            )
-        )
+        detail = f"session {session.session_id}, by {self._means(session)}"
+        self._journal.change(self._store.audit(command.accepted_at, kind, session.account, detail))
+
+    def _means(self, session: Session) -> str:
+        """Say what a session was opened with."""
+        if session.parent:
+            return "a session's token"
+        if session.api_key:
+            return f"API key {session.api_key}"
+        account = self._book.get(session.account)
+        return "password and code" if account and account.totp_seed else "password"
 
     # --- resume and end ------------------------------------------------------------------------
 

@@ -32,11 +32,12 @@ from papertrader.master.contests import Contests
 from papertrader.master.database import TruthStore
 from papertrader.master.engines import StoreError, place_at
 from papertrader.master.equity import EquityCurves
+from papertrader.master.explaining import Explaining
 from papertrader.master.guard import Guard
 from papertrader.master.halts import Halts
 from papertrader.master.history import History
 from papertrader.master.intake import Intake
-from papertrader.master.journal import Journal, StoreFailed
+from papertrader.master.journal import Journal
 from papertrader.master.livemarket import SAVE_S, LiveMarket, LiveParts, Wanted
 from papertrader.master.marketsource import make_source
 from papertrader.master.markettime import MarketTime, live_clock, resumed_clock
@@ -104,7 +105,7 @@ class Main:
         self.store = TruthStore(place.truth, rules.holder)
         self.view_store = ViewStore(place.views)
         self._apart = apart
-        self.internal_errors = 0
+        self.explaining = Explaining()
         self.commands = 0
         self.limit_hits = LimitHits()
         self.intake = Intake(clock, self._begin, self.limit_hits)
@@ -420,6 +421,11 @@ class Main:
             Opcode.UNSUBSCRIBE: self._unsubscribe,
         }
 
+    @property
+    def internal_errors(self) -> int:
+        """Errors of ours, which clients were told a reference of."""
+        return self.explaining.internal_errors
+
     def command(self, command: Command) -> None:
         """Parse a command, find its module, answer it once it is durable (`workers.Listener`)."""
         self.commands += 1
@@ -442,7 +448,7 @@ class Main:
         try:
             answer = self._dispatch(command)
         except Exception as error:
-            self._answer(command, self._explain(command, error))
+            self._answer(command, self.explaining.explain(command, error))
             return
         # Most answers are frames; asking whether something can be awaited costs a microsecond.
         if not isinstance(answer, (bytes, list)) and inspect.isawaitable(answer):
@@ -475,27 +481,8 @@ class Main:
         try:
             result = await answer
         except Exception as error:
-            result = self._explain(command, error)
+            result = self.explaining.explain(command, error)
         self._answer(command, result)
-
-    def _explain(self, command: Command, error: Exception) -> bytes:
-        if isinstance(error, Refused):
-            return command.failure(error.status, error.text, error.field, error.retry_after_ms)
-        if isinstance(error, RemoteFault):
-            return command.failure(error.status, error.text, error.field)
-        if isinstance(error, StoreFailed):
-            return command.unknown_reply()
-        # Our bug. The client gets a reference to look for in the log, never the exception's text.
-        self.internal_errors += 1
-        reference = f"{command.link.worker_id}-{command.connection}-{command.worker_seq}"
-        self.log.failure(
-            "{opcode} could not be answered ({reference})",
-            opcode=codec.describe(command.header.opcode),
-            reference=reference,
-        )
-        return command.failure(
-            Status.INTERNAL, f"An error happened here; it was logged under {reference}."
-        )
 
     def _answer(self, command: Command, answer: bytes | list[bytes] | None) -> None:
         """Send an answer after everything it may tell of is durable."""
@@ -521,6 +508,7 @@ class Main:
         """Give the master's counters (`operators.Figures`)."""
         yield "commands", self.commands
         yield "internal_errors", self.internal_errors
+        yield "scope_denied", self.explaining.denied
         yield "poison_refused", 0 if self.guard is None else self.guard.refused
         yield "accounts", len(self.book)
         yield "sessions", len(self.authorization.sessions)

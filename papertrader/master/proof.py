@@ -101,13 +101,18 @@ class Proof:
                 "This account has a second factor: send a code of it, too.",
             )
         if not self.factors.is_good(account, code, self._clock.wall_ns()):
-            self.refuse(command, account.username, account, text)
+            self.refuse(command, account.username, account, text, what="code")
         self.admission.succeeded(bucket, account.account, command.address, now)
 
     def refuse(
-        self, command: Command, username: str, account: Account | None, text: str
+        self,
+        command: Command,
+        username: str,
+        account: Account | None,
+        text: str,
+        what: str = "password",
     ) -> NoReturn:
-        """Count a failed try, and raise `Refused` with AUTH_FAILED."""
+        """Count a failed try, and raise `Refused` with AUTH_FAILED; ``what`` was wrong."""
         now = command.accepted_at
         bucket = self.admission.bucket(username, account, command.address, now)
         self.admission.failed(bucket, command.address, now)
@@ -116,7 +121,7 @@ class Proof:
             number = account.account
             account.failed_tries += 1
         self._count_failure(number)
-        self._journal.change(self._store.audit(now, "login refused", number))
+        self._journal.change(self._store.audit(now, "login refused", number, what))
         raise Refused(Status.AUTH_FAILED, text)
 
     def renew_hash(self, command: Command, account: Account, password: str) -> None:

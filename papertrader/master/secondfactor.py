@@ -1,7 +1,7 @@
 """The second factor: codes of RFC 6238, each good once, and recovery codes in their place.
 
 The seeds are sealed with a key that stands in a file of its own, so that a copy of the database
-alone opens nothing. Of recovery codes only SHA-256 hashes are kept: 100 random bits need no slow
+alone opens nothing. Of recovery codes only SHA-256 hashes are kept: 140 random bits need no slow
 hash.
 """
 
@@ -39,9 +39,10 @@ SETUP_LIFETIME: Final = 600 * SECOND
 SETUPS_MAX: Final = 1_000
 """Seeds that wait for their first code; one more pushes out the oldest."""
 _NONCE_OCTETS: Final = 12
-_CODE_BITS: Final = 100
+_CODE_OCTETS: Final = 18
+_LETTERS: Final = 28
 _ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz234567"
-_GROUP: Final = 5
+_GROUP: Final = 7
 
 
 def _recovery_hash(code: str) -> bytes:
@@ -54,9 +55,9 @@ def _plain(code: str) -> str:
 
 
 def recovery_code(octets: bytes) -> str:
-    """Write 100 of the bits of 13 octets as four groups of five letters and digits."""
-    number = int.from_bytes(octets, "big") >> (8 * len(octets) - _CODE_BITS)
-    letters = [_ALPHABET[number >> shift & 31] for shift in range(_CODE_BITS - 5, -1, -5)]
+    """Write the first 140 bits of 18 octets as four groups of seven letters and digits."""
+    number = int.from_bytes(octets, "big") >> 8 * len(octets) - 5 * _LETTERS
+    letters = [_ALPHABET[number >> 5 * place & 31] for place in reversed(range(_LETTERS))]
     groups = ["".join(letters[at : at + _GROUP]) for at in range(0, len(letters), _GROUP)]
     return "-".join(groups)
 
@@ -142,7 +143,7 @@ class SecondFactors:
 
     def renew(self, account: Account) -> list[str]:
         """Void the recovery codes and return new ones."""
-        codes = [recovery_code(self._entropy(13)) for _ in range(limits.RECOVERY_CODES)]
+        codes = [recovery_code(self._entropy(_CODE_OCTETS)) for _ in range(limits.RECOVERY_CODES)]
         hashes = {_recovery_hash(_plain(code)) for code in codes}
         self._recovery[account.account] = hashes
         number, rows = account.account, sorted(hashes)

@@ -41,6 +41,7 @@ from twisted.internet.interfaces import (
     ISystemHandle,
 )
 from twisted.internet.ssl import (
+    AcceptableCiphers,
     Certificate,
     CertificateOptions,
     TLSVersion,
@@ -65,6 +66,8 @@ INNER_ALPN: Final = kinds.ALPN_WORKER.encode("ascii")
 WEB_ALPN: Final = b"http/1.1"
 ENROLL_ALPN: Final = kinds.ALPN_ENROLL.encode("ascii")
 
+CIPHERS: Final = AcceptableCiphers.fromOpenSSLCipherString("ECDHE+AESGCM:ECDHE+CHACHA20")
+"""Of TLS 1.2: forward secrecy and authenticated encryption alone (RFC 9325); of TLS 1.3, all."""
 CHAIN_DEPTH_MAX: Final = 4
 """Most certificates between a peer's own and the authority; a longer chain is refused."""
 
@@ -115,6 +118,7 @@ def client_context_factory(
         if ca_file is None
         else trustRootFromCertificates(_authorities(ca_file)),
         raiseMinimumTo=TLSVersion.TLSv1_2,
+        acceptableCiphers=CIPHERS,
         verifyDepth=CHAIN_DEPTH_MAX,
     )
     return _Connections(
@@ -133,7 +137,7 @@ def public_server_factory(
     `CredentialsError` if a file is unusable or the key is open to other users.
     """
     own = load_credentials(certificate_file, key_file)
-    options = CertificateOptions(raiseMinimumTo=TLSVersion.TLSv1_2)
+    options = CertificateOptions(raiseMinimumTo=TLSVersion.TLSv1_2, acceptableCiphers=CIPHERS)
     return _Connections(context=_context(options, alpn, own=own), alpn=alpn)
 
 
@@ -144,7 +148,7 @@ def web_server_factory(certificate_file: Path, key_file: Path) -> _Connections:
     `CredentialsError`.
     """
     own = load_credentials(certificate_file, key_file)
-    options = CertificateOptions(raiseMinimumTo=TLSVersion.TLSv1_2)
+    options = CertificateOptions(raiseMinimumTo=TLSVersion.TLSv1_2, acceptableCiphers=CIPHERS)
     return _Connections(
         context=_context(options, WEB_ALPN, own=own), alpn=WEB_ALPN, alpn_optional=True
     )

@@ -9,6 +9,7 @@ the time that a connection may take, so both are bounded here.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from ipaddress import ip_address
 from typing import Any, Final
 
 from twisted.internet.interfaces import IAddress, IReactorTime, ITransport
@@ -44,6 +45,34 @@ SAFE_HEADERS: Final[dict[str, str]] = {
 }  # fmt: skip
 """On every answer: nothing from another host, no inline code, no frames around the page."""
 
+STRICT_TRANSPORT: Final[dict[str, str]] = {
+    "off": "",
+    "host": "max-age=31536000",
+    "subdomains": "max-age=31536000; includeSubDomains",
+    "forget": "max-age=0",
+}
+"""What the operator may choose, and the ``Strict-Transport-Security`` (RFC 6797) that it means."""
+_LOCAL_DOMAINS: Final = frozenset(
+    {"corp", "home", "internal", "invalid", "lan", "local", "localhost", "test"}
+)
+
+
+def strict_transport(choice: str, authority: str) -> str:
+    """Return the header's value for an answer under a ``Host``, "" for none.
+
+    A browser keeps it for a year, for every port of the host. Names of one machine or of one
+    house (``localhost``, ``nas.lan``, addresses) get none: whatever else speaks plain HTTP there
+    would be out of reach.
+    """
+    name = host_name(authority).rstrip(".")
+    if "." not in name or name.endswith(".home.arpa") or name.rpartition(".")[2] in _LOCAL_DOMAINS:
+        return ""
+    try:
+        ip_address(name)
+    except ValueError:
+        return STRICT_TRANSPORT[choice]
+    return ""
+
 
 class BoundedRequest(Request):
     """A request whose body is bounded; of a chunked one the octets are counted as they come."""
@@ -72,6 +101,10 @@ class BoundedRequest(Request):
         """Render the resource, with the headers that every answer has."""
         for name, value in SAFE_HEADERS.items():
             self.setHeader(name, value)  # type: ignore[no-untyped-call]
+        choice = getattr(getattr(self.channel, "site", None), "strict_transport", "off")
+        strict = strict_transport(choice, self.getHeader("Host") or "")
+        if strict:
+            self.setHeader("Strict-Transport-Security", strict)  # type: ignore[no-untyped-call]
         connection = getattr(self.channel, "web_connection", None)
         if connection is not None:
             connection.renew()
@@ -162,7 +195,8 @@ class WebSite(Site):
     """Builds the connections of one port: `WebConnection` around `WebChannel`.
 
     ``idle_s`` is the longest silence on one. ``renewable``: they live as long as requests come, for
-    programs that keep theirs open and must not lose one within a request.
+    programs that keep theirs open and must not lose one within a request. ``strict_transport`` is
+    one of `STRICT_TRANSPORT`.
     """
 
     def __init__(
@@ -172,11 +206,13 @@ class WebSite(Site):
         reactor: IReactorTime,
         idle_s: int = IDLE_S,
         renewable: bool = False,
+        strict_transport: str = "off",
     ) -> None:
         super().__init__(  # type: ignore[no-untyped-call]
             root, requestFactory=BoundedRequest, timeout=idle_s
         )
         self._renewable = renewable
+        self.strict_transport = strict_transport
         self.displayTracebacks = False
         self._clock = clock
         self._reactor = reactor

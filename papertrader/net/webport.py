@@ -34,6 +34,8 @@ class WebConfiguration:
     names: tuple[str, ...]
     """Names and addresses in the worker's public certificate: the only ones answered under."""
     caps: AcceptCaps = attrs.Factory(AcceptCaps)
+    strict_transport: str = "off"
+    """One of `papertrader.net.web.STRICT_TRANSPORT`."""
 
 
 class WebPort:
@@ -58,7 +60,14 @@ class WebPort:
     ) -> None:
         self.host, self._configured_port = configuration.listen_host, configuration.listen_port
         self.gate = Gate(configuration.names, root)
-        site = WebSite(self.gate, clock, IReactorTime(reactor), idle_s=idle_s, renewable=renewable)
+        site = WebSite(
+            self.gate,
+            clock,
+            IReactorTime(reactor),
+            idle_s=idle_s,
+            renewable=renewable,
+            strict_transport=configuration.strict_transport,
+        )
         self.acceptor = AcceptorFactory(
             site.build, clock, caps=configuration.caps, tls=tls, reactor=IReactorTime(reactor)
         )

@@ -26,6 +26,7 @@ from papertrader.ops.provider_variables import PROVIDER_VARIABLES, ProviderSetti
 from papertrader.ops.toml_lines import lines_of
 from papertrader.ops.variable import Variable
 from papertrader.ops.variables import PORT_MAX, Listen, MarketSource
+from papertrader.ops.web_variables import WEB_STRICT_TRANSPORT
 
 SETTINGS_FILE: Final = "papertrader.toml"
 SETTINGS_BYTES_MAX: Final = 256 * 1024
@@ -92,6 +93,7 @@ class WebSettings:
     """The workers' web face. ``listen``: where the first one waits for browsers; None: nowhere."""
 
     listen: Listen | None
+    strict_transport: str
 
 
 @attrs.frozen(kw_only=True)
@@ -355,7 +357,9 @@ class _Sources:
             worker=WorkerSettings(
                 listen=take(known.WORKER_LISTEN), masters=take(stores.WORKER_MASTERS)
             ),
-            web=WebSettings(listen=take(known.WEB_LISTEN)),
+            web=WebSettings(
+                listen=take(known.WEB_LISTEN), strict_transport=take(WEB_STRICT_TRANSPORT)
+            ),
             gateway=GatewaySettings(listen=take(known.GATEWAY_LISTEN)),
             metrics=MetricsSettings(listen=take(known.METRICS_LISTEN)),
             market=MarketSettings(

@@ -35,6 +35,7 @@ from papertrader.ops.store_variables import (
 )
 from papertrader.ops.variable import Variable
 from papertrader.ops.variable import shown as _shown
+from papertrader.ops.web_variables import WEB_STRICT_TRANSPORT
 
 T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
@@ -550,6 +551,7 @@ VARIABLES: Final[tuple[Variable[Any], ...]] = (
     WORKER_LISTEN,
     WORKER_MASTERS,
     WEB_LISTEN,
+    WEB_STRICT_TRANSPORT,
     GATEWAY_LISTEN,
     METRICS_LISTEN,
     MARKET_SOURCE,

@@ -128,7 +128,11 @@ class Workings(Service):
             return None
         names = host_names(load_certificates(certificate)[0])
         return WebConfiguration(
-            listen_host=listen.host, listen_port=listen.port, names=names, caps=caps
+            listen_host=listen.host,
+            listen_port=listen.port,
+            names=names,
+            caps=caps,
+            strict_transport=self._options.settings.web.strict_transport,
         )
 
     def _make_gateway(
@@ -150,6 +154,7 @@ class Workings(Service):
                 rate=settings.limits.requests_per_second, burst=settings.limits.requests_at_once
             ),
             caps=caps,
+            strict_transport=settings.web.strict_transport,
         )
         gateway = Gateway(
             configuration,

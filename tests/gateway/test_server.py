@@ -199,6 +199,32 @@ def test_errors(guest: Bot, method: str, path: str, status: int, code: int) -> N
     assert (reply.status, reply.body["code"]) == (status, code)
     assert reply.body["message"]
     assert reply.headers["content-type"] == "application/json; charset=UTF-8"
+    assert reply.headers["cache-control"] == "no-store"
+
+
+def test_an_error_of_ours_is_told_without_its_text(
+    shared: GatewayMarket, guest: Bot, monkeypatch: pytest.MonkeyPatch, logged_errors: Any
+) -> None:
+    """500 in Alpaca's form; the log alone has what happened."""
+
+    async def fails(call: object) -> None:
+        raise ZeroDivisionError("secret of the house")
+
+    monkeypatch.setattr(shared.gateway.api._routes, "find", lambda method, path: (fails, {}))
+    faults = shared.gateway.api.counters.faults
+    reply = guest.ask("GET", "/v2/account", expect=500)
+    assert reply.body == {"code": 50010000, "message": "internal server error occurred"}
+    assert shared.gateway.api.counters.faults == faults + 1
+    (failure,) = logged_errors.flush(ZeroDivisionError)
+    assert "secret of the house" in str(failure.value)
+
+
+@pytest.mark.parametrize("method", ["TRACE", "OPTIONS", "CONNECT"])
+def test_other_methods_are_refused(guest: Bot, method: str) -> None:
+    """Nothing that was sent is repeated, keys above all."""
+    reply = guest.ask(method, "/v2/account")
+    assert reply.status in (404, 405)
+    assert guest.secret not in reply.text
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b"\xff\xfe", b"[" * 5_000, b'{"a":1e999999999}x'])

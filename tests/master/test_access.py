@@ -121,7 +121,7 @@ def test_each_step_is_good_once_and_only_now_or_just_before(
 def test_a_recovery_code_is_good_once(kit: MasterKit, ann: MasterClient) -> None:
     """In any case, with or without hyphens; also after a restart; renewed, the old are void."""
     seed, codes = factor(kit, ann)
-    assert all(len(code.replace("-", "")) == 20 for code in codes)
+    assert all(len(code.replace("-", "")) == 28 for code in codes)
     assert login(kit, codes[0].upper().replace("-", " ")).status == 0
     kit.crash()
     assert login(kit, codes[0]).status == Status.AUTH_FAILED

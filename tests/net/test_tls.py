@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -44,6 +45,7 @@ from papertrader.net.tls import (
     inner_server_factory,
     peer_identity,
     public_server_factory,
+    web_server_factory,
 )
 from papertrader.ops.certificates import (
     authority_file,
@@ -599,6 +601,23 @@ def test_plain_text_on_the_tls_port(state: Path) -> None:
     assert recorder.reason is not None
     assert recorder.handshakes == 0
     assert recorder.received == b""
+
+
+def test_every_cipher_hides_the_past_and_is_authenticated(state: Path) -> None:
+    """ECDHE with AES-GCM or ChaCha20 on every side and port (RFC 9325); TLS 1.3 has no others."""
+    certificate, key = certificate_files(state, "worker-1-public")
+    sides = [
+        public_server_factory(certificate, key),
+        web_server_factory(certificate, key),
+        client_context_factory(authority_file(state), "localhost"),
+    ]
+    for side in sides:
+        ciphers = SSL.Connection(side.context).get_cipher_list()
+        assert len(ciphers) > 5
+        assert all(
+            re.match(r"TLS_(AES|CHACHA20)|ECDHE-(ECDSA|RSA)-(AES\d+-GCM|CHACHA20)", each)
+            for each in ciphers
+        ), ciphers
 
 
 def test_open_key_file_is_refused_at_start(stranger: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from papertrader.net import web
@@ -27,6 +29,7 @@ def test_every_answer_forbids_what_the_page_does_not_need(house: WebHouse) -> No
             assert f"{name}: {value}" in head
         assert "unsafe" not in head
         assert "access-control-" not in head.lower()
+        assert re.search(r"^Content-Type: [a-z]+/[a-z+-]+(; charset=utf-8)?\r?$", head, re.M)
 
 
 @pytest.mark.parametrize(
@@ -54,6 +57,38 @@ def test_only_our_own_name_and_origin(
     assert house.worker.web is not None
     assert house.worker.web.gate.refused == (wanted == 403)
     assert (b"<title>" in raw.octets) == (wanted == 200)
+
+
+@pytest.mark.parametrize("choice", web.STRICT_TRANSPORT)
+def test_browsers_are_told_to_come_by_https_alone(choice: str) -> None:
+    """On every answer, also one that refuses, under the name that was asked for."""
+    house = WebHouse(strict_transport=choice)
+    for raw in (house.get("/"), house.get("/nothing"), house.get("/ptwp"), house.get("/health")):
+        told = re.findall(
+            r"^Strict-Transport-Security: (.*)\r$", raw.octets.decode("latin-1"), re.M
+        )
+        assert told == [each for each in [web.STRICT_TRANSPORT[choice]] if each]
+    assert b"Strict-Transport" not in house.get("/", host="127.0.0.1").octets
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["localhost:2050", "nas", "nas.lan", "a.local.", "x.home.arpa", "192.0.2.1:1", "[::1]:2"],
+)
+def test_names_of_one_house_are_told_nothing(host: str) -> None:
+    """Whatever else speaks plain HTTP there must stay within reach; browsers ignore addresses."""
+    assert web.strict_transport("subdomains", host) == ""
+    assert web.strict_transport("subdomains", "a.example.org:2050")
+
+
+@pytest.mark.filterwarnings("ignore:twisted.web.resource._UnsafeErrorPage:DeprecationWarning")
+@pytest.mark.parametrize("method", ["TRACE", "OPTIONS", "PUT", "DELETE", "CONNECT", "PROPFIND"])
+def test_other_methods_are_refused(house: WebHouse, method: str) -> None:
+    """TRACE above all; and nothing that was sent is repeated."""
+    for path in ("/", "/ptwp", "/health"):
+        raw = house.get(path, "X-Secret: hunter2", method=method)
+        assert status(raw) in (400, 405, 501)
+        assert b"hunter2" not in raw.octets
 
 
 def test_a_wildcard_certificate_is_for_one_more_label() -> None:
@@ -90,6 +125,25 @@ def test_a_body_is_bounded_whether_its_length_is_told_or_not(house: WebHouse) ->
     house.settle()
     assert status(chunked) == 413
     assert chunked.lost
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        ("Content-Length: 4", "Transfer-Encoding: chunked"),
+        ("Content-Length: 4", "Content-Length: 5"),
+        ("Content-Length: +4",),
+        ("Transfer-Encoding: chunked, identity",),
+    ],
+)
+def test_a_request_has_one_length(house: WebHouse, headers: tuple[str, ...]) -> None:
+    """Two, or one that others read otherwise, end the connection: nothing rides in behind it."""
+    raw = house.get("/", *headers, method="POST")
+    raw.say(b"0\r\n\r\nGET /health HTTP/1.1\r\nHost: worker.example\r\n\r\n")
+    house.settle()
+    assert raw.octets.count(b"HTTP/1.1 ") == 1
+    assert status(raw) == 400
+    assert raw.lost
 
 
 def test_a_body_at_the_bound_is_taken(house: WebHouse) -> None:

@@ -115,6 +115,7 @@ listen = "0.0.0.0:7000"
 masters = "10.0.0.1:2048 [::1]:2050 second.example:2048"
 [web]
 listen = "0.0.0.0:8000"
+strict_transport = "subdomains"
 [gateway]
 listen = "0.0.0.0:8100"
 [metrics]
@@ -170,6 +171,7 @@ def test_every_variable_from_the_file(file: Path) -> None:
     assert settings.master.listen == Listen("::1", 0)
     assert settings.worker.listen == Listen("0.0.0.0", 7000)
     assert settings.web.listen == Listen("0.0.0.0", 8000)
+    assert settings.web.strict_transport == "subdomains"
     assert settings.gateway.listen == Listen("0.0.0.0", 8100)
     assert settings.metrics.listen == Listen("127.0.0.1", 9464)
     assert settings.worker.masters == (
@@ -336,6 +338,7 @@ def test_syntax_errors_have_their_line(file: Path, text: str, line: int) -> None
         ),
         ("kraken.symbols_per_call", ["0", "1000001", "1.5", "true"]),
         ("twelvedata.calls_per_minute", ["-1", '"many"']),
+        ("web.strict_transport", ["true", '"on"', '""', "1"]),
     ],
 )
 def test_values_that_are_refused(file: Path, name: str, literals: list[str]) -> None:
@@ -354,6 +357,7 @@ def test_values_that_are_refused(file: Path, name: str, literals: list[str]) -> 
         ("worker.listen", ['"[::]:2049"', '"0.0.0.0:0"', '"10.0.0.1:65534"']),
         ("metrics.listen", ['"off"', '"[::1]:9464"', '"127.0.0.1:0"']),
         ("web.listen", ['"auto"', '"off"', '"[::]:443"', '"0.0.0.0:0"']),
+        ("web.strict_transport", ['"host"', '"subdomains"', '"off"', '"forget"']),
         ("market.speed", ["0.001", "10000", "1.500", '"0.25"']),
         ("market.start", ["2000-03-01", "2013-03-01", '"2012-02-29"']),
         ("accounts.starting_cash", ['"1"', '"1000000000.00"', '"0001.00000001"']),

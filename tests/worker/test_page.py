@@ -78,6 +78,43 @@ def test_no_inline_code_that_the_policy_would_stop() -> None:
         assert not re.search(r"\bstyle=|<script>|\son[a-z]+=\"|\beval\(|new Function", text), path
 
 
+def test_texts_are_shown_as_texts() -> None:
+    """Nothing is put into the page as markup, taken from another window, or led elsewhere."""
+    banned = (
+        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|dangerouslySet"
+        r"|postMessage|onmessage=|location\s*=|location\.(assign|replace|href\s*=)|window\.open"
+        r"|document\.cookie|localStorage|indexedDB|__proto__"
+    )
+    own = [*DIRECTORY.glob("*.js"), *DIRECTORY.glob("views/*.js")]
+    assert len(own) > 10
+    for path in own:
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(banned, text), (path, re.search(banned, text))
+
+
+def test_only_the_token_of_the_session_is_kept() -> None:
+    """In this tab alone, with the user's name and the newest order's number, until the logout."""
+    text = (DIRECTORY / "store.js").read_text(encoding="utf-8")
+    kept = re.findall(r"sessionStorage\.setItem\((.+?)\);", text)
+    assert kept == [
+        "KEPT, JSON.stringify({ ...read(), token: session.token, user: state.user })",
+        "`${KEPT}.order`, id.toString()",
+    ]
+    assert "sessionStorage.removeItem(KEPT)" in text
+
+
+def test_passwords_are_typed_as_passwords() -> None:
+    """Masked, with the words by which password managers know them; pasting is not hindered."""
+    text = (DIRECTORY / "views" / "door.js").read_text(encoding="utf-8")
+    fields = re.findall(r'<input name="(?:password|again)"[^>]*>', text)
+    assert len(fields) == 2
+    assert all(
+        'type="password"' in each and "password" in each.split("autocomplete")[1] for each in fields
+    )
+    for path in [*DIRECTORY.glob("*.js"), *DIRECTORY.glob("views/*.js")]:
+        assert not re.search(r"paste", path.read_text(encoding="utf-8"), re.I), path
+
+
 def test_vendored_files_have_their_licences() -> None:
     """And the notices name each."""
     notice = (DIRECTORY / "NOTICE.txt").read_text(encoding="utf-8")
