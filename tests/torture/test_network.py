@@ -119,18 +119,25 @@ def test_harm_between(parts: Parts, place: str) -> None:
 
 @pytest.mark.slow
 def test_a_worker_that_stands_still(parts: Parts) -> None:
-    """A grey failure: the process is there and does nothing. Both sides notice, and go on."""
+    """A grey failure: the machine of a worker is there and does nothing. All notice, and go on.
+
+    Its driver stands still, too: one that runs would end the workings after five seconds, which
+    `test_deaths` looks at.
+    """
     worker = f"127.0.0.1:{free_port()}"
     parts.start_worker(parts.master_at, worker)
-    pid = int(parts.said("worker-1")["pid"])
+    said = parts.said("worker-1")
+    pids = [int(said["driver"]), int(said["pid"])]
     trader = Trader(worker, parts.ca, "patient")
     trader.start()
     wait_for("the first order", lambda: trader.acknowledged)
-    os.kill(pid, signal.SIGSTOP)
     try:
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
         time.sleep(7.0)
     finally:
-        os.kill(pid, signal.SIGCONT)
+        for pid in reversed(pids):
+            os.kill(pid, signal.SIGCONT)
     before = len(trader.acknowledged)
     wait_for("orders after the pause", lambda: len(trader.acknowledged) > before)
     trader.finish(worker, parts.ca)
