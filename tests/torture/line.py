@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import socket
 import ssl
+from collections.abc import Iterator
 from pathlib import Path
 
 from papertrader.wire import codec, kinds
@@ -98,6 +99,27 @@ class Line:
             if mine and not header.flags & MORE:
                 return header, octets
         raise ConnectionError("too many frames before the reply")
+
+    def at_hand(self) -> Iterator[Header]:
+        """Give the headers of the replies that have come, without waiting for any."""
+        self._stream.setblocking(False)
+        try:
+            while True:
+                self._read()
+        except (ssl.SSLWantReadError, BlockingIOError):
+            pass
+        finally:
+            self._stream.settimeout(TIMEOUT_S)
+        while len(self._buffer) >= codec.HEADER.size:
+            header = codec.parse_header(bytes(self._buffer[: codec.HEADER.size]))
+            if len(self._buffer) < codec.HEADER.size + header.length:
+                return
+            yield self._frame()[0]
+
+    def cut(self) -> None:
+        """End the connection from another thread, whatever this one is about to do."""
+        # Past the TLS layer, which is not for two threads at once.
+        socket.socket.shutdown(self._stream, socket.SHUT_RDWR)
 
     def _frame(self) -> tuple[Header, bytes]:
         while len(self._buffer) < codec.HEADER.size:
