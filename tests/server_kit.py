@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,9 @@ from papertrader.client.blocking import Client
 from papertrader.ops.inspection import Report, audit
 
 START_S = 60.0
-STOP_S = 15.0
+STOP_S = 30.0
+EVENTS_S = 60.0
+"""How long something is waited for that comes within a second on a machine at rest."""
 PASSWORD = "a long enough one"
 PROGRAM = Path(sys.executable).with_name("papertrader")
 UP = [str(PROGRAM), "up"]
@@ -55,16 +57,13 @@ class Server:
             time.sleep(0.05)
         raise AssertionError(self.output.read_text())
 
-    def stop(self) -> float:
-        """Stop as Ctrl-C would; return how many seconds it took."""
+    def stop(self) -> None:
+        """Stop as Ctrl-C would; a server that does not end within `STOP_S` fails the test."""
         assert self.process is not None
-        began = time.monotonic()
         self.process.send_signal(signal.SIGINT)
         code = self.process.wait(STOP_S)
-        took = time.monotonic() - began
         self.process = None
         assert code == 0, self.output.read_text()
-        return took
 
     def end(self) -> None:
         """Make sure that nothing is left, whatever the test did."""
@@ -136,3 +135,15 @@ def running(state: Path, *arguments: str) -> Iterator[Server]:
         yield server.start()
     finally:
         server.end()
+
+
+def events_until(client: Client, enough: Callable[[list[Any]], bool]) -> list[Any]:
+    """Read a client's events until there are enough of them, or `EVENTS_S` have passed."""
+    seen: list[Any] = []
+    deadline = time.monotonic() + EVENTS_S
+    while not enough(seen) and time.monotonic() < deadline:
+        for event in client.events(timeout=0.2):
+            seen.append(event)
+            if enough(seen):
+                break
+    return seen

@@ -13,14 +13,18 @@ from papertrader.client.blocking import Client
 from papertrader.client.results import OrderUpdate, QuoteUpdate, TransactionUpdate
 from tests.server_kit import PASSWORD, Server, running
 
+WATCH_S = 60.0
+QUOTES = 6
+"""Of one symbol; some of them come after the worker has gone."""
+
 
 class Watcher(threading.Thread):
-    """A client of one worker that writes down every event of the account."""
+    """A client of one worker that writes down every event of the account, up to ``last``."""
 
-    def __init__(self, server: Server, workers: list[str], seconds: float) -> None:
+    def __init__(self, server: Server, workers: list[str]) -> None:
         super().__init__()
         self.client = Client(workers, server.ca, timeout=30)
-        self.seconds = seconds
+        self.last: int | None = None
         self.subscribed = threading.Event()
         self.seen: list[tuple[int, str, int, str]] = []
         self.quotes: list[tuple[str, int]] = []
@@ -33,14 +37,20 @@ class Watcher(threading.Thread):
                 client.subscribe_account(from_event_seq=1)
                 client.subscribe_quotes(["IBM"])
                 self.subscribed.set()
-                deadline = time.monotonic() + self.seconds
-                while time.monotonic() < deadline:
+                deadline = time.monotonic() + WATCH_S
+                while not self.done() and time.monotonic() < deadline:
                     for event in client.events(timeout=0.2):
                         self.take(event)
         except BaseException as failure:
             self.failure = failure
         finally:
             self.subscribed.set()
+
+    def done(self) -> bool:
+        """Whether all that is looked for has come."""
+        if self.last is None or not self.seen:
+            return False
+        return self.seen[-1][0] >= self.last and len(self.quotes) >= QUOTES
 
     def take(self, event: object) -> None:
         if isinstance(event, OrderUpdate):
@@ -61,14 +71,14 @@ def test_same_events_and_a_worker_that_goes(tmp_path: Path) -> None:
         with Client([first], server.ca) as client:
             client.register("ann", PASSWORD)
         watchers = [
-            Watcher(server, [first, second], 9),
-            Watcher(server, [second, first], 9),
-            Watcher(server, [first, second], 9),
+            Watcher(server, [first, second]),
+            Watcher(server, [second, first]),
+            Watcher(server, [first, second]),
         ]
         for watcher in watchers:
             watcher.start()
         for watcher in watchers:
-            assert watcher.subscribed.wait(20)
+            assert watcher.subscribed.wait(WATCH_S)
         with Client([second, first], server.ca) as trader:
             trader.login("ann", PASSWORD, remember=True)
             for number in range(5):
@@ -78,16 +88,17 @@ def test_same_events_and_a_worker_that_goes(tmp_path: Path) -> None:
             time.sleep(0.5)
             for number in range(5):
                 trader.sell("IBM", 1, client_order_id=100 + number)
-            time.sleep(1.0)
             expected = trader.portfolio().event_seq
         for watcher in watchers:
-            watcher.join(30)
+            watcher.last = expected
+        for watcher in watchers:
+            watcher.join(WATCH_S + 30)
             assert watcher.failure is None, repr(watcher.failure)
         assert [entry[0] for entry in watchers[0].seen] == list(range(1, expected + 1))
         for watcher in watchers[1:]:
             assert watcher.seen == watchers[0].seen
         for watcher in watchers:
             numbers = [number for symbol, number in watcher.quotes if symbol == "IBM"]
-            assert len(numbers) > 5
+            assert len(numbers) >= QUOTES
             assert numbers == sorted(set(numbers)), "a quote came twice or out of order"
         assert server.audit().violations == []

