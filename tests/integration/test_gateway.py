@@ -76,7 +76,7 @@ pytestmark = pytest.mark.slow
 
 BUY = {"side": OrderSide.BUY, "time_in_force": TimeInForce.GTC}
 SELL = {"side": OrderSide.SELL, "time_in_force": TimeInForce.GTC}
-WAIT_S = 20.0
+WAIT_S = 60.0
 OPTIONS = ("--gateway-port", "0", "--market", "simulated", "--market-clock", "2020-01-06")
 STOCK, OTHER, PAIR = "BRKF", "ALRB", "AURUSD"
 

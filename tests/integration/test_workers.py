@@ -26,7 +26,7 @@ from papertrader.wire.kinds import AuthorityPhase, Scope, WorkerState
 from papertrader.worker.witness import read_lines
 from tests.server_kit import PASSWORD, PROGRAM, Server
 
-WAIT_S = 30.0
+WAIT_S = 90.0
 
 
 def until(what: Any, seconds: float = WAIT_S) -> float:

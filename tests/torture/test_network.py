@@ -26,7 +26,7 @@ HARM_S = float(os.environ.get("PAPERTRADER_HARM_S", "0.8"))
 BLACK_S = 6.0
 INNER_NOTICED_S = 5.0
 CLIENT_NOTICED_S = 15.0
-SLACK_S = 3.0
+SLACK_S = 15.0
 """A busy machine is late with its own timers, and with the command that looks."""
 
 

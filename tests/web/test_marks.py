@@ -24,7 +24,7 @@ from tests.web.browser_kit import MARKS, Page, browsers
 __all__ = ["browsers"]
 pytestmark = pytest.mark.slow
 
-WAIT_S = 30.0
+WAIT_S = 90.0
 DELAY_S = 900
 OLD_S = 2_000
 """More than the delay and the quarter of an hour after which any quote is STALE."""
