@@ -63,6 +63,7 @@ _CLEAN_AT: Final = _COUNTERS_AT + _COUNTERS.size
 _CLEAN: Final = b"STOPPED\n"
 _ZEROS: Final = bytes(1 << 16)
 _LEVELS: Final = {int(level): level for level in Level}
+_CUT: Final = int(RecordFlag.CUT)
 
 
 class RingUnreadableError(ValueError):
@@ -223,10 +224,29 @@ class RingWriter:
 
         Raises `struct.error`, with the ring unchanged, if a number does not fit its field.
         """
+        return self.put(
+            level, source, payload, wall_ns, monotonic_ns,
+            correlation.worker, correlation.connection, correlation.request, flags,
+        )  # fmt: skip
+
+    def put(
+        self,
+        level: Level,
+        source: Source,
+        payload: bytes,
+        wall_ns: int,
+        monotonic_ns: int,
+        worker: int,
+        connection: int,
+        request: int,
+        flags: int = 0,
+    ) -> int:
+        """Do what `append` does, by places and with the correlation's numbers: each command comes
+        here twice."""
         too_long = len(payload) > PAYLOAD_BYTES_MAX
         if too_long:
             payload = cut_text(payload, PAYLOAD_BYTES_MAX)
-            flags |= RecordFlag.CUT
+            flags |= _CUT
         names = source.encoded
         body = names + payload
         length = _HEAD_BYTES + len(body)
@@ -239,9 +259,9 @@ class RingWriter:
             seq,
             wall_ns,
             monotonic_ns,
-            correlation.worker,
-            correlation.connection,
-            correlation.request,
+            worker,
+            connection,
+            request,
             source.line,
         )
         crc = crc32(body, crc32(fields, self._seed))
@@ -340,7 +360,7 @@ class RingWriter:
     def _give_up_oldest(self) -> None:
         length: int = _U32.unpack_from(self._view, PAGE_BYTES + self._tail + _LENGTH_AT)[0]
         self._oldest_seq += 1
-        self._tail += _padded(length)
+        self._tail += (length + 7) & -8
         if self._oldest_seq <= self._last_seq:
             self._tail = self._record_at(self._tail)
 

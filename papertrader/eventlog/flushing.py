@@ -21,6 +21,9 @@ BLOCK_BYTES: Final = 64 * 1024
 FLUSH_CALLERS_MAX: Final = 1024
 """Callers that may wait for one flush; one more gets an `EventLogError`."""
 
+Tap = Callable[[list[LogRecord], list[str]], None]
+"""Sees what has reached the files: entries, and the line of JSON of each."""
+
 
 class LogTimer(Protocol):
     """A timer that was set."""
@@ -63,7 +66,7 @@ class Flusher:
         defer_to_thread: Callable[[Callable[[], None]], Deferred[None]],
         call_from_thread: Callable[[Callable[[], object]], object],
         say: Callable[[str], None],
-        tap: Callable[[list[LogRecord]], None] | None = None,
+        tap: Tap | None = None,
     ) -> None:
         self._memory = memory
         self._segments = segments
@@ -168,7 +171,7 @@ class Flusher:
             lines = [render_json(record) for record in decoded.records]
             self._segments.append(("\n".join(lines) + "\n").encode("ascii"))
             if self._tap is not None:
-                self._tap(decoded.records)
+                self._tap(decoded.records, lines)
         memory.exclusively(lambda writer: writer.mark_flushed(decoded))
         memory.exclusively(self._report)
         return True

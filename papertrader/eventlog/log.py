@@ -22,12 +22,12 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from papertrader import __version__
-from papertrader.core.logrecord import UNCORRELATED, Correlation, Level, LogRecord, Source
+from papertrader.core.logrecord import UNCORRELATED, Correlation, Level, Source
 from papertrader.core.redaction import MessageFormatter
 from papertrader.core.ringlog import RingIdentity, RingWriter
 from papertrader.eventlog.callers import Callers, was_kept_back
 from papertrader.eventlog.crashes import dump_ring
-from papertrader.eventlog.flushing import Flusher, LogClock, LogTimer
+from papertrader.eventlog.flushing import Flusher, LogClock, LogTimer, Tap
 from papertrader.eventlog.memory import Entry, LogMemory, long_pieces, short_piece
 from papertrader.eventlog.ringfile import RingFile
 from papertrader.eventlog.segments import SegmentFiles
@@ -40,6 +40,7 @@ _LEVELS: Final = {
     LogLevel.error: Level.ERROR,
     LogLevel.critical: Level.CRITICAL,
 }
+_INFO: Final = Level.INFO
 _SECOND: Final = 1_000_000_000
 
 
@@ -104,7 +105,7 @@ class EventLog:
         defer_to_thread: Callable[[Callable[[], None]], Deferred[None]],
         call_from_thread: Callable[[Callable[[], object]], object],
         tell: Callable[[str], object] = tell_stderr,
-        tap: Callable[[list[LogRecord]], None] | None = None,
+        tap: Tap | None = None,
     ) -> None:
         self.process: Final = checked_process(process)
         self.directory: Final = state / "log"
@@ -205,6 +206,24 @@ class EventLog:
             pieces = [short_piece(message)]
             entry = Entry(level, place, pieces, clock.wall_ns(), clock.monotonic_ns(), correlation)
             self._store(entry)
+        except Exception as error:
+            self._note_fault(error)
+
+    def note(self, text: str, worker: int, connection: int, request: int) -> None:
+        """Log one INFO of a command's trail, as `write` does, by the shortest way.
+
+        The numbers must fit the fields of a `Correlation`.
+        """
+        clock, life = self._clock, self._life
+        if life is None:
+            return
+        try:
+            source = self.callers.above()
+            if life.memory.note(
+                _INFO, source, text, clock.wall_ns(), clock.monotonic_ns(),
+                worker, connection, request,
+            ):  # fmt: skip
+                life.flusher.wish()
         except Exception as error:
             self._note_fault(error)
 

@@ -76,6 +76,36 @@ class LogMemory:
             self._urgent = False
             return urgent or writer.unflushed_bytes * 2 >= writer.capacity
 
+    def note(
+        self,
+        level: Level,
+        source: Source,
+        text: str,
+        wall_ns: int,
+        monotonic_ns: int,
+        worker: int,
+        connection: int,
+        request: int,
+    ) -> bool:
+        """Do what `append` does for an entry below ERROR of one piece, without making one of it."""
+        payload = short_piece(text)
+        with self._lock:
+            if self._busy or not self._accepting or self._set_aside:
+                who = Correlation.known(worker, connection, request)
+                return self.append(Entry(level, source, [payload], wall_ns, monotonic_ns, who))
+            self._busy = True
+            writer = self._writer
+            try:
+                writer.put(
+                    level, source, payload, wall_ns, monotonic_ns, worker, connection, request
+                )
+                if self._set_aside:
+                    self._append_set_aside()
+            finally:
+                self._busy = False
+            urgent, self._urgent = self._urgent, False
+            return urgent or writer.unflushed_bytes * 2 >= writer.capacity
+
     def exclusively(self, action: Callable[[RingWriter], _T]) -> _T:
         """Return ``action(writer)``, run with the ring to itself.
 

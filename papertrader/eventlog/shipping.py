@@ -23,6 +23,9 @@ PENDING_OCTETS_MAX: Final = 1024 * 1024
 """Lines of one worker that wait for the master's disk."""
 SHIPPED: Final = "shipped-"
 """What the names of such logs begin with."""
+_WARNING: Final = Level.WARNING
+_BOUND_CALM: Final = WAITING_OCTETS_MAX // 2
+"""What entries below WARNING may fill, so that there is room for the others."""
 
 
 class Shipment:
@@ -35,20 +38,20 @@ class Shipment:
         self._octets = 0
         self._lock = threading.Lock()
 
-    def take(self, records: list[LogRecord]) -> None:
-        """Take entries that have reached this worker's own files (`EventLog`'s tap)."""
-        for record in records:
-            line = render_json(record)
-            size = len(line) + 1
-            with self._lock:
-                bound = WAITING_OCTETS_MAX
-                if record.level < Level.WARNING:
-                    bound //= 2
-                if self._octets + size > bound:
-                    self.dropped += 1
+    def take(self, records: list[LogRecord], lines: list[str]) -> None:
+        """Take entries that have reached this worker's own files, and their lines (`Tap`)."""
+        with self._lock:
+            octets, dropped = self._octets, 0
+            for record, line in zip(records, lines, strict=True):
+                size = len(line) + 1
+                bound = _BOUND_CALM if record.level < _WARNING else WAITING_OCTETS_MAX
+                if octets + size > bound:
+                    dropped += 1
                 else:
                     self._lines.append(line)
-                    self._octets += size
+                    octets += size
+            self._octets = octets
+            self.dropped += dropped
 
     def give(self, octets_max: int) -> list[str]:
         """Return the oldest lines, of at most so many octets with a line break for each."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from papertrader.core.logrecord import Correlation, Level
 from papertrader.eventlog.log import EventLog
 from papertrader.wire.kinds import STATE_CHANGING, Opcode, Status
 
@@ -28,12 +27,7 @@ Note = Callable[[str, int, int, int], None]
 def trail_of(log: EventLog) -> Note:
     """Return what writes entries of trails into a log. It is called for each command: twice by a
     worker, twice by the master."""
-    write, known, level, above = log.write, Correlation.known, Level.INFO, log.callers.above
-
-    def note(text: str, worker: int, connection: int, request: int) -> None:
-        write(level, text, correlation=known(worker, connection, request), source=above())
-
-    return note
+    return log.note
 
 
 def status_name(status: int) -> str:

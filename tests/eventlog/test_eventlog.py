@@ -348,6 +348,38 @@ def test_write_is_the_short_way(desk: Desk) -> None:
     assert second.source == Source("m", "m.py", "f", 7)
 
 
+def test_a_note_of_a_trail_is_written_as_any_entry(desk: Desk) -> None:
+    """With the place that wrote it; also while the log is busy, half full or at its end."""
+    log = desk.begin()
+
+    def station(text: str) -> None:
+        log.note(text, 2**64 - 1, 7, 2**32 - 1)
+
+    station("taken up")
+    (first,) = desk.ring().records()
+    assert (first.message, first.level) == ("taken up", Level.INFO)
+    assert first.source.function.endswith("<locals>.station")
+    assert first.correlation == Correlation(worker=2**64 - 1, connection=7, request=2**32 - 1)
+    life = log._life
+    assert life is not None
+    life.memory.exclusively(lambda _: station("inside"))
+    station("x" * 2_000)
+    assert [len(text) for text in desk.in_ring()] == [8, 6, 1024]
+    assert log.counters().cut == 1
+    log.note("a number that does not fit", -1, 0, 0)
+    assert log.counters().faults == 1
+    for _ in range(400):
+        if desk.jobs:
+            break
+        station("filling")
+    assert len(desk.jobs) == 1
+    desk.work()
+    log.stop()
+    station("too late")
+    desk.work()
+    assert set(desk.messages()) == {"taken up", "inside", "x" * 1024, "filling"}
+
+
 def test_a_broken_event_harms_nobody(desk: Desk) -> None:
     """An event that cannot be logged raises nothing; it is counted and told once."""
 

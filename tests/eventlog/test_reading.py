@@ -171,25 +171,30 @@ def test_a_terminal_is_safe_from_what_is_read(tmp_path: Path) -> None:
 # --- shipping -------------------------------------------------------------------------------------
 
 
+def ship(shipment: Shipment, records: list[LogRecord]) -> None:
+    """Give it entries as the log does once they are in its files."""
+    shipment.take(records, [render_json(each) for each in records])
+
+
 def test_a_shipment_is_bounded_and_keeps_what_matters() -> None:
     """Beyond half of the room only warnings are taken, beyond all of it nothing; all counted."""
     shipment = Shipment()
     big = "x" * 1_000
-    shipment.take([record(n, big) for n in range(1, 501)])
+    ship(shipment, [record(n, big) for n in range(1, 501)])
     kept = 500 - shipment.dropped
     size = len(render_json(record(500, big))) + 1
     assert 0 < kept <= WAITING_OCTETS_MAX // 2 // (size - 2)
     before = shipment.dropped
-    shipment.take([record(1_000, level=Level.WARNING)])
+    ship(shipment, [record(1_000, level=Level.WARNING)])
     assert shipment.dropped == before
-    shipment.take([record(n, big, Level.ERROR) for n in range(1_001, 1_501)])
+    ship(shipment, [record(n, big, Level.ERROR) for n in range(1_001, 1_501)])
     assert shipment.dropped > before
     given_ = shipment.give(48 * 1024)
     assert sum(len(line) + 1 for line in given_) <= 48 * 1024
     assert [parse_json(line).seq for line in given_] == list(range(1, len(given_) + 1))
     while shipment.give(48 * 1024):
         pass
-    shipment.take([record(2_000)])
+    ship(shipment, [record(2_000)])
     assert [parse_json(line).seq for line in shipment.give(10_000)] == [2_000]
 
 
