@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import uuid
 from datetime import UTC, datetime
@@ -11,15 +12,17 @@ from typing import Any, Final
 import attrs
 import click
 
+from papertrader.cli.output import counted
 from papertrader.master.engines import StoreError, place_at
 from papertrader.master.registration import Registration
 from papertrader.net.credentials import CredentialsError
 from papertrader.ops.certificates import CertificateError, certificate_files
 from papertrader.ops.files import make_private_directory
-from papertrader.ops.installation import prepare
+from papertrader.ops.installation import lacks_nothing, prepare
 from papertrader.ops.options import SETTINGS_FILE, default_state_dir
 from papertrader.ops.running import StartError
 from papertrader.ops.settings import (
+    Settings,
     SettingsError,
     default_settings_text,
     load_settings,
@@ -40,6 +43,7 @@ class Answers:
     workers: int
     registration: str
     starting_cash: str
+    store: str = ""
 
     def settings(self) -> dict[str, str]:
         """Return the settings that these answers change, by name, as text."""
@@ -50,6 +54,7 @@ class Answers:
             "market.source": self.market,
             "accounts.registration": self.registration,
             "accounts.starting_cash": self.starting_cash,
+            **({"store.url": self.store} if self.store else {}),
         }
 
 
@@ -94,10 +99,22 @@ def _make(state: Path, answers: Answers) -> None:
     make_private_directory(state)
     write_settings_file(settings_file, default_settings_text(answers.settings()))
     try:
-        settings = load_settings(settings_file, {}, {})
-    except SettingsError:
+        _prepare(state, load_settings(settings_file, {}, {}))
+    except (SettingsError, StoreError):
         settings_file.unlink()
         raise
+
+
+def _complete(state: Path) -> str:
+    """Make what an installation lacks by its settings; return what there is to say of it."""
+    settings = load_settings(state / SETTINGS_FILE, os.environ, {})
+    if lacks_nothing(state, settings.workers, place_at(state, settings.store.url)):
+        return f"Nothing is missing in {state}."
+    _prepare(state, settings)
+    return f"What was missing in {state} is there now: {counted(settings.workers, 'worker')}."
+
+
+def _prepare(state: Path, settings: Settings) -> None:
     prepare(
         state,
         settings.workers,
@@ -112,7 +129,7 @@ def _next_steps(state: Path, answers: Answers) -> list[str]:
     where = f" --state-dir {state}"
     steps = [
         f"Look through {state / SETTINGS_FILE}: every setting is there, with its default.",
-        f"Start it: papertrader up{where} (or the two services: specs/deployment.rst, part 5).",
+        f"Start it: papertrader up{where} (or the two services: docs/howto/run-for-others.rst).",
         f"Be its operator: papertrader{where} register NAME --invite, with the code that the start"
         " prints (or papertrader admin --invite, while it is stopped).",
     ]
@@ -136,10 +153,19 @@ def _next_steps(state: Path, answers: Answers) -> list[str]:
 @click.option("--workers", type=click.IntRange(1, WORKERS_MAX))
 @click.option("--registration", type=click.Choice([each.value for each in Registration]))
 @click.option("--starting-cash", help="Money of each new account, such as 100000.00.")
-def init(state_dir: Path | None, yes: bool, **given: Any) -> None:
+@click.option("--store", metavar="URL", help="The PostgreSQL to keep it in; files otherwise.")
+@click.option(
+    "--missing",
+    is_flag=True,
+    help="If there is an installation, make what it lacks by its settings: more workers, a store.",
+)
+def init(state_dir: Path | None, yes: bool, missing: bool, **given: Any) -> None:
     """Make an installation for keeps: settings, certificates, registry. Nothing is overwritten."""
     state = (state_dir or default_state_dir()).absolute()
     try:
+        if missing and (state / SETTINGS_FILE).exists():
+            click.echo(_complete(state))
+            return
         if (state / SETTINGS_FILE).exists():
             _make(state, _PLAIN)
         chosen = {name: value for name, value in given.items() if value is not None}

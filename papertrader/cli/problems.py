@@ -103,6 +103,7 @@ def _problem_of(error: Exception, remote: bool) -> Problem:
         return Problem.usage(error.format_message().replace(_RANGE, _WHOLE), hint)
     # Imported late: usage errors and --help need nothing of the client.
     from papertrader.client import errors  # noqa: PLC0415
+    from papertrader.client.transport import UNTRUSTED  # noqa: PLC0415
 
     if isinstance(error, errors.NotLoggedIn | errors.SessionEnded):
         return Problem.not_logged_in(error.text)
@@ -121,7 +122,10 @@ def _problem_of(error: Exception, remote: bool) -> Problem:
         return Problem("PROTOCOL_FAULT", str(error), hint, EXIT_CONNECT)
     if isinstance(error, errors.PaperTraderError):
         hint = (
-            "check the address, the CA file, and whether a worker runs there"
+            "name what it is certified for with --connect, and with --ca who certified it (a public"
+            " authority: the system's file, such as /etc/ssl/certs/ca-certificates.crt)"
+            if UNTRUSTED in str(error)
+            else "check the address, the CA file, and whether a worker runs there"
             if remote
             else "is it running? start one with: make run (or papertrader up)"
         )

@@ -15,6 +15,8 @@ from papertrader.core.instants import from_datetime
 from papertrader.wire.kinds import ALPN_CLIENT
 
 ALPN: Final = ALPN_CLIENT
+UNTRUSTED: Final = "its certificate is not to be trusted"
+"""What `why_lost` begins with, when it is that."""
 DIAL_TIMEOUT_S: Final = 10.0
 SEND_TIMEOUT_S: Final = 10.0
 RECEIVE_OCTETS: Final = 256 * 1024
@@ -74,7 +76,7 @@ def require_alpn(chosen: str | None) -> None:
 def why_lost(error: BaseException) -> str:
     """Say an I/O error in few words."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not to be trusted: {error.verify_message}"
+        return f"{UNTRUSTED}: {error.verify_message}"
     if isinstance(error, TimeoutError):
         return "no answer in time"
     if isinstance(error, OSError):

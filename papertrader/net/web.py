@@ -243,13 +243,14 @@ class Gate(Resource):
     """Lets only requests through that were meant for this host.
 
     A page of another site may have a browser send requests here; it cannot forge ``Origin``. A name
-    of another site may be made to point here; then ``Host`` is not one of our ``names``.
+    of another site may be made to point here; then ``Host`` is not one of our ``names``, which are
+    looked at for each request: they follow the certificate.
     """
 
     def __init__(self, names: Collection[str], within: Resource) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.refused = 0
-        self._names = frozenset(name.lower() for name in names)
+        self._names = names
         self._within = within
 
     def getChild(self, path: bytes, request: Request) -> Resource:
@@ -265,7 +266,8 @@ class Gate(Resource):
         host = request.getHeader("Host") or ""
         name = host_name(host)
         # A certificate for *.example.org is for one more label, as TLS has it.
-        if not self._names & {name, f"*.{name.partition('.')[2]}"}:
+        ours = {each.lower() for each in self._names}
+        if not ours & {name, f"*.{name.partition('.')[2]}"}:
             return False
         origin = request.getHeader("Origin")
         return origin is None or origin.lower() == f"https://{host.lower()}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 import attrs
@@ -31,8 +32,9 @@ class WebConfiguration:
     listen_host: str
     listen_port: int
     """0 lets the system choose (see `WebPort.port`)."""
-    names: tuple[str, ...]
-    """Names and addresses in the worker's public certificate: the only ones answered under."""
+    names: Collection[str]
+    """Names and addresses in the worker's public certificate, the only ones answered under. They
+    may change with it."""
     caps: AcceptCaps = attrs.Factory(AcceptCaps)
     strict_transport: str = "off"
     """One of `papertrader.net.web.STRICT_TRANSPORT`."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from uuid import UUID
 
 import attrs
+import peewee
 from cryptography import x509
 
 from papertrader.core.instants import from_datetime
@@ -60,6 +61,28 @@ def prepare(
     except OSError as error:
         raise _unusable(state, error) from None
     _register(state, place or as_place(state), workers, now, standby)
+
+
+def lacks_nothing(state: Path, workers: int, place: StorePlace) -> bool:
+    """Tell whether certificates and registry of so many workers are there; changes nothing.
+
+    A master may run meanwhile.
+    """
+    names = [f"worker-{number}" for number in range(1, workers + 1)]
+    wanted = ["master", *names, *(f"{name}-public" for name in names)]
+    if not all(certificate_files(state, each)[0].exists() for each in wanted):
+        return False
+    registry = Registry()
+    try:
+        db = place.truth.snapshot()
+        try:
+            registry.load(db)
+        finally:
+            db.close()
+    except (StoreError, peewee.PeeweeException):
+        return False
+    found = [registry.get(number) for number in range(1, workers + 1)]
+    return [each and each.name for each in found] == names
 
 
 def prepare_settings(state: Path, tell: Tell) -> None:

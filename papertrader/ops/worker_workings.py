@@ -13,10 +13,9 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from papertrader.net.credentials import CredentialsError, host_names, load_certificates
+from papertrader.net.credentials import CredentialsError
 from papertrader.net.factory import TOTAL_BURST, TOTAL_RATE, AcceptCaps
 from papertrader.net.webport import WebConfiguration
-from papertrader.ops.certificates import certificate_files
 from papertrader.ops.heart import Heart, Inherited
 from papertrader.ops.inherited import inherited_endpoint
 from papertrader.ops.process import Process
@@ -79,8 +78,7 @@ class Workings(Service):
             total_rate=max(TOTAL_RATE, settings.limits.connects_per_second),
             total_burst=max(TOTAL_BURST, settings.limits.connects_at_once),
         )
-        certificate = certificate_files(state, f"{self._name}-public")[0]
-        web = self._web(certificate, caps)
+        web = self._web(keys, caps)
         configuration = WorkerConfiguration(
             worker_id=enrolled.worker_id if enrolled else options["number"],
             name=self._name,
@@ -116,28 +114,25 @@ class Workings(Service):
             signal.SIGHUP, lambda number, frame: self._reactor.callFromThread(keys.reload)
         )
         self._worker.upstream.clock_is_stale = process.begin_anew
-        self._gateway = self._make_gateway(self._worker, certificate, caps, keys)
+        self._gateway = self._make_gateway(self._worker, caps, keys)
         self._worker.start().addCallbacks(self._serves, self._cannot_start)
         if self._heart is not None:
             self._heart.start()
 
-    def _web(self, certificate: Path, caps: AcceptCaps) -> WebConfiguration | None:
+    def _web(self, keys: WorkerKeys, caps: AcceptCaps) -> WebConfiguration | None:
         """Return what the settings mean for the web face; its names are the certificate's."""
         listen = self._options.settings.web_listen(self._options["number"])
         if listen is None:
             return None
-        names = host_names(load_certificates(certificate)[0])
         return WebConfiguration(
             listen_host=listen.host,
             listen_port=listen.port,
-            names=names,
+            names=keys.hosts,
             caps=caps,
             strict_transport=self._options.settings.web.strict_transport,
         )
 
-    def _make_gateway(
-        self, worker: Worker, certificate: Path, caps: AcceptCaps, keys: WorkerKeys
-    ) -> Gateway | None:
+    def _make_gateway(self, worker: Worker, caps: AcceptCaps, keys: WorkerKeys) -> Gateway | None:
         settings = self._options.settings
         listen = settings.gateway_listen(self._options["number"])
         if listen is None:
@@ -149,7 +144,7 @@ class Workings(Service):
         configuration = GatewayConfiguration(
             listen_host=listen.host,
             listen_port=listen.port,
-            names=host_names(load_certificates(certificate)[0]),
+            names=keys.hosts,
             rules=SeatRules(
                 rate=settings.limits.requests_per_second, burst=settings.limits.requests_at_once
             ),

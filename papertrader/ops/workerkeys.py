@@ -11,6 +11,7 @@ from twisted.logger import Logger
 from papertrader.core.instants import from_datetime
 from papertrader.net.credentials import (
     CredentialsError,
+    host_names,
     load_certificates,
     worker_identity,
 )
@@ -52,6 +53,8 @@ class WorkerKeys:
         self.inner = Reloading(inner_client_factory(authority_file(state), *self._link))
         self.public = Reloading(public_server_factory(*self._clients))
         self.web = Reloading(web_server_factory(*self._clients))
+        self.hosts: set[str] = set(self._public_names())
+        """Names and addresses in the public certificate; the same set, changed when that does."""
         self.reload_failures = 0
         self._next: tuple[ec.EllipticCurvePrivateKey, ec.EllipticCurvePrivateKey | None] | None
         self._next = None
@@ -95,6 +98,9 @@ class WorkerKeys:
             replace_pair(*self._clients, public, key_text(clients))
         self.reload()
 
+    def _public_names(self) -> tuple[str, ...]:
+        return host_names(load_certificates(self._clients[0])[0])
+
     def trust(self) -> str:
         """Return what the link trusts, as it was read last (`upkeep.KeyStore`)."""
         return self._trusted
@@ -125,6 +131,7 @@ class WorkerKeys:
             inner = inner_client_factory(authority_file(self._state), *self._link)
             public = public_server_factory(*self._clients)
             web = web_server_factory(*self._clients)
+            hosts = self._public_names()
         except (CredentialsError, OSError, ValueError) as error:
             self.reload_failures += 1
             self.log.error("certificates were not read again: {why}", why=str(error))
@@ -133,6 +140,8 @@ class WorkerKeys:
         self.inner.replace(inner)
         self.public.replace(public)
         self.web.replace(web)
+        self.hosts.clear()
+        self.hosts.update(hosts)
         self.log.info("certificates of {name} were read again", name=self.name)
         return True
 

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from papertrader.cli.main import main
 from papertrader.master.registration import Registration
 from papertrader.ops.certificates import certificate_files
+from papertrader.ops.running import StateLock
 from papertrader.ops.settings import load_settings
 from papertrader.ops.variables import Listen, MarketSource
 from tests.server_kit import running
@@ -66,6 +67,37 @@ def test_an_answer_that_is_wrong_leaves_nothing_behind(tmp_path: Path) -> None:
     assert code == 1
     assert CHEAP in said
     assert run("--yes", "--state-dir", str(state))[0] == 0
+
+
+def test_what_is_missing_is_made(tmp_path: Path) -> None:
+    """More workers than there were; a second time nothing, though a master runs meanwhile."""
+    state = tmp_path / "state"
+    arguments = ("--yes", "--missing", "--state-dir", str(state))
+    assert "is ready" in run(*arguments, "--market", "simulated")[1]
+    settings = state / "papertrader.toml"
+    settings.write_text(settings.read_text().replace("workers = 1", "workers = 2"))
+    before = (state / "tls" / "worker-1.pem").read_bytes()
+    lock = StateLock(state, "master")
+    lock.acquire()
+    code, said = run(*arguments)
+    assert (code, "another master runs" in said) == (1, True)
+    lock.release()
+    code, said = run(*arguments)
+    assert (code, "2 workers" in said) == (0, True)
+    assert (state / "tls" / "worker-1.pem").read_bytes() == before
+    lock.acquire()
+    code, said = run(*arguments)
+    lock.release()
+    assert (code, said) == (0, f"Nothing is missing in {state}.\n")
+
+
+def test_a_store_that_cannot_be_had_leaves_nothing_behind(tmp_path: Path) -> None:
+    """The settings file is not there, so that the next try is not refused."""
+    state = tmp_path / "state"
+    code, said = run("--yes", "--state-dir", str(state), "--store", "postgresql://127.0.0.1:1/x")
+    assert code == 1
+    assert said.startswith("error: ")
+    assert not (state / "papertrader.toml").exists()
 
 
 @pytest.mark.slow

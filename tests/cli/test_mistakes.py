@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import sys
 from pathlib import Path
 
@@ -113,6 +114,26 @@ def test_no_server(terminal: Terminal) -> None:
     result = terminal.run("portfolio")
     assert result.exit_code == CONNECT
     assert "papertrader up" in told(result.stderr)[1]
+
+
+def test_a_certificate_of_another_authority(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is told to start a server that runs: the options that name its authority are."""
+    terminal.logged_in()
+
+    def dial(endpoint: object) -> None:
+        error = ssl.SSLCertVerificationError(1, "certificate verify failed")
+        error.verify_message = "self-signed certificate"
+        raise error
+
+    monkeypatch.setattr(terminal.market, "dial", dial)
+    result = terminal.run("portfolio")
+    assert result.exit_code == CONNECT
+    error, hint = told(result.stderr)
+    assert "not to be trusted: self-signed" in error
+    assert "--ca" in hint
+    assert "start one" not in hint
 
 
 @pytest.mark.parametrize(

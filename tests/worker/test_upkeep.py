@@ -11,11 +11,13 @@ import pytest
 from cryptography import x509
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock as FakeReactor
+from twisted.web.test.requesthelper import DummyRequest
 
 from papertrader.core.instants import SECOND, from_datetime, to_datetime
 from papertrader.net.caller import CallLostError
 from papertrader.net.clock import Clock
 from papertrader.net.credentials import load_certificates, load_credentials
+from papertrader.net.web import Gate, Refusal
 from papertrader.ops.certificates import (
     certificate_files,
     issue_master,
@@ -74,6 +76,13 @@ class Yard:
     def leaf(self, name: str = "far") -> x509.Certificate:
         """The certificate on the disk, whose key fits it."""
         return load_credentials(*certificate_files(self.state, name)).certificate
+
+
+def named(host: str) -> DummyRequest:
+    """A request for a page of a host."""
+    request = DummyRequest([])
+    request.requestHeaders.setRawHeaders("Host", [f"{host}:2050"])
+    return request
 
 
 @pytest.fixture
@@ -166,12 +175,17 @@ def test_trust_is_set_kept_and_said(yard: Yard) -> None:
 
 
 def test_a_certificate_of_somebody_elses_is_left_alone(yard: Yard) -> None:
-    """A public certificate of another authority is not renewed, only read again when told."""
+    """A public certificate of another authority is not renewed, only read again when told.
+
+    From then on pages are answered under its names.
+    """
     other = yard.state.parent / "other"
     now = to_datetime(START)
     make_authority(other, now=now)
     # As a public authority would be called.
-    issue_worker_public(other, "far", now=now - timedelta(days=1))
+    issue_worker_public(other, "far", now=now - timedelta(days=1), hosts=("trade.example.org",))
+    gate = Gate(yard.keys.hosts, Refusal(404, ""))
+    assert not gate.admits(named("trade.example.org"))
     for mine, theirs in zip(
         certificate_files(yard.state, "far-public"),
         certificate_files(other, "far-public"),
@@ -183,6 +197,7 @@ def test_a_certificate_of_somebody_elses_is_left_alone(yard: Yard) -> None:
     public = yard.keys.public.current
     assert yard.keys.reload()
     assert yard.keys.public.current is not public
+    assert gate.admits(named("trade.example.org"))
     shown = yard.leaf("far-public")
     assert yard.keys.requests()[1] is None
     assert shown == yard.leaf("far-public")
