@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.server_kit import PASSWORD, running
+from tests.server_kit import EVENTS_S, PASSWORD, running
 
 pytestmark = pytest.mark.slow
 
@@ -24,7 +24,7 @@ def test_one_orders_life_is_found_by_its_correlation(tmp_path: Path) -> None:
             client.portfolio()
             assert client.reference != reference
         found: list[dict[str, object]] = []
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + EVENTS_S
         while len(found) < 4 and time.monotonic() < deadline:
             done = server.cli("log", "show", "--correlation", reference, "--json")
             assert done.returncode == 0, done.stderr
@@ -41,6 +41,7 @@ def test_one_orders_life_is_found_by_its_correlation(tmp_path: Path) -> None:
         dumped = server.cli("log", "dump", "--process", "master")
         assert "--- master: process" in dumped.stdout and "ORDER_NEW durable" in dumped.stdout
         shipped = ""
+        deadline = time.monotonic() + EVENTS_S
         while "ORDER_NEW" not in shipped and time.monotonic() < deadline:
             shipped = server.cli("log", "show", "--process", "shipped-worker-1").stdout
         assert "ORDER_NEW answered to the client" in shipped
