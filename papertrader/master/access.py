@@ -64,7 +64,7 @@ class Access:
             command, account.username, message.password or "", _WRONG_PASSWORD
         )
         self._still(session)
-        seed, until = self._factors.begin(account, command.accepted_at)
+        seed, until = self._factors.begin(account, self._proof.time_of_codes())
         reply = m.TotpSetupReply(
             step_s=STEP_S, digits=DIGITS, expires_at=until, seed=seed_text(seed)
         )
@@ -78,7 +78,7 @@ class Access:
         if stored is not None:
             return stored
         account = self._book.get(session.account)
-        codes = self._factors.enable(account, message.code or "", command.accepted_at)
+        codes = self._factors.enable(account, message.code or "", self._proof.time_of_codes())
         self._audit(command, account, "second factor on")
         made = len(codes)
         reply = m.TotpEnableReply(count=made, codes="\n".join(codes))

@@ -395,6 +395,13 @@ class TruthStore:
         """The number of the audit log's last entry."""
         return self._audit_seq
 
+    def last_written(self) -> int:
+        """Return when the newest batch of the journal was written; 0 for none."""
+        row = self.db.execute_sql(
+            "SELECT written_at FROM journal ORDER BY batch DESC LIMIT 1"
+        ).fetchone()
+        return 0 if row is None else int(row[0])
+
     def seal(self, at: int, made: Callable[[Head], None]) -> Change:
         """Return the change that lets the audit log cover the journal as it stands before it.
 

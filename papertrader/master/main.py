@@ -29,6 +29,7 @@ from papertrader.master.barstore import BarStore
 from papertrader.master.checkpoints import CHECKPOINT_S, Checkpoints
 from papertrader.master.commands import Command, Refused, cancel, close_flag
 from papertrader.master.contests import Contests
+from papertrader.master.continuity import go_on_after
 from papertrader.master.database import TruthStore
 from papertrader.master.engines import StoreError, place_at
 from papertrader.master.equity import EquityCurves
@@ -146,6 +147,7 @@ class Main:
         ``progress`` is told (input reached, last input) while views are made again.
         """
         self.store.open()
+        go_on_after(self.clock, self.store.last_written(), self.rules.market.source == "live")
         self.view_store.epoch = self.store.epoch if self.view_store.engine.shared else 0
         if self._apart is not None:
             self._apart.wait()

@@ -16,6 +16,8 @@ TIMERS_MAX: Final = 1_000_000
 """Timers that one clock has waiting at once. One more is refused with `TooManyTimersError`."""
 
 _SECOND: Final = 1_000_000_000
+CATCHING_UP: Final = 32
+"""A clock that runs ahead of the system's is slower than it by one part in so many."""
 
 
 class TooManyTimersError(RuntimeError):
@@ -71,15 +73,19 @@ class Clock:
     """Timers and instants over one reactor, which `install_monotonic` has seen first.
 
     The wall clock is read once, when the clock is made; from there on wall time is that reading
-    plus what the monotonic clock has run, so that it never steps. Use it from the reactor's thread,
-    except `wall_ns` and `monotonic_ns`, which any thread may call.
+    plus what the monotonic clock has run, so that it never steps; `not_before` may let it begin
+    later than that reading. Use it from the reactor's thread, except `wall_ns` and `monotonic_ns`,
+    which any thread may call.
     """
 
     def __init__(
         self, reactor: IReactorTime, wall_time_ns: Callable[[], int] = time.time_ns
     ) -> None:
         self._reactor = reactor
-        self._seconds: Callable[[], float] = reactor.seconds
+        self._monotonic: Callable[[], float] = reactor.seconds
+        self._seconds = self._monotonic
+        self._lead: tuple[float, float] = 0.0, 0.0
+        """Since when (monotonic) this clock runs ahead of the system's, and by how much then."""
         self._timers: set[Timer] = set()
         self._wall_time_ns = wall_time_ns
         self._wall_offset_ns = wall_time_ns() - self.monotonic_ns()
@@ -87,15 +93,43 @@ class Clock:
 
     def monotonic_ns(self) -> int:
         """Return nanoseconds of a clock that never steps; only differences mean anything."""
-        return int(self._seconds() * _SECOND)
+        return int(self._monotonic() * _SECOND)
 
     def wall_ns(self) -> int:
         """Return nanoseconds since 1970-01-01 UTC; never earlier than the call before."""
         return self._wall_offset_ns + int(self._seconds() * _SECOND)
 
     def stepped_ns(self) -> int:
-        """Return how far the system's clock is ahead of this one: what it was stepped since."""
-        return self._wall_time_ns() - self.wall_ns()
+        """Return how far the system's clock was stepped forward since this one was made."""
+        return self._wall_time_ns() - self.true_ns()
+
+    def true_ns(self) -> int:
+        """Return the wall time that the system's reading means, whatever `not_before` did: for
+        what others measure with clocks of their own, such as certificates and codes."""
+        return self._wall_offset_ns + self.monotonic_ns()
+
+    def not_before(self, instant: int) -> int:
+        """Run ahead, if need be, so that everything from now on is later than ``instant``.
+
+        Return how far ahead, in nanoseconds. While it is, a second of this clock takes longer by
+        one part in `CATCHING_UP`, until the system's clock has caught up. To be called once.
+        """
+        lead = instant + 1 - self.wall_ns()
+        if lead <= 0:
+            return 0
+        # Rounded up: as a float of seconds it must not be less.
+        self._lead = self._monotonic(), (lead + 1_000) / _SECOND
+        self._seconds = self._ahead
+        return lead
+
+    def _ahead(self) -> float:
+        since, lead = self._lead
+        now = self._monotonic()
+        left = lead - (now - since) / CATCHING_UP
+        if left <= 0:
+            self._seconds = self._monotonic
+            return now
+        return now + left
 
     def stamp_ns(self) -> int:
         """Return wall nanoseconds greater than those of every stamp before: no two are equal."""

@@ -33,7 +33,7 @@ class MasterKeys:
         repair(tls_directory(state))
         self.tls = Reloading(self._load())
         """Makes the connections of the port for workers."""
-        self.signer = LocalSigner(state, lambda: to_datetime(clock.wall_ns()), self._changed)
+        self.signer = LocalSigner(state, lambda: to_datetime(clock.true_ns()), self._changed)
 
     def _load(self) -> ConnectionCreator:
         """What counts on the disk now."""

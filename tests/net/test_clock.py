@@ -159,3 +159,27 @@ def test_the_real_clock_is_today() -> None:
     """Without a wall clock given, the system's is read."""
     before = time.time_ns()
     assert before - 10**9 < Clock(TaskClock()).wall_ns() < time.time_ns() + 10**9
+
+
+@given(
+    lead=st.integers(-(10**15), 10**15),
+    steps=st.lists(st.floats(0, 10_000, allow_nan=False), max_size=30),
+)
+def test_a_clock_that_is_ahead_rises_until_it_is_right(lead: int, steps: list[float]) -> None:
+    """Later than the instant at once, never back, slower by one part in 32; timers do not care."""
+    reactor, clock = new_clock()
+    began, monotonic = clock.wall_ns(), clock.monotonic_ns()
+    instant = began + lead
+    ahead = clock.not_before(instant)
+    assert ahead == max(0, lead + 1)
+    last = clock.wall_ns()
+    assert last > instant or lead < 0
+    for seconds in steps:
+        reactor.advance(seconds)
+        now = clock.wall_ns()
+        assert now >= last
+        last = now
+        run = clock.monotonic_ns() - monotonic
+        assert clock.true_ns() == began + run
+        assert abs(now - clock.true_ns() - max(0, ahead - run // clock_module.CATCHING_UP)) < 5_000
+    assert clock.stepped_ns() == 10**18 - clock.true_ns()
