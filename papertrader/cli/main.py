@@ -69,6 +69,7 @@ COMMANDS: Final = {
     "backup": "papertrader.cli.backups:backup_command",
     "rebuild": "papertrader.cli.operator:rebuild_command",
     "restore": "papertrader.cli.backups:restore_command",
+    "lost-key": "papertrader.cli.lostkey:lost_key_command",
     "completion": "papertrader.cli.tools:completion",
     "version": "papertrader.cli.tools:version",
 }
@@ -111,6 +112,7 @@ _OWN_STATE_DIR: Final = (
     "rebuild",
     "backup",
     "restore",
+    "lost-key",
 )
 """Commands with an option of their own for the state directory."""
 

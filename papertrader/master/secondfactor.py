@@ -66,7 +66,10 @@ def lost_key(accounts: int) -> str:
     """Say that so many accounts cannot be logged in to as long as the key is away."""
     who = "the second factor of 1 account" if accounts == 1 else \
         f"the second factors of {accounts} accounts"  # fmt: skip
-    return f"{KEY_FILE} is missing, which opens {who}; put it back, from where keys/ is kept"
+    return (
+        f"{KEY_FILE} is missing, which opens {who}; put it back, from where keys/ is kept"
+        " (lost for ever: papertrader lost-key)"
+    )
 
 
 def seed_text(seed: bytes) -> str:
@@ -136,9 +139,7 @@ class SecondFactors:
         if not step:
             raise Refused(Status.AUTH_FAILED, "That is no code of this seed at this time.")
         del self._setups[account.account]
-        nonce = self._entropy(_NONCE_OCTETS)
-        sealed = nonce + self._box.encrypt(nonce, seed, _label(account.account))
-        self._set(account, sealed, step)
+        self._set(account, _sealed(self._box, account.account, seed, self._entropy), step)
         return self.renew(account)
 
     def renew(self, account: Account) -> list[str]:
@@ -209,7 +210,7 @@ class SecondFactors:
         except InvalidTag:
             raise StoreError(
                 f"{KEY_FILE} does not open the second factors in the store; put back the file that"
-                " belongs to it"
+                " belongs to it (lost for ever: papertrader lost-key)"
             ) from None
 
     def _set(self, account: Account, sealed: bytes, step: int) -> None:
@@ -229,6 +230,16 @@ def _label(account: int) -> bytes:
 
 def _opened(box: AESGCM, account: int, sealed: bytes) -> bytes:
     return box.decrypt(sealed[:_NONCE_OCTETS], sealed[_NONCE_OCTETS:], _label(account))
+
+
+def _sealed(box: AESGCM, account: int, seed: bytes, entropy: Callable[[int], bytes]) -> bytes:
+    nonce = entropy(_NONCE_OCTETS)
+    return nonce + box.encrypt(nonce, seed, _label(account))
+
+
+def sealed_anew(key: bytes, account: int, entropy: Callable[[int], bytes]) -> bytes:
+    """Return a seed that nobody has seen, sealed for an account."""
+    return _sealed(AESGCM(key), account, entropy(SEED_OCTETS), entropy)
 
 
 def opens(key: bytes, account: int, sealed: bytes) -> bool:

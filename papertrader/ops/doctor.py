@@ -302,7 +302,8 @@ def _second_factors(state: Path) -> Finding:
         return Finding(check, Verdict.SKIPPED, "no master has run here")
     if many and not opens(key, account, bytes(sealed)):
         what = f"{KEY_FILE} does not open the second factors in the store"
-        return Finding(check, Verdict.BAD, what, f"{advice}, the one that belongs to this store")
+        right = f"{advice}, the one that belongs to this store; lost for ever: papertrader lost-key"
+        return Finding(check, Verdict.BAD, what, right)
     return Finding(check, Verdict.GOOD, f"{KEY_FILE} is there; accounts that need it: {many}")
 
 

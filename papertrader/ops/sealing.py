@@ -99,6 +99,15 @@ def begin_epoch(state: Path, store: TruthStore, at: int = 0) -> SealKeys:
     return SealKeys(private=key, chain=(*chain, (store.epoch, public, signature)))
 
 
+def forget_handed_over(store: TruthStore) -> None:
+    """Take away the key that a master left for the next, sealed with a secret that is lost.
+
+    Within a transaction of the caller's. The next master without a key of its own begins anew.
+    """
+    if store.engine.shared:
+        store.set_meta(_HANDED, "")
+
+
 def _cipher(state: Path) -> ChaCha20Poly1305:
     derived = HKDF(SHA256(), 32, None, b"papertrader audit key").derive(seal_key(state))
     return ChaCha20Poly1305(derived)

@@ -10,19 +10,19 @@ import os
 import secrets
 import stat
 from pathlib import Path
-from typing import Final
 
-from papertrader.master.secondfactor import KEY_OCTETS
+from papertrader.master.secondfactor import KEY_FILE, KEY_OCTETS
 from papertrader.ops.files import PRIVATE_FILE, make_private_directory, write_new_file
-from papertrader.ops.provider_keys import KEYS_DIRECTORY
 from papertrader.ops.running import StartError
 
-FILE: Final = "second-factor"
+
+class NoKeyError(StartError):
+    """What stands in the file is no key."""
 
 
 def seal_key_file(state: Path) -> Path:
     """Return where the key stands."""
-    return state / KEYS_DIRECTORY / FILE
+    return state / KEY_FILE
 
 
 def new_seal_key() -> bytes:
@@ -60,9 +60,9 @@ def read_seal_key(state: Path) -> bytes | None:
             raise StartError(f"{path} is open to other users; run: chmod 600 {path}")
         key = bytes.fromhex(data.decode("ascii").strip())
     except ValueError:
-        raise StartError(f"{path} is no key; put back the file as it was") from None
+        raise NoKeyError(f"{path} is no key; put back the file as it was") from None
     if len(key) != KEY_OCTETS:
-        raise StartError(f"{path} is no key; put back the file as it was")
+        raise NoKeyError(f"{path} is no key; put back the file as it was")
     return key
 
 

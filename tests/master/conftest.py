@@ -23,6 +23,7 @@ BOTH: Final = frozenset(
         "test_contests",
         "test_durability",
         "test_history",
+        "test_lostkey",
         "test_operators",
         "test_path",
         "test_query_plans",
