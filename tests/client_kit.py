@@ -38,6 +38,7 @@ from papertrader.wire.connection import Connection, Link, State
 from papertrader.wire.kinds import (
     STATE_CHANGING,
     AuthorityPhase,
+    Direction,
     MarketState,
     Mechanism,
     Opcode,
@@ -101,6 +102,9 @@ CALLED: dict[str, Any] = {
 }
 
 
+REFUSAL = 41
+
+
 @attrs.define
 class ServerSession:
     account: int
@@ -129,6 +133,8 @@ class FakeAccount:
     shares: dict = attrs.Factory(lambda: defaultdict(int))
     portfolios: dict = attrs.Factory(dict)
     terms: dict = attrs.Factory(dict)
+    refused: dict = attrs.Factory(dict)
+    tags: dict = attrs.Factory(dict)
 
 
 class Market:
@@ -262,17 +268,43 @@ class Market:
             received_at=self.clock(), accepted_at=self.clock(), updated_at=self.clock(), version=1,
         )  # fmt: skip
         account.orders.append(order)
+        account.tags[order.order] = wish.tag
         self.event(
             account,
             m.OrderEvent(
-                kind=OrderEventKind.ACCEPTED, order=order.order, orders=(attrs.evolve(order),)
+                kind=OrderEventKind.ACCEPTED,
+                order=order.order,
+                orders=(attrs.evolve(order),),
+                order_tags=tag_rows(account, [order]),
             ),
         )
         return order
 
 
-def reply_of(order: m.OrderRow) -> m.OrderReply:
-    return m.OrderReply(**{a.name: getattr(order, a.name) for a in attrs.fields(m.OrderRow)})
+def reply_of(order: m.OrderRow, account: FakeAccount | None = None) -> m.OrderReply:
+    reply = m.OrderReply(**{a.name: getattr(order, a.name) for a in attrs.fields(m.OrderRow)})
+    reply.order_tags = tag_rows(account, [order]) if account is not None else ()
+    return reply
+
+
+def tag_rows(account: FakeAccount, orders: list[m.OrderRow]) -> tuple[m.OrderTagRow, ...]:
+    known = [(order.order, account.tags.get(order.order)) for order in orders]
+    return tuple(
+        m.OrderTagRow(number, tag.encode().ljust(limits.ORDER_TAG_MAX, b"\0"))
+        for number, tag in known
+        if tag
+    )
+
+
+def paged(rows: list, message: object, key: str) -> tuple[list, int]:
+    """The rows of a page, in its direction, and where the next one goes on."""
+    if message.direction and message.direction[0].direction == Direction.NEWEST_FIRST:
+        before = message.after or 2**64
+        found = [row for row in rows[::-1] if getattr(row, key) < before]
+    else:
+        found = [row for row in rows if getattr(row, key) > message.after]
+    limit = message.limit or 500
+    return found[:limit], getattr(found[limit - 1], key) if len(found) > limit else 0
 
 
 class Peer(OwnerPeer, AlertPeer):
@@ -484,6 +516,8 @@ class Peer(OwnerPeer, AlertPeer):
                 reply, status = self._order_new(message)
             else:
                 reply, status = self._order_cancel(message)
+            if isinstance(reply, codec.Failure) and hasattr(message, "client_order_id"):
+                self._mine().refused[message.client_order_id] = (status, reply.text)
             session.replies[header.seq] = (content, reply, status)
             self._send(header, reply, status=status)
 
@@ -499,7 +533,7 @@ class Peer(OwnerPeer, AlertPeer):
         if wish.side == Side.BUY and cost_of(ASK, wish.quantity) > account.cash:
             return codec.Failure("There is too little cash."), Status.INSUFFICIENT_CASH
         order = self.market.new_order(account, wish)
-        accepted = reply_of(order)
+        accepted = reply_of(order, account)
         if self.market.fill_at_once:
             self.market.tick()
         return accepted, Status.OK
@@ -704,6 +738,11 @@ class Peer(OwnerPeer, AlertPeer):
                 not message.order and order.client_order_id == message.client_order_id
             ):
                 return order
+        if getattr(message, "tag", None):
+            tags = self._mine().tags
+            return next(
+                (o for o in self._mine().orders[::-1] if tags[o.order] == message.tag), None
+            )
         return None
 
     def _order_cancel(self, message: m.OrderCancel) -> tuple[object, int]:
@@ -720,7 +759,18 @@ class Peer(OwnerPeer, AlertPeer):
         if order is None:
             self._fail(header, Status.NO_SUCH_ORDER, "There is no such order.")
         else:
-            self._send(header, reply_of(order))
+            self._send(header, reply_of(order, self._mine()))
+
+    def _refusals_get(self, header: codec.Header, message: m.RefusalsGet) -> None:
+        """Every refusal has the same number: what is refused again is told by the same words."""
+        known = self._mine().refused
+        wanted = [message.client_order_id] if message.client_order_id else list(known)
+        rows = [
+            m.RefusalRow(refusal=REFUSAL, client_order_id=number, reason=known[number][0])
+            for number in wanted
+            if number in known
+        ]
+        self._parts(header, m.RefusalsPart, "refusals", rows, as_of=START)
 
     def _receipt_get(self, header: codec.Header, message: m.ReceiptGet) -> None:
         if not message.order and not message.client_order_id:
@@ -755,7 +805,11 @@ class Peer(OwnerPeer, AlertPeer):
         rows = [order for order in self._mine().orders if wanted >> order.state & 1]
         if message.symbol:
             rows = [order for order in rows if order.symbol == message.symbol]
-        self._parts(header, m.OrderListPart, "orders", rows, as_of=START)
+        rows, after = paged(rows, message, "order")
+        self._parts(
+            header, m.OrderListPart, "orders", rows, as_of=START, next_after=after,
+            order_tags=tag_rows(self._mine(), rows),
+        )  # fmt: skip
 
     def _asset_list(self, header: codec.Header, message: m.AssetList) -> None:
         rows = [
@@ -817,8 +871,8 @@ class Peer(OwnerPeer, AlertPeer):
         if account is None:
             self._fail(header, Status.NO_SUCH_ACCOUNT, "There is no account that you may see.")
             return
-        rows = [row for row in account.transactions if row.transaction > message.after]
-        self._parts(header, m.TransactionsPart, "transactions", rows, as_of=START)
+        rows, after = paged(account.transactions, message, "transaction")
+        self._parts(header, m.TransactionsPart, "transactions", rows, as_of=START, next_after=after)
 
     def _equity_get(self, header: codec.Header, message: m.EquityGet) -> None:
         account = self._shown(message.username)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Final
@@ -12,10 +11,10 @@ import click
 
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
 from papertrader.cli.output import amount, moment, money, name, pairs, table, write_json
-from papertrader.cli.parameters import DATE, SYMBOL, of_option, portfolio_option
+from papertrader.cli.parameters import DATE, SYMBOL, TAG, of_option, portfolio_option
 from papertrader.cli.visit import logged_in
 from papertrader.client.moneyresults import Margin, Position
-from papertrader.client.results import Order, Transaction
+from papertrader.client.results import ItemT, Order, Page
 from papertrader.core.orders import OrderType
 
 ROWS_MAX: Final = 50_000
@@ -29,6 +28,26 @@ _LIMIT = click.option(
     show_default=True,
     help="Rows at most, the newest.",
 )
+
+
+def newest_rows(
+    ask: Callable[[int, int], Page[ItemT]],
+    limit: int,
+    wanted: Callable[[ItemT], bool] = lambda row: True,
+) -> list[ItemT]:
+    """Return the newest ``limit`` rows that are ``wanted``, the newest last.
+
+    ``ask`` is given where to go on and how many rows, and answers from the newest on.
+    """
+    rows: list[ItemT] = []
+    after = 0
+    while len(rows) < limit:
+        page = ask(after, min(limit - len(rows), PAGE_ROWS))
+        rows += [row for row in page if wanted(row)]
+        after = page.next_after
+        if not after:
+            break
+    return rows[limit - 1 :: -1] if limit <= len(rows) else rows[::-1]
 
 
 def show_portfolio(
@@ -142,27 +161,35 @@ def _prices(order: Order) -> str:
 @click.command()
 @click.option("--all", "every", is_flag=True, help="Ended orders too.")
 @click.option("--symbol", type=SYMBOL, default=None)
+@click.option("--tag", type=TAG, default=None, help="Only those with this note on them.")
 @_LIMIT
 @portfolio_option
 @json_option
 @pass_invocation
 def orders(
-    invocation: Invocation, every: bool, symbol: str | None, limit: int, portfolio: int | None
+    invocation: Invocation,
+    every: bool,
+    symbol: str | None,
+    tag: str | None,
+    limit: int,
+    portfolio: int | None,
 ) -> None:
-    """List your open orders, oldest first."""
-    newest: deque[Order] = deque(maxlen=limit)
-    after = 0
+    """List your open orders, the newest last."""
     with logged_in(invocation) as client:
-        while True:
-            page = client.orders(
-                symbol or "", every=every, limit=PAGE_ROWS, after=after, portfolio=portfolio or 0
-            )
-            newest.extend(page)
-            if not page.next_after or page.next_after <= after:
-                break
-            after = page.next_after
+        newest = newest_rows(
+            lambda after, rows: client.orders(
+                symbol or "",
+                every=every,
+                limit=rows if tag is None else PAGE_ROWS,
+                after=after,
+                portfolio=portfolio or 0,
+                newest_first=True,
+            ),
+            limit,
+            lambda order: tag in (None, order.tag),
+        )
     if invocation.as_json:
-        write_json(orders=list(newest))
+        write_json(orders=newest)
         return
     rows = [
         (
@@ -170,13 +197,13 @@ def orders(
             amount(each.quantity), amount(each.filled),
             _prices(each),
             money(each.average_price), name(each.time_in_force), name(each.state),
-            each.reason.replace("_", " ").lower(),
+            each.reason.replace("_", " ").lower(), each.tag,
         )
         for each in newest
     ]  # fmt: skip
     headings = (
         ">order", "accepted (UTC)", "side", "symbol", ">quantity", ">filled", ">limit",
-        ">average", "in force", "state", "",
+        ">average", "in force", "state", "", "tag" if any(each.tag for each in newest) else "",
     )  # fmt: skip
     click.echo(table(headings, rows))
 
@@ -197,26 +224,23 @@ def history(
     portfolio: int | None,
     username: str | None,
 ) -> None:
-    """List what changed your cash and positions, oldest first."""
-    newest: deque[Transaction] = deque(maxlen=limit)
-    after = 0
+    """List what changed your cash and positions, the newest last."""
     until = None if last is None else last + timedelta(days=1)
     with logged_in(invocation) as client:
-        while True:
-            page = client.transactions(
+        newest = newest_rows(
+            lambda after, rows: client.transactions(
                 from_time=first,
                 to_time=until,
-                limit=PAGE_ROWS,
+                limit=rows,
                 after=after,
                 portfolio=portfolio or 0,
                 username=username or "",
-            )
-            newest.extend(page)
-            if not page.next_after or page.next_after <= after:
-                break
-            after = page.next_after
+                newest_first=True,
+            ),
+            limit,
+        )
     if invocation.as_json:
-        write_json(transactions=list(newest))
+        write_json(transactions=newest)
         return
     rows = [
         (

@@ -6,10 +6,12 @@ import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from papertrader.client.commands import tag_of
 from papertrader.client.results import decimal_of, units_of
 from papertrader.core.identifiers import ID_MAX, check_name, check_symbol
 
@@ -131,6 +133,55 @@ def portfolio_option(function: FunctionT) -> FunctionT:
         help="Another portfolio than your first; see: papertrader portfolios.",
     )
     return option(function)
+
+
+class TagType(Kind):
+    """What is written on an order: one line."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the text as it is."""
+        try:
+            return tag_of(str(value)) or self.fail("a tag has a letter at least", param, ctx)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+TAG = TagType()
+
+
+class OrderCommand(click.Command):
+    """A command whose arguments may be negative numbers, to be refused with a reason.
+
+    So click is told to take what it does not know for an argument; what looks like an option and
+    is none is found here, and named.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments; raises `click.NoSuchOption`."""
+        known = {
+            name: isinstance(each, click.Option) and not each.is_flag
+            for each in self.get_params(ctx)
+            for name in (*each.opts, *each.secondary_opts)
+            if name.startswith("-")
+        }
+        left = iter(args)
+        for given in left:
+            if given == "--":
+                break
+            name, has_value, _ = given.partition("=")
+            if name in known:
+                if known[name] and not has_value:
+                    next(left, None)
+            elif _OPTION.match(given):
+                near = get_close_matches(name, known)
+                raise click.NoSuchOption(name, possibilities=near, ctx=ctx)
+        return super().parse_args(ctx, args)
+
+
+_OPTION = re.compile(r"--?[A-Za-z]")
+"""What is meant as an option; a number may begin with a minus."""
 
 
 def of_option(function: FunctionT) -> FunctionT:

@@ -91,6 +91,11 @@ class Problem(Exception):
         return cls("NOT_LOGGED_IN", text, "log in with: {program} login NAME", EXIT_LOGIN)
 
 
+def hint_of(code: str) -> str:
+    """Return what to do about a refusal; "" where there is nothing."""
+    return _HINTS.get(code, "")
+
+
 def _problem_of(error: Exception, remote: bool) -> Problem:
     """Turn whatever was raised into a `Problem`."""
     if isinstance(error, Problem):
@@ -108,7 +113,7 @@ def _problem_of(error: Exception, remote: bool) -> Problem:
     if isinstance(error, errors.NotLoggedIn | errors.SessionEnded):
         return Problem.not_logged_in(error.text)
     if isinstance(error, errors.RefusedError):
-        return Problem(error.code, error.text, _HINTS.get(error.code, ""), EXIT_REFUSED)
+        return Problem(error.code, error.text, hint_of(error.code), EXIT_REFUSED)
     if isinstance(error, errors.OutcomeUnknown):
         hint = "look with: {program} orders --all"
         if error.client_order_id:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
 import click
 
+from papertrader.cli.holdings import newest_rows
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
 from papertrader.cli.output import amount, moment, money, name, table, write_json
 from papertrader.cli.parameters import portfolio_option
@@ -20,7 +20,6 @@ from papertrader.core.identifiers import ID_MAX
 from papertrader.core.quotes import QuoteFlag
 from papertrader.core.refusals import FigureUnit
 
-PAGE_ROWS: Final = 1_000
 SHOWN_DEFAULT: Final = 20
 SHOWN_MAX: Final = 50_000
 
@@ -55,22 +54,27 @@ def refusals(
 
     Each has a receipt: what it asked for, what there was, by which rule and which quote.
     """
-    newest: deque[RefusedOrder] = deque(maxlen=limit)
-    after = 0 if number is None else number - 1
+    kept_from = 0
     with logged_in(invocation) as client:
-        while True:
-            page: RefusalPage = client.refusals(
+
+        def ask(after: int, rows: int) -> RefusalPage:
+            nonlocal kept_from
+            page = client.refusals(
                 client_order_id or 0,
-                limit=PAGE_ROWS if number is None else 1,
-                after=after,
+                limit=rows if number is None else 1,
+                after=after if number is None else number - 1,
                 portfolio=portfolio or 0,
+                newest_first=number is None,
             )
-            newest.extend(each for each in page if number in (None, each.refusal))
-            if number is not None or not page.next_after or page.next_after <= after:
-                break
-            after = page.next_after
+            kept_from = page.kept_from
+            return page
+
+        if number is None:
+            newest = newest_rows(ask, limit)
+        else:
+            newest = [each for each in ask(0, 1) if each.refusal == number]
     if invocation.as_json:
-        write_json(refusals=list(newest), kept_from=page.kept_from)
+        write_json(refusals=newest, kept_from=kept_from)
         return
     if number is not None or client_order_id is not None:
         for each in newest:
@@ -79,11 +83,11 @@ def refusals(
         _show(newest)
     if not newest:
         click.echo("No such order was refused." if number else "No order was refused.")
-    if page.kept_from:
-        click.echo(f"Refusals before number {page.kept_from} are no longer kept.")
+    if kept_from:
+        click.echo(f"Refusals before number {kept_from} are no longer kept.")
 
 
-def _show(found: deque[RefusedOrder]) -> None:
+def _show(found: Sequence[RefusedOrder]) -> None:
     rows = [
         (
             str(each.refusal), moment(each.at), str(each.client_order_id), name(each.side),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 from typing import Any, Final
 
@@ -19,12 +20,13 @@ from papertrader.cli.conditions import (
 )
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
 from papertrader.cli.output import amount, moment, money, name, pairs, write_json
-from papertrader.cli.parameters import AMOUNT, SYMBOL, portfolio_option
-from papertrader.cli.problems import EXIT_REFUSED, Problem
+from papertrader.cli.parameters import AMOUNT, SYMBOL, TAG, OrderCommand, portfolio_option
+from papertrader.cli.problems import EXIT_REFUSED, Problem, hint_of
 from papertrader.cli.visit import logged_in
 from papertrader.client import errors
 from papertrader.client.blocking import CLIENT_ORDER_ID_BITS, Client
 from papertrader.client.conditions import order_type_of
+from papertrader.client.refused import RefusedOrder
 from papertrader.client.results import (
     EventsLost,
     Fill,
@@ -36,6 +38,8 @@ from papertrader.client.results import (
 from papertrader.core.identifiers import ID_MAX
 from papertrader.core.orders import OrderState, Side
 
+CLOSING_BITS: Final = CLIENT_ORDER_ID_BITS - 1
+"""Of the number of the first order that closes; the others count on from it."""
 WAIT_DEFAULT_S: Final = 10.0
 WAIT_MAX_S: Final = 86_400.0
 
@@ -109,6 +113,7 @@ def _order_options(function: Callable[..., Any]) -> Callable[..., Any]:
             metavar="N",
             help="Your own number for it: the same number is never executed twice.",
         ),
+        click.option("--tag", type=TAG, default=None, help="A note by which to know it again."),
         condition_options,
         portfolio_option,
         json_option,
@@ -123,7 +128,7 @@ def _order_options(function: Callable[..., Any]) -> Callable[..., Any]:
 _SETTINGS: Final = {"ignore_unknown_options": True}
 
 
-@click.command(context_settings=_SETTINGS)
+@click.command(cls=OrderCommand, context_settings=_SETTINGS)
 @_order_options
 def buy(invocation: Invocation, symbol: str, quantity: Decimal | None, **options: Any) -> None:
     """Buy QUANTITY of SYMBOL, at the market or with --limit.
@@ -135,7 +140,7 @@ def buy(invocation: Invocation, symbol: str, quantity: Decimal | None, **options
     _trade(invocation, Side.BUY, symbol, quantity, **options)
 
 
-@click.command(context_settings=_SETTINGS)
+@click.command(cls=OrderCommand, context_settings=_SETTINGS)
 @_order_options
 def sell(invocation: Invocation, symbol: str, quantity: Decimal | None, **options: Any) -> None:
     """Sell QUANTITY of SYMBOL that you hold, at the market or with --limit."""
@@ -155,6 +160,7 @@ def _trade(
     preview: bool,
     wait: float,
     client_order_id: int | None,
+    tag: str | None,
     portfolio: int | None,
     **more: Any,
 ) -> None:
@@ -175,16 +181,18 @@ def _trade(
         if wait:
             client.subscribe_account()
         try:
-            order = client.order_new(
-                side,
-                symbol,
-                asked.quantity,
-                limit,
-                asked.in_force,
-                number,
-                portfolio or 0,
-                conditions=asked.conditions,
-            )
+            with receipt_named(client, number):
+                order = client.order_new(
+                    side,
+                    symbol,
+                    asked.quantity,
+                    limit,
+                    asked.in_force,
+                    number,
+                    portfolio or 0,
+                    tag,
+                    conditions=asked.conditions,
+                )
         except KeyboardInterrupt:
             click.echo(
                 f"the order may have been sent; look with: {invocation.command_line()}"
@@ -205,6 +213,22 @@ def _trade(
         _tell(invocation, progress, wait)
     if progress.order.state in {OrderState.REJECTED, OrderState.EXPIRED}:
         raise click.exceptions.Exit(EXIT_REFUSED)
+
+
+@contextmanager
+def receipt_named(client: Client, number: int) -> Iterator[None]:
+    """Say with the refusal of an order, of client order id ``number``, where its receipt is."""
+    try:
+        yield
+    except errors.RefusedError as error:
+        found: tuple[RefusedOrder, ...] = ()
+        with suppress(errors.PaperTraderError):
+            found = client.refusals(number, limit=1, newest_first=True).items
+        if not found:
+            raise
+        hints = [hint_of(error.code), f"its receipt: {{program}} refusals {found[0].refusal}"]
+        hint = "; ".join(filter(None, hints))
+        raise Problem(error.code, error.text, hint, EXIT_REFUSED) from error
 
 
 def _follow(client: Client, progress: Progress, seconds: float) -> None:
@@ -361,6 +385,7 @@ def _cancel_all(invocation: Invocation, symbol: str, portfolio: int) -> None:
 @click.option("--limit", type=AMOUNT, metavar="PRICE", help="New limit.")
 @click.option("--stop", type=AMOUNT, metavar="PRICE", help="New stop, of one that waits.")
 @click.option("--trail", type=TRAIL, metavar="N|N%", help="New distance of a trailing stop.")
+@click.option("--tag", type=TAG, default=None, help="Another note on it than before.")
 @portfolio_option
 @json_option
 @pass_invocation
@@ -371,6 +396,7 @@ def replace(
     limit: Decimal | None,
     stop: Decimal | None,
     trail: str | None,
+    tag: str | None,
     portfolio: int | None,
 ) -> None:
     """Put a new order with another quantity, limit, stop or trail in the place of an open one.
@@ -379,15 +405,18 @@ def replace(
     """
     if all(each is None for each in (quantity, limit, stop, trail)):
         raise Problem.usage("give --quantity, --limit, --stop, --trail, or several of them")
-    with logged_in(invocation) as client:
+    number = invocation.randbits(CLIENT_ORDER_ID_BITS) or 1
+    with logged_in(invocation) as client, receipt_named(client, number):
         try:
             order = client.order_replace(
                 order_id,
                 quantity=quantity,
                 limit=limit,
+                client_order_id=number,
                 stop=stop,
                 trail=trail,
                 portfolio=portfolio or 0,
+                tag=tag,
             )
         except ValueError as error:
             raise Problem.usage(str(error)) from None
@@ -410,8 +439,9 @@ def close(invocation: Invocation, symbol: str | None, every: bool, portfolio: in
     """
     if (symbol is None) != every:
         raise Problem.usage("name one symbol, or give --all")
-    with logged_in(invocation) as client:
-        done = client.position_close(symbol or "", portfolio=portfolio or 0)
+    number = invocation.randbits(CLOSING_BITS) or 1
+    with logged_in(invocation) as client, receipt_named(client, number):
+        done = client.position_close(symbol or "", client_order_id=number, portfolio=portfolio or 0)
     if invocation.as_json:
         write_json(
             cancelled=done.cancelled, closing=done.closing, orders=done.orders, text=done.text

@@ -322,10 +322,10 @@ class AsyncClient(
         return await self._ask(commands.order_cancel(order_id, client_order_id, portfolio))
 
     async def order(
-        self, order_id: int = 0, *, client_order_id: int = 0, portfolio: int = 0
+        self, order_id: int = 0, *, client_order_id: int = 0, portfolio: int = 0, tag: str = ""
     ) -> r.Order:
         """Read one order."""
-        return await self._ask(commands.order(order_id, client_order_id, portfolio))
+        return await self._ask(commands.order(order_id, client_order_id, portfolio, tag))
 
     async def orders(
         self,
@@ -336,9 +336,12 @@ class AsyncClient(
         limit: int = 0,
         after: int = 0,
         portfolio: int = 0,
+        newest_first: bool = False,
     ) -> r.Page[r.Order]:
         """Read orders, oldest first; as `Client.orders`."""
-        return await self._ask(commands.orders(symbol, states, every, limit, after, portfolio))
+        return await self._ask(
+            commands.orders(symbol, states, every, limit, after, portfolio, newest_first)
+        )
 
     async def portfolio(self, portfolio: int = 0, *, username: str = "") -> r.Portfolio:
         """Read cash, totals and positions."""
@@ -354,10 +357,13 @@ class AsyncClient(
         after: int = 0,
         portfolio: int = 0,
         username: str = "",
+        newest_first: bool = False,
     ) -> r.Page[r.Transaction]:
         """Read ledger history, oldest first; as `Client.transactions`."""
         return await self._ask(
-            commands.transactions(from_time, to_time, kinds, limit, after, portfolio, username)
+            commands.transactions(
+                from_time, to_time, kinds, limit, after, portfolio, username, newest_first
+            )
         )
 
     # --- events -----------------------------------------------------------------------------------

@@ -249,7 +249,7 @@ class Client(
         2**64 - 1) must never be used twice; without it a random one is taken. The order fills on
         the first price update after it arrived: the answer says that it was accepted. Raises
         `InsufficientCash`, `NoSuchSymbol`, `RefusedError`; `OutcomeUnknown` carries the client
-        order id.
+        order id. ``tag`` is a note by which to know the order again.
         """
         return self.order_new(
             Side.BUY,
@@ -325,9 +325,14 @@ class Client(
         """
         return self._ask(commands.order_cancel(order_id, client_order_id, portfolio))
 
-    def order(self, order_id: int = 0, *, client_order_id: int = 0, portfolio: int = 0) -> r.Order:
-        """Read one order, named by one of the two ids. Raises `NoSuchOrder`."""
-        return self._ask(commands.order(order_id, client_order_id, portfolio))
+    def order(
+        self, order_id: int = 0, *, client_order_id: int = 0, portfolio: int = 0, tag: str = ""
+    ) -> r.Order:
+        """Read one order, named by one of the two ids, or the newest one with a ``tag``.
+
+        Raises `NoSuchOrder`.
+        """
+        return self._ask(commands.order(order_id, client_order_id, portfolio, tag))
 
     def orders(
         self,
@@ -338,12 +343,16 @@ class Client(
         limit: int = 0,
         after: int = 0,
         portfolio: int = 0,
+        newest_first: bool = False,
     ) -> r.Page[r.Order]:
-        """Read orders, oldest first: the open ones, those in ``states``, or ``every`` one.
+        """Read orders: the open ones, those in ``states``, or ``every`` one.
 
-        ``limit`` 0 is 500; give the page's ``next_after`` as ``after`` to go on.
+        Oldest first, or ``newest_first``. ``limit`` 0 is 500; give the page's ``next_after`` as
+        ``after`` to go on the same way.
         """
-        return self._ask(commands.orders(symbol, states, every, limit, after, portfolio))
+        return self._ask(
+            commands.orders(symbol, states, every, limit, after, portfolio, newest_first)
+        )
 
     def portfolio(self, portfolio: int = 0, *, username: str = "") -> r.Portfolio:
         """Read cash, totals and positions; 0 is the default portfolio.
@@ -363,13 +372,16 @@ class Client(
         after: int = 0,
         portfolio: int = 0,
         username: str = "",
+        newest_first: bool = False,
     ) -> r.Page[r.Transaction]:
-        """Read ledger history, oldest first; ``kinds`` empty for all, ``limit`` 0 is 500.
+        """Read ledger history; ``kinds`` empty for all, ``limit`` 0 is 500.
 
-        ``username`` as for `portfolio`.
+        ``username`` as for `portfolio`, ``newest_first`` and ``after`` as for `orders`.
         """
         return self._ask(
-            commands.transactions(from_time, to_time, kinds, limit, after, portfolio, username)
+            commands.transactions(
+                from_time, to_time, kinds, limit, after, portfolio, username, newest_first
+            )
         )
 
     # --- events -----------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ from papertrader.wire.derived import Message
 from papertrader.wire.kinds import (
     STATE_CHANGING,
     Adjustment,
+    Direction,
     Mechanism,
     OrderFlag,
     Privacy,
@@ -310,10 +311,19 @@ def order_wish(
         limit_price=NULL if limit is None else units_of(limit, "limit"),
         stop_price=conditions.stop_of(wanted),
         expire_at=conditions.until_of(wanted, in_force),
-        tag=None if tag is None else _text(tag, "the tag", limits.TAG_TEXT_MAX),
+        tag=tag_of(tag),
         trigger=conditions.trigger_rows(wanted),
         legs=conditions.leg_rows(wanted.legs, number, in_force),
     )
+
+
+def tag_of(tag: str | None) -> str | None:
+    """Return what is to be written on an order; None for nothing."""
+    if not tag:
+        return None
+    if not tag.isprintable():
+        raise ValueError("a tag is one line of printable characters")
+    return _text(tag, "the tag", limits.ORDER_TAG_MAX)
 
 
 def _which(order_id: int, client_order_id: int) -> None:
@@ -334,13 +344,17 @@ def order_cancel(order_id: int, client_order_id: int, portfolio: int) -> Command
     return Command(message=message, read=lambda parts: convert.order_of(parts[0]))
 
 
-def order(order_id: int, client_order_id: int, portfolio: int) -> Command[r.Order]:
-    """Read one order."""
-    _which(order_id, client_order_id)
+def order(order_id: int, client_order_id: int, portfolio: int, tag: str = "") -> Command[r.Order]:
+    """Read one order, the newest one if it is named by its tag."""
+    if not tag:
+        _which(order_id, client_order_id)
+    elif order_id or client_order_id:
+        raise ValueError("name the order by a number or by its tag, and not by both")
     message = m.OrderGet(
         order=order_id,
         client_order_id=client_order_id,
         portfolio=_number(portfolio, "portfolio"),
+        tag=tag_of(tag),
     )
     return Command(message=message, read=lambda parts: convert.order_of(parts[0]))
 
@@ -352,6 +366,7 @@ def orders(
     limit: int,
     after: int,
     portfolio: int,
+    newest_first: bool = False,
 ) -> Command[r.Page[r.Order]]:
     """Read open orders, those in ``states``, or every order."""
     wanted = frozenset(states) if states is not None else OPEN_STATES
@@ -361,15 +376,23 @@ def orders(
         states=ALL_STATES if every else sum(1 << state for state in wanted),
         limit=_number(limit, "limit", ROWS_ASKED_MAX),
         after=_number(after, "after"),
+        direction=direction_of(newest_first),
     )
 
     def read(parts: Sequence[m.OrderListPart]) -> r.Page[r.Order]:
         rows = tuple(
-            order for part in parts for order in convert.orders_of(part.orders, part.order_terms)
+            order
+            for part in parts
+            for order in convert.orders_of(part.orders, part.order_terms, part.order_tags)
         )
         return _page(rows, parts[-1])
 
     return Command(message=message, read=read)
+
+
+def direction_of(newest_first: bool) -> tuple[m.DirectionRow, ...]:
+    """Return the section of a request that says which way a list is to go."""
+    return (m.DirectionRow(Direction.NEWEST_FIRST),) if newest_first else ()
 
 
 def _page(
@@ -458,8 +481,9 @@ def transactions(
     after: int,
     number: int,
     username: str = "",
+    newest_first: bool = False,
 ) -> Command[r.Page[r.Transaction]]:
-    """Read ledger history, oldest first, of another user's if ``username`` is given."""
+    """Read ledger history, of another user's if ``username`` is given."""
     message = m.TransactionsGet(
         portfolio=_number(number, "portfolio"),
         from_time=_instant(from_time, "from_time"),
@@ -468,6 +492,7 @@ def transactions(
         kinds=sum(1 << kind for kind in frozenset(kinds)),
         limit=_number(limit, "limit", ROWS_ASKED_MAX),
         username=_username(username) if username else None,
+        direction=direction_of(newest_first),
     )
 
     def read(parts: Sequence[m.TransactionsPart]) -> r.Page[r.Transaction]:

@@ -39,18 +39,32 @@ def order_terms_of(row: m.OrderTermsRow) -> OrderTerms:
     )
 
 
-def orders_of(rows: Iterable[m.OrderRow], terms: Iterable[m.OrderTermsRow]) -> tuple[r.Order, ...]:
-    """Build the orders of a list, each with its terms."""
+def orders_of(
+    rows: Iterable[m.OrderRow],
+    terms: Iterable[m.OrderTermsRow] = (),
+    tags: Iterable[m.OrderTagRow] = (),
+) -> tuple[r.Order, ...]:
+    """Build the orders of a list, each with its terms and its tag."""
     known = {row.order: row for row in terms}
-    return tuple(order_of(row, known.get(row.order)) for row in rows)
+    texts = tags_of(tags)
+    return tuple(order_of(row, known.get(row.order), texts.get(row.order, "")) for row in rows)
 
 
-def order_of(row: m.OrderRow | m.OrderReply, terms: m.OrderTermsRow | None = None) -> r.Order:
+def tags_of(rows: Iterable[m.OrderTagRow]) -> dict[int, str]:
+    """Return what is written on orders, by their numbers."""
+    return {row.order: row.tag.rstrip(b"\0").decode("utf-8", "replace") for row in rows}
+
+
+def order_of(
+    row: m.OrderRow | m.OrderReply, terms: m.OrderTermsRow | None = None, tag: str = ""
+) -> r.Order:
     """Build an `Order`; a reply has its terms, and those that hang together with it, in itself."""
     successor: tuple[m.SuccessorRow, ...] = ()
     combined: tuple[r.Order, ...] = ()
     if isinstance(row, m.OrderReply):
-        successor, combined = row.successor, orders_of(row.orders, row.order_terms)
+        successor = row.successor
+        combined = orders_of(row.orders, row.order_terms, row.order_tags)
+        tag = tags_of(row.order_tags).get(row.order, "")
         terms = next((each for each in row.order_terms if each.order == row.order), None)
     return r.Order(
         order_id=row.order,
@@ -80,6 +94,7 @@ def order_of(row: m.OrderRow | m.OrderReply, terms: m.OrderTermsRow | None = Non
         replaced_by=successor[0].replaced_by if successor else 0,
         terms=None if terms is None else order_terms_of(terms),
         combined=combined,
+        tag=tag,
     )
 
 
@@ -374,7 +389,7 @@ def order_update_of(event: m.OrderEvent, sequence: int, replayed: bool) -> r.Ord
     return r.OrderUpdate(
         sequence=sequence,
         kind=event.kind,
-        order=orders_of(event.orders, event.order_terms)[0],
+        order=orders_of(event.orders, event.order_terms, event.order_tags)[0],
         fill=fill,
         replayed=replayed,
     )

@@ -316,16 +316,9 @@ class TwistedClient(
     ) -> Deferred[r.Order]:
         """Buy at the market, or at ``limit`` or better; as `Client.buy`."""
         return self.order_new(
-            Side.BUY,
-            symbol,
-            quantity,
-            limit,
-            time_in_force,
-            client_order_id,
-            portfolio,
-            tag,
+            Side.BUY, symbol, quantity, limit, time_in_force, client_order_id, portfolio, tag,
             conditions,
-        )
+        )  # fmt: skip
 
     def sell(
         self,
@@ -340,16 +333,9 @@ class TwistedClient(
     ) -> Deferred[r.Order]:
         """Sell what is held; as `Client.sell`."""
         return self.order_new(
-            Side.SELL,
-            symbol,
-            quantity,
-            limit,
-            time_in_force,
-            client_order_id,
-            portfolio,
-            tag,
+            Side.SELL, symbol, quantity, limit, time_in_force, client_order_id, portfolio, tag,
             conditions,
-        )
+        )  # fmt: skip
 
     def order_new(
         self,
@@ -387,10 +373,10 @@ class TwistedClient(
         return self._ask(commands.order_cancel(order_id, client_order_id, portfolio))
 
     def order(
-        self, order_id: int = 0, *, client_order_id: int = 0, portfolio: int = 0
+        self, order_id: int = 0, *, client_order_id: int = 0, portfolio: int = 0, tag: str = ""
     ) -> Deferred[r.Order]:
         """Read one order."""
-        return self._ask(commands.order(order_id, client_order_id, portfolio))
+        return self._ask(commands.order(order_id, client_order_id, portfolio, tag))
 
     def orders(
         self,
@@ -401,9 +387,12 @@ class TwistedClient(
         limit: int = 0,
         after: int = 0,
         portfolio: int = 0,
+        newest_first: bool = False,
     ) -> Deferred[r.Page[r.Order]]:
         """Read orders, oldest first; as `Client.orders`."""
-        return self._ask(commands.orders(symbol, states, every, limit, after, portfolio))
+        return self._ask(
+            commands.orders(symbol, states, every, limit, after, portfolio, newest_first)
+        )
 
     def portfolio(self, portfolio: int = 0, *, username: str = "") -> Deferred[r.Portfolio]:
         """Read cash, totals and positions."""
@@ -419,10 +408,13 @@ class TwistedClient(
         after: int = 0,
         portfolio: int = 0,
         username: str = "",
+        newest_first: bool = False,
     ) -> Deferred[r.Page[r.Transaction]]:
         """Read ledger history, oldest first; as `Client.transactions`."""
         return self._ask(
-            commands.transactions(from_time, to_time, kinds, limit, after, portfolio, username)
+            commands.transactions(
+                from_time, to_time, kinds, limit, after, portfolio, username, newest_first
+            )
         )
 
     # --- events -----------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from typing import TypeAlias
 import attrs
 
 from papertrader.client import results as r
-from papertrader.client.commands import ROWS_ASKED_MAX, Command, whole_number
+from papertrader.client.commands import ROWS_ASKED_MAX, Command, direction_of, whole_number
 from papertrader.client.conversion import notes_of
 from papertrader.client.errors import status_name
 from papertrader.client.results import decimal_of, decimal_or_none, moment_of
@@ -77,13 +77,16 @@ class RefusalPage(r.Page[RefusedOrder]):
     kept_from: int = 0
 
 
-def refusals(client_order_id: int, portfolio: int, after: int, limit: int) -> Command[RefusalPage]:
-    """Read orders that were refused on arrival, oldest first; 0 for any id or portfolio."""
+def refusals(
+    client_order_id: int, portfolio: int, after: int, limit: int, newest_first: bool = False
+) -> Command[RefusalPage]:
+    """Read orders that were refused on arrival; 0 for any id or portfolio."""
     message = m.RefusalsGet(
         client_order_id=whole_number(client_order_id, "client_order_id"),
         portfolio=whole_number(portfolio, "portfolio"),
         after=whole_number(after, "after"),
         limit=whole_number(limit, "limit", ROWS_ASKED_MAX),
+        direction=direction_of(newest_first),
     )
     return Command(message=message, read=_read)
 

@@ -161,6 +161,8 @@ class Order:
     """None for a plain market or limit order."""
     combined: tuple[Order, ...] = ()
     """Open orders that hang together with it, where the server told them."""
+    tag: str = ""
+    """What its trader has written on it."""
 
     @property
     def is_open(self) -> bool:

@@ -41,19 +41,21 @@ class BlockingTrader(BlockingAsker):
         portfolio: int = 0,
         stop: Amount | None = None,
         trail: Amount | None = None,
+        tag: str | None = None,
     ) -> r.Order:
         """Put a new order in the place of an open one; returns the new one.
 
         ``quantity`` is the total, with what the old order has filled. ``client_order_id`` names the
         new order; ``stop`` and ``trail`` are for a stop that waits. ``expect_version`` other than
-        0: only if the order is still as it was then. A fill may come first. Raises
+        0: only if the order is still as it was then. ``tag`` is that of the old one if left out. A
+        fill may come first. Raises
         `NoSuchOrder`, and `RefusedError` (ORDER_DONE, STALE_VERSION, with the order) or what
         `buy` raises.
         """
         number = client_order_id or self._randbits(_ID_BITS) or 1
         return self._ask(
             commands.order_replace(
-                order_id, quantity, limit, number, expect_version, portfolio, stop, trail
+                order_id, quantity, limit, number, expect_version, portfolio, stop, trail, tag
             )
         )
 
@@ -134,14 +136,20 @@ class BlockingTrader(BlockingAsker):
         return self._ask(receipts.receipts(order_id, after, limit, portfolio))
 
     def refusals(
-        self, client_order_id: int = 0, *, limit: int = 0, after: int = 0, portfolio: int = 0
+        self,
+        client_order_id: int = 0,
+        *,
+        limit: int = 0,
+        after: int = 0,
+        portfolio: int = 0,
+        newest_first: bool = False,
     ) -> refused.RefusalPage:
         """Read the orders that were refused on arrival, oldest first, each with its receipt.
 
         ``client_order_id`` and ``portfolio`` 0 stand for any; ``after`` is the number of a
         refusal. ``limit`` 0 is 500. The newest 1,000 of an account are kept.
         """
-        return self._ask(refused.refusals(client_order_id, portfolio, after, limit))
+        return self._ask(refused.refusals(client_order_id, portfolio, after, limit, newest_first))
 
     def portfolio_fork(
         self, name: str, *, portfolio: int = 0, at: Moment = None
@@ -220,12 +228,13 @@ class AsyncTrader(AsyncAsker):
         portfolio: int = 0,
         stop: Amount | None = None,
         trail: Amount | None = None,
+        tag: str | None = None,
     ) -> r.Order:
         """Put a new order in the place of an open one; as `Client.order_replace`."""
         number = client_order_id or self._randbits(_ID_BITS) or 1
         return await self._ask(
             commands.order_replace(
-                order_id, quantity, limit, number, expect_version, portfolio, stop, trail
+                order_id, quantity, limit, number, expect_version, portfolio, stop, trail, tag
             )
         )
 
@@ -289,10 +298,18 @@ class AsyncTrader(AsyncAsker):
         return await self._ask(receipts.receipts(order_id, after, limit, portfolio))
 
     async def refusals(
-        self, client_order_id: int = 0, *, limit: int = 0, after: int = 0, portfolio: int = 0
+        self,
+        client_order_id: int = 0,
+        *,
+        limit: int = 0,
+        after: int = 0,
+        portfolio: int = 0,
+        newest_first: bool = False,
     ) -> refused.RefusalPage:
         """Read the orders that were refused on arrival; as `Client.refusals`."""
-        return await self._ask(refused.refusals(client_order_id, portfolio, after, limit))
+        return await self._ask(
+            refused.refusals(client_order_id, portfolio, after, limit, newest_first)
+        )
 
     async def portfolio_fork(
         self, name: str, *, portfolio: int = 0, at: Moment = None
@@ -361,12 +378,13 @@ class TwistedTrader(TwistedAsker):
         portfolio: int = 0,
         stop: Amount | None = None,
         trail: Amount | None = None,
+        tag: str | None = None,
     ) -> Deferred[r.Order]:
         """Put a new order in the place of an open one; as `Client.order_replace`."""
         number = client_order_id or self._randbits(_ID_BITS) or 1
         return self._ask(
             commands.order_replace(
-                order_id, quantity, limit, number, expect_version, portfolio, stop, trail
+                order_id, quantity, limit, number, expect_version, portfolio, stop, trail, tag
             )
         )
 
@@ -430,10 +448,16 @@ class TwistedTrader(TwistedAsker):
         return self._ask(receipts.receipts(order_id, after, limit, portfolio))
 
     def refusals(
-        self, client_order_id: int = 0, *, limit: int = 0, after: int = 0, portfolio: int = 0
+        self,
+        client_order_id: int = 0,
+        *,
+        limit: int = 0,
+        after: int = 0,
+        portfolio: int = 0,
+        newest_first: bool = False,
     ) -> Deferred[refused.RefusalPage]:
         """Read the orders that were refused on arrival; as `Client.refusals`."""
-        return self._ask(refused.refusals(client_order_id, portfolio, after, limit))
+        return self._ask(refused.refusals(client_order_id, portfolio, after, limit, newest_first))
 
     def portfolio_fork(
         self, name: str, *, portfolio: int = 0, at: Moment = None

@@ -17,6 +17,7 @@ from papertrader.client.commands import (
     Moment,
     instant_of,
     order_wish,
+    tag_of,
     whole_number,
 )
 from papertrader.client.results import decimal_of, decimal_or_none, moment_of, units_of
@@ -114,6 +115,7 @@ def order_replace(
     portfolio: int,
     stop: Amount | None = None,
     trail: Amount | None = None,
+    tag: str | None = None,
 ) -> Command[r.Order]:
     """Put a new order in the place of an open one."""
     if all(each is None for each in (quantity, limit, stop, trail)):
@@ -130,6 +132,7 @@ def order_replace(
         stop_price=NULL if stop is None else units_of(stop, "stop"),
         trigger=conditions.trigger_rows(conditions.Conditions(trail=trail)),
         expect_version=whole_number(expect_version, "expect_version", VERSION_MAX),
+        tag=tag_of(tag),
     )
     return Command(message=message, read=lambda parts: convert.order_of(parts[0]))
 
@@ -210,7 +213,7 @@ def position_close(symbol: str, client_order_id: int, portfolio: int) -> Command
         return Closing(
             cancelled=reply.cancelled,
             closing=reply.closing,
-            orders=convert.orders_of(reply.orders, ()),
+            orders=convert.orders_of(reply.orders),
             text=reply.text or "",
         )
 

@@ -427,6 +427,7 @@ def new_order(command: NewOrder, terms: Terms, order_id: int, replaces: int = 0)
         replaces,
         command.seq,
         _order_terms(command, terms),
+        command.tag,
     )
 
 

@@ -63,6 +63,7 @@ def amended(command: Replacement, old: Order) -> Refused | NewOrder:
         expire_at=command.expire_at or old.expire_at,
         trail_kind=command.trail_kind if trails else wish.trail_kind,
         trail=command.trail if trails else wish.trail,
+        tag=command.tag or wish.tag,
     )
 
 

@@ -271,10 +271,10 @@ _ORDER_FORMAT: Final = b"(%d:" % len(_ORDER_NAMES) + b"".join(
 def encoded_order(order: Order) -> bytes:
     """Return the encoding of an order.
 
-    Nearly all are plain: integers but for the symbol, and no terms. Of them it is put together at
-    once, which takes a third of the time.
+    Nearly all are plain: integers but for the symbol, no terms and no tag. Of them it is put
+    together at once, which takes a third of the time.
     """
-    if order.terms is not None:
+    if order.terms is not None or order.tag:
         return encoded(order)
     values = _ORDER_VALUES(order)
     symbol = values[_SYMBOL].encode()

@@ -418,6 +418,11 @@ class Desk(Endings):
         order_id = owner.client_order_ids.get(client_order_id) if owner is not None else None
         return None if order_id is None else self.state.orders[order_id]
 
+    def order_by_tag(self, portfolio: int, tag: str) -> Order | None:
+        """Return the newest order of a portfolio that has this tag."""
+        order_id = self.state.tagged.get((portfolio, tag))
+        return None if order_id is None else self.state.orders[order_id]
+
     def orders_of(self, *, account: int = 0, portfolio: int = 0) -> list[Order]:
         """Return all orders, finished ones too, of a portfolio or, if that is 0, of an account."""
         if portfolio:

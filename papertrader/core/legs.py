@@ -122,6 +122,7 @@ def leg_wish(command: NewOrder, leg: Leg) -> NewOrder:
         trail=leg.trail,
         source=leg.source,
         legs=(),
+        tag="",
     )
 
 
@@ -147,6 +148,7 @@ def held_order(wish: NewOrder, order_id: int, links: OrderTerms) -> Order:
         expire_at=wish.expire_at,
         sequence=wish.seq,
         terms=attrs.evolve(links, trail_kind=wish.trail_kind, trail=wish.trail, source=wish.source),
+        tag=wish.tag,
     )
 
 
@@ -175,4 +177,5 @@ def wish_of(order: Order, quantity: int, at: int) -> NewOrder:
         trail_kind=terms.trail_kind if terms else TrailKind.NONE,
         trail=terms.trail if terms else 0,
         source=terms.source if terms else TriggerSource.DEFAULT,
+        tag=order.tag,
     )

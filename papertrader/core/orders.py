@@ -305,6 +305,8 @@ class Order:
     """Sequence number of the input that created the order."""
     terms: OrderTerms | None = attrs.field(default=None, metadata={ADDED: True})
     """None for a plain order."""
+    tag: str = attrs.field(default="", metadata={ADDED: NAMED})
+    """What its trader has written on it; decides nothing."""
 
     @property
     def remaining(self) -> int:
@@ -399,6 +401,7 @@ class Order:
             self.replaces,
             self.sequence,
             self.terms,
+            self.tag,
         )
 
 
@@ -410,7 +413,8 @@ class NewOrder:
     master's instant and ``market_at`` the market time. ``expire_at`` (market time) is the close
     of the session for DAY, IOC, FOK, OPG and CLS, worked out by the caller, the trader's own for
     GTD, and 0 for GTC; ``works_from`` the opening for OPG. With the flag NOTIONAL, ``quantity`` is
-    money. ``legs`` are orders that come with it.
+    money. ``legs`` are orders that come with it; ``tag`` is what the trader writes on it, "" for
+    nothing.
     """
 
     seq: int
@@ -434,6 +438,7 @@ class NewOrder:
     trail: int = 0
     source: TriggerSource = TriggerSource.DEFAULT
     legs: tuple[Leg, ...] = ()
+    tag: str = ""
 
 
 @attrs.define(kw_only=True)
@@ -444,7 +449,7 @@ class Replacement:
     filled, of an order for an amount of money that amount; 0 leaves it. ``limit_price``,
     ``stop_price`` `NULL` and ``trail_kind`` NONE leave those, and ``expire_at`` 0 the expiry of a
     GTD order. ``expect_version`` is the version of the old order that the trader has seen, 0 for
-    any. Side, type and time in force stay.
+    any. Side, type and time in force stay, and so does the ``tag`` if it is "".
     """
 
     seq: int
@@ -462,3 +467,4 @@ class Replacement:
     expect_version: int = 0
     trail_kind: TrailKind = TrailKind.NONE
     trail: int = 0
+    tag: str = ""

@@ -101,6 +101,8 @@ def _restore_order(state: DeskState, order: Order) -> None:
     books = state.places_of(order)
     if order.replaces:
         state.replaced_by[order.replaces] = order.order_id
+    if order.tag:
+        state.tagged[order.portfolio, order.tag] = order.order_id
     if not order.is_open:
         return
     account, symbol = state.accounts[order.account], order.symbol

@@ -112,6 +112,8 @@ class DeskState:
         """From each pair of which one cancels the other to its orders that are open."""
         self.replaced_by: dict[int, int] = {}
         """From each order that was replaced to the one in its place."""
+        self.tagged: dict[tuple[int, str], int] = {}
+        """From each tag in a portfolio to the newest order that has it."""
         self.books: dict[str, Book] = {}
         self.model_books: dict[str, dict[FillModelKind, Book]] = {}
         """By symbol and family of fill models, the orders that do not take from displayed sizes."""
@@ -434,6 +436,8 @@ class DeskState:
             self.replaced_by[order.replaces] = order.order_id
         if order.terms is not None:
             self.link(order)
+        if order.tag:
+            self.tagged[order.portfolio, order.tag] = order.order_id
         by_symbol = account.open_orders_by_symbol
         by_symbol[symbol] = by_symbol.get(symbol, 0) + 1
         portfolio.client_order_ids[order.client_order_id] = order.order_id

@@ -335,7 +335,7 @@ def limit_cases() -> Iterator[Case]:
         yield Case(section="limits", name=name, clause="10.1", run=run)
     order = m.OrderNew(client_order_id=1, symbol=SYMBOL, quantity=SCALE, tag="x")
     for message, tag, least, most in (
-        (order, Tag.TAG, 1, limits.TAG_TEXT_MAX),
+        (order, Tag.ORDER_TAG, 1, limits.ORDER_TAG_MAX),
         (m.AssetList(prefix="x"), Tag.PREFIX, 1, limits.PREFIX_MAX),
     ):
         for size, run in _text(message, tag, least, most):

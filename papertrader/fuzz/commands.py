@@ -154,8 +154,8 @@ def conform(
 ) -> None:
     """Play numbered cases, each of one clause of the specification.
 
-    SECTION is one of: messages, refused, once, sessions, money, events, grease, shapes, opening,
-    limits, statuses, direction, states.
+    SECTION is one of: messages, refused, once, sessions, money, orders, events, grease, shapes,
+    opening, limits, statuses, direction, states.
     """
     unknown = set(sections) - set(conformance.SECTIONS)
     if unknown:

@@ -11,6 +11,7 @@ from papertrader.fuzz import (
     cases_connection,
     cases_frames,
     cases_money,
+    cases_orders,
     cases_rules,
     cases_status,
 )
@@ -25,6 +26,7 @@ SECTIONS: dict[str, Callable[[], Iterator[Case]]] = {
     "once": cases_rules.once_cases,
     "sessions": cases_rules.session_cases,
     "money": cases_money.money_cases,
+    "orders": cases_orders.order_cases,
     "events": cases_rules.event_cases,
     "grease": cases_connection.grease_cases,
     "shapes": cases_connection.shape_cases,

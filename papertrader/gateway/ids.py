@@ -13,12 +13,15 @@ from uuid import UUID
 
 import attrs
 
+from papertrader.client.results import Order
+from papertrader.wire import limits
+
 KEY_ID_DIGITS: Final = 16
 SECRET_DIGITS: Final = 64
 PORTFOLIO_MARK: Final = "."
 """Between a key's ID and the number of the portfolio that it is to trade, if not the default."""
-CLIENT_TEXT_MAX: Final = 128
-"""Characters of a client order id, as Alpaca has it."""
+CLIENT_TEXT_MAX: Final = limits.ORDER_TAG_MAX
+"""Octets of a client order id: Alpaca's are of 128 characters, and ASCII."""
 CLIENT_NUMBER_MAX: Final = 2**63 - 1
 _VALUE_BITS: Final = 116
 _LOW_BITS: Final = 62
@@ -117,6 +120,17 @@ def hashed_uuid(kind: Kind, *parts: object) -> str:
     """Name by a UUID what has no number: the same for the same parts."""
     digest = hashlib.sha256("\0".join(map(str, parts)).encode()).digest()
     return uuid_of(kind, int.from_bytes(digest[:14], "big"))
+
+
+def client_text(order: Order) -> str:
+    """Return the client order id of an order as it was said, or its number.
+
+    A tag is shown if the order came under it: not one that the owner wrote by another program, nor
+    that of the order which this one replaced.
+    """
+    if order.tag and client_number(order.tag) == order.client_order_id:
+        return order.tag
+    return str(order.client_order_id)
 
 
 def client_number(text: str) -> int:

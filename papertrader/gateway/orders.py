@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -26,6 +26,7 @@ from papertrader.gateway.ids import (
     Kind,
     asset_uuid,
     client_number,
+    client_text,
     number_of,
     uuid_of,
 )
@@ -73,8 +74,8 @@ _PRICES: Final = {
 }
 
 
-def order_body(order: r.Order, asset_class: str, account: int, texts: Any) -> dict[str, Any]:
-    """Write an order without its legs. ``texts`` knows client order ids as they were said."""
+def order_body(order: r.Order, asset_class: str) -> dict[str, Any]:
+    """Write an order without its legs."""
     terms = order.terms
     ended = {order.state: moment(order.updated_at)}
     trail = amount(terms.trail) if terms is not None and terms.trail is not None else None
@@ -83,7 +84,7 @@ def order_body(order: r.Order, asset_class: str, account: int, texts: Any) -> di
     kind = _TYPE_NAMES[OrderType(order.order_type)]
     return {
         "id": uuid_of(Kind.ORDER, order.order_id),
-        "client_order_id": texts.text(account, order.client_order_id),
+        "client_order_id": client_text(order),
         "created_at": moment(order.received_at),
         "updated_at": moment(order.updated_at),
         "submitted_at": moment(order.accepted_at),
@@ -187,7 +188,7 @@ class Orders:
         written: dict[int, dict[str, Any]] = {}
         for each in orders:
             asset = await self.book.get(call.seat, each.symbol)
-            written[each.order_id] = order_body(each, class_of(asset), call.seat.account, call.ids)
+            written[each.order_id] = order_body(each, class_of(asset))
         return written
 
     # --- requests -------------------------------------------------------------------------------
@@ -204,7 +205,7 @@ class Orders:
             raise unprocessable("side must be buy or sell")
         symbol = await self._symbol(call, text_in(body, "symbol"))
         wish = wish_of(body)
-        number = self._client_number(call, text_in(body, "client_order_id"))
+        number, tag = _named(text_in(body, "client_order_id"))
         if text_in(body, "position_intent") == "sell_to_open":
             side = Side.SELL_SHORT
         order = await call.seat.client.order_new(
@@ -215,6 +216,7 @@ class Orders:
             wish.time_in_force,
             number,
             call.seat.portfolio,
+            tag,
             conditions=wish.conditions,
         )
         return await self.taken(call, order)
@@ -223,15 +225,6 @@ class Orders:
         if not name:
             raise unprocessable("symbol is required")
         return (await self.book.find(call.seat, name)).symbol
-
-    def _client_number(self, call: Call, text: str) -> int:
-        if not text:
-            return secrets.randbits(NUMBER_BITS) or 1
-        if len(text) > CLIENT_TEXT_MAX:
-            raise unprocessable(f"client_order_id must have at most {CLIENT_TEXT_MAX} characters")
-        number = client_number(text)
-        call.ids.keep(call.seat.account, number, text)
-        return number
 
     async def one(self, call: Call) -> dict[str, Any]:
         """GET /v2/orders/{id}."""
@@ -246,7 +239,6 @@ class Orders:
             raise unprocessable("client_order_id is required")
         number, seat = client_number(text), call.seat
         order = await seat.client.order(client_order_id=number, portfolio=seat.portfolio)
-        call.ids.keep(seat.account, number, text)
         return await self.body(call, order)
 
     async def all(self, call: Call) -> list[dict[str, Any]]:
@@ -254,40 +246,57 @@ class Orders:
         wanted = call.query.get("status", "open")
         if wanted not in ("open", "closed", "all"):
             raise unprocessable("status must be one of open, closed, all")
-        found = await self._read(call, wanted)
-        chosen = [order for order in found if chooses(call, order)]
-        if call.query.get("direction", "desc") != "asc":
-            chosen.reverse()
-        bodies = await self.bodies(call, chosen)
+        backwards = call.query.get("direction", "desc") != "asc"
         in_nests = call.query.get("nested", "").lower() == "true"
-        # A leg counts with its parent: the limit is of what the list shows.
-        return nested(chosen, bodies, in_nests)[: call.whole("limit", LISTED, LISTED_MAX)]
+        limit = call.whole("limit", LISTED, LISTED_MAX)
 
-    async def _read(self, call: Call, wanted: str) -> list[r.Order]:
-        """Return the account's orders, oldest first."""
-        seat = call.seat
+        def enough(found: Sequence[r.Order], place: int) -> bool:
+            # Legs come after their parents: from the newest on, what is shown is known sooner.
+            if in_nests:
+                return backwards and _shown(found, place) >= limit
+            return len(found) >= limit
+
+        chosen = await self._read(call, wanted, backwards, 2 * limit, enough)
+        bodies = await self.bodies(call, chosen)
+        # A leg counts with its parent: the limit is of what the list shows.
+        return nested(chosen, bodies, in_nests)[:limit]
+
+    async def _read(
+        self,
+        call: Call,
+        wanted: str,
+        backwards: bool = False,
+        first: int = _READ_AT_ONCE,
+        enough: Callable[[Sequence[r.Order], int], bool] = lambda found, place: False,
+    ) -> list[r.Order]:
+        """Return the account's orders that its filters let through, until there are ``enough``.
+
+        They are read in pages, of ``first`` orders for a beginning.
+        """
+        seat, read, size, place = call.seat, 0, first, 0
         states = {"open": OPEN_STATES, "closed": frozenset(OrderState) - OPEN_STATES}.get(wanted)
         found: list[r.Order] = []
-        place = 0
         while True:
             page = await seat.client.orders(
                 states=states,
                 every=states is None,
-                limit=_READ_AT_ONCE,
+                limit=size,
                 after=place,
                 portfolio=seat.portfolio,
+                newest_first=backwards,
             )
-            found += page
-            place = page.next_after
-            if not place:
+            found += [order for order in page if chooses(call, order)]
+            read, place, size = read + len(page), page.next_after, _READ_AT_ONCE
+            if not place or enough(found, place):
                 return found
-            if len(found) >= ORDERS_READ_MAX:
+            if read >= ORDERS_READ_MAX:
                 raise unprocessable(f"this account has more than {ORDERS_READ_MAX} such orders")
 
     async def replace(self, call: Call) -> dict[str, Any]:
         """PATCH /v2/orders/{id}."""
         seat, body = call.seat, call.body
         number = _order_number(call)
+        named, tag = _named(text_in(body, "client_order_id"))
         before = await seat.client.order(number, portfolio=seat.portfolio)
         in_force = text_in(body, "time_in_force")
         if in_force and in_force != TimeInForce(before.time_in_force).name.lower():
@@ -300,8 +309,9 @@ class Orders:
             limit=decimal_in(body, "limit_price"),
             stop=decimal_in(body, "stop_price"),
             trail=f"{amount(trail)}%" if trail is not None and percent else trail,
-            client_order_id=self._client_number(call, text_in(body, "client_order_id")),
+            client_order_id=named,
             portfolio=seat.portfolio,
+            tag=tag,
         )
         return await self.taken(call, order)
 
@@ -321,6 +331,47 @@ class Orders:
         seat = call.seat
         await seat.client.order_cancel(_order_number(call), portfolio=seat.portfolio)
         return Answer(204)
+
+
+def _above(order: r.Order) -> int:
+    """Return the order under which one is shown in a nest; 0 for one that stands by itself."""
+    terms = order.terms
+    above = (terms.parent or terms.pair) if terms is not None else 0
+    return above if above != order.order_id else 0
+
+
+def _shown(chosen: Sequence[r.Order], place: int) -> int:
+    """Return how many orders of a list, read from the newest to ``place``, are shown at any rate.
+
+    A leg whose parent may come yet is not among them, nor what is behind it.
+    """
+    known = {order.order_id for order in chosen}
+    count = 0
+    for order in chosen:
+        above = _above(order)
+        if 0 < above < place:
+            return count
+        count += above not in known
+    return count
+
+
+def _named(text: str) -> tuple[int, str | None]:
+    """Return the number by which an order is known, and the tag that keeps the text it came under.
+
+    The order itself keeps it: whichever worker is asked, and after whatever restart, it is found.
+    """
+    if not text:
+        return secrets.randbits(NUMBER_BITS) or 1, None
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        size = 0
+    if not 0 < size <= CLIENT_TEXT_MAX or not text.isprintable():
+        raise unprocessable(
+            f"client_order_id must have at most {CLIENT_TEXT_MAX} octets, all of them printable"
+        )
+    number = client_number(text)
+    return number, None if text == str(number) else text
 
 
 def chooses(call: Call, order: r.Order) -> bool:

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 import attrs
 
 from papertrader.gateway.errors import ApiError, bad_request
-from papertrader.gateway.seats import ClientIds, Seat
+from papertrader.gateway.seats import Seat
 
 LIST_MAX: Final = 1_000
 """Names in one comma-separated parameter."""
@@ -20,7 +20,6 @@ class Call:
     """One request, read. ``names`` are the variable parts of its path."""
 
     seat: Seat
-    ids: ClientIds
     names: Mapping[str, str]
     query: Mapping[str, str]
     body: Mapping[str, Any]

@@ -41,9 +41,6 @@ ANSWER_S: Final = 10
 LOOK_S: Final = 30
 """How often idle seats are looked for."""
 DEVICE: Final = "gateway"
-CLIENT_IDS_MAX: Final = 65_536
-"""Client order ids that are no numbers, remembered as they were said; beyond, the longest unused
-is forgotten, and its order shows the number instead."""
 
 
 @attrs.define(slots=True, kw_only=True)
@@ -56,7 +53,6 @@ class SeatCounters:
     full: int = 0
     """Answered 503 because every seat was in use."""
     rate_limited: int = 0
-    ids_forgotten: int = 0
     overrun: int = 0
     """Connections within the process that were cut because too much waited on them."""
 
@@ -75,29 +71,6 @@ class Visitor:
 
     peer: IAddress
     handle: Any = None
-
-
-class ClientIds:
-    """The client order ids of all seats as they were said, by account and number."""
-
-    def __init__(self, counters: SeatCounters, most: int = CLIENT_IDS_MAX) -> None:
-        self._counters = counters
-        self._most = most
-        self._texts: OrderedDict[tuple[int, int], str] = OrderedDict()
-
-    def keep(self, account: int, number: int, text: str) -> None:
-        """Remember what was said for a number."""
-        if text == str(number):
-            return
-        self._texts[account, number] = text
-        self._texts.move_to_end((account, number))
-        while len(self._texts) > self._most:
-            self._texts.popitem(last=False)
-            self._counters.ids_forgotten += 1
-
-    def text(self, account: int, number: int) -> str:
-        """Return what was said, or the number itself."""
-        return self._texts.get((account, number), str(number))
 
 
 class Seat:
@@ -129,7 +102,6 @@ class Seats:
 
     def __init__(self, connect: Callable[[IAddress], Any], clock: Clock, rules: SeatRules) -> None:
         self.counters = SeatCounters()
-        self.ids = ClientIds(self.counters)
         self.rules = rules
         self._connect = connect
         self._clock = clock

@@ -104,7 +104,7 @@ class Api(Resource):
             credential, query, body = _credential(request), _query(request), _body(request)
             seat = await self._seats.take(credential, _visitor(request))
             try:
-                call = Call(seat=seat, ids=self._seats.ids, names=names, query=query, body=body)
+                call = Call(seat=seat, names=names, query=query, body=body)
                 found = await handler(call)
             finally:
                 self._seats.give_back(seat)
@@ -246,7 +246,6 @@ class Gateway(WebPort):
         return {
             "gateway_seats": seats.full,
             "gateway_rate": seats.rate_limited,
-            "gateway_client_ids": seats.ids_forgotten,
             "gateway_streams": streams.refused,
             "gateway_slow": streams.slow,
             "gateway_silent": streams.silent,

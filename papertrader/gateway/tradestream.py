@@ -136,7 +136,7 @@ class TradeStream(Stream):
         data: dict[str, Any] = {
             "event": event,
             "timestamp": moment(order.updated_at),
-            "order": order_body(order, class_of(asset), seat.account, self.around.seats.ids),
+            "order": order_body(order, class_of(asset)),
         }
         fill = update.fill
         if fill is not None:

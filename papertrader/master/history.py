@@ -14,10 +14,17 @@ from papertrader.core.refusals import Refusal
 from papertrader.master import records
 from papertrader.master.accounts import AccountBook, account_shown
 from papertrader.master.commands import Command, Refused
-from papertrader.master.holdings import Details, orders_wanted, page_end, parts, rows_limit
+from papertrader.master.holdings import (
+    Details,
+    newest_first,
+    orders_wanted,
+    page_end,
+    parts,
+    rows_limit,
+)
 from papertrader.master.journal import Journal
 from papertrader.master.moneyrows import money_sections
-from papertrader.master.orderrecords import combined, order_row, terms_row
+from papertrader.master.orderrecords import combined, order_row, tag_row, terms_row
 from papertrader.master.sessions import Session
 from papertrader.master.transactions import Market, Transactions
 from papertrader.master.views import Views
@@ -50,18 +57,18 @@ class History:
         self._book = book
 
     def order_get(self, command: Command, session: Session, message: m.OrderGet) -> bytes:
-        """Answer ORDER_GET by order number, or by client order id."""
+        """Answer ORDER_GET by order number, by client order id, or by tag."""
         desk = self._transactions.desk
         portfolio = self._transactions.portfolio_of(session, message.portfolio)
         if message.order:
             order = desk.order(message.order)
+        elif message.tag and not message.client_order_id:
+            order = desk.order_by_tag(portfolio, message.tag)
         else:
             order = desk.order_by_client_id(portfolio, message.client_order_id)
         if order is None or order.account != session.account:
-            raise Refused(
-                Refusal.NO_SUCH_ORDER,
-                f"You have no order {message.order or message.client_order_id}.",
-            )
+            which = message.order or message.client_order_id or f'with the tag "{message.tag}"'
+            raise Refused(Refusal.NO_SUCH_ORDER, f"You have no order {which}.")
         head = command.header
         return records.order_reply(
             head.opcode,
@@ -73,12 +80,12 @@ class History:
         )
 
     def order_list(self, command: Command, session: Session, message: m.OrderList) -> list[bytes]:
-        """Answer ORDER_LIST, oldest first."""
+        """Answer ORDER_LIST."""
         desk = self._transactions.desk
         portfolio = self._transactions.portfolio_of(session, message.portfolio)
         limit = rows_limit(message.limit)
         found = []
-        for order in orders_wanted(desk.orders_of(portfolio=portfolio), message):
+        for order in orders_wanted(desk.state, portfolio, message):
             found.append(desk.shown(order))
             if len(found) == limit:
                 break
@@ -88,8 +95,11 @@ class History:
             next_after=page_end([order.order_id for order in found], limit),
         )
         rows = [order_row(order).pack() for order in found]
-        terms = Details(Tag.ORDER_TERMS, m.OrderTermsRow.SIZE, list(map(terms_row, found)))
-        return self._parts(command, session, Tag.ORDERS, m.OrderRow.SIZE, rows, head, terms)
+        more = (
+            Details(Tag.ORDER_TERMS, m.OrderTermsRow.SIZE, list(map(terms_row, found))),
+            Details(Tag.ORDER_TAGS, m.OrderTagRow.SIZE, list(map(tag_row, found))),
+        )
+        return self._parts(command, session, Tag.ORDERS, m.OrderRow.SIZE, rows, head, more)
 
     async def receipt_get(
         self, command: Command, session: Session, message: m.ReceiptGet
@@ -139,6 +149,7 @@ class History:
             message.portfolio,
             min(message.after, STORED_MAX),
             limit,
+            newest_first(message),
         )
         head = m.RefusalsPart(
             as_of=command.accepted_at,
@@ -203,7 +214,7 @@ class History:
     async def transactions_get(
         self, command: Command, session: Session, message: m.TransactionsGet
     ) -> list[bytes]:
-        """Answer TRANSACTIONS_GET, oldest first; of another user's account if shown."""
+        """Answer TRANSACTIONS_GET; of another user's account if shown."""
         account = self._account(session, message.username, Privacy.HISTORY_PUBLIC)
         portfolio = self._transactions.portfolio_in(account, message.portfolio)
         limit = rows_limit(message.limit)
@@ -219,6 +230,7 @@ class History:
             min(message.to_time, STORED_MAX),
             message.kinds,
             limit,
+            newest_first(message),
         )
         numbers = [m.TransactionRow.unpack(row[0]).transaction for row in rows]
         head = m.TransactionsPart(
@@ -227,7 +239,7 @@ class History:
         details = Details(Tag.DETAILS, m.TransactionDetailRow.SIZE, [row[1] for row in rows])
         blocks, notes = [row[0] for row in rows], [row[2] for row in rows]
         return self._parts(
-            command, session, Tag.TRANSACTIONS, m.TransactionRow.SIZE, blocks, head, details,
+            command, session, Tag.TRANSACTIONS, m.TransactionRow.SIZE, blocks, head, (details,),
             notes=notes,
         )  # fmt: skip
 
@@ -250,7 +262,7 @@ class History:
         size: int,
         rows: list[bytes],
         head: Message,
-        details: Details | None = None,
+        details: Sequence[Details] = (),
         first: bytes = b"",
         notes: Sequence[str] = (),
     ) -> list[bytes]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 import attrs
 
@@ -11,12 +13,15 @@ from papertrader.core.money import NULL
 from papertrader.core.orders import OPEN_STATES, Order
 from papertrader.core.portfolio import Position
 from papertrader.core.quotes import Quote
+from papertrader.core.state import DeskState
 from papertrader.master.commands import Refused
 from papertrader.master.refusalrecords import notes_section, notes_size
 from papertrader.wire import codec, limits
 from papertrader.wire import messages as m
 from papertrader.wire.derived import Message
-from papertrader.wire.kinds import Status
+from papertrader.wire.kinds import Direction, Status
+
+_OPEN: Final = sum(1 << state for state in OPEN_STATES)
 
 
 @attrs.frozen(kw_only=True)
@@ -125,15 +130,30 @@ def totals(desk: Desk, portfolio: int, market_at: int) -> Totals:
     )
 
 
-def orders_wanted(orders: Iterable[Order], message: m.OrderList) -> Iterator[Order]:
-    """Give the orders that an ORDER_LIST asks for, oldest first."""
-    for order in orders:
-        if order.order_id <= message.after or message.symbol not in ("", order.symbol):
-            continue
-        if message.states:
-            if message.states >> order.state & 1:
-                yield order
-        elif order.state in OPEN_STATES:
+def newest_first(message: m.OrderList | m.TransactionsGet | m.RefusalsGet) -> bool:
+    """Tell which way a list is to go."""
+    way = message.direction
+    return bool(way) and way[0].direction == Direction.NEWEST_FIRST
+
+
+def orders_wanted(state: DeskState, portfolio: int, message: m.OrderList) -> Iterator[Order]:
+    """Give the orders that an ORDER_LIST asks for, in its direction.
+
+    None before its page is looked at, and for open ones alone none that has ended: each page
+    costs what its own rows cost.
+    """
+    wanted = message.states or _OPEN
+    numbers: Sequence[int] = state.orders_by_portfolio[portfolio]
+    if not wanted & ~_OPEN:
+        numbers = sorted(state.open_orders[portfolio])
+    if newest_first(message):
+        end = bisect_left(numbers, message.after) if message.after else len(numbers)
+        places = range(end - 1, -1, -1)
+    else:
+        places = range(bisect_right(numbers, message.after), len(numbers))
+    for place in places:
+        order = state.orders[numbers[place]]
+        if wanted >> order.state & 1 and message.symbol in ("", order.symbol):
             yield order
 
 
@@ -163,7 +183,7 @@ def parts(
     head: Message,
     session: int,
     correlation: int,
-    details: Details | None = None,
+    details: Sequence[Details] = (),
     first: bytes = b"",
     notes: Sequence[str] = (),
 ) -> list[bytes]:
@@ -173,11 +193,11 @@ def parts(
     ``details`` stand in the part in which their rows do, the sections ``first`` in the first one.
     ``notes`` has the text of each row, all of them empty or none given: NOTES of the same part.
     """
-    room = limits.PART_BODY_MAX - head.SIZE - 3 * (codec.SECTION.size + codec.GROUP.size)
+    details = [each for each in details if any(each.rows)]
+    groups = len(details) + 2
+    room = limits.PART_BODY_MAX - head.SIZE - groups * (codec.SECTION.size + codec.GROUP.size)
     room -= len(first)
-    if details is not None and not any(details.rows):
-        details = None
-    size = row_size + (details.row_size if details is not None else 0)
+    size = row_size + sum(each.row_size for each in details)
     begins = _part_begins(len(rows), size, room, notes if any(notes) else ())
     chunks = [rows[begin:end] for begin, end in zip(begins, [*begins[1:], len(rows)], strict=True)]
     frames = []
@@ -187,10 +207,10 @@ def parts(
         sections = codec.group(tag, row_size, chunk) if chunk else b""
         if number == 1:
             sections += first
-        if details is not None:
-            known = [row for row in details.rows[begin : begin + len(chunk)] if row]
+        for each in details:
+            known = [row for row in each.rows[begin : begin + len(chunk)] if row]
             if known:
-                sections += codec.group(details.tag, details.row_size, known)
+                sections += codec.group(each.tag, each.row_size, known)
         if notes:
             sections += notes_section(notes[begin : begin + len(chunk)])
         flags = codec.RESPONSE | (codec.MORE if number < len(chunks) else 0)

@@ -21,6 +21,9 @@ from papertrader.wire import codec, limits
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import Tag
 
+_TAG_TEXT = limits.ORDER_TAG_MAX
+"""Octets that a row has for a tag."""
+
 
 def order_row(order: Order) -> m.OrderRow:
     """Return an order as the wire shows it."""
@@ -84,6 +87,24 @@ def terms_section(orders: Iterable[Order]) -> bytes:
     return codec.group(Tag.ORDER_TERMS, m.OrderTermsRow.SIZE, rows) if rows else b""
 
 
+def tag_row(order: Order) -> bytes:
+    """Return the packed row of what is written on an order; empty if nothing is."""
+    if not order.tag:
+        return b""
+    return m.OrderTagRow(order.order_id, order.tag.encode().ljust(_TAG_TEXT, b"\0")).pack()
+
+
+def tags_section(orders: Iterable[Order]) -> bytes:
+    """Return the section of those rows; nothing if nothing is written on any."""
+    rows = [row for row in map(tag_row, orders) if row]
+    return codec.group(Tag.ORDER_TAGS, m.OrderTagRow.SIZE, rows) if rows else b""
+
+
+def tag_of(text: bytes) -> str:
+    """Return the tag that a row has, which is padded there."""
+    return text.rstrip(b"\0").decode()
+
+
 def order_terms_of(row: m.OrderTermsRow) -> OrderTerms:
     """Return the terms that a row describes."""
     return OrderTerms(
@@ -124,7 +145,12 @@ def orders_section(orders: Iterable[Order]) -> bytes:
     return codec.group(Tag.ORDERS, m.OrderRow.SIZE, rows) if rows else b""
 
 
-def order_of(row: m.OrderRow, record: m.StoreOrder, terms: m.OrderTermsRow | None = None) -> Order:
+def order_of(
+    row: m.OrderRow,
+    record: m.StoreOrder,
+    terms: m.OrderTermsRow | None = None,
+    tag: m.OrderTagRow | None = None,
+) -> Order:
     """Return the order of a record: what the client was shown and what the desk keeps besides."""
     return Order(
         order_id=row.order,
@@ -156,4 +182,5 @@ def order_of(row: m.OrderRow, record: m.StoreOrder, terms: m.OrderTermsRow | Non
         replaces=row.replaces,
         sequence=record.sequence,
         terms=None if terms is None else order_terms_of(terms),
+        tag="" if tag is None else tag_of(tag.tag),
     )

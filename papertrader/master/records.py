@@ -40,7 +40,7 @@ from papertrader.core.quotes import ActionKind, CorporateAction, Quote
 from papertrader.core.state import DeskState
 from papertrader.master import packing
 from papertrader.master.contestrecords import contest_event, contest_record
-from papertrader.master.orderrecords import order_of, orders_section, terms_section
+from papertrader.master.orderrecords import order_of, orders_section, tags_section, terms_section
 from papertrader.master.receipts import receipt_of, receipt_sections
 from papertrader.master.termrecords import terms_block, terms_of
 from papertrader.wire import codec, limits
@@ -95,6 +95,8 @@ def order_reply(
     sections += more
     if beside or order.terms is not None:
         sections += terms_section([order, *beside])
+    if beside or order.tag:
+        sections += tags_section([order, *beside])
     return codec.frame(
         _COMMAND,
         opcode,
@@ -242,6 +244,8 @@ def push_frame(event: OrderChanged | TransactionPosted) -> bytes:
             more = receipt_sections(event.receipt)
         if event.order.terms is not None:
             more += terms_section([event.order])
+        if event.order.tag:
+            more += tags_section([event.order])
         return packing.order_event(event, more)
     transaction = event.transaction
     note = transaction.note
@@ -378,7 +382,10 @@ def _order_event(record: m.StoreOrder) -> OrderChanged:
         event_seq=header.seq,
         kind=OrderEventKind(inner.kind),
         order=order_of(
-            inner.orders[0], record, inner.order_terms[0] if inner.order_terms else None
+            inner.orders[0],
+            record,
+            inner.order_terms[0] if inner.order_terms else None,
+            inner.order_tags[0] if inner.order_tags else None,
         ),
         at=record.at,
         fill=inner.fill,

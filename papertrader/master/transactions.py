@@ -207,6 +207,7 @@ class Transactions:
         self._check(message.client_order_id, 0)
         for leg in message.legs:
             self._check(leg.client_order_id, int(Tag.LEGS))
+        wishes.check_tag(message.tag)
         seq = self._next_seq()
         order = self._wish(seq, command, session, message)
         outcome = self.desk.submit(order)
@@ -254,6 +255,7 @@ class Transactions:
         self._check(message.client_order_id, 0)
         for leg in message.legs:
             self._check(leg.client_order_id, int(Tag.LEGS))
+        wishes.check_tag(message.tag)
         self._input_at = self._market.now()
         wish = self._wish(0, command, session, message)
         preview = self.desk.preview(wish)
@@ -280,6 +282,7 @@ class Transactions:
         if stored is not None:
             return stored
         self._check(message.client_order_id, 8)
+        wishes.check_tag(message.tag)
         seq = self._next_seq()
         portfolio = message.portfolio or self.first_portfolio(session)
         wish = wishes.replacement(message, self._given(seq, command, session, portfolio))

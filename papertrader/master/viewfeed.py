@@ -34,6 +34,7 @@ from papertrader.core.events import (
 from papertrader.core.ledger import CARRYING, FUNDING, TransactionKind
 from papertrader.master import packing, records
 from papertrader.master.balances import Balances
+from papertrader.master.orderrecords import tag_of
 from papertrader.master.purses import PurseBook
 from papertrader.master.refusalrecords import refusal_cut
 from papertrader.master.viewtables import SQL
@@ -88,6 +89,9 @@ _INPUTS: Final = frozenset(
 _RECEIPT: Final = int(Tag.RECEIPT)
 _WORKING: Final = int(Tag.WORKING)
 _TERMS: Final = int(Tag.ORDER_TERMS)
+_TAGS: Final = int(Tag.ORDER_TAGS)
+_tag_text: Final = slice(8, m.OrderTagRow.SIZE)
+"""Of the row of a tag: what was written."""
 _POSITIONS: Final = int(Tag.POSITIONS)
 _DETAILS: Final = int(Tag.DETAILS)
 _ENTRIES: Final = int(Tag.ENTRIES)
@@ -232,7 +236,7 @@ class _Piece:
         (seq,) = _event_seq(push)
         self._event(account, seq, push, 0)
         order, portfolio, reason, quantity, filled = _order_row(push, packing.ORDER_AT)
-        receipt = terms = working = b""
+        receipt = terms = working = tag_text = b""
         place, size = packing.ORDER_END, len(push)
         while place < size:
             tag, length = _section(push, place)
@@ -243,11 +247,14 @@ class _Piece:
                 working = block
             elif tag == _TERMS:
                 terms = block
+            elif tag == _TAGS:
+                tag_text = block[_tag_text]
             place += _SECTION + length
         notional = str(high << 64 | low)
         self._orders[order] = (
             order, portfolio, reserved, sequence, notional,
             push[packing.ORDER_AT : packing.ORDER_END], terms,
+            tag_of(tag_text) if tag_text else "",
         )  # fmt: skip
         if receipt:
             (at_,) = _event_at(frames, at + _HEAD)

@@ -45,9 +45,9 @@ def clock_kept(market: str, record: bytes) -> ClockSet:
 
 
 def order_kept(
-    block: bytes, terms: bytes, reserved_quantity: int, sequence: int, notional: str
+    block: bytes, terms: bytes, reserved_quantity: int, sequence: int, notional: str, tag: str
 ) -> Order:
-    """Return the order of a row, its terms, and what only the desk knows.
+    """Return the order of a row, its terms, what only the desk knows, and its tag.
 
     A start reads every order there ever was: no message is made of the row on the way, which takes
     a million entries' start half the time.
@@ -64,6 +64,7 @@ def order_kept(
         stop_price, int(notional), reserved_cash, reserved_quantity, collar_price, fees,
         _STATES[state], reason, received_at, accepted_at, updated_at, expire_at, version, fills,
         replaces, sequence, order_terms_of(m.OrderTermsRow.unpack(terms)) if terms else None,
+        tag,
     )  # fmt: skip
 
 

@@ -42,7 +42,7 @@ from papertrader.master.viewrows import clock_kept, order_kept, position_of
 from papertrader.master.viewtables import SQL, TABLES, views
 from papertrader.wire import limits
 
-VIEWS_VERSION: Final = "9"
+VIEWS_VERSION: Final = "10"
 BACKLOG_MAX: Final = 200_000
 """Records waiting to be written; from here on the master takes no further orders (SERVER_BUSY)."""
 WRITE_OCTETS_MAX: Final = 4 * 1024 * 1024
@@ -243,8 +243,8 @@ class ViewStore:
             orders=[
                 order_kept(*row)
                 for row in ask(
-                    "SELECT block, terms, reserved_quantity, sequence, notional FROM view_order"
-                    " ORDER BY id"
+                    "SELECT block, terms, reserved_quantity, sequence, notional, tag"
+                    " FROM view_order ORDER BY id"
                 )
             ],
             balances=[
@@ -278,16 +278,21 @@ class ViewStore:
         until: int,
         kinds: int,
         limit: int,
+        newest_first: bool = False,
     ) -> list[tuple[bytes, bytes, str]]:
-        """Return packed transaction rows, details and notes, oldest first, ``limit`` at most."""
+        """Return packed transaction rows, details and notes, oldest first, ``limit`` at most.
+
+        ``newest_first``: the other way round, those before ``after``, 0 for all.
+        """
         wanted = [kind for kind in range(16) if kinds == 0 or kinds >> kind & 1]
         marks = ", ".join("?" for _ in wanted)
+        beyond, order, place = _page(after, newest_first)
         rows = self.db.execute_sql(
             "SELECT block, detail, note FROM view_transaction"
-            " WHERE account = ? AND id > ? AND portfolio = ?"
+            f" WHERE account = ? AND id {beyond} ? AND portfolio = ?"
             f" AND executed_at >= ? AND executed_at < ? AND kind IN ({marks})"
-            " ORDER BY id LIMIT ?",
-            (account, after, portfolio, since, until or 2**63 - 1, *wanted, limit),
+            f" ORDER BY id {order} LIMIT ?",
+            (account, place, portfolio, since, until or 2**63 - 1, *wanted, limit),
         )
         return [(row[0], row[1], row[2]) for row in rows]
 
@@ -313,21 +318,29 @@ class ViewStore:
         return rows, orders[-1] if orders else 0
 
     def refusals(
-        self, account: int, client_order_id: int, portfolio: int, after: int, limit: int
+        self,
+        account: int,
+        client_order_id: int,
+        portfolio: int,
+        after: int,
+        limit: int,
+        newest_first: bool = False,
     ) -> tuple[list[tuple[int, bytes, str]], int]:
         """Return (input, row, sentence) of refused orders, oldest first, about ``limit``.
 
-        0 stands for any client order id or portfolio. What one input was refused is never cut in
-        two. The second value is the input from which on they are kept, 0 if all are.
+        0 stands for any client order id or portfolio; ``newest_first`` as for `transactions`. What
+        one input was refused is never cut in two. The second value is the input from which on they
+        are kept, 0 if all are.
         """
         wanted, values = "", [f"{each:020d}" for each in (client_order_id, portfolio) if each]
         wanted += " AND client_order_id = ?" if client_order_id else ""
         wanted += " AND portfolio = ?" if portfolio else ""
         found: list[tuple[int, bytes, str]] = []
         sql = "SELECT seq, block, text FROM view_refusal WHERE account = ?"
-        order = " ORDER BY seq, client_order_id"
+        beyond, way, place = _page(after, newest_first)
+        order = f" ORDER BY seq {way}, client_order_id"
         rows = self._ask(
-            f"{sql} AND seq > ?{wanted}{order} LIMIT ?", account, after, *values, limit
+            f"{sql} AND seq {beyond} ?{wanted}{order} LIMIT ?", account, place, *values, limit
         )
         if len(rows) == limit:
             last = rows[-1][0]
@@ -371,6 +384,11 @@ class ViewStore:
             for row in rows
             if row[0] in alive
         ]
+
+
+def _page(after: int, newest_first: bool) -> tuple[str, str, int]:
+    """Return how a page is asked for: the comparison, the order, and the place it is beyond."""
+    return ("<", "DESC", after or 2**63 - 1) if newest_first else (">", "ASC", after)
 
 
 def applied(frames: bytes, desk: Desk) -> Iterator[records.StoredReply]:

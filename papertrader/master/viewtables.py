@@ -74,6 +74,8 @@ class ViewOrder(View):
     block = peewee.BlobField()
     terms = peewee.BlobField()
     """The row of its terms; empty for a plain order."""
+    tag = peewee.TextField(default="")
+    """What its trader has written on it."""
 
 
 class ViewMark(View):
@@ -267,8 +269,8 @@ SQL: Final = {
     " transaction_id = CASE WHEN excluded.transaction_id > view_account.transaction_id"
     " THEN excluded.transaction_id ELSE view_account.transaction_id END",
     "order": "INSERT INTO view_order"
-    " (id, portfolio, reserved_quantity, sequence, notional, block, terms)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
+    " (id, portfolio, reserved_quantity, sequence, notional, block, terms, tag)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
     " reserved_quantity = excluded.reserved_quantity, notional = excluded.notional,"
     " block = excluded.block, terms = excluded.terms",
     "mark": "INSERT INTO view_mark (symbol, bid, ask, last, at) VALUES (?, ?, ?, ?, ?)",

@@ -10,8 +10,9 @@ from typing import Final
 import attrs
 
 from papertrader.core.orders import Leg, NewOrder, Replacement, Side, SideFilter
+from papertrader.master.commands import Refused
 from papertrader.wire import messages as m
-from papertrader.wire.kinds import OrderFlag
+from papertrader.wire.kinds import OrderFlag, Status, Tag
 
 
 @attrs.define(kw_only=True)
@@ -34,6 +35,13 @@ class Given:
 _KEPT_FLAGS: Final = 0xFF & ~int(OrderFlag.VALIDATE_ONLY)
 _NO_TRIGGER: Final = m.TriggerRow()
 _SIDES: Final = {SideFilter(side): side for side in Side}
+
+
+def check_tag(tag: str | None) -> None:
+    """Raise `Refused` for a tag of more than one line, or with what a terminal would obey."""
+    if tag and not tag.isprintable():
+        text = "A tag is one line of printable characters."
+        raise Refused(Status.INVALID_FIELD, text, field=int(Tag.ORDER_TAG))
 
 
 def new_order(message: m.OrderNew, given: Given) -> NewOrder:
@@ -61,6 +69,7 @@ def new_order(message: m.OrderNew, given: Given) -> NewOrder:
         trail=trigger.trail,
         source=trigger.source,
         legs=tuple(map(_leg, message.legs)),
+        tag=message.tag or "",
     )
 
 
@@ -96,6 +105,7 @@ def replacement(message: m.OrderReplace, given: Given) -> Replacement:
         stop_price=message.stop_price,
         expire_at=message.expire_at,
         expect_version=message.expect_version,
+        tag=message.tag or "",
         trail_kind=trigger.trail_kind,
         trail=trigger.trail,
     )

@@ -201,6 +201,13 @@ class WorkerFlag(IntFlag):
     DRAINING = 2
 
 
+class Direction(IntEnum):
+    """Which rows of a list come first."""
+
+    OLDEST_FIRST = 0
+    NEWEST_FIRST = 1
+
+
 class TxKind(IntEnum):
     """What a ledger transaction was for."""
 

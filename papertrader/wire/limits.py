@@ -82,6 +82,8 @@ EMAIL_MAX: Final = 321
 PASSWORD_MIN: Final = 8
 PASSWORD_MAX: Final = 256
 TAG_TEXT_MAX: Final = 64
+ORDER_TAG_MAX: Final = 128
+"""Octets of what a trader writes on an order to know it by."""
 CODE_MAX: Final = 64
 """Octets of a second factor's code, an invitation, or a reset token, as people type them."""
 RECOVERY_CODES: Final = 10
@@ -230,6 +232,7 @@ RULES: Final = (
         "COMMAND_DEADLINE_S", "seconds", Status.EXPIRED, "from the worker's stamp to the master"
     ),
     LimitRule("TAG_TEXT_MAX", "octets", Status.SECTION_TOO_LARGE, "TAG"),
+    LimitRule("ORDER_TAG_MAX", "octets", Status.SECTION_TOO_LARGE, "ORDER_TAG"),
     LimitRule("NAME_MAX", "octets", Status.SECTION_TOO_LARGE, "NAME"),
     LimitRule("EXCHANGE_MAX", "octets", Status.SECTION_TOO_LARGE, "EXCHANGE and SOURCE"),
     LimitRule("PREFIX_MAX", "octets", Status.SECTION_TOO_LARGE, "PREFIX"),

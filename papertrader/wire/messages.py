@@ -38,7 +38,7 @@ from papertrader.wire.derived import (
     sized as _sized,
 )
 from papertrader.wire.errors import LocalFault
-from papertrader.wire.kinds import AccountAction, AccountRole, AccountStatus, Adjustment, AuthorityPhase, AuthorityStep, BootMode, ClosedBy, DrainMode, Family, MarketState, Mechanism, Role, Scope, TlsVersion, TopicKind, TxKind, WorkerState
+from papertrader.wire.kinds import AccountAction, AccountRole, AccountStatus, Adjustment, AuthorityPhase, AuthorityStep, BootMode, ClosedBy, Direction, DrainMode, Family, MarketState, Mechanism, Role, Scope, TlsVersion, TopicKind, TxKind, WorkerState
 
 _ACCOUNTACTION: Final[dict[int, AccountAction]] = {int(m): m for m in AccountAction}
 _ACCOUNTKIND: Final[dict[int, AccountKind]] = {int(m): m for m in AccountKind}
@@ -56,6 +56,7 @@ _BOOTMODE: Final[dict[int, BootMode]] = {int(m): m for m in BootMode}
 _CLOCKMODE: Final[dict[int, ClockMode]] = {int(m): m for m in ClockMode}
 _CLOSEDBY: Final[dict[int, ClosedBy]] = {int(m): m for m in ClosedBy}
 _CONTESTSTATE: Final[dict[int, ContestState]] = {int(m): m for m in ContestState}
+_DIRECTION: Final[dict[int, Direction]] = {int(m): m for m in Direction}
 _DRAINMODE: Final[dict[int, DrainMode]] = {int(m): m for m in DrainMode}
 _FAMILY: Final[dict[int, Family]] = {int(m): m for m in Family}
 _FEEMODELKIND: Final[dict[int, FeeModelKind]] = {int(m): m for m in FeeModelKind}
@@ -345,6 +346,37 @@ _pack_OrderTermsRow = OrderTermsRow.LAYOUT.pack
 
 
 @attrs.define(slots=True, eq=True)
+class OrderTagRow(Row):
+    """What its trader has written on an order; left out for one without it."""
+
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>Q128s')
+    SIZE: ClassVar[int] = 136
+
+    order: int = 0
+    tag: bytes = bytes(128)
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> OrderTagRow:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (order, tag,) = _unpack_OrderTagRow(octets, offset)
+            return cls(order, tag)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_OrderTagRow(self.order, _sized(self.tag, 128))
+        except _BAD as error:
+            raise LocalFault(f"OrderTagRow: {error}") from None
+
+
+_unpack_OrderTagRow = OrderTagRow.LAYOUT.unpack_from
+_pack_OrderTagRow = OrderTagRow.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
 class TriggerRow(Row):
     """How a stop is triggered."""
 
@@ -484,6 +516,38 @@ class SuccessorRow(Row):
 
 _unpack_SuccessorRow = SuccessorRow.LAYOUT.unpack_from
 _pack_SuccessorRow = SuccessorRow.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
+class DirectionRow(Row):
+    """Which way a list goes."""
+
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>B7s')
+    SIZE: ClassVar[int] = 8
+
+    direction: Direction = Direction.OLDEST_FIRST
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> DirectionRow:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (direction, _zero1,) = _unpack_DirectionRow(octets, offset)
+            if _zero1 != b'\x00\x00\x00\x00\x00\x00\x00':
+                raise ValueError
+            return cls(_DIRECTION[direction])
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_DirectionRow(_DIRECTION[self.direction], b'\x00\x00\x00\x00\x00\x00\x00')
+        except _BAD as error:
+            raise LocalFault(f"DirectionRow: {error}") from None
+
+
+_unpack_DirectionRow = DirectionRow.LAYOUT.unpack_from
+_pack_DirectionRow = DirectionRow.LAYOUT.pack
 
 
 @attrs.define(slots=True, eq=True)
@@ -3980,7 +4044,7 @@ class OrderNew(Message):
     SHAPE: ClassVar[str] = 'request'
     CATEGORY: ClassVar[int] = 1
     SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
-        SectionSpec(0x000b, 'tag', 'text', 64, False, 1, None),
+        SectionSpec(0x0070, 'tag', 'text', 128, False, 1, None),
         SectionSpec(0xc00d, 'legs', 'group', 4, False, 0, LegRow),
         SectionSpec(0xc014, 'trigger', 'group', 1, False, 0, TriggerRow),
     )
@@ -4038,6 +4102,7 @@ class OrderReply(Message):
         SectionSpec(0x400e, 'preview', 'group', 1, False, 0, PreviewRow),
         SectionSpec(0x400f, 'successor', 'group', 1, False, 0, SuccessorRow),
         SectionSpec(0x4040, 'order_terms', 'group', 9, False, 0, OrderTermsRow),
+        SectionSpec(0x4041, 'order_tags', 'group', 9, False, 0, OrderTagRow),
     )
     LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QQQQ16sBBBBB1sHqqqqqqqqQQQQLLQ')
     SIZE: ClassVar[int] = 168
@@ -4073,6 +4138,7 @@ class OrderReply(Message):
     preview: tuple[PreviewRow, ...] = ()
     successor: tuple[SuccessorRow, ...] = ()
     order_terms: tuple[OrderTermsRow, ...] = ()
+    order_tags: tuple[OrderTagRow, ...] = ()
 
     @classmethod
     def unpack(cls, octets: bytes, offset: int = 0) -> OrderReply:
@@ -4105,6 +4171,7 @@ class OrderReplace(Message):
     SHAPE: ClassVar[str] = 'request'
     CATEGORY: ClassVar[int] = 1
     SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x0070, 'tag', 'text', 128, False, 1, None),
         SectionSpec(0xc014, 'trigger', 'group', 1, False, 0, TriggerRow),
     )
     LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QQQqqqQL4s')
@@ -4118,6 +4185,7 @@ class OrderReplace(Message):
     stop_price: int = NULL
     expire_at: int = 0
     expect_version: int = 0
+    tag: str | None = None
     trigger: tuple[TriggerRow, ...] = ()
 
     @classmethod
@@ -4330,18 +4398,21 @@ _pack_PositionCloseReply = PositionCloseReply.LAYOUT.pack
 
 @attrs.define(slots=True, eq=True)
 class OrderGet(Message):
-    """One order."""
+    """One order: by number, by client_order_id, or the newest one of a portfolio with a tag."""
 
     OPCODE: ClassVar[int] = 0x0205
     SHAPE: ClassVar[str] = 'request'
     CATEGORY: ClassVar[int] = 1
-    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x0070, 'tag', 'text', 128, False, 1, None),
+    )
     LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QQQ')
     SIZE: ClassVar[int] = 24
 
     order: int = 0
     client_order_id: int = 0
     portfolio: int = 0
+    tag: str | None = None
 
     @classmethod
     def unpack(cls, octets: bytes, offset: int = 0) -> OrderGet:
@@ -4366,12 +4437,14 @@ _pack_OrderGet = OrderGet.LAYOUT.pack
 
 @attrs.define(slots=True, eq=True)
 class OrderList(Message):
-    """Orders by symbol and state, oldest first."""
+    """Orders by symbol and state, oldest first unless DIRECTION says otherwise."""
 
     OPCODE: ClassVar[int] = 0x0206
     SHAPE: ClassVar[str] = 'request'
     CATEGORY: ClassVar[int] = 1
-    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0xc071, 'direction', 'group', 1, False, 0, DirectionRow),
+    )
     LAYOUT: ClassVar[struct.Struct] = struct.Struct('>Q16sHHQ')
     SIZE: ClassVar[int] = 36
 
@@ -4380,6 +4453,7 @@ class OrderList(Message):
     states: int = 0
     limit: int = 0
     after: int = 0
+    direction: tuple[DirectionRow, ...] = ()
 
     @classmethod
     def unpack(cls, octets: bytes, offset: int = 0) -> OrderList:
@@ -4412,6 +4486,7 @@ class OrderListPart(Message):
     SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
         SectionSpec(0x4003, 'orders', 'group', 4096, False, 0, OrderRow),
         SectionSpec(0x4040, 'order_terms', 'group', 4096, False, 0, OrderTermsRow),
+        SectionSpec(0x4041, 'order_tags', 'group', 4096, False, 0, OrderTagRow),
     )
     LAYOUT: ClassVar[struct.Struct] = struct.Struct('>LLLLQQQ')
     SIZE: ClassVar[int] = 40
@@ -4425,6 +4500,7 @@ class OrderListPart(Message):
     next_after: int = 0
     orders: tuple[OrderRow, ...] = ()
     order_terms: tuple[OrderTermsRow, ...] = ()
+    order_tags: tuple[OrderTagRow, ...] = ()
 
     @classmethod
     def unpack(cls, octets: bytes, offset: int = 0) -> OrderListPart:
@@ -5347,13 +5423,14 @@ _pack_PortfolioPart = PortfolioPart.LAYOUT.pack
 
 @attrs.define(slots=True, eq=True)
 class TransactionsGet(Message):
-    """Ledger history, oldest first; another user's likewise."""
+    """Ledger history, oldest first unless DIRECTION says otherwise; another user's likewise."""
 
     OPCODE: ClassVar[int] = 0x0402
     SHAPE: ClassVar[str] = 'request'
     CATEGORY: ClassVar[int] = 1
     SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
         SectionSpec(0x8016, 'username', 'text', 24, False, 1, None),
+        SectionSpec(0xc071, 'direction', 'group', 1, False, 0, DirectionRow),
     )
     LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QQQQHH4s')
     SIZE: ClassVar[int] = 40
@@ -5365,6 +5442,7 @@ class TransactionsGet(Message):
     kinds: int = 0
     limit: int = 0
     username: str | None = None
+    direction: tuple[DirectionRow, ...] = ()
 
     @classmethod
     def unpack(cls, octets: bytes, offset: int = 0) -> TransactionsGet:
@@ -6211,6 +6289,7 @@ class OrderEvent(Message):
         SectionSpec(0x400d, 'receipt', 'group', 1, False, 0, ReceiptRow),
         SectionSpec(0x4021, 'working', 'group', 1, False, 0, WorkingRow),
         SectionSpec(0x4040, 'order_terms', 'group', 1, False, 0, OrderTermsRow),
+        SectionSpec(0x4041, 'order_tags', 'group', 1, False, 0, OrderTagRow),
     )
     LAYOUT: ClassVar[struct.Struct] = struct.Struct('>B3sLqqqQQ')
     SIZE: ClassVar[int] = 48
@@ -6226,6 +6305,7 @@ class OrderEvent(Message):
     receipt: tuple[ReceiptRow, ...] = ()
     working: tuple[WorkingRow, ...] = ()
     order_terms: tuple[OrderTermsRow, ...] = ()
+    order_tags: tuple[OrderTagRow, ...] = ()
 
     @classmethod
     def unpack(cls, octets: bytes, offset: int = 0) -> OrderEvent:
@@ -6511,7 +6591,9 @@ class RefusalsGet(Message):
     OPCODE: ClassVar[int] = 0x0211
     SHAPE: ClassVar[str] = 'request'
     CATEGORY: ClassVar[int] = 1
-    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0xc071, 'direction', 'group', 1, False, 0, DirectionRow),
+    )
     LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QQQH6s')
     SIZE: ClassVar[int] = 32
 
@@ -6519,6 +6601,7 @@ class RefusalsGet(Message):
     portfolio: int = 0
     after: int = 0
     limit: int = 0
+    direction: tuple[DirectionRow, ...] = ()
 
     @classmethod
     def unpack(cls, octets: bytes, offset: int = 0) -> RefusalsGet:
@@ -6545,7 +6628,7 @@ _pack_RefusalsGet = RefusalsGet.LAYOUT.pack
 
 @attrs.define(slots=True, eq=True)
 class RefusalsPart(Message):
-    """One part of the list, oldest first; NOTES are the sentences."""
+    """One part of the list, in the direction asked for; NOTES are the sentences."""
 
     OPCODE: ClassVar[int] = 0x0211
     SHAPE: ClassVar[str] = 'reply'

@@ -100,6 +100,7 @@ Key32 = Octets(32, "key32")
 Sig64 = Octets(64, "sig64")
 Text24 = Octets(24, "text24")
 Text64 = Octets(64, "text64")
+Text128 = Octets(128, "text128")
 Text240 = Octets(240, "text240")
 
 

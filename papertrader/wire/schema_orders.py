@@ -45,6 +45,7 @@ from papertrader.wire.primitives import (
     Px,
     Qty,
     Sym16,
+    Text128,
     Ts,
     Zero,
 )
@@ -108,6 +109,12 @@ block(
     "marked_at" / Ts * "up to when mark is known",
 )
 block(
+    "OrderTagRow",
+    "What its trader has written on an order; left out for one without it.",
+    "order" / Id * "which",
+    "tag" / Text128 * "as it was given",
+)
+block(
     "TriggerRow",
     "How a stop is triggered.",
     "trail_kind" / Choice(TrailKind, strict=True) * "of a trailing stop",
@@ -148,7 +155,7 @@ message(
         "stop_price" / Px * "NULL unless a stop",
         "expire_at" / Ts * "for GTD, else 0",
     ),
-    text_section(Tag.TAG, "tag", limits.TAG_TEXT_MAX),
+    text_section(Tag.ORDER_TAG, "tag", limits.ORDER_TAG_MAX),
     group_section(Tag.TRIGGER, "trigger", "TriggerRow", 1),
     group_section(Tag.LEGS, "legs", "LegRow", LEGS_MAX),
 )
@@ -162,6 +169,7 @@ message(
     REASON,
     group_section(Tag.ORDERS, "orders", "OrderRow", limits.COMBINED_ORDERS_MAX),
     group_section(Tag.ORDER_TERMS, "order_terms", "OrderTermsRow", limits.COMBINED_ORDERS_MAX + 1),
+    group_section(Tag.ORDER_TAGS, "order_tags", "OrderTagRow", limits.COMBINED_ORDERS_MAX + 1),
     group_section(Tag.PREVIEW, "preview", "PreviewRow", 1),
     group_section(Tag.SUCCESSOR, "successor", "SuccessorRow", 1),
     also=(Opcode.ORDER_REPLACE, Opcode.ORDER_CANCEL, Opcode.ORDER_GET),
@@ -202,6 +210,7 @@ message(
         "expect_version" / U32 * "the order's version must be this; 0 = any",
         Zero(4),
     ),
+    text_section(Tag.ORDER_TAG, "tag", limits.ORDER_TAG_MAX),
     group_section(Tag.TRIGGER, "trigger", "TriggerRow", 1),
 )
 message(
@@ -265,25 +274,33 @@ message(
     Opcode.ORDER_GET,
     REQUEST,
     "OrderGet",
-    "One order.",
+    "One order: by number, by client_order_id, or the newest one of a portfolio with a tag.",
     c.Struct(
         "order" / Id * "0 = use client_order_id",
-        "client_order_id" / U64 * "used when order is 0",
+        "client_order_id" / U64 * "used when order is 0; 0 = use ORDER_TAG",
         "portfolio" / Id * "0 = the default portfolio",
     ),
+    text_section(Tag.ORDER_TAG, "tag", limits.ORDER_TAG_MAX),
+)
+block(
+    "DirectionRow",
+    "Which way a list goes.",
+    "direction" / Choice(k.Direction, strict=True) * "what comes first",
+    Zero(7),
 )
 message(
     Opcode.ORDER_LIST,
     REQUEST,
     "OrderList",
-    "Orders by symbol and state, oldest first.",
+    "Orders by symbol and state, oldest first unless DIRECTION says otherwise.",
     c.Struct(
         "portfolio" / Id * "0 = the default portfolio",
         "symbol" / Sym16 * "empty = all",
         "states" / U16 * "bit n = state n wanted; 0 = open ones",
         "limit" / U16 * "rows at most; 0 = 500",
-        "after" / Id * "page: orders with id greater",
+        "after" / Id * "page: orders with id greater; NEWEST_FIRST: less, 0 = from the newest",
     ),
+    group_section(Tag.DIRECTION, "direction", "DirectionRow", 1),
 )
 
 
@@ -295,5 +312,6 @@ message(
     c.Struct(*list_head()),
     group_section(Tag.ORDERS, "orders", "OrderRow", PART_ROWS),
     group_section(Tag.ORDER_TERMS, "order_terms", "OrderTermsRow", PART_ROWS),
+    group_section(Tag.ORDER_TAGS, "order_tags", "OrderTagRow", PART_ROWS),
     category=DATA,
 )

@@ -147,16 +147,19 @@ message(
     Opcode.TRANSACTIONS_GET,
     REQUEST,
     "TransactionsGet",
-    "Ledger history, oldest first; another user's likewise.",
+    "Ledger history, oldest first unless DIRECTION says otherwise; another user's likewise.",
     c.Struct(
         "portfolio" / Id * "0 = the default portfolio",
         "from_time" / Ts * "inclusive; 0 = from the beginning",
         "to_time" / Ts * "exclusive; 0 = to now",
-        "after" / Id * "page: transactions with id greater",
+        "after"
+        / Id
+        * "page: transactions with id greater; NEWEST_FIRST: less, 0 = from the newest",
         "kinds" / U16 * "bit n = kind n; 0 = all",
         "limit" / U16 * "rows at most; 0 = 500",
         Zero(4),
     ),
+    group_section(Tag.DIRECTION, "direction", "DirectionRow", 1),
     text_section(Tag.USERNAME, "username", limits.USERNAME_MAX),
 )
 
@@ -514,6 +517,7 @@ message(
     group_section(Tag.RECEIPT, "receipt", "ReceiptRow", 1),
     group_section(Tag.WORKING, "working", "WorkingRow", 1),
     group_section(Tag.ORDER_TERMS, "order_terms", "OrderTermsRow", 1),
+    group_section(Tag.ORDER_TAGS, "order_tags", "OrderTagRow", 1),
     category=DATA,
 )
 message(

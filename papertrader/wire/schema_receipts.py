@@ -190,16 +190,17 @@ message(
     c.Struct(
         "client_order_id" / U64 * "of the orders; 0 = any",
         "portfolio" / Id * "0 = of every portfolio",
-        "after" / U64 * "page: refusals with a greater number",
+        "after" / U64 * "page: refusals with a greater number; NEWEST_FIRST: with a lesser one",
         "limit" / U16 * "rows at most, but for those of one input; 0 = 500",
         Zero(6),
     ),
+    group_section(Tag.DIRECTION, "direction", "DirectionRow", 1),
 )
 message(
     Opcode.REFUSALS_GET,
     REPLY,
     "RefusalsPart",
-    "One part of the list, oldest first; NOTES are the sentences.",
+    "One part of the list, in the direction asked for; NOTES are the sentences.",
     c.Struct(
         *list_head(),
         "kept_from" / U64 * "refusals before this number are no longer kept; 0 = all are",

@@ -48,7 +48,11 @@ TYPES: Final = (
     ("uuid16", "16", "a UUID (RFC 9562)"),
     ("key32", "32", "an Ed25519 public key (RFC 8032)"),
     ("sig64", "64", "an Ed25519 signature (RFC 8032)"),
-    ("text24, text64", "24, 64", "UTF-8 text for people, NUL-padded; as it was given, not checked"),
+    (
+        "text24, text64, text128",
+        "24, 64, 128",
+        "UTF-8 text for people, NUL-padded; as it was given, not checked",
+    ),
     ("text240", "240", "a piece of such a text: it may end within a character"),
     ("op", "2", "u16: an opcode"),
     ("err", "2", "u16: a status"),

@@ -353,7 +353,7 @@ def _bad_fields() -> Iterator[Vector]:
 def _bad_sections() -> Iterator[Vector]:
     ready = _order(_buy())
     end = limits.HEADER_SIZE + m.OrderNew.SIZE
-    tag = codec.section(kinds.Tag.TAG, b"a")
+    tag = codec.section(kinds.Tag.ORDER_TAG, b"a")
     cases = (
         ("cut-head", "6.3", tag[:5], Status.BAD_LENGTH),
         ("cut-payload", "6.3", tag[:6], Status.BAD_LENGTH),
@@ -361,9 +361,13 @@ def _bad_sections() -> Iterator[Vector]:
         ("twice", "6.3", tag + tag, Status.DUPLICATE_SECTION),
         ("descending", "6.3", tag + codec.section(1, b"a"), Status.DUPLICATE_SECTION),
         ("critical", "6.4", codec.section(0x8003, b"\0"), Status.CRITICAL_SECTION),
-        ("empty-text", "6.4", codec.section(kinds.Tag.TAG, b""), Status.INVALID_FIELD),
-        ("not-utf-8", "3.4", codec.section(kinds.Tag.TAG, b"\xff"), Status.INVALID_FIELD),
-        ("too-large", "10.1", codec.section(kinds.Tag.TAG, b"a" * 65), Status.SECTION_TOO_LARGE),
+        ("empty-text", "6.4", codec.section(kinds.Tag.ORDER_TAG, b""), Status.INVALID_FIELD),
+        ("not-utf-8", "3.4", codec.section(kinds.Tag.ORDER_TAG, b"\xff"), Status.INVALID_FIELD),
+        (
+            "too-large", "10.1",
+            codec.section(kinds.Tag.ORDER_TAG, b"a" * (limits.ORDER_TAG_MAX + 1)),
+            Status.SECTION_TOO_LARGE,
+        ),
         (
             "too-many", "10.1",
             b"".join(codec.section(0x100 + n, b"") for n in range(limits.SECTIONS_MAX + 1)),

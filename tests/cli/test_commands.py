@@ -296,6 +296,7 @@ def test_refusals_are_exit_code_1(terminal: Terminal, words: tuple[str, ...], co
     content = json.loads(result.stderr)
     assert (content["schema"], content["error"]["code"]) == (1, code)
     assert content["error"]["text"]
+    assert ("refusals 41" in second) == (words[0] == "buy")
 
 
 @pytest.mark.parametrize(
@@ -334,6 +335,25 @@ def test_wrong_usage_as_json(terminal: Terminal) -> None:
     result = terminal.run("--json", "buy", "AAPL", "ten")
     assert result.exit_code == 2
     assert json.loads(result.stderr)["error"]["code"] == "USAGE"
+
+
+def test_a_tag_is_kept_and_looked_for(terminal: Terminal) -> None:
+    """``--tag`` on an order, also one that begins with a minus; ``orders --tag`` shows those."""
+    terminal.logged_in()
+    for words in (("--tag", "swing"), ("--tag=-1 a day",), ("--tag", "--limit"), ()):
+        done = terminal.run("buy", "AAPL", "1", "--limit", "1", "--wait", "0", *words)
+        assert done.exit_code == 0, done.stderr
+    assert [each.tag for each in terminal.market.bodies(Opcode.ORDER_NEW)] == [
+        "swing", "-1 a day", "--limit", None,
+    ]  # fmt: skip
+    shown = terminal.run("orders").stdout.splitlines()
+    assert shown[0].split()[-1] == "tag"
+    assert [line.split()[0] for line in shown[1:]] == ["1", "2", "3", "4"]
+    assert shown[1].endswith("swing")
+    one = json.loads(terminal.run("orders", "--tag", "swing", "--json").stdout)["orders"]
+    assert [each["tag"] for each in one] == ["swing"]
+    newest = json.loads(terminal.run("orders", "--limit", "2", "--json").stdout)["orders"]
+    assert [each["order_id"] for each in newest] == [3, 4]
 
 
 def test_a_negative_quantity_goes_to_the_server(terminal: Terminal) -> None:

@@ -39,6 +39,10 @@ MISTAKES = [
     ("too much on the line", "portfolio terms 7", USAGE, "(7)", "terms --help"),
     ("an argument left out", "bars", USAGE, "SYMBOL", "bars --help"),
     ("a wrong choice", "buy AAPL 1 --tif forever", USAGE, "'gtc'", "buy --help"),
+    ("a wrong option of an order", "buy AAPL 1 --no-wait", USAGE, "--no-wait", "buy --help"),
+    ("an option spelled wrongly", "sell AAPL 1 --limt 5", USAGE, "--limit", "sell --help"),
+    ("a tag of several lines", "buy AAPL 1 --tag \a", USAGE, "printable", "buy --help"),
+    ("a close of nothing", "close IBM", REFUSED, "IBM", "refusals 41"),
     ("a contest that there is not", "contest join 9", REFUSED, "contest", "contest list"),
     (
         "an address without its CA",

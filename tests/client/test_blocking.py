@@ -552,3 +552,43 @@ def test_history_and_portfolio_are_exact(market: BlockingMarket) -> None:
     assert history.next_after == 0
     assert client.portfolio().positions == ()
     assert START > 0
+
+
+def test_lists_go_both_ways(market: BlockingMarket) -> None:
+    """A page's ``next_after`` goes on the way that was begun."""
+    market.fill_at_once = True
+    client = logged_in(market)
+    for _ in range(5):
+        client.buy("AAPL", "1")
+    for newest_first, numbers in ((False, [1, 2, 3, 4, 5]), (True, [5, 4, 3, 2, 1])):
+        orders, transactions, after = [], [], 0
+        for _ in range(3):
+            page = client.orders(every=True, limit=2, after=after, newest_first=newest_first)
+            rows = client.transactions(limit=2, after=after, newest_first=newest_first)
+            assert page.next_after == rows.next_after
+            orders += [each.order_id for each in page]
+            transactions += [each.transaction for each in rows]
+            after = page.next_after
+        assert orders == transactions == numbers
+        assert after == 0
+
+
+def test_a_tag_comes_back_and_finds_its_order(market: BlockingMarket) -> None:
+    """With the order, in lists and events; one that could not be a tag is not sent."""
+    client = logged_in(market)
+    client.subscribe_account()
+    sent = client.buy("AAPL", "1", tag="swing / é")
+    newest = client.sell("AAPL", "1", tag="swing / é")
+    plain = client.buy("AAPL", "1")
+    assert (sent.tag, plain.tag) == ("swing / é", "")
+    assert client.order(tag="swing / é").order_id == newest.order_id
+    assert [each.tag for each in client.orders()] == ["swing / é", "swing / é", ""]
+    told = [each for each in client.events(0) if isinstance(each, r.OrderUpdate)]
+    assert [each.order.tag for each in told] == ["swing / é", "swing / é", ""]
+    sent_before = len(market.seen(Opcode.ORDER_NEW))
+    for tag in ("two\nlines", "x" * 129):
+        with pytest.raises(ValueError, match="tag"):
+            client.buy("AAPL", "1", tag=tag)
+    with pytest.raises(ValueError, match="not by both"):
+        client.order(sent.order_id, tag="swing / é")
+    assert len(market.seen(Opcode.ORDER_NEW)) == sent_before

@@ -88,6 +88,9 @@ def test_legs_live_as_long_as_their_order() -> None:
         ({"order_class": "swarm"}, 42210000),
         ({"legs": [{"symbol": "BRKF"}]}, 42210000),
         ({"client_order_id": "x" * 129}, 42210000),
+        ({"client_order_id": "ü" * 65}, 42210000),
+        ({"client_order_id": "two\nlines"}, 42210000),
+        ({"client_order_id": "\ud800"}, 42210000),
         ({"type": "limit", "limit_price": "90.001"}, 42210000),
         ({"qty": "100000"}, 40310000),
     ],
@@ -121,15 +124,28 @@ def test_every_state_has_a_name(shared: GatewayMarket, guest: Bot) -> None:
 
 
 def test_a_name_is_found_again(shared: GatewayMarket, guest: Bot) -> None:
-    """Also after a restart of the worker, when its text is not remembered any more."""
+    """As it was said, by whatever worker: the order itself keeps it. A new one has its own."""
     made = guest.order(type="limit", limit_price="1", client_order_id="my name / ü")
-    shared.gateway.seats.ids._texts.clear()
-    number = guest.get(f"/v2/orders/{made['id']}")["client_order_id"]
-    assert number.isdecimal()
+    assert guest.get(f"/v2/orders/{made['id']}")["client_order_id"] == "my name / ü"
+    plain = guest.order(type="limit", limit_price="1", client_order_id="4711")
+    assert plain["client_order_id"] == "4711"
     found = guest.get("/v2/orders:by_client_order_id", client_order_id="my name / ü")
     assert (found["id"], found["client_order_id"]) == (made["id"], "my name / ü")
     again = {"symbol": "BRKF", "side": "buy", **LIMIT, "client_order_id": "my name / ü"}
     assert guest.ask("POST", "/v2/orders", again, expect=422).body["code"] == 40010001
+    path = f"/v2/orders/{made['id']}"
+    new = guest.ask("PATCH", path, {"qty": "2"}).body
+    assert new["client_order_id"].isdecimal()
+    assert guest.get(path)["client_order_id"] == "my name / ü"
+    newest = guest.ask("PATCH", f"/v2/orders/{new['id']}", {"qty": "3", "client_order_id": "b"})
+    assert newest.body["client_order_id"] == "b"
+    (order,) = [each for each in guest.owner.orders() if each.tag == "b"]
+    assert guest.owner.order(tag="my name / ü").order_id < order.order_id
+    tagged = guest.owner.buy("BRKF", 1, limit="1", tag="b", client_order_id=99)
+    assert (
+        guest.get("/v2/orders:by_client_order_id", client_order_id="99")["client_order_id"] == "99"
+    )
+    assert guest.owner.order(tag="b").order_id == tagged.order_id
 
 
 def test_lists(shared: GatewayMarket, guest: Bot) -> None:
@@ -163,7 +179,31 @@ def test_the_orders_that_are_looked_through_are_bounded(
     monkeypatch.setattr(orders, "ORDERS_READ_MAX", 2)
     for _ in range(3):
         guest.order(type="limit", limit_price="1")
-    assert guest.ask("GET", "/v2/orders").status == 422
+    assert guest.ask("GET", "/v2/orders?limit=1&side=sell").status == 422
+    assert guest.ask("GET", "/v2/orders?limit=1").status == 200
+
+
+@pytest.mark.parametrize("nested", ["true", "false"])
+def test_a_list_reads_no_more_than_it_shows(
+    shared: GatewayMarket, guest: Bot, monkeypatch: pytest.MonkeyPatch, nested: str
+) -> None:
+    """Whatever the pages, it is the list of all, cut off; legs stay with their parents."""
+    for _ in range(3):
+        guest.order(type="limit", limit_price="1")
+        guest.order(
+            type="limit", limit_price="1", order_class="bracket",
+            take_profit={"limit_price": "200"}, stop_loss={"stop_price": "0.5"},
+        )  # fmt: skip
+    whole = guest.get("/v2/orders", status="all", limit=500, nested=nested)
+    assert len(whole) == (6 if nested == "true" else 12)
+    monkeypatch.setattr(orders, "_READ_AT_ONCE", 1)
+    asked = [
+        guest.get("/v2/orders", status="all", limit=limit, nested=nested)
+        for limit in range(1, len(whole) + 1)
+    ]
+    assert asked == [whole[:limit] for limit in range(1, len(whole) + 1)]
+    upwards = guest.get("/v2/orders", status="all", limit=2, nested=nested, direction="asc")
+    assert [each["id"] for each in upwards] == [each["id"] for each in whole[:-3:-1]]
 
 
 def test_a_trailing_stop_is_replaced_in_its_own_terms(shared: GatewayMarket, guest: Bot) -> None:

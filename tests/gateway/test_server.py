@@ -165,18 +165,6 @@ def test_idle_seats_end(market: GatewayMarket, bot: Bot) -> None:
     bot.get(ACCOUNT)
 
 
-def test_client_ids_are_bounded() -> None:
-    """The longest unused text is forgotten; its order shows the number."""
-    counters = seats.SeatCounters()
-    known = seats.ClientIds(counters, most=2)
-    for number in (1, 2, 3):
-        known.keep(7, number, f"text {number}")
-    known.keep(7, 4, "4")
-    assert [known.text(7, number) for number in (1, 2, 3, 4)] == ["1", "text 2", "text 3", "4"]
-    assert known.text(8, 2) == "2"
-    assert counters.ids_forgotten == 1
-
-
 @pytest.mark.parametrize(
     ("method", "path", "status", "code"),
     [

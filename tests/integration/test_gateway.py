@@ -612,3 +612,30 @@ def test_days_between(bot: Bot) -> None:
     days = bot.stocks.get_stock_bars(request).data[STOCK]  # type: ignore[union-attr]
     assert 3 <= len(days) <= 7
     assert days[-1].timestamp.astimezone(UTC) <= bot.trading.get_clock().timestamp  # type: ignore[union-attr]
+
+
+def test_a_client_order_id_outlives_both_servers(server: Server) -> None:
+    """After master and worker were killed: shown as it was said, found, and not used twice."""
+    bot = Bot(server, "lasting")
+    said = "my strategy / leg 7"
+    order = LimitOrderRequest(symbol=STOCK, qty=1, limit_price=1, client_order_id=said, **BUY)
+    sent = bot.trading.submit_order(order)
+    assert sent.client_order_id == said
+    for name in ("master", "worker-1"):
+        server.wait_for_new(name, server.kill(name))
+    # The library's client waits until the worker has its master again; alpaca-py does not.
+    owner = server.client()
+    owner.login("lasting", PASSWORD)
+    assert owner.order(tag=said).is_open
+    owner.close()
+    bot.owner.close()
+    where = server.said("worker-1.json")["gateway"]
+    trading = TradingClient(*bot.keys, url_override=f"https://{where['host']}:{where['port']}")
+    found = trading.get_order_by_client_id(said)
+    assert (found.id, found.client_order_id) == (sent.id, said)
+    assert [each.client_order_id for each in trading.get_orders()] == [said]
+    with pytest.raises(APIError) as refused:
+        trading.submit_order(order)
+    assert json.loads(str(refused.value))["code"] == 40010001
+    new = trading.replace_order_by_id(sent.id, ReplaceOrderRequest(qty=2, client_order_id="next"))
+    assert (new.client_order_id, trading.get_order_by_id(sent.id).client_order_id) == ("next", said)

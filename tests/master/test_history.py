@@ -10,11 +10,11 @@ import pytest
 
 from papertrader.core.instants import SECOND
 from papertrader.core.money import SCALE
-from papertrader.core.orders import OrderState, OrderType
+from papertrader.core.orders import Order, OrderState, OrderType
 from papertrader.core.quotes import QuoteFlag
 from papertrader.wire import limits
 from papertrader.wire import messages as m
-from papertrader.wire.kinds import FrameFlag, Status, TxKind
+from papertrader.wire.kinds import Direction, FrameFlag, Status, TxKind
 from tests.master_kit import START, Answer, MasterClient, MasterKit
 
 ORDERS = 600
@@ -115,6 +115,53 @@ def test_pages_make_the_whole(rich: MasterClient, limit: int) -> None:
         assert seen == list(range(start + 1, whole + 1))
 
 
+NEWEST = (m.DirectionRow(direction=Direction.NEWEST_FIRST),)
+
+
+@pytest.mark.clause("13.41")
+@pytest.mark.parametrize("limit", [7, 389, 600, 601])
+def test_pages_from_the_newest_make_the_whole(rich: MasterClient, limit: int) -> None:
+    """The same rows the other way round, each once, the last page like the first."""
+    for ask, key, whole in (
+        (m.OrderList, "order", ORDERS),
+        (m.TransactionsGet, "transaction", ORDERS + 1),
+    ):
+        extra: dict[str, Any] = {"states": 0xFFFF} if ask is m.OrderList else {}
+        after = 2 * limit if limit < 100 else 0
+        seen = list(range(whole, after - 1, -1)) if after else []
+        for _ in range(whole // limit + 2):
+            parts = rich.ask_all(ask(after=after, limit=limit, direction=NEWEST, **extra))
+            rows = [row for part in parts for row in getattr(part.message, f"{key}s")]
+            seen += [getattr(row, key) for row in rows]
+            after = parts[-1].message.next_after
+            if not after:
+                break
+        assert seen == list(range(whole, 0, -1))
+
+
+def test_each_page_of_orders_looks_at_its_own_rows(rich: MasterClient) -> None:
+    """Wherever in the list it is, either way; open orders are found without those that ended."""
+    state = rich.kit.main.transactions.desk.state
+
+    class Counted(dict[int, Order]):
+        looks = 0
+
+        def __getitem__(self, number: int) -> Order:
+            self.looks += 1
+            return super().__getitem__(number)
+
+    state.orders = counted = Counted(state.orders)
+    for wish in (
+        m.OrderList(states=0xFFFF, limit=5, after=ORDERS - 20),
+        m.OrderList(states=0xFFFF, limit=5, after=20, direction=NEWEST),
+        m.OrderList(states=0xFFFF, limit=5, direction=NEWEST),
+        m.OrderList(),
+    ):
+        counted.looks = 0
+        rich.ask_all(wish)
+        assert counted.looks <= 5
+
+
 @pytest.mark.parametrize("message", [m.OrderList(limit=50_001), m.TransactionsGet(limit=65_535)])
 def test_too_many_rows_are_refused(ann: MasterClient, message: Any) -> None:
     """RANGE_TOO_LARGE beyond ROWS_MAX."""
@@ -164,6 +211,8 @@ def test_orders_by_symbol_and_state(kit: MasterKit, ann: MasterClient) -> None:
     assert [row.order for row in orders(ann)] == [1, 3, 4, 5]
     assert [row.order for row in orders(ann, symbol="AAPL")] == [1, 3, 5]
     assert [row.order for row in orders(ann, symbol="AAPL", after=1, limit=1)] == [3]
+    backwards = orders(ann, symbol="AAPL", after=5, direction=NEWEST)
+    assert [row.order for row in backwards] == [3, 1]
     assert [row.order for row in orders(ann, states=1 << OrderState.CANCELLED)] == [2]
     assert [row.order for row in orders(ann, states=1 << OrderState.FILLED)] == [6]
     done = 1 << OrderState.FILLED | 1 << OrderState.CANCELLED

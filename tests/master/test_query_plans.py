@@ -14,10 +14,11 @@ import peewee
 
 from papertrader.core.money import SCALE
 from papertrader.wire import messages as m
-from papertrader.wire.kinds import Topic
+from papertrader.wire.kinds import Direction, Topic
 from tests import backends
 from tests.master_kit import MasterClient, MasterKit
 
+NEWEST = (m.DirectionRow(direction=Direction.NEWEST_FIRST),)
 STATEMENT = re.compile(r"\s*(SELECT|UPDATE|DELETE|INSERT)\b", re.IGNORECASE)
 BOUNDED = frozenset({"meta", "view_meta", "fence", "worker", "enrollment"})
 """Tables that no use makes grow."""
@@ -87,6 +88,10 @@ def use_everything(kit: MasterKit, ann: MasterClient) -> None:
         m.OrderList(),
         m.TransactionsGet(),
         m.TransactionsGet(kinds=2),
+        m.OrderList(states=0xFFFF, direction=NEWEST),
+        m.TransactionsGet(direction=NEWEST),
+        m.RefusalsGet(direction=NEWEST),
+        m.RefusalsGet(client_order_id=1),
         m.ReceiptGet(order=order),
         m.ReceiptGet(),
         m.PortfolioGet(),

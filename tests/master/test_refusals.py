@@ -16,7 +16,7 @@ from papertrader.master import records
 from papertrader.master.holdings import parts
 from papertrader.wire import codec, limits
 from papertrader.wire import messages as m
-from papertrader.wire.kinds import FrameFlag, Status, Tag
+from papertrader.wire.kinds import Direction, FrameFlag, Status, Tag
 from tests.backends import replay_check
 from tests.master.test_amendments import command
 from tests.master_kit import MasterClient, MasterKit
@@ -76,6 +76,11 @@ def test_the_same_command_again_leaves_no_second_receipt(kit: MasterKit, ann: Ma
     assert [row for row, _ in refusals(ann, after=first.refusal)] == [second]
     (page,) = ann.ask_all(m.RefusalsGet(limit=1))
     assert page.message.next_after == first.refusal
+    newest: Any = {"direction": (m.DirectionRow(direction=Direction.NEWEST_FIRST),)}
+    assert [row for row, _ in refusals(ann, **newest)] == [second, first]
+    assert [row for row, _ in refusals(ann, after=second.refusal, **newest)] == [first]
+    (page,) = ann.ask_all(m.RefusalsGet(limit=1, **newest))
+    assert page.message.next_after == second.refusal
 
 
 def test_a_replace_and_a_close_that_are_refused(kit: MasterKit, ann: MasterClient) -> None:
@@ -101,6 +106,8 @@ def test_a_replace_and_a_close_that_are_refused(kit: MasterKit, ann: MasterClien
     assert [each.symbol for each in (one, two)] == ["AAPL", "MSFT"]
     assert one.refusal == two.refusal
     assert len(refusals(ann, after=unknown.refusal, limit=1)) == 2, "one input is never cut"
+    newest: Any = {"direction": (m.DirectionRow(direction=Direction.NEWEST_FIRST),), "limit": 1}
+    assert [row for row, _ in refusals(ann, **newest)] == [one, two], "nor from the newest on"
 
 
 def test_a_dated_rule_says_from_when_it_holds(kit: MasterKit, ann: MasterClient) -> None:

@@ -62,8 +62,8 @@ def batches(tmp_path_factory: pytest.TempPathFactory) -> list[Batch]:
     client.send(m.PortfolioUpdate(portfolio=1, name="lunch-money"), seq=number)
     number += 1
     client.send(m.PortfolioReset(portfolio=1, cash=5_000 * SCALE), seq=number)
-    for _ in range(3):
-        order(Side.BUY, 1)
+    for tag in (None, "swing", "été"):
+        order(Side.BUY, 1, tag=tag)
     kit.stop()
     truth = connect(Path(state) / "truth.db", {}, read_only=True)
     found = [(row[2], row[5], row[6]) for row in journal_batches(truth)]
@@ -109,6 +109,7 @@ def test_rows_are_those_of_the_events(tmp_path: Path, batches: list[Batch]) -> N
                 orders[order.order_id] = (
                     order.order_id, order.portfolio, order.reserved_quantity, order.sequence,
                     str(order.notional_filled), packing.order_block(order), terms_row(order),
+                    order.tag,
                 )  # fmt: skip
                 if fact.receipt is not None:
                     receipts.append(

@@ -102,7 +102,6 @@ BOUNDS = (
     ("gateway.seats", "SEATS_MAX", "keys in use at once: the longest idle goes, or 503"),
     ("gateway.seats", "SEAT_IDLE_S", "seconds without a request: the session of a key ends"),
     ("gateway.seats", "SEAT_REQUESTS_MAX", "requests of one key at a time: 429"),
-    ("gateway.seats", "CLIENT_IDS_MAX", "client order ids remembered as text: the oldest goes"),
     ("gateway.memory", "WAITING_OCTETS_MAX", "octets that wait within the process: cut"),
     ("gateway.assets", "KNOWN_MAX", "assets remembered: the longest unused goes"),
     ("gateway.routing", "LIST_MAX", "symbols of one request: 400"),

@@ -233,7 +233,9 @@ def test_faults_name_the_place() -> None:
     assert (fault.status, fault.field) == (Status.INVALID_FIELD, 8 + 6 + 6 + 16)
     assert "symbol" in fault.text
     block = ORDER[HEAD : HEAD + m.OrderNew.SIZE]
-    assert fault_of(with_body(ORDER, block + codec.section(Tag.TAG, b"\xff"))).field == len(block)
+    assert fault_of(with_body(ORDER, block + codec.section(Tag.ORDER_TAG, b"\xff"))).field == len(
+        block
+    )
 
 
 def test_a_failure_carries_status_text_place_and_wait() -> None:

@@ -37,7 +37,7 @@ FORBIDDEN = frozenset(
 """What construct offers and accepts more with than it should; `compile` is forbidden besides."""
 ALLOWED = (c.Struct, c.Renamed, c.FormatField, c.Bytes, c.BytesInteger)
 STRICT = (p.Alias, p.Ascii, p.Octets, p.Choice, p.Flags, p.Bool8, p.Zero)
-CRITICAL = {Tag.USERNAME, Tag.TRIGGER, Tag.LEGS, Tag.LOTS_KEPT}
+CRITICAL = {Tag.USERNAME, Tag.TRIGGER, Tag.LEGS, Tag.LOTS_KEPT, Tag.DIRECTION}
 """Sections that a request must not be answered without understanding."""
 STRUCTS = {
     **{block.name: block.struct for block in BLOCKS.values()},
