@@ -30,12 +30,12 @@ ALLOWED = {
 }
 SQL = {"execute_sql", "executemany", "executescript"}
 SQL_PARTS = {
-    "_COLUMNS", "_KEY", "IDLE_IN_TRANSACTION_MS", "LOCK_MS", "key", "key.column_name", "marks",
-    "model._meta.table_name", "name", "names", "table", "verb", "verb.lower()",
+    "_COLUMNS", "_KEY", "IDLE_IN_TRANSACTION_MS", "LOCK_MS", "beyond", "key", "key.column_name",
+    "marks", "model._meta.table_name", "name", "names", "order", "table", "verb", "verb.lower()",
     "'on' if self._durable else 'off'",
 }  # fmt: skip
-"""What may stand in braces within a statement: names of our own declarations, question marks, and
-numbers of ours. Values are parameters."""
+"""What may stand in braces within a statement: names of our own declarations, question marks,
+numbers of ours, and which way a page goes. Values are parameters."""
 SQL_SUMS = {"_READ + order"}
 """Statements put together of two of ours."""
 
