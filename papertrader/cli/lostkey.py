@@ -36,6 +36,8 @@ def lost_key_command(yes: bool, state_dir: Path | None, as_json: bool) -> None:
     place = store_place((state_dir or default_state_dir()).absolute())
     try:
         lost = affected(place)
+        if not as_json:
+            _list(lost)
         if lost and not yes:
             _ask(lost)
         lost = begin_anew(place, from_datetime(datetime.now(UTC)))
@@ -48,7 +50,6 @@ def lost_key_command(yes: bool, state_dir: Path | None, as_json: bool) -> None:
                   for each in lost]
         )  # fmt: skip
         return
-    _list(lost)
     click.echo(f"{KEY_FILE} is as good as new; keep a copy of keys/. Tell the owners:")
     click.echo("  log in with a recovery code, then: papertrader totp off, papertrader totp setup")
     if any(each.recovery_codes < _CODES_FOR_THAT for each in lost):
@@ -60,16 +61,19 @@ _CODES_FOR_THAT = 2
 
 
 def _list(lost: list[Affected]) -> None:
+    if not lost:
+        return
     rows = [(each.username, str(each.recovery_codes)) for each in lost]
     click.echo(table(("account", ">recovery codes left"), rows))
 
 
 def _ask(lost: list[Affected]) -> None:
     """Let who types it say how many accounts it is about; anything else ends the command."""
-    _list(lost)
     click.echo("Nobody's authenticator will open these accounts any more. If the key may still be")
     click.echo(f"in a backup of keys/, stop here and put {KEY_FILE} back.")
-    said = click.prompt("How many accounts are listed above? That many, to go on", default="")
+    said = click.prompt(
+        "How many accounts are listed above? That many, to go on", default="", show_default=False
+    )
     if said.strip() != str(len(lost)):
         click.echo("nothing was changed")
         raise click.exceptions.Exit(1)

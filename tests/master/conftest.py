@@ -24,6 +24,7 @@ BOTH: Final = frozenset(
         "test_durability",
         "test_history",
         "test_lostkey",
+        "test_migrations",
         "test_operators",
         "test_path",
         "test_query_plans",
