@@ -43,10 +43,11 @@ from papertrader.ops.running import (
     write_run_file,
 )
 from papertrader.ops.settings import Settings, SettingsError, load_settings
+from papertrader.ops.starting import StartProgress
 from papertrader.ops.variables import MarketSource
 
 START_S: Final = 30.0
-"""A server that is not ready by then has failed."""
+"""A server that is not ready by then, and has not said for so long how far it is, has failed."""
 STOP_S: Final = 4.5
 """A server that has not stopped by then is killed."""
 POLL_S: Final = 0.05
@@ -149,7 +150,10 @@ class Supervisor:
         return address_of(self._wait(server, f"{name}.json"))
 
     def _wait(self, server: Server, run_file: str) -> dict[str, Any]:
-        """Wait until a server has said something of its own into a run file."""
+        """Wait until a server has said something of its own into a run file.
+
+        As long as any of them has something to say, it is passed on and waited for.
+        """
         deadline = time.monotonic() + START_S
         while time.monotonic() < deadline and not self.stopping:
             said = read_run_file(self._state, run_file)
@@ -157,6 +161,10 @@ class Supervisor:
                 raise StartError(self._last_words(server))
             if said is not None and said.get("driver") == server.process.pid:
                 return said
+            for line in [line for each in self._servers for line in each.new_lines()]:
+                deadline = time.monotonic() + START_S
+                if "error: " not in line:  # that comes when it has ended, with the exit code
+                    _progress(line)
             time.sleep(POLL_S)
         if self.stopping:
             raise KeyboardInterrupt
@@ -274,7 +282,15 @@ def run(state: Path, options: dict[str, Any]) -> int:
         lock.acquire()
         place, standby = place_at(state, settings.store.url), settings.master.standby
         now = datetime.now(UTC)
-        prepare(state, settings.workers, now=now, new_uuid=uuid.uuid4, place=place, standby=standby)
+        prepare(
+            state,
+            settings.workers,
+            now=now,
+            new_uuid=uuid.uuid4,
+            place=place,
+            standby=standby,
+            telling=StartProgress(time.monotonic_ns, _progress).store,
+        )
         code = first_operator_code(place, from_datetime(now), standby=standby)
         supervisor = Supervisor(state, settings, overrides)
         _catch_signals(supervisor)

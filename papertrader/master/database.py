@@ -105,6 +105,10 @@ BEAT_S: Final = 0.5
 """How often a master gives a sign of life to those that wait."""
 
 
+Telling = Callable[[str, int, int], object]
+"""Is told what is done, and how many octets of how many are; of 0 when that is not counted."""
+
+
 class TruthStore:
     """The truth store. After `open`, all calls but the readers come from one thread.
 
@@ -127,6 +131,8 @@ class TruthStore:
         self._fence = engine.fence()
         self._claimed = False
         self._doubt: _Doubt | None = None
+        self.tell: Telling = lambda what, done, total: None
+        """Who is told what `open` does that may take long."""
         self.reconnected = 0
         self.resolved = 0
         """How many commits were in doubt and found out about."""
@@ -208,7 +214,13 @@ class TruthStore:
     def _backup_before_migrating(self) -> None:
         version = int(self.meta("schema", "0")) if self.db.table_exists("meta") else 0
         if 0 < version < SCHEMA_VERSION:
-            self.engine.keep_copy(self.db, f"schema-{version}")
+            self.engine.keep_copy(
+                self.db,
+                f"schema-{version}",
+                lambda done, total: self.tell(
+                    f"{self.where} is copied before its schema is changed", done, total
+                ),
+            )
 
     def _begin_epoch(self) -> None:
         with self.db.atomic("IMMEDIATE"):
@@ -233,8 +245,11 @@ class TruthStore:
                 f" {SCHEMA_VERSION}); upgrade the program"
             )
         if version < SCHEMA_VERSION:
-            migrate(self.db, version, SCHEMA_VERSION)
+            migrate(self.db, version, SCHEMA_VERSION, self._tell_step)
             self.set_meta("schema", str(SCHEMA_VERSION))
+
+    def _tell_step(self, number: int) -> None:
+        self.tell(f"{self.where} is brought to schema {number} of {SCHEMA_VERSION}", 0, 0)
 
     def _load_heads(self) -> None:
         row = self.db.execute_sql(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -130,7 +130,7 @@ class Engine(Protocol):
     def forbid_changes(self, db: peewee.Database, tables: Sequence[str]) -> None:
         """Let a trigger refuse every UPDATE and DELETE of these tables."""
 
-    def keep_copy(self, db: peewee.Database, label: str) -> None:
+    def keep_copy(self, db: peewee.Database, label: str, progress: Copied) -> None:
         """Copy the database beside itself before its schema is changed. Raises `StoreError`."""
 
     def count_on(self, db: peewee.Database, models: Sequence[type[peewee.Model]]) -> None:
@@ -138,6 +138,12 @@ class Engine(Protocol):
 
     def remove(self, db_tables: Sequence[type[peewee.Model]]) -> None:
         """Throw everything away; only for what can be made again."""
+
+
+COPY_PAGES: Final = 2_048
+"""Pages that are copied between two words about it: 8 MiB of 4 KiB each."""
+Copied = Callable[[int, int], object]
+"""Is told how many octets of how many are copied."""
 
 
 def many(db: peewee.Database, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -241,11 +247,11 @@ class SqliteEngine:
         """Return 0: nobody else can write."""
         return 0
 
-    def keep_copy(self, db: peewee.Database, label: str) -> None:
+    def keep_copy(self, db: peewee.Database, label: str, progress: Copied) -> None:
         """Copy the file to NAME.LABEL.bak beside it; one that is there already is of the same."""
         kept = self.path.with_name(f"{self.path.name}.{label}.bak")
         if not kept.exists():
-            copy_file(db, kept)
+            copy_file(db, kept, progress)
 
     def count_on(self, db: peewee.Database, models: Sequence[type[peewee.Model]]) -> None:
         """SQLite counts from what is there."""
@@ -256,16 +262,24 @@ class SqliteEngine:
             self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
 
 
-def copy_file(db: peewee.Database, target: Path) -> None:
+def copy_file(db: peewee.Database, target: Path, progress: Copied | None = None) -> None:
     """Copy an open SQLite database into a new file, whole or not at all. Raises `StoreError`.
 
-    It is copied as it is at one moment; who writes to it is not kept waiting.
+    It is copied as it is at one moment; who writes to it is not kept waiting. ``progress`` is only
+    for a database that nobody writes to: it is then copied in steps, and begun anew after a write.
     """
+    pages = -1 if progress is None else COPY_PAGES
+    size = int(db.execute_sql("PRAGMA page_size").fetchone()[0])
+
+    def copied(status: int, remaining: int, total: int) -> None:
+        if progress is not None:
+            progress((total - remaining) * size, total * size)
+
     partial = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         with contextlib.closing(sqlite3.connect(partial)) as copy:
-            db.connection().backup(copy)
+            db.connection().backup(copy, pages=pages, progress=copied)
             copy.execute("PRAGMA journal_mode = delete")
         settle_file(partial, target)
     except (sqlite3.Error, OSError) as error:

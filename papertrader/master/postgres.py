@@ -22,6 +22,7 @@ from psycopg import conninfo
 from psycopg.adapt import Dumper
 
 from papertrader.master.engines import (
+    Copied,
     Fenced,
     StoreError,
     driver_errors,
@@ -206,7 +207,7 @@ class PostgresEngine:
         """Return the epoch that counts now."""
         return current_epoch(db)
 
-    def keep_copy(self, db: peewee.Database, label: str) -> None:
+    def keep_copy(self, db: peewee.Database, label: str, progress: Copied) -> None:
         """A server has backups of its own, and its schema changes within one transaction."""
 
     def count_on(self, db: peewee.Database, models: Sequence[type[peewee.Model]]) -> None:

@@ -303,8 +303,16 @@ class Driver(Service):
 
     def _keep_systemd_calm(self) -> None:
         if self._notifier.watchdog_s and self._clock is not None and not self._stopping:
-            self._notifier.say("WATCHDOG=1")
+            # Before it serves, it is ours to say that a start is hung, not that of a time-out: the
+            # views of a large store may be made again for longer.
+            more = "" if self._ever_ready else f"\nEXTEND_TIMEOUT_USEC={self._patience_us}"
+            self._notifier.say(f"WATCHDOG=1{more}")
             self._clock.call_later(self._notifier.watchdog_s / 2, self._keep_systemd_calm)
+
+    @property
+    def _patience_us(self) -> int:
+        """How long systemd shall wait for the next word: two of them may be late."""
+        return int(self._notifier.watchdog_s * 1_500_000)
 
     def _now_s(self) -> float:
         return self._clock.monotonic_ns() / _SECOND if self._clock is not None else 0.0

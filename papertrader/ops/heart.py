@@ -59,6 +59,10 @@ class Heart:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self.loading()
+
+    def loading(self) -> None:
+        """Say that states are loaded, and how long has to be waited counts from now."""
         self._write(LOADING)
 
     def ready(self) -> None:

@@ -12,7 +12,7 @@ import peewee
 from cryptography import x509
 
 from papertrader.core.instants import from_datetime
-from papertrader.master.database import TruthStore
+from papertrader.master.database import Telling, TruthStore
 from papertrader.master.engines import StoreError, StorePlace, as_place
 from papertrader.master.registry import RegisteredWorker, Registry
 from papertrader.net.credentials import load_certificates, worker_identity
@@ -47,11 +47,13 @@ def prepare(
     new_uuid: Callable[[], UUID],
     place: StorePlace | None = None,
     standby: bool = False,
+    telling: Telling = lambda what, done, total: None,
 ) -> None:
     """Make whatever an installation with so many workers lacks; keep whatever is there.
 
     ``place``: where its store is; files in ``state`` if it is not given. A ``standby`` leaves the
-    workers' registry as it is: the master that has the store made it.
+    workers' registry as it is: the master that has the store made it. ``telling``: who is told how
+    far a store of an older version is brought up to date.
 
     Raises `StartError` if the directory cannot be used, `CertificateError`, `CredentialsError`,
     `StoreError`.
@@ -60,7 +62,7 @@ def prepare(
         _certificates(state, workers, now, new_uuid)
     except OSError as error:
         raise _unusable(state, error) from None
-    _register(state, place or as_place(state), workers, now, standby)
+    _register(state, place or as_place(state), workers, now, standby, telling)
 
 
 def lacks_nothing(state: Path, workers: int, place: StorePlace) -> bool:
@@ -127,11 +129,14 @@ def _renew(state: Path, name: str, now: datetime) -> None:
         issue_again(state, name, now=now)
 
 
-def _register(state: Path, place: StorePlace, workers: int, now: datetime, standby: bool) -> None:
+def _register(
+    state: Path, place: StorePlace, workers: int, now: datetime, standby: bool, telling: Telling
+) -> None:
     """Enter the workers' keys in the master's registry; no master may run meanwhile."""
     lock = StateLock(state, "master")
     lock.acquire()
     store = TruthStore(place.truth, "papertrader up")
+    store.tell = telling
     try:
         if standby and not store.claim(0.0, patient=False):
             # The master that has it knows its workers.

@@ -236,9 +236,13 @@ class Workings(Service):
     ) -> None:
         """Load the states, start the modules, listen: the store is this master's."""
         hold_collector()
-        main.initialize(
-            StartProgress(process.clock.monotonic_ns, lambda sentence: tell(process.name, sentence))
+        progress = StartProgress(
+            process.clock.monotonic_ns,
+            lambda sentence: tell(process.name, sentence),
+            self._heart.loading if self._heart is not None else lambda: None,
         )
+        main.store.tell = progress.store
+        main.initialize(progress)
         self._has_begun = True
         if main.rules.seal_key_is_new:
             # Not before the store has said that nothing waits for an older one.

@@ -14,7 +14,8 @@ ABORT_S: Final = 2.0
 LOOK_S: Final = 1.0
 """How often the driver looks; the workings send their heartbeat as often."""
 START_S: Final = 900.0
-"""Longest time before the first heartbeat: the views may have to be made again."""
+"""Longest time before the first heartbeat, or without a word about what is loaded: the views may
+have to be made again."""
 _FIELDS: Final = (
     "State", "VmPeak", "VmHWM", "VmRSS", "RssAnon", "VmSwap", "Threads",
     "voluntary_ctxt_switches", "nonvoluntary_ctxt_switches",

@@ -74,6 +74,23 @@ def test_there_is_a_store_of_every_schema() -> None:
         assert size < 20_000
 
 
+def test_what_is_done_with_an_old_store_is_told(tmp_path: Path) -> None:
+    """How much of it is copied, and each version that it is brought to; of a new one nothing."""
+    state = unpack(2, tmp_path / "state")
+    told: list[tuple[str, int, int]] = []
+    for wanted in (range(3, SCHEMA_VERSION + 1), range(0)):
+        store = TruthStore(state / "truth.db")
+        store.tell = lambda *what: told.append(what)
+        store.open()
+        store.close()
+        copied = [each for each in told if each[2]]
+        assert all(done == total > 0 for _, done, total in copied[-1:])
+        assert len(copied) == bool(wanted)
+        steps = [what.rpartition(" is brought to ")[2] for what, _, total in told if not total]
+        assert steps == [f"schema {number} of {SCHEMA_VERSION}" for number in wanted]
+        told.clear()
+
+
 @pytest.mark.parametrize("schema", SCHEMAS)
 def test_a_store_goes_on(tmp_path: Path, schema: int) -> None:
     """It is brought forward with a copy kept; people have what they had; all of it adds up."""

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import pytest
+
+from papertrader.cli import up
 from papertrader.core.instants import SECOND
 from papertrader.master import viewstore
 from papertrader.master.main import Main
+from papertrader.ops.files import make_private_directory
+from papertrader.ops.running import StartError, write_run_file
+from papertrader.ops.settings import Settings, load_settings
 from papertrader.ops.starting import TELL_EVERY_S, StartProgress
 from tests.master_kit import MasterKit
 
@@ -24,6 +32,59 @@ def test_a_line_now_and_then() -> None:
     )
     StartProgress(lambda: now[0], said.append)(100_000, 100_000)
     assert len(said) == 2
+
+
+def test_a_store_that_is_brought_up_to_date() -> None:
+    """Each step is told at once, a copy every two seconds; who waits hears of both."""
+    now, said, alive = [0], list[str](), list[int]()
+    progress = StartProgress(lambda: now[0], said.append, lambda: alive.append(now[0]))
+    for mib in range(0, 1_000, 100):
+        progress.store("truth.db is copied", mib << 20, 1_000 << 20)
+        now[0] += SECOND
+    progress.store("truth.db is brought to schema 5 of 5", 0, 0)
+    assert said == [
+        *(f"truth.db is copied: {mib} of 1,000 MiB" for mib in (200, 400, 600, 800)),
+        "truth.db is brought to schema 5 of 5",
+    ]
+    assert len(alive) == len(said)
+
+
+def test_up_waits_as_long_as_there_is_something_to_tell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Twice as long as it waits for a server that says nothing; then it gives up."""
+    state = tmp_path / "state"
+    make_private_directory(state / "run")
+    words = tmp_path / "words"
+    words.touch()
+    now = [0.0]
+    half = up.START_S / 2
+    due = {round(k * half): f"papertrader-master: {k} of 5\n" for k in range(1, 5)}
+
+    def sleep(seconds: float) -> None:
+        now[0] += 1
+        with words.open("a") as file:
+            file.write(due.get(int(now[0]), ""))
+        if now[0] == 5 * half:
+            write_run_file(state, "master.json", {"driver": 42})
+
+    monkeypatch.setattr(up, "time", SimpleNamespace(monotonic=lambda: now[0], sleep=sleep))
+    supervisor = up.Supervisor(state, load_settings_of(tmp_path), {})
+    process: Any = SimpleNamespace(pid=42, poll=lambda: None)
+    server = up.Server("master", process, words)
+    supervisor._servers.append(server)
+    assert supervisor._wait(server, "master.json") == {"driver": 42}
+    assert now[0] > 2 * up.START_S
+    assert capsys.readouterr().err == "".join(due.values())
+    with pytest.raises(StartError, match="was not ready"):
+        supervisor._wait(server, "other.json")
+
+
+def load_settings_of(directory: Path) -> Settings:
+    """Return the default settings."""
+    path = directory / "papertrader.toml"
+    path.touch()
+    return load_settings(path, {}, {})
 
 
 def test_views_that_are_made_again_are_told(tmp_path: Path) -> None:

@@ -23,10 +23,17 @@ STEPS: Final[Mapping[int, Step]] = MappingProxyType(
 """What brings a store to each version from the one before it."""
 
 
-def migrate(db: peewee.Database, version: int, wanted: int) -> None:
+def migrate(
+    db: peewee.Database,
+    version: int,
+    wanted: int,
+    tell: Callable[[int], object] = lambda number: None,
+) -> None:
     """Bring a store from ``version`` to ``wanted``, in the transaction that is open.
 
-    Raises `KeyError` for a version from which no step leads on.
+    ``tell`` is told of each version before the step to it. Raises `KeyError` for a version
+    from which no step leads on.
     """
     for number in range(version + 1, wanted + 1):
+        tell(number)
         STEPS[number](db)
