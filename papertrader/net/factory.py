@@ -16,6 +16,7 @@ import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
     IAddress,
+    ILoggingContext,
     IOpenSSLServerConnectionCreator,
     IProtocol,
     IProtocolFactory,
@@ -171,7 +172,7 @@ class Accepted(Interface):
         """Cut the connection."""
 
 
-@implementer(IProtocolFactory)
+@implementer(IProtocolFactory, ILoggingContext)
 class AcceptorFactory:
     """Builds one protocol per admitted connection and knows those that live.
 
@@ -189,6 +190,8 @@ class AcceptorFactory:
         tls: IOpenSSLServerConnectionCreator | None = None,
         reactor: IReactorTime | None = None,
     ) -> None:
+        self.name = "listening"
+        """What the log calls the port; its setting, once a service has it."""
         self.admission = Admission(clock, caps or AcceptCaps())
         self.handshakes = HandshakeQueue(clock)
         self._build = build
@@ -206,6 +209,10 @@ class AcceptorFactory:
     def counters(self) -> AcceptCounters:
         """What became of the connections that arrived."""
         return self.admission.counters
+
+    def logPrefix(self) -> str:
+        """Return what the log calls the port."""
+        return self.name
 
     def doStart(self) -> None:
         """A port began to listen; nothing to prepare."""

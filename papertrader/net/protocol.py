@@ -57,6 +57,14 @@ class Closed:
     text: str = ""
     goodbye: Goodbye | None = None
 
+    def __str__(self) -> str:
+        """Say it to people: how, the status, and what was said."""
+        try:
+            status = Status(self.status).name if self.status else ""
+        except ValueError:
+            status = f"status {self.status:#06x}"
+        return ", ".join(each for each in (self.reason.value, status, self.text) if each)
+
 
 @attrs.frozen(kw_only=True)
 class OutputBounds:

@@ -25,17 +25,30 @@ STOP_S: Final = 3
 """Connections that are still there so long after the stop began are cut."""
 
 
+def address(host: str, port: int) -> str:
+    """Return a place as people write it: IPv6 addresses in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 class PortUnavailableError(Exception):
     """The port cannot be listened on; the text says which, why, and what to do."""
 
 
 @implementer(IStreamClientEndpoint)
 class NextEndpoint:
-    """Connects to one of several endpoints: to another each time, in turn."""
+    """Connects to one of several endpoints: to another each time, in turn.
 
-    def __init__(self, endpoints: Sequence[IStreamClientEndpoint]) -> None:
+    ``where`` says of each for people where it leads to, for the log.
+    """
+
+    def __init__(self, endpoints: Sequence[IStreamClientEndpoint], where: Sequence[str]) -> None:
         self._endpoints = tuple(endpoints)
+        self._where = " or ".join(where)
         self._next = 0
+
+    def __repr__(self) -> str:
+        # Twisted's service writes: "Scheduling retry 1 to connect {this} in 0.5 seconds."
+        return f"to {self._where}"
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         """Connect to the next one."""
@@ -63,6 +76,7 @@ class ListeningService(Service):
         setting: str,
     ) -> None:
         self.factory = factory
+        factory.name = setting
         self.port: IListeningPort | None = None
         self.listening: Deferred[IListeningPort] = Deferred()
         """Fires with the port once it is open; fails with `PortUnavailableError`."""

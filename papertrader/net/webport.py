@@ -18,7 +18,7 @@ from twisted.web.resource import Resource
 
 from papertrader.net.clock import Clock
 from papertrader.net.factory import AcceptCaps, AcceptorFactory
-from papertrader.net.services import ListeningService
+from papertrader.net.services import ListeningService, address
 from papertrader.net.web import IDLE_S, Gate, WebSite
 
 HEALTH_PATH: Final = b"health"
@@ -79,7 +79,7 @@ class WebPort:
             endpoint or kind(reactor, port, interface=host),
             self.acceptor,
             clock,
-            where=f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
+            where=address(host, port),
             setting=setting,
         )
 

@@ -27,7 +27,7 @@ from papertrader.eventlog.trail import Note
 from papertrader.net.clock import Clock
 from papertrader.net.factory import AcceptCaps, AcceptCounters, AcceptorFactory, address_block
 from papertrader.net.protocol import Gathering, OutputBounds
-from papertrader.net.services import ListeningService, NextEndpoint
+from papertrader.net.services import ListeningService, NextEndpoint, address
 from papertrader.net.webport import WebConfiguration
 from papertrader.wire import limits
 from papertrader.wire.derived import Message
@@ -218,13 +218,18 @@ class Worker:
             for host, port in masters
         ]
         self.upstream.start(
-            NextEndpoint(endpoints), self._inner_tls, IReactorTime(self._reactor), several
+            NextEndpoint(endpoints, [address(*each) for each in masters]),
+            self._inner_tls,
+            IReactorTime(self._reactor),
+            several,
         )
         self._listening.startService()
-        self._listening.listening.addCallbacks(self._listens, self._cannot_listen)
+        self._listening.listening.addCallbacks(self._listens, self._cannot_listen, ("clients",))
         if self.web is not None:
             self.web.start()
-            self.web.listening.listening.addCallbacks(self._listens, self._cannot_listen)
+            self.web.listening.listening.addCallbacks(
+                self._listens, self._cannot_listen, ("browsers",)
+            )
         return self.ready
 
     def stop(self) -> Deferred[None]:
@@ -258,13 +263,17 @@ class Worker:
             endpoint or kind(self._reactor, port, interface=host),
             self.acceptor,
             self.clock,
-            where=f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
+            where=address(host, port),
             setting="worker.listen",
         )
 
-    def _listens(self, port: IListeningPort) -> None:
-        number = getattr(port.getHost(), "port", 0)
-        self.log.info("{name} listens on port {port}", name=self.configuration.name, port=number)
+    def _listens(self, port: IListeningPort, whom: str) -> None:
+        self.log.info(
+            "{name} listens for {whom} on port {port}",
+            name=self.configuration.name,
+            whom=whom,
+            port=getattr(port.getHost(), "port", 0),
+        )
         self._check_ready()
 
     def _cannot_listen(self, failure: Failure) -> None:

@@ -229,7 +229,7 @@ class Upstream:
         longest = SEVERAL_BACKOFF_MAX_S if self._several else BACKOFF_MAX_S
         ceiling = min(longest, BACKOFF_MIN_S * 2.0 ** min(self._failures, 16))
         self._failures += 1
-        return max(BACKOFF_MIN_S, ceiling * (0.5 + self._random.random() / 2))
+        return round(max(BACKOFF_MIN_S, ceiling * (0.5 + self._random.random() / 2)), 3)
 
     def _happened(self, event: str) -> None:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from pathlib import Path
 
@@ -11,6 +12,9 @@ import pytest
 from tests.server_kit import EVENTS_S, PASSWORD, running
 
 pytestmark = pytest.mark.slow
+
+NOISE = re.compile(r"object at 0x\w+|<[A-Z]\w+\.\w+: [^>]*>|\b[A-Z]\w+\(\w+=[^)]*\)|\d\.\d{6,} s")
+"""Objects as Python shows them, and more digits than anybody reads."""
 
 
 def test_one_orders_life_is_found_by_its_correlation(tmp_path: Path) -> None:
@@ -48,3 +52,8 @@ def test_one_orders_life_is_found_by_its_correlation(tmp_path: Path) -> None:
         wrong = server.cli("log", "show", "--process", "worker-9")
         assert wrong.returncode == 2 and "no server named worker-9" in wrong.stderr
         assert server.cli("log", "show", "--since", "yesterdayish").returncode == 2
+        server.stop()
+        shown = server.cli("log", "show").stdout
+        assert "worker 1 is gone: goodbye, SHUTDOWN, the worker stops" in shown
+        assert "worker.listen starting on" in shown
+        assert NOISE.findall(shown) == []

@@ -389,3 +389,17 @@ def test_a_protocol_without_transport_says_nothing() -> None:
     near.abort()
     with pytest.raises(RuntimeError):
         near.connectionMade()
+
+
+@pytest.mark.parametrize(
+    ("closed", "said"),
+    [
+        (Closed(reason=Reason.GOODBYE, status=Status.SHUTDOWN, text="the worker stops"),
+         "goodbye, SHUTDOWN, the worker stops"),
+        (Closed(reason=Reason.LOST, status=0), "lost"),
+        (Closed(reason=Reason.FAULT, status=0x7FFF, text="what"), "fault, status 0x7fff, what"),
+    ],
+)  # fmt: skip
+def test_an_end_is_said_in_words(closed: Closed, said: str) -> None:
+    """As the log shows it."""
+    assert str(closed) == said

@@ -16,7 +16,13 @@ from zope.interface import implementer
 from papertrader.net.clock import Clock
 from papertrader.net.factory import AcceptorFactory
 from papertrader.net.protocol import FrameProtocol
-from papertrader.net.services import STOP_S, ListeningService, PortUnavailableError
+from papertrader.net.services import (
+    STOP_S,
+    ListeningService,
+    NextEndpoint,
+    PortUnavailableError,
+    address,
+)
 from papertrader.wire.connection import Link
 from papertrader.wire.kinds import Role
 from tests.link_kit import WALL_NS
@@ -98,3 +104,10 @@ def test_stopping_waits_for_the_connections_but_not_for_ever(polite: bool) -> No
 def test_a_service_that_never_began_stops_at_once() -> None:
     """Stop without start is harmless."""
     assert service(MemoryReactorClock()).stopService().called
+
+
+def test_the_log_is_told_where_something_leads() -> None:
+    """Twisted's service writes the endpoint as it stands into what people read."""
+    where = [address("127.0.0.1", 2048), address("::1", 2050)]
+    text = f"to connect {NextEndpoint([TakenEndpoint()], where)} in"  # type: ignore[list-item]
+    assert text == "to connect to 127.0.0.1:2048 or [::1]:2050 in"
