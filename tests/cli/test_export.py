@@ -49,7 +49,7 @@ def test_json_and_a_file_that_is_not_overwritten(server: Server, tmp_path: Path)
     target = tmp_path / "positions.json"
     done = server.cli("export", "positions", "--format", "json", "--output", str(target))
     assert done.returncode == 0
-    assert "1 rows" in done.stderr
+    assert "1 row.\n" in done.stderr
     (row,) = json.loads(target.read_text())
     assert row["symbol"] == "BRKF"
     assert Decimal(row["quantity"]) == 6

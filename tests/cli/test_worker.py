@@ -63,8 +63,8 @@ def test_boot_admit_and_rotate(operator: Terminal) -> None:
     sent = operator.market.bodies(Opcode.WORKER_BOOT)
     assert [each.mode for each in sent] == [BootMode.BOOT, BootMode.REVOKE, BootMode.ADMIT]
     assert sent[0].drain_ms == 2_000
-    assert operator.run("worker", "rotate").stdout.startswith("2 workers")
-    assert operator.run("worker", "rotate", "3").stdout.startswith("1 workers")
+    assert "make new keys: 2 workers" in operator.run("worker", "rotate").stdout
+    assert "make new keys: 1 worker;" in operator.run("worker", "rotate", "3").stdout
 
 
 def test_the_authority_in_words(operator: Terminal) -> None:
