@@ -27,6 +27,7 @@ from papertrader.eventlog.settings import EventLogSettings
 from papertrader.eventlog.shipping import Shipment
 from papertrader.eventlog.trail import Note, trail_of
 from papertrader.net.clock import Clock
+from papertrader.net.onethread import OneThread
 from papertrader.net.stalls import StallWatch
 from papertrader.ops.running import EXIT_FAILED, end_process, tell
 
@@ -68,7 +69,7 @@ class Process:
         self.name = name
         self.clock = Clock(reactor)
         self.stalls = StallWatch(self.clock)
-        self._pools: list[ThreadPool] = []
+        self._pools: list[ThreadPool | OneThread] = []
         self._ending = False
         self.shipment = Shipment() if ships else None
         log_pool = self.thread("log")
@@ -102,6 +103,10 @@ class Process:
 
         The calls of one thread run in their order.
         """
+        if count == 1:
+            thread = OneThread(self.reactor, f"{self.name}-{name}")
+            self._pools.append(thread)
+            return thread.run
         pool = ThreadPool(count, count, name=f"{self.name}-{name}")
         self._pools.append(pool)
 
