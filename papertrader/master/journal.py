@@ -80,6 +80,8 @@ class Journal:
         self.seq = store.last_seq
         self.durable_seq = store.last_seq
         self.commits = 0
+        self.told: Callable[[], None] = lambda: None
+        """Called when those whom a commit concerns have been told: what is for them may leave."""
 
     def next_seq(self) -> int:
         """Give out the sequence number of the next input: gap-free, from 1."""
@@ -183,6 +185,7 @@ class Journal:
                 done()
             except Exception:
                 self.log.failure("a reply could not be sent after its commit")
+        self.told()
 
     def _lost(self, failure: Failure) -> None:
         self.failed = True

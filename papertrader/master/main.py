@@ -208,6 +208,8 @@ class Main:
         boot = int.from_bytes(self._entropy(8), "big") >> 1 or 1
         self.workers = Workers(self.clock, boot, market_rules.update_interval_ms)
         self.workers.listener = self
+        # Who has waited for a commit does not wait for one more turn of the reactor as well.
+        self.journal.told = self.workers.flush
         self.workers.epoch = self.store.epoch
         self.assets = Assets(
             source,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import attrs
 import peewee
@@ -24,7 +24,12 @@ from papertrader.master.database import GENESIS, StoreAway, journal_batches
 from papertrader.master.engines import StoreError, StoreFull
 from papertrader.master.journal import AWAY_MAX_S, RETRY_S
 from papertrader.master.viewstore import WRITE_OCTETS_MAX, ViewStore, applied
-from papertrader.net.clock import Clock
+from papertrader.net.clock import Clock, Timer
+
+GATHER_S: Final = 0.005
+"""How long the first of some records waits for others before a process apart is given them."""
+GATHER_OCTETS: Final = 64 * 1024
+"""When so much waits, nothing more is waited for."""
 
 
 def load_desk(
@@ -86,6 +91,9 @@ class Views:
     """The views of a running master: writes behind the journal, answers questions of history.
 
     ``in_thread`` runs a function in the views' one thread.
+
+    A writer apart is given what comes within `GATHER_S` together: to wake a thread for each order
+    that comes alone costs more than to write it, just when its answer is to leave.
     """
 
     log = Logger()
@@ -104,6 +112,9 @@ class Views:
         self._in_thread = in_thread
         self._on_fail = on_fail
         self._write_out = write or (lambda *batch: in_thread(store.write, *batch))
+        self._gather_s = GATHER_S if write is not None else 0.0
+        self._gathering: Timer | None = None
+        self._octets = 0
         self._trouble_since: int | None = None
         self.retries = 0
         self._queue: list[_Taken] = []
@@ -118,11 +129,27 @@ class Views:
         self._queue.append(_Taken(frames, count, last_seq, head))
         self._taken = last_seq
         self.backlog += count
+        self._octets += len(frames)
         self._next()
 
     def _next(self) -> None:
+        """Write what is queued, or wait a moment for more of it while nobody asks."""
         if self._busy or not self._queue:
             return
+        if not self._gather_s or self._waiting or self._octets >= GATHER_OCTETS:
+            self._write_next()
+        elif self._gathering is None:
+            self._gathering = self._clock.call_later(self._gather_s, self._gathered)
+
+    def _gathered(self) -> None:
+        self._gathering = None
+        if self._queue and not self._busy:
+            self._write_next()
+
+    def _write_next(self) -> None:
+        if self._gathering is not None:
+            self._gathering.cancel()
+            self._gathering = None
         taken, octets = 1, len(self._queue[0].frames)
         for more in self._queue[1:]:
             octets += len(more.frames)
@@ -133,6 +160,7 @@ class Views:
         del self._queue[:taken]
         last, count = batches[-1], sum(each.count for each in batches)
         frames = b"".join([each.frames for each in batches])
+        self._octets -= len(frames)
         self._busy = True
         self._write(_Taken(frames, count, last.last_seq, last.head))
 
@@ -179,6 +207,7 @@ class Views:
             waiting.callback(None)
         else:
             self._waiting.append((seq, waiting))
+            self._next()
         return waiting
 
     async def ask(self, seq: int, question: Callable[..., Any], *arguments: Any) -> Any:

@@ -228,6 +228,11 @@ class Workers:
         for link in self.links():
             link.send(frame)
 
+    def flush(self) -> None:
+        """Send what waits for the end of this turn now."""
+        for link in self._links.values():
+            link.flush()
+
     def order_renewal(self, worker_id: int) -> int:
         """Have a worker, or (0) all that are up, make new keys; return how many were told."""
         told = [link for link in self.links() if worker_id in (0, link.worker_id)]

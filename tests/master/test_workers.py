@@ -702,3 +702,28 @@ def test_clients_are_told_of_the_workers(yard: Yard) -> None:
     assert listing(9) == {}
     second.wire.cut()
     assert set(listing(0)) == {"one.example.org"}
+
+
+def test_what_waited_for_a_commit_leaves_with_it(kit: MasterKit) -> None:
+    """All replies of a commit in one write, and not a turn of the reactor later."""
+    yard = Yard(kit)
+    worker = yard.join()
+    journal, link = kit.main.journal, worker.link
+    frame = codec.encode(m.AccountGet())
+    seen: list[int] = []
+    tell = journal.told
+
+    def told() -> None:
+        seen.append(link.counters.writes)
+        tell()
+        seen.append(link.counters.writes)
+
+    journal.told = told
+    journal.change(lambda db: None)
+    for connection in (1, 2, 3):
+        journal.when_durable(lambda connection=connection: link.relay(connection, frame))  # type: ignore[misc]
+    kit.turn()
+    assert seen[1] == seen[0] + 1
+    worker.settle()
+    assert [each.connection for each in worker.take(m.RelayDown)] == [1, 2, 3]
+    assert link.counters.writes == seen[1]
