@@ -85,6 +85,14 @@ export function duration(s) {
   return more ? `${whole} ${unit} ${more} ${rest[1]}` : `${whole} ${unit}`;
 }
 
+const READ = new TextDecoder();
+
+/** Text that a row holds in octets (hexadecimal digits here), padded with NUL. */
+export function text(hex) {
+  const octets = new Uint8Array(hex.match(/../g)?.map((pair) => parseInt(pair, 16)) ?? []);
+  return READ.decode(octets).replace(/\0+$/, "");
+}
+
 /** "PARTIALLY_FILLED" as "partially filled". */
 export const words = (name) => name.toLowerCase().replaceAll("_", " ");
 
@@ -97,7 +105,7 @@ export const has = (enumeration, bits, name) => Boolean(bits & SCHEMA.enumeratio
 
 /** The warnings on a quote, as short words. */
 export function warnings(quote) {
-  return ["STALE", "DELAYED", "SUSPECT", "CLOSED", "SYNTHETIC", "REPLAYED", "HALTED"]
+  return ["STALE", "DELAYED", "SUSPECT", "CLOSED", "EXTENDED", "SYNTHETIC", "REPLAYED", "HALTED"]
     .filter((name) => SCHEMA.enumerations.QuoteFlag[name] && has("QuoteFlag", quote.flags, name))
-    .map((name) => ({ SYNTHETIC: "simulated", CLOSED: "market closed" })[name] ?? words(name));
+    .map((name) => ({ SYNTHETIC: "simulated", CLOSED: "market closed", EXTENDED: "extended hours" })[name] ?? words(name));
 }

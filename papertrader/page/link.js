@@ -33,11 +33,15 @@ export class Failure extends Error {
   }
 }
 
-/** Joins the parts of a transfer: lists and text are put one behind the other. */
-function join(parts) {
+/** Joins the parts of a transfer: lists and text are put one behind the other. Notes name a row by its
+ * place in their part, which becomes its place in the whole. */
+export function join(parts) {
   const [first, ...rest] = parts;
+  let before = first.rows ?? 0;
   for (const part of rest) {
-    for (const [name, value] of Object.entries(part)) {
+    const moved = part.notes?.map((note) => ({ ...note, row: note.row + before }));
+    before += part.rows ?? 0;
+    for (const [name, value] of Object.entries(moved ? { ...part, notes: moved } : part)) {
       if (Array.isArray(value)) first[name] = [...(first[name] ?? []), ...value];
       else if (name === "lines" || name === "octets") first[name] = (first[name] ?? "") + value;
       else if (name === "next_after") first[name] = value;

@@ -3,8 +3,7 @@
 
 import { useEffect, useState } from "./vendor/htm/htm-preact.js";
 import { Link, Failure } from "./link.js";
-import { member } from "./format.js";
-import { newest } from "./newest.js";
+import { member, text } from "./format.js";
 import { valued } from "./valuation.js";
 import { SCHEMA } from "./schema.js";
 
@@ -24,6 +23,7 @@ export const state = {
   holding: null,
   positions: [],
   orders: new Map(),
+  tags: new Map(),
   quotes: new Map(),
   moved: new Map(),
   assets: new Map(),
@@ -101,6 +101,7 @@ export const link = new Link(`wss://${location.host}/ptwp`, {
       Object.assign(state, { user: null, portfolio: 0n, portfolios: [], holding: null, positions: [] });
       told = null;
       state.orders = new Map();
+      state.tags = new Map();
       state.watch = [];
     }
     changed();
@@ -284,6 +285,7 @@ async function readPortfolios() {
 export async function choosePortfolio(portfolio) {
   state.portfolio = portfolio;
   state.orders = new Map();
+  state.tags = new Map();
   await Promise.all([refresh(), readOrders()]);
   await watchQuotes();
 }
@@ -292,13 +294,21 @@ const isOpen = (order) => [1, 2, 3, 9].includes(order.state);
 
 export const openOrders = () => [...state.orders.values()].filter(isOpen);
 
+/** What a request asks for that wants its rows from the newest on. */
+export const NEWEST_FIRST = [{ direction: "NEWEST_FIRST" }];
+
 /** Read the newest `ORDERS_MAX` orders; those that come by events are added to them. */
 async function readOrders() {
   const portfolio = state.portfolio;
-  const list = async (after, limit) =>
-    (await link.request("OrderList", { portfolio, states: EVERY_STATE, limit, after })).orders ?? [];
-  for (const order of await newest(list, ORDERS_MAX)) keepOrder(order);
+  const asked = { portfolio, states: EVERY_STATE, limit: ORDERS_MAX, direction: NEWEST_FIRST };
+  keepOrders(await link.request("OrderList", asked));
   changed();
+}
+
+/** Keep the orders of a reply or an event, and what is written on them. */
+function keepOrders(told) {
+  for (const order of told.orders ?? []) keepOrder(order);
+  for (const row of told.order_tags ?? []) if (state.orders.has(row.order)) state.tags.set(row.order, text(row.tag));
 }
 
 export async function refresh() {
@@ -310,7 +320,7 @@ export async function refresh() {
   if (portfolio !== state.portfolio) return;
   told = { holding, positions: (holding.positions ?? []).filter((row) => row.quantity !== 0n) };
   revalue();
-  for (const order of orders.orders ?? []) keepOrder(order);
+  keepOrders(orders);
   changed();
 }
 
@@ -337,19 +347,29 @@ export function refreshSoon() {
   }, 250);
 }
 
+/** The number of the oldest order that has ended: by number, for they come in any turn. */
+function oldestDone() {
+  let found = null;
+  for (const each of state.orders.values()) {
+    if (!isOpen(each) && (found === null || each.order < found)) found = each.order;
+  }
+  return found;
+}
+
 function keepOrder(order) {
   if (order.portfolio !== state.portfolio) return;
   const before = state.orders.get(order.order);
   if (before && before.version > order.version) return;
   state.orders.set(order.order, order);
   if (state.orders.size <= ORDERS_MAX) return;
-  const done = [...state.orders.values()].find((each) => !isOpen(each));
-  state.orders.delete(done?.order ?? state.orders.keys().next().value);
+  const gone = oldestDone() ?? state.orders.keys().next().value;
+  state.orders.delete(gone);
+  state.tags.delete(gone);
 }
 
 function takeOrderEvent(event) {
+  keepOrders(event);
   for (const order of event.orders) {
-    keepOrder(order);
     if (event.fill) for (const listener of fillListeners) listener(order, event);
   }
   refreshSoon();
@@ -388,6 +408,15 @@ export const closePosition = (symbol) =>
 export async function receipts(order) {
   const reply = await link.request("ReceiptGet", { order: order.order, portfolio: order.portfolio, limit: 0 });
   return reply.receipts ?? [];
+}
+
+/** Orders that were refused on arrival, from the newest on, before number `after`: [rows, where it goes on]. */
+export async function refusals(after = 0n) {
+  const reply = await link.request("RefusalsGet", { portfolio: state.portfolio, limit: 100, after, direction: NEWEST_FIRST });
+  const notes = new Map();
+  for (const { row, piece } of reply.notes ?? []) notes.set(row, (notes.get(row) ?? "") + piece);
+  const rows = (reply.refusals ?? []).map((row, place) => ({ ...row, text: text(notes.get(place) ?? "") }));
+  return [rows, reply.next_after];
 }
 
 /** Run something the user asked for; say a refusal in words instead of throwing it. */

@@ -66,6 +66,12 @@ def log_of(pilot: Pilot[None]) -> str:
     return "\n".join(line.text for line in pilot.app.query_one("#log-lines", RichLog).lines)
 
 
+def fills_of(pilot: Pilot[None]) -> list[str]:
+    """Return the sides of the fills, from the top."""
+    table = pilot.app.query_one("#fills-table", DataTable)
+    return [table.get_row_at(row)[1] for row in range(table.row_count)]
+
+
 def shot(pilot: Pilot[None], name: str) -> None:
     """Keep a picture for ``docs/pictures``; it asks no other host for a font."""
     if SHOTS:
@@ -114,10 +120,16 @@ def test_a_first_trade(server: Server) -> None:
         shot(pilot, "terminal")
         await pilot.press("escape", "4")
         await wait(pilot, lambda: "order 1 is taken" in log_of(pilot))
+        await app.client.sell(app.symbol, 1)
+        await wait(pilot, lambda: fills_of(pilot) == ["sell", "buy"])
+
+    async def again(pilot: Pilot[None]) -> None:
+        await wait(pilot, lambda: fills_of(pilot) == ["sell", "buy"])
 
     play(server, body)
+    play(server, again)
     with server.client("ann") as client:
-        assert [position.quantity for position in client.portfolio().positions] == [7]
+        assert [position.quantity for position in client.portfolio().positions] == [6]
 
 
 def test_the_command_line_has_the_grammar_of_the_shell(server: Server) -> None:

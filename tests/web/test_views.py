@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from papertrader.client.errors import RefusedError
 from papertrader.core.portfolio import Position
 from papertrader.wire.kinds import Scope
 from tests.server_kit import PASSWORD, Server, running
@@ -184,45 +185,90 @@ def test_what_the_day_brought_is_no_more_than_what_was_won(browsers: Callable[..
     assert told == [each[2] for each in cases]
 
 
-def test_the_newest_orders_are_found_among_many(browsers: Callable[..., Page]) -> None:
-    """The last 500 of up to 60,000, thin or dense, in 60 requests at most; behind very many in a
-    row, fewer, but none that is older than one left out."""
+def test_notes_of_a_transfer_in_parts_stay_with_their_rows(browsers: Callable[..., Page]) -> None:
+    """A note names its row by the place in its part."""
     page = browsers()
-    asked = page.driver.execute_async_script(
+    joined = page.driver.execute_async_script(
         """
         const [done] = arguments;
-        const lists = {
-          none: [], few: [...Array(499).keys()], page: [...Array(500).keys()],
-          "one more": [...Array(501).keys()], dense: [...Array(60000).keys()],
-          thin: [...Array(20001).keys()].map((place) => place * 977),
-          "thin end": [...Array(30000).keys(), ...Array(50).keys()]
-            .map((place, at) => (at < 30000 ? place : 40000 + place * 10000)),
-        };
-        import("./newest.js").then(async ({ newest }) => {
-          const told = {};
-          for (const [name, places] of Object.entries(lists)) {
-            const all = places.map((place) => ({ order: BigInt(place + 1) }));
-            let requests = 0;
-            const list = async (after, limit) => {
-              requests += 1;
-              const from = all.findIndex((row) => row.order > after);
-              return from < 0 ? [] : all.slice(from, from + limit);
-            };
-            const found = await newest(list, 500);
-            const wanted = all.slice(-found.length);
-            told[name] = [found.length, requests, found.length === 0
-              || found.every((row, at) => row.order === wanted[at].order)];
-          }
-          done(told);
+        const part = (refusals, notes, next_after) =>
+          ({ rows: refusals.length, refusals, notes, next_after });
+        import("./link.js").then(({ join }) => done(join([
+          part([{ refusal: 1 }, { refusal: 2 }], [{ row: 1, piece: "b" }], 0),
+          { rows: 1, refusals: [{ refusal: 3 }], next_after: 0 },
+          part([{ refusal: 4 }, { refusal: 5 }],
+            [{ row: 0, piece: "d" }, { row: 1, piece: "e" }], 9),
+        ]))).catch((why) => done(String(why)));
+        """
+    )
+    assert [(each["row"], each["piece"]) for each in joined["notes"]] == [
+        (1, "b"),
+        (3, "d"),
+        (4, "e"),
+    ]
+    assert [each["refusal"] for each in joined["refusals"]] == [1, 2, 3, 4, 5]
+    assert joined["next_after"] == 9
+
+
+def test_missing_bars_and_extended_hours_are_told(browsers: Callable[..., Page]) -> None:
+    """In the words of the shell: how many are missing below the chart, the mark at the price."""
+    page = browsers()
+    page.enter("gaps", new=True)
+    page.one(".chart canvas")
+    assert "missing" not in page.text
+    marks = page.driver.execute_async_script(
+        """
+        const [done] = arguments;
+        Promise.all(["./store.js", "./format.js"].map((each) => import(each)))
+        .then(([{ link }, { warnings }]) => {
+          const ask = link.request.bind(link);
+          link.request = async (name, ...more) => {
+            const reply = await ask(name, ...more);
+            return name === "BarsGet" ? { ...reply, missing: 1234 } : reply;
+          };
+          done(warnings({ flags: 64 + 4 }));
         }).catch((why) => done(String(why)));
         """
     )
-    assert {name: told[0] for name, told in asked.items()} == {
-        "none": 0, "few": 499, "page": 500, "one more": 500, "dense": 500, "thin": 500,
-        "thin end": 26,
-    }  # fmt: skip
-    assert all(told[2] for told in asked.values()), asked
-    assert max(told[1] for told in asked.values()) <= 60, asked
+    assert marks == ["extended hours", "simulated"]
+    page.press("1 week", "[role=tab]")
+    page.wait(lambda: "1,234 bars within trading hours are missing." in page.text)
+
+
+def test_the_newest_comes_first_and_refusals_have_receipts(
+    server: Server, browsers: Callable[..., Page]
+) -> None:
+    """History and refused orders go from the newest on; a tag is shown with its order."""
+    with server.client() as trader:
+        trader.register("reader", PASSWORD)
+        trader.login("reader", PASSWORD)
+        for number in range(105):
+            trader.portfolio_deposit(number + 1)
+        for quantity in (10**5, 2 * 10**5):
+            with pytest.raises(RefusedError):
+                trader.buy("AAPL", quantity)
+        resting = trader.buy("AAPL", 1, limit=1, tag="for the page / \u00e9")
+        page = browsers()
+        page.enter("reader", new=False)
+        page.go("Orders")
+        page.press(str(resting.order_id), "button")
+        page.wait(lambda: "for the page / \u00e9" in page.text)
+        page.press("History", "[role=tab]")
+        page.wait(lambda: len(page.all("tbody tr")) == 100)
+        assert "+105.00" in page.all("tbody tr")[0].text
+        page.press("More", "button")
+        page.wait(lambda: len(page.all("tbody tr")) == 106)
+        assert "100,000.00" in page.all("tbody tr")[-1].text
+        page.press("Refused", "[role=tab]")
+        rows = page.wait(lambda: page.all("tbody tr"))
+        assert ["200,000" in rows[0].text, "100,000" in rows[1].text] == [True, True]
+        told = trader.refusals(newest_first=True)[0]
+        page.press(str(told.refusal), "button")
+        receipt = page.wait(lambda: page.one(".receipt").text)
+        assert told.text in receipt
+        assert f"there {told.there:,}" in receipt
+        page.shot("refused")
+        assert page.complaints() == []
 
 
 def test_everything_can_be_done_with_the_keys(browsers: Callable[..., Page]) -> None:

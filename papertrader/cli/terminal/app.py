@@ -11,6 +11,7 @@ import asyncio
 import shlex
 import sys
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, ClassVar, Final, TypeVar
 
 from rich.text import Text
@@ -41,7 +42,7 @@ from papertrader.client import results as r
 from papertrader.client.aio import AsyncClient
 from papertrader.core.orders import OrderState, Side
 from papertrader.core.quotes import QuoteFlag
-from papertrader.wire.kinds import Scope
+from papertrader.wire.kinds import Scope, TxKind
 
 WidgetT = TypeVar("WidgetT", bound=Widget)
 
@@ -49,9 +50,7 @@ WATCH_MAX: Final = 64
 """Symbols on the watch list: one QUOTE_GET has no more."""
 ROWS_MAX: Final = 200
 """Orders and fills kept on the screen."""
-PAGE: Final = 5_000
-PAGES_MAX: Final = 40
-"""Orders come oldest first: the newest are found by reading so many pages at most."""
+TRADES: Final = (TxKind.BUY, TxKind.SELL, TxKind.SHORT, TxKind.COVER)
 LOG_LINES_MAX: Final = 2_000
 COMMAND_S: Final = 60
 """A command of the line below that has not ended by then is ended."""
@@ -72,6 +71,11 @@ def arrow(change: Any) -> str:
 def coloured(text: str, change: Any) -> Text:
     """Return text in the colour of its direction."""
     return Text(text, style=STYLES["up" if change > 0 else "down" if change < 0 else ""])
+
+
+def _moment(at: datetime | None) -> str:
+    """Return when a fill was, by the server's clock."""
+    return at.strftime("%m-%d %H:%M:%S") if at is not None else ""
 
 
 class TerminalProgram(App[None]):
@@ -124,6 +128,8 @@ class TerminalProgram(App[None]):
         self.symbol = ""
         self.quotes: dict[str, r.Quote] = {}
         self.orders: dict[int, r.Order] = {}
+        self.fills: dict[int, tuple[str, ...]] = {}
+        """What is shown of each fill, by its transaction."""
         self.portfolio: r.Portfolio | None = None
         self._given = tuple(symbols)
         self._interval = "1d"
@@ -219,14 +225,15 @@ class TerminalProgram(App[None]):
             table.add_row(symbol, "-", "", key=symbol)
         await self.client.subscribe_account()
         await self.client.subscribe_quotes(watched)
-        after = 0
-        for _ in range(PAGES_MAX):
-            page = await self.client.orders(every=True, limit=PAGE, after=after)
-            self.orders |= {order.order_id: order for order in page[-ROWS_MAX:]}
-            after = page.next_after
-            if not after:
-                break
+        page = await self.client.orders(every=True, limit=ROWS_MAX, newest_first=True)
+        self.orders |= {order.order_id: order for order in page}
         self._show_orders()
+        for each in await self.client.transactions(kinds=TRADES, limit=ROWS_MAX, newest_first=True):
+            self.fills[each.transaction] = (
+                _moment(each.executed_at), name(each.kind), each.symbol,
+                amount(abs(each.quantity)), money(each.price),
+            )  # fmt: skip
+        self._show_fills()
         if watched:
             self.choose(watched[0])
 
@@ -274,11 +281,11 @@ class TerminalProgram(App[None]):
         if event.fill is not None:
             fill = event.fill
             line += f", {amount(fill.quantity)} at {money(fill.price)}"
-            table = self._at("#fills-table", DataTable)
-            moment = order.updated_at.strftime("%H:%M:%S") if order.updated_at else ""
-            table.add_row(
-                moment, name(order.side), order.symbol, amount(fill.quantity), money(fill.price)
-            )
+            self.fills[fill.transaction] = (
+                _moment(order.updated_at), name(order.side), order.symbol,
+                amount(fill.quantity), money(fill.price),
+            )  # fmt: skip
+            self._show_fills()
             self.notify(f"{name(order.side)} {amount(fill.quantity)} {order.symbol} at"
                         f" {money(fill.price)}")  # fmt: skip
         self.note(line)
@@ -341,6 +348,14 @@ class TerminalProgram(App[None]):
                 str(order.order_id), name(order.side), order.symbol, done, at, name(order.state),
                 key=str(order.order_id),
             )  # fmt: skip
+
+    def _show_fills(self) -> None:
+        """Show the fills, the newest first."""
+        table = self._at("#fills-table", DataTable)
+        table.clear()
+        self.fills = dict(sorted(self.fills.items(), reverse=True)[:ROWS_MAX])
+        for row in self.fills.values():
+            table.add_row(*row)
 
     def _show_quote(self) -> None:
         quote = self.quotes.get(self.symbol)

@@ -80,10 +80,15 @@ const bar = (row) => ({
   close: number(row.close), volume: number(row.volume),
 });
 
+/** How many bars of a series are missing, where exchanges were open. */
+const gaps = (missing) => `${missing.toLocaleString("en-US")} ${missing === 1
+  ? "bar within trading hours is" : "bars within trading hours are"} missing.`;
+
 function Chart({ symbol }) {
   const [interval, setInterval] = useState(86400);
   const [bars, setBars] = useState([]);
   const [note, setNote] = useState("Reading ...");
+  const [missing, setMissing] = useState(0);
   const epoch = state.clock?.epoch ?? 0;
   useEffect(() => {
     let gone = false;
@@ -96,6 +101,7 @@ function Chart({ symbol }) {
       if (gone) return;
       const rows = (reply.bars ?? []).map(bar).reverse();
       setBars(rows);
+      setMissing(reply.missing ?? 0);
       setNote(rows.length ? "" : "There are no bars of this interval yet.");
       subscription = await link.subscribe({ topics: "BARS", bar_interval_s: interval, symbols: [{ symbol }] });
       if (gone) link.unsubscribe(subscription);
@@ -119,7 +125,7 @@ function Chart({ symbol }) {
         <button type="button" role="tab" aria-selected=${interval === value} onClick=${() => setInterval(value)}>${label}</button>`)}
     </div>
     ${bars.length
-      ? html`<${Candles} bars=${bars} intraday=${interval < 86400} live=${live} label=${`Price of ${symbol}`} />`
+      ? html`<${Candles} bars=${bars} intraday=${interval < 86400} live=${live} label=${`Price of ${symbol}`} />${missing ? html`<p class="hint gaps">${gaps(missing)}</p>` : ""}`
       : html`<p class="chart empty">${note}</p>`}`;
 }
 

@@ -1,7 +1,7 @@
 // Open orders, all orders with the receipts of their fills, and the ledger's transactions.
 
 import { html, useEffect, useState } from "../vendor/htm/htm-preact.js";
-import { attempt, cancelAll, cancelOrder, link, openOrders, receipts, state } from "../store.js";
+import { NEWEST_FIRST, attempt, cancelAll, cancelOrder, link, openOrders, receipts, refusals, state } from "../store.js";
 import { decimal, duration, instant, member, money, price, quantity, signed, tone, words } from "../format.js";
 import { SCHEMA } from "../schema.js";
 
@@ -51,7 +51,8 @@ function Receipts({ order }) {
   }, [String(order.order), order.version]);
   if (!rows) return html`<p class="hint">Reading the receipts ...</p>`;
   return html`<p class="hint">${side(order)} ${quantity(order.quantity)} ${order.symbol}: ${describe(order)}; accepted ${instant(order.accepted_at)} UTC${
-    order.filled ? `; ${quantity(order.filled)} filled at ${price(order.average_price)} on average` : ""}.</p>
+    order.filled ? `; ${quantity(order.filled)} filled at ${price(order.average_price)} on average` : ""}.${
+    state.tags.has(order.order) ? html` <span class="tag">${state.tags.get(order.order)}</span>` : ""}</p>
   <ul class="receipts" aria-label=${`Receipts of order ${order.order}`}>
     ${rows.length ? rows.map((row) => html`<${Receipt} key=${String(row.event_seq)} row=${row} />`) : html`<li class="hint">Nothing has happened to it yet.</li>`}
     ${order.reason ? html`<li class="hint">${why(order)}</li>` : ""}
@@ -78,19 +79,75 @@ function Transactions() {
   const [rows, setRows] = useState(null);
   const [after, setAfter] = useState(0n);
   const read = async (from) => {
-    const reply = await attempt(() => link.request("TransactionsGet", { portfolio: state.portfolio, after: from, limit: 100 }));
+    const reply = await attempt(() => link.request("TransactionsGet",
+      { portfolio: state.portfolio, after: from, limit: 100, direction: NEWEST_FIRST }));
     if (!reply) return;
     setRows((before) => [...(from ? before : []), ...(reply.transactions ?? [])]);
     setAfter(reply.next_after);
   };
   useEffect(() => { read(0n); }, [String(state.portfolio), String(state.holding?.event_seq)]);
   if (!rows) return html`<p class="hint">Reading ...</p>`;
-  return html`<div class="scroll"><table class="wide"><thead><tr><th>executed (UTC)</th><th>kind</th><th>symbol</th><th class="number">quantity</th>
-      <th class="number">price</th><th class="number">fees</th><th class="number">amount</th><th class="number">cash after</th><th class="number">realized</th></tr></thead>
+  return html`<div class="scroll"><table class="wide folds"><thead><tr><th>executed (UTC)</th><th>kind</th><th>symbol</th><th class="number">quantity</th>
+      <th class="number extra">price</th><th class="number extra">fees</th><th class="number">amount</th><th class="number extra">cash after</th><th class="number extra">realized</th></tr></thead>
     <tbody>${rows.map((row) => html`<tr key=${String(row.transaction)}><td>${instant(row.executed_at)}</td><td>${words(member("TxKind", row.kind))}</td><td>${row.symbol}</td>
-      <td class="number">${row.quantity ? quantity(row.quantity) : ""}</td><td class="number">${row.price ? price(row.price) : ""}</td>
-      <td class="number">${row.fees ? money(row.fees) : ""}</td><td class=${`number ${tone(row.amount)}`}>${signed(row.amount)}</td>
-      <td class="number">${money(row.cash_after)}</td><td class=${`number ${tone(row.realized ?? 0n)}`}>${row.realized ? signed(row.realized) : ""}</td></tr>`)}</tbody></table></div>
+      <td class="number">${row.quantity ? quantity(row.quantity) : ""}</td><td class="number extra">${row.price ? price(row.price) : ""}</td>
+      <td class="number extra">${row.fees ? money(row.fees) : ""}</td><td class=${`number ${tone(row.amount)}`}>${signed(row.amount)}</td>
+      <td class="number extra">${money(row.cash_after)}</td><td class=${`number extra ${tone(row.realized ?? 0n)}`}>${row.realized ? signed(row.realized) : ""}</td></tr>`)}</tbody></table></div>
+    ${after ? html`<button type="button" class="plain" onClick=${() => read(after)}>More</button>` : ""}`;
+}
+
+const UNITS = { MONEY: money, PRICE: price, QUANTITY: quantity, NUMBER: String, INSTANT: (value) => `${instant(value)} UTC` };
+
+/** One of the two numbers that a rule compared; nothing where it compared none. */
+const figure = (row, value) => UNITS[member("FigureUnit", row.unit)]?.(value) ?? "";
+
+/** Why an order was refused: its sentence, the figures, the rule and the quote that it was judged by. */
+function Refusal({ row }) {
+  const asked = figure(row, row.asked);
+  return html`<div class="receipt" role="group" aria-label=${`Receipt of refusal ${row.refusal}`}>
+    <p>${row.text}</p>
+    ${asked && html`<p class="hint">Asked ${asked}, there ${figure(row, row.there)}${row.price ? `, reckoned at ${price(row.price)}` : ""}.</p>`}
+    ${row.points || row.rule_since ? html`<p class="hint">The rule: ${row.points / 100} %${row.rule_since ? ` since ${instant(row.rule_since)} UTC` : ""}.</p>` : ""}
+    <p class="hint">Received ${instant(row.received_at)} UTC, market time ${instant(row.market_at)} UTC${
+      row.replaces ? `; it was to replace order ${row.replaces}` : ""}; client order id ${String(row.client_order_id)}, which stays free.</p>
+    <p class="hint">${row.quote_seq ? `Quote ${row.quote_seq}: bid ${price(row.bid)} × ${quantity(row.bid_size)}, ask ${price(row.ask)} × ${quantity(row.ask_size)}, last ${
+      price(row.last)}; market time ${instant(row.source_time)}, ${(Number(row.age) / 1e9).toFixed(3)} s old when the order came.` : "No quote of the symbol was known."}</p>
+  </div>`;
+}
+
+function RefusedRow({ row, open, toggle }) {
+  return html`
+    <tr class=${open ? "chosen" : ""}>
+      <td><button type="button" class="link" aria-expanded=${open} onClick=${toggle}>${String(row.refusal)}</button></td>
+      <td class="extra">${instant(row.at)}</td>
+      <td><b>${row.side ? side(row) : "–"}</b></td><td>${row.symbol}</td><td class="number">${quantity(row.quantity)}</td>
+      <td class="extra">${row.order_type ? describe(row) : "–"}</td>
+      <td>${words(SCHEMA.statuses[row.reason]?.[0] ?? String(row.reason))}</td>
+    </tr>
+    ${open && html`<tr><td colspan="7"><${Refusal} row=${row} /></td></tr>`}`;
+}
+
+/** The orders that were refused on arrival, the newest first. */
+function Refused() {
+  const [rows, setRows] = useState(null);
+  const [after, setAfter] = useState(0n);
+  const [expanded, setExpanded] = useState(null);
+  const read = async (from) => {
+    const found = await attempt(() => refusals(from));
+    if (!found) return;
+    setRows((before) => [...(from ? before : []), ...found[0]]);
+    setAfter(found[1]);
+  };
+  useEffect(() => { read(0n); }, [String(state.portfolio)]);
+  if (!rows) return html`<p class="hint">Reading ...</p>`;
+  if (!rows.length) return html`<p class="hint">No order was refused.</p>`;
+  return html`<p class="hint">Press a number for the receipt: what was asked for, what there was, and by which rule.</p>
+    <div class="scroll"><table class="wide folds"><thead><tr><th>number</th><th class="extra">refused (UTC)</th><th>side</th><th>symbol</th>
+      <th class="number">quantity</th><th class="extra">terms</th><th>why</th></tr></thead>
+    <tbody>${rows.map((row) => {
+      const key = `${row.refusal} ${row.client_order_id}`;
+      return html`<${RefusedRow} key=${key} row=${row} open=${expanded === key} toggle=${() => setExpanded(expanded === key ? null : key)} />`;
+    })}</tbody></table></div>
     ${after ? html`<button type="button" class="plain" onClick=${() => read(after)}>More</button>` : ""}`;
 }
 
@@ -102,12 +159,12 @@ export function Orders() {
   const current = openOrders();
   return html`<section class="card">
     <div class="tabs" role="tablist">
-      ${[["orders", "Orders"], ["history", "History"]].map(([name, label]) => html`
+      ${[["orders", "Orders"], ["refused", "Refused"], ["history", "History"]].map(([name, label]) => html`
         <button type="button" role="tab" aria-selected=${shown === name} onClick=${() => setShown(name)}>${label}</button>`)}
       ${shown === "orders" && current.length > 1 ? html`<button type="button" class="plain"
         onClick=${() => attempt(cancelAll, "All open orders are cancelled.")}>cancel all ${current.length} open</button>` : ""}
     </div>
-    ${shown === "history" ? html`<${Transactions} />` : orders.length === 0 ? html`<p class="hint">No orders yet. <a href="#/market">Place one.</a></p>` : html`
+    ${shown === "history" ? html`<${Transactions} />` : shown === "refused" ? html`<${Refused} />` : orders.length === 0 ? html`<p class="hint">No orders yet. <a href="#/market">Place one.</a></p>` : html`
     <p class="hint">Press an order's number for its receipt: which price it got, and why.</p>
     <div class="scroll"><table class="wide folds"><thead><tr><th>number</th><th class="extra">accepted (UTC)</th><th>side</th><th>symbol</th><th class="number">filled</th><th class="extra">terms</th>
       <th class="number extra">average</th><th>state</th><th></th></tr></thead>
