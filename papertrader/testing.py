@@ -5,15 +5,17 @@
     from papertrader.testing import Market
 
     def test_my_strategy():
-        with Market(seed=7) as market:
+        with Market(seed=7, speed=60) as market:
             client = market.client("ann")
             client.buy("BRKF", 10)
-            market.advance(3600)              # an hour of the market, in no time
+            market.advance(60)                # an hour of the market, in a moment
             assert client.portfolio().positions
 
 It is the real thing: the master with its journal in a temporary directory, a worker, and the client
 library; only sockets, threads and clocks are replaced. Time passes only while something waits for
-it, or when `Market.advance` says so; the same seed and the same calls give the same fills.
+it, or when `Market.advance` says so; the same seed and the same calls give the same fills. New
+prices come four times in a second: with ``speed``, so many seconds of the market pass in each, and
+a test over a day of it needs as many times fewer of them.
 """
 
 from __future__ import annotations

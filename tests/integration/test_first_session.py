@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import stat
+import textwrap
 import time
 from decimal import Decimal
 from pathlib import Path
@@ -51,6 +52,32 @@ def children(parent: int) -> list[int]:
     return found
 
 
+def start_shown(server: Server) -> list[str]:
+    """Return what a start printed, but for places, ports, times and codes.
+
+    The last line may still be on its way: it comes behind READY.
+    """
+    deadline = time.monotonic() + 30
+    while "this code: " not in server.output.read_text() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    text = server.output.read_text().replace(f" --state-dir {server.state}", "")
+    return start_lines(re.sub(r"\S*/bin/papertrader", ".venv/bin/papertrader", text))
+
+
+def start_in_readme() -> list[str]:
+    """Return the same of what the README shows."""
+    text = (Path(__file__).parents[2] / "README.rst").read_text("utf-8")
+    shown = text.partition("$ make run\n")[2].partition("\nIn another::")[0]
+    return start_lines(textwrap.dedent(shown))
+
+
+def start_lines(text: str) -> list[str]:
+    """Return the lines of a start in the order of the alphabet: two channels are in one file."""
+    text = re.sub(r"(?<![\w.:/])/[\w./-]+", "PATH", text)
+    text = re.sub(r"\b[0-9a-f]{32}\b|127\.0\.0\.1:\d+|\d{4}-\d\d-\d\dT\d\d:\d\dZ", "N", text)
+    return sorted(line for line in text.splitlines() if line)
+
+
 def test_the_first_session(tmp_path: Path) -> None:
     """Register, log in, buy, sell, look: the money adds up by hand, also after a second start."""
     secret = str(password_file(tmp_path))
@@ -58,6 +85,7 @@ def test_the_first_session(tmp_path: Path) -> None:
         assert re.fullmatch(
             r"READY worker=127\.0\.0\.1:\d+ ca=\S+ca\.pem state=\S+", server.ready_line
         )
+        assert start_shown(server) == start_in_readme()
         ok(server, "--password-file", secret, "register", "ann")
         ok(server, "--password-file", secret, "login", "ann")
         token = server.state / "client" / "session.json"
