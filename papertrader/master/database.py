@@ -205,11 +205,24 @@ class TruthStore:
             if self._fence is not None:
                 self._fence.alone(self._db)
         except peewee.PeeweeException as error:
-            raise StoreError(
-                f"{self.where} cannot be written: {first_cause(error)}; make room on the disk, or"
-                " check the database"
-            ) from None
+            raise self._unwritable(error) from None
         self._load_heads()
+
+    @contextlib.contextmanager
+    def changing(self) -> Iterator[peewee.Database]:
+        """Be one transaction of a program beside the master. Raises `StoreError`, for a full disk
+        too: nothing has been changed then."""
+        try:
+            with self.db.atomic("IMMEDIATE"):
+                yield self.db
+        except peewee.PeeweeException as error:
+            raise self._unwritable(error) from None
+
+    def _unwritable(self, error: peewee.PeeweeException) -> StoreError:
+        return StoreError(
+            f"{self.where} cannot be written: {first_cause(error)}; make room on the disk, or"
+            " check the database"
+        )
 
     def _backup_before_migrating(self) -> None:
         version = int(self.meta("schema", "0")) if self.db.table_exists("meta") else 0

@@ -97,7 +97,7 @@ class StoreGuard:
             why = "has no room on its disk" if self.read_only else "cannot reach its store"
             raise Refused(
                 Status.READ_ONLY,
-                f"The server {why}: nothing is changed until it can again; questions are answered.",
+                f"The server {why}: until that is over questions are answered, nothing is changed.",
                 retry_after_ms=RETRY_AFTER_MS,
             )
 

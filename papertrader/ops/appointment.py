@@ -38,7 +38,7 @@ def appoint_operator(where: Path | StorePlace, username: str, role: Appointment,
         account = int(row[0])
         if appointments(store).get(account, Appointment.NONE) == role:
             return False
-        with store.db.atomic("IMMEDIATE"):
+        with store.changing():
             appoint(store, account, role)(store.db)
             store.audit(at, _KINDS[role], account, username)(store.db)
         return True

@@ -41,7 +41,9 @@ from papertrader.ops.variables import MarketSource
 EXPIRY_AHEAD: Final = timedelta(days=14)
 """A certificate that ends sooner is told."""
 DISK_FREE_MIN: Final = 256 * 1024 * 1024
-"""Octets that should be free where the state is: the journal stops the master without."""
+"""Octets that should be free where the state is: a day's journal and log."""
+LOW_WATER: Final = 64 * 1024 * 1024
+"""``store.low_water`` where the settings cannot be read."""
 SKEW_MAX: Final = timedelta(seconds=1)
 """How far the clock may be off: beyond some milliseconds workers' stamps are looked at twice."""
 _TIME_ERROR: Final = 5
@@ -98,7 +100,10 @@ def examine(state: Path, around: Surroundings) -> list[Finding]:
     findings += _permissions(state)
     findings += _certificates(state, around.now)
     findings.append(_clock(around))
-    findings.append(_disk(state, around))
+    low_water = LOW_WATER if settings is None else settings.store.low_water
+    if settings is not None and settings.store.url:
+        low_water = 0  # The store is elsewhere; here are logs.
+    findings.append(_disk(state, around, low_water))
     findings.append(_schema(state))
     findings.append(_second_factors(state))
     findings.append(_versions(around))
@@ -240,12 +245,24 @@ def _clock(around: Surroundings) -> Finding:
     return Finding("clock", Verdict.GOOD, f"off by {offset:+.6f} s at most")
 
 
-def _disk(state: Path, around: Surroundings) -> Finding:
+def _disk(state: Path, around: Surroundings, low_water: int) -> Finding:
     free = around.free_octets(state)
-    shown = f"{free // 1_048_576:,} MiB free at {state}"
+    shown, advice = f"{_mib(free)} MiB free at {state}", "make room, or move the state directory"
+    if free < low_water:
+        what = (
+            f"{shown}, less than store.low_water ({_mib(low_water)} MiB): a master that runs"
+            " answers questions and changes nothing"
+        )
+        return Finding("disk", Verdict.BAD, what, f"{advice}; it goes on by itself then")
     if free < DISK_FREE_MIN:
-        return Finding("disk", Verdict.BAD, shown, "make room, or move the state directory")
+        least = f"; below {_mib(low_water)} MiB (store.low_water) nothing is changed any more"
+        return Finding("disk", Verdict.WARNING, shown + (least if low_water else ""), advice)
     return Finding("disk", Verdict.GOOD, shown)
+
+
+def _mib(octets: int) -> str:
+    """Return MiB as people read them: with a digit behind the point if there are few."""
+    return f"{octets / 1_048_576:,.1f}" if octets < 10 * 1_048_576 else f"{octets // 1_048_576:,}"
 
 
 def _asked(path: Path, statement: str) -> Any:

@@ -38,8 +38,7 @@ def invite_operator(store: TruthStore, at: int) -> str:
     ``at`` is now. Opens a transaction of its own.
     """
     code = secrets.token_hex(CODE_OCTETS)
-    db = store.db
-    with db.atomic("IMMEDIATE"):
+    with store.changing() as db:
         db.execute_sql(
             "UPDATE invitation SET ended_at = ? WHERE ended_at = 0 AND created_by = 0", (at,)
         )

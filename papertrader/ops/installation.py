@@ -142,7 +142,7 @@ def _register(
             # The master that has it knows its workers.
             return
         store.open()
-        with store.db.atomic("IMMEDIATE"):
+        with store.changing():
             for number in range(1, workers + 1):
                 _register_worker(state, store, number, from_datetime(now))
     finally:

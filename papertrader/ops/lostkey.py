@@ -65,7 +65,7 @@ def begin_anew(where: Path | StorePlace, at: int) -> list[Affected]:
         # A key that opens some is the right one; the others are damaged.
         fresh = new_seal_key() if key is None or len(rows) == len(lost) else None
         sealing = fresh or key or b""
-        with store.db.atomic("IMMEDIATE"):
+        with store.changing():
             for each in lost:
                 sealed = sealed_anew(sealing, each.account, secrets.token_bytes)
                 store.db.execute_sql(

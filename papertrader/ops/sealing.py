@@ -84,7 +84,7 @@ def begin_epoch(state: Path, store: TruthStore, at: int = 0) -> SealKeys:
     text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     try:
         replace_file(directory / _NEXT, text, PRIVATE_FILE)
-        with store.db.atomic("IMMEDIATE"):
+        with store.changing():
             store.db.execute_sql(
                 "INSERT INTO audit_key (epoch, public, signature) VALUES (?, ?, ?)",
                 (store.epoch, public, signature),

@@ -284,6 +284,27 @@ def test_a_real_full_file_system_is_told_from_an_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.sqlite
+def test_a_program_beside_the_master_says_that_there_is_no_room(tmp_path: Path) -> None:
+    """Such as a start that registers workers: in a sentence, and nothing has been changed."""
+    store = TruthStore(place_at(tmp_path).truth)
+    store.open()
+    (pages,) = store.db.execute_sql("PRAGMA page_count").fetchone()
+    store.db.execute_sql(f"PRAGMA max_page_count = {pages}")
+    with (
+        pytest.raises(StoreError, match="cannot be written: database or disk is full; make room"),
+        store.changing() as db,
+    ):
+        store.set_meta("small", "x")
+        db.execute_sql("INSERT INTO meta (key, value) VALUES ('large', ?)", ("x" * 100_000,))
+    assert store.meta("small", "none") == "none"
+    store.db.execute_sql("PRAGMA max_page_count = 1000000")
+    with store.changing():
+        store.set_meta("small", "x")
+    assert store.meta("small", "none") == "x"
+    store.close()
+
+
+@pytest.mark.sqlite
 @pytest.mark.parametrize("code", ["SQLITE_IOERR_FSYNC", "SQLITE_IOERR_WRITE", "SQLITE_CORRUPT"])
 def test_any_other_error_of_a_disk_is_the_end(tmp_path: Path, code: str) -> None:
     """T-51: never tried again; who waits is told that the outcome is unknown."""

@@ -128,9 +128,24 @@ def test_the_clock(state: Path, offset: float | None, verdict: Verdict) -> None:
     assert kernel_clock() is None or (kernel_clock() is not None and kernel_clock() >= 0)  # type: ignore[operator]
 
 
-def test_the_disk(state: Path) -> None:
-    """Too little room."""
-    assert seen(state, "disk", free_octets=lambda path: DISK_FREE_MIN - 1).verdict is Verdict.BAD
+@pytest.mark.parametrize(
+    ("free", "verdict", "said"),
+    [
+        (DISK_FREE_MIN, Verdict.GOOD, "256 MiB free at "),
+        (DISK_FREE_MIN - 1, Verdict.WARNING, "below 8.0 MiB (store.low_water) nothing is changed"),
+        (8 * 2**20, Verdict.WARNING, "8.0 MiB free"),
+        (8 * 2**20 - 1, Verdict.BAD, "less than store.low_water (8.0 MiB): a master that runs"),
+        (0, Verdict.BAD, "0.0 MiB free"),
+    ],
+)
+def test_the_disk(state: Path, free: int, verdict: Verdict, said: str) -> None:
+    """Little room is a warning; less than the settings allow is what stops trading."""
+    settings = state / SETTINGS_FILE
+    settings.write_text(settings.read_text() + '[store]\nlow_water = "8 MiB"\n')
+    found = seen(state, "disk", free_octets=lambda path: free)
+    assert found.verdict is verdict
+    assert said in found.what
+    assert bool(found.advice) == (verdict is not Verdict.GOOD)
 
 
 @pytest.mark.parametrize(
