@@ -94,9 +94,11 @@ def test_same_events_and_a_worker_that_goes(tmp_path: Path) -> None:
         for watcher in watchers:
             watcher.join(WATCH_S + 30)
             assert watcher.failure is None, repr(watcher.failure)
-        assert [entry[0] for entry in watchers[0].seen] == list(range(1, expected + 1))
-        for watcher in watchers[1:]:
-            assert watcher.seen == watchers[0].seen
+        # Orders may have filled after that: what came then is not looked for in all of them.
+        told = [[each for each in watcher.seen if each[0] <= expected] for watcher in watchers]
+        assert [entry[0] for entry in told[0]] == list(range(1, expected + 1))
+        for other in told[1:]:
+            assert other == told[0]
         for watcher in watchers:
             numbers = [number for symbol, number in watcher.quotes if symbol == "IBM"]
             assert len(numbers) >= QUOTES
