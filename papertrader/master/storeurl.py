@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from ipaddress import ip_address
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 
@@ -16,3 +18,29 @@ def checked_url(url: str) -> str:
             " file named by ?passfile=/path, readable by you alone"
         )
     return urlunsplit(("postgresql", *parts[1:]))
+
+
+def why_open(url: str, environment: Mapping[str, str]) -> str:
+    """Say what a listener between here and a store's server could do; "" if nothing.
+
+    Over the machine itself nobody is between. Elsewhere libpq takes what the server offers, plain
+    text among it, unless ``sslmode``, in the URL or as ``PGSSLMODE``, demands more.
+    """
+    parts = urlsplit(url)
+    asked = dict(parse_qsl(parts.query))
+    host = asked.get("host") or parts.hostname or environment.get("PGHOST", "")
+    if not host or host.startswith("/") or host == "localhost" or _is_loopback(host):
+        return ""
+    mode = asked.get("sslmode") or environment.get("PGSSLMODE", "prefer")
+    if mode in ("verify-ca", "verify-full"):
+        return ""
+    if mode == "require":
+        return f"nobody checks who answers as {host}"
+    return f"what passes to and from {host} may be read and changed on the way"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -26,6 +26,7 @@ from cryptography import x509
 from papertrader.core.callplan import plan_calls
 from papertrader.master.database import SCHEMA_VERSION
 from papertrader.master.secondfactor import KEY_FILE, lost_key, opens
+from papertrader.master.storeurl import why_open
 from papertrader.net.credentials import CredentialsError, load_certificates, load_credentials
 from papertrader.ops.authorities import load_set
 from papertrader.ops.certificates import certificate_files, tls_directory
@@ -109,6 +110,7 @@ def examine(state: Path, around: Surroundings) -> list[Finding]:
     findings.append(_versions(around))
     findings.append(_libraries())
     if settings is not None:
+        findings.append(_server(settings, around))
         findings.append(_ports(state, settings))
         findings.append(_budget(settings))
     return findings
@@ -258,6 +260,17 @@ def _disk(state: Path, around: Surroundings, low_water: int) -> Finding:
         least = f"; below {_mib(low_water)} MiB (store.low_water) nothing is changed any more"
         return Finding("disk", Verdict.WARNING, shown + (least if low_water else ""), advice)
     return Finding("disk", Verdict.GOOD, shown)
+
+
+def _server(settings: Settings, around: Surroundings) -> Finding:
+    """Whether the way to a store on a server is protected."""
+    if not settings.store.url:
+        return Finding("server", Verdict.SKIPPED, "the store is files of this machine")
+    why = why_open(settings.store.url, around.environment)
+    if why:
+        advice = "add ?sslmode=verify-full&sslrootcert=/path/to/its/ca.pem to store.url"
+        return Finding("server", Verdict.WARNING, why, advice)
+    return Finding("server", Verdict.GOOD, "the way to the store's server is protected")
 
 
 def _mib(octets: int) -> str:

@@ -71,7 +71,7 @@ def test_a_new_installation_is_healthy(state: Path) -> None:
     assert {each.verdict for each in found} <= {Verdict.GOOD, Verdict.SKIPPED}, found
     assert {each.check for each in found} == {
         "settings", "permissions", "certificates", "clock", "disk", "schema", "keys", "versions",
-        "libraries", "ports", "budget",
+        "libraries", "ports", "budget", "server",
     }  # fmt: skip
     assert {path: path.stat().st_mtime_ns for path in state.rglob("*")} == before
 
@@ -146,6 +146,30 @@ def test_the_disk(state: Path, free: int, verdict: Verdict, said: str) -> None:
     assert found.verdict is verdict
     assert said in found.what
     assert bool(found.advice) == (verdict is not Verdict.GOOD)
+
+
+@pytest.mark.parametrize(
+    ("url", "environment", "said"),
+    [
+        ("postgresql://a@127.0.0.1/x", {}, ""),
+        ("postgresql://a@[::1]:5433/x", {}, ""),
+        ("postgresql:///x?host=/run/postgresql", {}, ""),
+        ("postgresql:///x", {"PGHOST": "db.example"}, "may be read and changed"),
+        ("postgresql://a@db.example/x", {}, "may be read and changed"),
+        ("postgresql://a@192.0.2.7/x?sslmode=prefer", {}, "may be read and changed"),
+        ("postgresql://a@db.example/x?sslmode=require", {}, "nobody checks who answers"),
+        ("postgresql://a@db.example/x", {"PGSSLMODE": "verify-ca"}, ""),
+        ("postgresql://a@db.example/x?sslmode=verify-full", {}, ""),
+    ],
+)
+def test_the_way_to_a_server(state: Path, url: str, environment: dict[str, str], said: str) -> None:
+    """Nobody is between on this machine; elsewhere TLS must be demanded."""
+    assert seen(state, "server").verdict is Verdict.SKIPPED
+    settings = state / SETTINGS_FILE
+    settings.write_text(settings.read_text() + f'[store]\nurl = "{url}"\n')
+    found = seen(state, "server", environment=environment)
+    assert found.verdict is (Verdict.WARNING if said else Verdict.GOOD)
+    assert said in found.what
 
 
 @pytest.mark.parametrize(

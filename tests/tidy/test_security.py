@@ -107,6 +107,36 @@ def test_every_use_of_cryptography_is_known() -> None:
     assert sorted(listed) == sorted(users)
 
 
+def test_what_must_not_be_guessed_comes_from_the_system() -> None:
+    """The master draws by `secrets`; seeded draws are for markets in memory, invented days and
+    fuzzing."""
+    seeded = {
+        file.name
+        for file in package()
+        for node in ast.walk(file.tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("random.Random", "Random")
+    }
+    assert {name for name in seeded if not name.startswith("papertrader/fuzz/")} == {
+        "papertrader/ops/callday.py",
+        "papertrader/testing.py",
+    }
+    drawn = {
+        (file.name, ast.unparse(node))
+        for file in package()
+        for node in ast.walk(file.tree)
+        if isinstance(node, ast.Attribute) and ast.unparse(node).startswith("secrets.")
+    }
+    master = "papertrader/ops/master_workings.py"
+    assert (master, "secrets.token_bytes") in drawn
+    (file,) = (each for each in package() if each.name == master)
+    (made,) = (
+        node
+        for node in ast.walk(file.tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Main"
+    )
+    assert "secrets.token_bytes" in [ast.unparse(each) for each in made.args]
+
+
 def test_the_outer_world_is_only_read() -> None:
     """One module makes HTTP requests, and only GET: no order can ever reach a real broker."""
     clients = {"treq", "requests", "httpx", "aiohttp", "urllib.request", "http.client"}
