@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from papertrader.cli.grouping import Group
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
 from papertrader.cli.output import moment, write_json
 from papertrader.cli.place import find_place, load_login
@@ -12,7 +13,7 @@ from papertrader.cli.visit import ask_new_password, ask_password, ask_secret, co
 _CODE = "Code of your authenticator (or a recovery code)"
 
 
-@click.group()
+@click.group(cls=Group)
 def totp() -> None:
     """Set up a second factor for your logins, or end it."""
 

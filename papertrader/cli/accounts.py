@@ -7,8 +7,10 @@ from typing import Any, Final
 import click
 
 from papertrader.cli.account import own
+from papertrader.cli.grouping import Group
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
 from papertrader.cli.output import moment, name, pairs, table, write_json
+from papertrader.cli.parameters import IDENTIFIER, WideRange
 from papertrader.cli.place import find_place, forget_login
 from papertrader.cli.problems import Problem
 from papertrader.cli.visit import ask_password, code_if_needed, logged_in
@@ -27,7 +29,7 @@ _ROLES: Final = {
 _ROLE = click.Choice(list(_ROLES))
 
 
-class AccountGroup(click.Group):
+class AccountGroup(Group):
     """A group whose default command shows or changes one's own account, or shows another's."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -51,7 +53,7 @@ account.add_command(own)
 
 
 @account.command("ls")
-@click.option("--after", type=click.IntRange(0, ID_MAX), default=0, help="Above this number.")
+@click.option("--after", type=WideRange(0, ID_MAX), default=0, help="Above this number.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=500, show_default=True)
 @json_option
 @pass_invocation
@@ -109,7 +111,7 @@ def _rows(found: AccountInfo) -> list[tuple[str, str]]:
 
 @account.command("sessions")
 @click.argument("username", metavar="NAME")
-@click.option("--revoke", type=click.IntRange(1, ID_MAX), metavar="ID", help="End this one.")
+@click.option("--revoke", type=IDENTIFIER, metavar="ID", help="End this one.")
 @click.option("--revoke-all", is_flag=True, help="End all of them.")
 @json_option
 @pass_invocation
@@ -219,7 +221,7 @@ def close(invocation: Invocation, username: str | None) -> None:
     """Close your account for ever, or, for operators, that of NAME.
 
     What is personal is forgotten; orders and transactions stay, under a number. Your open orders
-    are cancelled first.
+    are canceled first.
     """
     if username is not None:
         _control(invocation, username, AccountAction.CLOSE)
@@ -242,7 +244,7 @@ def close(invocation: Invocation, username: str | None) -> None:
         click.echo("The account is closed.")
 
 
-@click.group()
+@click.group(cls=Group)
 def invite() -> None:
     """Make, list and revoke invitations to open an account (operators only)."""
 
@@ -300,7 +302,7 @@ def list_invitations(invocation: Invocation) -> None:
 
 
 @invite.command("revoke")
-@click.argument("number", metavar="INVITATION", type=click.IntRange(1, ID_MAX))
+@click.argument("number", metavar="INVITATION", type=IDENTIFIER)
 @json_option
 @pass_invocation
 def revoke_invitation(invocation: Invocation, number: int) -> None:

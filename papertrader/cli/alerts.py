@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from papertrader.cli.grouping import Group
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
 from papertrader.cli.output import moment, money, name, table, write_json
 from papertrader.cli.parameters import AMOUNT, MOMENT, SYMBOL
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from papertrader.client.alertresults import AlertInfo
 
 
-@click.group()
+@click.group(cls=Group)
 def alert() -> None:
     """Have the server watch prices for you, whether you are there or not."""
 
@@ -78,7 +79,8 @@ def list_alerts(invocation: Invocation, symbol: str | None) -> None:
         for each in found
     ]  # fmt: skip
     headings = (">alert", "condition", "state", ">seen", "ended (UTC)", "expires (UTC)")
-    click.echo(table(headings, rows))
+    of = f" of {symbol}" if symbol else ""
+    click.echo(table(headings, rows) if rows else f"You have no alerts{of}.")
 
 
 @alert.command()

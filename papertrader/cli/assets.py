@@ -9,6 +9,7 @@ from typing import Final
 
 import click
 
+from papertrader.cli.grouping import Group
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
 from papertrader.cli.output import amount, day, moment, money, name, table, write_json
 from papertrader.cli.parameters import SYMBOL
@@ -22,7 +23,7 @@ from papertrader.wire.kinds import Scope
 EXIT_FAILED: Final = 1
 
 
-class _ListedByDefault(click.Group):
+class _ListedByDefault(Group):
     """A group that takes words which are no command of it for those of ``list``."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -59,7 +60,8 @@ def list_assets(invocation: Invocation, prefix: str, limit: int) -> None:
     ]  # fmt: skip
     headings = ("symbol", "kind", "status", "currency", ">tick", ">lot", "flags", "first bar",
                 "last bar")  # fmt: skip
-    click.echo(table(headings, rows))
+    nothing = f"No symbol or name begins with {prefix}." if prefix else "There are no assets yet."
+    click.echo(table(headings, rows) if rows else nothing)
     if found.as_of is not None:
         until = f", cached until {moment(found.cache_until)}" if found.cache_until else ""
         click.echo(f"as of {moment(found.as_of)}{until} (UTC)", err=True)

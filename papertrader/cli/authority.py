@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from papertrader.cli.grouping import Group
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
 from papertrader.cli.output import moment, name, pairs, write_json
 from papertrader.cli.problems import Problem
@@ -25,7 +26,7 @@ WAIT_S: Final = 60.0
 POLL_S: Final = 0.2
 
 
-@click.group()
+@click.group(cls=Group)
 def ca() -> None:
     """The private authority: make it, look at it, change it while all runs (operators)."""
 

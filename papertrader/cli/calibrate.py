@@ -10,6 +10,7 @@ import attrs
 import click
 from argon2.low_level import Type, hash_secret_raw
 
+from papertrader.cli.grouping import Group
 from papertrader.master.passwords import QUEUE_MAX
 
 FLOOR: Final = (19_456, 2)
@@ -54,7 +55,7 @@ def choose(costs: list[Cost], milliseconds: int) -> Cost:
     return max(within, key=lambda cost: cost.memory_kib * cost.passes, default=costs[0])
 
 
-@click.group()
+@click.group(cls=Group)
 def auth() -> None:
     """What checking passwords costs."""
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from papertrader.cli.grouping import Group
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
 from papertrader.cli.output import amount, moment, name, pairs, write_json
 from papertrader.cli.parameters import AMOUNT, Kind
@@ -56,7 +57,7 @@ class MomentType(Kind):
         return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=Group, invoke_without_command=True)
 @json_option
 @click.pass_context
 def clock(ctx: click.Context) -> None:

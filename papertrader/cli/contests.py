@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 import click
 
+from papertrader.cli.grouping import Group
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
 from papertrader.cli.output import counted, moment, money, name, pairs, percent, table, write_json
 from papertrader.cli.parameters import AMOUNT, MOMENT, PORTFOLIO_NAME
@@ -29,7 +30,7 @@ PROBLEMS_SHOWN: Final = 20
 _NUMBER = click.argument("number", type=click.IntRange(1), metavar="CONTEST")
 
 
-@click.group()
+@click.group(cls=Group)
 def contest() -> None:
     """Trade against others: same cash, same terms, from one market time to another."""
 

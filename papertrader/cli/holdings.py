@@ -205,7 +205,9 @@ def orders(
         ">order", "accepted (UTC)", "side", "symbol", ">quantity", ">filled", ">limit",
         ">average", "in force", "state", "", "tag" if any(each.tag for each in newest) else "",
     )  # fmt: skip
-    click.echo(table(headings, rows))
+    of = f" of {symbol}" if symbol else ""
+    nothing = f"There are no orders{of}." if every else f"No order{of} is open; ended ones: --all"
+    click.echo(table(headings, rows) if rows else nothing)
 
 
 @click.command()
@@ -255,4 +257,4 @@ def history(
         "market time (UTC)", "kind", "symbol", ">quantity", ">price", ">fees", ">amount",
         ">cash after", ">realized", "why" if any(each.note for each in newest) else "",
     )  # fmt: skip
-    click.echo(table(headings, rows))
+    click.echo(table(headings, rows) if rows else "Nothing happened then.")

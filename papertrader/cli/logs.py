@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import click
 
+from papertrader.cli.grouping import Group
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
 from papertrader.cli.output import write_json
 from papertrader.cli.place import default_state_dir
@@ -96,7 +97,7 @@ def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@click.group()
+@click.group(cls=Group)
 def log() -> None:
     """What the servers logged: show, follow, dump."""
 

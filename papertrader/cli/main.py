@@ -10,6 +10,7 @@ from typing import Any, Final, cast
 
 import click
 
+from papertrader.cli.grouping import Group
 from papertrader.cli.invocation import STATE_VARIABLE, Invocation
 from papertrader.cli.problems import EXIT_CODES, EXIT_INTERRUPTED, Problem, report
 
@@ -117,7 +118,7 @@ _OWN_STATE_DIR: Final = (
 """Commands with an option of their own for the state directory."""
 
 
-class LazyGroup(click.Group):
+class LazyGroup(Group):
     """A group whose commands are imported when they are needed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

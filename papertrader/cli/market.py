@@ -100,6 +100,8 @@ def bars(
     span: str | None,
 ) -> None:
     """Show the prices of the past: the newest --limit bars of the range."""
+    if first is not None and last is not None and first > last:
+        raise Problem.usage(f"--from {first} comes after --to {last}", "give the earlier day first")
     until = None if last is None else last + timedelta(days=1)
     since: date | datetime | None = first
     with logged_in(invocation) as client:
@@ -120,7 +122,9 @@ def bars(
         return (when, *prices, amount(bar.volume))
 
     heading = "day" if daily else "begins (UTC)"
-    click.echo(table((heading, ">open", ">high", ">low", ">close", ">volume"), map(row, found)))
+    headings = (heading, ">open", ">high", ">low", ">close", ">volume")
+    rows = [row(each) for each in found]
+    click.echo(table(headings, rows) if rows else f"There are no bars of {symbol} of that time.")
     if found.missing:
         click.echo(gaps(found.missing), err=True)
 

@@ -7,8 +7,10 @@ from typing import Final
 
 import click
 
+from papertrader.cli.grouping import Group
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
 from papertrader.cli.output import moment, name, plain, table, write_json
+from papertrader.cli.parameters import IDENTIFIER
 from papertrader.cli.place import StoredLogin, find_place, load_login, save_login
 from papertrader.cli.problems import Problem
 from papertrader.cli.visit import (
@@ -20,7 +22,6 @@ from papertrader.cli.visit import (
 )
 from papertrader.client import errors
 from papertrader.client.account_commands import ApiKeyInfo, NewApiKey, SessionInfo
-from papertrader.core.identifiers import ID_MAX
 from papertrader.gateway.ids import halves_of
 from papertrader.wire.kinds import Scope
 
@@ -29,9 +30,7 @@ DAYS_MAX: Final = 36_500
 
 
 @click.command()
-@click.option(
-    "--revoke", type=click.IntRange(1, ID_MAX), metavar="ID", help="End this session instead."
-)
+@click.option("--revoke", type=IDENTIFIER, metavar="ID", help="End this session instead.")
 @json_option
 @pass_invocation
 def sessions(invocation: Invocation, revoke: int | None) -> None:
@@ -114,7 +113,7 @@ def password(invocation: Invocation) -> None:
     click.echo(f"The password of {user} is changed. Other sessions ended: {ended}.")
 
 
-@click.group()
+@click.group(cls=Group)
 def key() -> None:
     """Make, list and revoke API keys, with which your programs log in."""
 
@@ -193,11 +192,12 @@ def list_keys(invocation: Invocation) -> None:
     headings = (
         ">key", "label", "may", "made (UTC)", "last login", "ends", ">sessions",
     )  # fmt: skip
-    click.echo(table(headings, rows))
+    nothing = f"No API keys; make one with: {invocation.command_line()} key create NAME"
+    click.echo(table(headings, rows) if rows else nothing)
 
 
 @key.command()
-@click.argument("number", metavar="KEY", type=click.IntRange(1, ID_MAX))
+@click.argument("number", metavar="KEY", type=IDENTIFIER)
 @json_option
 @pass_invocation
 def revoke(invocation: Invocation, number: int) -> None:

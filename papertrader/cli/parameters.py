@@ -116,6 +116,25 @@ class MomentType(Kind):
         return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
+class WideRange(click.IntRange):
+    """Whole numbers from ``lowest`` on; where they end is what fits into a frame, and not shown."""
+
+    def __init__(self, lowest: int, highest: int) -> None:
+        super().__init__(lowest, highest)
+        self.highest = highest
+
+    def _describe_range(self) -> str:
+        return f"x>={self.min}"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the number."""
+        if str(value).isdecimal() and int(value) > self.highest:
+            self.fail(f"{value} is too large", param, ctx)
+        return int(super().convert(value, param, ctx))
+
+
+IDENTIFIER = WideRange(1, ID_MAX)
+"""A number that the server gave to an order, a portfolio, a session, a key."""
 MOMENT = MomentType()
 SYMBOL = SymbolType()
 USERNAME = UsernameType()
@@ -127,7 +146,7 @@ def portfolio_option(function: FunctionT) -> FunctionT:
     """Let ``--portfolio N`` name another portfolio than the default one."""
     option = click.option(
         "--portfolio",
-        type=click.IntRange(1, ID_MAX),
+        type=IDENTIFIER,
         default=None,
         metavar="N",
         help="Another portfolio than your first; see: papertrader portfolios.",

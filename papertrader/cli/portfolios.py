@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from papertrader.cli.grouping import Group
 from papertrader.cli.holdings import show_portfolio
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
 from papertrader.cli.output import moment, money, table, write_json
@@ -27,7 +28,7 @@ _CASH = click.option(
 )
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=Group, invoke_without_command=True)
 @portfolio_option
 @of_option
 @click.option("--lots", is_flag=True, help="Cost and profit by average and first in first out.")
@@ -68,7 +69,7 @@ def portfolios(invocation: Invocation) -> None:
     ]  # fmt: skip
     headings = (
         ">portfolio", "name", ">season", "since (UTC)", ">cash", ">reserved", ">equity",
-        ">realized", ">orders", ">positions", "",
+        ">realized", ">orders", ">positions", "currency",
     )  # fmt: skip
     click.echo(table(headings, rows))
 

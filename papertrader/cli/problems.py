@@ -57,6 +57,7 @@ _HINTS: Final = {
     "SCOPE_DENIED": "log in with the rights that it needs, if you have them: {program} login NAME,"
     " with --admin or --host",
     "NO_SUCH_CONTEST": "see the contests with: {program} contest list",
+    "NO_SUCH_WATCHLIST": "see your watchlists with: {program} watchlist list",
     "NO_SUCH_ALERT": "see your alerts with: {program} alert list",
     "BAD_PRICE": "see the newest prices with: {program} quote SYMBOL",
     "TOO_MANY_SESSIONS": "end the others with: {program} logout --everywhere",

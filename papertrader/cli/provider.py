@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import click
 
+from papertrader.cli.grouping import Group
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
 from papertrader.cli.output import table, write_json
 from papertrader.core.instants import format_instant
@@ -28,7 +29,7 @@ _NAME = click.argument("name", type=click.Choice(tuple(PROVIDERS)))
 _SYMBOLS = click.argument("symbols", nargs=-1)
 
 
-@click.group()
+@click.group(cls=Group)
 def provider() -> None:
     """Live prices: list the providers, show what would be asked, try it once."""
 

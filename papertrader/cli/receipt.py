@@ -10,12 +10,12 @@ import click
 
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
 from papertrader.cli.output import amount, moment, money, name, write_json
+from papertrader.cli.parameters import IDENTIFIER
 from papertrader.cli.visit import logged_in
 from papertrader.client.blocking import Client
 from papertrader.client.receipts import STOPPED_BY, OrderReceipt
 from papertrader.client.refused import RefusedOrder
 from papertrader.client.results import Receipt, Transaction
-from papertrader.core.identifiers import ID_MAX
 from papertrader.core.orders import OrderEventKind
 from papertrader.core.terms import FillModelKind
 
@@ -25,7 +25,7 @@ _NS: Final = 1_000_000_000
 
 
 @click.command()
-@click.argument("order", type=click.IntRange(1, ID_MAX))
+@click.argument("order", type=IDENTIFIER)
 @json_option
 @pass_invocation
 def receipt(invocation: Invocation, order: int) -> None:

@@ -12,11 +12,10 @@ import click
 from papertrader.cli.holdings import newest_rows
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
 from papertrader.cli.output import amount, moment, money, name, table, write_json
-from papertrader.cli.parameters import portfolio_option
+from papertrader.cli.parameters import IDENTIFIER, portfolio_option
 from papertrader.cli.receipt import quote_lines
 from papertrader.cli.visit import logged_in
 from papertrader.client.refused import Figure, RefusalPage, RefusedOrder
-from papertrader.core.identifiers import ID_MAX
 from papertrader.core.quotes import QuoteFlag
 from papertrader.core.refusals import FigureUnit
 
@@ -25,10 +24,10 @@ SHOWN_MAX: Final = 50_000
 
 
 @click.command()
-@click.argument("number", type=click.IntRange(1, ID_MAX), required=False)
+@click.argument("number", type=IDENTIFIER, required=False)
 @click.option(
     "--client-order-id",
-    type=click.IntRange(1, ID_MAX),
+    type=IDENTIFIER,
     default=None,
     metavar="ID",
     help="Only those that came under this number of the client's.",

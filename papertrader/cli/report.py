@@ -11,7 +11,7 @@ from typing import Any, Final
 import click
 
 from papertrader.cli.invocation import Invocation, pass_invocation
-from papertrader.cli.output import moment, money, name
+from papertrader.cli.output import day, moment, money, name, percent
 from papertrader.cli.parameters import SYMBOL, portfolio_option
 from papertrader.cli.performance import costs_of, transactions_of
 from papertrader.cli.picture import drawing_program, png
@@ -49,8 +49,10 @@ def _points(values: Sequence[float], width: int, height: int) -> str:
     )
 
 
-def curve_svg(values: Sequence[float], label: str, colour: str, fill: bool = False) -> str:
-    """Return a curve with its highest and lowest value written beside it."""
+def curve_svg(
+    values: Sequence[float], label: str, colour: str, days: tuple[str, str], fill: bool = False
+) -> str:
+    """Return a curve with its highest and lowest value, and its first and last day, beside it."""
     if len(values) < 2:
         return "<p><small>There are not enough sessions yet.</small></p>"
     width, height = _SIZE
@@ -61,10 +63,13 @@ def curve_svg(values: Sequence[float], label: str, colour: str, fill: bool = Fal
         else ""
     )
     return (
-        f'<svg viewBox="-4 -14 {width + 8} {height + 28}" role="img" aria-label="{label}">{area}'
+        f'<svg viewBox="-4 -14 {width + 8} {height + 46}" role="img" aria-label="{label}">{area}'
         f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>'
         f'<text x="0" y="-3" font-size="12">{max(values):,.2f}</text>'
-        f'<text x="0" y="{height + 12}" font-size="12">{min(values):,.2f}</text></svg>'
+        f'<text x="0" y="{height + 12}" font-size="12">{min(values):,.2f}</text>'
+        f'<text x="0" y="{height + 28}" font-size="12">{days[0]}</text>'
+        f'<text x="{width}" y="{height + 28}" font-size="12" text-anchor="end">{days[1]}</text>'
+        "</svg>"
     )
 
 
@@ -109,11 +114,12 @@ def document(
 ) -> str:
     """Return the whole file."""
     levels = growth(curve)
+    days = (day(curve.points[0].at), day(curve.points[-1].at)) if curve.points else ("", "")
     shown: list[tuple[str, str]] = [
         ("equity", f"{money(portfolio.equity)} {portfolio.currency}"),
         ("return", _percent(figures.total_return)),
         ("return a year", _percent(figures.annual_return)),
-        ("volatility a year", _percent(figures.volatility)),
+        ("volatility a year", percent(figures.volatility)),
         ("Sharpe ratio", "-" if figures.sharpe is None else f"{figures.sharpe:.2f}"),
         ("deepest fall", _percent(figures.drawdown.depth)),
     ]
@@ -139,8 +145,9 @@ def document(
         f"<h1>PaperTrader: {html.escape(owner)}</h1>",
         f"<p><small>Fake money. As of {moment(curve.as_of)} UTC.</small></p>",
         f'<div class="figures">{boxes}</div>',
-        "<h2>Growth of 100, time-weighted</h2>", curve_svg(levels, "growth", "#12658f", fill=True),
-        "<h2>Drawdown, percent</h2>", curve_svg(drawdowns(levels), "drawdown", "#c2410c"),
+        "<h2>Growth of 100, time-weighted</h2>",
+        curve_svg(levels, "growth", "#12658f", days, fill=True),
+        "<h2>Drawdown, percent</h2>", curve_svg(drawdowns(levels), "drawdown", "#c2410c", days),
         "<h2>Allocation</h2>", allocation_svg(parts),
         _table(("", "value", "part"), [
             (label, f"{value:,.2f}", f"{value / (sum(v for _, v in parts) or 1) * 100:.1f} %")

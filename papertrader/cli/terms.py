@@ -12,7 +12,7 @@ import click
 
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
 from papertrader.cli.output import amount, money, name, pairs, plain, write_json
-from papertrader.cli.parameters import AMOUNT, SYMBOL, FunctionT, portfolio_option
+from papertrader.cli.parameters import AMOUNT, SYMBOL, FunctionT, WideRange, portfolio_option
 from papertrader.cli.problems import Problem
 from papertrader.cli.visit import logged_in
 from papertrader.client.results import decimal_of, units_of
@@ -72,9 +72,9 @@ _OPTIONS: Final = (
     click.option("--impact", type=_POINTS, help="Basis points, for the volume-share fill model."),
     click.option("--leverage", type=click.IntRange(0, 40_000), help="Basis points of equity."),
     click.option("--position-cap", type=_POINTS, help="Basis points of equity in one asset."),
-    click.option("--hold-seconds", type=click.IntRange(0, 2**32 - 1), help="Least time held."),
+    click.option("--hold-seconds", type=WideRange(0, 2**32 - 1), help="Least time held."),
     click.option("--price-minimum", type=AMOUNT, help="Assets below it may not be opened."),
-    click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="For models that use chance."),
+    click.option("--seed", type=WideRange(0, 2**63 - 1), help="For models that use chance."),
     click.option("--asset", "assets", type=SYMBOL, multiple=True, help="Only these; repeat it."),
 )
 """One for each field of the terms, but for the flags, which have one each."""

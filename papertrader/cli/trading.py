@@ -20,7 +20,14 @@ from papertrader.cli.conditions import (
 )
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
 from papertrader.cli.output import amount, moment, money, name, pairs, write_json
-from papertrader.cli.parameters import AMOUNT, SYMBOL, TAG, OrderCommand, portfolio_option
+from papertrader.cli.parameters import (
+    AMOUNT,
+    IDENTIFIER,
+    SYMBOL,
+    TAG,
+    OrderCommand,
+    portfolio_option,
+)
 from papertrader.cli.problems import EXIT_REFUSED, Problem, hint_of
 from papertrader.cli.visit import logged_in
 from papertrader.client import errors
@@ -35,7 +42,6 @@ from papertrader.client.results import (
     SessionUpdate,
     TransactionUpdate,
 )
-from papertrader.core.identifiers import ID_MAX
 from papertrader.core.orders import OrderState, Side
 
 CLOSING_BITS: Final = CLIENT_ORDER_ID_BITS - 1
@@ -109,7 +115,7 @@ def _order_options(function: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--client-order-id",
-            type=click.IntRange(1, ID_MAX),
+            type=IDENTIFIER,
             metavar="N",
             help="Your own number for it: the same number is never executed twice.",
         ),
@@ -328,9 +334,7 @@ def _show_preview(
 
 
 @click.command()
-@click.argument(
-    "order_id", metavar="[ORDER_ID]", type=click.IntRange(1, ID_MAX), required=False, default=None
-)
+@click.argument("order_id", metavar="[ORDER_ID]", type=IDENTIFIER, required=False, default=None)
 @click.option("--all", "every", is_flag=True, help="Every open order of the portfolio.")
 @click.option("--symbol", type=SYMBOL, default=None, help="With --all: of this symbol only.")
 @portfolio_option
@@ -376,7 +380,7 @@ def _cancel_all(invocation: Invocation, symbol: str, portfolio: int) -> None:
 
 
 @click.command()
-@click.argument("order_id", metavar="ORDER_ID", type=click.IntRange(1, ID_MAX))
+@click.argument("order_id", metavar="ORDER_ID", type=IDENTIFIER)
 @click.option(
     "--quantity",
     type=AMOUNT,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import click
 
+from papertrader.cli.grouping import Group
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
 from papertrader.cli.output import table, write_json
 from papertrader.cli.parameters import SYMBOL, WATCHLIST_NAME
@@ -12,7 +15,10 @@ from papertrader.cli.visit import logged_in
 _TITLE = click.argument("title", type=WATCHLIST_NAME, metavar="NAME")
 
 
-@click.group()
+NO_LISTS: Final = "no watchlists; make one with: papertrader watchlist set NAME SYMBOL..."
+
+
+@click.group(cls=Group)
 def watchlist() -> None:
     """Keep lists of symbols at the server: papertrader watch --list NAME shows one live."""
 
@@ -46,7 +52,7 @@ def show(invocation: Invocation, title: str | None) -> None:
     for each in found:
         click.echo(f"{each.name}: {' '.join(each.symbols)}")
     if not found:
-        click.echo("no watchlists; make one with: papertrader watchlist set NAME SYMBOL...")
+        click.echo(NO_LISTS)
 
 
 @watchlist.command("list")
@@ -60,7 +66,7 @@ def list_watchlists(invocation: Invocation) -> None:
         write_json(watchlists=[each.name for each in found])
         return
     rows = [(each.name, str(len(each.symbols))) for each in found]
-    click.echo(table(("name", ">symbols"), rows))
+    click.echo(table(("name", ">symbols"), rows) if rows else NO_LISTS)
 
 
 @watchlist.command()

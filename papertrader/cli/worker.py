@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from papertrader.cli.grouping import Group
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
 from papertrader.cli.output import counted, moment, name, pairs, table, write_json
 from papertrader.cli.problems import EXIT_CONNECT, Problem
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from papertrader.client.workerresults import WorkerEntry
 
 
-@click.group()
+@click.group(cls=Group)
 def worker() -> None:
     """Register workers, set them up on other machines, shut them out (operators)."""
 

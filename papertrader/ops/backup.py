@@ -79,6 +79,8 @@ def make_backup(place: StorePlace, target: Path, progress: Callable[..., None] =
     progress(0, 0, "copying")
     if target.exists():
         raise StoreError(f"{target} is there already; name a new file")
+    if not target.parent.is_dir():
+        raise StoreError(f"there is no directory {target.parent}; name a file in one that there is")
     if isinstance(place.truth, SqliteEngine):
         source = place.truth.snapshot()
         try:
@@ -93,7 +95,8 @@ def make_backup(place: StorePlace, target: Path, progress: Callable[..., None] =
 def inspect_backup(path: Path, progress: Progress = _untold) -> Backup:
     """Audit a backup. Raises `StoreError` if it is none, or of a newer version."""
     place = backup_place(path)
-    require(place)
+    if not path.exists():
+        raise StoreError(f"there is no {path}; name a file that papertrader backup made")
     db = place.truth.snapshot()
     try:
         if not db.table_exists("journal"):

@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from papertrader.cli.main import COMMANDS, MEANT
+from papertrader.cli.main import COMMANDS, MEANT, main
 from papertrader.wire.kinds import Opcode, Status
 from tests.cli.test_commands import Terminal, terminal
 
@@ -26,6 +27,16 @@ MISTAKES = [
     ("too many decimals", "buy AAPL 1.123456789", USAGE, "8 decimals", "buy --help"),
     ("no such day", "bars AAPL --from 2010-13-01", USAGE, "not a date", "bars --help"),
     ("a day in words", "history --from yesterday", USAGE, "2010-01-31", "history --help"),
+    (
+        "days the wrong way round",
+        "bars AAPL --from 2010-02-01 --to 2010-01-01",
+        USAGE,
+        "comes after",
+        "earlier",
+    ),
+    ("no portfolio has this number", "portfolio --portfolio 0", USAGE, "x>=1", "portfolio --help"),
+    ("a number beyond all", f"receipt {2**64}", USAGE, "too large", "receipt --help"),
+    ("a list that there is not", "watchlist show nope", REFUSED, "watchlist", "watchlist list"),
     ("an interval that there is not", "chart AAPL --interval 3m", USAGE, "'1mo'", "chart --help"),
     ("a typing error in a command", "byu AAPL 1", USAGE, "no command 'byu'", "papertrader buy"),
     ("another program's word", "positions", USAGE, "'positions'", "papertrader portfolio"),
@@ -165,6 +176,42 @@ def test_an_extra_that_is_not_installed(
     result = terminal.run(*words)
     assert result.exit_code == USAGE
     assert extra in told(result.stderr)[1]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("orders", "No order is open"),
+        ("orders --all --symbol IBM", "There are no orders of IBM."),
+        ("alert list", "You have no alerts."),
+        ("watchlist list", "no watchlists; make one"),
+        ("key list", "No API keys; make one"),
+        ("contest list", "There are no contests yet."),
+        ("assets ZZZ", "No symbol or name begins with ZZZ."),
+    ],
+)
+def test_where_there_is_nothing_that_is_said(terminal: Terminal, line: str, said: str) -> None:
+    """A sentence, not the headings of a table alone; a program gets an empty list."""
+    result = terminal.logged_in().run(*line.split())
+    assert (result.exit_code, result.stdout.startswith(said)) == (0, True), result.output
+    (listed,) = [
+        each
+        for each in json.loads(terminal.run("--json", *line.split()).stdout).values()
+        if isinstance(each, list)
+    ]
+    assert listed == []
+
+
+def test_a_backup_where_it_cannot_be(tmp_path: Path) -> None:
+    """What to name instead; no name of a file that was never asked for."""
+    (tmp_path / "truth.db").touch()
+    here = ["--state-dir", str(tmp_path)]
+    done = CliRunner().invoke(main, ["backup", "/none/x.db", *here])
+    assert done.stderr == "error: there is no directory /none; name a file in one that there is\n"
+    done = CliRunner().invoke(main, ["restore", "/none/x.db", *here])
+    assert done.stderr.endswith(
+        "there is no /none/x.db; name a file that papertrader backup made\n"
+    )
 
 
 def test_a_group_by_itself_shows_what_there_is(terminal: Terminal) -> None:
