@@ -35,8 +35,8 @@ _LINES: Final = (8, 4)
 @click.option("--from", "first", type=DATE, help="First day (market time).")
 @click.option("--to", "last", type=DATE, help="Last day (market time).")
 @click.option(
-    "--interval", type=click.Choice(["1d", "1w", "1mo"]), default="1d", show_default=True,
-    help="Length of a period.",
+    "--interval", type=click.Choice(["1m", "5m", "15m", "1h", "1d", "1w", "1mo"]), default="1d",
+    show_default=True, help="Length of a period; within days of the newest session unless --from.",
 )  # fmt: skip
 @click.option("--benchmark", type=SYMBOL, help="Compare with this asset, its dividends included.")
 @click.option(

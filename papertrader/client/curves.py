@@ -27,14 +27,18 @@ from papertrader.core.instants import from_datetime, to_datetime
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import TxKind
 
-PERIODS: Final = {86_400: 252, 604_800: 52, 2_592_000: 12}
-"""Periods in a year by which figures of an interval are annualized."""
+PERIODS: Final = {
+    60: 252 * 390, 300: 252 * 78, 900: 252 * 26, 3_600: 252 * 7,
+    86_400: 252, 604_800: 52, 2_592_000: 12,
+}  # fmt: skip
+"""Periods in a year by which figures of an interval are annualized: within days, of sessions of six
+and a half hours."""
 _CLOSING: Final = frozenset({TxKind.SELL, TxKind.COVER})
 
 
 @attrs.frozen(kw_only=True)
 class CurvePoint:
-    """What a portfolio was worth at the end of a session, or now.
+    """What a portfolio was worth at the end of a session or an interval, or now.
 
     ``flow`` is what was paid in, less what was taken out, since the point before.
     """

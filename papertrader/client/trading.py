@@ -120,7 +120,9 @@ class BlockingTrader(BlockingAsker):
         """Read what a portfolio was worth over market time, by its ledger, oldest first.
 
         ``interval`` is ``1d``, ``1w`` or ``1mo``: the ends of sessions, of weeks or of months, and
-        now. ``from_time`` inclusive, ``to_time`` exclusive. `performance_of` gives its figures.
+        now; or ``1m``, ``5m``, ``15m``, ``1h`` within sessions, of the last one from the close
+        before it on unless ``from_time`` is given. ``from_time`` inclusive, ``to_time`` exclusive.
+        `performance_of` gives its figures.
         """
         return self._ask(curves.equity(interval, from_time, to_time, portfolio, username))
 

@@ -27,7 +27,12 @@ _READ_AT_ONCE: Final = 5_000
 _ZERO: Final = Decimal(0)
 _PERIOD: Final = re.compile(r"([0-9]{1,4})(D|W|M|A|Y)")
 _PERIOD_DAYS: Final = {"D": 1, "W": 7, "M": 31, "A": 366, "Y": 366}
-_FRAMES: Final = {"1D": "1d", "1W": "1w", "1M": "1mo"}
+_INTRADAY: Final = {"1Min": "1m", "5Min": "5m", "15Min": "15m", "1H": "1h"}
+_FRAMES: Final = {**_INTRADAY, "1D": "1d", "1W": "1w", "1M": "1mo"}
+_MINUTES_DAYS: Final = 7
+_QUARTERS_DAYS: Final = 30
+"""Of a shorter time than so many days the curve is one of minutes, or of quarters of an hour, if
+nothing is said."""
 _TRADES: Final = frozenset({TxKind.BUY, TxKind.SELL, TxKind.SHORT, TxKind.COVER})
 _KINDS: Final = {
     TxKind.DIVIDEND: "DIV",
@@ -95,21 +100,30 @@ class Accounts:
         return configuration_body(terms)
 
     async def history(self, call: Call) -> dict[str, Any]:
-        """GET /v2/account/portfolio/history: the ends of sessions, weeks or months."""
-        frame = call.query.get("timeframe", "1D") or "1D"
-        if frame not in _FRAMES:
-            raise unprocessable(
-                "timeframe must be 1D, 1W or 1M: equity is kept for the ends of sessions"
-            )
+        """GET /v2/account/portfolio/history: the ends of intervals, sessions, weeks or months."""
+        query = call.query
+        if query.get("intraday_reporting", "") not in ("", "market_hours") or flag_in(
+            query, "extended_hours"
+        ):
+            raise unsupported("equity outside of market hours is")
+        resets = query.get("pnl_reset", "")
+        if resets not in ("", "per_day", "no_reset"):
+            raise unprocessable("pnl_reset must be one of per_day, no_reset")
         now = (await call.seat.client.clock()).now
-        end = instant_in(call.query, "end") or instant_in(call.query, "date_end")
-        start = instant_in(call.query, "start")
-        if start is None:
-            start = begin_of(call.query.get("period", "") or "1M", end or now)
+        end = instant_in(query, "end") or instant_in(query, "date_end")
+        start = instant_in(query, "start")
+        period = query.get("period", "") or "1M"
+        begin: datetime | None = start or begin_of(period, end or now)
+        frame = query.get("timeframe", "") or frame_of((end or now) - (begin or now))
+        if frame not in _FRAMES:
+            raise unprocessable(f"timeframe must be one of {', '.join(_FRAMES)}")
+        if frame in _INTRADAY and period == "1D" and start is None and end is None:
+            # The newest session, from the close before it on.
+            begin = None
         curve = await call.seat.client.equity(
-            _FRAMES[frame], from_time=start, to_time=end, portfolio=call.seat.portfolio
+            _FRAMES[frame], from_time=begin, to_time=end, portfolio=call.seat.portfolio
         )
-        return history_body(curve, frame)
+        return history_body(curve, frame, frame in _INTRADAY and resets != "no_reset")
 
     async def activities(self, call: Call) -> list[dict[str, Any]]:
         """GET /v2/account/activities, and /{type}: the newest first unless ``direction=asc``."""
@@ -283,20 +297,34 @@ def begin_of(period: str, end: datetime) -> datetime:
         return datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def history_body(curve: Curve, frame: str) -> dict[str, Any]:
-    """Write an equity curve. Profit is against the first point, without what was paid in since."""
+def frame_of(length: timedelta) -> str:
+    """Return the time frame of a curve so long, as Alpaca chooses it where none is named."""
+    if length < timedelta(days=_MINUTES_DAYS):
+        return "1Min"
+    return "15Min" if length < timedelta(days=_QUARTERS_DAYS) else "1D"
+
+
+def history_body(curve: Curve, frame: str, daily: bool = False) -> dict[str, Any]:
+    """Write an equity curve. Profit is against the first point, without what was paid in since.
+
+    ``daily``: each day anew, against the last point of the day before.
+    """
     points = curve.points
     base = points[0].equity if points else _ZERO
-    paid, profits = _ZERO, []
+    paid, profits, parts = _ZERO, [], []
     for number, point in enumerate(points):
+        if daily and number and point.at.date() != points[number - 1].at.date():
+            base, paid = points[number - 1].equity, _ZERO
         paid += point.flow if number else _ZERO
-        profits.append(point.equity - base - paid)
+        profit = point.equity - base - paid
+        profits.append(float(profit))
+        parts.append(float(profit / base) if base else None)
     return {
         "timestamp": [int(point.at.timestamp()) for point in points],
         "equity": [float(point.equity) for point in points],
-        "profit_loss": [float(profit) for profit in profits],
-        "profit_loss_pct": [float(profit / base) if base else None for profit in profits],
-        "base_value": float(base),
+        "profit_loss": profits,
+        "profit_loss_pct": parts,
+        "base_value": float(points[0].equity if points else _ZERO),
         "timeframe": frame,
         "cashflow": {},
     }

@@ -86,6 +86,7 @@ _NOT_FOUND: Final = frozenset(
     {Status.NO_SUCH_ORDER, Status.NO_SUCH_PORTFOLIO, Status.NO_SUCH_WATCHLIST, Status.NO_DATA}
 )
 _POOR: Final = frozenset({Status.INSUFFICIENT_CASH, Status.INSUFFICIENT_MARGIN})
+_UNFIT: Final = frozenset({Status.INVALID_FIELD, Status.RANGE_TOO_LARGE})
 _LATER: Final = frozenset({Status.RATE_LIMITED, Status.TOO_MANY_INFLIGHT})
 _ORDER_FIRST: Final = 0x0400
 _ORDER_LAST: Final = 0x05FF
@@ -131,6 +132,6 @@ def _refused(error: errors.RefusedError) -> ApiError:
         return not_found(error.text)
     if status == Status.DUPLICATE_ORDER:
         return ApiError(422, 40010001, "client_order_id must be unique")
-    if _ORDER_FIRST <= status <= _ORDER_LAST or status == Status.INVALID_FIELD:
+    if _ORDER_FIRST <= status <= _ORDER_LAST or status in _UNFIT:
         return unprocessable(error.text)
     return internal(error.text)

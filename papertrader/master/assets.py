@@ -166,6 +166,11 @@ class Assets:
             self.log.failure("the market update failed")
             self.on_fail()
 
+    @property
+    def told_at(self) -> int:
+        """Market time up to which prices were told: nobody may see one of later."""
+        return self._market_at
+
     def update(self) -> None:
         """Take the market from where it was to where it is.
 

@@ -25,6 +25,7 @@ from papertrader.master import records
 from papertrader.master.accounts import AccountBook, account_shown
 from papertrader.master.commands import Command, Refused
 from papertrader.master.holdings import parts
+from papertrader.master.intraday import INTRADAY_S, Ticks, check_prices, grid
 from papertrader.master.journal import Journal
 from papertrader.master.providers.base import TapeSource
 from papertrader.master.sessions import Session
@@ -39,7 +40,7 @@ from papertrader.wire.kinds import Privacy, Status, Tag
 DAY_S: Final = 86_400
 WEEK_S: Final = 604_800
 MONTH_S: Final = 2_592_000
-INTERVALS_S: Final = (DAY_S, WEEK_S, MONTH_S)
+INTERVALS_S: Final = (*INTRADAY_S, DAY_S, WEEK_S, MONTH_S)
 PAGE_ROWS: Final = 5_000
 """Transactions read from the views at a time."""
 BARS_A_TURN: Final = 1_000
@@ -129,7 +130,7 @@ def period_key(interval_s: int) -> Callable[[int], object]:
 
 async def curve(
     holdings: Sequence[Holdings],
-    closes: Closes,
+    closes: Closes | Ticks,
     last: Callable[[str], int],
     interval_s: int,
     worth: Callable[[str, int, int], int],
@@ -151,7 +152,7 @@ async def curve(
         raise Refused(
             Status.AMOUNT_OVERFLOW, "The portfolio was worth more than can be counted here."
         ) from None
-    return points if interval_s == DAY_S else thinned(points, period_key(interval_s))
+    return points if interval_s <= DAY_S else thinned(points, period_key(interval_s))
 
 
 class EquityCurves:
@@ -166,7 +167,9 @@ class EquityCurves:
         source: TapeSource,
         clock: Clock,
         book: AccountBook,
+        told: Callable[[], int],
     ) -> None:
+        """``told``: market time up to which prices were told; later ones are nobody's yet."""
         self._transactions = transactions
         self._journal = journal
         self._views = views
@@ -174,6 +177,7 @@ class EquityCurves:
         self._source = source
         self._clock = clock
         self._book = book
+        self._told = told
 
     async def equity_get(
         self, command: Command, session: Session, message: m.EquityGet
@@ -191,7 +195,10 @@ class EquityCurves:
             ).account
         portfolio = self._transactions.portfolio_in(account, message.portfolio)
         now = self._transactions.market_now()
-        points = await self.points(account, portfolio, message.interval_s)
+        if message.interval_s in INTRADAY_S:
+            points = await self._within_days(account, portfolio, message)
+        else:
+            points = await self.points(account, portfolio, message.interval_s)
         head = m.EquityPart(
             portfolio=portfolio,
             currency=self._transactions.desk.state.portfolios[portfolio].currency,
@@ -213,10 +220,44 @@ class EquityCurves:
         posted = await self.posted(account, portfolio)
         first = curve_start(posted)
         ends = session_ends(self._source.calendar_main, first, now) if first else []
-        fold = Fold(ends)
-        holdings = await self._views.ask(self._journal.durable_seq, fold_all, fold, posted, now)
-        closes = self.closes(now)
+        holdings = await self._folded(ends, posted, now)
+        return await self._valued(portfolio, holdings, self.closes(now), interval_s, now)
 
+    async def _within_days(
+        self, account: int, portfolio: int, message: m.EquityGet
+    ) -> list[EquityPoint]:
+        """Return the points of a curve within days, from the end of the session before on."""
+        now = self._transactions.market_now()
+        posted = await self.posted(account, portfolio)
+        first, interval_s = curve_start(posted), message.interval_s
+        since = max(message.from_time, first) if message.from_time else 0
+        told = min(self._told(), now)
+        until = min(message.to_time or told, told)
+        times = grid(self._source.calendar_main, since, until, interval_s)
+        check_prices(posted, len(times))
+        ends = [each for each in times if each >= first] if first else []
+        folded = await self._folded(ends, posted, now)
+        # Who began within it begins with what they began with.
+        holdings = [each for each in folded if times and each.at >= times[0]]
+        ticks = Ticks(self._source, self._clock, told, interval_s)
+        return await self._valued(portfolio, holdings, ticks, interval_s, now)
+
+    async def _folded(
+        self, ends: Sequence[int], posted: list[Transaction], now: int
+    ) -> list[Holdings]:
+        found: list[Holdings] = await self._views.ask(
+            self._journal.durable_seq, fold_all, Fold(ends), posted, now
+        )
+        return found
+
+    async def _valued(
+        self,
+        portfolio: int,
+        holdings: Sequence[Holdings],
+        closes: Closes | Ticks,
+        interval_s: int,
+        now: int,
+    ) -> list[EquityPoint]:
         desk = self._transactions.desk
         state = desk.state.portfolios[portfolio]
 

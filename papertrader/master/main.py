@@ -257,7 +257,7 @@ class Main:
         )
         self.equity = EquityCurves(
             self.transactions, self.journal, self.views, self.view_store, source, self.clock,
-            self.book,
+            self.book, lambda: self.assets.told_at,
         )  # fmt: skip
         self.portfolios = Portfolios(self.transactions, rules.accounts, self.equity, self.operators)
         self.contests = Contests(

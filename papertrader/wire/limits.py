@@ -72,6 +72,10 @@ REFUSALS_KEPT: Final = 1_000
 REPLAY_BATCH: Final = 64
 EQUITY_SESSIONS_MAX: Final = 8_192
 """Sessions that one equity curve may have; some thirty years of an exchange."""
+EQUITY_POINTS_MAX: Final = 4_096
+"""Points of an equity curve within days: ten sessions of minutes, two years of hours."""
+EQUITY_PRICES_MAX: Final = 200_000
+"""Prices that such a curve may need: of each symbol ever held, one at each point."""
 CLOCK_TOLERANCE_MS: Final = 250
 """How far a worker's stamp may lie outside the measured bound of its clock."""
 SOFTWARE_MAX: Final = 64
@@ -148,6 +152,8 @@ RULES: Final = (
         Status.RANGE_TOO_LARGE,
         "of an equity curve",
     ),
+    LimitRule("EQUITY_POINTS_MAX", "points", Status.RANGE_TOO_LARGE, "of one within days"),
+    LimitRule("EQUITY_PRICES_MAX", "prices", Status.RANGE_TOO_LARGE, "that such a one needs"),
     LimitRule("LIST_ROWS_DEFAULT", "rows", None, "rows of a list when the request says 0"),
     LimitRule(
         "INFLIGHT_MAX", "requests", Status.TOO_MANY_INFLIGHT, "open requests of a connection"

@@ -223,7 +223,9 @@ message(
         "portfolio" / Id * "0 = the default portfolio",
         "from_time" / Ts * "market time, inclusive; 0 = from the beginning",
         "to_time" / Ts * "market time, exclusive; 0 = to now",
-        "interval_s" / U32 * "86400 = sessions, 604800 = weeks, 2592000 = months",
+        "interval_s"
+        / U32
+        * "60, 300, 900, 3600; 86400 = sessions, 604800 = weeks, 2592000 = months",
         Zero(4),
     ),
     text_section(Tag.USERNAME, "username", limits.USERNAME_MAX),
@@ -231,7 +233,7 @@ message(
 block(
     "EquityRow",
     "A point of an equity curve.",
-    "time" / Ts * "market time: the end of the session, or now",
+    "time" / Ts * "market time: the end of the session or interval, or now",
     "equity" / Money * "cash, and positions at the last price then",
     "cash" / Money * "of it",
     "flow" / Money * "paid in, less what was taken out, since the row before",

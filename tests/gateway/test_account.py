@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from alpaca.trading.models import AccountConfiguration, Position, TradeAccount, Watchlist
@@ -12,6 +14,7 @@ from twisted.internet.defer import Deferred
 
 from papertrader.gateway import accounts, hours
 from papertrader.gateway.assets import KNOWN_S, AssetBook
+from papertrader.wire import limits
 from tests.gateway_kit import Bot, GatewayMarket
 
 
@@ -50,11 +53,44 @@ def test_another_day() -> None:
         market.advance(2)
         profit = bot.get("/v2/account/portfolio/history")["profit_loss"][-1]
         bot.owner.portfolio_deposit(5_000)
-        after = bot.get("/v2/account/portfolio/history", period="10D")
+        after = bot.get("/v2/account/portfolio/history", period="10D", timeframe="1D")
         assert after["equity"][-1] == pytest.approx(105_000 + profit)
         assert after["profit_loss"][-1] == pytest.approx(profit)
         kinds = [body["activity_type"] for body in bot.get("/v2/account/activities/CSD")]
         assert kinds == ["CSD"] * 2
+
+
+def test_a_day_in_short_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the close before on; profit begins anew with each day unless it is not to."""
+    path = "/v2/account/portfolio/history"
+    with GatewayMarket(seed=3, speed=1_000) as market:
+        bot = market.bot()
+        bot.order(qty="100")
+        market.advance(27)
+        account, days = bot.get("/v2/account"), bot.get(path)
+        day = bot.get(path, period="1D", timeframe="5Min")
+        assert day["equity"][0] == day["base_value"] == float(account["last_equity"])
+        assert (day["timestamp"][-1], day["equity"][-1]) == (
+            days["timestamp"][-1], days["equity"][-1],
+        )  # fmt: skip
+        steps = {two - one for one, two in pairwise(day["timestamp"][1:-1])}
+        assert (steps, day["timestamp"][1] % 300) == ({300}, 0)
+        gained = [each - day["base_value"] for each in day["equity"]]
+        assert day["profit_loss"] == pytest.approx(gained)
+        assert bot.get(path, period="1D")["timeframe"] == "1Min"
+        assert bot.get(path, period="2W")["timeframe"] == "15Min"
+        week = bot.get(path, period="1W", timeframe="1H")
+        whole = bot.get(path, period="1W", timeframe="1H", pnl_reset="no_reset")
+        assert week["equity"] == whole["equity"]
+        assert week["profit_loss"][-1] == pytest.approx(gained[-1])
+        assert whole["profit_loss"][-1] == pytest.approx(whole["equity"][-1] - 100_000)
+        for query in (
+            {"timeframe": "2Min"}, {"extended_hours": "true"}, {"pnl_reset": "never"},
+            {"intraday_reporting": "continuous"},
+        ):  # fmt: skip
+            assert bot.ask("GET", f"{path}?{urlencode(query)}").body["code"] == 42210000
+        monkeypatch.setattr(limits, "EQUITY_POINTS_MAX", 1)
+        assert bot.ask("GET", f"{path}?period=1D").status == 422
 
 
 @pytest.mark.parametrize(

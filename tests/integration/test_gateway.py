@@ -204,8 +204,12 @@ def test_portfolio_history_and_activities(bot: Bot) -> None:
     assert len(history.timestamp) == len(history.equity) >= 1
     week = GetPortfolioHistoryRequest(period="1W", timeframe="1W")
     assert bot.trading.get_portfolio_history(week).timeframe == "1W"
+    for frame in ("1Min", "5Min", "15Min", "1H"):
+        day = GetPortfolioHistoryRequest(period="1D", timeframe=frame)
+        short: Any = bot.trading.get_portfolio_history(day)
+        assert (short.timeframe, short.equity[-1]) == (frame, pytest.approx(100_000, abs=500))
     with refused(42210000):
-        bot.trading.get_portfolio_history(GetPortfolioHistoryRequest(timeframe="5Min"))
+        bot.trading.get_portfolio_history(GetPortfolioHistoryRequest(timeframe="2Min"))
     fills: Any = bot.trading.get("/account/activities/FILL", {"page_size": 1})
     assert [fill["order_id"] for fill in fills] == [str(order.id)]
     assert (fills[0]["type"], fills[0]["cum_qty"], fills[0]["leaves_qty"]) == ("fill", "1", "0")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from papertrader.core.instants import SECOND
 from papertrader.core.money import SCALE
 from papertrader.wire import limits
 from papertrader.wire import messages as m
@@ -78,7 +80,7 @@ def test_a_curve_survives_a_crash(fast: MasterKit) -> None:
 
 def test_what_cannot_be_asked(kit: MasterKit, ann: MasterClient) -> None:
     """Clause 13.13: intervals, portfolios, accounts that are not shown."""
-    asked = m.EquityGet(interval_s=60)
+    asked = m.EquityGet(interval_s=120)
     assert ann.ask(asked).status == Status.INTERVAL_UNSUPPORTED
     asked = m.EquityGet(interval_s=DAY_S, portfolio=99)
     assert ann.ask(asked).status == Status.NO_SUCH_PORTFOLIO
@@ -101,3 +103,65 @@ def test_too_many_sessions_are_refused(fast: MasterKit, monkeypatch: pytest.Monk
     assert ann.ask(asked).status == Status.OK
     monkeypatch.setattr(limits, "EQUITY_SESSIONS_MAX", 2)
     assert ann.ask(asked).status == Status.RANGE_TOO_LARGE
+
+
+STEP = 300
+STEP_NS = STEP * SECOND
+
+
+@pytest.mark.clause("13.13")
+def test_a_curve_within_the_day(fast: MasterKit) -> None:
+    """From the close before on: at each multiple in the session, cash and last price of then."""
+    ann = fast.client()
+    ann.register()
+    ann.login()
+    assert ann.order("AAPL", "10").status == 0
+    fast.turn(7.0)
+    ann.inbox()
+    ann.seq += 1
+    assert ann.ask(m.PortfolioCash(amount=500 * SCALE), seq=ann.seq).status == 0
+    cash = ann.ask(m.PortfolioGet()).message.cash
+    days = points(ann)
+    found = points(ann, interval_s=STEP)
+    closes = [row.time for row in days[1:-1]]
+    assert found[0] in days, "it begins with the close of the session before"
+    assert (found[-1].time, found[-1].equity) == (days[-1].time, days[-1].equity)
+    assert found[-1].flow == 500 * SCALE
+    inner = found[1:-1]
+    assert [row.time % STEP_NS for row in inner if row.time not in closes] == [0] * (
+        len(inner) - sum(row.time in closes for row in inner)
+    )
+    assert all(two.time - one.time == STEP_NS for one, two in pairwise(inner) if two.flow == 0)
+    bars = [
+        bar
+        for part in ann.ask_all(m.BarsGet(symbol="AAPL", interval_s=STEP, from_time=found[0].time))
+        for bar in part.message.bars
+    ]
+    for row in inner:
+        (price,) = [bar.close for bar in bars if bar.time == row.time - STEP_NS]
+        assert row.equity == row.cash + 10 * price
+    assert cash == found[-1].cash
+    whole = points(ann, interval_s=STEP, from_time=1)
+    assert whole[0] == days[0], "what it began with"
+    assert [row for row in whole if row.time in closes] == days[1:-1], (
+        "at the ends of sessions it is the curve of days"
+    )
+    assert found[1:-1] == [row for row in whole if found[0].time < row.time < found[-1].time]
+    late = points(ann, interval_s=STEP, from_time=inner[0].time, to_time=inner[-1].time)
+    assert late == inner[:-1]
+
+
+def test_too_many_points_are_refused(fast: MasterKit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clause 13.13: RANGE_TOO_LARGE, of points and of the prices for them."""
+    ann = fast.client()
+    ann.register()
+    ann.login()
+    assert ann.order("AAPL", "10").status == 0
+    fast.turn(7.0)
+    asked = m.EquityGet(interval_s=STEP)
+    assert ann.ask(asked).status == Status.OK
+    for name, most in (("EQUITY_POINTS_MAX", 1), ("EQUITY_PRICES_MAX", 1)):
+        with monkeypatch.context() as patch:
+            patch.setattr(limits, name, most)
+            assert ann.ask(asked).status == Status.RANGE_TOO_LARGE
+    assert ann.ask(asked).status == Status.OK
