@@ -106,6 +106,11 @@ def test_an_operator_turns_the_clock_and_sees_what_became_of_a_trade(
     page.one("select[name=benchmark]").send_keys("IBM")
     page.wait(lambda: len(page.all(".chart canvas")) > 1)
     page.shot("performance")
+    page.press("One day", "[role=tab]")
+    page.wait(lambda: "Since the close before" in page.text and "Months" not in page.text)
+    page.wait(lambda: len(page.all(".chart canvas")) > 1)
+    assert "Sharpe" not in page.text
+    page.shot("day")
     assert page.hosts() == {urlsplit(page.address).netloc}
     assert page.complaints() == []
 

@@ -87,10 +87,10 @@ function Transactions() {
   };
   useEffect(() => { read(0n); }, [String(state.portfolio), String(state.holding?.event_seq)]);
   if (!rows) return html`<p class="hint">Reading ...</p>`;
-  return html`<div class="scroll"><table class="wide folds"><thead><tr><th>executed (UTC)</th><th>kind</th><th>symbol</th><th class="number">quantity</th>
+  return html`<div class="scroll"><table class="wide folds"><thead><tr><th>executed (UTC)</th><th>kind</th><th>symbol</th><th class="number extra">quantity</th>
       <th class="number extra">price</th><th class="number extra">fees</th><th class="number">amount</th><th class="number extra">cash after</th><th class="number extra">realized</th></tr></thead>
     <tbody>${rows.map((row) => html`<tr key=${String(row.transaction)}><td>${instant(row.executed_at)}</td><td>${words(member("TxKind", row.kind))}</td><td>${row.symbol}</td>
-      <td class="number">${row.quantity ? quantity(row.quantity) : ""}</td><td class="number extra">${row.price ? price(row.price) : ""}</td>
+      <td class="number extra">${row.quantity ? quantity(row.quantity) : ""}</td><td class="number extra">${row.price ? price(row.price) : ""}</td>
       <td class="number extra">${row.fees ? money(row.fees) : ""}</td><td class=${`number ${tone(row.amount)}`}>${signed(row.amount)}</td>
       <td class="number extra">${money(row.cash_after)}</td><td class=${`number extra ${tone(row.realized ?? 0n)}`}>${row.realized ? signed(row.realized) : ""}</td></tr>`)}</tbody></table></div>
     ${after ? html`<button type="button" class="plain" onClick=${() => read(after)}>More</button>` : ""}`;

@@ -6,6 +6,10 @@ import { money, number, percent, seconds, share, tone } from "../format.js";
 import { Curves } from "../chart.js";
 
 const DAY = 86400;
+/** Of the newest session there is a point every so many seconds of market time, */
+const SHORT = 300;
+/** and it is read again after so many milliseconds. */
+const AGAIN_MS = 15000;
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /** Time-weighted growth: 1 at the start; what was paid in or taken out is no gain. */
@@ -69,37 +73,52 @@ function statistics(points) {
   };
 }
 
-/** The equity at the ends of sessions and now, from `from` on; read again with what is booked and with each session. */
-export function useCurve(from = 0n) {
+/** The equity at the ends of sessions and now, from `from` on; or, in a shorter `interval`, since the close before the
+ * newest session. Read again with what is booked and with each session. */
+export function useCurve(from = 0n, interval = DAY) {
   const [told, setTold] = useState({ rows: null, error: "" });
+  const [turn, setTurn] = useState(0);
+  useEffect(() => {
+    if (interval >= DAY) return undefined;
+    const again = setInterval(() => setTurn((count) => count + 1), AGAIN_MS);
+    return () => clearInterval(again);
+  }, [interval]);
   useEffect(() => {
     let gone = false;
-    link.request("EquityGet", { portfolio: state.portfolio, interval_s: DAY, from_time: from })
+    link.request("EquityGet", { portfolio: state.portfolio, interval_s: interval, from_time: from })
       .then((reply) => gone || setTold({ rows: reply.equity ?? [], error: "" }))
       .catch((why) => gone || setTold({ rows: [], error: why.message }));
     return () => { gone = true; };
-  }, [String(state.portfolio), String(state.holding?.event_seq), state.market?.state]);
+  }, [String(state.portfolio), String(state.holding?.event_seq), state.market?.state, interval, turn]);
   return told;
 }
 
-function useBenchmark(symbol, rows) {
+/** What another asset did: from the last price before the curve begins, in bars of its `interval`. */
+function useBenchmark(symbol, rows, interval) {
   const [points, setPoints] = useState([]);
   const first = rows?.length ? rows[0].time : 0n;
   useEffect(() => {
     setPoints([]);
     if (!symbol || !first) return undefined;
     let gone = false;
-    link.request("BarsGet", { symbol, interval_s: DAY, adjustment: "TOTAL", from_time: first - 86400000000000n * 5n, limit: 5000 })
+    const within = interval < DAY;
+    link.request("BarsGet", { symbol, interval_s: interval, adjustment: "TOTAL", from_time: first - 86400000000000n * 5n, limit: 5000 })
       .then((reply) => {
         const bars = reply.bars ?? [];
         if (gone || !bars.length) return;
+        if (within) {
+          const before = bars.findLast((bar) => bar.time < first) ?? bars[0];
+          setPoints(bars.filter((bar) => bar.time >= before.time)
+            .map((bar) => ({ time: seconds(bar.time) + interval, value: number(bar.close) / number(before.close) })));
+          return;
+        }
         const base = number(bars.find((bar) => bar.time >= first - 86400000000000n)?.close ?? bars[0].close);
         setPoints(bars.filter((bar) => bar.time >= first - 86400000000000n)
           .map((bar) => ({ time: seconds(bar.time), value: number(bar.close) / base })));
       })
       .catch(() => {});
     return () => { gone = true; };
-  }, [symbol, String(first)]);
+  }, [symbol, String(first), interval]);
   return points;
 }
 
@@ -112,8 +131,9 @@ function Months({ table }) {
 
 export function Performance() {
   const [benchmark, setBenchmark] = useState("");
-  const { rows, error } = useCurve();
-  const compared = useBenchmark(benchmark, rows);
+  const [interval, choose] = useState(DAY);
+  const { rows, error } = useCurve(0n, interval);
+  const compared = useBenchmark(benchmark, rows, interval);
   const points = useMemo(() => growth(rows ?? []), [rows]);
   const series = useMemo(() => {
     const own = { title: "portfolio", points: points.map(({ time, value }) => ({ time, value: value * 100 })) };
@@ -124,18 +144,26 @@ export function Performance() {
   if (!rows) return html`<p class="hint">Reading ...</p>`;
   if (error) return html`<p class="error">${error}</p>`;
   const figures = statistics(points);
+  const whole = interval === DAY;
   const shown = [["return", percent(figures.total), figures.total], ["largest drawdown", percent(figures.worst), figures.worst],
-    ["volatility a year", share(figures.volatility)], ["Sharpe ratio", figures.sharpe === null ? "–" : figures.sharpe.toFixed(2)],
+    ...(whole ? [["volatility a year", share(figures.volatility)],
+      ["Sharpe ratio", figures.sharpe === null ? "–" : figures.sharpe.toFixed(2)]] : []),
     ["equity now", rows.length ? money(rows[rows.length - 1].equity) : "–"]];
   return html`
     <section class="card">
+      <div class="tabs" role="tablist" aria-label="Time">
+        ${[["All time", DAY], ["One day", SHORT]].map(([label, value]) => html`
+          <button type="button" role="tab" aria-selected=${interval === value} onClick=${() => choose(value)}>${label}</button>`)}
+      </div>
       <dl class="figures">${shown.map(([name, text, value]) => html`<div><dt>${name}</dt><dd class=${value === undefined || Math.abs(value) < 0.00005 ? "" : tone(value)}>${text}</dd></div>`)}</dl>
       <label class="inline">compare with <select name="benchmark" value=${benchmark} onChange=${(event) => setBenchmark(event.target.value)}>
         <option value="">nothing</option>${[...state.assets.keys()].map((symbol) => html`<option value=${symbol}>${symbol}</option>`)}</select></label>
-      ${points.length < 2 ? html`<p class="hint">The curve begins with the first trade, and has a point for the end of each session.</p>` : html`
+      ${points.length < 2 ? html`<p class="hint">The curve begins with the first trade, and has a point for the end of each session${
+        whole ? "" : ", or every five minutes"}.</p>` : html`
         <h2>Growth of 100</h2><${Curves} series=${series} label="Growth of 100" />
         <h2>Drawdown</h2><${Curves} series=${fall} label="Drawdown in percent" small />`}
     </section>
-    <section class="card"><h2>Months</h2><${Months} table=${months(points)} />
-      <p class="hint">Time-weighted: what you paid in or took out is no gain and no loss. More figures, and a report to keep: <code>papertrader performance</code> and <code>papertrader report</code>.</p></section>`;
+    ${whole ? "" : html`<p class="hint">Since the close before the newest session, in market time (UTC).</p>`}
+    ${whole && html`<section class="card"><h2>Months</h2><${Months} table=${months(points)} />
+      <p class="hint">Time-weighted: what you paid in or took out is no gain and no loss. More figures, and a report to keep: <code>papertrader performance</code> and <code>papertrader report</code>.</p></section>`}`;
 }
