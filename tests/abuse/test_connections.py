@@ -89,7 +89,7 @@ def test_without_files_who_is_connected_goes_on(server: Server) -> None:
         finally:
             resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
         time.sleep(1.5)
-        with Client(server.workers, server.ca, timeout=10) as other:
+        with Client(server.workers, server.ca, timeout=60) as other:
             other.login("ann", PASSWORD)
         assert honest.account().username == "ann"
     assert int(server.said("worker-1.json")["pid"]) == pid

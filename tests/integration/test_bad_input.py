@@ -22,6 +22,8 @@ from papertrader.wire.kinds import Opcode, Role, Status
 from tests.server_kit import PASSWORD, UP, Server, running
 
 pytestmark = pytest.mark.slow
+QUIET_S = 60.0
+"""A server that is silent for so long hangs; what is waited for comes at once."""
 HELLO = codec.encode(
     m.Hello(
         min_version=1, max_version=1, role=Role.CLIENT, revision=1, max_frame=1 << 20, instance=7
@@ -50,13 +52,15 @@ def connect(server: Server) -> ssl.SSLSocket:
     context = ssl.create_default_context(cafile=str(server.ca))
     context.set_alpn_protocols(["ptwp/1"])
     host, port = address(server.workers[0])
-    return context.wrap_socket(socket.create_connection((host, port), 5), server_hostname=host)
+    return context.wrap_socket(
+        socket.create_connection((host, port), QUIET_S), server_hostname=host
+    )
 
 
 def talk(server: Server, octets: bytes) -> list[tuple[codec.Header, object]]:
     """Send octets on a new connection; return every frame until the worker closes."""
     with connect(server) as tls:
-        tls.settimeout(8)
+        tls.settimeout(QUIET_S)
         tls.sendall(octets)
         data = b""
         try:
@@ -134,8 +138,8 @@ def test_a_truncated_frame_times_out_alone(server: Server) -> None:
 def inner_handshake(server: Server, context: ssl.SSLContext) -> bytes:
     """Try to get at the inner port; return what the master sent before it closed."""
     port = int(server.said("master.json")["port"])
-    with socket.create_connection(("127.0.0.1", port), 5) as plain:
-        plain.settimeout(8)
+    with socket.create_connection(("127.0.0.1", port), QUIET_S) as plain:
+        plain.settimeout(QUIET_S)
         with context.wrap_socket(plain, server_hostname="master.papertrader.internal") as tls:
             tls.sendall(HELLO)
             return tls.recv(4096)
@@ -162,8 +166,8 @@ def test_the_inner_port_is_shut(server: Server) -> None:
         assert inner_handshake(server, context) == b""
         raise OSError("closed without a word")
     port = int(server.said("master.json")["port"])
-    with socket.create_connection(("127.0.0.1", port), 5) as plain:
-        plain.settimeout(8)
+    with socket.create_connection(("127.0.0.1", port), QUIET_S) as plain:
+        plain.settimeout(QUIET_S)
         plain.sendall(b"\x00" * 512)
         answered = plain.recv(4096)
         assert b"PT" not in answered

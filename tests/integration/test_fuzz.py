@@ -123,7 +123,7 @@ def served(server: Server, tmp_path: Path, program: str) -> subprocess.Completed
         [
             sys.executable, "-m", "papertrader.fuzz", "serve", "--listen", f"127.0.0.1:{port}",
             "--certificate", f"{public}.pem", "--key", f"{public}.key", "--seconds", "6",
-            "--lies", "0.3", "--run", f"{sys.executable} {file} {{address}} {server.ca}",
+            "--lies", "0.5", "--run", f"{sys.executable} {file} {{address}} {server.ca}",
         ],
         capture_output=True, text=True, timeout=CONFORM_S, check=False,
     )  # fmt: skip

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sqlite3
 import time
 from pathlib import Path
 
@@ -27,7 +29,7 @@ OHLC = (
 )
 
 
-def bars(server: Server, seconds: float = 20.0) -> list[Bar]:
+def bars(server: Server, seconds: float = 60.0) -> list[Bar]:
     """Return the minutes of BTC/USD, waiting until there are some."""
     deadline = time.monotonic() + seconds
     with Client(server.workers, server.ca) as client:
@@ -38,6 +40,20 @@ def bars(server: Server, seconds: float = 20.0) -> list[Bar]:
                 return found
             time.sleep(0.2)
     raise AssertionError("no bar was ever built")
+
+
+def wait_until_kept(server: Server, bar: Bar, seconds: float = 60.0) -> None:
+    """Wait until a minute is in the file: what is built is written now and then."""
+    at = int(bar.time.timestamp()) * SECOND
+    sql = "SELECT count(*) FROM bar WHERE symbol = 'BTC/USD' AND interval_s = 60 AND time = ?"
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        file = f"file:{server.state / 'history.db'}?mode=ro"
+        with contextlib.closing(sqlite3.connect(file, uri=True)) as db:
+            if db.execute(sql, (at,)).fetchone()[0]:
+                return
+        time.sleep(0.2)
+    raise AssertionError("the minute was never written")
 
 
 def test_history_is_kept_and_filled(
@@ -54,7 +70,7 @@ def test_history_is_kept_and_filled(
         with Client(server.workers, server.ca) as client:
             client.register("ada", PASSWORD)
         built = bars(server)
-        time.sleep(6.0)
+        wait_until_kept(server, built[0])
         server.wait_for_new("master", server.kill("master"))
         again = bars(server)
         assert again[0].time == built[0].time
