@@ -56,5 +56,7 @@ async def run(address: str, ca: str, key: str, symbol: str) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 5:
+        sys.exit(__doc__)
     where, authority, file, asset = sys.argv[1:]
     asyncio.run(run(where, authority, Path(file).read_text().strip(), asset))

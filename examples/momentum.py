@@ -65,4 +65,6 @@ def main(address: str, ca: str, key_file: str) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 4:
+        sys.exit(__doc__)
     main(*sys.argv[1:])

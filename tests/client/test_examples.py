@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
+import sys
 from decimal import Decimal
 from pathlib import Path
 from types import ModuleType
+
+import pytest
 
 from papertrader.testing import Market
 
@@ -44,3 +48,15 @@ def test_grid_levels_are_a_percent_from_the_price() -> None:
     bot = load("grid")
     assert bot.levels(Decimal("100.00")) == (Decimal("99.00"), Decimal("101.00"))
     assert bot.levels(Decimal("33.33")) == (Decimal("33.00"), Decimal("33.66"))
+
+
+@pytest.mark.parametrize("name", ["momentum", "grid", "backtrader_alpaca"])
+def test_called_wrongly_it_says_how(name: str) -> None:
+    """What it is and how it is called, and no traceback."""
+    if name == "backtrader_alpaca":
+        pytest.importorskip("backtrader")
+    path = Path(__file__).parents[2] / "examples" / f"{name}.py"
+    done = subprocess.run([sys.executable, path], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert f"python examples/{name}.py" in done.stderr
+    assert "Traceback" not in done.stderr

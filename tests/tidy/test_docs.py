@@ -11,6 +11,7 @@ import click
 import pytest
 
 from papertrader.cli.main import main
+from papertrader.fuzz.commands import main as fuzz
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs").rglob("*.rst")) + sorted(
@@ -19,6 +20,7 @@ PAGES = sorted((ROOT / "docs").rglob("*.rst")) + sorted(
 PAGES.append(ROOT / "README.rst")
 
 _CALL = re.compile(r"^ {2,}(?:\$ )?(?:sudo -u \S+ )?((?:[\w./]*/)?papertrader (?=[a-z-]).*)$")
+_HARNESS = re.compile(r"^ {2,}(?:\$ )?python -m papertrader\.fuzz (.*)$")
 _INLINE = re.compile(r"``(papertrader (?=[a-z-])[^`]+)``")
 
 # Only whether a command or an option is there is looked at: never a value.
@@ -32,10 +34,17 @@ def calls(text: str) -> Iterator[str]:
     yield from _INLINE.findall(text.replace("\n", " "))
 
 
-def problem(call: str) -> str | None:
+def harness_calls(text: str) -> Iterator[str]:
+    """Yield each call of the harness of other implementations in a page's blocks."""
+    for line in text.replace("\\\n", " ").splitlines():
+        if (found := _HARNESS.match(line)) is not None:
+            yield f"fuzz {found[1]}"
+
+
+def problem(call: str, program: click.Command = main) -> str | None:
     """Return which command or option of a call is not there; None if nothing is wrong."""
     words = shlex.split(call, comments=True)[1:]
-    command: click.Command = main
+    command = program
     context = click.Context(main, info_name="papertrader")
     options: dict[str, click.Option] = {}
     while True:
@@ -82,10 +91,27 @@ def test_calls_in_pages_exist(page: Path) -> None:
     assert not wrong, "\n".join(wrong)
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_calls_of_the_harness_are_whole(page: Path) -> None:
+    """They name what is there, and whatever must be given."""
+    wrong = []
+    for call in harness_calls(page.read_text("utf-8")):
+        found = problem(call, fuzz)
+        command = fuzz.get_command(click.Context(fuzz), shlex.split(call)[1])
+        for each in command.params if command is not None else ():
+            if each.required and isinstance(each, click.Option) and each.opts[0] not in call:
+                found = f"{each.opts[0]} is left out"
+        if found:
+            wrong.append(f"{call}: {found}")
+    assert not wrong, "\n".join(wrong)
+
+
 def test_calls_are_found_and_wrong_ones_are_told() -> None:
     """The check itself: what it finds, and that it fails."""
     found = [call for page in PAGES for call in calls(page.read_text("utf-8"))]
     assert len(found) > 60
+    harness = [call for page in PAGES for call in harness_calls(page.read_text("utf-8"))]
+    assert len(harness) > 4
     assert problem("papertrader buy AAPL 10 --limit 210 --gtc") is None
     assert problem("papertrader --state-dir X contest standings 1") is None
     assert problem("papertrader buy AAPL 10 --limt 210") == "buy has no option --limt"
