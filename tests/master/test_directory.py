@@ -9,8 +9,8 @@ from papertrader.master.directory import WorkerDirectory
 from papertrader.wire import codec
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import DrainMode, WorkerFlag
-from tests.master.test_workers import Yard
 from tests.master_kit import MasterKit
+from tests.yard_kit import Yard
 
 
 class FakeLink:

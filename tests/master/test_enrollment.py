@@ -21,8 +21,8 @@ from papertrader.wire import limits
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import Status, WorkerState
 from tests.authority_kit import give_authority, request
-from tests.master.test_workers import UUIDS, Worker, Yard, spki
 from tests.master_kit import MasterKit
+from tests.yard_kit import UUIDS, Worker, Yard, spki
 
 
 class Gate(Yard):

@@ -14,8 +14,8 @@ from papertrader.wire import codec, limits
 from papertrader.wire import messages as m
 from papertrader.wire.codec import MORE, RESPONSE
 from papertrader.wire.kinds import Opcode, Status
-from tests.master.test_workers import Yard
 from tests.master_kit import PASSWORD, MasterKit
+from tests.yard_kit import Yard
 
 WINDOW = limits.RELAY_CREDIT_OCTETS
 PART = 64 * 1024

@@ -26,8 +26,8 @@ from papertrader.wire import limits
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import DrainMode, Scope, Status
 from tests.backends import audit, place
-from tests.master.test_workers import UUIDS, enroll, spki
 from tests.master_kit import PASSWORD, MasterClient, MasterKit
+from tests.yard_kit import UUIDS, enroll, spki
 
 ASKED = (m.StatsGet(), m.WorkerControl(worker_id=1, mode=DrainMode.MOVE), m.LogDump())
 

@@ -5,19 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import peewee
 import pytest
 
 from papertrader.core.instants import SECOND
-from papertrader.master.database import SCHEMA_VERSION, StoreError, TruthStore
-from papertrader.master.engines import place_at
-from papertrader.master.rules import Threads
 from papertrader.master.tries import ADDRESS_TRIES, TRIES_FREE
 from papertrader.wire import limits
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import AccountField, FrameFlag, Mechanism, Privacy, Scope, Status
 from tests.master.conftest import trader
-from tests.master_kit import PASSWORD, Answer, Gate, MasterClient, MasterKit, at_once
+from tests.master_kit import PASSWORD, Answer, MasterClient, MasterKit
 
 NEXT = "another long enough one"
 
@@ -309,123 +305,6 @@ def test_guessing_the_present_password_is_bounded(kit: MasterKit, ann: MasterCli
     assert refused.message.retry_after_ms > 0
 
 
-@pytest.fixture
-def hashing() -> Gate:
-    """The hashing thread, whose work is done when the test says so."""
-    return Gate()
-
-
-@pytest.fixture
-def gated(tmp_path: Path, hashing: Gate) -> Any:
-    """A master whose hashes take as long as the test wants."""
-    made = MasterKit(tmp_path, threads=Threads(truth=at_once, views=at_once, hashing=hashing))
-    yield made
-    made.check()
-
-
-def opened(kit: MasterKit, hashing: Gate) -> MasterClient:
-    """Register ann and log her in."""
-    client = kit.client()
-    for message in (
-        m.Register(username="ann", password=PASSWORD),
-        m.Login(username="ann", password=PASSWORD, scope=Scope.TRADE, remember=True),
-    ):
-        correlation = client.send(message, session=0)
-        hashing.work()
-        kit.turn()
-        (answer,) = client.replies(correlation)
-        assert answer.status == 0
-    client.session, client.token = answer.header.session, answer.message.token
-    return client
-
-
-def work_all(kit: MasterKit, hashing: Gate) -> None:
-    """Do every hash that is asked for."""
-    for _ in range(20):
-        if not len(hashing):
-            return
-        hashing.work()
-        kit.turn()
-    raise AssertionError("hashing never ends")
-
-
-def test_a_change_that_comes_again_while_it_is_hashed_is_done_once(
-    gated: MasterKit, hashing: Gate
-) -> None:
-    """The second copy waits, and gets the stored reply."""
-    client = opened(gated, hashing)
-    message = m.PasswordChange(password=PASSWORD, new_password=NEXT)
-    first, second = client.send(message, seq=1), client.send(message, seq=1)
-    gated.turn()
-    assert len(hashing) == 1
-    work_all(gated, hashing)
-    (done,), (again,) = client.replies(first), client.replies(second)
-    assert (done.status, again.status) == (0, 0)
-    assert not done.header.flags & FrameFlag.REPLAYED
-    assert again.header.flags & FrameFlag.REPLAYED
-    assert audited(gated, "password change") == [""]
-
-
-def test_a_login_that_is_verified_while_the_password_changes_fails(
-    gated: MasterKit, hashing: Gate
-) -> None:
-    """The old password opens nothing once its change was answered."""
-    client = opened(gated, hashing)
-    thief = gated.client(connection=2)
-    changing = client.send(m.PasswordChange(password=PASSWORD, new_password=NEXT), seq=1)
-    gated.turn()
-    for _ in range(2):
-        hashing.work()
-        gated.turn()
-    login = thief.send(m.Login(username="ann", password=PASSWORD, scope=Scope.TRADE), session=0)
-    work_all(gated, hashing)
-    assert client.replies(changing)[0].status == 0
-    assert thief.replies(login)[0].status == Status.AUTH_FAILED
-
-
-def test_of_two_changes_at_once_one_is_refused(gated: MasterKit, hashing: Gate) -> None:
-    """Both showed the right password; the first that is done ends the session of the other."""
-    client, other = opened(gated, hashing), gated.client(connection=2)
-    assert beside(other, client).status == 0
-    sent = [
-        each.send(m.PasswordChange(password=PASSWORD, new_password=new), seq=1)
-        for each, new in ((other, NEXT), (client, "and a third password"))
-    ]
-    gated.turn()
-    work_all(gated, hashing)
-    assert other.replies(sent[0])[0].status == 0
-    assert client.replies(sent[1])[0].status == Status.SESSION_REVOKED
-
-
-def test_one_session_does_not_fill_the_queue_of_hashes(gated: MasterKit, hashing: Gate) -> None:
-    """Another change of the session is SERVER_BUSY; the number is taken for other commands."""
-    client = opened(gated, hashing)
-    message = m.PasswordChange(password=PASSWORD, new_password=NEXT)
-    first = client.send(message, seq=1)
-    gated.turn()
-    busy = client.ask(message, seq=2)
-    assert busy.status == Status.SERVER_BUSY
-    assert busy.message.retry_after_ms > 0
-    for other in (m.AccountUpdate(mask=AccountField.PRIVACY), m.OrderCancel(order=1)):
-        assert client.ask(other, seq=1).status == Status.SEQ_REUSED
-    work_all(gated, hashing)
-    assert client.replies(first)[0].status == 0
-
-
-def test_a_session_that_ends_while_it_changes_the_password_changes_nothing(
-    gated: MasterKit, hashing: Gate
-) -> None:
-    """What was revoked must not change anything any more."""
-    client = opened(gated, hashing)
-    changing = client.send(m.PasswordChange(password=PASSWORD, new_password=NEXT), seq=1)
-    gated.turn()
-    (session,) = gated.main.authorization.sessions.of_account(1)
-    gated.main.authorization.end(session, Status.SESSION_REVOKED)
-    work_all(gated, hashing)
-    assert client.replies(changing)[0].status == Status.SESSION_REVOKED
-    assert audited(gated, "password change") == []
-
-
 # --- privacy and e-mail --------------------------------------------------------------------------
 
 
@@ -638,102 +517,3 @@ def test_a_key_whose_reply_was_lost(kit: MasterKit, ann: MasterClient) -> None:
     later = change(ann, message, ann.seq).message
     assert (later.key, later.secret) == (first.message.key, bytes(32))
     assert len(ann.ask(m.ApiKeyList()).message.keys) == 1
-
-
-# --- the store -----------------------------------------------------------------------------------
-
-
-VERSION_1 = """
-CREATE TABLE session (id INTEGER NOT NULL PRIMARY KEY, account INTEGER NOT NULL,
- parent INTEGER NOT NULL, token_hash BLOB NOT NULL, previous_hash BLOB NOT NULL,
- remember INTEGER NOT NULL, scope INTEGER NOT NULL, device TEXT NOT NULL, worker INTEGER NOT NULL,
- address BLOB NOT NULL, created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL,
- ended_at INTEGER NOT NULL, end_reason INTEGER NOT NULL) STRICT;
-CREATE INDEX session_account ON session (account);
-CREATE UNIQUE INDEX session_token_hash ON session (token_hash);
-INSERT INTO session SELECT id, account, parent, token_hash, previous_hash, remember, scope, device,
- worker, address, created_at, expires_at, ended_at, end_reason FROM newer;
-DROP TABLE newer;
-DROP TABLE api_key;
-DROP TABLE watchlist;
-DROP TABLE alert;
-DROP TABLE enrollment;
-DROP TABLE audit_key;
-ALTER TABLE worker DROP COLUMN networks;
-ALTER TABLE worker DROP COLUMN hosts;
-ALTER TABLE worker DROP COLUMN previous_spki;
-ALTER TABLE worker DROP COLUMN previous_until;
-ALTER TABLE worker DROP COLUMN not_after;
-ALTER TABLE worker DROP COLUMN authority;
-DROP TABLE recovery_code;
-DROP TABLE invitation;
-DROP TABLE reset_token;
-DROP TABLE login_tries;
-DROP TABLE login_address;
-ALTER TABLE account DROP COLUMN totp_seed;
-ALTER TABLE account DROP COLUMN totp_step;
-ALTER TABLE account DROP COLUMN last_login_at;
-UPDATE meta SET value = '1' WHERE key = 'schema';
-"""
-"""What made a store of the newest version one of version 1 again, as that version created it."""
-
-
-def layout(db: peewee.Database) -> dict[str, list[tuple[Any, ...]]]:
-    """The columns of every table (name, type, not null, key), and the indexes' columns."""
-    found: dict[str, list[tuple[Any, ...]]] = {}
-    names = db.execute_sql("SELECT type, name FROM sqlite_master ORDER BY name").fetchall()
-    for kind, name in names:
-        if kind == "table":
-            columns = db.execute_sql(f"PRAGMA table_info({name})")
-            found[name] = sorted((row[1], row[2], row[3], row[5]) for row in columns)
-        elif kind == "index":
-            found[name] = [row[2] for row in db.execute_sql(f"PRAGMA index_info({name})")]
-    return found
-
-
-def made_old(kit: MasterKit) -> None:
-    """Make the store of a stopped master one of version 1."""
-    old = peewee.SqliteDatabase(str(kit.state_dir / "truth.db"))
-    with old.atomic():
-        old.execute_sql("DROP INDEX session_account")
-        old.execute_sql("DROP INDEX session_token_hash")
-        old.execute_sql("ALTER TABLE session RENAME TO newer")
-        for statement in VERSION_1.strip().split(";\n"):
-            old.execute_sql(statement.strip(";\n"))
-    old.close()
-
-
-def test_a_step_that_fails_leaves_the_store_as_it_was(kit: MasterKit, ann: MasterClient) -> None:
-    """All of it or nothing: the store is still of version 1 and can be brought up to date later."""
-    kit.stop()
-    made_old(kit)
-    path = kit.state_dir / "truth.db"
-    old = peewee.SqliteDatabase(str(path))
-    old.execute_sql("CREATE TABLE api_key (of INTEGER)")
-    before = layout(old)
-    old.close()
-    with pytest.raises(StoreError):
-        TruthStore(place_at(path.parent).truth).open()
-    assert layout(old) == before
-    assert old.execute_sql("SELECT value FROM meta WHERE key = 'schema'").fetchone() == ("1",)
-    old.execute_sql("DROP TABLE api_key")
-    old.close()
-    kit.boot()
-    assert kit.main.store.meta("schema", "") == str(SCHEMA_VERSION)
-
-
-def test_a_store_of_version_1_is_brought_up_to_date(kit: MasterKit, ann: MasterClient) -> None:
-    """The tables are then as in a fresh store, its sessions live on, and keys can be made."""
-    fresh = layout(kit.main.store.db)
-    kit.stop()
-    made_old(kit)
-    kit.boot()
-    assert kit.main.store.meta("schema", "") == str(SCHEMA_VERSION)
-    assert layout(kit.main.store.db) == fresh
-    again = kit.client(connection=2)
-    again.token = ann.token
-    assert again.resume().status == 0
-    (row,) = rows(again).values()
-    assert row.last_seen_at >= row.created_at > 0
-    made = change(again, m.ApiKeyCreate(scope=Scope.READ, label="bot"))
-    assert with_key(kit.client(connection=3), made.message).status == 0

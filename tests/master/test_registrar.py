@@ -26,8 +26,8 @@ from papertrader.wire.kinds import (
 from tests.authority_kit import request
 from tests.master.test_enrollment import Gate, audited, up
 from tests.master.test_operators import login
-from tests.master.test_workers import BAD
 from tests.master_kit import MasterClient, MasterKit
+from tests.yard_kit import BAD
 
 COMMANDS = (
     m.WorkerAdd(name="far"), m.WorkerSign(name="far", csr="x"), m.WorkerRegistry(),

@@ -29,7 +29,7 @@ from papertrader.net.tls import (
     public_server_factory,
 )
 from papertrader.ops.certificates import authority_file, certificate_files
-from tests.net.test_tls import (
+from tests.tls_kit import (
     ROUNDS,
     UUID_1,
     Recorder,
