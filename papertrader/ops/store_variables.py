@@ -7,15 +7,13 @@ import re
 from typing import Final
 
 from papertrader.master.storeurl import checked_url
-from papertrader.ops.variable import Variable, shown
+from papertrader.ops.variable import Variable, shown, size_between
 
 MASTERS_MAX: Final = 8
 ROOM_MIN: Final = 64 * 1024
 ROOM_MAX: Final = 1024**4
 
 _ADDRESS = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]{1,253})):(\d{1,5})\Z", re.ASCII)
-_SIZE = re.compile(r"(\d{1,13})\s*(B|KiB|MiB|GiB)?\Z", re.ASCII | re.IGNORECASE)
-_UNITS: Final = {"": 1, "b": 1, "kib": 1024, "mib": 1024**2, "gib": 1024**3}
 
 
 def _url(raw: object) -> str:
@@ -28,15 +26,7 @@ def _url(raw: object) -> str:
         raise ValueError(f"the URL is wrong; allowed is {error}") from None
 
 
-def _room(raw: object) -> int:
-    match = _SIZE.match(str(raw).strip()) if isinstance(raw, str | int) else None
-    size = int(match[1]) * _UNITS[(match[2] or "").lower()] if match else -1
-    if isinstance(raw, bool) or not ROOM_MIN <= size <= ROOM_MAX:
-        raise ValueError(
-            f'{shown(raw)} is wrong; allowed is from "64 KiB" to "1024 GiB", as text with a unit or'
-            " as a number of bytes"
-        )
-    return size
+_room = size_between(ROOM_MIN, ROOM_MAX, 'from "64 KiB" to "1024 GiB"')
 
 
 def _masters(raw: object) -> tuple[tuple[str, int], ...]:

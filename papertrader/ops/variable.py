@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Final, Generic, TypeVar
 
@@ -11,6 +12,10 @@ T = TypeVar("T")
 
 TEXT_SHOWN_MAX: Final = 40
 """Longest part of a wrong value that an error message repeats."""
+
+
+_SIZE = re.compile(r"(\d{1,13})\s*(B|KiB|MiB|GiB)?\Z", re.ASCII | re.IGNORECASE)
+_UNITS: Final = {"": 1, "b": 1, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
 
 
 @attrs.frozen(kw_only=True)
@@ -48,3 +53,19 @@ def shown(raw: object) -> str:
     text = raw if isinstance(raw, str) else str(raw).lower() if isinstance(raw, bool) else str(raw)
     cut = text if len(text) <= TEXT_SHOWN_MAX else text[:TEXT_SHOWN_MAX] + "..."
     return f'"{cut}"' if isinstance(raw, str) else cut
+
+
+def size_between(lowest: int, highest: int, allowed: str) -> Callable[[object], int]:
+    """Return what reads a number of octets; ``allowed`` are the bounds as an error tells them."""
+
+    def read(raw: object) -> int:
+        match = _SIZE.match(str(raw).strip()) if isinstance(raw, str | int) else None
+        size = int(match[1]) * _UNITS[(match[2] or "").lower()] if match else -1
+        if isinstance(raw, bool) or not lowest <= size <= highest:
+            raise ValueError(
+                f"{shown(raw)} is wrong; allowed is {allowed}, as text with a unit or as a number"
+                " of bytes"
+            )
+        return size
+
+    return read

@@ -33,7 +33,7 @@ from papertrader.ops.store_variables import (
     STORE_URL,
     WORKER_MASTERS,
 )
-from papertrader.ops.variable import Variable
+from papertrader.ops.variable import Variable, size_between
 from papertrader.ops.variable import shown as _shown
 from papertrader.ops.web_variables import WEB_STRICT_TRANSPORT
 
@@ -66,8 +66,6 @@ RATE_MAX: Final = 1_000_000
 ADDRESS_CONNECTIONS_MAX: Final = 5_000
 PATH_MAX: Final = 4_096
 
-_SIZE = re.compile(r"(\d{1,12})\s*(B|KiB|MiB|GiB)?\Z", re.ASCII | re.IGNORECASE)
-_SIZE_UNITS: Final = {"": 1, "b": 1, "kib": KIB, "mib": MIB, "gib": GIB}
 _LISTEN = re.compile(r"(?:\[([^\[\]]*)\]|([^:\[\]]*)):(\d{1,5})\Z", re.ASCII)
 _SPEED = re.compile(r"(\d{1,5})(?:\.(\d{1,3})0*)?\Z", re.ASCII)
 _INTEGER = re.compile(r"-?\d{1,19}\Z", re.ASCII)
@@ -144,15 +142,7 @@ def _boolean(raw: object) -> bool:
     raise ValueError(f"{_shown(raw)} is wrong; allowed is true or false")
 
 
-def _size(raw: object) -> int:
-    match = _SIZE.match(str(raw).strip()) if isinstance(raw, str | int) else None
-    size = int(match[1]) * _SIZE_UNITS[(match[2] or "").lower()] if match else -1
-    if isinstance(raw, bool) or not LOG_BYTES_MIN <= size <= LOG_BYTES_MAX:
-        raise ValueError(
-            f'{_shown(raw)} is wrong; allowed is from "64 KiB" to "1 GiB", '
-            "as text with a unit or as a number of bytes"
-        )
-    return size
+_size = size_between(LOG_BYTES_MIN, LOG_BYTES_MAX, 'from "64 KiB" to "1 GiB"')
 
 
 def _listen(raw: object) -> Listen:
