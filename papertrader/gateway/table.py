@@ -9,7 +9,7 @@ from papertrader.gateway.accounts import Accounts
 from papertrader.gateway.announcements import Announcements
 from papertrader.gateway.assets import AssetBook, Assets
 from papertrader.gateway.bars import BarHistory
-from papertrader.gateway.errors import unsupported
+from papertrader.gateway.errors import not_found, unsupported
 from papertrader.gateway.hours import Hours
 from papertrader.gateway.orders import Orders
 from papertrader.gateway.positions import Positions
@@ -72,8 +72,8 @@ def _market_routes(book: AssetBook) -> Iterator[Route]:
     yield Route("GET", "/v2/corporate_actions/announcements", actions.all)
     yield Route("GET", "/v2/corporate_actions/announcements/{action}", actions.one)
     yield Route("GET", "/v1/corporate-actions", actions.data)
-    yield Route("GET", "/v2/options/contracts", _not("options are"))
-    yield Route("GET", "/v2/options/contracts/{contract}", _not("options are"))
+    yield Route("GET", "/v2/options/contracts", _no_contracts)
+    yield Route("GET", "/v2/options/contracts/{contract}", _no_contract)
 
 
 def _stock_routes(book: AssetBook) -> Iterator[Route]:
@@ -98,6 +98,15 @@ def _crypto_routes(book: AssetBook) -> Iterator[Route]:
     yield Route("GET", f"{root}/latest/orderbooks", data.latest("orderbooks", orderbook_body))
     yield Route("GET", f"{root}/latest/bars", data.bars)
     yield Route("GET", f"{root}/snapshots", data.crypto_snapshots)
+
+
+async def _no_contracts(call: Call) -> dict[str, Any]:
+    """Answer whoever looks for options: none of any underlying is listed here."""
+    return {"option_contracts": [], "next_page_token": None}
+
+
+async def _no_contract(call: Call) -> Any:
+    raise not_found(f"option contract not found for {call.names['contract'][:64]}")
 
 
 def _not(what: str) -> Handler:

@@ -342,9 +342,10 @@ def test_refusals(bot: Bot) -> None:
         bot.trading.submit_order(MarketOrderRequest(symbol=STOCK, qty=0, **BUY))
     with refused(40410000):
         bot.trading.get_order_by_id("00000000-0000-4000-8000-000000000000")
-    with refused(42210000):
-        bot.trading.get_option_contracts(GetOptionContractsRequest(underlying_symbols=[STOCK]))
-    with refused(42210000):
+    wanted = GetOptionContractsRequest(underlying_symbols=[STOCK])
+    contracts: Any = bot.trading.get_option_contracts(wanted)
+    assert (contracts.option_contracts, contracts.next_page_token) == ([], None)
+    with refused(40410000):
         bot.trading.get_option_contract("AAPL100117C00200000")
     with refused(42210000):
         bot.trading.exercise_options_position("AAPL100117C00200000")
