@@ -52,6 +52,12 @@ _INSERT_JOURNAL: Final = (
     "INSERT INTO journal (batch, first_seq, last_seq, epoch, written_at, previous, hash, frames)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
+_INSERT_ALONE: Final = (
+    "INSERT INTO journal (batch, first_seq, last_seq, epoch, written_at, previous, hash, frames)"
+    " SELECT ?, ?, ?, ?, ?, ?, ?, ? WHERE (SELECT value FROM meta WHERE key = 'epoch') = ?"
+)
+"""The same as a transaction of its own, of one statement: after each that it gives to SQLite, the
+thread waits again until the reactor's lets it run."""
 
 
 def chain(previous: bytes, first_seq: int, last_seq: int, epoch: int, frames: bytes) -> bytes:
@@ -352,8 +358,8 @@ class TruthStore:
             head,
             batch.frames,
         )
-        if self._fence is not None and batch.frames and not batch.changes:
-            self._fence.write_alone(db, row)
+        if batch.frames and not batch.changes:
+            self._write_alone(db, row)
         else:
             with db.atomic("IMMEDIATE"):
                 self._check_fence(db)
@@ -365,6 +371,13 @@ class TruthStore:
                 self._fence.committed()
         self.head, self.batch, self.last_seq = head, number, last_seq
         return head
+
+    def _write_alone(self, db: peewee.Database, row: tuple[Any, ...]) -> None:
+        if self._fence is not None:
+            self._fence.write_alone(db, row)
+        elif db.execute_sql(_INSERT_ALONE, (*row, str(self.epoch))).rowcount != 1:
+            self._check_fence(db)
+            raise StoreError(f"{self.where} took no row of the journal")
 
     def _check_fence(self, db: peewee.Database) -> None:
         if self._fence is not None:
