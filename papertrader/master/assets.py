@@ -8,6 +8,7 @@ master observed it: an order may only use quotes observed after the order was re
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final, Protocol
 
 import attrs
@@ -15,7 +16,7 @@ from twisted.logger import Logger
 
 from papertrader.core.adjust import adjust, joined
 from papertrader.core.gaps import find_gaps
-from papertrader.core.instants import DAY, SECOND, format_instant
+from papertrader.core.instants import DAY, MILLISECOND, SECOND, format_instant
 from papertrader.core.marketclock import ClockMode
 from papertrader.core.money import NULL
 from papertrader.core.quotes import (
@@ -56,6 +57,9 @@ BARS_ROWS_MAX: Final = 5_000
 ASSET_CACHE_S: Final = 30
 BARS_CACHE_S: Final = 1
 RETRY_MS: Final = 100
+TAKE_MS: Final = 5
+"""What the quotes of an update may take in one piece. When one of them has filled so many orders
+that it took longer, those who have come meanwhile are answered before the next is taken."""
 _DAY_S: Final = 86_400
 _CACHEABLE: Final = int(RelayDownFlag.CACHEABLE)
 
@@ -103,6 +107,10 @@ class Assets:
         self._clock = clock
         self._transactions = transactions
         self._workers = workers
+        self._journal = journal
+        self._rest: list[Quote] = []
+        """Quotes of this update that are not taken yet: of each asset one at most."""
+        self._pieces = 0
         self._reserve = ReservedTime(market, source, journal, store, self._durable)
         self._interval_s = update_interval_ms / 1_000
         self._timer: Timer | None = None
@@ -125,6 +133,8 @@ class Assets:
         self._provider = QuoteProvider.named(source.name) or QuoteProvider.FILES
         self.updates = 0
         self.quotes = 0
+        self.cuts = 0
+        """How often the rest of an update waited."""
         self.on_fail: Callable[[], None] = lambda: None
         self.may_change: Callable[[], bool] = lambda: True
         """Whether the store takes what an update brings."""
@@ -152,6 +162,7 @@ class Assets:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._finish()
         self._reserve.keep(self._market_at, self._market_at)
 
     def _update(self) -> None:
@@ -180,6 +191,7 @@ class Assets:
         if not self.may_change():
             # The market stands still for orders; it goes on from here when there is room again.
             return
+        self._finish()
         before, now = self._market_at, self.market.now()
         self._held = not self._reserve.covers(now, before)
         if self._held:
@@ -187,6 +199,7 @@ class Assets:
         closing = self._closing(before, now)
         if closing:
             self._go_to(closing)
+            self._finish()
         self._go_to(now)
 
     def _closing(self, before: int, now: int) -> int:
@@ -216,7 +229,8 @@ class Assets:
         if actions:
             # Together with them, so that a crash cannot make them due once more.
             self._reserve.note(now)
-        self._take(self._fresh_quotes(now))
+        self._rest = self._fresh_quotes(now)
+        self._take_some()
         hours = self.hours.changed(now)
         if hours is not None:
             self._workers.publish([(MARKET_TOPIC, hours)], TopicKind.MARKET)
@@ -240,6 +254,7 @@ class Assets:
 
         The workers forget what they know. Turned back, so does the master.
         """
+        self._finish()
         self._turned = True
         if back:
             self._market_at = at
@@ -300,6 +315,7 @@ class Assets:
         """
         if self.is_halted(symbol) == halted:
             return self._asset(symbol)
+        self._finish()
         self._ordered[symbol] = halted
         self._put(self._source.assets[symbol])
         # The status stands in cached answers; the quote is what followers see of it.
@@ -310,8 +326,45 @@ class Assets:
             self._take([attrs.evolve(quote, observed_at=0 if halted else quote.observed_at)])
         return self._asset(symbol)
 
-    def _take(self, quotes: list[Quote]) -> None:
+    def _take_some(self) -> None:
+        """Take a piece of the update; the rest waits for two commits.
+
+        Not for a turn of the reactor: what is decided in it is told after the next commit, and that
+        would find this thread at work on the next quote. Each quote is an input of its own, and
+        between two of them others may come; within one nobody may
+        (``specs/decisions/0021-cut-updates.rst``).
+        """
+        until = self._clock.monotonic_ns() + TAKE_MS * MILLISECOND
+        self._rest = self._rest[self._take(self._rest, until) :]
+        if self._rest:
+            self.cuts += 1
+            later, journal = partial(self._go_on_soon, self._pieces), self._journal
+            journal.when_durable(lambda: journal.when_durable(later))
+
+    def _go_on_soon(self, piece: int) -> None:
+        self._clock.call_later(0, self._go_on, piece)
+
+    def _go_on(self, piece: int) -> None:
+        if piece != self._pieces:
+            return  # It was finished, for something else was to happen.
+        try:
+            self._pieces += 1
+            self._take_some()
+        except Exception:
+            self.log.failure("the market update failed")
+            self.on_fail()
+
+    def _finish(self) -> None:
+        """Take all that is left of the update, before anything else happens to the market."""
+        self._pieces += 1
+        rest, self._rest = self._rest, []
+        if rest:
+            self._take(rest)
+
+    def _take(self, quotes: list[Quote], until: int = 0) -> int:
+        """Take quotes, all or until a monotonic instant; return how many."""
         published = []
+        used = self._transactions.quotes_used
         for quote in quotes:
             number = self._numbers.get(quote.symbol, self._number) + 1
             self._numbers[quote.symbol] = number
@@ -325,12 +378,18 @@ class Assets:
             self._transactions.observe(quote)
             self.watcher.observe(quote, self._market_at)
             published.append((quote.symbol, records.quote_event(quote)))
+            if until and self._transactions.quotes_used != used:
+                # Only those that fill something take long.
+                used = self._transactions.quotes_used
+                if self._clock.monotonic_ns() >= until:
+                    break
         self.quotes += len(published)
         self._workers.publish(published, TopicKind.QUOTE)
         if len(self._bars):
-            symbols = [quote.symbol for quote in quotes]
+            symbols = [symbol for symbol, _ in published]
             bars = self._bars.update(symbols, self._market_at)
             self._workers.publish(bars, TopicKind.BAR)
+        return len(published)
 
     def _newest_frame(self, topic: Topic) -> bytes | None:
         """Return what a worker that has just come to follow a topic is sent first."""

@@ -523,6 +523,7 @@ class Main:
         yield "events_sent", self.streams.sent
         yield "market_updates", self.assets.updates
         yield "quotes", self.assets.quotes
+        yield "market_cuts", self.assets.cuts
         yield "actions_refused", self.transactions.actions_refused
         yield "alerts_open", len(self.alerts)
         yield "alerts_ended", self.alerts.ended

@@ -1,0 +1,115 @@
+"""An update of the market in pieces: between two quotes others may come, within one nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from papertrader.core.orders import OrderState
+from papertrader.master import assets
+from papertrader.wire import messages as m
+from papertrader.wire.kinds import Status
+from tests.master_kit import AT_ONCE, Gate, MasterClient, MasterKit
+
+SYMBOLS = ("AAPL", "IBM", "MSFT")
+
+
+@pytest.fixture(autouse=True)
+def every_quote_is_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever fills something ends its piece."""
+    monkeypatch.setattr(assets, "TAKE_MS", 0)
+
+
+@pytest.fixture
+def gate() -> Gate:
+    """The thread of the commits, which works when it is told to."""
+    return Gate()
+
+
+@pytest.fixture
+def cut(kit: MasterKit, ann: MasterClient, gate: Gate) -> Iterator[list[int]]:
+    """An update of which one quote is taken, and the orders of ``ann`` in all three symbols."""
+    numbers = [ann.order(symbol, "1").message.order for symbol in SYMBOLS]
+    kit.main.journal._in_thread = gate
+    for _ in range(100):
+        if kit.main.assets.cuts:
+            break
+        kit.reactor.advance(0.01)
+    assert kit.main.assets.cuts == 1
+    assert filled(kit, numbers) == 1
+    yield numbers
+    kit.main.journal._in_thread = AT_ONCE.truth
+    while len(gate):
+        gate.work()
+    kit.turn(1)
+    assert filled(kit, numbers) >= 2
+
+
+def filled(kit: MasterKit, numbers: list[int]) -> int:
+    """How many of some orders are filled."""
+    orders = kit.main.transactions.desk.state.orders
+    return sum(orders[number].state == OrderState.FILLED for number in numbers)
+
+
+def test_who_comes_between_is_answered_before_the_next_quote(
+    kit: MasterKit, ann: MasterClient, gate: Gate, cut: list[int]
+) -> None:
+    """The rest waits for the commit of the first, and for that of what was decided meanwhile."""
+    (still,) = [each for each in cut[1:] if filled(kit, [each]) == 0][-1:]
+    ann.seq += 1
+    asked = ann.send(m.OrderCancel(order=still), seq=ann.seq)
+    kit.turn()
+    gate.work()
+    kit.turn()
+    assert (filled(kit, cut), ann.replies(asked)) == (1, [])
+    gate.work()
+    assert ann.replies(asked)[0].status == Status.OK
+    assert filled(kit, cut) == 1
+    kit.turn()
+    assert filled(kit, cut) == 2
+    assert kit.main.transactions.desk.state.orders[still].state == OrderState.CANCELLED
+
+
+def test_the_next_update_begins_when_this_one_is_over(
+    kit: MasterKit, ann: MasterClient, gate: Gate, cut: list[int]
+) -> None:
+    """Whatever the disk does: nothing adds up, and no quote is taken after a newer one."""
+    numbers = [quote.quote_seq for quote in kit.main.assets._rest]
+    assert numbers == [0] * len(numbers)
+    kit.reactor.advance(0.25)
+    assert filled(kit, cut) == 3
+    assert kit.main.assets._rest == []
+    updates = kit.main.assets.updates
+    while len(gate):
+        gate.work()
+        kit.turn()
+    assert kit.main.assets.updates == updates
+
+
+@pytest.mark.parametrize("what", ["halt", "clock", "stop"])
+def test_nothing_else_happens_to_the_market_in_between(
+    kit: MasterKit, ann: MasterClient, gate: Gate, cut: list[int], what: str
+) -> None:
+    """A halt, a clock that is set, a stop: what was seen before is done before."""
+    market = kit.main.assets
+    if what == "halt":
+        market.set_halted("MSFT", True)
+    elif what == "clock":
+        market.clock_set(market.market.now(), back=False)
+    else:
+        market.stop()
+    assert filled(kit, cut) == 3
+    assert market._rest == []
+    if what == "halt":
+        market.set_halted("MSFT", False)
+
+
+def test_an_update_that_is_quick_is_not_cut(
+    kit: MasterKit, ann: MasterClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many quotes there are."""
+    monkeypatch.setattr(assets, "TAKE_MS", 5)
+    numbers = [ann.order(symbol, "1").message.order for symbol in SYMBOLS]
+    kit.turn(1)
+    assert (filled(kit, numbers), kit.main.assets.cuts) == (3, 0)
