@@ -16,7 +16,7 @@ from papertrader.core.callbudget import COUNT_MAX, ProviderLimits
 from papertrader.core.identifiers import check_symbol
 from papertrader.master.providers.catalog import PROVIDERS, facts_of
 from papertrader.master.providers.request import Origin
-from papertrader.ops.variable import Variable, shown
+from papertrader.ops.variable import Variable, shown, text_literal
 
 SYMBOLS_MAX: Final = 5_000
 """Symbols that market.symbols may name."""
@@ -71,7 +71,7 @@ def read_symbols(raw: object) -> tuple[str, ...]:
 
 def show_words(words: tuple[str, ...]) -> str:
     """Write a list of words as a TOML literal."""
-    return f'"{" ".join(words)}"'
+    return text_literal(" ".join(words))
 
 
 def _words(raw: object) -> tuple[str, ...]:
@@ -112,7 +112,7 @@ def _variables_of(name: str) -> tuple[Variable[Any], ...]:
         name=f"{name}.url",
         default=f'"{facts.url}"',
         read=_url,
-        show=lambda value: f'"{value}"',
+        show=text_literal,
         comment=f"{facts.title}: needs {key}. Where it is.",
     )
     delay = Variable(

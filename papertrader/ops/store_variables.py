@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Final
 
 from papertrader.master.storeurl import checked_url
-from papertrader.ops.variable import Variable, shown, size_between
+from papertrader.ops.variable import Variable, shown, size_between, text_literal
 
 MASTERS_MAX: Final = 8
 ROOM_MIN: Final = 64 * 1024
@@ -45,7 +44,7 @@ def _masters(raw: object) -> tuple[tuple[str, int], ...]:
 
 def _show_masters(masters: tuple[tuple[str, int], ...]) -> str:
     words = (f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in masters)
-    return json.dumps(" ".join(words))
+    return text_literal(" ".join(words))
 
 
 def _boolean(raw: object) -> bool:
@@ -58,7 +57,7 @@ STORE_URL: Final[Variable[str]] = Variable(
     name="store.url",
     default='""',
     read=_url,
-    show=json.dumps,
+    show=text_literal,
     comment="""\
 Where the journal, the accounts and all history are kept. Empty: SQLite files beside this one,
 and nothing to install. Or a PostgreSQL, as "postgresql://papertrader@127.0.0.1/papertrader",

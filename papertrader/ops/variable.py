@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from typing import Final, Generic, TypeVar
@@ -53,6 +54,14 @@ def shown(raw: object) -> str:
     text = raw if isinstance(raw, str) else str(raw).lower() if isinstance(raw, bool) else str(raw)
     cut = text if len(text) <= TEXT_SHOWN_MAX else text[:TEXT_SHOWN_MAX] + "..."
     return f'"{cut}"' if isinstance(raw, str) else cut
+
+
+def text_literal(text: object) -> str:
+    """Write a text as a TOML literal, whatever is in it.
+
+    TOML knows the escapes of JSON except the pairs of surrogates that stand there for one letter.
+    """
+    return json.dumps(str(text), ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def size_between(lowest: int, highest: int, allowed: str) -> Callable[[object], int]:

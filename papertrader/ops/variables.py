@@ -7,7 +7,6 @@ as `decimal.Decimal`.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from datetime import date, datetime
@@ -33,7 +32,7 @@ from papertrader.ops.store_variables import (
     STORE_URL,
     WORKER_MASTERS,
 )
-from papertrader.ops.variable import Variable, size_between
+from papertrader.ops.variable import Variable, size_between, text_literal
 from papertrader.ops.variable import shown as _shown
 from papertrader.ops.web_variables import WEB_STRICT_TRANSPORT
 
@@ -93,10 +92,6 @@ class Listen:
 
 WEB_AUTO: Final = Listen("", -1)
 """Where browsers are waited for if nothing is said: the port after that for other clients."""
-
-
-def _quoted(value: object) -> str:
-    return f'"{value}"'
 
 
 def _interval_ms(raw: object) -> int:
@@ -184,7 +179,7 @@ def _listen_or_off(raw: object) -> Listen | None:
 def _show_web(value: Listen | None) -> str:
     if value is None:
         return '"off"'
-    return '"auto"' if value == WEB_AUTO else _quoted(value)
+    return '"auto"' if value == WEB_AUTO else text_literal(value)
 
 
 def _path_text(raw: object) -> str:
@@ -265,7 +260,7 @@ MASTER_LISTEN: Final[Variable[Listen]] = Variable(
     name="master.listen",
     default='"127.0.0.1:2048"',
     read=_listen,
-    show=_quoted,
+    show=text_literal,
     comment="""\
 Where the master waits for its workers: address:port, IPv6 as "[::1]:2048".
 Only registered workers get in; keep it away from the internet all the same.""",
@@ -274,7 +269,7 @@ WORKER_LISTEN: Final[Variable[Listen]] = Variable(
     name="worker.listen",
     default='"127.0.0.1:2049"',
     read=_listen,
-    show=_quoted,
+    show=text_literal,
     comment="""\
 Where the first worker waits for clients. "0.0.0.0:2049" lets other machines connect;
 port 0 takes any free one.""",
@@ -322,7 +317,7 @@ MARKET_SOURCE: Final = Variable(
     name="market.source",
     default='"replay"',
     read=_choice(MarketSource),
-    show=_quoted,
+    show=text_literal,
     comment="""\
 "replay" plays five recorded US stocks, 2000 to 2013; "simulated" invents a market from a seed.
 Neither needs a key or a network. "live" asks the providers of market.providers for the prices of
@@ -332,7 +327,7 @@ MARKET_DATA: Final[Variable[str]] = Variable(
     name="market.data",
     default='""',
     read=_path_text,
-    show=json.dumps,
+    show=text_literal,
     comment="""\
 Files of your own prices for the replay market: a CSV or Parquet file, or a directory of such,
 with daily rows, minute rows or quotes; a relative path counts from this file. Empty: the recorded
@@ -342,7 +337,7 @@ MARKET_ASSETS: Final[Variable[str]] = Variable(
     name="market.assets",
     default='""',
     read=_path_text,
-    show=json.dumps,
+    show=text_literal,
     comment="""\
 The list of assets: a CSV or TOML file that says which symbols are listed, and of each its name,
 status (tradable, halted, close_only), flags and limits; a relative path counts from this file.
@@ -414,7 +409,7 @@ ACCOUNTS_STARTING_CASH: Final[Variable[int]] = Variable(
     name="accounts.starting_cash",
     default='"100000.00"',
     read=_cash,
-    show=lambda amount: _quoted(format_amount(amount)),
+    show=lambda amount: text_literal(format_amount(amount)),
     comment="""\
 What a new account begins with, as a decimal number in quotes.""",
 )
@@ -422,7 +417,7 @@ ACCOUNTS_REGISTRATION: Final = Variable(
     name="accounts.registration",
     default='"open"',
     read=_choice(Registration),
-    show=_quoted,
+    show=text_literal,
     comment="""\
 "open" lets anyone who reaches a worker open an account; "invite" lets who has an invitation
 (papertrader invite create); "closed" lets nobody, but with one that was made beside the server.""",

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Final
 
-from papertrader.ops.variable import Variable, shown
+from papertrader.ops.variable import Variable, shown, text_literal
 
 STRICT_TRANSPORT_CHOICES: Final = ("host", "subdomains", "off", "forget")
 """The keys of `papertrader.net.web.STRICT_TRANSPORT`, which drivers do not load."""
@@ -22,7 +21,7 @@ WEB_STRICT_TRANSPORT: Final[Variable[str]] = Variable(
     name="web.strict_transport",
     default='"host"',
     read=_strict_transport,
-    show=json.dumps,
+    show=text_literal,
     comment="""\
 What browsers are to remember for a year of a public name they reached the page or the gateway
 under (Strict-Transport-Security): "host": no plain HTTP there, on any port; "subdomains": nor

@@ -9,7 +9,7 @@ from itertools import groupby
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from papertrader.core.money import parse_amount
@@ -26,6 +26,7 @@ from papertrader.ops.settings import (
 )
 from papertrader.ops.toml_lines import lines_of
 from papertrader.ops.variables import (
+    MARKET_DATA,
     MARKET_SPEED,
     VARIABLES,
     Listen,
@@ -546,6 +547,8 @@ def test_speed_keeps_every_thousandth(speed_milli: int) -> None:
 
 
 @given(st.text(max_size=60), st.sampled_from(VARIABLES))
+@example("\U0001d54a/prices", MARKET_DATA)
+@example('"\\', MARKET_DATA)
 def test_any_text_is_taken_or_refused_in_words(text: str, variable: Variable[object]) -> None:
     """No text makes a reader fail otherwise than with a sentence."""
     try:
@@ -554,7 +557,7 @@ def test_any_text_is_taken_or_refused_in_words(text: str, variable: Variable[obj
         assert "allowed is" in str(error)
     else:
         literal = variable.show(value)
-        assert "value" in tomllib.loads(f"value = {literal}")
+        assert variable.read(tomllib.loads(f"value = {literal}")["value"]) == value
 
 
 def test_lines_of_keys() -> None:
