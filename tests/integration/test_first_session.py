@@ -61,7 +61,7 @@ def start_shown(server: Server) -> list[str]:
     while "this code: " not in server.output.read_text() and time.monotonic() < deadline:
         time.sleep(0.05)
     text = server.output.read_text().replace(f" --state-dir {server.state}", "")
-    return start_lines(re.sub(r"\S*/bin/papertrader", ".venv/bin/papertrader", text))
+    return start_lines(text)
 
 
 def start_in_readme() -> list[str]:
@@ -73,6 +73,8 @@ def start_in_readme() -> list[str]:
 
 def start_lines(text: str) -> list[str]:
     """Return the lines of a start in the order of the alphabet: two channels are in one file."""
+    # Where the environment is active the program is called by its name alone.
+    text = re.sub(r"\S*bin/papertrader\b", "papertrader", text)
     text = re.sub(r"(?<![\w.:/])/[\w./-]+", "PATH", text)
     text = re.sub(r"\b[0-9a-f]{32}\b|127\.0\.0\.1:\d+|\d{4}-\d\d-\d\dT\d\d:\d\dZ", "N", text)
     return sorted(line for line in text.splitlines() if line)
