@@ -103,7 +103,10 @@ def _problem_of(error: Exception, remote: bool) -> Problem:
         return error
     if isinstance(error, click.ClickException):
         context = getattr(error, "ctx", None)
-        hint = f"see: {context.command_path} --help" if context is not None else ""
+        hint = ""
+        if context is not None:
+            # As the user calls the program, which click only knows the name of.
+            hint = " ".join(("see: {program}", *context.command_path.split()[1:], "--help"))
         if isinstance(error, click.exceptions.NoArgsIsHelpError):
             return Problem.usage("which command?", hint)
         return Problem.usage(error.format_message().replace(_RANGE, _WHOLE), hint)

@@ -204,6 +204,9 @@ def measure(
 
 
 def _annual(total: float | None, periods: int, periods_per_year: float) -> float | None:
+    # What minutes brought says nothing about a year: at least a day of trading must have passed.
+    if periods * PERIODS_DAILY < periods_per_year:
+        return None
     if total is None or total <= -1:
         return total
     try:

@@ -74,6 +74,10 @@ def test_too_little_says_nothing() -> None:
         found = measure(points)
         assert (found.total_return, found.volatility, found.sharpe) == (None, None, None)
         assert (found.money_weighted, found.win_rate, found.beta) == (None, None, None)
+    minutes = measure(curve(100, 101, 102), periods_per_year=252 * 78)
+    assert minutes.annual_return is None
+    assert minutes.total_return == pytest.approx(0.02)
+    assert measure(curve(100, 101)).annual_return == pytest.approx(1.01**252 - 1)
     assert period_returns(curve(0, 0, 5)) == [0, 0]
     with pytest.raises(ValueError, match="benchmark"):
         measure(curve(1, 2), benchmark=[0.1, 0.2])
