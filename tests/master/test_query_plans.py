@@ -26,7 +26,8 @@ NEWEST = (m.DirectionRow(direction=Direction.NEWEST_FIRST),)
 STATEMENT = re.compile(r"\s*(SELECT|UPDATE|DELETE|INSERT)\b", re.IGNORECASE)
 BOUNDED = frozenset({"meta", "view_meta", "fence", "worker", "enrollment"})
 """Tables that no use makes grow."""
-SCANNED = re.compile(r"^SCAN (\w+)|Seq Scan on (\w+)", re.MULTILINE)
+# "SCAN CONSTANT ROW" is a SELECT without a table.
+SCANNED = re.compile(r"^SCAN (?!CONSTANT ROW)(\w+)|Seq Scan on (\w+)", re.MULTILINE)
 
 
 class Catcher:
