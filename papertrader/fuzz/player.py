@@ -44,6 +44,7 @@ class Player:
         self._all: list[tuple[int, Channel]] = []
         self._asked: dict[int, tuple[Channel, int]] = {}
         self._tokens: dict[int, bytes] = {}
+        self._owners: dict[int, str] = {}
 
     def play(self) -> Played:
         """Play it at once; raises `UnreachableError` and `SetupError`."""
@@ -103,6 +104,7 @@ class Player:
         while not channel.connected:
             yield
         self._channels[step.connection] = channel
+        self._owners[step.connection] = channel.owner
         self._all.append((step.connection, channel))
 
     def _wait(self, step: Step, channel: Channel) -> Iterator[None]:
@@ -147,6 +149,8 @@ class Player:
         if hole.source is Source.TOKEN:
             if hole.step:
                 other = self._channels.get(hole.step - 1)
+                # Whoever shows an account's token is no stranger to it any more.
+                channel.owner = channel.owner or self._owners.get(hole.step - 1, "")
                 return other.reference.token if other else self._tokens.get(hole.step - 1, b"")
             return channel.reference.token
         asked = self._asked.get(hole.step)

@@ -49,7 +49,8 @@ class Disk:
 
     def leave(self, octets: int) -> None:
         """Take room away until only so much is left, or all that is left."""
-        with open(self._ballast, "ab") as ballast, contextlib.suppress(OSError):
+        # Unbuffered: what is left in a buffer would be written once more, by close.
+        with contextlib.suppress(OSError), open(self._ballast, "ab", buffering=0) as ballast:
             while (more := self.free - octets) > 0:
                 ballast.write(bytes(min(more, MIB)))
                 ballast.flush()
