@@ -11,11 +11,15 @@ from xml.etree import ElementTree
 
 import pytest
 
+from papertrader.core.money import SCALE
 from papertrader.fuzz import corpus
-from papertrader.fuzz.corpus import Kind, Opening, Sequence, Step, Wait
+from papertrader.fuzz.corpus import Kind, Opening, Reference, Sequence, Source, Step, Wait, dumps
+from papertrader.fuzz.mutate import put
+from papertrader.fuzz.observe import mark_of
 from papertrader.fuzz.sequences import send
-from papertrader.wire import codec
+from papertrader.wire import codec, limits
 from papertrader.wire import messages as m
+from papertrader.wire.kinds import ResumeFlag
 from tests.ports import free_port
 from tests.server_kit import Server, running
 
@@ -75,6 +79,28 @@ def test_a_campaign_finds_nothing(server: Server, tmp_path: Path) -> None:
     again = harness(server, "replay", *map(str, kept[:3]))
     assert again.returncode == 0, again.stdout + again.stderr
     assert server.audit().violations == []
+
+
+def test_who_resumes_a_session_is_no_stranger_to_it(server: Server, tmp_path: Path) -> None:
+    """What an account has written on its order is told to whoever showed its token, and is no
+    leak, though the connection was nobody's before."""
+    tagged = m.OrderNew(
+        client_order_id=77, symbol="IBM", quantity=SCALE, tag=mark_of("a", "abcdefgh")
+    )
+    order = codec.encode(tagged, correlation=3, seq=1)
+    resume = codec.encode(m.Resume(flags=int(ResumeFlag.TAKE_OVER)), correlation=4)
+    token = Reference(Source.TOKEN, limits.HEADER_SIZE, 32, 1)
+    steps = (
+        Step(Kind.OPEN, option=Opening.FIRST),
+        send(order, Wait.REPLY),
+        Step(Kind.OPEN, 1, option=Opening.HELLO),
+        Step(Kind.SEND, 1, resume, Wait.REPLY, references=(token,)),
+        send(put(order, 20, "I", 5), Wait.REPLY, 1),
+    )
+    file = tmp_path / "resumed.ptc"
+    file.write_bytes(dumps(Sequence(steps)))
+    done = harness(server, "replay", str(file))
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_a_worker_that_lies_finds_nothing(tmp_path: Path) -> None:
