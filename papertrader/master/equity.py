@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from twisted.internet.defer import Deferred
-
 from papertrader.core.actions import last_price
 from papertrader.core.calendar import Calendar
 from papertrader.core.equity import Fold, Holdings, curve_start, thinned, value
@@ -27,6 +25,7 @@ from papertrader.master.commands import Command, Refused
 from papertrader.master.holdings import parts
 from papertrader.master.intraday import INTRADAY_S, Ticks, check_prices, grid
 from papertrader.master.journal import Journal
+from papertrader.master.longseries import bars_from
 from papertrader.master.providers.base import TapeSource
 from papertrader.master.sessions import Session
 from papertrader.master.transactions import Transactions
@@ -43,8 +42,6 @@ MONTH_S: Final = 2_592_000
 INTERVALS_S: Final = (*INTRADAY_S, DAY_S, WEEK_S, MONTH_S)
 PAGE_ROWS: Final = 5_000
 """Transactions read from the views at a time."""
-BARS_A_TURN: Final = 1_000
-"""Bars asked for in one turn of the reactor."""
 
 
 def session_ends(calendar: Calendar, first: int, last: int) -> list[int]:
@@ -94,15 +91,8 @@ class Closes:
     async def read(self, symbols: Iterable[str], first: int) -> None:
         """Read the daily bars of ``symbols`` from ``first`` on, some in each turn."""
         for symbol in symbols:
-            found: list[Bar] = []
             start = first - first % DAY - 7 * DAY
-            while True:
-                bars = self._source.bars(symbol, DAY_S, start, 0, self._now, BARS_A_TURN)
-                found += bars
-                await self._turn()
-                if len(bars) < BARS_A_TURN:
-                    break
-                start = bars[-1].time + 1
+            found = await bars_from(self._source, self._clock, symbol, DAY_S, start, 0, self._now)
             self._bars[symbol] = found
             self._times[symbol] = [bar.time for bar in found]
 
@@ -111,11 +101,6 @@ class Closes:
         times = self._times.get(symbol, [])
         place = bisect_left(times, at) - 1
         return self._bars[symbol][place].close if place >= 0 else NULL
-
-    def _turn(self) -> Deferred[None]:
-        later: Deferred[None] = Deferred()
-        self._clock.call_later(0, later.callback, None)
-        return later
 
 
 def period_key(interval_s: int) -> Callable[[int], object]:

@@ -6,22 +6,19 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from twisted.internet.defer import Deferred
-
 from papertrader.core.calendar import Calendar
 from papertrader.core.instants import DAY, SECOND
 from papertrader.core.ledger import Transaction
 from papertrader.core.money import NULL
 from papertrader.core.quotes import Bar
 from papertrader.master.commands import Refused
-from papertrader.master.providers.base import IntervalUnsupported, TapeSource, UnknownSymbol
+from papertrader.master.longseries import bars_from
+from papertrader.master.providers.base import TapeSource
 from papertrader.net.clock import Clock
 from papertrader.wire import limits
 from papertrader.wire.kinds import Status
 
 INTRADAY_S: Final = (60, 300, 900, 3_600)
-BARS_A_TURN: Final = 1_000
-"""Bars asked for in one turn of the reactor."""
 _DAY_S: Final = 86_400
 _BACK: Final = 12 * DAY
 """How far before a curve a price is looked for that holds until its first bar."""
@@ -83,18 +80,11 @@ class Ticks:
     async def read(self, symbols: Iterable[str], first: int) -> None:
         """Read the bars of ``symbols`` from the day of ``first`` on, some in each turn."""
         day = first - first % DAY
+        source, clock, now = self._source, self._clock, self._now
         for symbol in symbols:
-            earlier = self._asked(symbol, _DAY_S, day - _BACK, day, 1, newest=True)
+            earlier = await bars_from(source, clock, symbol, _DAY_S, day - _BACK, day, now)
             self._before[symbol] = earlier[-1].close if earlier else NULL
-            found: list[Bar] = []
-            start = day
-            while True:
-                bars = self._asked(symbol, self._interval_s, start, 0, BARS_A_TURN)
-                found += bars
-                await self._turn()
-                if len(bars) < BARS_A_TURN:
-                    break
-                start = bars[-1].time + 1
+            found = await bars_from(source, clock, symbol, self._interval_s, day, 0, now)
             self._bars[symbol] = found
             self._times[symbol] = [bar.time for bar in found]
 
@@ -104,26 +94,3 @@ class Ticks:
         # The last bar of a session may be a short one, and has ended with it.
         place = bisect_left(times, at) if at % step else bisect_right(times, at - step)
         return self._bars[symbol][place - 1].close if place else self._before.get(symbol, NULL)
-
-    def _asked(
-        self,
-        symbol: str,
-        interval_s: int,
-        start: int,
-        end: int,
-        limit: int,
-        *,
-        newest: bool = False,
-    ) -> list[Bar]:
-        try:
-            return self._source.bars(
-                symbol, interval_s, start, end, self._now, limit, newest=newest
-            )
-        except (UnknownSymbol, IntervalUnsupported):
-            # What the market does not know by now is worth what was paid for it.
-            return []
-
-    def _turn(self) -> Deferred[None]:
-        later: Deferred[None] = Deferred()
-        self._clock.call_later(0, later.callback, None)
-        return later

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,21 +21,6 @@ from tests.master_kit import MasterClient, MasterKit
 HOUR = 3_600 * SECOND
 DAY = 24 * HOUR
 LOW = {"order_type": OrderType.LIMIT, "limit_price": parse_amount("500"), "time_in_force": 1}
-
-
-@pytest.fixture
-def kit(tmp_path: Path) -> MasterKit:
-    """A master."""
-    return MasterKit(tmp_path)
-
-
-@pytest.fixture
-def ann(kit: MasterKit) -> MasterClient:
-    """A client that is logged in."""
-    client = kit.client()
-    client.register()
-    client.login()
-    return client
 
 
 def step_back(kit: MasterKit, ann: MasterClient, by: int, *, crash: bool = True) -> None:
@@ -66,7 +50,6 @@ def test_open_orders_fill_and_stamps_rise(
         assert ann.ask(m.OrderGet(order=order)).message.state == OrderState.FILLED
     at = [row.executed_at for row in ann.ask(m.TransactionsGet()).message.transactions]
     assert all(one <= other for one, other in pairwise(at))
-    kit.check()
 
 
 def test_the_clock_catches_up(kit: MasterKit, ann: MasterClient) -> None:

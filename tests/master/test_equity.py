@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
 from papertrader.core.instants import SECOND
 from papertrader.core.money import SCALE
+from papertrader.master.providers.base import UnknownSymbol
 from papertrader.wire import limits
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import Status
@@ -107,6 +108,28 @@ def test_too_many_sessions_are_refused(fast: MasterKit, monkeypatch: pytest.Monk
 
 STEP = 300
 STEP_NS = STEP * SECOND
+
+
+@pytest.mark.parametrize("interval_s", [DAY_S, 300])
+def test_a_curve_of_what_is_not_listed_any_more(
+    fast: MasterKit, interval_s: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An operator has taken a symbol off the list: what is held of it is worth what it was."""
+    ann = fast.client()
+    ann.register()
+    ann.login()
+    assert ann.order("AAPL", "10").status == 0
+    fast.turn(7.0)
+    ann.inbox()
+    before = points(ann, interval_s=interval_s)
+
+    def gone(symbol: str, *asked: Any, **how: Any) -> NoReturn:
+        raise UnknownSymbol(symbol)
+
+    monkeypatch.setattr(fast.main.equity._source, "bars", gone)
+    found = points(ann, interval_s=interval_s)
+    assert [row.time for row in found] == [row.time for row in before]
+    assert found[-1].equity > 99_000 * SCALE
 
 
 @pytest.mark.clause("13.13")

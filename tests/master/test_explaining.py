@@ -33,17 +33,8 @@ def logged() -> Iterator[list[str]]:
 
 @pytest.fixture
 def kit(tmp_path: Path) -> MasterKit:
-    """A master."""
+    """A master that is not looked at in the end: errors of ours are made in it."""
     return MasterKit(tmp_path)
-
-
-@pytest.fixture
-def ann(kit: MasterKit) -> MasterClient:
-    """A client that is logged in."""
-    client = kit.client()
-    client.register()
-    client.login()
-    return client
 
 
 def test_an_error_of_ours_is_told_by_a_reference(

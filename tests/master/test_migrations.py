@@ -9,15 +9,13 @@ from typing import TypeVar
 import peewee
 import pytest
 
-from papertrader.core.money import SCALE
 from papertrader.master import database, migrations
 from papertrader.master.database import SCHEMA_VERSION, TruthStore
 from papertrader.master.engines import StoreError, place_at
 from papertrader.ops import backup
-from papertrader.wire import messages as m
 from tests import backends
 from tests.master_kit import MasterKit
-from tests.ops.test_old_stores import SCHEMAS, unpack
+from tests.ops.test_old_stores import SCHEMAS, trade_on, unpack
 
 ResultT = TypeVar("ResultT")
 
@@ -123,11 +121,4 @@ def test_an_old_backup_goes_into_either_engine(tmp_path: Path, schema: int) -> N
     state.mkdir()
     backup.restore_backup(backends.place(state), tmp_path / "copy")
     kit = MasterKit(state)
-    ann = kit.client()
-    assert ann.login().status == 0
-    held = {row.symbol: row.quantity for row in ann.ask(m.PortfolioGet()).message.positions}
-    assert held == {"MSFT": 60 * SCALE}
-    kit.quote("MSFT", "28", "28.02")
-    assert ann.order("MSFT", "7", client_order_id=1_000).status == 0
-    kit.quote("MSFT", "28", "28.02")
-    kit.check()
+    trade_on(kit)

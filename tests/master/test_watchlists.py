@@ -4,21 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from papertrader.wire import codec, limits
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import FrameFlag, Status, Tag
 from tests.master_kit import MasterClient, MasterKit
-
-
-@pytest.fixture
-def ann(kit: MasterKit) -> MasterClient:
-    """A client with an account and a session."""
-    client = kit.client()
-    client.register()
-    client.login()
-    return client
 
 
 def command(client: MasterClient, message: Any) -> Any:

@@ -57,6 +57,18 @@ def unpack(schema: int, state: Path) -> Path:
     return state
 
 
+def trade_on(kit: MasterKit) -> None:
+    """Whoever had an account in an old store has what they had, and trades on with it."""
+    ann = kit.client()
+    assert ann.login().status == 0
+    held = {row.symbol: row.quantity for row in ann.ask(m.PortfolioGet()).message.positions}
+    assert held == {"MSFT": 60 * SCALE}
+    kit.quote("MSFT", "28", "28.02")
+    assert ann.order("MSFT", "7", client_order_id=1_000).status == 0
+    kit.quote("MSFT", "28", "28.02")
+    kit.check()
+
+
 def shape(path: Path) -> tuple[int, dict[str, str]]:
     """Return a store's version, and the SQL of everything in it."""
     with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
@@ -102,14 +114,7 @@ def test_a_store_goes_on(tmp_path: Path, schema: int) -> None:
     assert copy.exists() == (schema < SCHEMA_VERSION)
     if copy.exists():
         assert shape(copy)[0] == schema
-    ann = kit.client()
-    assert ann.login().status == 0
-    held = {row.symbol: row.quantity for row in ann.ask(m.PortfolioGet()).message.positions}
-    assert held == {"MSFT": 60 * SCALE}
-    kit.quote("MSFT", "28", "28.02")
-    assert ann.order("MSFT", "7", client_order_id=1_000).status == 0
-    kit.quote("MSFT", "28", "28.02")
-    kit.check()
+    trade_on(kit)
     after = replaycheck.replay_check(state)
     assert after.taken == before.taken
     assert after.inputs - before.inputs == 2
