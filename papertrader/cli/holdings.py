@@ -47,7 +47,7 @@ def newest_rows(
         after = page.next_after
         if not after:
             break
-    return rows[limit - 1 :: -1] if limit <= len(rows) else rows[::-1]
+    return rows[:limit][::-1]
 
 
 def show_portfolio(

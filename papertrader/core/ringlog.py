@@ -360,7 +360,7 @@ class RingWriter:
     def _give_up_oldest(self) -> None:
         length: int = _U32.unpack_from(self._view, PAGE_BYTES + self._tail + _LENGTH_AT)[0]
         self._oldest_seq += 1
-        self._tail += (length + 7) & -8
+        self._tail += _padded(length)
         if self._oldest_seq <= self._last_seq:
             self._tail = self._record_at(self._tail)
 
