@@ -14,7 +14,7 @@ import attrs
 from papertrader.core.exchange import converted_price
 from papertrader.core.instants import DAY
 from papertrader.core.ledger import FUNDING, Transaction, TransactionKind
-from papertrader.core.money import NULL, proceeds_of
+from papertrader.core.money import NULL, divide_half_even, proceeds_of
 from papertrader.core.performance import EquityPoint
 
 _ADDING = frozenset(
@@ -30,6 +30,14 @@ _TAKING = frozenset(
         TransactionKind.SELL,
         TransactionKind.SHORT,
         TransactionKind.RESET,
+        TransactionKind.DELISTING,
+    }
+)
+_HEARD_OF = frozenset(
+    {
+        TransactionKind.SPLIT,
+        TransactionKind.DIVIDEND,
+        TransactionKind.SYMBOL_CHANGE,
         TransactionKind.DELISTING,
     }
 )
@@ -72,7 +80,7 @@ class Fold:
         """Go through further transactions."""
         for transaction in transactions:
             at = transaction.market_time
-            if at < self._latest - DAY:
+            if _turned_back(transaction, self._latest):
                 self._begin_anew(at)
             # Sources stamp their symbols by themselves, and so a little out of order.
             self._latest = max(self._latest, at)
@@ -97,6 +105,20 @@ class Fold:
             self._note(now)
         return self.found
 
+    def _split(self, symbol: str, at: int, before: int, held: int) -> None:
+        """Put on the basis of new shares what was noted since ``at``, and what was paid.
+
+        A split may have been heard of late: prices were of new shares by then, holdings were not.
+        """
+        for each in reversed(self.found):
+            if each.at < at:
+                break
+            quantity = each.quantities.get(symbol, 0)
+            if quantity:
+                each.quantities[symbol] = quantity * held // before
+        if symbol in self._paid:
+            self._paid[symbol] = divide_half_even(self._paid[symbol] * before, held)
+
     def _begin_anew(self, at: int) -> None:
         self.found.clear()
         self._latest = at
@@ -120,7 +142,10 @@ class Fold:
             return
         change = signed_quantity(transaction)
         if change:
-            held = self._quantities.get(symbol, 0) + change
+            before = self._quantities.get(symbol, 0)
+            held = before + change
+            if transaction.kind == TransactionKind.SPLIT and before and held:
+                self._split(symbol, transaction.market_time, abs(before), abs(held))
             if held:
                 self._quantities[symbol] = held
             else:
@@ -135,10 +160,15 @@ def curve_start(transactions: Iterable[Transaction]) -> int:
     start = latest = 0
     for transaction in transactions:
         at = transaction.market_time
-        if start == 0 or at < latest - DAY:
+        if start == 0 or _turned_back(transaction, latest):
             start = latest = at
         latest = max(latest, at)
     return start
+
+
+def _turned_back(transaction: Transaction, latest: int) -> bool:
+    """Tell whether the market's clock was turned back; what a company did may be heard of late."""
+    return transaction.market_time < latest - DAY and transaction.kind not in _HEARD_OF
 
 
 def signed_quantity(transaction: Transaction) -> int:

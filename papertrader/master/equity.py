@@ -28,6 +28,7 @@ from papertrader.master.journal import Journal
 from papertrader.master.longseries import bars_from
 from papertrader.master.providers.base import TapeSource
 from papertrader.master.sessions import Session
+from papertrader.master.sharebasis import ShareBasis
 from papertrader.master.transactions import Transactions
 from papertrader.master.views import Views
 from papertrader.master.viewstore import ViewStore
@@ -87,20 +88,28 @@ class Closes:
         self._now = now
         self._bars: dict[str, list[Bar]] = {}
         self._times: dict[str, list[int]] = {}
+        self._basis = ShareBasis({})
 
     async def read(self, symbols: Iterable[str], first: int) -> None:
         """Read the daily bars of ``symbols`` from ``first`` on, some in each turn."""
+        start = first - first % DAY - 7 * DAY
+        self._basis = ShareBasis.of(self._source.actions(start - DAY, self._now))
         for symbol in symbols:
-            start = first - first % DAY - 7 * DAY
             found = await bars_from(self._source, self._clock, symbol, DAY_S, start, 0, self._now)
             self._bars[symbol] = found
             self._times[symbol] = [bar.time for bar in found]
 
     def price(self, symbol: str, at: int) -> int:
-        """Return the last price of a symbol at a session's end; `NULL` if none is known."""
+        """Return the last price of a symbol at a session's end; `NULL` if none is known.
+
+        In terms of the shares of then, if it is from before a split.
+        """
         times = self._times.get(symbol, [])
         place = bisect_left(times, at) - 1
-        return self._bars[symbol][place].close if place >= 0 else NULL
+        if place < 0:
+            return NULL
+        bar = self._bars[symbol][place]
+        return self._basis.price(symbol, bar.close, bar.time, at)
 
 
 def period_key(interval_s: int) -> Callable[[int], object]:

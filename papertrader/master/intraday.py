@@ -14,6 +14,7 @@ from papertrader.core.quotes import Bar
 from papertrader.master.commands import Refused
 from papertrader.master.longseries import bars_from
 from papertrader.master.providers.base import TapeSource
+from papertrader.master.sharebasis import ShareBasis
 from papertrader.net.clock import Clock
 from papertrader.wire import limits
 from papertrader.wire.kinds import Status
@@ -75,22 +76,29 @@ class Ticks:
         self._interval_s = interval_s
         self._bars: dict[str, list[Bar]] = {}
         self._times: dict[str, list[int]] = {}
-        self._before: dict[str, int] = {}
+        self._before: dict[str, Bar] = {}
+        self._basis = ShareBasis({})
 
     async def read(self, symbols: Iterable[str], first: int) -> None:
         """Read the bars of ``symbols`` from the day of ``first`` on, some in each turn."""
         day = first - first % DAY
         source, clock, now = self._source, self._clock, self._now
+        self._basis = ShareBasis.of(source.actions(day - _BACK - DAY, now))
         for symbol in symbols:
             earlier = await bars_from(source, clock, symbol, _DAY_S, day - _BACK, day, now)
-            self._before[symbol] = earlier[-1].close if earlier else NULL
+            if earlier:
+                self._before[symbol] = earlier[-1]
             found = await bars_from(source, clock, symbol, self._interval_s, day, 0, now)
             self._bars[symbol] = found
             self._times[symbol] = [bar.time for bar in found]
 
     def price(self, symbol: str, at: int) -> int:
-        """Return the last price of a symbol at the end of an interval; `NULL` if none is known."""
+        """Return the last price of a symbol at the end of an interval; `NULL` if none is known.
+
+        In terms of the shares of then, if it is from before a split.
+        """
         times, step = self._times.get(symbol, []), self._interval_s * SECOND
         # The last bar of a session may be a short one, and has ended with it.
         place = bisect_left(times, at) if at % step else bisect_right(times, at - step)
-        return self._bars[symbol][place - 1].close if place else self._before.get(symbol, NULL)
+        bar = self._bars[symbol][place - 1] if place else self._before.get(symbol)
+        return NULL if bar is None else self._basis.price(symbol, bar.close, bar.time, at)

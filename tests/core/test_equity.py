@@ -76,6 +76,30 @@ def test_splits_shorts_dividends_and_fees() -> None:
     assert (now.cash // SCALE, now.equity // SCALE) == (103, 103 + 4 * 5 - 2 * 10)
 
 
+def test_what_was_paid_is_of_new_shares_after_a_split() -> None:
+    """No fraction was paid for, so that the split has no price: what was paid before is divided."""
+    for held in (2, -2):
+        book = Book()
+        book.post(TransactionKind.DEPOSIT, T, 100 * SCALE)
+        kind = TransactionKind.BUY if held > 0 else TransactionKind.SHORT
+        book.post(kind, T + 1, -held * 10 * SCALE, "A", 2 * SCALE, 10 * SCALE)
+        book.post(TransactionKind.SPLIT, T + 2, 0, "A", held * SCALE)
+        assert book.curve(T + 7)[-1].equity == 100 * SCALE
+
+
+def test_a_split_that_was_heard_of_late() -> None:
+    """Prices are of new shares from its own time on, and so are the holdings of the curve."""
+    book = Book()
+    book.post(TransactionKind.DEPOSIT, T, 100 * SCALE)
+    book.post(TransactionKind.BUY, T + 1, -20 * SCALE, "A", 2 * SCALE, 10 * SCALE)
+    book.post(TransactionKind.DIVIDEND, T + 3 * DAY + 5, SCALE)
+    book.post(TransactionKind.SPLIT, T + 2 * DAY - 5, 0, "A", 2 * SCALE)
+    fold = Fold(ENDS)
+    fold.take(book.posted)
+    found = fold.finish(T + 4 * DAY + 5)
+    assert [each.quantities.get("A", 0) // SCALE for each in found] == [0, 2, 4, 4, 4, 4]
+
+
 def test_a_clock_turned_back_begins_the_curve_anew() -> None:
     """What was held stays; what was before is not part of the curve."""
     book = Book()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
 
-from papertrader.core.instants import SECOND
-from papertrader.core.money import SCALE
+from papertrader.core.instants import SECOND, from_datetime
+from papertrader.core.money import CENT, SCALE
+from papertrader.core.quotes import Bar
 from papertrader.master.providers.base import UnknownSymbol
 from papertrader.wire import limits
 from papertrader.wire import messages as m
@@ -130,6 +132,37 @@ def test_a_curve_of_what_is_not_listed_any_more(
     found = points(ann, interval_s=interval_s)
     assert [row.time for row in found] == [row.time for row in before]
     assert found[-1].equity > 99_000 * SCALE
+
+
+@pytest.mark.clause("13.13")
+@pytest.mark.parametrize("interval_s", [DAY_S, STEP])
+def test_a_price_from_before_a_split(
+    tmp_path: Path, interval_s: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A share that has not traded since it was split is worth what it was, not the double."""
+    start = from_datetime(datetime(2003, 2, 14, 20, 0, tzinfo=UTC))
+    kit = MasterKit(tmp_path, speed_milli=10_000_000, start=start)
+    ann = kit.client()
+    ann.register()
+    ann.login()
+    assert ann.order("MSFT", "100").status == 0
+    kit.turn(6.0)
+    ann.inbox()
+    split_day = from_datetime(datetime(2003, 2, 18, tzinfo=UTC))
+    source = kit.main.equity._source
+    bars = source.bars
+
+    def untraded(*asked: Any, **how: Any) -> list[Bar]:
+        return [bar for bar in bars(*asked, **how) if bar.time < split_day]
+
+    monkeypatch.setattr(source, "bars", untraded)
+    close = split_day - 75 * 3_600 * SECOND
+    found = [
+        row for row in points(ann, interval_s=interval_s, from_time=1)[:-1] if row.time >= close
+    ]
+    assert found[0].time == close < split_day < found[-1].time
+    assert {row.equity - row.cash for row in found} == {100 * 48_30 * CENT}
+    kit.check()
 
 
 @pytest.mark.clause("13.13")
