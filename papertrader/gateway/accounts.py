@@ -20,10 +20,7 @@ from papertrader.gateway.routing import Call
 from papertrader.gateway.values import amount, flag_in, instant_in, moment
 from papertrader.wire.kinds import AccountStatus, TxKind
 
-ACTIVITIES_READ_MAX: Final = 20_000
-"""Transactions that are looked through for one answer: 422 beyond."""
 ACTIVITIES_PAGE_MAX: Final = 100
-_READ_AT_ONCE: Final = 5_000
 _ZERO: Final = Decimal(0)
 _PERIOD: Final = re.compile(r"([0-9]{1,4})(D|W|M|A|Y)")
 _PERIOD_DAYS: Final = {"D": 1, "W": 7, "M": 31, "A": 366, "Y": 366}
@@ -133,65 +130,52 @@ class Accounts:
         day = instant_in(call.query, "date")
         if day is not None:
             after, until = day, day + timedelta(days=1)
-        rows = await self._transactions(call, after, until)
-        bodies = await self._activity_bodies(call, rows, kinds)
-        if call.query.get("direction", "desc") != "asc":
-            bodies.reverse()
         size = call.whole("page_size", ACTIVITIES_PAGE_MAX, ACTIVITIES_PAGE_MAX)
-        return await self._with_orders(
-            call, _after(bodies, call.query.get("page_token", ""))[:size]
+        chosen = [kind for kind in TxKind if not kinds or _kind_of(kind) in kinds]
+        if not chosen:
+            return []
+        rows = await call.seat.client.transactions(
+            from_time=after,
+            to_time=until,
+            kinds=chosen if kinds else (),
+            limit=size,
+            after=_place_of(call.query.get("page_token", "")),
+            portfolio=call.seat.portfolio,
+            newest_first=call.query.get("direction", "desc") != "asc",
         )
+        fills = await self._fills(call, rows)
+        return [
+            activity_body(row, _kind_of(TxKind(row.kind)), fills.get(row.transaction))
+            for row in rows
+        ]
 
-    async def _transactions(
-        self, call: Call, after: datetime | None, until: datetime | None
-    ) -> list[r.Transaction]:
-        rows: list[r.Transaction] = []
-        place = 0
-        while True:
-            page = await call.seat.client.transactions(
-                from_time=after,
-                to_time=until,
-                limit=_READ_AT_ONCE,
-                after=place,
-                portfolio=call.seat.portfolio,
-            )
-            rows += page
-            place = page.next_after
-            if not place:
-                return rows
-            if len(rows) >= ACTIVITIES_READ_MAX:
-                raise unprocessable("too many activities; narrow them with after and until")
+    async def _fills(self, call: Call, rows: Iterable[r.Transaction]) -> dict[int, Filled]:
+        """Return how far their orders had come with the fills among ``rows``, by transaction."""
+        seat, found = call.seat, dict[int, Filled]()
+        for number in sorted({row.order_id for row in rows if row.kind in _TRADES}):
+            order = await seat.client.order(number, portfolio=seat.portfolio)
+            total, place = _ZERO, 0
+            while True:
+                page = await seat.client.receipts(number, after=place, portfolio=seat.portfolio)
+                for receipt in page:
+                    if receipt.transaction:
+                        total += receipt.quantity
+                        left = receipt.remaining
+                        is_last = left == 0 and order.state == OrderState.FILLED
+                        found[receipt.transaction] = Filled(total, left, is_last)
+                place = page.next_after
+                if not place:
+                    break
+        return found
 
-    async def _activity_bodies(
-        self, call: Call, rows: Iterable[r.Transaction], kinds: set[str]
-    ) -> list[dict[str, Any]]:
-        filled: dict[int, Decimal] = {}
-        bodies = []
-        for row in rows:
-            kind = "FILL" if row.kind in _TRADES else _KINDS.get(TxKind(row.kind), "JNLC")
-            if row.kind in _TRADES:
-                before = filled.get(row.order_id, _ZERO)
-                filled[row.order_id] = before + abs(row.quantity)
-            if not kinds or kind in kinds:
-                bodies.append(activity_body(row, kind, filled.get(row.order_id)))
-        return bodies
 
-    async def _with_orders(self, call: Call, page: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Add to the fills of a page what only their orders tell."""
-        seat = call.seat
-        orders: dict[int, r.Order] = {}
-        for body in page:
-            number = number_of(Kind.ORDER, body.get("order_id", "")) or 0
-            if number and number not in orders:
-                orders[number] = await seat.client.order(number, portfolio=seat.portfolio)
-            if number:
-                order = orders[number]
-                left = order.quantity - Decimal(body["cum_qty"])
-                whole = left == 0 and order.state == OrderState.FILLED
-                body["type"] = "fill" if whole else "partial_fill"
-                body["order_status"] = "filled" if whole else "partially_filled"
-                body["leaves_qty"] = amount(max(left, _ZERO))
-        return page
+@attrs.frozen
+class Filled:
+    """How far an order had come with a fill: what was filled, what was left, whether all was."""
+
+    total: Decimal
+    left: Decimal
+    is_last: bool
 
 
 _CHANGEABLE: Final = frozenset({"no_shorting", "max_margin_multiplier"})
@@ -330,8 +314,8 @@ def history_body(curve: Curve, frame: str, daily: bool = False) -> dict[str, Any
     }
 
 
-def activity_body(row: r.Transaction, kind: str, filled: Decimal | None) -> dict[str, Any]:
-    """Write a transaction as an activity; ``filled``: of its order up to it, for a fill."""
+def activity_body(row: r.Transaction, kind: str, filled: Filled | None) -> dict[str, Any]:
+    """Write a transaction as an activity; ``filled``: how far its order had come with a fill."""
     at = row.market_at or row.executed_at or datetime(1970, 1, 1, tzinfo=UTC)
     head = {
         "id": f"{at:%Y%m%d%H%M%S}{at.microsecond // 1000:03d}"
@@ -349,7 +333,7 @@ def activity_body(row: r.Transaction, kind: str, filled: Decimal | None) -> dict
             ),
             "symbol": row.symbol,
             "order_id": uuid_of(Kind.ORDER, row.order_id),
-            "cum_qty": amount(filled or _ZERO),
+            **({} if filled is None else _filled_body(filled)),
         }
     per_share = row.amount / row.quantity if row.quantity else None
     return {
@@ -366,11 +350,22 @@ def activity_body(row: r.Transaction, kind: str, filled: Decimal | None) -> dict
     }
 
 
-def _after(bodies: list[dict[str, Any]], token: str) -> list[dict[str, Any]]:
-    """Return what follows the activity that a page token names."""
-    if not token:
-        return bodies
-    for number, body in enumerate(bodies):
-        if body["id"] == token:
-            return bodies[number + 1 :]
-    raise ApiError(422, 42210000, "page_token does not name an activity of this list")
+def _filled_body(filled: Filled) -> dict[str, Any]:
+    return {
+        "cum_qty": amount(filled.total),
+        "leaves_qty": amount(filled.left),
+        "type": "fill" if filled.is_last else "partial_fill",
+        "order_status": "filled" if filled.is_last else "partially_filled",
+    }
+
+
+def _kind_of(kind: TxKind) -> str:
+    return "FILL" if kind in _TRADES else _KINDS.get(kind, "JNLC")
+
+
+def _place_of(token: str) -> int:
+    """Return the transaction that a page token names: the last one of the page before."""
+    number = number_of(Kind.FILL, token.rpartition("::")[2]) if token else 0
+    if number is None or number >= 2**63:
+        raise ApiError(422, 42210000, "page_token does not name an activity of this list")
+    return number

@@ -12,6 +12,8 @@ import pytest
 from alpaca.trading.models import AccountConfiguration, Position, TradeAccount, Watchlist
 from twisted.internet.defer import Deferred
 
+from papertrader.client.protocol import TwistedClient
+from papertrader.client.results import Page, Transaction
 from papertrader.gateway import accounts, hours
 from papertrader.gateway.assets import KNOWN_S, AssetBook
 from papertrader.wire import limits
@@ -155,15 +157,49 @@ def test_activities(shared: GatewayMarket, guest: Bot) -> None:
     assert guest.ask("GET", "/v2/account/activities?page_token=none").status == 422
 
 
-def test_the_activities_that_are_looked_through_are_bounded(
-    guest: Bot, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """More than `ACTIVITIES_READ_MAX` are 422."""
-    monkeypatch.setattr(accounts, "_READ_AT_ONCE", 1)
-    monkeypatch.setattr(accounts, "ACTIVITIES_READ_MAX", 2)
-    for _ in range(3):
-        guest.owner.portfolio_deposit(1)
-    assert guest.ask("GET", "/v2/account/activities").status == 422
+def test_a_page_of_activities_is_one_question(guest: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However much there is, and from whichever end: no more is read than is shown."""
+    for amount in range(1, 6):
+        guest.owner.portfolio_deposit(amount)
+    asked: list[int] = []
+    read = TwistedClient.transactions
+
+    async def watched(self: TwistedClient, **how: Any) -> Page[Transaction]:
+        page = await read(self, **how)
+        asked.append(len(page))
+        return page
+
+    monkeypatch.setattr(TwistedClient, "transactions", watched)
+    page = guest.get("/v2/account/activities", activity_types="CSD", page_size=2)
+    more = guest.get("/v2/account/activities/CSD", page_size=2, page_token=page[1]["id"])
+    assert [each["net_amount"] for each in page + more] == ["5", "4", "3", "2"]
+    old = guest.get("/v2/account/activities", direction="asc", page_size=2)
+    more = guest.get(
+        "/v2/account/activities", direction="asc", page_size=2, page_token=old[1]["id"]
+    )
+    assert [each["net_amount"] for each in old + more] == ["100000", "1", "2", "3"]
+    assert asked == [2, 2, 2, 2]
+    assert guest.get("/v2/account/activities/OPTEXP") == []
+    assert len(asked) == 4
+
+
+def test_fills_of_which_earlier_ones_are_not_shown(shared: GatewayMarket, guest: Bot) -> None:
+    """What had been filled by then counts all fills of the order, shown or not."""
+    order = guest.order(qty="900")
+    shared.advance(30)
+    fills = guest.get("/v2/account/activities/FILL", direction="asc")
+    assert len(fills) > 1, "the market shows less at a time than it wants"
+    assert {each["order_id"] for each in fills} == {order["id"]}
+    total = Decimal(0)
+    for each in fills:
+        total += Decimal(each["qty"])
+        assert Decimal(each["cum_qty"]) == total
+        assert Decimal(each["leaves_qty"]) == 900 - total
+    assert [each["type"] for each in fills] == ["partial_fill"] * (len(fills) - 1) + ["fill"]
+    late = guest.get(
+        "/v2/account/activities/FILL", page_size=1, page_token=fills[0]["id"], direction="asc"
+    )
+    assert late == fills[1:2]
 
 
 def test_closing(shared: GatewayMarket, guest: Bot) -> None:
