@@ -112,7 +112,7 @@ BOUNDS = (
     ("gateway.bars", "WINDOWS_MAX", "commands for one answer of bars: the rest is its next page"),
     ("gateway.hours", "CALENDAR_DAYS_MAX", "days of one question for the calendar: 400"),
     ("gateway.orders", "ORDERS_READ_MAX", "orders looked through for one answer: 422"),
-    ("gateway.accounts", "ACTIVITIES_READ_MAX", "transactions looked through for one answer: 422"),
+    ("gateway.accounts", "ACTIVITIES_PAGE_MAX", "transactions of one page; read by one question"),
     (
         "gateway.announcements",
         "ACTION_SYMBOLS_MAX",
