@@ -16,8 +16,8 @@ from papertrader.cli.parameters import SYMBOL
 from papertrader.cli.problems import Problem
 from papertrader.cli.visit import logged_in
 from papertrader.core.quotes import Asset
-from papertrader.ops.options import SETTINGS_FILE, default_state_dir
-from papertrader.ops.settings import SettingsError, load_settings
+from papertrader.ops.options import default_state_dir
+from papertrader.ops.settings_file import SETTINGS_FILE, SettingsError, load_settings
 from papertrader.wire.kinds import Scope
 
 EXIT_FAILED: Final = 1

@@ -21,8 +21,8 @@ from papertrader.master.providers.catalog import PROVIDERS
 from papertrader.master.providers.provider import Provider
 from papertrader.master.providers.recorded import DataFileError
 from papertrader.ops.history import Imported, Kept, import_files, kept_history, open_history
-from papertrader.ops.options import SETTINGS_FILE, default_state_dir
-from papertrader.ops.settings import SettingsError, load_settings
+from papertrader.ops.options import default_state_dir
+from papertrader.ops.settings_file import SETTINGS_FILE, SettingsError, load_settings
 from papertrader.progress import Progress, quiet_option
 
 EXIT_FAILED: Final = 1

@@ -19,16 +19,18 @@ from papertrader.net.credentials import CredentialsError
 from papertrader.ops.certificates import CertificateError, certificate_files
 from papertrader.ops.files import make_private_directory
 from papertrader.ops.installation import lacks_nothing, prepare
-from papertrader.ops.options import SETTINGS_FILE, default_state_dir
+from papertrader.ops.market_variables import MarketSource
+from papertrader.ops.options import default_state_dir
 from papertrader.ops.running import StartError
-from papertrader.ops.settings import (
-    Settings,
+from papertrader.ops.settings import Settings
+from papertrader.ops.settings_file import (
+    SETTINGS_FILE,
     SettingsError,
     default_settings_text,
     load_settings,
     write_settings_file,
 )
-from papertrader.ops.variables import WORKERS_MAX, MarketSource
+from papertrader.ops.variables import WORKERS_MAX
 
 _EVERYBODY: Final = "0.0.0.0"
 _THIS_MACHINE: Final = "127.0.0.1"

@@ -24,7 +24,7 @@ from papertrader.core.callplan import (
 )
 from papertrader.core.knownlimits import KnownLimits
 from papertrader.ops.callday import DayReport, simulate_day
-from papertrader.ops.options import SETTINGS_FILE, default_state_dir
+from papertrader.ops.options import default_state_dir
 from papertrader.ops.planning import (
     DAY_S,
     SESSION_S,
@@ -35,7 +35,7 @@ from papertrader.ops.planning import (
     per_minute,
     shared_out,
 )
-from papertrader.ops.settings import SettingsError, load_settings
+from papertrader.ops.settings_file import SETTINGS_FILE, SettingsError, load_settings
 from papertrader.wire.kinds import Scope
 
 SIMULATED_USERS: Final = 3_000

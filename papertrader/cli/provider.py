@@ -18,9 +18,10 @@ from papertrader.core.money import NULL, format_amount
 from papertrader.core.quotes import BAR_INTERVALS_S
 from papertrader.master.providers.catalog import PROVIDERS, facts_of
 from papertrader.master.providers.provider import Answer, Provider
-from papertrader.ops.options import SETTINGS_FILE, default_state_dir
+from papertrader.ops.options import default_state_dir
 from papertrader.ops.provider_keys import KeyMissing, key_file, key_variable, read_key
-from papertrader.ops.settings import Settings, SettingsError, load_settings
+from papertrader.ops.settings import Settings
+from papertrader.ops.settings_file import SETTINGS_FILE, SettingsError, load_settings
 
 EXIT_FAILED: Final = 1
 _SHORT: Final = ("1m", "5m", "15m", "1h", "1d", "1w", "1mo")

@@ -32,7 +32,8 @@ from papertrader.net.credentials import CredentialsError
 from papertrader.ops.certificates import CertificateError, authority_file
 from papertrader.ops.firstoperator import first_operator_code
 from papertrader.ops.installation import prepare, prepare_settings
-from papertrader.ops.options import SETTINGS_FILE, default_state_dir
+from papertrader.ops.market_variables import MarketSource
+from papertrader.ops.options import default_state_dir
 from papertrader.ops.provider_keys import without_keys
 from papertrader.ops.running import (
     EXIT_INTERNAL,
@@ -42,9 +43,9 @@ from papertrader.ops.running import (
     run_directory,
     write_run_file,
 )
-from papertrader.ops.settings import Settings, SettingsError, load_settings
+from papertrader.ops.settings import Settings
+from papertrader.ops.settings_file import SETTINGS_FILE, SettingsError, load_settings
 from papertrader.ops.starting import StartProgress
-from papertrader.ops.variables import MarketSource
 
 START_S: Final = 30.0
 """A server that is not ready by then, and has not said for so long how far it is, has failed."""

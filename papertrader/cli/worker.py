@@ -91,9 +91,8 @@ def add(
 def _master_address(invocation: Invocation, address: str | None) -> tuple[str, int]:
     """Where a worker reaches the master: as said, or as the master that runs here listens."""
     from papertrader.client.endpoints import parse_endpoint  # noqa: PLC0415
-    from papertrader.ops.options import SETTINGS_FILE  # noqa: PLC0415
     from papertrader.ops.running import read_run_file  # noqa: PLC0415
-    from papertrader.ops.settings import load_settings  # noqa: PLC0415
+    from papertrader.ops.settings_file import SETTINGS_FILE, load_settings  # noqa: PLC0415
 
     if address is not None:
         try:
@@ -203,14 +202,13 @@ def run(invocation: Invocation, listen: str | None, public_host: str, region: in
     from papertrader.cli.up import Supervisor  # noqa: PLC0415
     from papertrader.ops.certificates import authority_file  # noqa: PLC0415
     from papertrader.ops.enrolled import read_enrolled  # noqa: PLC0415
-    from papertrader.ops.options import SETTINGS_FILE  # noqa: PLC0415
     from papertrader.ops.running import (  # noqa: PLC0415
         StartError,
         StateLock,
         run_directory,
         write_run_file,
     )
-    from papertrader.ops.settings import SettingsError, load_settings  # noqa: PLC0415
+    from papertrader.ops.settings_file import SETTINGS_FILE, SettingsError, load_settings  # noqa: PLC0415
 
     state = _state(invocation)
     overrides = {"worker.listen": listen} if listen else {}

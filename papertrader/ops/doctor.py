@@ -31,13 +31,13 @@ from papertrader.net.credentials import CredentialsError, load_certificates, loa
 from papertrader.ops.authorities import load_set
 from papertrader.ops.certificates import certificate_files, tls_directory
 from papertrader.ops.enrolled import read_enrolled
-from papertrader.ops.options import SETTINGS_FILE
+from papertrader.ops.market_variables import MarketSource
 from papertrader.ops.planning import DAY_S, SESSION_S, advice, known_limits, shared_out
 from papertrader.ops.running import StartError, read_run_file
 from papertrader.ops.sealkey import read_seal_key
-from papertrader.ops.settings import Settings, SettingsError, load_settings
+from papertrader.ops.settings import Settings
+from papertrader.ops.settings_file import SETTINGS_FILE, SettingsError, load_settings
 from papertrader.ops.signing import CertificateError
-from papertrader.ops.variables import MarketSource
 
 EXPIRY_AHEAD: Final = timedelta(days=14)
 """A certificate that ends sooner is told."""

@@ -30,9 +30,8 @@ from papertrader.ops.certificates import (
     tls_directory,
 )
 from papertrader.ops.files import make_private_directory
-from papertrader.ops.options import SETTINGS_FILE
 from papertrader.ops.running import StartError, StateLock
-from papertrader.ops.settings import default_settings_text, write_settings_file
+from papertrader.ops.settings_file import SETTINGS_FILE, default_settings_text, write_settings_file
 from papertrader.ops.signing import fingerprint
 
 Tell = Callable[[str], None]

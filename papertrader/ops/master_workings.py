@@ -42,6 +42,7 @@ from papertrader.ops.files import make_private_directory
 from papertrader.ops.heart import LOCK_FD, Heart, Inherited
 from papertrader.ops.inherited import inherited_endpoint
 from papertrader.ops.live_parts import live_parts
+from papertrader.ops.market_variables import MarketSource
 from papertrader.ops.master_tap import Options
 from papertrader.ops.masterkeys import MasterKeys
 from papertrader.ops.options import ServerOptions
@@ -58,7 +59,6 @@ from papertrader.ops.running import (
 from papertrader.ops.sealkey import keep_seal_key, new_seal_key, read_seal_key
 from papertrader.ops.settings import Settings
 from papertrader.ops.starting import StartProgress
-from papertrader.ops.variables import MarketSource
 
 STARTING: Final = (
     StartError,

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Final
 import platformdirs
 from twisted.python import usage
 
-from papertrader.ops.settings import Settings, SettingsError, load_settings
+from papertrader.ops.settings import Settings
+from papertrader.ops.settings_file import SETTINGS_FILE, SettingsError, load_settings
 
 if TYPE_CHECKING:
     from papertrader.master.engines import StorePlace
 
-SETTINGS_FILE: Final = "papertrader.toml"
 STATE_VARIABLE: Final = "PAPERTRADER_STATE_DIR"
 
 

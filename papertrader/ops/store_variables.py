@@ -6,7 +6,14 @@ import re
 from typing import Final
 
 from papertrader.master.storeurl import checked_url
-from papertrader.ops.variable import Variable, shown, size_between, text_literal
+from papertrader.ops.variable import (
+    Variable,
+    boolean,
+    show_boolean,
+    shown,
+    size_between,
+    text_literal,
+)
 
 MASTERS_MAX: Final = 8
 ROOM_MIN: Final = 64 * 1024
@@ -47,12 +54,6 @@ def _show_masters(masters: tuple[tuple[str, int], ...]) -> str:
     return text_literal(" ".join(words))
 
 
-def _boolean(raw: object) -> bool:
-    if raw in (True, False, "true", "false"):
-        return raw in (True, "true")
-    raise ValueError(f"{shown(raw)} is wrong; allowed is true or false")
-
-
 STORE_URL: Final[Variable[str]] = Variable(
     name="store.url",
     default='""',
@@ -75,8 +76,8 @@ answered READ_ONLY, questions go on, and so does trading once there is room agai
 MASTER_STANDBY: Final[Variable[bool]] = Variable(
     name="master.standby",
     default="false",
-    read=_boolean,
-    show=lambda value: str(value).lower(),
+    read=boolean,
+    show=show_boolean,
     comment="""\
 true lets this master wait until the one that has the same store.url ends or falls silent, and
 then take its place; it needs a PostgreSQL.""",

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from enum import StrEnum
 from typing import Final, Generic, TypeVar
 
 import attrs
 
 T = TypeVar("T")
+E = TypeVar("E", bound=StrEnum)
 
 TEXT_SHOWN_MAX: Final = 40
 """Longest part of a wrong value that an error message repeats."""
 
-
+_INTEGER = re.compile(r"-?\d{1,19}\Z", re.ASCII)
 _SIZE = re.compile(r"(\d{1,13})\s*(B|KiB|MiB|GiB)?\Z", re.ASCII | re.IGNORECASE)
 _UNITS: Final = {"": 1, "b": 1, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
 
@@ -78,3 +80,44 @@ def size_between(lowest: int, highest: int, allowed: str) -> Callable[[object], 
         return size
 
     return read
+
+
+def whole_number(low: int, high: int, unit: str = "") -> Callable[[object], int]:
+    """Return what reads a number without decimals, bounds included; ``unit`` ends the error."""
+    allowed = f"allowed is a whole number from {low} to {high}{unit}"
+
+    def read(raw: object) -> int:
+        if isinstance(raw, str) and _INTEGER.match(raw.strip()):
+            raw = int(raw)
+        if isinstance(raw, bool) or not isinstance(raw, int) or not low <= raw <= high:
+            raise ValueError(f"{shown(raw)} is wrong; {allowed}")
+        return raw
+
+    return read
+
+
+def one_of(kind: type[E]) -> Callable[[object], E]:
+    """Return what reads the value of one of a kind."""
+    allowed = " or ".join(f'"{each}"' for each in kind)
+
+    def read(raw: object) -> E:
+        for each in kind:
+            if raw == each.value:
+                return each
+        raise ValueError(f"{shown(raw)} is wrong; allowed is {allowed}")
+
+    return read
+
+
+def boolean(raw: object) -> bool:
+    """Read true or false, of TOML or as text."""
+    if isinstance(raw, bool):
+        return raw
+    if raw in ("true", "false"):
+        return raw == "true"
+    raise ValueError(f"{shown(raw)} is wrong; allowed is true or false")
+
+
+def show_boolean(value: bool) -> str:
+    """Write true or false as a TOML literal."""
+    return str(value).lower()

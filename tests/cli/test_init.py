@@ -10,9 +10,10 @@ from click.testing import CliRunner
 from papertrader.cli.main import main
 from papertrader.master.registration import Registration
 from papertrader.ops.certificates import certificate_files
+from papertrader.ops.market_variables import MarketSource
 from papertrader.ops.running import StateLock
-from papertrader.ops.settings import load_settings
-from papertrader.ops.variables import Listen, MarketSource
+from papertrader.ops.settings_file import load_settings
+from papertrader.ops.variables import Listen
 from tests.server_kit import running
 
 CHEAP = "accounts.starting_cash"

@@ -30,7 +30,7 @@ from papertrader.ops.doctor import (
 )
 from papertrader.ops.installation import prepare, prepare_settings
 from papertrader.ops.sealkey import keep_seal_key, new_seal_key
-from papertrader.ops.settings import SETTINGS_FILE
+from papertrader.ops.settings_file import SETTINGS_FILE
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 AROUND = Surroundings(

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 
 from papertrader.core.money import parse_amount
 from papertrader.master.providers.catalog import PROVIDERS, facts_of
-from papertrader.ops.settings import (
+from papertrader.master.registration import Registration
+from papertrader.ops.market_variables import MARKET_DATA, MARKET_SPEED, MarketSource
+from papertrader.ops.settings import LimitsSettings, Settings
+from papertrader.ops.settings_file import (
     SETTINGS_BYTES_MAX,
-    LimitsSettings,
-    Settings,
     SettingsError,
     default_settings_text,
     effective,
@@ -25,15 +26,8 @@ from papertrader.ops.settings import (
     write_settings_file,
 )
 from papertrader.ops.toml_lines import lines_of
-from papertrader.ops.variables import (
-    MARKET_DATA,
-    MARKET_SPEED,
-    VARIABLES,
-    Listen,
-    MarketSource,
-    Registration,
-    Variable,
-)
+from papertrader.ops.variable import Variable
+from papertrader.ops.variables import VARIABLES, Listen
 
 
 @pytest.fixture
@@ -322,6 +316,7 @@ def test_syntax_errors_have_their_line(file: Path, text: str, line: int) -> None
         ("market.speed", ["0", "-1", "0.0001", "10000.001", "inf", "nan", "1e3", "true", '"1x"']),
         ("market.start", ["2010", '"2010-02-30"', '"20100104"', "2010-01-04T00:00:00", "true"]),
         ("market.keep_closed_hours", ["0", "1", '"yes"', '"True"']),
+        ("master.standby", ["0", "1", "1.0", '"yes"']),
         ("market.extended_hours", ["0", '"yes"']),
         ("market.seed", ["-1", "9223372036854775808", '"x"']),
         ("accounts.starting_cash", ["100000", "100000.00", '"0.99"', '"1000000000.01"', '"1,000"']),

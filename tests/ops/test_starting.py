@@ -14,7 +14,8 @@ from papertrader.master import viewstore
 from papertrader.master.main import Main
 from papertrader.ops.files import make_private_directory
 from papertrader.ops.running import StartError, write_run_file
-from papertrader.ops.settings import Settings, load_settings
+from papertrader.ops.settings import Settings
+from papertrader.ops.settings_file import load_settings
 from papertrader.ops.starting import TELL_EVERY_S, StartProgress
 from tests.master_kit import MasterKit
 

@@ -27,8 +27,8 @@ import pytest
 from twisted.python.usage import Options
 
 from papertrader.ops.master_tap import Options as MasterOptions
-from papertrader.ops.options import SETTINGS_FILE
-from papertrader.ops.settings import (
+from papertrader.ops.settings_file import (
+    SETTINGS_FILE,
     default_settings_text,
     load_settings,
     write_settings_file,
