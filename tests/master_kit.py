@@ -21,6 +21,7 @@ from papertrader.master import main
 from papertrader.master.accounts import AccountRules
 from papertrader.master.admission import AdmissionRules
 from papertrader.master.commands import Command
+from papertrader.master.demand import Demand
 from papertrader.master.livemarket import LiveParts
 from papertrader.master.main import Main
 from papertrader.master.marketsource import MarketRules
@@ -193,6 +194,7 @@ class MasterKit:
         self.live = live
         self.registration = registration
         self.admission = admission
+        self.demand = Demand.OFFERED
         self.seal_key = bytes(range(32))
         self.quotes = 1 << 50
         self.reactor = FakeReactor()
@@ -223,7 +225,10 @@ class MasterKit:
         chosen = rules(self.state_dir, **self.market)
         accounts = attrs.evolve(chosen.accounts, registration=self.registration)
         admission = self.admission or chosen.admission
-        return attrs.evolve(chosen, accounts=accounts, admission=admission, seal_key=self.seal_key)
+        return attrs.evolve(
+            chosen, accounts=accounts, admission=admission, seal_key=self.seal_key,
+            second_factor=self.demand,
+        )  # fmt: skip
 
     def start(self) -> None:
         """Start the master's modules: the market goes on."""

@@ -99,10 +99,14 @@ def login(
     if invocation.as_json:
         write_json(login=made, user=username)
         return
-    click.echo(f"Logged in as {username} until {moment(made.expires_at, seconds=False)} UTC.")
+    confined = made.scope == Scope.SETUP
+    only = ", but only to set up a second factor: this server demands one" if confined else ""
+    until = f"{moment(made.expires_at, seconds=False)} UTC"
+    click.echo(f"Logged in as {username} until {until}{only}.")
     if made.failed_tries:
         click.echo(f"warning: {made.failed_tries} failed logins since the last good one", err=True)
-    click.echo(f"next: {invocation.command_line()} assets", err=True)
+    following = "totp setup" if confined else "assets"
+    click.echo(f"next: {invocation.command_line()} {following}", err=True)
 
 
 def _stored(place: Place) -> StoredLogin | None:

@@ -162,7 +162,8 @@ class Client(
 
         Without ``remember`` the session ends with `close`, or a minute after a lost connection.
         ``lifetime_s`` 0 is the server's default. ``code`` is one of the second factor, with a
-        password. Raises `AuthenticationFailed`, `SecondFactorRequired`.
+        password. Raises `AuthenticationFailed`, `SecondFactorRequired`. A ``scope`` of SETUP says
+        that this server demands a second factor first: `totp_setup`, `totp_enable`.
         """
         return self._ask(
             commands.login(

@@ -72,6 +72,10 @@ class SecondFactorRequired(RefusedError):
     """The password is right, and the account has a second factor: log in with a code of it."""
 
 
+class SecondFactorDemanded(RefusedError):
+    """This server demands a second factor of the account: set one up, then ask again."""
+
+
 class InvitationInvalid(RefusedError):
     """New accounts need an invitation here, and none that is good was shown."""
 
@@ -108,6 +112,7 @@ _CLASSES: Final[dict[int, type[RefusedError]]] = {
     Status.SESSION_DETACHED: SessionEnded,
     Status.AUTH_FAILED: AuthenticationFailed,
     Status.SECOND_FACTOR_REQUIRED: SecondFactorRequired,
+    Status.SECOND_FACTOR_DEMANDED: SecondFactorDemanded,
     Status.INVITATION_INVALID: InvitationInvalid,
     Status.USERNAME_TAKEN: UsernameTaken,
     Status.INSUFFICIENT_CASH: InsufficientCash,

@@ -74,6 +74,7 @@ _FORBIDDEN: Final = frozenset(
     {
         Status.SCOPE_DENIED,
         Status.ACCOUNT_SUSPENDED,
+        Status.SECOND_FACTOR_DEMANDED,
         Status.PRIVATE,
         Status.PORTFOLIO_FROZEN,
         Status.CONTEST_FORBIDS,

@@ -93,6 +93,10 @@ class Access:
         account = self._book.get(session.account)
         self._factors.disable(account)
         self._audit(command, account, "second factor off")
+        if self._authorization.confinement.lacks(account):
+            # What this session listens to is not what a confined one may hear.
+            self._authorization.end_others(session)
+            self._authorization.sessions.on_detach(session)
         return conclude_message(self._journal, command, session, m.TotpDisableReply())
 
     def recovery_renew(self, command: Command, session: Session, message: m.RecoveryRenew) -> bytes:

@@ -201,11 +201,14 @@ class AccountControl:
     def _set_role(self, command: Command, account: Account, message: m.AccountControl) -> int:
         before, role = self._operators.role_of(account.account), AccountRole(message.role)
         self._operators.set_role(account.account, role, command.accepted_at)
-        return self._authorization.end_all(account.account) if role < before else 0
+        if role < before or self._authorization.confinement.lacks(account):
+            return self._authorization.end_all(account.account)
+        return 0
 
     def _totp_off(self, command: Command, account: Account, message: m.AccountControl) -> int:
         self._authorization.proof.factors.disable(account)
-        return 0
+        lacks = self._authorization.confinement.lacks(account)
+        return self._authorization.end_all(account.account) if lacks else 0
 
     # --- what they share -----------------------------------------------------------------------
 

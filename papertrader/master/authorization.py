@@ -10,7 +10,9 @@ from twisted.logger import Logger
 
 from papertrader.core.instants import SECOND
 from papertrader.master.commands import Command, Link, Refused
+from papertrader.master.confinement import Confinement
 from papertrader.master.database import TruthStore
+from papertrader.master.demand import Demand
 from papertrader.master.journal import Journal
 from papertrader.master.keys import ApiKey, KeyTable
 from papertrader.master.proof import Proof
@@ -25,7 +27,14 @@ from papertrader.master.sessions import (
 from papertrader.net.clock import Clock
 from papertrader.wire import codec, limits
 from papertrader.wire import messages as m
-from papertrader.wire.kinds import AccountStatus, Mechanism, ResumeFlag, Status, lower_scope
+from papertrader.wire.kinds import (
+    AccountRole,
+    AccountStatus,
+    Mechanism,
+    ResumeFlag,
+    Status,
+    lower_scope,
+)
 
 if TYPE_CHECKING:
     from papertrader.master.accounts import Account, AccountBook
@@ -64,6 +73,7 @@ class Authorization:
         self.on_notice: Callable[[Session, int], None] = lambda session, code: None
         self.check_scope: Callable[[int, int], None] = lambda account, scope: None
         """Raises `Refused` if a login of the account may not have that scope."""
+        self.confinement = Confinement(Demand.OFFERED, book, lambda account: AccountRole.TRADER)
 
     # --- loading and sweeping ------------------------------------------------------------------
 
@@ -153,6 +163,9 @@ class Authorization:
                 self._logging_in.discard(here)
         if account.status != AccountStatus.ACTIVE:
             raise Refused(Status.ACCOUNT_SUSPENDED, "This account is suspended.")
+        if key is not None:
+            # A key cannot set a second factor up; its owner has to.
+            self.confinement.check_account(account)
         if parent is not None:
             parent.last_seen_at = command.accepted_at
         account.last_login_at = command.accepted_at
@@ -162,7 +175,7 @@ class Authorization:
         reply = m.LoginReply(
             token=token,
             session=session.handle,
-            scope=session.scope,
+            scope=self.confinement.scope_of(session),
             account=account.account,
             session_id=session.session_id,
             expires_at=session.expires_at,
@@ -362,7 +375,7 @@ class Authorization:
         reply = m.ResumeReply(
             token=fresh,
             session=session.handle,
-            scope=session.scope,
+            scope=self.confinement.scope_of(session),
             account=session.account,
             session_id=session.session_id,
             expires_at=session.expires_at,

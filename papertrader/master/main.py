@@ -477,6 +477,7 @@ class Main:
                 self.guard.begin(command, None)
             return opener(command, codec.decode_body(fields, command.octets))
         session = self.authorization.session_of(command)
+        self.authorization.confinement.check(session, opcode)
         if self.guard is not None:
             self.guard.begin(command, session)
         return route(command, session, codec.decode_body(fields, command.octets))

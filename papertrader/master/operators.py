@@ -149,6 +149,8 @@ class Operators:
     def check_login(self, account: int, scope: int) -> None:
         """Raise `Refused` if a login asks for a scope that its account may not have."""
         role = self._roles.get(account, Appointment.NONE)
+        if scope == Scope.SETUP:
+            raise Refused(Status.INVALID_FIELD, "SETUP is said, not asked for.", field=26)
         if scope == Scope.ADMIN and role != Appointment.ADMIN:
             raise Refused(Status.SCOPE_DENIED, "This account is not an operator's.")
         if scope == Scope.HOST and role == Appointment.NONE:

@@ -14,6 +14,7 @@ from papertrader.master.accountcontrol import AccountControl
 from papertrader.master.accounts import AccountBook, Accounts
 from papertrader.master.admission import Admission
 from papertrader.master.authorization import Authorization
+from papertrader.master.confinement import Confinement
 from papertrader.master.database import TruthStore
 from papertrader.master.invitations import Invitations, ResetTokens
 from papertrader.master.journal import Journal
@@ -76,6 +77,8 @@ class People:
         authorization.stream_of = streams.bounds
         authorization.sessions.on_detach = streams.unsubscribe
         authorization.check_scope = operators.check_login
+        demand = self._rules.second_factor
+        authorization.confinement = Confinement(demand, self.book, operators.role_of)
         self.accounts = Accounts(
             self.book,
             store,
@@ -162,3 +165,4 @@ class People:
         yield "hashes", self.vault.hashes
         yield "hashes_waiting", self.vault.queued
         yield "login_names", len(self.admission.names)
+        yield "factor_demanded", self.authorization.confinement.refused

@@ -27,7 +27,7 @@ from papertrader.master.sessions import Session
 from papertrader.wire import limits
 from papertrader.wire import messages as m
 from papertrader.wire.derived import Message
-from papertrader.wire.kinds import AccountField, Status, Tag, allows
+from papertrader.wire.kinds import AccountField, Scope, Status, Tag, allows
 
 DEVICE_OCTETS: Final = 24
 LABEL_OCTETS: Final = 64
@@ -207,6 +207,8 @@ class Profile:
             raise Refused(
                 Status.INVALID_FIELD, "A label is a line of printable characters.", field=Tag.TAG
             )
+        if message.scope == Scope.SETUP:
+            raise Refused(Status.INVALID_FIELD, "A key cannot have that scope.", field=0)
         if not allows(session.scope, message.scope):
             raise Refused(Status.SCOPE_DENIED, "A key may do no more than who makes it.")
         if len(self._keys.of_account(session.account)) >= limits.KEYS_PER_ACCOUNT:

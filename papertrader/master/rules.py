@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred, execute
 
 from papertrader.master.accounts import AccountRules
 from papertrader.master.admission import AdmissionRules
+from papertrader.master.demand import Demand
 from papertrader.master.marketsource import MarketRules
 
 InThread = Callable[..., Deferred[Any]]
@@ -32,6 +33,7 @@ class MasterRules:
     """There was none: nothing can have been sealed with this one."""
     hashing_threads: int = 1
     admission: AdmissionRules = attrs.Factory(AdmissionRules)
+    second_factor: Demand = Demand.OFFERED
     store_url: str = ""
     """A PostgreSQL; empty for SQLite files in the state directory."""
     holder: str = ""

@@ -6,6 +6,7 @@ from datetime import date
 
 import attrs
 
+from papertrader.master.demand import Demand
 from papertrader.master.registration import Registration
 from papertrader.ops import market_variables as markets
 from papertrader.ops import variables as known
@@ -107,10 +108,11 @@ class AccountsSettings:
 
 @attrs.frozen(kw_only=True)
 class AuthSettings:
-    """What checking one password costs."""
+    """What checking one password costs, and who must have a second factor."""
 
     argon2_memory_kib: int
     argon2_time: int
+    second_factor: Demand
 
 
 @attrs.frozen(kw_only=True)

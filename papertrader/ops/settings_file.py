@@ -208,6 +208,7 @@ class _Sources:
             auth=AuthSettings(
                 argon2_memory_kib=take(known.AUTH_ARGON2_MEMORY_KIB),
                 argon2_time=take(known.AUTH_ARGON2_TIME),
+                second_factor=take(known.AUTH_SECOND_FACTOR),
             ),
             limits=LimitsSettings(
                 requests_per_second=take(bounds.LIMITS_REQUESTS_PER_SECOND),

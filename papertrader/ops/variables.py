@@ -16,6 +16,7 @@ from typing import Any, Final
 import attrs
 
 from papertrader.core.money import format_amount, parse_amount
+from papertrader.master.demand import Demand
 from papertrader.master.registration import Registration
 from papertrader.ops.limit_variables import LIMIT_VARIABLES
 from papertrader.ops.market_variables import MARKET_VARIABLES
@@ -237,6 +238,16 @@ AUTH_ARGON2_TIME: Final = Variable(
     comment="""\
 Passes over that memory, 1 to 10.""",
 )
+AUTH_SECOND_FACTOR: Final = Variable(
+    name="auth.second_factor",
+    default='"offered"',
+    read=one_of(Demand),
+    show=text_literal,
+    comment="""\
+"offered" lets everybody decide whether logins need a second factor; "operators" demands one of
+operators, "everybody" of every account. Who has none may log in to set one up (papertrader totp
+setup), and do nothing else before; API keys of such an account open nothing.""",
+)
 
 VARIABLES: Final[tuple[Variable[Any], ...]] = (
     WORKERS,
@@ -257,6 +268,7 @@ VARIABLES: Final[tuple[Variable[Any], ...]] = (
     ACCOUNTS_REGISTRATION,
     AUTH_ARGON2_MEMORY_KIB,
     AUTH_ARGON2_TIME,
+    AUTH_SECOND_FACTOR,
     *LIMIT_VARIABLES,
     *(variable for variables in PROVIDER_VARIABLES.values() for variable in variables),
 )

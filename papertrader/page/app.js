@@ -4,6 +4,7 @@ import { html, render, useEffect, useRef, useState } from "./vendor/htm/htm-prea
 import { attempt, begin, choosePortfolio, link, marketNow, openOrders, state, toast, useStore, onFill } from "./store.js";
 import { decimal, duration, has, instant, money, price, quantity, seconds, words } from "./format.js";
 import { Door } from "./views/door.js";
+import { Factor } from "./views/factor.js";
 import { Market } from "./views/market.js";
 import { Portfolio } from "./views/portfolio.js";
 import { Orders } from "./views/orders.js";
@@ -143,6 +144,7 @@ function App() {
   const views = state.scope === "ADMIN" ? { ...VIEWS, admin: ["Admin", Admin] } : VIEWS;
   useKeys(Object.keys(views), setHelp);
   if (!state.user) return html`<${Door} /><${Toasts} />`;
+  if (state.scope === "SETUP") return html`<${Factor} /><${Toasts} />`;
   const [, View] = views[route] ?? VIEWS.market;
   return html`
     <${Head} route=${route} views=${views} />

@@ -149,7 +149,7 @@ export async function begin() {
     try {
       await enter();
     } catch (why) {
-      if (state.user) toast(why.message, "bad");
+      if (state.user && why.code !== "SECOND_FACTOR_DEMANDED") toast(why.message, "bad");
     }
   }
 }
@@ -169,11 +169,23 @@ export async function login(username, password, scope = "TRADE", code = "") {
       const tries = reply.failed_tries === 1 ? "one failed try" : `${reply.failed_tries} failed tries`;
       toast(`There was ${tries} to log in to this account since the last time.`, "bad");
     }
-    await enter();
+    if (state.scope !== "SETUP") await enter();
   } finally {
     entering = null;
     changed();
   }
+}
+
+export const beginFactor = (password) => link.request("TotpSetup", { password });
+
+/** Show a code of the seed; resolves with the recovery codes, a line each. */
+export const enableFactor = async (code) => (await link.request("TotpEnable", { code })).codes ?? "";
+
+/** Go on with a session that lacks nothing any more: the service says what it may do now. */
+export async function leaveSetup() {
+  state.scope = member("Scope", (await link.request("AccountGet")).scope);
+  changed();
+  await enter();
 }
 
 export const register = (username, password, invitation) =>

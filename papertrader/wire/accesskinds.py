@@ -22,15 +22,25 @@ class Mechanism(IntEnum):
 
 
 class Scope(IntEnum):
-    """What a session may do; each may do what those below it may: see `SCOPE_RANK`."""
+    """What a session may do; each may do what those below it may: see `SCOPE_RANK`.
+
+    SETUP is said, never asked for: the session may set up a second factor, and nothing else yet.
+    """
 
     READ = 1
     TRADE = 2
     ADMIN = 3
     HOST = 4
+    SETUP = 5
 
 
-SCOPE_RANK: Final[dict[int, int]] = {Scope.READ: 1, Scope.TRADE: 2, Scope.HOST: 3, Scope.ADMIN: 4}
+SCOPE_RANK: Final[dict[int, int]] = {
+    Scope.SETUP: 0,
+    Scope.READ: 1,
+    Scope.TRADE: 2,
+    Scope.HOST: 3,
+    Scope.ADMIN: 4,
+}
 """The order of the scopes; their numbers are those of the wire, older than HOST."""
 
 

@@ -27,6 +27,7 @@ from papertrader.wire.kinds import (
     Opcode,
     RelayDownFlag,
     Role,
+    Scope,
     Status,
     TlsVersion,
 )
@@ -35,7 +36,9 @@ from papertrader.wire.messages import (
     Cancel,
     ClientClose,
     ClientOpen,
+    LoginReply,
     RelayCredit,
+    ResumeReply,
     SessionEvent,
     WorkerRow,
 )
@@ -63,7 +66,7 @@ _CACHEABLE: Final = int(RelayDownFlag.CACHEABLE)
 _CLOSE: Final = int(RelayDownFlag.CLOSE)
 _EV_SESSION: Final = int(Opcode.EV_SESSION)
 _NOTEWORTHY: Final = frozenset(
-    map(int, (Opcode.LOGIN, Opcode.RESUME, Opcode.LOGOUT, Opcode.QUOTE_GET))
+    map(int, (Opcode.LOGIN, Opcode.RESUME, Opcode.LOGOUT, Opcode.QUOTE_GET, Opcode.TOTP_ENABLE))
 )
 """Replies that change what the worker knows."""
 _unpack: Final = codec.HEADER.unpack_from
@@ -179,6 +182,8 @@ class ClientProtocol(FrameProtocol):
         self.data = data
         self.envelope = Envelope(self.number, data)
         self.session = 0
+        self.confined = False
+        """Whether the session lacks a second factor that is demanded: the master answers all."""
         self.open: dict[int, OpenRequest] = {}
         self.opened_at = 0
         self._detached_session = 0
@@ -244,7 +249,7 @@ class ClientProtocol(FrameProtocol):
         mine = session and session == self.session and RELAYED_FIRST <= opcode <= RELAYED_LAST
         if not mine and not self._may_ask(Header._make(fields)):
             return
-        public = self._public.get(opcode)
+        public = None if self.confined else self._public.get(opcode)
         if public is not None and self._served(public, Header._make(fields), octets):
             return
         if len(waiting) >= limits.INFLIGHT_MAX:
@@ -279,7 +284,9 @@ class ClientProtocol(FrameProtocol):
         request, another session, no tokens left, quotes that are not here) is left to it.
         """
         market, done = self._market, 0
-        while self.session and not (self.open or self._reading_paused or self.ended):
+        while self.session and not (
+            self.open or self._reading_paused or self.ended or self.confined
+        ):
             question = market.questions.at(data, done)
             if question is None:
                 break
@@ -401,7 +408,7 @@ class ClientProtocol(FrameProtocol):
                     text += f"{took:.1f} ms after it came"
                     trail(text, self._around.worker_id, self.number, correlation)
                 if opcode in _NOTEWORTHY or request.cache_key:
-                    self._complete(request, Header._make(fields), cache_s)
+                    self._complete(request, Header._make(fields), inner, cache_s)
         elif opcode == _EV_SESSION and flags & EVENT:
             self._session_event(Header._make(fields), inner)
         self.send(inner)
@@ -417,12 +424,15 @@ class ClientProtocol(FrameProtocol):
         else:
             request.parts = [*request.parts, inner]
 
-    def _complete(self, request: OpenRequest, header: Header, cache_s: int) -> None:
+    def _complete(self, request: OpenRequest, header: Header, inner: bytes, cache_s: int) -> None:
         """Take what a reply means for the session or for the cache."""
         opcode = header.opcode
         if opcode in SESSION_BEGINS and header.status in _ATTACHED:
             self._end_session()
             self.session = header.session
+            begun = codec.decode_body(header, inner)
+            if isinstance(begun, LoginReply | ResumeReply):
+                self.confined = begun.scope == Scope.SETUP
         if header.status:
             return
         if request.cache_key and request.parts:
@@ -431,6 +441,8 @@ class ClientProtocol(FrameProtocol):
             self._end_session()
         elif opcode == Opcode.QUOTE_GET:
             self._market.topics.asked(request.symbols)
+        elif opcode == Opcode.TOTP_ENABLE:
+            self.confined = False
 
     def _session_event(self, header: Header, inner: bytes) -> None:
         event = codec.decode_body(header, inner)
@@ -439,7 +451,7 @@ class ClientProtocol(FrameProtocol):
             self._end_session()
 
     def _end_session(self, linger: bool = False) -> None:
-        self.session = 0
+        self.session, self.confined = 0, False
         self._market.topics.drop(self, linger)
 
     # --- when the link to the master was lost ---------------------------------------------------

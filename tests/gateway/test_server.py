@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.hashes import SHA1
+from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from twisted.logger import globalLogPublisher
 
 from papertrader.core.instants import SECOND
 from papertrader.gateway import ids, seats, server
+from papertrader.master.confinement import Confinement
+from papertrader.master.demand import Demand
 from papertrader.net.web import BODY_MAX, LIFE_S
+from papertrader.testing import PASSWORD
 from papertrader.wire.kinds import Scope
 from tests.gateway_kit import ADDRESS, NAME, Bot, GatewayMarket, Reply
 
@@ -65,6 +71,23 @@ def test_wrong_keys_count_as_failed_logins(market: GatewayMarket, bot: Bot) -> N
     bot.secret = good
     assert bot.ask("GET", ACCOUNT).status == 429
     bot.address = "198.51.100.4"
+    bot.get(ACCOUNT)
+
+
+def test_a_key_whose_owner_lacks_what_is_demanded(market: GatewayMarket, bot: Bot) -> None:
+    """403 in Alpaca's form, with what the owner is to do; afterwards the key is good again."""
+    assert market._main is not None
+    people = market._main.people
+    people.authorization.confinement = Confinement(
+        Demand.EVERYBODY, people.book, market._main.operators.role_of
+    )
+    refused = bot.ask("GET", ACCOUNT)
+    assert (refused.status, refused.body["code"]) == (403, 40310000)
+    assert "papertrader totp setup" in refused.body["message"]
+    seed = bot.owner.totp_setup(PASSWORD).seed
+    key = base64.b32decode(seed + "=" * (-len(seed) % 8))
+    now = market.clock.wall_ns() // SECOND
+    bot.owner.totp_enable(TOTP(key, 6, SHA1(), 30).generate(now).decode())
     bot.get(ACCOUNT)
 
 

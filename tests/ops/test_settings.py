@@ -13,6 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from papertrader.core.money import parse_amount
+from papertrader.master.demand import Demand
 from papertrader.master.providers.catalog import PROVIDERS, facts_of
 from papertrader.master.registration import Registration
 from papertrader.ops.market_variables import MARKET_DATA, MARKET_SPEED, MarketSource
@@ -88,6 +89,7 @@ def test_defaults(file: Path) -> None:
     assert settings.accounts.registration is Registration.OPEN
     assert settings.auth.argon2_memory_kib == 19_456
     assert settings.auth.argon2_time == 2
+    assert settings.auth.second_factor is Demand.OFFERED
     assert settings.limits == LimitsSettings(
         requests_per_second=50, requests_at_once=100, connects_per_second=10, connects_at_once=30,
         connections_per_address=32, logins_per_second=10, failed_logins_per_address=20,
@@ -133,6 +135,7 @@ registration = "closed"
 [auth]
 argon2_memory_kib = 65536
 argon2_time = 3
+second_factor = "operators"
 [limits]
 requests_per_second = 100000
 requests_at_once = 200000
@@ -196,6 +199,7 @@ def test_every_variable_from_the_file(file: Path) -> None:
     assert settings.accounts.registration is Registration.CLOSED
     assert settings.auth.argon2_memory_kib == 65_536
     assert settings.auth.argon2_time == 3
+    assert settings.auth.second_factor is Demand.OPERATORS
     assert settings.limits == LimitsSettings(
         requests_per_second=100_000, requests_at_once=200_000, connects_per_second=300,
         connects_at_once=400, connections_per_address=500, logins_per_second=600,
@@ -324,6 +328,7 @@ def test_syntax_errors_have_their_line(file: Path, text: str, line: int) -> None
         ("accounts.registration", ['"invited"', "true"]),
         ("auth.argon2_memory_kib", ["7167", "1048577"]),
         ("auth.argon2_time", ["0", "11"]),
+        ("auth.second_factor", ['"nobody"', "true", "1"]),
         ("limits.requests_per_second", ["0", "1000001"]),
         ("limits.connections_per_address", ["0", "5001"]),
         ("market.providers", ['""', '"yahoo"', '"kraken kraken"', "1"]),

@@ -9,7 +9,7 @@ from papertrader.wire import codec, limits
 from papertrader.wire import messages as m
 from papertrader.wire.codec import CACHED, MORE
 from papertrader.wire.derived import Message
-from papertrader.wire.kinds import Opcode, RelayDownFlag, Status, Tag, Topic, TopicKind
+from papertrader.wire.kinds import Opcode, RelayDownFlag, Scope, Status, Tag, Topic, TopicKind
 from papertrader.worker import questions as questions_module
 from papertrader.worker.topics import ASKED_S
 from tests.link_kit import WALL_NS
@@ -572,3 +572,38 @@ def test_the_market_is_one_topic() -> None:
     it.ask(client, m.Unsubscribe(subscription=5), correlation=7, session=77)
     it.ask(client, m.Unsubscribe(subscription=6), correlation=8, session=77)
     assert [each.add for each in it.told(m.TopicInterest)] == [False]
+
+
+@pytest.mark.clause("11.26")
+def test_a_confined_session_is_served_nothing_here() -> None:
+    """The master answers all it asks, until it has its second factor; the next session is free."""
+    it, client = scene()
+    other = it.connect_client()
+    it.log_in(other, 78)
+    it.ask(other, subscribe("A"), correlation=900, session=78)
+    it.publish(quote("A"))
+    it.master.take()
+    for opening in (m.Resume(token=bytes(32)), m.Login(username="ada", password="correct horse")):
+        it.ask(client, opening, correlation=20)
+        reply = m.ResumeReply if isinstance(opening, m.Resume) else m.LoginReply
+        it.answer(it.relayed()[0], reply(session=77, scope=Scope.SETUP), session=77)
+        client.take()
+        it.ask(client, quote_get("A"), correlation=21, session=77)
+        it.ask(client, subscribe("A"), correlation=22, session=77)
+        asked = it.relayed()
+        assert [codec.parse_header(up.inner).opcode for up in asked] == [
+            Opcode.QUOTE_GET, Opcode.SUBSCRIBE
+        ]  # fmt: skip
+        assert client.take() == []
+        for up in asked:
+            refused = codec.Failure(text="")
+            it.answer(up, refused, status=Status.SECOND_FACTOR_DEMANDED)
+        client.take()
+    it.ask(client, m.TotpEnable(code="123456"), correlation=23, session=77)
+    (up,) = it.relayed()
+    it.answer(up, m.TotpEnableReply(count=10))
+    client.take()
+    it.ask(client, quote_get("A"), correlation=24, session=77)
+    assert it.relayed() == []
+    ((_, served),) = client.take()
+    assert [row.symbol for row in served.quotes] == ["A"]

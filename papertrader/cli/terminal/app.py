@@ -195,9 +195,12 @@ class TerminalProgram(App[None]):
         """Log in beside the stored login, then follow everything until the end."""
         try:
             await self.client.__aenter__()
-            await self.client.login(
+            made = await self.client.login(
                 self.login.user, session_token=self.login.token, scope=self.scope
             )
+            if made.scope == Scope.SETUP:
+                self._tell_confined()
+                return
             self._connected = True
             self.note(f"logged in as {self.login.user}")
             await self._begin()
@@ -211,6 +214,12 @@ class TerminalProgram(App[None]):
             self.note(f"error: {error}")
             self.note("hint: papertrader login, then start this again", "down")
             self.show_tab("log")
+
+    def _tell_confined(self) -> None:
+        """Say what this login lacks; nothing else can be done before."""
+        self.note("error: this server demands a second factor, and this account has none", "down")
+        self.note("hint: papertrader totp setup in a shell, then start this again", "down")
+        self.show_tab("log")
 
     async def _begin(self) -> None:
         lists = await self.client.watchlists()
