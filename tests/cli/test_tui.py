@@ -132,6 +132,40 @@ def test_a_first_trade(server: Server) -> None:
         assert [position.quantity for position in client.portfolio().positions] == [6]
 
 
+def test_whoever_ends_the_program_while_the_account_is_read_sees_no_error(server: Server) -> None:
+    """What is shown is gone when the answer comes."""
+
+    async def body(pilot: Pilot[None]) -> None:
+        app = pilot.app
+        assert isinstance(app, TerminalProgram)
+        await app.query_one("#positions-table", DataTable).remove()
+        app.refresh_soon()
+        (reading,) = [each for each in app.workers if each.group == "refresh"]
+        await reading.wait()
+
+    play(server, body)
+
+
+def test_an_order_is_sent_with_a_tag(server: Server) -> None:
+    """It stands in the ticket below how long the order lasts, and with the order afterwards."""
+
+    async def body(pilot: Pilot[None]) -> None:
+        app = pilot.app
+        await pilot.press("b")
+        await wait(pilot, lambda: isinstance(app.screen, Ticket))
+        await pilot.press("1", "tab", *"0.40", "tab", "tab", "tab", *"dip [b]")
+        await pilot.press("enter")
+        await wait(pilot, lambda: not isinstance(app.screen, Ticket))
+        orders = app.query_one("#orders-table", DataTable)
+        await wait(pilot, lambda: "dip [b]" in [str(cell) for cell in orders.get_row_at(0)])
+
+    play(server, body)
+    with server.client("ann") as client:
+        (order,) = client.orders()
+        assert order.tag == "dip [b]"
+        client.order_cancel(order.order_id)
+
+
 def test_the_command_line_has_the_grammar_of_the_shell(server: Server) -> None:
     """What the shell would do is done, and what it would say stands in the log; errors too."""
 

@@ -74,6 +74,31 @@ def test_a_first_trade(server: Server, browsers: Callable[..., Page], narrow: bo
         assert (order.symbol, order.filled) == ("BRKF", order.quantity)
 
 
+def test_an_order_is_sent_with_a_tag(server: Server, browsers: Callable[..., Page]) -> None:
+    """Too long a one is not sent; it stands with the order, with its fill, and nowhere as HTML."""
+    page = browsers()
+    page.enter("tagger", new=True)
+    page.one(".chart canvas")
+    page.type("size", "3")
+    page.press("Exits, hours and tag", "summary")
+    page.type("tag", "é" * 65)
+    page.wait(lambda: "The tag is too long" in page.one(".estimate").text)
+    tag = "<b>dip</b> " + "é" * 58
+    page.type("tag", tag)
+    page.wait(lambda: page.one(".ticket button.main").is_enabled())
+    page.keys(Keys.ENTER)
+    page.wait(lambda: re.search(r"Bought 3 \w+ at", page.text))
+    page.go("Orders")
+    page.wait(lambda: [row for row in page.all("tbody tr") if tag in row.text])
+    page.press("History", "[role=tab]")
+    page.wait(lambda: [row for row in page.all("tbody tr") if f"buy {tag}" in row.text])
+    wide = page.driver.execute_script("return document.documentElement.scrollWidth - innerWidth")
+    assert wide <= 0
+    assert page.complaints() == []
+    with server.client("tagger") as client:
+        assert [order.tag for order in client.orders(every=True)] == [tag]
+
+
 def test_what_would_be_refused_is_said_before_it_is_sent(browsers: Callable[..., Page]) -> None:
     """In words, with the reason, and nothing is sent."""
     page = browsers()

@@ -8,6 +8,7 @@ same to the letter; what it says goes into the log.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shlex
 import sys
 from collections.abc import Iterable
@@ -175,7 +176,7 @@ class TerminalProgram(App[None]):
             "symbol", "quantity", "average", "mark", "value", "unrealized"
         )
         self._at("#orders-table", DataTable).add_columns(
-            "order", "side", "symbol", "filled", "at", "state"
+            "order", "side", "symbol", "filled", "at", "state", "tag"
         )
         self._at("#fills-table", DataTable).add_columns(
             "time (UTC)", "side", "symbol", "quantity", "price"
@@ -310,10 +311,12 @@ class TerminalProgram(App[None]):
     @work(exclusive=True, group="refresh")
     async def _refresh(self) -> None:
         await asyncio.sleep(0.2)
-        try:
-            await self.refresh_account()
-        except errors.PaperTraderError as error:
-            self.note(f"error: {error}", "down")
+        # Whoever ends the program while the account is read is not told of an error.
+        with contextlib.suppress(NoMatches):
+            try:
+                await self.refresh_account()
+            except errors.PaperTraderError as error:
+                self.note(f"error: {error}", "down")
 
     async def refresh_account(self) -> None:
         """Read cash and positions, and show them."""
@@ -355,7 +358,7 @@ class TerminalProgram(App[None]):
             at = money(price) if price is not None else name(order.order_type)
             table.add_row(
                 str(order.order_id), name(order.side), order.symbol, done, at, name(order.state),
-                key=str(order.order_id),
+                Text(order.tag), key=str(order.order_id),
             )  # fmt: skip
 
     def _show_fills(self) -> None:

@@ -27,8 +27,8 @@ _TIFS = (
     ("all (FOK)", "fok"),
 )
 
-Given = tuple[Decimal, Decimal | None, str, Conditions | None]
-"""Quantity, limit, time in force and conditions of an order."""
+Given = tuple[Decimal, Decimal | None, str, Conditions | None, str | None]
+"""Quantity, limit, time in force, conditions and tag of an order."""
 
 _FIELDS = (
     ("quantity", "quantity", ""),
@@ -75,6 +75,9 @@ class Ticket(ModalScreen[r.Order | None]):
                 field.border_title = label
                 yield field
             yield Select(_TIFS, value="day", allow_blank=False, id="tif")
+            field = Input(placeholder="empty: none", id="tag")
+            field.border_title = "tag"
+            yield field
             yield Static("How many?", id="estimate")
             yield Button(f"{name(self._side).capitalize()}  (Enter)", id="send", variant="primary")
 
@@ -95,7 +98,8 @@ class Ticket(ModalScreen[r.Order | None]):
         if quantity is None:
             return "How many?"
         conditions = Conditions(stop=stop) if stop is not None else None
-        return quantity, limit, str(self.query_one("#tif", Select).value), conditions
+        tag = self.query_one("#tag", Input).value.strip() or None
+        return quantity, limit, str(self.query_one("#tif", Select).value), conditions, tag
 
     def _say(self, text: str) -> None:
         self.query_one("#estimate", Static).update(Text(text))
@@ -114,7 +118,7 @@ class Ticket(ModalScreen[r.Order | None]):
             self._say(given)
             return
         self._say("Asking what it would cost ...")
-        quantity, limit, tif, conditions = given
+        quantity, limit, tif, conditions, _ = given
         try:
             told = await self._client.order_preview(
                 self._side, self._symbol, quantity, limit, tif, conditions=conditions
@@ -148,10 +152,10 @@ class Ticket(ModalScreen[r.Order | None]):
         self.workers.cancel_group(self, "estimate")
         self._say("Sending ... without a connection it goes out when there is one again.")
         self._sending = True
-        quantity, limit, tif, conditions = given
+        quantity, limit, tif, conditions, tag = given
         try:
             order = await self._client.order_new(
-                self._side, self._symbol, quantity, limit, tif, conditions=conditions
+                self._side, self._symbol, quantity, limit, tif, tag=tag, conditions=conditions
             )
         except errors.OutcomeUnknown:
             self._say("Sent, but nobody knows whether it was taken: see the orders.")

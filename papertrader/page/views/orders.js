@@ -15,6 +15,11 @@ export function describe(order) {
   return `${kind}${at.some(Boolean) ? ` (${at.filter(Boolean).join(", ")})` : ""}, ${words(member("TimeInForce", order.time_in_force))}`;
 }
 
+/** What the owner wrote on an order, if anything. */
+function Written({ order }) {
+  return state.tags.has(order) ? html`<span class="tag written">${state.tags.get(order)}</span>` : null;
+}
+
 function why(order) {
   if (!order.reason) return "";
   const [name, , , meaning] = SCHEMA.statuses[order.reason] ?? [String(order.reason), 0, 0, ""];
@@ -51,8 +56,7 @@ function Receipts({ order }) {
   }, [String(order.order), order.version]);
   if (!rows) return html`<p class="hint">Reading the receipts ...</p>`;
   return html`<p class="hint">${side(order)} ${quantity(order.quantity)} ${order.symbol}: ${describe(order)}; accepted ${instant(order.accepted_at)} UTC${
-    order.filled ? `; ${quantity(order.filled)} filled at ${price(order.average_price)} on average` : ""}.${
-    state.tags.has(order.order) ? html` <span class="tag">${state.tags.get(order.order)}</span>` : ""}</p>
+    order.filled ? `; ${quantity(order.filled)} filled at ${price(order.average_price)} on average` : ""}. <${Written} order=${order.order} /></p>
   <ul class="receipts" aria-label=${`Receipts of order ${order.order}`}>
     ${rows.length ? rows.map((row) => html`<${Receipt} key=${String(row.event_seq)} row=${row} />`) : html`<li class="hint">Nothing has happened to it yet.</li>`}
     ${order.reason ? html`<li class="hint">${why(order)}</li>` : ""}
@@ -67,7 +71,7 @@ function Row({ order, open, toggle }) {
       <td class="extra">${instant(order.accepted_at)}</td>
       <td><b>${side(order)}</b></td><td>${order.symbol}</td>
       <td class="number">${quantity(order.filled)} / ${quantity(order.quantity)}</td>
-      <td class="extra">${describe(order)}</td>
+      <td class="extra">${describe(order)} <${Written} order=${order.order} /></td>
       <td class="number extra">${order.filled ? price(order.average_price) : "–"}</td>
       <td><span class=${`state ${member("OrderState", order.state).toLowerCase()}`} title=${why(order)}>${words(member("OrderState", order.state))}</span></td>
       <td>${current && html`<button type="button" class="plain" onClick=${() => attempt(() => cancelOrder(order), `Order ${order.order} is cancelled.`)}>cancel</button>`}</td>
@@ -89,7 +93,7 @@ function Transactions() {
   if (!rows) return html`<p class="hint">Reading ...</p>`;
   return html`<div class="scroll"><table class="wide folds"><thead><tr><th>executed (UTC)</th><th>kind</th><th>symbol</th><th class="number extra">quantity</th>
       <th class="number extra">price</th><th class="number extra">fees</th><th class="number">amount</th><th class="number extra">cash after</th><th class="number extra">realized</th></tr></thead>
-    <tbody>${rows.map((row) => html`<tr key=${String(row.transaction)}><td>${instant(row.executed_at)}</td><td>${words(member("TxKind", row.kind))}</td><td>${row.symbol}</td>
+    <tbody>${rows.map((row) => html`<tr key=${String(row.transaction)}><td>${instant(row.executed_at)}</td><td>${words(member("TxKind", row.kind))} <${Written} order=${row.order} /></td><td>${row.symbol}</td>
       <td class="number extra">${row.quantity ? quantity(row.quantity) : ""}</td><td class="number extra">${row.price ? price(row.price) : ""}</td>
       <td class="number extra">${row.fees ? money(row.fees) : ""}</td><td class=${`number ${tone(row.amount)}`}>${signed(row.amount)}</td>
       <td class="number extra">${money(row.cash_after)}</td><td class=${`number extra ${tone(row.realized ?? 0n)}`}>${row.realized ? signed(row.realized) : ""}</td></tr>`)}</tbody></table></div>

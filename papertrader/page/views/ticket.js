@@ -15,7 +15,7 @@ const NEEDS_LIMIT = new Set(["LIMIT", "STOP_LIMIT", "LIMIT_IF_TOUCHED"]);
 const NEEDS_STOP = new Set(["STOP", "STOP_LIMIT", "MARKET_IF_TOUCHED", "LIMIT_IF_TOUCHED"]);
 const PREVIEW_MS = 350;
 const EMPTY = { side: "BUY", by: "quantity", size: "", type: "MARKET", limit: "", stop: "", trail: "1",
-  trailKind: "PERCENT", tif: "DAY", extended: false, profit: "", loss: "" };
+  trailKind: "PERCENT", tif: "DAY", extended: false, profit: "", loss: "", tag: "" };
 
 /** The values of ORDER_NEW, or a sentence that says what is missing. */
 function orderOf(form, symbol) {
@@ -45,6 +45,9 @@ function orderOf(form, symbol) {
     legs.push({ ...leg, role: "STOP_LOSS", order_type: "STOP", stop_price: stop });
   }
   if (legs.length) order.legs = legs;
+  const tag = form.tag.trim();
+  if (new TextEncoder().encode(tag).length > SCHEMA.limits.ORDER_TAG_MAX) return "The tag is too long.";
+  if (tag) order.tag = tag;
   return order;
 }
 
@@ -126,11 +129,12 @@ function Prices({ form, set }) {
 
 function More({ form, set }) {
   return html`<details>
-    <summary>Exits and hours</summary>
+    <summary>Exits, hours and tag</summary>
     <${Field} label="Take profit at (optional)" value=${form.profit} set=${set("profit")} name="profit" />
     <${Field} label="Stop the loss at (optional)" value=${form.loss} set=${set("loss")} name="loss" />
     <label class="inline"><input type="checkbox" checked=${form.extended}
       onChange=${(event) => set("extended")(event.target.checked)} /> also before and after regular hours (limit orders)</label>
+    <${Field} label="Tag (optional): a word to know the order by" value=${form.tag} set=${set("tag")} name="tag" inputmode="text" />
   </details>`;
 }
 
@@ -159,7 +163,7 @@ export function Ticket({ symbol }) {
     const waits = state.market && state.market.state !== 3 && !(asset && has("AssetFlag", asset.flags, "ALWAYS_OPEN"));
     const reply = await attempt(() => submitOrder(withIds(order)),
       `${what}: the order is taken${waits ? " and waits for the market to open" : ""}.`);
-    if (reply) setForm((before) => ({ ...before, size: "" }));
+    if (reply) setForm((before) => ({ ...before, size: "", tag: "" }));
     setBusy(false);
   };
   if (state.scope === "READ") return html`<p class="hint">This session may only look. Log out and in again to trade.</p>`;
