@@ -21,7 +21,7 @@ from papertrader.master import main
 from papertrader.master.accounts import AccountRules
 from papertrader.master.admission import AdmissionRules
 from papertrader.master.commands import Command
-from papertrader.master.demand import Demand
+from papertrader.master.demand import IDLE_DAYS, Demand
 from papertrader.master.livemarket import LiveParts
 from papertrader.master.main import Main
 from papertrader.master.marketsource import MarketRules
@@ -195,6 +195,7 @@ class MasterKit:
         self.registration = registration
         self.admission = admission
         self.demand = Demand.OFFERED
+        self.idle_days = IDLE_DAYS
         self.seal_key = bytes(range(32))
         self.quotes = 1 << 50
         self.reactor = FakeReactor()
@@ -227,7 +228,7 @@ class MasterKit:
         admission = self.admission or chosen.admission
         return attrs.evolve(
             chosen, accounts=accounts, admission=admission, seal_key=self.seal_key,
-            second_factor=self.demand,
+            second_factor=self.demand, idle_days=self.idle_days,
         )  # fmt: skip
 
     def start(self) -> None:

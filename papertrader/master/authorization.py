@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from papertrader.master.accounts import Account, AccountBook
 
 SWEEP_S: Final = 5.0
+IDLE_LOOK: Final = 60 * SECOND
+"""How often idle sessions are looked for."""
 _REFUSED_LOGIN: Final = "Wrong user name or password."
 
 
@@ -73,6 +75,9 @@ class Authorization:
         self.on_notice: Callable[[Session, int], None] = lambda session, code: None
         self.check_scope: Callable[[int, int], None] = lambda account, scope: None
         """Raises `Refused` if a login of the account may not have that scope."""
+        self._idle_looked_at = 0
+        self.idle_ended = 0
+        """Remembered sessions that ended because nobody used them."""
         self.confinement = Confinement(Demand.OFFERED, book, lambda account: AccountRole.TRADER)
 
     # --- loading and sweeping ------------------------------------------------------------------
@@ -108,6 +113,7 @@ class Authorization:
                 address=row[12],
                 worker=row[13],
                 detached_at=now,
+                noted_at=row[11],
             )
             spent = db.execute_sql(
                 "SELECT token_hash FROM spent_token WHERE session = ? ORDER BY spent_at",
@@ -118,9 +124,36 @@ class Authorization:
         return [session.session_id for session in self.sessions]
 
     def sweep(self) -> None:
-        """End the sessions whose time is over."""
-        for session in list(self.sessions.due(self._clock.wall_ns())):
+        """End the sessions whose time is over; write down which remembered ones are in use."""
+        now = self._clock.wall_ns()
+        for session in list(self.sessions.due(now)):
             self.end(session, Status.SESSION_EXPIRED)
+        if now >= self._idle_looked_at + IDLE_LOOK:
+            self._idle_looked_at = now
+            self._sweep_idle(now)
+
+    def _sweep_idle(self, now: int) -> None:
+        for session in list(self.sessions.idle_at(now)):
+            self.idle_ended += 1
+            self.log.info(
+                "session {session} of account {account} was idle for too long and ends",
+                session=session.session_id,
+                account=session.account,
+            )
+            self.end(session, Status.SESSION_EXPIRED, "idle")
+        self._note_use(self.sessions.to_note(now), now)
+
+    def _note_use(self, sessions: list[Session], now: int) -> None:
+        for session in sessions:
+            session.noted_at = now
+        rows = [(now, session.session_id) for session in sessions]
+
+        def note(db: peewee.Database) -> None:
+            for row in rows:
+                db.execute_sql("UPDATE session SET last_seen_at = ? WHERE id = ?", row)
+
+        if rows:
+            self._journal.change(note)
 
     # --- who asks ------------------------------------------------------------------------------
 
@@ -167,7 +200,7 @@ class Authorization:
             # A key cannot set a second factor up; its owner has to.
             self.confinement.check_account(account)
         if parent is not None:
-            parent.last_seen_at = command.accepted_at
+            parent.last_seen_at = parent.noted_at = command.accepted_at
         account.last_login_at = command.accepted_at
         failed, account.failed_tries = account.failed_tries, 0
         session, token = self._open(command, message, account, parent, key)
@@ -261,6 +294,7 @@ class Authorization:
             api_key=key.key if key else (parent.api_key if parent else 0),
             created_at=now,
             last_seen_at=now,
+            noted_at=now,
             address=command.address,
             worker=command.link.worker_id,
         )
@@ -319,6 +353,10 @@ class Authorization:
                 (session.created_at, session.api_key),
             )
             db.execute_sql(
+                "UPDATE session SET last_seen_at = ? WHERE id = ?",
+                (session.created_at, session.parent),
+            )
+            db.execute_sql(
                 "UPDATE account SET failed_tries = 0, last_login_at = ? WHERE id = ?",
                 (session.created_at, session.account),
             )
@@ -368,7 +406,7 @@ class Authorization:
         forgotten = self.sessions.rotate(session, shown, token_hash(fresh))
         self.sessions.attach(session, command.link, command.connection)
         session.last_seen_at, session.address = command.accepted_at, command.address
-        session.worker = command.link.worker_id
+        session.worker, session.noted_at = command.link.worker_id, command.accepted_at
         self._store_rotation(session, forgotten, command.accepted_at)
         oldest, upcoming = self.stream_of(session.account)
         gap = bool(message.last_event_seq) and message.last_event_seq + 1 < oldest
@@ -460,10 +498,11 @@ class Authorization:
         others = self.sessions.of_account(account)
         return ended + sum(self.end(each, Status.SESSION_REVOKED) for each in others)
 
-    def end(self, session: Session, reason: int) -> int:
+    def end(self, session: Session, reason: int, cause: str = "") -> int:
         """End a session and those opened beside it; return how many. Durable with the batch.
 
         ``reason`` is what its connection is told; 0: nothing, since it asked for it itself.
+        ``cause`` is noted in the audit log besides.
         """
         if self.sessions.get(session.session_id) is None:
             return 0
@@ -482,9 +521,8 @@ class Authorization:
             db.execute_sql("DELETE FROM spent_token WHERE session = ?", (session.session_id,))
 
         self._journal.change(close)
-        self._journal.change(
-            self._store.audit(now, "session end", session.account, f"session {session.session_id}")
-        )
+        detail = ", ".join(filter(None, (f"session {session.session_id}", cause)))
+        self._journal.change(self._store.audit(now, "session end", session.account, detail))
         return ended + 1
 
     # --- connections ---------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from papertrader.master.passwords import PasswordVault
 from papertrader.master.profile import Profile
 from papertrader.master.proof import Proof
 from papertrader.master.secondfactor import SecondFactors
+from papertrader.master.sessions import DAY
 from papertrader.master.streams import Streams
 from papertrader.master.transactions import Transactions
 from papertrader.net.clock import Clock
@@ -67,6 +68,7 @@ class People:
         )
         proof = Proof(self.book, store, journal, self.vault, clock, self.admission, self.factors)
         self.authorization = Authorization(self.book, store, journal, proof, clock, entropy)
+        self.authorization.sessions.idle = rules.idle_days * DAY
         self.invitations = Invitations(journal, entropy)
         self.resets = ResetTokens(journal, entropy)
 
@@ -165,4 +167,5 @@ class People:
         yield "hashes", self.vault.hashes
         yield "hashes_waiting", self.vault.queued
         yield "login_names", len(self.admission.names)
+        yield "sessions_idle", self.authorization.idle_ended
         yield "factor_demanded", self.authorization.confinement.refused

@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred, execute
 
 from papertrader.master.accounts import AccountRules
 from papertrader.master.admission import AdmissionRules
-from papertrader.master.demand import Demand
+from papertrader.master.demand import IDLE_DAYS, Demand
 from papertrader.master.marketsource import MarketRules
 
 InThread = Callable[..., Deferred[Any]]
@@ -34,6 +34,8 @@ class MasterRules:
     hashing_threads: int = 1
     admission: AdmissionRules = attrs.Factory(AdmissionRules)
     second_factor: Demand = Demand.OFFERED
+    idle_days: int = IDLE_DAYS
+    """After so many days without use a remembered session ends."""
     store_url: str = ""
     """A PostgreSQL; empty for SQLite files in the state directory."""
     holder: str = ""

@@ -18,11 +18,16 @@ from twisted.internet.defer import Deferred
 
 from papertrader.core.instants import SECOND
 from papertrader.master.commands import Link
+from papertrader.master.demand import IDLE_DAYS
 from papertrader.wire import limits
 from papertrader.wire.kinds import Scope, allows
 
 LIFETIME: Final = 12 * 3600 * SECOND
-LIFETIME_REMEMBERED: Final = 30 * 86_400 * SECOND
+DAY: Final = 86_400 * SECOND
+LIFETIME_REMEMBERED: Final = 30 * DAY
+NOTED_EVERY: Final = DAY // 4
+"""How often it is written down that a remembered session is in use: after a restart so much more,
+at most, counts as idle."""
 DETACHED_GRACE: Final = 60 * SECOND
 """How long a session that is not remembered outlives its connection."""
 SPENT_KEPT: Final = 64
@@ -69,6 +74,10 @@ class Session:
     last_seen_at: int = 0
     address: bytes = b""
     worker: int = 0
+    left_at: int = 0
+    """When its connection, or the last of one beside it, was lost; 0: not since the start."""
+    noted_at: int = 0
+    """What the store has as ``last_seen_at``."""
     underway: dict[int, list[Deferred[None]]] = attrs.Factory(dict)
     """Commands that wait for a password's hash, by number, and who waits for their end."""
 
@@ -111,6 +120,8 @@ class SessionTable:
         self._by_account: dict[int, dict[int, Session]] = {}
         self.on_detach: Callable[[Session], None] = lambda session: None
         """Called when a session loses its connection, begins anew on one, or ends."""
+        self.idle = IDLE_DAYS * DAY
+        """How long a remembered session may be without use."""
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -173,6 +184,10 @@ class SessionTable:
             self._by_connection.pop((session.link, session.connection), None)
         self.on_detach(session)
         session.link, session.connection, session.detached_at = None, 0, now
+        session.left_at = now
+        parent = self._by_id.get(session.parent)
+        if parent is not None:
+            parent.left_at = now
 
     def detach_link(self, link: Link, now: int) -> list[Session]:
         """Unbind every session of a lost link; return them."""
@@ -221,3 +236,24 @@ class SessionTable:
             gone = session.detached_at and now >= session.detached_at + DETACHED_GRACE
             if now >= session.expires_at or (gone and not session.remember):
                 yield session
+
+    def is_held(self, session: Session) -> bool:
+        """Tell whether a connection has a session, or one that was opened beside it."""
+        return session.link is not None or any(
+            each.link is not None for each in self.children(session)
+        )
+
+    def idle_at(self, now: int) -> Iterable[Session]:
+        """Return the remembered sessions that nobody has used for too long at ``now``."""
+        for session in self:
+            used_at = max(session.last_seen_at, session.left_at)
+            if session.remember and now >= used_at + self.idle and not self.is_held(session):
+                yield session
+
+    def to_note(self, now: int) -> list[Session]:
+        """Return the remembered sessions in use whose last use the store does not know."""
+        return [
+            session for session in self
+            if session.remember and now >= session.noted_at + NOTED_EVERY
+            and self.is_held(session)
+        ]  # fmt: skip

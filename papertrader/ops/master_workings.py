@@ -115,6 +115,7 @@ def master_rules(options: ServerOptions, settings: Settings) -> MasterRules:
             registrations_per_day=settings.limits.registrations_per_day,
         ),
         second_factor=settings.auth.second_factor,
+        idle_days=settings.auth.idle_days,
         store_url=settings.store.url,
         low_water=settings.store.low_water,
         room=lambda: shutil.disk_usage(options.state).free,

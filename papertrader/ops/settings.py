@@ -108,11 +108,12 @@ class AccountsSettings:
 
 @attrs.frozen(kw_only=True)
 class AuthSettings:
-    """What checking one password costs, and who must have a second factor."""
+    """What a password costs, who must have a second factor, when remembered logins end."""
 
     argon2_memory_kib: int
     argon2_time: int
     second_factor: Demand
+    idle_days: int
 
 
 @attrs.frozen(kw_only=True)

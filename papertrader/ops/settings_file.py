@@ -209,6 +209,7 @@ class _Sources:
                 argon2_memory_kib=take(known.AUTH_ARGON2_MEMORY_KIB),
                 argon2_time=take(known.AUTH_ARGON2_TIME),
                 second_factor=take(known.AUTH_SECOND_FACTOR),
+                idle_days=take(known.AUTH_IDLE_DAYS),
             ),
             limits=LimitsSettings(
                 requests_per_second=take(bounds.LIMITS_REQUESTS_PER_SECOND),

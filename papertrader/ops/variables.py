@@ -16,7 +16,7 @@ from typing import Any, Final
 import attrs
 
 from papertrader.core.money import format_amount, parse_amount
-from papertrader.master.demand import Demand
+from papertrader.master.demand import IDLE_DAYS, IDLE_DAYS_MAX, Demand
 from papertrader.master.registration import Registration
 from papertrader.ops.limit_variables import LIMIT_VARIABLES
 from papertrader.ops.market_variables import MARKET_VARIABLES
@@ -248,6 +248,15 @@ AUTH_SECOND_FACTOR: Final = Variable(
 operators, "everybody" of every account. Who has none may log in to set one up (papertrader totp
 setup), and do nothing else before; API keys of such an account open nothing.""",
 )
+AUTH_IDLE_DAYS: Final = Variable(
+    name="auth.idle_days",
+    default=str(IDLE_DAYS),
+    read=whole_number(1, IDLE_DAYS_MAX),
+    show=str,
+    comment="""\
+Days without use after which a remembered login ends (papertrader login), 1 to 30; 30 days after
+the password was typed it ends in any case. Others end a minute after their connection.""",
+)
 
 VARIABLES: Final[tuple[Variable[Any], ...]] = (
     WORKERS,
@@ -269,6 +278,7 @@ VARIABLES: Final[tuple[Variable[Any], ...]] = (
     AUTH_ARGON2_MEMORY_KIB,
     AUTH_ARGON2_TIME,
     AUTH_SECOND_FACTOR,
+    AUTH_IDLE_DAYS,
     *LIMIT_VARIABLES,
     *(variable for variables in PROVIDER_VARIABLES.values() for variable in variables),
 )

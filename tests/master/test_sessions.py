@@ -12,8 +12,10 @@ from papertrader.core.instants import SECOND
 from papertrader.core.money import SCALE
 from papertrader.master.rules import Threads
 from papertrader.master.sessions import (
+    DAY,
     LIFETIME,
     LIFETIME_REMEMBERED,
+    NOTED_EVERY,
     SPENT_KEPT,
     Session,
     SessionTable,
@@ -512,6 +514,81 @@ def test_a_start_with_a_wrong_clock_forgets_no_replies(kit: MasterKit, ann: Mast
     kit.boot()
     assert audit(backends.place(kit.state_dir)).violations == []
     assert ann.resume().status == Status.OK
+
+
+def test_a_remembered_session_that_nobody_uses_ends(kit: MasterKit, ann: MasterClient) -> None:
+    """After its idle time, not before; noted in the audit log, and counted."""
+    kit.main.authorization.sessions.idle = 200 * SECOND
+    for _ in range(2):
+        kit.main.client_closed(ann.link, ann.connection, clean=True)
+        kit.reactor.advance(150)
+        assert len(kit.main.authorization.sessions) == 1
+        assert ann.resume().status == 0
+    kit.main.client_closed(ann.link, ann.connection, clean=True)
+    kit.reactor.advance(270)
+    assert ann.resume().status == Status.SESSION_EXPIRED
+    assert dict(kit.main.people.figures())["sessions_idle"] == 1
+    kit.turn()
+    rows = kit.main.store.db.execute_sql("SELECT detail FROM audit WHERE kind = 'session end'")
+    assert [detail for (detail,) in rows] == ["session 1, idle"]
+
+
+def test_a_restart_knows_what_was_used(kit: MasterKit, ann: MasterClient) -> None:
+    """A login beside, a resume, and from time to time an open connection are written down."""
+    kit.idle_days = 5
+    kit.crash()
+    table = kit.main.authorization.sessions
+    assert table.idle == 5 * DAY
+    assert ann.resume().status == 0
+    for _ in range(2):
+        kit.kill()
+        kit.wall += table.idle - 3_600 * SECOND
+        kit.boot()
+        login = m.Login(
+            username="ann", mechanism=Mechanism.SESSION_TOKEN, password=ann.token.hex(), scope=2
+        )
+        visitor = kit.client(connection=12)
+        assert visitor.ask(login, session=0).status == 0
+        kit.main.client_closed(visitor.link, visitor.connection, clean=True)
+        kit.turn()
+    assert ann.resume().status == 0
+    (session,) = kit.main.authorization.sessions
+    session.noted_at -= NOTED_EVERY
+    kit.reactor.advance(100)
+    kit.turn()
+    ((noted,),) = kit.main.store.db.execute_sql("SELECT last_seen_at FROM session WHERE id = 1")
+    assert noted == session.noted_at > session.last_seen_at
+    kit.kill()
+    kit.wall += table.idle
+    kit.boot()
+    assert ann.resume().status == Status.SESSION_EXPIRED
+    assert dict(kit.main.people.figures())["sessions_idle"] == 1
+
+
+def test_an_open_connection_is_use() -> None:
+    """Also that of a session beside; what is not remembered has an end of its own."""
+    table, link = SessionTable(), FakeLink()
+    common: dict[str, Any] = {"account": 1, "scope": 2, "expires_at": 1 << 62}
+    for number, parent in ((1, 0), (2, 1), (3, 0)):
+        table.add(
+            Session(
+                session_id=number, token_hash=token_hash(b"%d" % number), parent=parent,
+                remember=number != 2, **common,
+            )
+        )  # fmt: skip
+    one, beside_it, other = table
+    table.attach(beside_it, link, 5)
+    table.attach(other, link, 6)
+    late = 2 * table.idle
+    assert list(table.idle_at(late)) == []
+    assert table.to_note(NOTED_EVERY - 1) == []
+    assert table.to_note(late) == [one, other]
+    table.detach(beside_it, late)
+    assert list(table.idle_at(late + table.idle - 1)) == []
+    assert list(table.idle_at(late + table.idle)) == [one]
+    table.detach(other, late + 1)
+    assert list(table.idle_at(late + table.idle + 1)) == [one, other]
+    assert table.to_note(late) == []
 
 
 def test_the_table_forgets_all_of_a_session_that_ended() -> None:

@@ -90,6 +90,7 @@ def test_defaults(file: Path) -> None:
     assert settings.auth.argon2_memory_kib == 19_456
     assert settings.auth.argon2_time == 2
     assert settings.auth.second_factor is Demand.OFFERED
+    assert settings.auth.idle_days == 14
     assert settings.limits == LimitsSettings(
         requests_per_second=50, requests_at_once=100, connects_per_second=10, connects_at_once=30,
         connections_per_address=32, logins_per_second=10, failed_logins_per_address=20,
@@ -136,6 +137,7 @@ registration = "closed"
 argon2_memory_kib = 65536
 argon2_time = 3
 second_factor = "operators"
+idle_days = 30
 [limits]
 requests_per_second = 100000
 requests_at_once = 200000
@@ -200,6 +202,7 @@ def test_every_variable_from_the_file(file: Path) -> None:
     assert settings.auth.argon2_memory_kib == 65_536
     assert settings.auth.argon2_time == 3
     assert settings.auth.second_factor is Demand.OPERATORS
+    assert settings.auth.idle_days == 30
     assert settings.limits == LimitsSettings(
         requests_per_second=100_000, requests_at_once=200_000, connects_per_second=300,
         connects_at_once=400, connections_per_address=500, logins_per_second=600,
@@ -328,6 +331,7 @@ def test_syntax_errors_have_their_line(file: Path, text: str, line: int) -> None
         ("accounts.registration", ['"invited"', "true"]),
         ("auth.argon2_memory_kib", ["7167", "1048577"]),
         ("auth.argon2_time", ["0", "11"]),
+        ("auth.idle_days", ["0", "31"]),
         ("auth.second_factor", ['"nobody"', "true", "1"]),
         ("limits.requests_per_second", ["0", "1000001"]),
         ("limits.connections_per_address", ["0", "5001"]),
