@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from papertrader.cli.grouping import Group
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
 from papertrader.cli.output import moment, write_json
 from papertrader.cli.place import find_place, load_login
-from papertrader.cli.visit import ask_new_password, ask_password, ask_secret, connect, logged_in
+from papertrader.cli.visit import (
+    ask_new_password,
+    ask_password,
+    ask_secret,
+    connect,
+    end_others,
+    logged_in,
+)
+from papertrader.client.blocking import Client
 
 _CODE = "Code of your authenticator (or a recovery code)"
 
@@ -18,10 +28,19 @@ def totp() -> None:
     """Set up a second factor for your logins, or end it."""
 
 
+_others = click.option(
+    "--end-others/--keep-others",
+    "others",
+    default=None,
+    help="End your other sessions as well, or not; without this you are asked at a terminal.",
+)
+
+
 @totp.command()
+@_others
 @json_option
 @pass_invocation
-def setup(invocation: Invocation) -> None:
+def setup(invocation: Invocation, others: bool | None) -> None:
     """Set it up: shows a seed for your authenticator, asks for its first code, and turns it on.
 
     The recovery codes that it prints are shown only then: keep them on paper.
@@ -37,20 +56,42 @@ def setup(invocation: Invocation) -> None:
             err=True,
         )
         codes = client.totp_enable(ask_secret("Its first code"))
-    _show_codes(invocation, codes)
+        # First: these are shown only once, whatever becomes of the rest.
+        if not invocation.as_json:
+            _show_codes(invocation, codes)
+        ended = _end_others(invocation, client, others)
+    if invocation.as_json:
+        write_json(second_factor=True, recovery_codes=list(codes), ended=ended)
 
 
 @totp.command()
+@_others
 @json_option
 @pass_invocation
-def off(invocation: Invocation) -> None:
+def off(invocation: Invocation, others: bool | None) -> None:
     """End it: from then on the password alone logs in."""
     with logged_in(invocation) as client:
         client.totp_disable(ask_secret(_CODE))
+        if not invocation.as_json:
+            click.echo("The second factor is off.")
+        ended = _end_others(invocation, client, others)
     if invocation.as_json:
-        write_json(second_factor=False)
-    else:
-        click.echo("The second factor is off.")
+        write_json(second_factor=False, ended=ended)
+
+
+def _end_others(invocation: Invocation, client: Client, others: bool | None) -> int:
+    """End the other sessions if that is wished; return how many ended."""
+    if others is None and sys.stdin.isatty() and not invocation.as_json:
+        others = click.confirm("End your other sessions as well?", default=False, err=True)
+    if others is None:
+        if not invocation.as_json:
+            hint = f"{invocation.command_line()} sessions --revoke-others"
+            click.echo(f"Your other sessions go on; to end them: {hint}", err=True)
+        return 0
+    ended = end_others(client, set()) if others else 0
+    if others and not invocation.as_json:
+        click.echo(f"Other sessions ended: {ended}.", err=True)
+    return ended
 
 
 @totp.command()

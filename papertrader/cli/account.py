@@ -18,8 +18,10 @@ from papertrader.cli.place import (
     save_login,
 )
 from papertrader.cli.problems import Problem
-from papertrader.cli.visit import ask_password, ask_secret, code_if_needed, connect, logged_in
+from papertrader.cli.visit import ask_password, ask_secret, code_if_needed, connect, proven
 from papertrader.client import errors
+from papertrader.client.blocking import Client
+from papertrader.client.results import Account
 from papertrader.wire.kinds import Privacy, Scope
 
 SHOW_ALL: Final = Privacy.PORTFOLIO_PUBLIC | Privacy.HISTORY_PUBLIC | Privacy.LISTED
@@ -158,18 +160,25 @@ def logout(invocation: Invocation, everywhere: bool) -> None:
 @json_option
 @pass_invocation
 def own(invocation: Invocation, username: str, public: bool | None, email: str | None) -> None:
-    """Show your account, or what another user shows of theirs; or change what yours shows."""
+    """Show your account, or what another user shows of theirs; or change what yours shows.
+
+    To change the e-mail address, your password is asked for if you did not type it in the last
+    ten minutes.
+    """
     changes = public is not None or email is not None
     if username and changes:
         raise Problem.usage("only your own account can be changed; leave out the name")
     privacy = None if public is None else (SHOW_ALL if public else Privacy(0))
-    with logged_in(invocation) as client:
-        try:
-            if changes:
-                client.account_update(privacy=privacy, email=email)
-            found = client.account(username)
-        except ValueError as error:
-            raise Problem.usage(str(error)) from None
+
+    def visit(client: Client) -> Account:
+        if changes:
+            client.account_update(privacy=privacy, email=email)
+        return client.account(username)
+
+    try:
+        found = proven(invocation, visit)
+    except ValueError as error:
+        raise Problem.usage(str(error)) from None
     if invocation.as_json:
         write_json(account=found)
         return

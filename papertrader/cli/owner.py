@@ -18,7 +18,9 @@ from papertrader.cli.visit import (
     ask_password,
     code_if_needed,
     connect,
+    end_others,
     logged_in,
+    proven,
 )
 from papertrader.client import errors
 from papertrader.client.account_commands import ApiKeyInfo, NewApiKey, SessionInfo
@@ -31,22 +33,21 @@ DAYS_MAX: Final = 36_500
 
 @click.command()
 @click.option("--revoke", type=IDENTIFIER, metavar="ID", help="End this session instead.")
+@click.option("--revoke-others", is_flag=True, help="End all but your login here instead.")
 @json_option
 @pass_invocation
-def sessions(invocation: Invocation, revoke: int | None) -> None:
-    """List where your account is logged in, or end one of those sessions."""
-    with logged_in(invocation) as client:
-        if revoke is not None:
-            ended = client.session_revoke(revoke)
-            found: tuple[SessionInfo, ...] = ()
-        else:
-            ended, found = 0, client.sessions()
-    if revoke is not None:
-        if invocation.as_json:
-            write_json(ended=ended)
-        else:
-            click.echo(f"Session {revoke} is ended.")
+def sessions(invocation: Invocation, revoke: int | None, revoke_others: bool) -> None:
+    """List where your account is logged in, or end sessions.
+
+    To end any, your password is asked for if you did not type it in the last ten minutes.
+    """
+    if revoke is not None and revoke_others:
+        raise Problem.usage("--revoke and --revoke-others exclude one another")
+    if revoke is not None or revoke_others:
+        _revoke(invocation, revoke)
         return
+    with logged_in(invocation) as client:
+        found: tuple[SessionInfo, ...] = client.sessions()
     if invocation.as_json:
         write_json(sessions=list(found))
         return
@@ -65,6 +66,23 @@ def sessions(invocation: Invocation, revoke: int | None) -> None:
         "online", "",
     )  # fmt: skip
     click.echo(table(headings, rows))
+
+
+def _revoke(invocation: Invocation, session: int | None) -> None:
+    """End one session; None: all but this login."""
+    kept: set[int] = set()
+    ended = proven(
+        invocation,
+        lambda client: (
+            end_others(client, kept) if session is None else client.session_revoke(session)
+        ),
+    )
+    if invocation.as_json:
+        write_json(ended=ended)
+    elif session is None:
+        click.echo(f"Other sessions ended: {ended}.")
+    else:
+        click.echo(f"Session {session} is ended.")
 
 
 def _remark(each: SessionInfo, current: SessionInfo | None) -> str:

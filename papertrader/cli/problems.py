@@ -33,6 +33,7 @@ _HINTS: Final = {
     "SECOND_FACTOR_REQUIRED": "a code of your authenticator is asked for at a terminal, or read"
     " as a line of the standard input",
     "SECOND_FACTOR_DEMANDED": "set one up with: {program} totp setup, then do this again",
+    "PROOF_TOO_OLD": "show your password again with: {program} login NAME, then do this again",
     "INVITATION_INVALID": "register with the code that you were given: {program} register NAME"
     " --invite",
     "NO_SUCH_INVITATION": "see the invitations with: {program} invite ls",

@@ -126,3 +126,48 @@ def logged_in(
         except (errors.AuthenticationFailed, ValueError):
             raise Problem.not_logged_in("the stored login is no longer valid") from None
         yield client
+
+
+def proven(invocation: Invocation, act: Callable[[Client], ResultT]) -> ResultT:
+    """Do what needs a password that was shown lately; if it was not, ask for it, and do it with it.
+
+    ``act`` may be called twice: the first time raised `ProofTooOld`, which changes nothing.
+    """
+    try:
+        with logged_in(invocation) as client:
+            return act(client)
+    except errors.ProofTooOld:
+        if invocation.key_file is not None:
+            raise
+    place = find_place(invocation)
+    user = load_login(place).user if invocation.user is None else invocation.user
+    password = ask_password(invocation)
+    with connect(invocation, place) as client:
+        code_if_needed(lambda code: client.login(user, password, device="command line", code=code))
+        try:
+            return act(client)
+        finally:
+            # It is of no use afterwards; an answer that was lost must not hide the first one.
+            with contextlib.suppress(errors.PaperTraderError):
+                client.logout()
+
+
+def end_others(client: Client, kept: set[int]) -> int:
+    """End the sessions of the account; return how many ended.
+
+    Not ``kept``, to which this one and the one it is beside are added, nor what is beside those.
+    """
+    found = client.sessions()
+    current = next(each for each in found if each.current)
+    kept |= {current.session_id, current.parent} - {0}
+    ended = 0
+    for each in found:
+        if each.session_id in kept or each.parent in kept:
+            continue
+        try:
+            ended += client.session_revoke(each.session_id)
+        except errors.RefusedError as error:
+            # One beside another ended with that.
+            if error.code != "NO_SUCH_SESSION":
+                raise
+    return ended

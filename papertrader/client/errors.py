@@ -76,6 +76,10 @@ class SecondFactorDemanded(RefusedError):
     """This server demands a second factor of the account: set one up, then ask again."""
 
 
+class ProofTooOld(RefusedError):
+    """The session showed no password lately: log in with it, then ask again."""
+
+
 class InvitationInvalid(RefusedError):
     """New accounts need an invitation here, and none that is good was shown."""
 
@@ -113,6 +117,7 @@ _CLASSES: Final[dict[int, type[RefusedError]]] = {
     Status.AUTH_FAILED: AuthenticationFailed,
     Status.SECOND_FACTOR_REQUIRED: SecondFactorRequired,
     Status.SECOND_FACTOR_DEMANDED: SecondFactorDemanded,
+    Status.PROOF_TOO_OLD: ProofTooOld,
     Status.INVITATION_INVALID: InvitationInvalid,
     Status.USERNAME_TAKEN: UsernameTaken,
     Status.INSUFFICIENT_CASH: InsufficientCash,

@@ -23,7 +23,8 @@ class BlockingOwner(BlockingAsker):
         """End another session and those beside it; returns how many ended.
 
         The session of this client, and the one it was opened beside, are for `logout`. Raises
-        `RefusedError` (NO_SUCH_SESSION).
+        `ProofTooOld` ten minutes after the login with the password, and `RefusedError`
+        (NO_SUCH_SESSION).
         """
         return self._ask(commands.session_revoke(session_id))
 
@@ -38,7 +39,10 @@ class BlockingOwner(BlockingAsker):
     def account_update(
         self, *, privacy: Privacy | None = None, email: str | None = None
     ) -> commands.AccountSettings:
-        """Set what others see, or the e-mail address (``""`` removes it); None leaves it."""
+        """Set what others see, or the e-mail address (``""`` removes it); None leaves it.
+
+        For the address, raises `ProofTooOld` ten minutes after the login with the password.
+        """
         return self._ask(commands.account_update(privacy, email))
 
     def api_key_create(

@@ -103,10 +103,10 @@ OUTCOMES: Final[Mapping[int, Statuses]] = MappingProxyType(
         Opcode.LOGOUT: _set(Status.OK),
         Opcode.ACCOUNT_GET: _set(Status.OK, Status.NO_SUCH_ACCOUNT, Status.PRIVATE),
         Opcode.SESSION_LIST: _set(Status.OK, Status.SCOPE_DENIED),
-        Opcode.SESSION_REVOKE: _COMMAND | _set(Status.NO_SUCH_SESSION),
+        Opcode.SESSION_REVOKE: _COMMAND | _set(Status.NO_SUCH_SESSION, Status.PROOF_TOO_OLD),
         Opcode.PASSWORD_CHANGE: _COMMAND
         | _set(Status.AUTH_FAILED, Status.PASSWORD_WEAK, Status.RATE_LIMITED),
-        Opcode.ACCOUNT_UPDATE: _COMMAND,
+        Opcode.ACCOUNT_UPDATE: _COMMAND | _set(Status.PROOF_TOO_OLD),
         Opcode.APIKEY_CREATE: _COMMAND | _set(Status.TOO_MANY_KEYS),
         Opcode.APIKEY_LIST: _set(Status.OK, Status.SCOPE_DENIED),
         Opcode.APIKEY_REVOKE: _COMMAND | _set(Status.NO_SUCH_KEY),

@@ -64,6 +64,7 @@ class Access:
             command, account.username, message.password or "", _WRONG_PASSWORD
         )
         self._still(session)
+        session.proven_at = command.accepted_at
         seed, until = self._factors.begin(account, self._proof.time_of_codes())
         reply = m.TotpSetupReply(
             step_s=STEP_S, digits=DIGITS, expires_at=until, seed=seed_text(seed)
@@ -122,6 +123,7 @@ class Access:
         if not account.totp_seed:
             raise Refused(Status.SECOND_FACTOR_STATE, "The second factor is off.")
         self._proof.check_code(command, account, code or "", _WRONG_CODE)
+        session.proven_at = command.accepted_at
         return None
 
     # --- a forgotten password ------------------------------------------------------------------

@@ -292,6 +292,7 @@ class Authorization:
             parent=parent.session_id if parent else 0,
             device=message.device or "",
             api_key=key.key if key else (parent.api_key if parent else 0),
+            proven_at=parent.proven_at if parent else (0 if key else now),
             created_at=now,
             last_seen_at=now,
             noted_at=now,

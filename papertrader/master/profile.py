@@ -43,6 +43,16 @@ def require_owner(session: Session) -> None:
         )
 
 
+def require_proof(session: Session, now: int) -> None:
+    """Raise `Refused` if the session showed no password or code in the last `limits.PROOF_S`."""
+    if now >= session.proven_at + limits.PROOF_S * SECOND:
+        raise Refused(
+            Status.PROOF_TOO_OLD,
+            f"That needs your password, shown in the last {limits.PROOF_S // 60} minutes: log in"
+            " with it, then ask again.",
+        )
+
+
 def _salt(session: Session, seq: int) -> bytes:
     """Return what makes the fingerprint of one command unlike that of any other."""
     octets = session.session_id.to_bytes(8, "big") + seq.to_bytes(8, "big")
@@ -105,6 +115,7 @@ class Profile:
         stored = stored_reply(command, session)
         if stored is not None:
             return stored
+        require_proof(session, command.accepted_at)
         if message.session_id in (session.session_id, session.parent):
             raise Refused(
                 Status.INVALID_FIELD, "That is the login you are using; log out instead.", field=0
@@ -169,6 +180,7 @@ class Profile:
         if self._sessions.get(session.session_id) is not session:
             raise Refused(Status.SESSION_REVOKED, "The session has ended meanwhile; log in again.")
         self._authorization.proof.set_password(account, hashed)
+        session.proven_at = command.accepted_at
         self._audit(command, session, "password change")
         ended = self._authorization.end_others(session)
         return self._conclude(command, session, m.PasswordChangeReply(ended=ended), mark)
@@ -180,6 +192,8 @@ class Profile:
         if stored is not None:
             return stored
         _check_update(message)
+        if message.mask & AccountField.EMAIL:
+            require_proof(session, command.accepted_at)
         account = self._book.get(session.account)
         if message.mask & AccountField.PRIVACY:
             account.privacy = message.privacy

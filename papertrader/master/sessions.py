@@ -74,6 +74,8 @@ class Session:
     last_seen_at: int = 0
     address: bytes = b""
     worker: int = 0
+    proven_at: int = 0
+    """When a password or a code was last shown in it; 0: not since the master's start."""
     left_at: int = 0
     """When its connection, or the last of one beside it, was lost; 0: not since the start."""
     noted_at: int = 0

@@ -181,6 +181,16 @@ export const beginFactor = (password) => link.request("TotpSetup", { password })
 /** Show a code of the seed; resolves with the recovery codes, a line each. */
 export const enableFactor = async (code) => (await link.request("TotpEnable", { code })).codes ?? "";
 
+/** End the other sessions of the account, now that one of this kind needs a code. */
+export async function endOthers() {
+  const { sessions } = await link.request("SessionList");
+  const gone = (why) => { if (why.code !== "NO_SUCH_SESSION") throw why; };
+  for (const each of sessions.filter((row) => !row.current)) {
+    // One that was opened beside another has ended with that.
+    await link.request("SessionRevoke", { session_id: each.session_id }).catch(gone);
+  }
+}
+
 /** Go on with a session that lacks nothing any more: the service says what it may do now. */
 export async function leaveSetup() {
   state.scope = member("Scope", (await link.request("AccountGet")).scope);

@@ -54,7 +54,6 @@ class Role(IntEnum):
     MASTER = 5
 
 
-SCOPE_RANK = accesskinds.SCOPE_RANK
 AccountAction = accesskinds.AccountAction
 AccountField = accesskinds.AccountField
 AccountRole = accesskinds.AccountRole
@@ -441,6 +440,7 @@ class Status(IntEnum):
     TOO_MANY_INVITATIONS = 0x0323
     ACCOUNT_IN_USE = 0x0324
     SECOND_FACTOR_DEMANDED = 0x0325
+    PROOF_TOO_OLD = 0x0326
     NO_SUCH_SYMBOL = 0x0401
     SYMBOL_HALTED = 0x0402
     MARKET_CLOSED = 0x0403

@@ -97,6 +97,8 @@ INVITATIONS_MAX: Final = 1_000
 """Invitations that are open at a time."""
 INVITATION_LIFETIME_MAX_S: Final = 90 * 86_400
 RESET_LIFETIME_S: Final = 86_400
+PROOF_S: Final = 600
+"""So long after a password or a code was shown in a session it may change what proves its owner."""
 COMMAND_DEADLINE_S: Final = 5
 """A command that reaches the master so long after its worker read it is not done any more."""
 COMBINED_ORDERS_MAX: Final = 8
@@ -234,6 +236,7 @@ RULES: Final = (
     ),
     LimitRule("INVITATION_LIFETIME_MAX_S", "seconds", Status.INVALID_FIELD, "longest life of one"),
     LimitRule("RESET_LIFETIME_S", "seconds", Status.AUTH_FAILED, "life of a reset token"),
+    LimitRule("PROOF_S", "seconds", Status.PROOF_TOO_OLD, "how long a shown password counts"),
     LimitRule(
         "COMMAND_DEADLINE_S", "seconds", Status.EXPIRED, "from the worker's stamp to the master"
     ),

@@ -2637,7 +2637,7 @@ _pack_SessionRevoke = SessionRevoke.LAYOUT.pack
 
 @attrs.define(slots=True, eq=True)
 class SessionRevokeReply(Message):
-    """OK, NO_SUCH_SESSION; INVALID_FIELD for the login that asks (LOGOUT ends that)."""
+    """OK, NO_SUCH_SESSION, PROOF_TOO_OLD; INVALID_FIELD for the login that asks (see LOGOUT)."""
 
     OPCODE: ClassVar[int] = 0x0107
     SHAPE: ClassVar[str] = 'reply'
@@ -2789,7 +2789,7 @@ _pack_AccountUpdate = AccountUpdate.LAYOUT.pack
 
 @attrs.define(slots=True, eq=True)
 class AccountUpdateReply(Message):
-    """OK or INVALID_FIELD."""
+    """OK or INVALID_FIELD; PROOF_TOO_OLD for the e-mail address."""
 
     OPCODE: ClassVar[int] = 0x010a
     SHAPE: ClassVar[str] = 'reply'

@@ -82,7 +82,7 @@ message(
     Opcode.SESSION_REVOKE,
     REPLY,
     "SessionRevokeReply",
-    "OK, NO_SUCH_SESSION; INVALID_FIELD for the login that asks (LOGOUT ends that).",
+    "OK, NO_SUCH_SESSION, PROOF_TOO_OLD; INVALID_FIELD for the login that asks (see LOGOUT).",
     c.Struct("ended" / U32 * "sessions ended", Zero(4)),
 )
 
@@ -125,7 +125,7 @@ message(
     Opcode.ACCOUNT_UPDATE,
     REPLY,
     "AccountUpdateReply",
-    "OK or INVALID_FIELD.",
+    "OK or INVALID_FIELD; PROOF_TOO_OLD for the e-mail address.",
     c.Struct(
         "privacy" / Flags(c.Int32ub, k.Privacy, strict=False) * "in force now",
         "has_email" / Bool * "whether the account has an e-mail address now",

@@ -85,6 +85,7 @@ _MEANINGS: Final[Mapping[Status, str]] = MappingProxyType(
         Status.TOO_MANY_INVITATIONS: "Too many invitations are open; revoke some.",
         Status.ACCOUNT_IN_USE: "The account has open orders; cancel them first.",
         Status.SECOND_FACTOR_DEMANDED: "The account must set up a second factor before anything.",
+        Status.PROOF_TOO_OLD: "The session showed no password lately; log in with it, then ask.",
         Status.NO_SUCH_SYMBOL: "The symbol is not traded here.",
         Status.SYMBOL_HALTED: "The symbol may not be traded this way at present.",
         Status.MARKET_CLOSED: "The market is closed.",

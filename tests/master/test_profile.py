@@ -318,11 +318,41 @@ def test_an_update_sets_what_its_mask_names(kit: MasterKit, ann: MasterClient) -
     assert ann.resume().status == 0
     told = ann.ask(m.AccountGet()).message
     assert (told.privacy, told.email) == (Privacy.LISTED, "ann@example.org")
+    assert ann.ask(m.TotpSetup(password=PASSWORD)).status == 0
     third = change(ann, m.AccountUpdate(mask=AccountField.EMAIL))
     assert not third.message.has_email
     assert ann.ask(m.AccountGet()).message.email is None
     assert audited(kit, "e-mail") == ["set", "removed"]
     assert audited(kit, "privacy") == ["4"]
+
+
+@pytest.mark.clause("11.27")
+def test_some_changes_need_a_password_of_lately(kit: MasterKit, ann: MasterClient) -> None:
+    """For ten minutes after it was shown, here or before this session was opened beside."""
+    web, child = kit.client(connection=2), kit.client(connection=3)
+    email = m.AccountUpdate(mask=AccountField.EMAIL, email="ann@example.org")
+    kit.reactor.advance(limits.PROOF_S - 1)
+    beside(child, ann)
+    for client in (ann, child):
+        assert change(client, email).status == 0
+    kit.reactor.advance(2)
+    number = web.login().message.session_id
+    for client in (ann, child):
+        for message in (email, m.SessionRevoke(session_id=number)):
+            assert change(client, message).status == Status.PROOF_TOO_OLD
+    hidden = m.AccountUpdate(mask=AccountField.PRIVACY, privacy=Privacy.LISTED)
+    assert change(ann, hidden).status == 0
+    assert change(ann, m.PasswordChange(password=PASSWORD, new_password=NEXT)).status == 0
+    assert change(ann, email).status == 0
+    kit.reactor.advance(limits.PROOF_S + 1)
+    assert change(ann, email).status == Status.PROOF_TOO_OLD
+    assert ann.ask(m.TotpSetup(password=NEXT)).status == 0
+    assert change(ann, email).status == 0
+    seq = ann.seq
+    kit.crash()
+    assert ann.resume().status == 0
+    assert change(ann, email, seq).status == 0
+    assert change(ann, email).status == Status.PROOF_TOO_OLD
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from papertrader.client.errors import SessionEnded
 from papertrader.wire import limits
 from tests.server_kit import PASSWORD, Server, running
 from tests.web.browser_kit import MARKS, Page, browsers
@@ -28,8 +29,10 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         assert server.audit().violations == []
 
 
-def test_a_second_factor_that_is_demanded(browsers: Callable[..., Page]) -> None:
-    """Nothing is shown but how to set it up, also after a reload; then everything is there."""
+def test_a_second_factor_that_is_demanded(server: Server, browsers: Callable[..., Page]) -> None:
+    """Nothing is shown but how to set it up, also after a reload; then everything is there.
+    Other sessions are ended if that is wished."""
+    phone = server.client("ann")
     page = browsers()
     page.one("input[name=username]")
     page.type("username", "ann")
@@ -52,7 +55,10 @@ def test_a_second_factor_that_is_demanded(browsers: Callable[..., Page]) -> None
     page.wait(lambda: page.one("form button.main").is_enabled())
     page.press("Turn it on", "button")
     assert len(page.one(".codes").text.split()) == limits.RECOVERY_CODES
+    page.one("input[name=others]").click()
     page.press("I have kept them; go on", "button")
     page.one("nav")
     page.wait(lambda: "100,000.00 USD" in page.text)
     assert page.complaints() == []
+    with pytest.raises(SessionEnded), phone:
+        phone.account()

@@ -1,7 +1,7 @@
 // Setting up the second factor that this server demands: nothing else is possible before.
 
 import { html, useState } from "../vendor/htm/htm-preact.js";
-import { attempt, beginFactor, enableFactor, leaveSetup, link, state } from "../store.js";
+import { attempt, beginFactor, enableFactor, endOthers, leaveSetup, link, state } from "../store.js";
 import { instant } from "../format.js";
 
 const ISSUER = "PaperTrader";
@@ -32,7 +32,8 @@ function Codes({ codes }) {
   return html`
     <p>The second factor is on. Each of these recovery codes is good once in the place of a code. Keep them on
       paper: they are not shown again.</p>
-    <pre class="codes">${codes}</pre>`;
+    <pre class="codes">${codes}</pre>
+    <label class="inline"><input name="others" type="checkbox" /> End my other sessions, which needed no code</label>`;
 }
 
 export function Factor() {
@@ -46,7 +47,10 @@ export function Factor() {
     setError("");
     setBusy(true);
     try {
-      if (codes !== null) await leaveSetup();
+      if (codes !== null) {
+        if (form.get("others")) await endOthers();
+        await leaveSetup();
+      }
       else if (made) setCodes(await enableFactor(form.get("code").replaceAll(" ", "")));
       else setMade(await beginFactor(form.get("password")));
     } catch (why) {

@@ -1,0 +1,118 @@
+"""The command line against a whole server in memory: changes that need a password of lately."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import attrs
+import pytest
+from click.testing import CliRunner, Result
+from cryptography.hazmat.primitives.hashes import SHA1
+from cryptography.hazmat.primitives.twofactor.totp import TOTP
+
+from papertrader.cli.invocation import Invocation
+from papertrader.cli.main import main
+from papertrader.client.blocking import Client
+from papertrader.client.errors import SessionEnded
+from papertrader.core.instants import SECOND
+from papertrader.testing import PASSWORD, Market
+from papertrader.wire import limits
+
+
+@attrs.define
+class Shell:
+    """A user's shell beside a market in memory; ``phone`` is another login of the account."""
+
+    market: Market
+    state: Path
+    phone: Client
+
+    def run(self, *words: str, typed: str = "") -> Result:
+        """Type a command."""
+        invocation = Invocation(
+            dial=self.market._dial,
+            now_ns=self.market.clock.wall_ns,
+            sleep=self.market.advance,
+            randbits=Random(1).getrandbits,
+            program="papertrader",
+        )
+        words = ("--state-dir", str(self.state), *words)
+        return CliRunner().invoke(main, words, obj=invocation, input=typed)
+
+    def later(self) -> None:
+        """Let so much time pass that the password was shown long ago."""
+        self.market.advance(limits.PROOF_S + 1)
+
+    def codes(self) -> list[str]:
+        """Set the second factor up from the phone; return the recovery codes."""
+        seed = self.phone.totp_setup(PASSWORD).seed
+        key = base64.b32decode(seed + "=" * (-len(seed) % 8))
+        now = self.market.clock.wall_ns() // SECOND
+        return list(self.phone.totp_enable(TOTP(key, 6, SHA1(), 30).generate(now).decode()))
+
+    def sessions(self) -> int:
+        """How many there are, without the one that asks."""
+        return len(json.loads(self.run("sessions", "--json").stdout)["sessions"]) - 1
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Iterator[Shell]:
+    """A shell at which ann is logged in, as on her phone."""
+    state = tmp_path / "state"
+    (state / "run").mkdir(parents=True)
+    content = {"workers": ["127.0.0.1:2049"], "ca": str(tmp_path / "ca.pem")}
+    (state / "run" / "workers.json").write_text(json.dumps(content))
+    with Market() as market:
+        made = Shell(market, state, market.client("ann"))
+        assert made.run("login", "ann", typed=f"{PASSWORD}\n").exit_code == 0
+        yield made
+
+
+def test_the_password_is_asked_for_when_it_is_long_ago(shell: Shell) -> None:
+    """For another address, and to end sessions; soon after the login it is not."""
+    assert shell.run("account", "own", "--email", "ann@example.org").exit_code == 0
+    shell.later()
+    email = ("account", "own", "--email", "ann@example.com")
+    silent = shell.run(*email)
+    assert (silent.exit_code, "there is no password" in silent.stderr) == (2, True)
+    assert shell.run(*email, typed="a wrong one\n").exit_code == 1
+    good = shell.run(*email, typed=f"{PASSWORD}\n")
+    assert (good.exit_code, "ann@example.com" in good.stdout) == (0, True)
+    assert shell.run("account", "own", "--public").exit_code == 0
+    assert shell.sessions() == 2
+    ended = shell.run("sessions", "--revoke-others", typed=f"{PASSWORD}\n")
+    assert (ended.exit_code, ended.stdout) == (0, "Other sessions ended: 1.\n")
+    assert shell.sessions() == 1
+    with pytest.raises(SessionEnded):
+        shell.phone.account()
+
+
+def test_a_second_factor_is_asked_for_too(shell: Shell) -> None:
+    """Where there is one."""
+    codes = shell.codes()
+    shell.later()
+    one = json.loads(shell.run("sessions", "--json").stdout)["sessions"][0]["session_id"]
+    ended = shell.run("sessions", "--revoke", str(one), typed=f"{PASSWORD}\n{codes[0]}\n")
+    assert (ended.exit_code, ended.stdout) == (0, f"Session {one} is ended.\n")
+
+
+def test_a_changed_second_factor_may_end_the_other_sessions(shell: Shell) -> None:
+    """By an option; without one it is said how."""
+    codes = shell.codes()
+    off = shell.run("totp", "off", typed=f"{codes[0]}\n")
+    assert off.stdout == "The second factor is off.\n"
+    assert "to end them: papertrader" in off.stderr
+    assert off.stderr.rstrip().endswith("sessions --revoke-others")
+    codes = shell.codes()
+    assert shell.run("totp", "off", "--keep-others", typed=f"{codes[0]}\n").stderr == ""
+    assert shell.sessions() == 2
+    codes = shell.codes()
+    gone = shell.run("totp", "off", "--end-others", "--json", typed=f"{codes[0]}\n")
+    assert json.loads(gone.stdout)["ended"] == 1
+    assert shell.sessions() == 1
+    with pytest.raises(SessionEnded):
+        shell.phone.account()
