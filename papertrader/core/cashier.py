@@ -379,14 +379,17 @@ class Cashier:
 
         return required
 
-    def _waiting(self, portfolio: PortfolioState, rules: Requirements) -> Callable[[], int]:
-        """Return what tells what the open orders of a portfolio will cost in all."""
+    def _waiting(
+        self, portfolio: PortfolioState, rules: Requirements, but: Order | None = None
+    ) -> Callable[[], int]:
+        """Return what tells what the open orders of a portfolio will cost in all, without one."""
 
         def waiting() -> int:
             if not portfolio.is_margin or not portfolio.reserved_cash:
-                return portfolio.reserved_cash
+                return portfolio.reserved_cash - (but.reserved_cash if but is not None else 0)
             numbers = self.state.open_orders[portfolio.portfolio]
-            return waiting_value((self.state.orders[each] for each in numbers), rules)
+            orders = (self.state.orders[each] for each in numbers)
+            return waiting_value((each for each in orders if each is not but), rules)
 
         return waiting
 
@@ -416,7 +419,7 @@ class Cashier:
                 command, terms.reserved_cash, value, portfolio, standing, rule, price, old
             )
         return refused or check_leverage(
-            value, portfolio, standing, self._waiting(portfolio, rules)
+            value, portfolio, standing, self._waiting(portfolio, rules, old)
         )
 
     def _opposed(

@@ -67,28 +67,40 @@ class Combinations(Contesting):
             terms.reserved_quantity = 0
         account = self.state.accounts[command.account]
         refused = acceptance.check_room(command, account, self.rules, old)
-        if refused is None and portfolio.frozen:
-            refused = Refused(
-                Refusal.PORTFOLIO_FROZEN,
-                f"Portfolio {portfolio.portfolio} is frozen; let it trade again first.",
-            )
-        if refused is None and portfolio.contest:
-            refused = check_contest(command, portfolio, self.state.contests)
-        if refused is None and portfolio.terms is not DEFAULT_TERMS and portfolio.terms.restricts:
-            resting = self._resting(command, old)
-            wish, worth = command, self._worth(portfolio, command.market_at)
-            exchange = self._exchange(asset, portfolio, command.market_at)
-            if exchange is not None:
-                wish = attrs.evolve(
-                    command,
-                    limit_price=converted_price(command.limit_price, exchange.ask),
-                    stop_price=converted_price(command.stop_price, exchange.ask),
-                )
-            refused = check_restrictions(wish, portfolio, worth, resting)
+        if portfolio.frozen or portfolio.contest or portfolio.terms is not DEFAULT_TERMS:
+            resting = self._resting(command, old) if portfolio.terms.restricts else []
+            refused = refused or self._forbidden(command, asset, portfolio, resting)
         refused = refused or self._check_funds(command, terms, portfolio, old)
         if refused is not None:
             return refused
         return self._judge_legs(command, terms, asset, portfolio) if command.legs else terms
+
+    def _forbidden(
+        self, command: NewOrder, asset: Asset, portfolio: PortfolioState, resting: list[Order]
+    ) -> Refused | None:
+        """Tell what an owner, a contest or the portfolio's own terms have against an order.
+
+        ``resting`` are the portfolio's other open orders in its symbol.
+        """
+        if portfolio.frozen:
+            return Refused(
+                Refusal.PORTFOLIO_FROZEN,
+                f"Portfolio {portfolio.portfolio} is frozen; let it trade again first.",
+            )
+        refused = None
+        if portfolio.contest:
+            refused = check_contest(command, portfolio, self.state.contests)
+        if refused is not None or not portfolio.terms.restricts:
+            return refused
+        exchange = self._exchange(asset, portfolio, command.market_at)
+        if exchange is not None:
+            command = attrs.evolve(
+                command,
+                limit_price=converted_price(command.limit_price, exchange.ask),
+                stop_price=converted_price(command.stop_price, exchange.ask),
+            )
+        worth = self._worth(portfolio, command.market_at)
+        return check_restrictions(command, portfolio, worth, resting)
 
     def _resting(self, command: NewOrder, old: Order | None) -> list[Order]:
         """Return the portfolio's open orders in the command's symbol, but for ``old``."""
@@ -123,6 +135,10 @@ class Combinations(Contesting):
             if isinstance(other, Refused):
                 return other
             terms.partner = other
+            resting = self._resting(command, None) if portfolio.terms.restricts else []
+            refused = self._forbidden(wishes[0], asset, portfolio, resting)
+            if refused is not None:
+                return refused
             # What one of them closes, the other closes: the shares are reserved once.
             other.reserved_quantity = 0
             both = Terms(NULL, 0, terms.reserved_cash + other.reserved_cash, 0)
@@ -181,6 +197,11 @@ class Combinations(Contesting):
         terms = refused or self._price(wish, asset, owner)
         if isinstance(terms, Refused):
             return terms
+        found = acceptance.find_portfolio(wish, self.state.portfolios)
+        refused = found if isinstance(found, Refused) else None
+        refused = refused or self._forbidden(wish, asset, owner, [])
+        if refused is not None:
+            return refused
         for number in sorted(self.state.open_orders[owner.portfolio]):
             order = self.state.orders[number]
             if order.symbol == symbol and order.is_open:
@@ -272,8 +293,9 @@ class Combinations(Contesting):
         if not isinstance(found, Refused):
             if shares:
                 found.reserved_quantity = 0
-            refused = self._check_funds(wish, found, portfolio)
-            found = refused or found
+            resting = self._resting(wish, child) if portfolio.terms.restricts else []
+            refused = self._forbidden(wish, asset, portfolio, resting)
+            found = refused or self._check_funds(wish, found, portfolio) or found
         if isinstance(found, Refused) or quantity <= 0:
             reason = int(found.refusal) if isinstance(found, Refused) else _ENDED
             self._end(child, OrderEventKind.CANCELLED, reason, at)
@@ -332,7 +354,8 @@ class Combinations(Contesting):
             if child.state != OrderState.HELD:
                 continue
             changed = child.with_terms(parent=new.order_id)
-            changed.quantity = old.filled + new.quantity
+            # Orders before the old one may have filled a part, too.
+            changed.quantity += new.quantity - old.remaining
             changed.version += 1
             changed.updated_at = at
             self._change(OrderEventKind.ADJUSTED, changed, at)

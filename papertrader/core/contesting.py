@@ -125,12 +125,15 @@ class Contesting(Custody):
             return name
         return f"contest-{contest}"
 
-    def end_contests(self, at: int, market_at: int) -> None:
-        """End the contests whose time has come, the earliest first: part of `Desk.advance`."""
+    def end_contests(self, at: int, market_at: int, until: int) -> None:
+        """End the contests whose end is ``until`` or before, the earliest first.
+
+        A part of `Desk.advance`.
+        """
         due = [
             each
             for each in self.state.contests.values()
-            if not each.ended_at and each.rules.ends_at <= market_at
+            if not each.ended_at and each.rules.ends_at <= until
         ]
         for contest in sorted(due, key=lambda each: (each.rules.ends_at, each.contest)):
             self._end_contest(contest, at, market_at)

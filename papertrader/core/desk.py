@@ -70,7 +70,7 @@ from papertrader.core.refusedorders import refused_order, refused_replacement
 from papertrader.core.reserving import affordable
 from papertrader.core.terms import FillModelKind
 
-ENGINE: Final = 2
+ENGINE: Final = 3
 """The number of the rules that decide, and of the data that come with them: calendars, rates, fees.
 
 One more whenever the same inputs may come to other outcomes than before, receipts included
@@ -310,14 +310,19 @@ class Desk(Endings):
         """Do everything that was due until ``market_at``, in the order of market time.
 
         Open orders expire; at each close after that, what is owed is charged and margin is
-        checked, and margin calls that have fallen due are carried out. After `CLOSES_MAX` closes
-        the rest is left to the next input.
+        checked, and margin calls that have fallen due are carried out; contests end. After
+        `CLOSES_MAX` closes the rest is left to the next input.
         """
         self._begin(seq, market_at)
         offers: dict[tuple[str, FillModelKind, Side], Offer] = {}
-        closes = 0
+        closes, ends = 0, self.next_contest_end()
         while True:
             order, carry = self.state.due(market_at), self.next_carry()
+            due = carry if 0 < carry <= market_at else market_at
+            if 0 < ends < min(due, market_at if order is None else order.expire_at):
+                self.end_contests(at, market_at, ends)
+                ends = self.next_contest_end()
+                continue
             if 0 < carry <= market_at and (order is None or carry < order.expire_at):
                 if closes >= CLOSES_MAX:
                     break
@@ -331,7 +336,7 @@ class Desk(Endings):
                 if not order.is_open:
                     continue
             self._end(order, OrderEventKind.EXPIRED, 0, at)
-        self.end_contests(at, market_at)
+        self.end_contests(at, market_at, market_at)
         return self._finish()
 
     def set_clock(self, *, seq: int, setting: ClockSet) -> Outcome:

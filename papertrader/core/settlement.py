@@ -54,13 +54,13 @@ class Calendars:
     def settles_at(self, asset: Asset, market_at: int) -> int:
         """Return when a trade at ``market_at`` settles: the opening of that session; 0: at once.
 
-        How many sessions later that is was different at different times (`rates`). What trades
-        around the clock settles at once.
+        How many sessions later that is was different at different times (`rates`). The hours after
+        a close belong to their day. What trades around the clock settles at once.
         """
         if asset.calendar == ALWAYS_OPEN:
             return 0
         calendar = self.of(asset)
-        session = calendar.next_session(market_at)
+        session = calendar.extended_at(market_at) or calendar.next_session(market_at)
         for _ in range(settlement_sessions(trading_day(market_at))):
             session = calendar.next_session(session.close)
         return session.open

@@ -13,7 +13,7 @@ from papertrader.core.contests import Contest, ContestRules, Entry, ranked
 from papertrader.core.events import TransactionPosted
 from papertrader.core.ledger import InvariantViolated
 from papertrader.core.money import NULL, SCALE
-from papertrader.core.orders import OrderState, Side
+from papertrader.core.orders import OrderState, Side, TimeInForce
 from papertrader.core.refusals import Refusal
 from papertrader.core.terms import PortfolioTerms
 
@@ -67,6 +67,21 @@ def cup(floor: Any) -> Any:
     assert joined(floor, 2, 20).refusal is None
     floor.now = 200
     return floor
+
+
+def test_what_falls_due_after_a_contest_is_none_of_its_business(cup: Any) -> None:
+    """Time may go past its end and a close in one step: the order for that close is too late."""
+    cup.quote("9", "10", last="10")
+    fields = {"portfolio": 10, "time_in_force": TimeInForce.CLS, "works_from": 1}
+    late = cup.order("1", expire_at=END + 5, **fields)
+    cup.quote("9", "10", last="10")
+    early = cup.order("1", expire_at=END - 5, **fields)
+    cup.quote("9", "10", last="10")
+    advance(cup, END + 10)
+    assert cup.now_is(early).state == OrderState.FILLED
+    assert cup.now_is(late).state == OrderState.CANCELLED
+    assert cup.now_is(late).reason == Refusal.CONTEST_CLOSED
+    assert cup.desk.state.contests[1].entries[10].equity == 1_000 * SCALE
 
 
 def test_an_entry_is_a_portfolio_with_the_contests_cash_and_terms(cup: Any) -> None:

@@ -33,6 +33,7 @@ from papertrader.core.rates import (
 from papertrader.core.refusals import Refusal
 from papertrader.core.settlement import Calendars
 from papertrader.core.terms import AccountKind, FeeModelKind, PortfolioTerms
+from papertrader.master.providers.base import load_calendars
 from tests.golden import parse_instant
 
 m = parse_amount
@@ -120,6 +121,15 @@ def test_what_trades_around_the_clock_settles_at_once() -> None:
     assert Calendars().settles_at(coin, friday) == 0
     share = attrs.evolve(coin, calendar="XXXX")
     assert Calendars().settles_at(share, friday) == parse_instant("2024-06-10T13:30:00Z")
+
+
+def test_what_trades_after_the_close_settles_as_of_its_day(floor: Any) -> None:
+    """One session later, as all of the day; before the opening it is that of the coming session."""
+    calendars = Calendars()
+    calendars.know_all(load_calendars(extended=True))
+    for traded in ("2024-06-10T12:00:00Z", "2024-06-10T15:00:00Z", "2024-06-10T21:00:00Z"):
+        settles_at = calendars.settles_at(floor.asset, parse_instant(traded))
+        assert settles_at == parse_instant("2024-06-11T13:30:00Z")
 
 
 def test_sums_that_wait_are_bounded() -> None:

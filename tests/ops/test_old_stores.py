@@ -2,8 +2,9 @@
 
 ``tests/stores/schema-N`` holds a store of schema N, made by ``tests/stores/play.py`` in a checkout
 of a version that had it: 2 by 38ef252, 3 by 4cf3bf0, 4 by 45d904c. The newest is made by the engine
-of now. Who changes the schema adds a step, and a store of the schema before; who changes the rules
-raises `papertrader.core.desk.ENGINE`, and adds a store made by them.
+of now; ``engine-N`` holds what the one of an older engine was. Who changes the schema adds a step,
+and a store of the schema before; who changes the rules raises `papertrader.core.desk.ENGINE`, keeps
+the newest store under the old engine's name, and makes it anew.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from tests.master_kit import MasterKit
 STORES = Path(__file__).parent.parent / "stores"
 SCHEMAS = sorted(int(path.name.removeprefix("schema-")) for path in STORES.glob("schema-*"))
 UNNUMBERED = "decided by a version before engines had numbers"
+ENGINES = sorted(int(path.name.removeprefix("engine-")) for path in STORES.glob("engine-*"))
 NEWEST = SCHEMAS[-1]
 """The store that was made by the engine of now."""
 
@@ -47,11 +49,11 @@ def files() -> Iterator[None]:
     back()
 
 
-def unpack(schema: int, state: Path) -> Path:
-    """Put the store of a schema into a new state directory."""
+def unpack(schema: int, state: Path, kind: str = "schema") -> Path:
+    """Put the store of a schema, or of an engine, into a new state directory."""
     state.mkdir()
     for name in ("truth", "views"):
-        text = lzma.decompress((STORES / f"schema-{schema}" / f"{name}.sql.xz").read_bytes())
+        text = lzma.decompress((STORES / f"{kind}-{schema}" / f"{name}.sql.xz").read_bytes())
         with contextlib.closing(sqlite3.connect(state / f"{name}.db")) as db:
             db.executescript(text.decode())
     return state
@@ -120,6 +122,24 @@ def test_a_store_goes_on(tmp_path: Path, schema: int) -> None:
     assert after.inputs - before.inputs == 2
     assert after.why == ({} if schema == NEWEST else {UNNUMBERED: before.inputs})
     assert after.checkpoints > before.checkpoints
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_store_of_an_older_engine_goes_on(tmp_path: Path, engine: int) -> None:
+    """What it decided is taken as told; people have what they had, and trade on by other rules."""
+    state = unpack(engine, tmp_path / "state", "engine")
+    before = replaycheck.replay_check(state)
+    assert (before.findings, before.taken) == ([], before.inputs)
+    trade_on(MasterKit(state))
+    after = replaycheck.replay_check(state)
+    now = core_desk.ENGINE
+    why = f"decided by engine {engine}, whose rules differ from those of engine {now}"
+    assert (after.why, after.inputs - before.inputs) == ({why: before.inputs}, 2)
+
+
+def test_there_is_a_store_of_the_engine_before() -> None:
+    """So that no change of the rules is made without trying it on what is out there."""
+    assert [*range(2, core_desk.ENGINE)] == ENGINES
 
 
 def test_the_engine_of_now_decides_its_store_as_it_did(tmp_path: Path) -> None:
