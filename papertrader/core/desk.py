@@ -68,6 +68,7 @@ from papertrader.core.quotes import (
 from papertrader.core.refusals import Refusal, Refused
 from papertrader.core.refusedorders import refused_order, refused_replacement
 from papertrader.core.reserving import affordable
+from papertrader.core.rules import DeskRules
 from papertrader.core.terms import FillModelKind
 
 ENGINE: Final = 3
@@ -85,7 +86,17 @@ class Desk(Endings):
     is a `Refusal` in the `Outcome`. Neither changes anything.
     """
 
+    def __init__(self, rules: DeskRules | None = None) -> None:
+        super().__init__(rules)
+        self._ended_assets: dict[str, Asset] = {}
+        """What an action has ended, as it was listed; for a clock that is turned back."""
+
     # Reference data
+
+    def forget_assets(self) -> None:
+        """Know no asset any more, as a master that has just started."""
+        super().forget_assets()
+        self._ended_assets.clear()
 
     def list_asset(self, asset: Asset) -> None:
         """Make ``asset`` known, or replace what is known of it (a halt, for example)."""
@@ -94,6 +105,7 @@ class Desk(Endings):
         if asset.tick <= 0 or asset.lot <= 0 or asset.quantity_min <= 0:
             raise ValueError(f"the tick, lot and least quantity of {asset.symbol} must be above 0")
         if asset.symbol in self.state.ended and asset.status != AssetStatus.DELISTED:
+            self._ended_assets[asset.symbol] = asset
             asset = attrs.evolve(asset, status=AssetStatus.DELISTED)
         self._assets[asset.symbol] = asset
 
@@ -344,7 +356,8 @@ class Desk(Endings):
 
         Turned back, a new epoch of market time begins: open orders are cancelled with the
         reason CLOCK_TURNED_BACK, the quotes that are known are forgotten, for they are of a time
-        that has not come yet, and corporate actions after ``market_at`` apply again. Money and
+        that has not come yet, and corporate actions after ``market_at`` apply again: what one of
+        them had ended trades as it did before. Money and
         positions stay as they are. Raises `ValueError` for a speed that no clock can have.
         """
         if not 1 <= setting.speed_milli <= SPEED_MAX:
@@ -359,11 +372,14 @@ class Desk(Endings):
             self._quotes.clear()
             self._intervals.clear()
         self._emit(attrs.evolve(setting, epoch=self.state.epoch + setting.back))
+        for symbol in self._ended_assets.keys() - self.state.ended:
+            self._assets[symbol] = self._ended_assets.pop(symbol)
         return Outcome(None, "", None, self._finish())
 
     def unlist(self, symbol: str) -> None:
         """Forget an asset: at the market time of now it is not listed yet."""
         self._assets.pop(symbol)
+        self._ended_assets.pop(symbol, None)
         self._quotes.pop(symbol)
 
     def plan_action(self, *, at: int, action: CorporateAction) -> tuple[Asset, list[Posting]]:

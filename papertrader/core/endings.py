@@ -3,7 +3,8 @@
 It is a part of the desk (`papertrader.core.desk`). Open orders of the symbol are cancelled first.
 At a delisting every position is closed at the price that the action names, the last price known
 without it, and the average cost without either. At a change of symbol every position moves to the
-new symbol with its lots and its cost; what it realized stays with the old one.
+new symbol with its lots and its cost; what it realized stays with the old one. Where it closes what
+is held there, or a part of it, the portfolio's open orders in the new symbol are cancelled, too.
 """
 
 from __future__ import annotations
@@ -79,6 +80,8 @@ class Endings(Carrying):
                 )
             else:
                 new = portfolio.positions.get(action.successor)
+                if new is not None and new.quantity * position.quantity < 0:
+                    self._cancel_orders(portfolio, action.successor, at)
                 number = self.state.accounts[portfolio.account].transaction_id + 2
                 after, realized = moved(position, new, action.successor, at, number)
                 size = position.quantity
@@ -88,6 +91,14 @@ class Endings(Carrying):
                         symbol_event(self.state, portfolio, moving, change, profit, at, action.at)
                     )
         self._quotes.pop(action.symbol)
+
+    def _cancel_orders(self, portfolio: PortfolioState, symbol: str, at: int) -> None:
+        """Cancel a portfolio's orders in a symbol: what they were to close is closed otherwise."""
+        reason = int(Refusal.INSUFFICIENT_POSITION)
+        for number in sorted(self.state.open_orders[portfolio.portfolio]):
+            order = self.state.orders[number]
+            if order.symbol == symbol and order.is_open:
+                self._end(order, OrderEventKind.CANCELLED, reason, at)
 
     def _holders(self, symbol: str) -> list[tuple[PortfolioState, Position]]:
         found = []
