@@ -20,6 +20,7 @@ from tests.server_kit import PASSWORD, PROGRAM, Server, running
 
 pytest.importorskip("textual")
 
+from textual.css.query import NoMatches
 from textual.pilot import Pilot
 from textual.widgets import DataTable, Input, RichLog, Static
 
@@ -144,6 +145,23 @@ def test_whoever_ends_the_program_while_the_account_is_read_sees_no_error(server
         await reading.wait()
 
     play(server, body)
+
+
+def test_what_still_runs_when_the_program_has_ended_is_quiet(server: Server) -> None:
+    """No screen is left then; the second's tick and an answer that comes late raise nothing."""
+    ended: list[TerminalProgram] = []
+
+    async def body(pilot: Pilot[None]) -> None:
+        app = pilot.app
+        assert isinstance(app, TerminalProgram)
+        ended.append(app)
+
+    play(server, body)
+    (app,) = ended
+    assert app.screen_stack == []
+    app._tick()
+    with pytest.raises(NoMatches):
+        app.note("too late")
 
 
 def test_an_order_is_sent_with_a_tag(server: Server) -> None:

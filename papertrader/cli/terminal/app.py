@@ -162,8 +162,15 @@ class TerminalProgram(App[None]):
         yield Footer()
 
     def _at(self, selector: str, kind: type[WidgetT]) -> WidgetT:
-        """Return a widget of the program's own screen, also while another one lies over it."""
-        return self.screen_stack[0].query_one(selector, kind)
+        """Return a widget of the program's own screen, also while another one lies over it.
+
+        Raises `NoMatches` while the program ends: whatever is under way then suppresses it, since
+        what still comes has nowhere to stand and nobody is to be told of an error.
+        """
+        screens = self.screen_stack
+        if not screens:
+            raise NoMatches(f"{selector}: the screen is gone")
+        return screens[0].query_one(selector, kind)
 
     # --- begin and end --------------------------------------------------------------------------
 
@@ -182,7 +189,7 @@ class TerminalProgram(App[None]):
             "time (UTC)", "side", "symbol", "quantity", "price"
         )
         self._at("#watch", DataTable).focus()
-        self.set_interval(1, self._show_top)
+        self.set_interval(1, self._tick)
         self._show_top()
         self.live()
 
@@ -208,13 +215,13 @@ class TerminalProgram(App[None]):
             async for event in self.client.events():
                 await self._take(event)
         except NoMatches:
-            # The screen is being taken down; what still came has nowhere to stand.
             return
         except (errors.PaperTraderError, OSError, ValueError) as error:
             self._connected = False
-            self.note(f"error: {error}")
-            self.note("hint: papertrader login, then start this again", "down")
-            self.show_tab("log")
+            with contextlib.suppress(NoMatches):
+                self.note(f"error: {error}")
+                self.note("hint: papertrader login, then start this again", "down")
+                self.show_tab("log")
 
     def _tell_confined(self) -> None:
         """Say what this login lacks; nothing else can be done before."""
@@ -311,7 +318,6 @@ class TerminalProgram(App[None]):
     @work(exclusive=True, group="refresh")
     async def _refresh(self) -> None:
         await asyncio.sleep(0.2)
-        # Whoever ends the program while the account is read is not told of an error.
         with contextlib.suppress(NoMatches):
             try:
                 await self.refresh_account()
@@ -337,6 +343,10 @@ class TerminalProgram(App[None]):
         self._at("#log-lines", RichLog).write(Text(text, style=STYLES[style]))
 
     # --- what is shown --------------------------------------------------------------------------
+
+    def _tick(self) -> None:
+        with contextlib.suppress(NoMatches):
+            self._show_top()
 
     def _show_top(self) -> None:
         parts = ["connected" if self._connected else "not connected", self.login.user]
@@ -407,7 +417,6 @@ class TerminalProgram(App[None]):
                 self._bars_wanted = False
                 await self._follow(self.symbol, self._interval)
         except NoMatches:
-            # Whoever ends the program while bars are on their way is not told of an error.
             return
         finally:
             self._bars_reading = False
@@ -542,10 +551,12 @@ class TerminalProgram(App[None]):
         except TimeoutError:
             process.kill()
             await process.wait()
-            self.note(f"error: {words[0]} had not ended after {COMMAND_S} seconds", "down")
+            with contextlib.suppress(NoMatches):
+                self.note(f"error: {words[0]} had not ended after {COMMAND_S} seconds", "down")
             return
-        for line in said.decode(errors="replace").splitlines()[-LOG_LINES_MAX:]:
-            self.note(line, "" if process.returncode == 0 else "down")
+        with contextlib.suppress(NoMatches):
+            for line in said.decode(errors="replace").splitlines()[-LOG_LINES_MAX:]:
+                self.note(line, "" if process.returncode == 0 else "down")
 
 
 _CANCELLABLE: Final = (
