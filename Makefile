@@ -6,6 +6,8 @@
 # make fuzz    read 10^8 changed frames with the codec, on every processor: about a quarter of an hour
 # make bench   measure the product beside its peers, 15 minutes: benchmarks/README.rst
 # make profile flame graphs of master and worker under load
+# make sbom    list what an installation has, with what libraries bring along: build/sbom.json
+# make advisories  ask over the network for published weaknesses of just that
 # make clean   remove what these two made (never your accounts or settings)
 #
 # Only make and Python 3.11 or newer are needed. Variables:
@@ -15,17 +17,19 @@
 #   KILLS=...        how often `make torture` kills (50)
 #   FUZZ_ARGS=...    options of the parser's fuzzer, such as --frames 1e7
 #   BENCH_ARGS=...   options of the benchmarks
+#   AUDIT_ARGS=...   options of pip-audit, such as --ignore-vuln ID
 #   PYTHON=...       the Python to use; the newest one found otherwise
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := run
-.PHONY: run test test-web browser docs torture fuzz bench profile clean
+.PHONY: run test test-web browser docs torture fuzz bench profile sbom advisories clean
 
 ARGS =
 PYTEST_ARGS =
 JOBS = 2
 BENCH_ARGS =
 FUZZ_ARGS =
+AUDIT_ARGS =
 PYTHON =
 KILLS = 50
 
@@ -35,6 +39,9 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 RUNTIME := $(VENV)/.installed-runtime
 DEVELOPMENT := $(VENV)/.installed-development
 PACKAGING := pyproject.toml setup.cfg
+TOOLS := build/tools
+INSTALLED := build/installed
+EXTRAS := metrics,parquet,postgres,report,tui
 
 # A directory left by an interrupted run, or whose Python is gone, is made anew.
 define MAKE_VENV
@@ -112,6 +119,35 @@ bench: $(RUNTIME)
 
 profile: $(RUNTIME)
 	$(BIN)/python -m benchmarks.profile $(BENCH_ARGS)
+
+sbom: $(TOOLS)/.ready $(INSTALLED)/.ready
+	@$(TOOLS)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+		--output-format JSON --output-file build/sbom.json $(INSTALLED)/bin/python
+	@echo "What an installation has, as CycloneDX: build/sbom.json"
+
+# The answers are those of https://osv.dev, which gathers what PyPI, GitHub and others publish.
+advisories: $(TOOLS)/.ready $(INSTALLED)/.ready
+	@$(TOOLS)/bin/pip-audit --vulnerability-service osv --progress-spinner off $(AUDIT_ARGS) \
+		--path "$$($(INSTALLED)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" \
+		2>$(TOOLS)/advisories.log; code=$$?; \
+	if grep -q 'ConnectionError\|Timeout' $(TOOLS)/advisories.log; then \
+		echo "error: published weaknesses are asked for over the network, and api.osv.dev does not answer" >&2; \
+		exit 3; \
+	fi; \
+	cat $(TOOLS)/advisories.log >&2; exit $$code
+
+$(TOOLS)/.ready: | $(RUNTIME)
+	@echo "Installing cyclonedx-bom and pip-audit into $(TOOLS) ..."
+	@$(BIN)/python -m venv --clear $(TOOLS)
+	@$(TOOLS)/bin/python -m pip --quiet --disable-pip-version-check install 'cyclonedx-bom>=7.0' 'pip-audit>=2.9'
+	@touch $@
+
+# As an operator's: with all extras, and nothing that is there for other reasons, pip among it.
+$(INSTALLED)/.ready: $(PACKAGING) | $(RUNTIME)
+	@echo "Installing PaperTrader as an operator would into $(INSTALLED) ..."
+	@$(BIN)/python -m venv --clear --without-pip $(INSTALLED)
+	@$(PIP) --python $(INSTALLED)/bin/python install '.[$(EXTRAS)]'
+	@touch $@
 
 $(RUNTIME): $(PACKAGING)
 	$(MAKE_VENV)
