@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 import attrs
 
@@ -14,6 +15,8 @@ from papertrader.core.rates import MARGIN_REQUIREMENTS
 from papertrader.core.reserving import reserve_rest
 from papertrader.core.state import DeskState
 from papertrader.core.terms import BASIS_POINTS, FeeModelKind, PortfolioTerms
+
+_FILL: Final = OrderEventKind.FILL
 
 
 def reservation_violations(state: DeskState) -> Iterator[str]:
@@ -77,51 +80,55 @@ class FeeAudit:
     _order: Order | None = None
     _changed: OrderChanged | None = None
 
-    def check(self, state: DeskState, event: Event) -> Iterator[str]:
-        """Give one sentence for each wrong figure of ``event``, which is about to be applied."""
+    def check(self, state: DeskState, event: Event) -> Sequence[str]:
+        """Return one sentence for each wrong figure of ``event``, which is about to be applied."""
         if isinstance(event, OrderChanged):
             self._order = self._changed = None
-            if event.kind == OrderEventKind.FILL:
+            if event.kind == _FILL:
                 self._order, self._changed = state.orders.get(event.order.order_id), event
         elif isinstance(event, TransactionPosted) and event.transaction.order:
             order, changed = self._order, self._changed
             self._order = self._changed = None
             if order is not None and changed is not None:
-                yield from self._check_fill(state, order, changed, event)
+                return _check_fill(state, order, changed, event)
+        return ()
 
-    @staticmethod
-    def _check_fill(
-        state: DeskState, order: Order, changed: OrderChanged, posted: TransactionPosted
-    ) -> Iterator[str]:
-        transaction = posted.transaction
-        portfolio = state.portfolios[order.portfolio]
-        name = f"transaction {transaction.transaction_id} of account {posted.account}"
-        at = transaction.market_time
-        notional = transaction.price * transaction.quantity
-        expected = fees_of_fill(
-            portfolio.terms,
-            order,
-            quantity=transaction.quantity,
-            notional=notional,
-            gross=transaction.amount + transaction.fees,
-            asset=None,
-            market_at=at,
-            month_shares=portfolio.purse.shares_in(at),
-            rate=transaction.rate,
+
+def _check_fill(
+    state: DeskState, order: Order, changed: OrderChanged, posted: TransactionPosted
+) -> list[str]:
+    transaction = posted.transaction
+    portfolio = state.portfolios[order.portfolio]
+    at = transaction.market_time
+    notional = transaction.price * transaction.quantity
+    expected = fees_of_fill(
+        portfolio.terms,
+        order,
+        quantity=transaction.quantity,
+        notional=notional,
+        gross=transaction.amount + transaction.fees,
+        asset=None,
+        market_at=at,
+        month_shares=portfolio.purse.shares_in(at),
+        rate=transaction.rate,
+    )
+    if (transaction.sec_fee or transaction.taf_fee) and order.side != Side.BUY:
+        gross = transaction.amount + transaction.fees
+        charged = regulatory_fees_of_fill(
+            order, transaction.quantity, notional, at, transaction.rate
         )
-        sold = order.side != Side.BUY
-        if sold and (transaction.sec_fee or transaction.taf_fee):
-            gross = transaction.amount + transaction.fees
-            charged = regulatory_fees_of_fill(
-                order, transaction.quantity, notional, at, transaction.rate
-            )
-            sec = min(charged[0], gross)
-            taf = min(charged[1], gross - sec)
-            most = min(expected.commission, gross - sec - taf)
-            expected = attrs.evolve(expected, sec_fee=sec, taf_fee=taf, commission=most)
-        lines = (transaction.commission, transaction.sec_fee, transaction.taf_fee)
-        wanted = (expected.commission, expected.sec_fee, expected.taf_fee)
-        if lines != wanted:
-            yield f"I-15: {name} charges {lines}, by the terms and rates it is {wanted}"
-        if changed.fill_fees != transaction.fees:
-            yield f"I-15: {name} charges {transaction.fees}, its order says {changed.fill_fees}"
+        sec = min(charged[0], gross)
+        taf = min(charged[1], gross - sec)
+        most = min(expected.commission, gross - sec - taf)
+        expected = attrs.evolve(expected, sec_fee=sec, taf_fee=taf, commission=most)
+    lines = (transaction.commission, transaction.sec_fee, transaction.taf_fee)
+    wanted = (expected.commission, expected.sec_fee, expected.taf_fee)
+    found = []
+    if lines != wanted:
+        found.append(f"charges {lines}, by the terms and rates it is {wanted}")
+    if changed.fill_fees != transaction.fees:
+        found.append(f"charges {transaction.fees}, its order says {changed.fill_fees}")
+    if not found:
+        return found
+    name = f"transaction {transaction.transaction_id} of account {posted.account}"
+    return [f"I-15: {name} {each}" for each in found]

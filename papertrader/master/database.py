@@ -44,6 +44,10 @@ from papertrader.master.truthtables import APPEND_ONLY, TABLES
 
 SCHEMA_VERSION: Final = 5
 GENESIS: Final = bytes(32)
+BATCHES_TOGETHER: Final = 256
+"""Batches of the journal that are read at once, at most."""
+READ_OCTETS: Final = 2 * 1024 * 1024
+"""Octets of the journal that are read at once, about: what a processor has near at hand."""
 
 Change = Callable[[peewee.Database], None]
 """A table operation that belongs into a batch's transaction. It must not fail for good input."""
@@ -484,17 +488,19 @@ def journal_batches(db: peewee.Database, after_seq: int = 0) -> Iterator[tuple[A
 
     Each is (batch, first_seq, last_seq, epoch, previous, hash, frames).
     """
-    last = -1
+    last, limit = -1, 1
     while True:
         rows = db.execute_sql(
             "SELECT batch, first_seq, last_seq, epoch, previous, hash, frames FROM journal"
-            " WHERE last_seq > ? AND batch > ? ORDER BY batch LIMIT 256",
-            (after_seq, last),
+            " WHERE last_seq > ? AND batch > ? ORDER BY batch LIMIT ?",
+            (after_seq, last, limit),
         ).fetchall()
         if not rows:
             return
         yield from rows
         last = rows[-1][0]
+        octets = sum(len(row[-1]) for row in rows) + 1
+        limit = max(1, min(BATCHES_TOGETHER, len(rows) * READ_OCTETS // octets))
 
 
 def engines_noted(db: peewee.Database) -> list[tuple[int, int]]:

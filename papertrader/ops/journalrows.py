@@ -22,9 +22,8 @@ from papertrader.master.refusalrecords import refusal_cut
 from papertrader.ops.digests import Digests
 from papertrader.wire import codec, limits
 from papertrader.wire import messages as m
-from papertrader.wire.derived import Message
 from papertrader.wire.errors import RemoteFault
-from papertrader.wire.kinds import MAGIC, VERSION, Tag
+from papertrader.wire.kinds import Tag
 
 UNREADABLE: Final = (
     RemoteFault,
@@ -43,21 +42,23 @@ _HEAD: Final = limits.HEADER_SIZE
 _SECTION: Final = codec.SECTION.size
 _GROUP: Final = _SECTION + codec.GROUP.size
 _CRC: Final = codec.CRC.unpack_from
+_CRC_SIZE: Final = codec.CRC.size
 _ORDER: Final = int(m.StoreOrder.OPCODE)
 _TRANSACTION: Final = int(m.StoreTransaction.OPCODE)
 _REPLY: Final = int(m.StoreReply.OPCODE)
 _COMMAND: Final = int(m.StoreCommand.OPCODE)
 _ORDER_INNER: Final = _HEAD + m.StoreOrder.SIZE + _SECTION
 _TX_INNER: Final = _HEAD + m.StoreTransaction.SIZE + _SECTION
-_FOUR: Final = struct.Struct(">QQQQ").unpack_from
-"""Input, account, portfolio and instant: what the records of an outcome begin with."""
-_TAG_SIZE: Final = codec.SECTION.unpack_from
+_ORDER_BEGIN: Final = struct.Struct(">4s4x8s16x8xQ8xQ32xHI4s4x8s8xQ").unpack_from
+"""Of a STORE_ORDER: both parts of its plain header, account and instant, tag and size of INNER,
+both parts of the header within and its number."""
+_TX_BEGIN: Final = struct.Struct(">4s4x8s16x8xQ16xHI4s4x8s8xQQQB").unpack_from
+"""The same of a STORE_TX, without the instant; then number, portfolio and kind."""
 _GROUP_HEAD: Final = struct.Struct(">HIHI").unpack_from
 _SEQ: Final = struct.Struct(">Q").unpack_from
 _EVENT: Final = m.OrderEvent.LAYOUT.unpack_from
 _ORDER_ROW: Final = struct.Struct(">Q24x16x6xHqq").unpack_from
 """Number, reason, quantity and filled of an order's row."""
-_TX_ROW: Final = struct.Struct(">QQB").unpack_from
 _EXECUTED_AT: Final = struct.Struct(">Q").unpack_from
 _PLAIN: Final = packing.ORDER_END
 _FILL: Final = packing.ORDER_END + _GROUP + m.ReceiptRow.SIZE
@@ -65,21 +66,10 @@ _HOLDING: Final = packing.TRANSACTION_END + _GROUP + m.HoldingRow.SIZE
 _DETAILED: Final = _HOLDING + _GROUP + m.TransactionDetailRow.SIZE
 _EXECUTED_FROM_END: Final = 16
 """A transaction's row ends with when it was executed and the number of its quote."""
-
-
-def _constant(kind: type[Message], flags: int) -> tuple[bytes, bytes]:
-    """Return what a header of this kind has before and after its length."""
-    head = codec.HEADER.pack(
-        MAGIC, VERSION, kind.CATEGORY, 0, kind.OPCODE, flags, kind.SIZE, 0, 0, 0, 0
-    )
-    return head[:4], head[8:16]
-
-
-_CHECKED: Final = codec.EVENT | codec.CHECKSUM
-_STORE_ORDER: Final = _constant(m.StoreOrder, _CHECKED)
-_STORE_TX: Final = _constant(m.StoreTransaction, _CHECKED)
-_EV_ORDER: Final = _constant(m.OrderEvent, codec.EVENT)
-_EV_TX: Final = _constant(m.TransactionEvent, codec.EVENT)
+_STORE_ORDER: Final = quickrecords.heads(m.StoreOrder)
+_STORE_TX: Final = quickrecords.heads(m.StoreTransaction)
+_EV_ORDER: Final = quickrecords.heads(m.OrderEvent, codec.EVENT)
+_EV_TX: Final = quickrecords.heads(m.TransactionEvent, codec.EVENT)
 _INNER: Final = int(Tag.INNER)
 _ENTRIES: Final = int(Tag.ENTRIES)
 
@@ -112,26 +102,29 @@ class JournalRows:
                 self._violated("the views follow from another journal")
 
     def _take(self, frames: bytes, batch: int, first: int, last: int, counted: bool) -> None:
+        digests, octets = self.digests, memoryview(frames)
         offset, size = 0, len(frames)
         try:
             while offset < size:
                 length, opcode = LENGTH_OPCODE(frames, offset + LENGTH_AT)
-                end = offset + _HEAD + length
-                octets = frames[offset:end]
-                (seq,) = _SEQ(octets, _HEAD)
+                begin = offset + _HEAD
+                end = begin + length
+                (seq,) = _SEQ(frames, begin)
                 if not first <= seq <= last:
                     self._violated(f"batch {batch}: a record of input {seq} stands in it")
-                reader = _READERS.get(opcode)
+                reader, summed = _READERS.get(opcode), end - _CRC_SIZE
                 if (
                     reader is None
-                    or len(octets) != _HEAD + length
-                    or _CRC(octets, len(octets) - 4)[0] != crc32(memoryview(octets)[:-4])
-                    or not reader(octets, self.digests, counted)
+                    or end > size
+                    or summed < begin
+                    or _CRC(frames, summed)[0] != crc32(octets[offset:summed])
+                    or not reader(frames, offset, end, digests, counted)
                 ):
                     self._by_codec(frames, offset, counted)
                 offset = end
         except UNREADABLE as fault:
             self._violated(f"batch {batch}: a record cannot be read ({fault})")
+        digests.gather()
 
     def _by_codec(self, frames: bytes, offset: int, counted: bool) -> None:
         message: Any = records.read_frame(frames, offset)
@@ -174,29 +167,27 @@ def fits(wanted: bytes, make: Callable[..., bytes], *values: Any) -> bool:
         return False
 
 
-def _order(octets: bytes, digests: Digests, counted: bool) -> bool:
+def _order(blob: bytes, offset: int, end: int, digests: Digests, counted: bool) -> bool:
     """Take the rows of a plain STORE_ORDER; False: it is another one."""
-    tag, size = _TAG_SIZE(octets, _ORDER_INNER - _SECTION)
-    at = _ORDER_INNER
+    head, rest, account, happened_at, tag, size, head2, rest2, event_seq = _ORDER_BEGIN(
+        blob, offset
+    )
+    at = offset + _ORDER_INNER
     if (
-        octets[:4] != _STORE_ORDER[0]
-        or octets[8:16] != _STORE_ORDER[1]
-        or octets[at : at + 4] != _EV_ORDER[0]
-        or octets[at + 8 : at + 16] != _EV_ORDER[1]
+        (head, rest) != _STORE_ORDER
+        or (head2, rest2) != _EV_ORDER
         or tag != _INNER
-        or size != len(octets) - at - 4
+        or size != end - at - _CRC_SIZE
         or size not in (_PLAIN, _FILL)
     ):
         return False
     if not counted:
         return True
-    _, account, _, happened_at = _FOUR(octets, _HEAD)
-    (event_seq,) = _SEQ(octets, at + 24)
-    push = octets[at:-4]
+    push = blob[at : at + size]
     digests.event(account, event_seq, push)
     if size == _FILL:
-        number, reason, quantity, filled = _ORDER_ROW(octets, at + packing.ORDER_AT)
-        figures = _EVENT(octets, at + _HEAD)
+        number, reason, quantity, filled = _ORDER_ROW(push, packing.ORDER_AT)
+        figures = _EVENT(push, _HEAD)
         block = packing.receipt_block(
             event_seq, happened_at, figures, reason, quantity - filled, push
         )
@@ -204,44 +195,43 @@ def _order(octets: bytes, digests: Digests, counted: bool) -> bool:
     return True
 
 
-def _transaction(octets: bytes, digests: Digests, counted: bool) -> bool:
+def _transaction(blob: bytes, offset: int, end: int, digests: Digests, counted: bool) -> bool:
     """Take the rows of a plain STORE_TX; False: it is another one."""
-    tag, size = _TAG_SIZE(octets, _TX_INNER - _SECTION)
-    at = _TX_INNER
+    (
+        head, rest, account, tag, size, head2, rest2, event_seq, number, portfolio, kind,
+    ) = _TX_BEGIN(blob, offset)  # fmt: skip
     if (
-        octets[:4] != _STORE_TX[0]
-        or octets[8:16] != _STORE_TX[1]
-        or octets[at : at + 4] != _EV_TX[0]
-        or octets[at + 8 : at + 16] != _EV_TX[1]
+        (head, rest) != _STORE_TX
+        or (head2, rest2) != _EV_TX
         or tag != _INNER
         or size not in (_HOLDING, _DETAILED)
     ):
         return False
+    at = offset + _TX_INNER
     begun = at + size
-    tag, size, row_size, count = _GROUP_HEAD(octets, begun)
-    end = begun + _GROUP + row_size * count
-    if tag != _ENTRIES or row_size != m.EntryRow.SIZE or size != row_size * count + 6:
-        return False
-    if end > len(octets) - 4:
+    tag, size, row_size, count = _GROUP_HEAD(blob, begun)
+    entries = begun + _GROUP
+    ended = entries + row_size * count
+    if (
+        tag != _ENTRIES or row_size != m.EntryRow.SIZE or size != row_size * count + 6
+        or ended > end - _CRC_SIZE
+    ):  # fmt: skip
         return False
     if not counted:
         return True
-    _, account, _, _ = _FOUR(octets, _HEAD)
-    (event_seq,) = _SEQ(octets, at + 24)
-    push = octets[at:begun]
+    push = blob[at:begun]
     digests.event(account, event_seq, push)
-    number, portfolio, kind = _TX_ROW(octets, at + _HEAD)
-    (executed_at,) = _EXECUTED_AT(octets, at + packing.TRANSACTION_END - _EXECUTED_FROM_END)
+    (executed_at,) = _EXECUTED_AT(push, packing.TRANSACTION_END - _EXECUTED_FROM_END)
     detail = b"" if len(push) == _HOLDING else push[-m.TransactionDetailRow.SIZE :]
     digests.transaction(
         account, number, portfolio, kind, executed_at, push[_HEAD : packing.TRANSACTION_END],
-        detail, octets[begun + _GROUP : end],
+        detail, blob[entries:ended],
     )  # fmt: skip
     return True
 
 
-def _reply(octets: bytes, digests: Digests, counted: bool) -> bool:
-    reply = quickrecords.plain_reply(octets)
+def _reply(blob: bytes, offset: int, end: int, digests: Digests, counted: bool) -> bool:
+    reply = quickrecords.plain_reply(blob, offset, end)
     if reply is None:
         return False
     if counted:
@@ -249,11 +239,11 @@ def _reply(octets: bytes, digests: Digests, counted: bool) -> bool:
     return True
 
 
-def _command(octets: bytes, digests: Digests, counted: bool) -> bool:
-    return quickrecords.is_plain_command(octets)
+def _command(blob: bytes, offset: int, end: int, digests: Digests, counted: bool) -> bool:
+    return quickrecords.is_plain_command(blob, offset, end)
 
 
-_READERS: Final[dict[int, Callable[[bytes, Digests, bool], bool]]] = {
+_READERS: Final[dict[int, Callable[[bytes, int, int, Digests, bool], bool]]] = {
     _ORDER: _order,
     _TRANSACTION: _transaction,
     _REPLY: _reply,

@@ -1,39 +1,30 @@
-"""The rows' side of an audit, in another process while this one makes the books again.
+"""The rows' half of an audit: whether the journal is whole, and the views' rows as it makes them.
 
-That process runs `main`. It is told where the store is, says how far the views are (`Seen`), is
-told how much of the journal there is, and says what it has found (`Found`). Where there is one
-processor only, or little to read, all is done within one process.
+It says how far the views are (`Seen`), is told how much of the journal there is, and says what it
+has found (`Found`).
 """
 
 from __future__ import annotations
 
-import contextlib
-import gc
-import os
-import pickle
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable
-from typing import IO, Any, Final
+from itertools import islice
+from typing import Any, Final
 
 import attrs
 import peewee
 
 from papertrader.core.desk import Desk
 from papertrader.core.restore import restore_state
-from papertrader.master.engines import StoreError, StorePlace, stream
+from papertrader.master.engines import StorePlace, stream
 from papertrader.master.viewstore import ViewStore
+from papertrader.ops.apart import Apart, Violations
 from papertrader.ops.digests import Digests
 from papertrader.ops.journalrows import UNREADABLE, JournalRows
 from papertrader.wire import limits
 
-VIOLATIONS_MAX: Final = 100
-"""Violations listed; the rest are counted."""
-WORTH_IT: Final = 20_000
-"""Inputs up to which to start another process takes longer than it helps."""
-
-_RUN: Final = f"import sys; from {__name__} import main; main(sys.stdin.buffer, sys.stdout.buffer)"
+GATHERED: Final = 1_000
+"""Rows of the views that are hashed together: 1 MiB."""
 
 
 @attrs.frozen
@@ -47,7 +38,7 @@ class Seen:
 
 
 @attrs.define
-class Found:
+class Found(Violations):
     """What was found: see `ViewSide.found`."""
 
     state_hash: bytes = b""
@@ -56,14 +47,6 @@ class Found:
     """Why they cannot be read."""
     replied: Counter[int] = attrs.Factory(Counter)
     """Stored replies of each session in the journal."""
-    violations: list[str] = attrs.Factory(list)
-    violations_in_all: int = 0
-
-    def violated(self, sentence: str) -> None:
-        """Note a violation."""
-        self.violations_in_all += 1
-        if len(self.violations) < VIOLATIONS_MAX:
-            self.violations.append(sentence)
 
 
 class ViewSide:
@@ -138,105 +121,60 @@ class ViewSideApart:
     """The same, in a process of its own."""
 
     def __init__(self, place: StorePlace) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", _RUN], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
+        self._apart = Apart(__name__, place)
         self._found: Found | None = None
-        self._say(place)
-        self.seen: Seen | None = self._hear()
+        self.seen: Seen | None = self._apart.hear()
 
     def begin(self, last_batch: int) -> None:
         """See `ViewSide.begin`."""
-        self._say(last_batch)
+        self._apart.say(last_batch)
 
     def found(self) -> Found:
         """See `ViewSide.found`."""
         if self._found is None:
-            self._found = self._hear()
+            self._found = self._apart.hear()
         return self._found
 
-    def _say(self, what: object) -> None:
-        stdin: Any = self._process.stdin
-        try:
-            pickle.dump(what, stdin)
-            stdin.flush()
-        except BrokenPipeError:
-            return  # It has said why.
-
-    def _hear(self) -> Any:
-        stdout: Any = self._process.stdout
-        try:
-            said = pickle.load(stdout)
-        except (EOFError, pickle.UnpicklingError):
-            said = "the process that reads the views has ended"
-        if isinstance(said, str):
-            self.close()
-            raise StoreError(said)
-        return said
-
     def close(self) -> None:
-        """End it, if it has not ended."""
-        self._process.kill()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(BrokenPipeError):
-                    pipe.close()
-        self._process.wait()
+        """End it."""
+        self._apart.close()
 
 
-def side_of(place: StorePlace, inputs: int) -> ViewSide | ViewSideApart:
-    """Open the views, if there are any; apart where that is quicker. Raises `StoreError`."""
-    several = (os.cpu_count() or 1) > 1
-    return ViewSideApart(place) if several and inputs > WORTH_IT else ViewSide(place)
+def half(place: StorePlace, say: Callable[[object], None], hear: Callable[[], Any]) -> None:
+    """Do in a process of its own what `ViewSideApart` asks for (`apart.main`)."""
+    side = ViewSide(place)
+    say(side.seen)
+    side.begin(hear())
+    say(side.found())
 
 
 def _digests_of(db: peewee.Database) -> Digests:
     """Return what the views do hold."""
     digests = Digests()
-    for row in stream(
-        db,
-        "SELECT account, id, portfolio, kind, executed_at, block, detail, entries, note"
-        " FROM view_transaction ORDER BY account, id",
-    ):
-        digests.transaction(*row)
-    for row in stream(
-        db,
-        'SELECT account, "order", event_seq, block FROM view_receipt ORDER BY account, event_seq',
-    ):
-        digests.receipt(*row)
-    for row in stream(
-        db,
-        "SELECT account, seq, block, text FROM view_refusal ORDER BY account, seq, client_order_id",
-    ):
-        digests.refusal(*row)
-    for row in stream(db, "SELECT account, seq, frame FROM view_event ORDER BY account, seq"):
-        digests.event(*row)
-    for row in stream(db, "SELECT session, seq, request_hash, at, frame FROM view_reply"):
-        digests.reply(*row)
+    kinds: tuple[tuple[str, Callable[..., None]], ...] = (
+        (
+            "SELECT account, id, portfolio, kind, executed_at, block, detail, entries, note"
+            " FROM view_transaction ORDER BY account, id",
+            digests.transaction,
+        ),
+        (
+            'SELECT account, "order", event_seq, block FROM view_receipt'
+            " ORDER BY account, event_seq",
+            digests.receipt,
+        ),
+        (
+            "SELECT account, seq, block, text FROM view_refusal"
+            " ORDER BY account, seq, client_order_id",
+            digests.refusal,
+        ),
+        ("SELECT account, seq, frame FROM view_event ORDER BY account, seq", digests.event),
+        ("SELECT session, seq, request_hash, at, frame FROM view_reply", digests.reply),
+    )
+    for sql, take in kinds:
+        rows = stream(db, sql)
+        while some := list(islice(rows, GATHERED)):
+            for row in some:
+                take(*row)
+            digests.gather()
     digests.close()
     return digests
-
-
-def main(source: IO[bytes], target: IO[bytes]) -> None:
-    """Do what `ViewSideApart` asks for; an error is answered as its sentence."""
-    gc.disable()
-
-    def say(make: Callable[[], object]) -> None:
-        try:
-            said = make()
-        except (StoreError, peewee.PeeweeException) as error:
-            said = str(error)
-        pickle.dump(said, target)
-        target.flush()
-
-    place: StorePlace = pickle.load(source)
-    made: list[ViewSide] = []
-
-    def seen() -> Seen | None:
-        made.append(ViewSide(place))
-        return made[0].seen
-
-    say(seen)
-    for side in made:
-        side.begin(pickle.load(source))
-        say(side.found)

@@ -17,7 +17,7 @@ from papertrader.core.terms import PortfolioTerms
 from papertrader.master.database import StoreError, chain
 from papertrader.master.operators import Appointment, appoint
 from papertrader.master.termrecords import terms_block
-from papertrader.ops import viewside
+from papertrader.ops import apart
 from papertrader.ops.inspection import Report, audit, rebuild
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import Scope
@@ -370,17 +370,17 @@ def test_an_account_without_portfolio_or_owner(state: Path) -> None:
 def test_two_processes_find_the_same(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where there is much to read another process looks at the rows: nothing is lost by that."""
     alone = audit(state)
-    monkeypatch.setattr(viewside, "WORTH_IT", 0)
+    monkeypatch.setattr(apart, "WORTH_IT", 0)
     assert audit(state) == alone
     views(state)("UPDATE view_transaction SET executed_at = executed_at + 1 WHERE id = 2")
     truth(state)("UPDATE journal SET hash = zeroblob(32) WHERE batch = 5")
-    apart = audit(state).violations
-    assert any("views' transactions of account" in each for each in apart)
-    assert any("batch 5: the hash chain is broken" in each for each in apart)
-    monkeypatch.setattr(viewside, "WORTH_IT", 10**9)
-    assert audit(state).violations == apart
+    several = audit(state).violations
+    assert any("views' transactions of account" in each for each in several)
+    assert any("batch 5: the hash chain is broken" in each for each in several)
+    monkeypatch.setattr(apart, "WORTH_IT", 10**9)
+    assert audit(state).violations == several
     views(state)("DROP TABLE view_meta")
-    monkeypatch.setattr(viewside, "WORTH_IT", 0)
+    monkeypatch.setattr(apart, "WORTH_IT", 0)
     with pytest.raises(StoreError, match="view_meta"):
         audit(state)
 

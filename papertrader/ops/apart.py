@@ -1,0 +1,164 @@
+"""Processes in which an audit has its two halves done, and what they say to the one that asked.
+
+Each runs `main` with what makes its half of a place; it says something of itself, is told what to
+do, and says what it has found. Where there is one processor only, or little to read, both halves
+are done within one process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import pickle
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import IO, Any, Final
+
+import attrs
+import peewee
+
+from papertrader.master.engines import StoreError, StorePlace
+
+VIOLATIONS_MAX: Final = 100
+"""Violations listed; the rest are counted."""
+WORTH_IT: Final = 20_000
+"""Inputs up to which to start other processes takes longer than it helps."""
+
+_HUGE_PAGES: Final = ":".join(
+    (
+        "glibc.malloc.hugetlb=1",
+        # What was given back is asked for again at once, with each of its pages to be cleared.
+        f"glibc.malloc.mmap_threshold={32 * 1024 * 1024}",
+        f"glibc.malloc.trim_threshold={1024 * 1024 * 1024}",
+    )
+)
+"""What the C library is asked for: hundreds of MiB are read and kept, and to find them by pages of
+4 KiB is a sixth of the time. A kernel that has no huge pages to give takes no harm."""
+_KNOWS_HUGE_PAGES: Final = (2, 35)
+"""The version of glibc that does."""
+
+
+@attrs.define
+class Violations:
+    """Sentences that say what is wrong; none if nothing is."""
+
+    violations: list[str] = attrs.Factory(list)
+    violations_in_all: int = 0
+
+    def violated(self, sentence: str) -> None:
+        """Note a violation."""
+        self.violations_in_all += 1
+        if len(self.violations) < VIOLATIONS_MAX:
+            self.violations.append(sentence)
+
+    def take(self, others: Violations) -> None:
+        """Note those of others too."""
+        for sentence in others.violations:
+            self.violated(sentence)
+        self.violations_in_all += others.violations_in_all - len(others.violations)
+
+
+@attrs.frozen
+class Progress:
+    """How far one is: batches done, and batches in all."""
+
+    done: int
+    total: int
+
+
+Tell = Callable[[int, int], None]
+"""(batches done, batches in all)."""
+
+
+class Apart:
+    """Another process. Raises `StoreError` with its sentence when it cannot go on."""
+
+    def __init__(self, module: str, place: StorePlace, tell: Tell = lambda done, total: None):
+        run = f"from papertrader.ops.apart import main; from {module} import half; main(half)"
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", run],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=_environment(),
+        )
+        self._tell = tell
+        self.say(place)
+
+    def say(self, what: object) -> None:
+        """Tell it something."""
+        stdin: Any = self._process.stdin
+        try:
+            pickle.dump(what, stdin)
+            stdin.flush()
+        except BrokenPipeError:
+            return  # It has said why.
+
+    def hear(self) -> Any:
+        """Wait for what it says."""
+        stdout: Any = self._process.stdout
+        while True:
+            try:
+                said = pickle.load(stdout)
+            except (EOFError, pickle.UnpicklingError):
+                said = "a process that takes part in the audit has ended"
+            if isinstance(said, str):
+                self.close()
+                raise StoreError(said)
+            if not isinstance(said, Progress):
+                return said
+            self._tell(said.done, said.total)
+
+    def close(self) -> None:
+        """End it, if it has not ended."""
+        self._process.kill()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
+        self._process.wait()
+
+
+def worth_it(inputs: int) -> bool:
+    """Tell whether an audit of so many inputs is sooner done by several processes."""
+    return (os.cpu_count() or 1) > 1 and inputs > WORTH_IT
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment of a process that will hold much."""
+    environment = dict(os.environ)
+    try:
+        name, _, version = (os.confstr("CS_GNU_LIBC_VERSION") or "").partition(" ")
+        known = name == "glibc" and tuple(map(int, version.split("."))) >= _KNOWS_HUGE_PAGES
+    except (OSError, ValueError, AttributeError):
+        known = False
+    if known:
+        # What is set already has the last word.
+        environment.setdefault("PYTHONMALLOC", "malloc")
+        environment.setdefault("GLIBC_TUNABLES", _HUGE_PAGES)
+    return environment
+
+
+def main(half: Callable[[StorePlace, Callable[[object], None], Callable[[], Any]], None]) -> None:
+    """Do a half of an audit: ``half`` is given the place, how to say and how to hear.
+
+    An error is said as its sentence.
+    """
+    gc.disable()
+    # Whoever is interrupted ends this process as well, and says so.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    source: IO[bytes] = sys.stdin.buffer
+    target: IO[bytes] = sys.stdout.buffer
+
+    def say(what: object) -> None:
+        pickle.dump(what, target)
+        target.flush()
+
+    # Nobody listens any more: then there is nothing to do.
+    with contextlib.suppress(BrokenPipeError, EOFError):
+        try:
+            half(pickle.load(source), say, lambda: pickle.load(source))
+        except (StoreError, peewee.PeeweeException) as error:
+            say(str(error))
