@@ -71,6 +71,7 @@ COMMANDS: Final = {
     "rebuild": "papertrader.cli.operator:rebuild_command",
     "restore": "papertrader.cli.backups:restore_command",
     "lost-key": "papertrader.cli.lostkey:lost_key_command",
+    "reseal": "papertrader.cli.reseal:reseal_command",
     "completion": "papertrader.cli.tools:completion",
     "version": "papertrader.cli.tools:version",
 }
@@ -114,6 +115,7 @@ _OWN_STATE_DIR: Final = (
     "backup",
     "restore",
     "lost-key",
+    "reseal",
 )
 """Commands with an option of their own for the state directory."""
 

@@ -242,6 +242,13 @@ def sealed_anew(key: bytes, account: int, entropy: Callable[[int], bytes]) -> by
     return _sealed(AESGCM(key), account, entropy(SEED_OCTETS), entropy)
 
 
+def resealed(
+    key: bytes, fresh: bytes, account: int, sealed: bytes, entropy: Callable[[int], bytes]
+) -> bytes:
+    """Return a seed sealed with another key; raises `InvalidTag` if ``key`` does not open it."""
+    return _sealed(AESGCM(fresh), account, _opened(AESGCM(key), account, sealed), entropy)
+
+
 def opens(key: bytes, account: int, sealed: bytes) -> bool:
     """Tell whether ``key`` opens the sealed seed of an account's number."""
     try:

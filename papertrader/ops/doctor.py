@@ -17,11 +17,13 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final
 
 import attrs
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from papertrader.core.callplan import plan_calls
 from papertrader.master.database import SCHEMA_VERSION
@@ -41,6 +43,8 @@ from papertrader.ops.signing import CertificateError
 
 EXPIRY_AHEAD: Final = timedelta(days=14)
 """A certificate that ends sooner is told."""
+RSA_BITS_MIN: Final = 3_072
+"""An RSA key of 128 bits of security (NIST SP 800-57, part 1)."""
 DISK_FREE_MIN: Final = 256 * 1024 * 1024
 """Octets that should be free where the state is: a day's journal and log."""
 LOW_WATER: Final = 64 * 1024 * 1024
@@ -111,6 +115,7 @@ def examine(state: Path, around: Surroundings) -> list[Finding]:
     findings.append(_libraries())
     if settings is not None:
         findings.append(_server(settings, around))
+        findings.append(_figures(settings))
         findings.append(_ports(state, settings))
         findings.append(_budget(settings))
     return findings
@@ -200,7 +205,17 @@ def _certificate(state: Path, file: Path, now: datetime) -> list[Finding]:
     except CredentialsError as error:
         return [Finding("certificates", Verdict.BAD, str(error), advice)]
     soonest = min(certificates, key=lambda each: each.not_valid_after_utc)
-    return [_expiry(file, soonest, now, advice)]
+    return [_expiry(file, soonest, now, advice), *_strength(file, certificates[0])]
+
+
+def _strength(file: Path, leaf: x509.Certificate) -> list[Finding]:
+    """Whether the key has 128 bits of security, as everything that is made here."""
+    key = leaf.public_key()
+    if not isinstance(key, RSAPublicKey) or key.key_size >= RSA_BITS_MIN:
+        return []
+    what = f"{file.name} has an RSA key of {key.key_size} bits, which is weaker than all else here"
+    advice = f"get it for an ECDSA key (P-256), or for an RSA key of {RSA_BITS_MIN} bits"
+    return [Finding("certificates", Verdict.WARNING, what, advice)]
 
 
 def _renewal(name: str) -> str:
@@ -271,6 +286,25 @@ def _server(settings: Settings, around: Surroundings) -> Finding:
         advice = "add ?sslmode=verify-full&sslrootcert=/path/to/its/ca.pem to store.url"
         return Finding("server", Verdict.WARNING, why, advice)
     return Finding("server", Verdict.GOOD, "the way to the store's server is protected")
+
+
+def _figures(settings: Settings) -> Finding:
+    """Whether the figures for Prometheus, which have neither login nor TLS, leave this machine."""
+    listen = settings.metrics.listen
+    if listen is None:
+        return Finding("figures", Verdict.SKIPPED, "metrics.listen is off")
+    if _is_own(listen.host):
+        return Finding("figures", Verdict.GOOD, f"{listen} is reached from this machine alone")
+    what = f"metrics.listen = {listen} tells the figures without TLS to whoever reaches it"
+    advice = "use 127.0.0.1, with what speaks TLS before it if Prometheus is on another machine"
+    return Finding("figures", Verdict.WARNING, what, advice)
+
+
+def _is_own(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _mib(octets: int) -> str:

@@ -45,7 +45,7 @@ def affected(where: Path | StorePlace) -> list[Affected]:
     Raises `StartError` if a master runs or the key's file is open to others, `StoreError`.
     """
     place = as_place(where)
-    return _beside(place, "papertrader lost-key", lambda store: _affected(store, _key(place.state)))
+    return beside(place, "papertrader lost-key", lambda store: _affected(store, _key(place.state)))
 
 
 def begin_anew(where: Path | StorePlace, at: int) -> list[Affected]:
@@ -76,13 +76,13 @@ def begin_anew(where: Path | StorePlace, at: int) -> list[Affected]:
             if fresh is not None:
                 forget_handed_over(store)
         if fresh is not None:
-            _put(place.state, fresh)
+            put_key(place.state, fresh)
         return lost
 
-    return _beside(place, "papertrader lost-key", replace)
+    return beside(place, "papertrader lost-key", replace)
 
 
-def _beside(place: StorePlace, who: str, work: Callable[[TruthStore], ResultT]) -> ResultT:
+def beside(place: StorePlace, who: str, work: Callable[[TruthStore], ResultT]) -> ResultT:
     """Do something with the store beside a master that does not run."""
     require(place)
     lock = StateLock(place.state, "master")
@@ -116,7 +116,8 @@ def _affected(store: TruthStore, key: bytes | None) -> list[Affected]:
     ]
 
 
-def _put(state: Path, key: bytes) -> None:
+def put_key(state: Path, key: bytes) -> None:
+    """Put a key in the place of the one there, which is kept; raises `StartError`."""
     path = seal_key_file(state)
     try:
         make_private_directory(path.parent)

@@ -10,10 +10,14 @@ import os
 import secrets
 import stat
 from pathlib import Path
+from typing import Final
 
 from papertrader.master.secondfactor import KEY_FILE, KEY_OCTETS
 from papertrader.ops.files import PRIVATE_FILE, make_private_directory, write_new_file
 from papertrader.ops.running import StartError
+
+NEXT: Final = ".next"
+"""Behind the name of the file: the key that every seed is being sealed with anew."""
 
 
 class NoKeyError(StartError):
@@ -41,12 +45,25 @@ def keep_seal_key(state: Path, key: bytes) -> None:
         raise StartError(f"{path} cannot be written: {reason}; start again") from None
 
 
+def next_key_file(state: Path) -> Path:
+    """Return where a key stands that is about to take the place of the one there."""
+    path = seal_key_file(state)
+    return path.with_name(path.name + NEXT)
+
+
 def read_seal_key(state: Path) -> bytes | None:
-    """Return the key, None if there is no file. Raises `StartError` for one that cannot be used.
+    """Return the key, None if there is no file. Raises `StartError` for one that cannot be used,
+    and while it is not clear which of two counts.
 
     A database whose seeds were sealed with another key says so when it is opened.
     """
-    path = seal_key_file(state)
+    if next_key_file(state).exists():
+        raise StartError("papertrader reseal was interrupted; do it again")
+    return read_key(seal_key_file(state))
+
+
+def read_key(path: Path) -> bytes | None:
+    """Return the key in a file, None if there is none; raises as `read_seal_key`."""
     try:
         with path.open("rb") as file:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)

@@ -31,6 +31,7 @@ BOTH: Final = frozenset(
         "test_receipts",
         "test_recovery",
         "test_refusals",
+        "test_reseal",
         "test_sessions",
         "test_store",
         "test_watchlists",

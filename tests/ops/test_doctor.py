@@ -14,6 +14,10 @@ from uuid import UUID
 import attrs
 import pytest
 from click.testing import CliRunner
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from papertrader.cli.main import main
 from papertrader.master.database import SCHEMA_VERSION
@@ -71,7 +75,7 @@ def test_a_new_installation_is_healthy(state: Path) -> None:
     assert {each.verdict for each in found} <= {Verdict.GOOD, Verdict.SKIPPED}, found
     assert {each.check for each in found} == {
         "settings", "permissions", "certificates", "clock", "disk", "schema", "keys", "versions",
-        "libraries", "ports", "budget", "server",
+        "libraries", "ports", "budget", "server", "figures",
     }  # fmt: skip
     assert {path: path.stat().st_mtime_ns for path in state.rglob("*")} == before
 
@@ -98,6 +102,38 @@ def test_certificates_that_end(state: Path, days: int, verdict: Verdict, name: s
     every = examine(state, attrs.evolve(AROUND, now=NOW + timedelta(days=days)))
     assert any(name in each.what for each in every if each.check == "certificates")
     assert bool(found.advice) == (verdict is not Verdict.GOOD)
+
+
+@pytest.mark.parametrize(("bits", "said"), [(2_048, "an RSA key of 2048 bits"), (3_072, "")])
+def test_a_key_of_less_than_128_bits(state: Path, bits: int, said: str) -> None:
+    """An operator's own certificate may be RSA; ours are P-256."""
+    key = generate_private_key(65_537, bits)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "trade.example")])
+    made = (
+        x509.CertificateBuilder().subject_name(name).issuer_name(name).serial_number(7)
+        .public_key(key.public_key()).not_valid_before(NOW - timedelta(days=1))
+        .not_valid_after(NOW + timedelta(days=80)).sign(key, SHA256())
+    )  # fmt: skip
+    certificate, private = certificate_files(state, "worker-1-public")
+    certificate.write_bytes(made.public_bytes(Encoding.PEM))
+    private.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    found = seen(state, "certificates")
+    assert found.verdict is (Verdict.WARNING if said else Verdict.GOOD), found
+    assert said in found.what
+
+
+@pytest.mark.parametrize(
+    ("where", "verdict"),
+    [("", Verdict.SKIPPED), ("off", Verdict.SKIPPED), ("127.0.0.1:9464", Verdict.GOOD),
+     ("[::1]:9464", Verdict.GOOD), ("0.0.0.0:9464", Verdict.WARNING),
+     ("192.0.2.7:9464", Verdict.WARNING)],
+)  # fmt: skip
+def test_figures_that_leave_the_machine(state: Path, where: str, verdict: Verdict) -> None:
+    """They have no TLS: told nowhere by default, and warned of elsewhere than here."""
+    if where:
+        settings = state / SETTINGS_FILE
+        settings.write_text(settings.read_text() + f'[metrics]\nlisten = "{where}"\n')
+    assert seen(state, "figures").verdict is verdict
 
 
 @pytest.mark.parametrize("how", ["noise", "another key", "no key", "from the future", "no set"])
