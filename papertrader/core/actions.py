@@ -154,21 +154,20 @@ def split_order(
     that keeps the order inside what it allowed and reserved: a buy's down, a sell's up. What has
     filled is scaled, so that the average price is in new shares.
     """
-    numerator, denominator = action.numerator, action.denominator
     changed = order.snapshot()
     changed.version += 1
     changed.updated_at = at
     try:
-        remaining = order.remaining * numerator // denominator
-        remaining -= remaining % asset.lot
-        changed.filled = order.filled * numerator // denominator
+        # What closes and what opens each by itself: the latter has no more margin than before.
+        closes, opens = order.reserved_quantity, order.remaining - order.reserved_quantity
+        remaining = sum(split_shares(each, action, asset.lot) for each in (closes, opens))
+        changed.filled = split_shares(order.filled, action, 1)
         changed.quantity = checked(changed.filled + remaining)
         changed.limit_price = _split_price(order.side, order.limit_price, action, asset.tick)
         changed.collar_price = _split_price(order.side, order.collar_price, action, asset.tick)
         _split_stop(changed, action, asset.tick, at)
         base = changed.snapshot()
-        shares = order.reserved_quantity * numerator // denominator
-        base.reserved_quantity = shares - shares % asset.lot
+        base.reserved_quantity = split_shares(closes, action, asset.lot)
         reserve_rest(changed, owner, base)
         # Fees per share may have grown; what was reserved must do.
         changed.reserved_cash = min(changed.reserved_cash, order.reserved_cash)
@@ -182,6 +181,12 @@ def split_order(
     if reason:
         return OrderEventKind.CANCELLED, end_order(order, OrderEventKind.CANCELLED, reason, at)
     return OrderEventKind.ADJUSTED, changed
+
+
+def split_shares(quantity: int, action: CorporateAction, lot: int) -> int:
+    """Return what a split makes of a quantity of an order: whole lots."""
+    after = quantity * action.numerator // action.denominator
+    return after - after % lot
 
 
 def _split_stop(order: Order, action: CorporateAction, tick: int, at: int) -> None:

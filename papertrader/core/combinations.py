@@ -252,8 +252,11 @@ class Combinations(Contesting):
             self._follow(ended, at)
         return ended
 
-    def _follow(self, ended: Order, at: int) -> None:
-        """Let those that hang on an order follow it: its partner ends, its children begin."""
+    def _follow(self, ended: Order, at: int, filled: int | None = None) -> None:
+        """Let those that hang on an order follow it: its partner ends, its children begin.
+
+        ``filled``: for how much, if that is not what is no more left of ``ended``.
+        """
         terms = ended.terms
         if terms is not None and terms.pair:
             for number in self.state.pairs.get(terms.pair, ())[:]:
@@ -265,7 +268,8 @@ class Combinations(Contesting):
         for number in self.state.children[ended.order_id][:]:
             child = self.state.orders[number]
             if child.state == OrderState.HELD:
-                self._release(child, child.quantity - ended.remaining, at)
+                done = child.quantity - ended.remaining if filled is None else filled
+                self._release(child, done, at)
 
     def _cancel_partner(self, partner: Order, at: int) -> None:
         """End the other one of a pair; nothing follows it."""

@@ -25,6 +25,7 @@ from papertrader.core.actions import (
     plan_split,
     split_order,
     split_quote,
+    split_shares,
 )
 from papertrader.core.amendment import amended, check_replaceable
 from papertrader.core.audit import OrderEncodings, find_violations, state_hash_later
@@ -412,11 +413,13 @@ class Desk(Endings):
         for posting in postings:
             self._emit(action_event(self.state, posting, at, action.at))
         if action.kind == ActionKind.SPLIT:
-            self._split_orders(action, asset, at)
+            ended = self._split_orders(action, asset, at)
             quote = self._quotes.get(action.symbol)
             if quote is not None:
                 self._quotes[action.symbol] = split_quote(quote, action)
             self._intervals.forget(action.symbol)
+            for order in ended:
+                self._follow(order, at, split_shares(order.filled, action, asset.lot))
         return self._finish()
 
     def apply(self, event: Event) -> None:
@@ -545,7 +548,9 @@ class Desk(Endings):
                 postings.append(posting)
         return postings
 
-    def _split_orders(self, action: CorporateAction, asset: Asset, at: int) -> None:
+    def _split_orders(self, action: CorporateAction, asset: Asset, at: int) -> list[Order]:
+        """Adjust the open orders of a symbol; return those of which nothing was left."""
+        ended = []
         books = self.state.books_in(action.symbol)
         for order_id in sorted(number for _, book in books for number in book.order_ids()):
             old = self.state.orders[order_id]
@@ -553,3 +558,6 @@ class Desk(Endings):
             kind, order = split_order(old, action, asset, at, owner)
             ends = kind == OrderEventKind.CANCELLED
             self._change(kind, order, at, self._last_receipt(old) if ends else None)
+            if ends:
+                ended.append(order)
+        return ended

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 import pytest
 
 from papertrader.core.events import Outcome
-from papertrader.core.money import SCALE, parse_amount
+from papertrader.core.money import NULL, SCALE, parse_amount
 from papertrader.core.orders import (
     Leg,
     LegRole,
     Order,
+    OrderFlag,
     OrderState,
     OrderType,
     Replacement,
     Side,
     TimeInForce,
 )
+from papertrader.core.quotes import AssetFlag
 from papertrader.core.refusals import Refusal
 from papertrader.core.terms import AccountKind, PortfolioTerms
 
@@ -148,3 +151,53 @@ def test_a_position_that_cannot_be_closed_keeps_its_orders(floor: Any) -> None:
     floor.keep(outcome.events)
     assert outcome.refusal == Refusal.TERMS_FORBID
     assert floor.now_is(resting).is_open
+
+
+def test_legs_follow_a_parent_that_a_split_ends(floor: Any) -> None:
+    """Of what it had filled, in new shares; with nothing filled they end, too."""
+    partly = floor.order("10", "10", legs=(leg(LegRole.TAKE_PROFIT, "20"),))
+    floor.quote("9", "10", ask_size="9")
+    cheap = floor.order(
+        "10", "0.01", legs=(attrs.evolve(leg(LegRole.OTO, "20"), client_order_id=2_000),)
+    )
+    waits = floor.desk.order_by_client_id(1, 2_000)
+    floor.split(1, 2)
+    assert floor.now_is(partly).reason == Refusal.BAD_LOT
+    assert floor.desk.portfolio(1).quantity("ACME") == 4 * SCALE
+    child = child_of(floor)
+    assert (child.state, child.quantity) == (OrderState.PENDING, 4 * SCALE)
+    assert floor.now_is(waits).state == OrderState.HELD
+    floor.split(2, 1)
+    assert floor.now_is(cheap).is_open
+    floor.split(3, 1)
+    assert floor.now_is(cheap).reason == Refusal.BAD_TICK
+    assert floor.now_is(waits).reason == Refusal.COMBINATION_ENDED
+
+
+def test_a_split_that_ends_one_of_a_pair_ends_the_other(floor: Any) -> None:
+    """Nothing is sold that no order reserves."""
+    floor.hold("10", "10")
+    stop = attrs.evolve(
+        leg(LegRole.OCO, "1"), order_type=OrderType.STOP, limit_price=NULL, stop_price=SCALE // 100
+    )
+    floor.order("10", "20", side=Side.SELL, legs=(stop,))
+    floor.split(2, 1)
+    assert {each.state for each in floor.desk.orders_of(portfolio=1)} == {
+        OrderState.FILLED, OrderState.CANCELLED,
+    }  # fmt: skip
+    assert floor.desk.portfolio(1).reserved_quantity == {}
+
+
+@pytest.mark.parametrize(("numerator", "denominator", "left"), [(1, 2, "4"), (3, 2, "14")])
+def test_a_split_opens_no_more_than_there_is_margin_for(
+    floor_class: Any, numerator: int, denominator: int, left: str
+) -> None:
+    """Of an order through zero each part is cut to whole lots: what it reserved was for that."""
+    floor = floor_class(flags=AssetFlag.SHORTABLE)
+    choose(floor, account_kind=AccountKind.MARGIN)
+    floor.hold("3", "10")
+    order = floor.order("10", "11", side=Side.SELL, flags=int(OrderFlag.ALLOW_FLIP))
+    floor.split(numerator, denominator)
+    now = floor.now_is(order)
+    assert now.remaining == parse_amount(left)
+    assert now.reserved_cash <= order.reserved_cash
