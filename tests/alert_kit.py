@@ -5,13 +5,11 @@ from __future__ import annotations
 import attrs
 
 from papertrader.core.alerts import AlertState
-from papertrader.core.instants import SECOND
 from papertrader.core.money import NULL
 from papertrader.wire import codec
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import Status
-
-START = 1_700_000_000 * SECOND
+from tests.client_accounts import START
 
 
 class AlertPeer:

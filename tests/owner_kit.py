@@ -10,8 +10,7 @@ from papertrader.core.instants import SECOND
 from papertrader.wire import codec
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import AccountField, Scope, Status
-
-START = 1_700_000_000 * SECOND
+from tests.client_accounts import START
 
 
 @attrs.define

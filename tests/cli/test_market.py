@@ -9,7 +9,7 @@ import pytest
 from papertrader.core.instants import DAY
 from papertrader.wire.kinds import Opcode
 from tests.cli.test_commands import Terminal, terminal
-from tests.client_kit import START
+from tests.client_accounts import START
 
 __all__ = ["terminal"]
 

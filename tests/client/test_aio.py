@@ -13,7 +13,8 @@ from papertrader.client import errors
 from papertrader.client import results as r
 from papertrader.client.aio import AsyncClient
 from papertrader.wire.kinds import Opcode, Status
-from tests.client_kit import START, Market, Peer
+from tests.client_accounts import START
+from tests.client_kit import Market, Peer
 
 
 class JumpingSelector(selectors.DefaultSelector):

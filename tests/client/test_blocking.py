@@ -16,7 +16,8 @@ from papertrader.core.orders import OrderEventKind, OrderState
 from papertrader.wire import codec
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import Mechanism, Opcode, Status
-from tests.client_kit import START, BlockingMarket
+from tests.client_accounts import START
+from tests.client_kit import BlockingMarket
 
 
 @pytest.fixture

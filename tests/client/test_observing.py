@@ -22,7 +22,8 @@ from papertrader.wire.kinds import DrainMode, MarketState, Opcode, Scope, Status
 from tests.client.test_aio import Bench as AsyncBench
 from tests.client.test_blocking import logged_in
 from tests.client.test_protocol import Bench
-from tests.client_kit import BID, START, BlockingMarket
+from tests.client_accounts import BID, START
+from tests.client_kit import BlockingMarket
 
 
 @pytest.fixture

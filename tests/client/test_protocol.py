@@ -15,7 +15,8 @@ from papertrader.client import results as r
 from papertrader.client.protocol import TwistedClient, tls_endpoints
 from papertrader.net.clock import Clock
 from papertrader.wire.kinds import Opcode, Status
-from tests.client_kit import START, Market, Peer
+from tests.client_accounts import START
+from tests.client_kit import Market, Peer
 
 
 class MemoryStream:

@@ -15,7 +15,7 @@ from papertrader.core.instants import to_datetime
 from papertrader.wire.kinds import AuthorityPhase, BootMode, Opcode, Scope, WorkerState
 from tests.client.test_aio import Bench as AsyncBench
 from tests.client.test_trading import Bench, BlockingMarket, logged_in, market
-from tests.client_kit import START
+from tests.client_accounts import START
 
 __all__ = ["market"]
 
