@@ -2,7 +2,8 @@
 
 Each update interval the market clock is asked where the market is; what fell due since then
 happens in order: expiries, corporate actions, quotes. A quote is stamped with the moment the
-master observed it: an order may only use quotes observed after the order was received.
+master observed it: an order may only use quotes observed after the order was received. What is
+asked of all this, `papertrader.master.marketanswers` answers.
 """
 
 from __future__ import annotations
@@ -14,15 +15,11 @@ from typing import Final, Protocol
 import attrs
 from twisted.logger import Logger
 
-from papertrader.core.adjust import adjust, joined
-from papertrader.core.gaps import find_gaps
-from papertrader.core.instants import DAY, MILLISECOND, SECOND, format_instant
+from papertrader.core.instants import MILLISECOND, format_instant
 from papertrader.core.marketclock import ClockMode
-from papertrader.core.money import NULL
 from papertrader.core.quotes import (
     Asset,
     AssetStatus,
-    Bar,
     CorporateAction,
     Quote,
     QuoteFlag,
@@ -30,38 +27,25 @@ from papertrader.core.quotes import (
 )
 from papertrader.master import records
 from papertrader.master.bars import FormingBars
-from papertrader.master.commands import Command, Refused
+from papertrader.master.commands import Refused
 from papertrader.master.database import TruthStore
 from papertrader.master.halts import load_halts
-from papertrader.master.holdings import parts, rows_limit
 from papertrader.master.hours import MarketHours
 from papertrader.master.journal import Journal
-from papertrader.master.longseries import newest_bars
 from papertrader.master.markettime import MarketTime, ReservedTime, market_reached_key
-from papertrader.master.providers.base import BARS_MAX, INTERVALS_S, TapeSource
-from papertrader.master.sessions import Session
+from papertrader.master.providers.base import INTERVALS_S, TapeSource
 from papertrader.master.transactions import Transactions
 from papertrader.master.workerlink import MARKET_TOPIC, Topic
 from papertrader.master.workers import Workers
 from papertrader.net.clock import Clock, Timer
-from papertrader.wire import codec
-from papertrader.wire import messages as m
-from papertrader.wire.derived import Message
-from papertrader.wire.kinds import Adjustment, Opcode, RelayDownFlag, Status, Tag, TopicKind
+from papertrader.wire.kinds import Status, TopicKind
 
 UPDATE_MS_MIN: Final = 50
 UPDATE_MS_MAX: Final = 3_600_000
 """Bounds of the stock data update interval."""
-BARS_ROWS_MAX: Final = 5_000
-"""Bars worked out in one go; a longer series is asked for in pages, so that no one waits."""
-ASSET_CACHE_S: Final = 30
-BARS_CACHE_S: Final = 1
-RETRY_MS: Final = 100
 TAKE_MS: Final = 5
 """What the quotes of an update may take in one piece. When one of them has filled so many orders
 that it took longer, those who have come meanwhile are answered before the next is taken."""
-_DAY_S: Final = 86_400
-_CACHEABLE: Final = int(RelayDownFlag.CACHEABLE)
 
 
 class MarketWatcher(Protocol):
@@ -114,7 +98,8 @@ class Assets:
         self._reserve = ReservedTime(market, source, journal, store, self._durable)
         self._interval_s = update_interval_ms / 1_000
         self._timer: Timer | None = None
-        self._newest: dict[str, Quote] = {}
+        self.newest: dict[str, Quote] = {}
+        """The newest quote of each symbol that had one."""
         self._bars = FormingBars(source, market.epoch)
         self.hours = MarketHours(source, market, clock, update_interval_ms)
         self._unlisted = dict(source.assets)
@@ -258,7 +243,7 @@ class Assets:
         self._turned = True
         if back:
             self._market_at = at
-            self._newest.clear()
+            self.newest.clear()
             self._bars.turn_back(self.market.epoch)
             for symbol, asset in self._source.assets.items():
                 if asset.first_bar > at:
@@ -283,6 +268,15 @@ class Assets:
         """Return the symbols that are listed by now."""
         return self._source.assets.keys() - self._unlisted.keys()
 
+    def asset(self, symbol: str) -> Asset:
+        """Return a listed asset. Raises `Refused` for an unknown one."""
+        asset = self._transactions.desk.asset(symbol)
+        if asset is None:
+            raise Refused(
+                Status.NO_SUCH_SYMBOL, f"There is no asset {symbol or '(empty)'} in this market."
+            )
+        return asset
+
     def _list(self, now: int) -> None:
         for symbol, asset in list(self._unlisted.items()):
             if asset.first_bar <= now:
@@ -306,7 +300,7 @@ class Assets:
 
     def is_halted(self, symbol: str) -> bool:
         """Tell whether trade in a symbol is halted. Raises `Refused` for an unknown one."""
-        return self._asset(symbol).status == AssetStatus.HALTED
+        return self.asset(symbol).status == AssetStatus.HALTED
 
     def set_halted(self, symbol: str, halted: bool) -> Asset:
         """Halt trade in a symbol or let it go on, and tell who follows it; return the asset.
@@ -314,7 +308,7 @@ class Assets:
         Raises `Refused` for an unknown one. What is so already is left as it is.
         """
         if self.is_halted(symbol) == halted:
-            return self._asset(symbol)
+            return self.asset(symbol)
         self._finish()
         self._ordered[symbol] = halted
         self._put(self._source.assets[symbol])
@@ -324,7 +318,7 @@ class Assets:
         if quote is not None:
             # An older price is no news: with its own stamp it fills no order that came after it.
             self._take([attrs.evolve(quote, observed_at=0 if halted else quote.observed_at)])
-        return self._asset(symbol)
+        return self.asset(symbol)
 
     def _take_some(self) -> None:
         """Take a piece of the update; the rest waits for two commits.
@@ -374,7 +368,7 @@ class Assets:
             quote.observed_at = quote.observed_at or self._clock.stamp_ns()
             if quote.symbol in self._halted:
                 quote.flags |= QuoteFlag.HALTED
-            self._newest[quote.symbol] = quote
+            self.newest[quote.symbol] = quote
             self._transactions.observe(quote)
             self.watcher.observe(quote, self._market_at)
             published.append((quote.symbol, records.quote_event(quote)))
@@ -397,7 +391,7 @@ class Assets:
             return self._bars.newest(topic, self._market_at)
         if topic == MARKET_TOPIC:
             return self.hours.event(self._market_at)
-        quote = self._newest.get(topic)
+        quote = self.newest.get(topic)
         return None if quote is None else records.quote_event(quote)
 
     def _is_listed(self, topic: Topic) -> bool:
@@ -408,180 +402,3 @@ class Assets:
     def _forget(self, topic: Topic) -> None:
         if isinstance(topic, tuple):
             self._bars.forget(topic)
-
-    # --- questions -----------------------------------------------------------------------------
-
-    def _asset(self, symbol: str) -> Asset:
-        asset = self._transactions.desk.asset(symbol)
-        if asset is None:
-            raise Refused(
-                Status.NO_SUCH_SYMBOL, f"There is no asset {symbol or '(empty)'} in this market."
-            )
-        return asset
-
-    def asset_get(self, command: Command, session: Session, message: m.AssetGet) -> None:
-        """Answer ASSET_GET."""
-        asset = self._asset(message.symbol)
-        head = command.header
-        reply = m.AssetReply(
-            symbol=asset.symbol,
-            kind=asset.kind,
-            status=asset.status,
-            flags=asset.flags,
-            currency=asset.currency,
-            tick=asset.tick,
-            lot=asset.lot,
-            quantity_min=asset.quantity_min,
-            quantity_max=asset.quantity_max,
-            first_bar=asset.first_bar,
-            last_bar=self._market_at,
-            name=asset.name or None,
-            exchange=asset.exchange or None,
-            source=asset.source or None,
-            cache_until=command.accepted_at + ASSET_CACHE_S * SECOND,
-        )
-        command.answer(
-            codec.encode(reply, session=session.handle, correlation=head.correlation),
-            flags=_CACHEABLE,
-            cache_s=ASSET_CACHE_S,
-        )
-
-    def asset_list(self, command: Command, session: Session, message: m.AssetList) -> None:
-        """Answer ASSET_LIST: what is listed by now, in order of symbol."""
-        limit = rows_limit(message.limit)
-        prefix = (message.prefix or "").upper()
-        found = [
-            self._transactions.desk.asset(symbol) or asset
-            for symbol, asset in sorted(self._source.assets.items())
-            if symbol not in self._unlisted
-            and (not message.kinds or message.kinds >> asset.kind & 1)
-            and (symbol.startswith(prefix) or asset.name.upper().startswith(prefix))
-        ]
-        rows = [
-            m.AssetRow(
-                symbol=a.symbol,
-                kind=a.kind,
-                status=AssetStatus(a.status),
-                flags=a.flags,
-                currency=a.currency,
-                tick=a.tick,
-                lot=a.lot,
-                quantity_min=a.quantity_min,
-                quantity_max=a.quantity_max,
-                first_bar=a.first_bar,
-                last_bar=self._market_at,
-            ).pack()
-            for a in found[:limit]
-        ]
-        until = command.accepted_at + ASSET_CACHE_S * SECOND
-        head = m.AssetListPart(as_of=command.accepted_at, cache_until=until)
-        self._send(command, session, Tag.ASSETS, m.AssetRow.SIZE, rows, head, ASSET_CACHE_S)
-
-    def _send(
-        self,
-        command: Command,
-        session: Session,
-        tag: int,
-        size: int,
-        rows: list[bytes],
-        head: Message,
-        cache_s: int,
-    ) -> None:
-        opcode, correlation = command.header.opcode, command.header.correlation
-        frames = parts(opcode, tag, size, rows, head, session.handle, correlation)
-        command.answer_parts(frames, flags=_CACHEABLE, cache_s=cache_s)
-
-    def quote_get(self, command: Command, session: Session, message: m.QuoteGet) -> bytes:
-        """Answer QUOTE_GET; the worker answers most of them itself."""
-        rows = []
-        for wanted in message.symbols:
-            self._asset(wanted.symbol)
-            quote = self._newest.get(wanted.symbol)
-            if quote is not None:
-                rows.append(records.quote_block(quote))
-        head = command.header
-        block = m.QuoteReply(as_of=command.accepted_at, rows=len(rows)).pack()
-        sections = codec.group(Tag.QUOTES, m.QuoteRow.SIZE, rows) if rows else b""
-        return codec.frame(
-            m.QuoteReply.CATEGORY,
-            Opcode.QUOTE_GET,
-            block,
-            sections,
-            flags=codec.RESPONSE,
-            session=session.handle,
-            correlation=head.correlation,
-        )
-
-    async def bars_get(self, command: Command, session: Session, message: m.BarsGet) -> None:
-        """Answer BARS_GET in parts; what lies after market time is not known to anybody."""
-        self._asset(message.symbol)
-        if message.interval_s not in INTERVALS_S:
-            choices = ", ".join(map(str, INTERVALS_S))
-            raise Refused(
-                Status.INTERVAL_UNSUPPORTED, f"Bars come in intervals of {choices} seconds."
-            )
-        if message.limit > BARS_ROWS_MAX:
-            raise Refused(
-                Status.RANGE_TOO_LARGE, f"At most {BARS_ROWS_MAX} bars are sent; ask for a part."
-            )
-        now, epoch = self._market_at, self.market.epoch
-        limit = message.limit or BARS_ROWS_MAX
-        bars = await newest_bars(
-            self._source,
-            self._clock,
-            message.symbol,
-            message.interval_s,
-            message.from_time,
-            message.to_time,
-            now,
-            limit,
-        )
-        if self.market.epoch != epoch:
-            raise Refused(
-                Status.SERVER_BUSY,
-                "The market's clock was turned back meanwhile; ask again.",
-                retry_after_ms=RETRY_MS,
-            )
-        complete = len(bars) < limit or not message.from_time
-        gaps = find_gaps(
-            [bar.time for bar in bars],
-            message.interval_s,
-            self._source.calendar(message.symbol),
-        )
-        if message.adjustment != Adjustment.RAW and bars:
-            bars = await self._adjusted(message, bars, now)
-        if message.newest_first:
-            bars = bars[::-1]
-        rows = [m.BarRow(b.time, b.open, b.high, b.low, b.close, b.volume).pack() for b in bars]
-        head = m.BarsPart(
-            symbol=message.symbol,
-            interval_s=message.interval_s,
-            adjustment=message.adjustment,
-            complete=complete,
-            as_of=now,
-            missing=sum(gap.bars for gap in gaps),
-            cache_until=command.accepted_at + BARS_CACHE_S * SECOND,
-        )
-        self._send(command, session, Tag.BARS, m.BarRow.SIZE, rows, head, BARS_CACHE_S)
-
-    async def _adjusted(self, message: m.BarsGet, bars: list[Bar], now: int) -> list[Bar]:
-        symbol, with_dividends = message.symbol, message.adjustment == Adjustment.TOTAL
-        actions = [a for a in self._source.actions(bars[0].time, now) if a.symbol == symbol]
-
-        def adjusted(raw: list[Bar]) -> list[Bar]:
-            return adjust(
-                raw, actions, lambda at: self._close_before(symbol, at, now), with_dividends
-            )
-
-        if not actions or message.interval_s <= _DAY_S:
-            return adjusted(bars)
-        # A split may lie within a week or month: its days are adjusted one by one.
-        start, upto = bars[0].time, message.to_time
-        days = await newest_bars(
-            self._source, self._clock, symbol, _DAY_S, start, upto, now, BARS_MAX
-        )
-        return joined(adjusted(days), [bar.time for bar in bars])
-
-    def _close_before(self, symbol: str, at: int, now: int) -> int:
-        days = self._source.bars(symbol, _DAY_S, 0, at - at % DAY, now, 1, newest=True)
-        return days[-1].close if days and days[-1].close != NULL else 0

@@ -40,6 +40,7 @@ from papertrader.master.history import History
 from papertrader.master.intake import Intake
 from papertrader.master.journal import Journal
 from papertrader.master.livemarket import SAVE_S, LiveMarket, LiveParts, Wanted
+from papertrader.master.marketanswers import MarketAnswers
 from papertrader.master.marketsource import make_source
 from papertrader.master.markettime import MarketTime, live_clock, resumed_clock
 from papertrader.master.notary import LOOK_S
@@ -255,6 +256,7 @@ class Main:
         self.history = History(
             self.transactions, self.journal, self.views, self.view_store, market, self.book
         )
+        self.market_answers = MarketAnswers(source, market, self.clock, desk, self.assets)
         self.equity = EquityCurves(
             self.transactions, self.journal, self.views, self.view_store, source, self.clock,
             self.book, lambda: self.assets.told_at,
@@ -403,10 +405,10 @@ class Main:
             Opcode.PORTFOLIO_CORRECT: self.portfolios.correct,
             Opcode.PORTFOLIO_TERMS: self.portfolios.set_terms,
             Opcode.PORTFOLIO_TERMS_GET: self.portfolios.terms,
-            Opcode.ASSET_GET: self.assets.asset_get,
-            Opcode.ASSET_LIST: self.assets.asset_list,
-            Opcode.QUOTE_GET: self.assets.quote_get,
-            Opcode.BARS_GET: self.assets.bars_get,
+            Opcode.ASSET_GET: self.market_answers.asset_get,
+            Opcode.ASSET_LIST: self.market_answers.asset_list,
+            Opcode.QUOTE_GET: self.market_answers.quote_get,
+            Opcode.BARS_GET: self.market_answers.bars_get,
             Opcode.MARKET_STATUS: self.assets.hours.market_status,
             Opcode.CLOCK_GET: self.assets.hours.clock_get,
             Opcode.CLOCK_SET: self.timekeeper.clock_set,
