@@ -27,6 +27,7 @@ from papertrader.master.authorization import SWEEP_S
 from papertrader.master.barstore import FILE as HISTORY_FILE
 from papertrader.master.barstore import BarStore
 from papertrader.master.checkpoints import CHECKPOINT_S, Checkpoints
+from papertrader.master.closing import Closing
 from papertrader.master.commands import Command, Refused, cancel, close_flag
 from papertrader.master.contests import Contests
 from papertrader.master.continuity import go_on_after
@@ -65,7 +66,7 @@ from papertrader.net.clock import Clock, Timer
 from papertrader.wire import codec
 from papertrader.wire import messages as m
 from papertrader.wire.errors import RemoteFault
-from papertrader.wire.kinds import Opcode, Status, Topic
+from papertrader.wire.kinds import Opcode, Status
 
 POLL_S: Final = 0.2
 """How often a master that waits looks whether it may have the store."""
@@ -176,7 +177,7 @@ class Main:
             self.clock, desk, self.journal, self._threads.proving,
             lambda: self.store_guard.may_change,
         )  # fmt: skip
-        self.streams = Streams(self.views, self.view_store)
+        self.streams = Streams(self.views, self.view_store, self.journal.when_durable)
         for account, state in desk.state.accounts.items():
             oldest = self.view_store.oldest_event(account)
             self.streams.load(account, state.event_seq + 1, oldest)
@@ -253,6 +254,7 @@ class Main:
     def _build_answers(self, desk: Desk, source: TapeSource, market: MarketTime) -> None:
         """Make the modules that answer for what the others keep."""
         rules = self.rules
+        self.closing = Closing(self.transactions)
         self.history = History(
             self.transactions, self.journal, self.views, self.view_store, market, self.book
         )
@@ -373,15 +375,15 @@ class Main:
         """The table: which module answers which command. The first needs no session."""
         self._open: dict[int, Callable[[Command, Any], Any]] = {
             **self.people.open_routes(),
-            Opcode.WORKER_LIST: self._worker_list,
+            **self.worker_parts.open_routes(),
         }
         self._routes: dict[int, Callable[[Command, Session, Any], Any]] = {
             **self.people.routes(),
             Opcode.ORDER_NEW: self.transactions.order_new,
             Opcode.ORDER_REPLACE: self.transactions.order_replace,
             Opcode.ORDER_CANCEL: self.transactions.order_cancel,
-            Opcode.ORDER_CANCEL_ALL: self.transactions.order_cancel_all,
-            Opcode.POSITION_CLOSE: self.transactions.position_close,
+            Opcode.ORDER_CANCEL_ALL: self.closing.order_cancel_all,
+            Opcode.POSITION_CLOSE: self.closing.position_close,
             Opcode.ORDER_GET: self.history.order_get,
             Opcode.ORDER_LIST: self.history.order_list,
             Opcode.RECEIPT_GET: self.history.receipt_get,
@@ -423,8 +425,7 @@ class Main:
             Opcode.STATS_GET: self.operators.stats_get,
             Opcode.WORKER_CONTROL: self.operators.worker_control,
             **self.worker_parts.routes(),
-            Opcode.SUBSCRIBE: self._subscribe,
-            Opcode.UNSUBSCRIBE: self._unsubscribe,
+            **self.streams.routes(),
         }
 
     @property
@@ -539,31 +540,7 @@ class Main:
         if self.live is not None:
             yield from self.live.figures()
 
-    # --- small commands and notices --------------------------------------------------------------
-
-    def _subscribe(self, command: Command, session: Session, message: m.Subscribe) -> None:
-        if message.topics != Topic.ACCOUNT:
-            raise Refused(
-                Status.INVALID_FIELD,
-                "Ask for the account's events alone; quotes are the worker's.",
-                field=0,
-            )
-        self.journal.when_durable(lambda: self.streams.subscribe(command, session, message))
-
-    def _unsubscribe(self, command: Command, session: Session, message: m.Unsubscribe) -> bytes:
-        """End the subscription to the account's events; quotes are the worker's."""
-        if message.subscription == session.subscription:
-            self.streams.unsubscribe(session)
-        head = command.header
-        return codec.encode(
-            m.UnsubscribeReply(), session=session.handle, correlation=head.correlation
-        )
-
-    def _worker_list(self, command: Command, message: m.WorkerList) -> bytes:
-        rows = tuple(self.workers.listing(message.region))
-        reply = m.WorkerListReply(as_of=command.accepted_at, rows=len(rows), workers=rows)
-        head = command.header
-        return codec.encode(reply, session=head.session, correlation=head.correlation)
+    # --- notices ---------------------------------------------------------------------------------
 
     def _notice(self, session: Session, code: int) -> None:
         """Tell a session's connection what becomes of it."""

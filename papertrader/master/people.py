@@ -77,7 +77,7 @@ class People:
         store, journal, authorization = self._store, self._journal, self.authorization
         desk = transactions.desk
         authorization.stream_of = streams.bounds
-        authorization.sessions.on_detach = streams.unsubscribe
+        authorization.sessions.on_detach = streams.stop
         authorization.check_scope = operators.check_login
         demand = self._rules.second_factor
         authorization.confinement = Confinement(demand, self.book, operators.role_of)

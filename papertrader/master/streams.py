@@ -6,18 +6,19 @@ views, batch by batch, while its live events are held back; when it has caught u
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from papertrader.master.commands import Command
+from papertrader.master.commands import Command, Refused
 from papertrader.master.sessions import Session
 from papertrader.master.views import Views
 from papertrader.master.viewstore import ViewStore
 from papertrader.wire import codec, limits
 from papertrader.wire import messages as m
-from papertrader.wire.kinds import FrameFlag, Status
+from papertrader.wire.kinds import FrameFlag, Opcode, Status, Topic
 
 REPLAYED = int(FrameFlag.REPLAYED)
 
@@ -27,9 +28,12 @@ class Streams:
 
     log = Logger()
 
-    def __init__(self, views: Views, store: ViewStore) -> None:
+    def __init__(
+        self, views: Views, store: ViewStore, when_durable: Callable[[Callable[[], None]], None]
+    ) -> None:
         self._views = views
         self._store = store
+        self._when_durable = when_durable
         self._listening: dict[int, list[Session]] = {}
         self._next: dict[int, int] = {}
         self._oldest: dict[int, int] = {}
@@ -67,13 +71,27 @@ class Streams:
             session.link.relay(session.connection, octets)
             self.sent += 1
 
+    def routes(self) -> Mapping[int, Callable[..., Any]]:
+        """Return which command is answered by what."""
+        return {Opcode.SUBSCRIBE: self.subscribe, Opcode.UNSUBSCRIBE: self.unsubscribe}
+
     def subscribe(self, command: Command, session: Session, message: m.Subscribe) -> None:
-        """Answer SUBSCRIBE(ACCOUNT): from now on, or from an older event on."""
+        """Answer SUBSCRIBE(ACCOUNT) once what was decided before is durable."""
+        if message.topics != Topic.ACCOUNT:
+            raise Refused(
+                Status.INVALID_FIELD,
+                "Ask for the account's events alone; quotes are the worker's.",
+                field=0,
+            )
+        self._when_durable(lambda: self._begin(command, session, message.from_event_seq))
+
+    def _begin(self, command: Command, session: Session, from_event_seq: int) -> None:
+        """Send the account's events from now on, or from an older one on."""
         if session.link is not command.link or session.connection != command.connection:
             # It was detached while the answer waited for the journal: nobody is left to listen.
             return
         oldest, upcoming = self.bounds(session.account)
-        start = message.from_event_seq or upcoming
+        start = from_event_seq or upcoming
         gap = start < oldest
         if gap or start > upcoming:
             start = upcoming
@@ -129,7 +147,16 @@ class Streams:
         finally:
             session.replaying = False
 
-    def unsubscribe(self, session: Session) -> None:
+    def unsubscribe(self, command: Command, session: Session, message: m.Unsubscribe) -> bytes:
+        """End the subscription to the account's events; quotes are the worker's."""
+        if message.subscription == session.subscription:
+            self.stop(session)
+        head = command.header
+        return codec.encode(
+            m.UnsubscribeReply(), session=session.handle, correlation=head.correlation
+        )
+
+    def stop(self, session: Session) -> None:
         """Stop sending a session its account's events."""
         session.subscription = 0
         listening = self._listening.get(session.account, [])

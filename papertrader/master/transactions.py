@@ -17,21 +17,14 @@ from papertrader.core.actions import last_price
 from papertrader.core.desk import Desk
 from papertrader.core.events import Event, OrderChanged, Outcome, PortfolioOpened, TransactionPosted
 from papertrader.core.money import AmountOverflow
-from papertrader.core.orders import (
-    IMMEDIATE,
-    WAITING,
-    NewOrder,
-    Order,
-    OrderEventKind,
-    TimeInForce,
-)
+from papertrader.core.orders import IMMEDIATE, WAITING, NewOrder, Order, TimeInForce
 from papertrader.core.quotes import Asset, CorporateAction, Quote
 from papertrader.core.refusals import Refusal
 from papertrader.master import inputs, packing, records, wishes
 from papertrader.master.commands import Command, Refused
 from papertrader.master.holdings import Summary, Totals, summarize, totals
 from papertrader.master.journal import Journal
-from papertrader.master.orderrecords import combined, order_row
+from papertrader.master.orderrecords import combined
 from papertrader.master.refusalrecords import refusal_record
 from papertrader.master.replies import keep_reply, stored_reply
 from papertrader.master.sessions import Session
@@ -59,12 +52,6 @@ _ADDRESS = slice(limits.HEADER_SIZE + 24, limits.HEADER_SIZE + 42)
 def _without_address(envelope: bytes) -> bytes:
     """Return the envelope as the journal keeps it: nothing in it leads to a person."""
     return envelope[: _ADDRESS.start] + bytes(18) + envelope[_ADDRESS.stop :]
-
-
-def _cancelled(events: Iterable[Event]) -> int:
-    """Count the orders that some events cancelled."""
-    changes = (event for event in events if isinstance(event, OrderChanged))
-    return sum(change.kind == OrderEventKind.CANCELLED for change in changes)
 
 
 @attrs.define
@@ -201,12 +188,12 @@ class Transactions:
         """Decide a new order; the reply is kept for whoever asks the same again."""
         if message.flags & _VALIDATE_ONLY:
             return self._preview(command, session, message)
-        stored = self._stored(command, session)
+        stored = stored_reply(command, session)
         if stored is not None:
             return stored
-        self._check(message.client_order_id, 0)
+        self.check_order_id(message.client_order_id, 0)
         for leg in message.legs:
-            self._check(leg.client_order_id, int(Tag.LEGS))
+            self.check_order_id(leg.client_order_id, int(Tag.LEGS))
         wishes.check_tag(message.tag)
         seq = self._next_seq()
         order = self._wish(seq, command, session, message)
@@ -252,9 +239,9 @@ class Transactions:
             raise Refused(
                 Status.INVALID_FIELD, "A preview changes nothing and has no number; send seq 0."
             )
-        self._check(message.client_order_id, 0)
+        self.check_order_id(message.client_order_id, 0)
         for leg in message.legs:
-            self._check(leg.client_order_id, int(Tag.LEGS))
+            self.check_order_id(leg.client_order_id, int(Tag.LEGS))
         wishes.check_tag(message.tag)
         self._input_at = self._market.now()
         wish = self._wish(0, command, session, message)
@@ -278,10 +265,10 @@ class Transactions:
 
     def order_replace(self, command: Command, session: Session, message: m.OrderReplace) -> bytes:
         """Decide a replace; the reply, the new order, is kept likewise."""
-        stored = self._stored(command, session)
+        stored = stored_reply(command, session)
         if stored is not None:
             return stored
-        self._check(message.client_order_id, 8)
+        self.check_order_id(message.client_order_id, 8)
         wishes.check_tag(message.tag)
         seq = self._next_seq()
         portfolio = message.portfolio or self.first_portfolio(session)
@@ -293,7 +280,7 @@ class Transactions:
 
     def order_cancel(self, command: Command, session: Session, message: m.OrderCancel) -> bytes:
         """Decide a cancel; the reply is kept likewise."""
-        stored = self._stored(command, session)
+        stored = stored_reply(command, session)
         if stored is not None:
             return stored
         portfolio = message.portfolio or self.first_portfolio(session)
@@ -308,65 +295,6 @@ class Transactions:
         )
         before = self._input(seq, command, session, portfolio)
         return self._conclude(seq, command, session, before, outcome)
-
-    def order_cancel_all(
-        self, command: Command, session: Session, message: m.OrderCancelAll
-    ) -> bytes:
-        """Cancel what the message names; the reply says how many orders that were."""
-        portfolio = message.portfolio or self.first_portfolio(session)
-
-        def decide(seq: int) -> Outcome:
-            return self.desk.cancel_all(
-                seq=seq,
-                at=command.accepted_at,
-                account=session.account,
-                portfolio=portfolio,
-                symbol=message.symbol,
-                side=message.side,
-            )
-
-        def answer(outcome: Outcome) -> Message:
-            return m.OrderCancelAllReply(
-                cancelled=_cancelled(outcome.events),
-                still_open=len(self.desk.state.open_orders[portfolio]),
-            )
-
-        return self.decide(command, session, portfolio, decide, answer)
-
-    def position_close(self, command: Command, session: Session, message: m.PositionClose) -> bytes:
-        """Close a position or all; the reply shows the orders that do."""
-        first = message.client_order_id
-        if first > CLIENT_ORDER_ID_MAX - len(self.desk.state.orders):
-            first = 0
-        self._check(first, 24)
-        portfolio = message.portfolio or self.first_portfolio(session)
-
-        def decide(seq: int) -> Outcome:
-            return self.desk.close(
-                seq=seq,
-                at=command.accepted_at,
-                received_at=command.received_at,
-                market_at=self._input_at,
-                account=session.account,
-                portfolio=portfolio,
-                client_order_id=first,
-                symbol=message.symbol,
-            )
-
-        def answer(outcome: Outcome) -> Message:
-            sent = [
-                event.order
-                for event in outcome.events
-                if isinstance(event, OrderChanged) and event.kind == OrderEventKind.ACCEPTED
-            ]
-            return m.PositionCloseReply(
-                cancelled=_cancelled(outcome.events),
-                closing=len(sent),
-                text=outcome.text[: limits.TEXT_MAX] or None,
-                orders=tuple(map(order_row, sent[: limits.CLOSING_SHOWN_MAX])),
-            )
-
-        return self.decide(command, session, portfolio, decide, answer)
 
     def decide(
         self,
@@ -386,7 +314,7 @@ class Transactions:
         refused. ``deposit`` is what a portfolio that it opens begins with, ``cash`` a
         default that the decision depends on. ``in_turn``: `replies.in_turn` has seen to its number.
         """
-        stored = None if in_turn else self._stored(command, session)
+        stored = None if in_turn else stored_reply(command, session)
         if stored is not None:
             return stored
         seq = self._next_seq()
@@ -402,7 +330,8 @@ class Transactions:
             )
         return self._conclude(seq, command, session, before, outcome, reply, deposit)
 
-    def _check(self, client_order_id: int, field: int) -> None:
+    def check_order_id(self, client_order_id: int, field: int) -> None:
+        """Refuse an order whose number is none, and any while the views are far behind."""
         if not 0 < client_order_id <= CLIENT_ORDER_ID_MAX:
             raise Refused(
                 Status.INVALID_FIELD,
@@ -456,10 +385,6 @@ class Transactions:
         return portfolio
 
     # --- exactly once --------------------------------------------------------------------------
-
-    def _stored(self, command: Command, session: Session) -> bytes | None:
-        """Return the stored reply for a sequence that was used; None for a fresh one (R1 to R5)."""
-        return stored_reply(command, session)
 
     def _input(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from papertrader.master.commands import Command
 from papertrader.master.credentialing import Credentialing
 from papertrader.master.database import TruthStore
 from papertrader.master.enrollment import Enrollment
@@ -14,6 +15,8 @@ from papertrader.master.operators import Operators
 from papertrader.master.registrar import Registrar
 from papertrader.master.workers import Workers
 from papertrader.net.clock import Clock
+from papertrader.wire import codec
+from papertrader.wire import messages as m
 from papertrader.wire.kinds import Opcode
 
 
@@ -36,6 +39,16 @@ class WorkerParts:
             self.enrollment, self.notary, clock, journal.when_durable
         )
         self.registrar = Registrar(workers, self.enrollment, operators, journal, clock)
+
+    def open_routes(self) -> Mapping[int, Callable[[Command, Any], Any]]:
+        """Return what needs no session."""
+        return {Opcode.WORKER_LIST: self._listing}
+
+    def _listing(self, command: Command, message: m.WorkerList) -> bytes:
+        rows = tuple(self._workers.listing(message.region))
+        reply = m.WorkerListReply(as_of=command.accepted_at, rows=len(rows), workers=rows)
+        head = command.header
+        return codec.encode(reply, session=head.session, correlation=head.correlation)
 
     def routes(self) -> Mapping[int, Callable[..., Any]]:
         """Return which command is answered by what."""
