@@ -16,22 +16,11 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Final, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
-from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import (
-    IHandshakeListener,
-    IProtocolNegotiationFactory,
-    IStreamClientEndpoint,
-    ITCPTransport,
-)
-from twisted.internet.protocol import Factory, Protocol, connectionDone
-from twisted.internet.ssl import Certificate, optionsForClientTLS, trustRootFromCertificates
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from papertrader.client import commands
 from papertrader.client import results as r
@@ -43,11 +32,12 @@ from papertrader.client.conditions import Conditions
 from papertrader.client.contesting import TwistedContests
 from papertrader.client.endpoints import Endpoint
 from papertrader.client.observing import TwistedObserver
+from papertrader.client.octetstream import EndpointFor, Octets, OctetsFactory, tls_endpoints
 from papertrader.client.owning import TwistedOwner
 from papertrader.client.phases import Profile
 from papertrader.client.session import ClientSession
 from papertrader.client.trading import TwistedTrader
-from papertrader.client.transport import ALPN, DIAL_TIMEOUT_S, endpoints_of
+from papertrader.client.transport import DIAL_TIMEOUT_S, endpoints_of
 from papertrader.client.workering import TwistedWorkers
 from papertrader.core.instants import SECOND
 from papertrader.core.orders import OrderState, Side, TimeInForce
@@ -57,106 +47,7 @@ from papertrader.wire.kinds import Privacy, Scope, TxKind
 
 ResultT = TypeVar("ResultT")
 
-EndpointFor = Callable[[Endpoint], IStreamClientEndpoint]
 Listener = Callable[[r.Event], object]
-
-_PEM_END: Final = b"-----END CERTIFICATE-----"
-
-
-def tls_endpoints(reactor: Any, ca: str | Path) -> EndpointFor:
-    """Return what makes TLS endpoints for workers whose certificates come from the CA file.
-
-    TLS 1.2 or better, names checked, ALPN offered. Raises `ValueError`, naming the file, if it
-    cannot be used.
-    """
-    try:
-        blocks = Path(ca).read_bytes().split(_PEM_END)[:-1]
-        certificates = [Certificate.loadPEM(block + _PEM_END) for block in blocks]
-    except OSError as error:
-        raise ValueError(f"the CA file {ca} cannot be read: {error.strerror}") from None
-    except Exception:
-        # pyOpenSSL has its own exceptions for each kind of unreadable PEM.
-        certificates = []
-    if not certificates:
-        raise ValueError(f"the CA file {ca} holds no readable PEM certificate")
-    trust = trustRootFromCertificates(certificates)
-
-    def endpoint_for(endpoint: Endpoint) -> IStreamClientEndpoint:
-        options = optionsForClientTLS(
-            endpoint.host, trustRoot=trust, acceptableProtocols=[ALPN.encode()]
-        )
-        plain = HostnameEndpoint(reactor, endpoint.host, endpoint.port)
-        return wrapClientTLS(options, plain)
-
-    return endpoint_for
-
-
-def _why_lost(reason: Failure) -> str:
-    """Say in few words why a connection ended."""
-    if reason.check(ConnectionDone) is not None:
-        return "the server closed the connection"
-    arguments = reason.value.args if reason.value is not None else ()
-    details = arguments[0] if arguments else ""
-    if isinstance(details, list):
-        # pyOpenSSL's errors: a list of (library, function, reason).
-        return "TLS failed: " + "; ".join(str(each[-1]) for each in details)
-    return reason.getErrorMessage()
-
-
-@implementer(IHandshakeListener)
-class _Octets(Protocol):
-    """One connection: passes what happens to its client."""
-
-    def __init__(self, client: TwistedClient) -> None:
-        self._client = client
-
-    def connectionMade(self) -> None:
-        transport = self.transport
-        if ITCPTransport.providedBy(transport):
-            transport.setTcpNoDelay(True)
-        if not hasattr(transport, "negotiatedProtocol"):
-            # Not TLS: an endpoint of the program's own choice.
-            self._client._connected(self)
-
-    def handshakeCompleted(self) -> None:
-        chosen = getattr(self.transport, "negotiatedProtocol", None)
-        if chosen == ALPN.encode():
-            self._client._connected(self)
-        else:
-            self._client._lost(self, f"the server does not speak {ALPN}; is it a worker?")
-            self.abort()
-
-    def dataReceived(self, data: bytes) -> None:
-        self._client._received(self, data)
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._client._lost(self, _why_lost(reason))
-
-    def write(self, octets: bytes) -> None:
-        if self.transport is not None:
-            self.transport.write(octets)
-
-    def close(self) -> None:
-        if self.transport is not None:
-            self.transport.loseConnection()
-
-    def abort(self) -> None:
-        if self.transport is not None:
-            getattr(self.transport, "abortConnection", self.transport.loseConnection)()
-
-
-@implementer(IProtocolNegotiationFactory)
-class _OctetsFactory(Factory):
-    noisy = False
-
-    def __init__(self, stream: _Octets) -> None:
-        self._stream = stream
-
-    def buildProtocol(self, addr: object) -> _Octets:
-        return self._stream
-
-    def acceptableProtocols(self) -> list[bytes]:
-        return [ALPN.encode()]
 
 
 class TwistedClient(
@@ -204,7 +95,7 @@ class TwistedClient(
         self._session = ClientSession(profile, endpoints_of(workers), randbits)
         self._deferreds: dict[int, Deferred[Any]] = {}
         self._listeners: list[Listener] = []
-        self._stream: _Octets | None = None
+        self._stream: Octets | None = None
         self._dialing: Deferred[Any] | None = None
         self._timer: Timer | None = None
         self._timer_due = 0
@@ -528,11 +419,11 @@ class TwistedClient(
         self._turn()
 
     def _connect(self, endpoint: Endpoint, now: int) -> None:
-        stream = _Octets(self)
+        stream = Octets(self._connected, self._received, self._lost)
         self._stream = stream
         self._dial_due = now + round(DIAL_TIMEOUT_S * SECOND)
         try:
-            self._dialing = self._endpoint_for(endpoint).connect(_OctetsFactory(stream))
+            self._dialing = self._endpoint_for(endpoint).connect(OctetsFactory(stream))
         except ValueError as error:
             # A host name that cannot be encoded; there may be other workers.
             self._lost(stream, str(error))
@@ -547,7 +438,7 @@ class TwistedClient(
 
         self._dialing.addCallbacks(made, failed)
 
-    def _connected(self, stream: _Octets) -> None:
+    def _connected(self, stream: Octets) -> None:
         if stream is self._stream and self._closing is None:
             self._dial_due = 0
             self._session.connected(self._clock.wall_ns())
@@ -555,12 +446,12 @@ class TwistedClient(
         else:
             stream.abort()
 
-    def _received(self, stream: _Octets, data: bytes) -> None:
+    def _received(self, stream: Octets, data: bytes) -> None:
         if stream is self._stream:
             self._session.receive(data, self._clock.wall_ns())
             self._turn()
 
-    def _lost(self, stream: _Octets, why: str) -> None:
+    def _lost(self, stream: Octets, why: str) -> None:
         if stream is not self._stream:
             return
         self._stream = None

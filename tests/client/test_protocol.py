@@ -12,7 +12,8 @@ from twisted.python.failure import Failure
 
 from papertrader.client import errors
 from papertrader.client import results as r
-from papertrader.client.protocol import TwistedClient, tls_endpoints
+from papertrader.client.octetstream import tls_endpoints
+from papertrader.client.protocol import TwistedClient
 from papertrader.net.clock import Clock
 from papertrader.wire.kinds import Opcode, Status
 from tests.client_accounts import START

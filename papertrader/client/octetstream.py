@@ -1,0 +1,135 @@
+"""What the Twisted face stands on: TLS endpoints, and a connection as a stream of octets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import (
+    IHandshakeListener,
+    IProtocolNegotiationFactory,
+    IStreamClientEndpoint,
+    ITCPTransport,
+)
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.ssl import Certificate, optionsForClientTLS, trustRootFromCertificates
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from papertrader.client.endpoints import Endpoint
+from papertrader.client.transport import ALPN
+
+EndpointFor = Callable[[Endpoint], IStreamClientEndpoint]
+
+_PEM_END: Final = b"-----END CERTIFICATE-----"
+
+
+def tls_endpoints(reactor: Any, ca: str | Path) -> EndpointFor:
+    """Return what makes TLS endpoints for workers whose certificates come from the CA file.
+
+    TLS 1.2 or better, names checked, ALPN offered. Raises `ValueError`, naming the file, if it
+    cannot be used.
+    """
+    try:
+        blocks = Path(ca).read_bytes().split(_PEM_END)[:-1]
+        certificates = [Certificate.loadPEM(block + _PEM_END) for block in blocks]
+    except OSError as error:
+        raise ValueError(f"the CA file {ca} cannot be read: {error.strerror}") from None
+    except Exception:
+        # pyOpenSSL has its own exceptions for each kind of unreadable PEM.
+        certificates = []
+    if not certificates:
+        raise ValueError(f"the CA file {ca} holds no readable PEM certificate")
+    trust = trustRootFromCertificates(certificates)
+
+    def endpoint_for(endpoint: Endpoint) -> IStreamClientEndpoint:
+        options = optionsForClientTLS(
+            endpoint.host, trustRoot=trust, acceptableProtocols=[ALPN.encode()]
+        )
+        plain = HostnameEndpoint(reactor, endpoint.host, endpoint.port)
+        return wrapClientTLS(options, plain)
+
+    return endpoint_for
+
+
+def _why_lost(reason: Failure) -> str:
+    """Say in few words why a connection ended."""
+    if reason.check(ConnectionDone) is not None:
+        return "the server closed the connection"
+    arguments = reason.value.args if reason.value is not None else ()
+    details = arguments[0] if arguments else ""
+    if isinstance(details, list):
+        # pyOpenSSL's errors: a list of (library, function, reason).
+        return "TLS failed: " + "; ".join(str(each[-1]) for each in details)
+    return reason.getErrorMessage()
+
+
+@implementer(IHandshakeListener)
+class Octets(Protocol):
+    """One connection: tells of itself that it is usable, what came, and why it ended."""
+
+    def __init__(
+        self,
+        connected: Callable[[Octets], None],
+        received: Callable[[Octets, bytes], None],
+        lost: Callable[[Octets, str], None],
+    ) -> None:
+        self._connected = connected
+        self._received = received
+        self._lost = lost
+
+    def connectionMade(self) -> None:
+        transport = self.transport
+        if ITCPTransport.providedBy(transport):
+            transport.setTcpNoDelay(True)
+        if not hasattr(transport, "negotiatedProtocol"):
+            # Not TLS: an endpoint of the program's own choice.
+            self._connected(self)
+
+    def handshakeCompleted(self) -> None:
+        chosen = getattr(self.transport, "negotiatedProtocol", None)
+        if chosen == ALPN.encode():
+            self._connected(self)
+        else:
+            self._lost(self, f"the server does not speak {ALPN}; is it a worker?")
+            self.abort()
+
+    def dataReceived(self, data: bytes) -> None:
+        self._received(self, data)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._lost(self, _why_lost(reason))
+
+    def write(self, octets: bytes) -> None:
+        """Write, as long as there is a transport."""
+        if self.transport is not None:
+            self.transport.write(octets)
+
+    def close(self) -> None:
+        """End it once everything is written."""
+        if self.transport is not None:
+            self.transport.loseConnection()
+
+    def abort(self) -> None:
+        """End it at once."""
+        if self.transport is not None:
+            getattr(self.transport, "abortConnection", self.transport.loseConnection)()
+
+
+@implementer(IProtocolNegotiationFactory)
+class OctetsFactory(Factory):
+    """Makes the one connection that it is given."""
+
+    noisy = False
+
+    def __init__(self, stream: Octets) -> None:
+        self._stream = stream
+
+    def buildProtocol(self, addr: object) -> Octets:
+        return self._stream
+
+    def acceptableProtocols(self) -> list[bytes]:
+        return [ALPN.encode()]
