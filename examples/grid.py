@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from papertrader.client.aio import AsyncClient
-from papertrader.client.results import OrderUpdate
+from papertrader.client.updates import OrderUpdate
 
 STEP = Decimal("0.01")
 """One percent from the price."""

@@ -34,14 +34,8 @@ from papertrader.client import errors
 from papertrader.client.blocking import CLIENT_ORDER_ID_BITS, Client
 from papertrader.client.conditions import order_type_of
 from papertrader.client.refused import RefusedOrder
-from papertrader.client.results import (
-    EventsLost,
-    Fill,
-    Order,
-    OrderUpdate,
-    SessionUpdate,
-    TransactionUpdate,
-)
+from papertrader.client.results import Fill, Order
+from papertrader.client.updates import EventsLost, OrderUpdate, SessionUpdate, TransactionUpdate
 from papertrader.core.orders import OrderState, Side
 
 CLOSING_BITS: Final = CLIENT_ORDER_ID_BITS - 1

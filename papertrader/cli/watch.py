@@ -13,19 +13,20 @@ from papertrader.cli.parameters import SYMBOL, WATCHLIST_NAME
 from papertrader.cli.visit import logged_in
 from papertrader.client import errors
 from papertrader.client import results as r
+from papertrader.client import updates as u
 from papertrader.client.alertresults import AlertUpdate
 from papertrader.core.quotes import QuoteFlag
 from papertrader.wire.kinds import Status
 
 _KINDS = {
-    r.QuoteUpdate: "quote",
-    r.OrderUpdate: "order",
-    r.TransactionUpdate: "transaction",
+    u.QuoteUpdate: "quote",
+    u.OrderUpdate: "order",
+    u.TransactionUpdate: "transaction",
     AlertUpdate: "alert",
-    r.EventsLost: "events_lost",
-    r.ConnectionUpdate: "connection",
-    r.SessionUpdate: "session",
-    r.SubscriptionEnded: "subscription_ended",
+    u.EventsLost: "events_lost",
+    u.ConnectionUpdate: "connection",
+    u.SessionUpdate: "session",
+    u.SubscriptionEnded: "subscription_ended",
 }
 
 
@@ -54,15 +55,15 @@ def watch(invocation: Invocation, symbols: tuple[str, ...], title: str | None) -
                 click.echo(f"watching {what}; Ctrl-C ends it", err=True)
             connections = 0
             for event in client.events():
-                connections += isinstance(event, r.ConnectionUpdate)
-                if isinstance(event, r.ConnectionUpdate) and connections == 1:
+                connections += isinstance(event, u.ConnectionUpdate)
+                if isinstance(event, u.ConnectionUpdate) and connections == 1:
                     # The first one is no news.
                     continue
                 if invocation.as_json:
                     write_json(event=_KINDS[type(event)], content=event)
                 else:
                     _show(event)
-                if isinstance(event, r.SessionUpdate):
+                if isinstance(event, u.SessionUpdate):
                     raise errors.SessionEnded(Status.SESSION_EXPIRED, event.reason)
         except KeyboardInterrupt:
             # This is how it is meant to be ended.
@@ -79,15 +80,15 @@ def _clock(moment: datetime | None) -> str:
     return "--:--:--" if moment is None else moment.strftime("%m-%d %H:%M:%S")
 
 
-def _show(event: r.Event) -> None:
-    if isinstance(event, r.QuoteUpdate):
+def _show(event: u.Event) -> None:
+    if isinstance(event, u.QuoteUpdate):
         quote = event.quote
         click.echo(
             f"{_clock(quote.source_time)}  {quote.symbol:<8}"
             f"  bid {money(quote.bid):>12}  ask {money(quote.ask):>12}"
             f"  last {money(quote.last):>12}{warnings(quote)}"
         )
-    elif isinstance(event, r.OrderUpdate):
+    elif isinstance(event, u.OrderUpdate):
         order = event.order
         line = (
             f"{_clock(order.updated_at)}  order {order.order_id} {name(event.kind)}:"
@@ -96,7 +97,7 @@ def _show(event: r.Event) -> None:
         if event.fill is not None:
             line += f", {amount(event.fill.quantity)} at {money(event.fill.price)}"
         click.echo(line)
-    elif isinstance(event, r.TransactionUpdate):
+    elif isinstance(event, u.TransactionUpdate):
         transaction = event.transaction
         click.echo(
             f"{_clock(transaction.executed_at)}  {name(transaction.kind)} {transaction.symbol}"
@@ -107,9 +108,9 @@ def _show(event: r.Event) -> None:
         shown = event.alert
         line = f"{_clock(shown.market_at)}  alert {shown.alert} {name(shown.state)}:"
         click.echo(f"{line} {describe(shown)}{f', at {money(shown.seen)}' if shown.seen else ''}")
-    elif isinstance(event, r.ConnectionUpdate):
+    elif isinstance(event, u.ConnectionUpdate):
         state = "connected to" if event.connected else "lost"
         reason = f": {event.reason}" if event.reason else ""
         click.echo(f"{state} {event.worker}{reason}", err=True)
-    elif isinstance(event, r.EventsLost | r.SubscriptionEnded):
+    elif isinstance(event, u.EventsLost | u.SubscriptionEnded):
         click.echo(f"warning: {event.reason}", err=True)

@@ -24,6 +24,7 @@ from typing import Any, Final, Self, TypeVar, cast
 
 from papertrader.client import commands
 from papertrader.client import results as r
+from papertrader.client import updates as u
 from papertrader.client.accessing import AsyncAccess
 from papertrader.client.alerting import AsyncAlerts
 from papertrader.client.blocking import CLIENT_ORDER_ID_BITS, PRIVATE
@@ -382,7 +383,7 @@ class AsyncClient(
         """End a subscription, or leave ``symbols`` out of it."""
         await self._await(self._session.unsubscribe(subscription, symbols, self._now()))
 
-    async def events(self) -> AsyncIterator[r.Event]:
+    async def events(self) -> AsyncIterator[u.Event]:
         """Give what the server pushes until the client is closed."""
         while True:
             event = self._session.take_event()

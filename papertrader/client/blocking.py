@@ -32,6 +32,7 @@ from typing import Any, Final, Self, TypeVar, cast
 
 from papertrader.client import commands
 from papertrader.client import results as r
+from papertrader.client import updates as u
 from papertrader.client.accessing import BlockingAccess
 from papertrader.client.alerting import BlockingAlerts
 from papertrader.client.commands import Amount, Command, Moment
@@ -408,7 +409,7 @@ class Client(
         """End a subscription, or leave ``symbols`` out of it."""
         self._await(self._session.unsubscribe(subscription, symbols, self._now()))
 
-    def events(self, timeout: float | None = None) -> Iterator[r.Event]:
+    def events(self, timeout: float | None = None) -> Iterator[u.Event]:
         """Give what the server pushes, for ``timeout`` seconds in all; None goes on for ever.
 
         The connection is kept alive, and set up again when it is lost, while this runs.

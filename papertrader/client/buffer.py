@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
-from papertrader.client.results import BarUpdate, Event, EventsLost, QuoteUpdate
+from papertrader.client.updates import BarUpdate, Event, EventsLost, QuoteUpdate
 
 EVENTS_MAX: Final = 10_000
 """Events kept. Then the oldest quote or bar in formation goes; if there is none, the oldest event,

@@ -9,6 +9,7 @@ from typing import Final
 
 from papertrader.client import moneyresults as mr
 from papertrader.client import results as r
+from papertrader.client import updates as u
 from papertrader.client.orderterms import OrderTerms
 from papertrader.client.results import decimal_of, decimal_or_none, moment_of
 from papertrader.core.instants import to_datetime
@@ -371,7 +372,7 @@ def login_of(reply: m.LoginReply | m.ResumeReply) -> r.Login:
     )
 
 
-def order_update_of(event: m.OrderEvent, sequence: int, replayed: bool) -> r.OrderUpdate:
+def order_update_of(event: m.OrderEvent, sequence: int, replayed: bool) -> u.OrderUpdate:
     """Build an `OrderUpdate`; raises `ValueError` if the event has no order row."""
     if not event.orders:
         raise ValueError("an order event without its order")
@@ -386,7 +387,7 @@ def order_update_of(event: m.OrderEvent, sequence: int, replayed: bool) -> r.Ord
             transaction=event.transaction,
             receipt=receipt_of(event.receipt[0]) if event.receipt else None,
         )
-    return r.OrderUpdate(
+    return u.OrderUpdate(
         sequence=sequence,
         kind=event.kind,
         order=orders_of(event.orders, event.order_terms, event.order_tags)[0],
@@ -397,7 +398,7 @@ def order_update_of(event: m.OrderEvent, sequence: int, replayed: bool) -> r.Ord
 
 def transaction_update_of(
     event: m.TransactionEvent, sequence: int, replayed: bool
-) -> r.TransactionUpdate:
+) -> u.TransactionUpdate:
     """Build a `TransactionUpdate`."""
     holding = None
     if event.positions:
@@ -410,7 +411,7 @@ def transaction_update_of(
             opened_at=moment_of(row.opened_at),
             updated_at=moment_of(row.updated_at),
         )
-    return r.TransactionUpdate(
+    return u.TransactionUpdate(
         sequence=sequence,
         transaction=transaction_of(
             event, event.details[0] if event.details else None, event.text or ""

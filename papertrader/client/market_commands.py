@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from papertrader.client import results as r
+from papertrader.client import updates as u
 from papertrader.client.commands import (
     INTERVAL_MS_MAX,
     Amount,
@@ -50,9 +51,9 @@ def market_state_of(message: m.MarketStatusReply | m.MarketEvent) -> r.MarketSta
     )
 
 
-def bar_update_of(subscription: int, event: m.BarEvent) -> r.BarUpdate:
+def bar_update_of(subscription: int, event: m.BarEvent) -> u.BarUpdate:
     """Build a `BarUpdate`."""
-    return r.BarUpdate(
+    return u.BarUpdate(
         subscription=subscription,
         symbol=event.symbol,
         interval_s=event.interval_s,

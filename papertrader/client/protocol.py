@@ -24,6 +24,7 @@ from twisted.python.failure import Failure
 
 from papertrader.client import commands
 from papertrader.client import results as r
+from papertrader.client import updates as u
 from papertrader.client.accessing import TwistedAccess
 from papertrader.client.alerting import TwistedAlerts
 from papertrader.client.blocking import CLIENT_ORDER_ID_BITS, PRIVATE
@@ -47,7 +48,7 @@ from papertrader.wire.kinds import Privacy, Scope, TxKind
 
 ResultT = TypeVar("ResultT")
 
-Listener = Callable[[r.Event], object]
+Listener = Callable[[u.Event], object]
 
 
 class TwistedClient(

@@ -13,7 +13,6 @@ from typing import Generic, Self, TypeVar, overload
 
 import attrs
 
-from papertrader.client.alertresults import AlertUpdate
 from papertrader.client.moneyresults import Earnings, Margin, Position
 from papertrader.client.orderterms import OrderTerms
 from papertrader.client.tables import ROWS_SHOWN, Tabular, html_table, sparkline
@@ -21,14 +20,7 @@ from papertrader.core.fills import LimitingRule
 from papertrader.core.instants import to_datetime
 from papertrader.core.marketclock import ClockMode
 from papertrader.core.money import NULL, format_amount, parse_amount
-from papertrader.core.orders import (
-    OPEN_STATES,
-    OrderEventKind,
-    OrderState,
-    OrderType,
-    Side,
-    TimeInForce,
-)
+from papertrader.core.orders import OPEN_STATES, OrderState, OrderType, Side, TimeInForce
 from papertrader.core.quotes import AssetFlag, AssetKind, AssetStatus, QuoteFlag
 from papertrader.wire import kinds
 from papertrader.wire.kinds import AccountStatus, Privacy, Scope, TxKind
@@ -485,104 +477,3 @@ class Page(Tabular, Sequence[ItemT], Generic[ItemT]):
     def table_rows(self) -> Sequence[ItemT]:
         """Return the rows of this page."""
         return self.items
-
-
-# --- what is pushed ------------------------------------------------------------------------------
-
-
-@attrs.frozen(kw_only=True)
-class OrderUpdate:
-    """An order of the account changed. ``sequence`` is contiguous over all account events."""
-
-    sequence: int
-    kind: OrderEventKind | int
-    order: Order
-    fill: Fill | None
-    replayed: bool = False
-
-
-@attrs.frozen(kw_only=True)
-class TransactionUpdate:
-    """A ledger transaction of the account; ``holding`` is the position after it, if any.
-
-    ``note`` says why an operator has corrected something.
-    """
-
-    sequence: int
-    transaction: Transaction
-    holding: Holding | None
-    replayed: bool = False
-    note: str = ""
-
-
-@attrs.frozen(kw_only=True)
-class QuoteUpdate:
-    """A new quote of a subscribed symbol."""
-
-    subscription: int
-    quote: Quote
-
-
-@attrs.frozen(kw_only=True)
-class BarUpdate:
-    """A bar of a subscribed symbol; ``final``: it is closed and will not change."""
-
-    subscription: int
-    symbol: str
-    interval_s: int
-    final: bool
-    bar: Bar
-
-
-@attrs.frozen(kw_only=True)
-class MarketUpdate:
-    """The market has opened or closed."""
-
-    subscription: int
-    market: MarketState
-
-
-@attrs.frozen(kw_only=True)
-class EventsLost:
-    """Account events are missing: read portfolio and orders anew, then go on with what follows."""
-
-    reason: str
-
-
-@attrs.frozen(kw_only=True)
-class SubscriptionEnded:
-    """A subscription could not be set up again after a lost connection."""
-
-    subscription: int
-    reason: str
-
-
-@attrs.frozen(kw_only=True)
-class ConnectionUpdate:
-    """The connection came or went; the library reconnects by itself. ``worker`` is HOST:PORT."""
-
-    connected: bool
-    worker: str
-    reason: str = ""
-
-
-@attrs.frozen(kw_only=True)
-class SessionUpdate:
-    """The session has ended for good (expired, revoked, taken over): log in again."""
-
-    code: str
-    reason: str
-
-
-Event = (
-    OrderUpdate
-    | TransactionUpdate
-    | QuoteUpdate
-    | BarUpdate
-    | MarketUpdate
-    | AlertUpdate
-    | EventsLost
-    | SubscriptionEnded
-    | ConnectionUpdate
-    | SessionUpdate
-)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from papertrader.client import errors
-from papertrader.client import results as r
+from papertrader.client import updates as u
 from papertrader.client.calls import (
     ASKED_LESS,
     NOT_EXECUTED,
@@ -160,7 +160,7 @@ class ClientSession:
         """Return and forget the requests that ended."""
         return self._requests.take_answers()
 
-    def take_event(self) -> r.Event | None:
+    def take_event(self) -> u.Event | None:
         """Return and forget the oldest thing that the server pushed, None if there is none."""
         return self._events.take()
 
@@ -238,7 +238,7 @@ class ClientSession:
         self._subscriptions.unbind()
         self.workers.failed(now, retry_after)
         if was_open:
-            self._events.append(r.ConnectionUpdate(connected=False, worker=worker, reason=why))
+            self._events.append(u.ConnectionUpdate(connected=False, worker=worker, reason=why))
         self._give_up(connection)
 
     def data_to_send(self, now: int) -> bytes:
@@ -330,7 +330,7 @@ class ClientSession:
         self.phase = PHASES[self.phase, "hello"]
         self._reached = True
         self._resume_not_before = 0
-        self._events.append(r.ConnectionUpdate(connected=True, worker=str(self.workers.current)))
+        self._events.append(u.ConnectionUpdate(connected=True, worker=str(self.workers.current)))
 
     def _take_frame(self, header: Header, octets: bytes, now: int) -> bool:
         """Take one frame; tell whether the connection is still sound."""
@@ -544,7 +544,7 @@ class ClientSession:
         """The session is gone for good; what is in doubt stays unknown."""
         self._requests.requeue(lambda call: call.command.needs_session)
         self._end_session()
-        self._events.append(r.SessionUpdate(code=error.code, reason=error.text))
+        self._events.append(u.SessionUpdate(code=error.code, reason=error.text))
         self._fail_bound(errors.refusal(error.status, f"{error.text}; log in again"))
 
     def _fail_bound(self, error: Exception) -> None:

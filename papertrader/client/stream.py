@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from papertrader.client import results as r
+from papertrader.client import updates as u
 from papertrader.client.alert_commands import alert_update_of
 from papertrader.client.buffer import EventBuffer
 from papertrader.client.commands import Command
@@ -205,7 +205,7 @@ class Subscriptions:
             self.stream.answered(message.next_event_seq, gap)
             if gap:
                 text = message.text or "the server no longer has all events since the last one"
-                self.events.append(r.EventsLost(reason=text))
+                self.events.append(u.EventsLost(reason=text))
 
     def take(self, header: Header, message: Message) -> None:
         """Take a pushed message; raises `ValueError` if it makes no sense."""
@@ -218,7 +218,7 @@ class Subscriptions:
                 ):
                     subscription.newest[message.symbol] = message.quote_seq
                     quote = quote_of(message)
-                    update = r.QuoteUpdate(subscription=subscription.number, quote=quote)
+                    update = u.QuoteUpdate(subscription=subscription.number, quote=quote)
                     self.events.append(update)
         elif isinstance(message, m.BarEvent):
             for subscription in self._all.values():
@@ -235,7 +235,7 @@ class Subscriptions:
             for subscription in self._all.values():
                 if subscription.correlation == header.correlation:
                     state, number = market_state_of(message), subscription.number
-                    self.events.append(r.MarketUpdate(subscription=number, market=state))
+                    self.events.append(u.MarketUpdate(subscription=number, market=state))
         elif isinstance(message, m.OrderEvent):
             self._account_event(order_update_of(message, header.seq, replayed), header.seq)
         elif isinstance(message, m.TransactionEvent):
@@ -253,14 +253,14 @@ class Subscriptions:
     def _account(self) -> Subscription | None:
         return next((one for one in self._all.values() if one.is_account), None)
 
-    def _account_event(self, update: r.Event, sequence: int) -> None:
+    def _account_event(self, update: u.Event, sequence: int) -> None:
         if self._account() is None:
             return
         verdict = self.stream.judge(sequence)
         if verdict is Verdict.ASK:
             self._ask_for_missing()
         elif verdict is Verdict.LOST:
-            self.events.append(r.EventsLost(reason="the server did not repeat missing events"))
+            self.events.append(u.EventsLost(reason="the server did not repeat missing events"))
         if verdict in {Verdict.APPLY, Verdict.LOST}:
             self.events.append(update)
 
@@ -273,7 +273,7 @@ class Subscriptions:
     def _ask_again(self, subscription: Subscription) -> None:
         def done(_value: Any, error: Exception | None) -> None:
             if error is not None and self.remove(subscription.number):
-                ended = r.SubscriptionEnded(subscription=subscription.number, reason=str(error))
+                ended = u.SubscriptionEnded(subscription=subscription.number, reason=str(error))
                 self.events.append(ended)
 
         if not any(call.subscription == subscription.number for call in self._requests.waiting):

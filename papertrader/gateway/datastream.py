@@ -11,6 +11,7 @@ from typing import Any, Final
 from twisted.web.server import Request
 
 from papertrader.client import results as r
+from papertrader.client import updates as u
 from papertrader.core.quotes import QuoteFlag
 from papertrader.gateway import msgpack
 from papertrader.gateway.bars import bar_body
@@ -179,11 +180,11 @@ class DataStream(Stream):
 
     # --- what is pushed ---------------------------------------------------------------------------
 
-    def pushed(self, event: r.Event) -> None:
+    def pushed(self, event: u.Event) -> None:
         """Take quotes and bars."""
-        if isinstance(event, r.QuoteUpdate):
+        if isinstance(event, u.QuoteUpdate):
             self._quote(event.quote)
-        elif isinstance(event, r.BarUpdate):
+        elif isinstance(event, u.BarUpdate):
             self._bar_update(event)
 
     def _quote(self, quote: r.Quote) -> None:
@@ -207,7 +208,7 @@ class DataStream(Stream):
         if symbol in wanted["statuses"] and halted != was:
             self._put("s", wanted["statuses"][symbol], _status_body(quote, halted), at)
 
-    def _bar_update(self, update: r.BarUpdate) -> None:
+    def _bar_update(self, update: u.BarUpdate) -> None:
         symbol, length = update.symbol, update.interval_s
         key = (symbol, length)
         told = self._bar.get(key)

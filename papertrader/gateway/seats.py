@@ -18,7 +18,7 @@ from twisted.internet.interfaces import IAddress
 from twisted.logger import Logger
 
 from papertrader.client import errors
-from papertrader.client import results as r
+from papertrader.client import updates as u
 from papertrader.client.protocol import TwistedClient
 from papertrader.core.buckets import TokenBucket
 from papertrader.core.instants import SECOND
@@ -90,8 +90,8 @@ class Seat:
         self.bucket = bucket
         client.listen(self._event)
 
-    def _event(self, event: r.Event) -> None:
-        if isinstance(event, r.SessionUpdate):
+    def _event(self, event: u.Event) -> None:
+        if isinstance(event, u.SessionUpdate):
             self.over = True
 
 

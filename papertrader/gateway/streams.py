@@ -22,7 +22,7 @@ from twisted.python.failure import Failure
 from twisted.web.server import Request
 from wsproto.utilities import LocalProtocolError
 
-from papertrader.client import results as r
+from papertrader.client import updates as u
 from papertrader.core.instants import SECOND
 from papertrader.gateway.assets import AssetBook
 from papertrader.gateway.errors import ApiError, error_of
@@ -132,7 +132,7 @@ class Stream:
     def too_slow(self) -> None:
         """Say that too much waits."""
 
-    def pushed(self, event: r.Event) -> None:
+    def pushed(self, event: u.Event) -> None:
         """Take what our server pushes."""
 
     def readable(self) -> None:
@@ -271,10 +271,10 @@ class Stream:
         seat.client.listen(self._event)
         self.answered(True, None)
 
-    def _event(self, event: r.Event) -> None:
+    def _event(self, event: u.Event) -> None:
         if self._ended:
             return
-        if isinstance(event, r.SessionUpdate):
+        if isinstance(event, u.SessionUpdate):
             self.close()
         else:
             self.pushed(event)

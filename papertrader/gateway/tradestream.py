@@ -10,6 +10,7 @@ from typing import Any, Final
 from twisted.web.server import Request
 
 from papertrader.client import results as r
+from papertrader.client import updates as u
 from papertrader.core.orders import OrderEventKind, OrderState, Side
 from papertrader.gateway.assets import class_of
 from papertrader.gateway.errors import ApiError
@@ -89,20 +90,20 @@ class TradeStream(Stream):
 
     # --- what is pushed ---------------------------------------------------------------------------
 
-    def pushed(self, event: r.Event) -> None:
+    def pushed(self, event: u.Event) -> None:
         """Take the account's events, in their order."""
-        if isinstance(event, r.OrderUpdate | r.TransactionUpdate | r.EventsLost):
+        if isinstance(event, u.OrderUpdate | u.TransactionUpdate | u.EventsLost):
             self.later(event)
 
     async def work(self, thing: Any) -> None:
         """Begin to listen, or tell one event."""
         if isinstance(thing, tuple):
             await self._listen(thing[1])
-        elif isinstance(thing, r.OrderUpdate):
+        elif isinstance(thing, u.OrderUpdate):
             await self._tell(thing)
-        elif isinstance(thing, r.TransactionUpdate):
+        elif isinstance(thing, u.TransactionUpdate):
             self._take_transaction(thing)
-        elif isinstance(thing, r.EventsLost):
+        elif isinstance(thing, u.EventsLost):
             # Whoever connects again reads orders and positions anew.
             self.close()
 
@@ -119,13 +120,13 @@ class TradeStream(Stream):
         self._listening = wanted
         self._say("listening", {"streams": self._streams})
 
-    def _take_transaction(self, update: r.TransactionUpdate) -> None:
+    def _take_transaction(self, update: u.TransactionUpdate) -> None:
         row, holding = update.transaction, update.holding
         if row.symbol and row.portfolio == self._portfolio and update.sequence > self._counted_to:
             self._held[row.symbol] = holding.quantity if holding is not None else Decimal(0)
             self._known_to = max(self._known_to, row.transaction)
 
-    async def _tell(self, update: r.OrderUpdate) -> None:
+    async def _tell(self, update: u.OrderUpdate) -> None:
         seat, order = self.seat, update.order
         event = _EVENTS.get(OrderEventKind(update.kind))
         if seat is None or event is None or order.portfolio != self._portfolio:
@@ -151,7 +152,7 @@ class TradeStream(Stream):
         if self._listening:
             self._say(STREAM, data)
 
-    def _position_after(self, update: r.OrderUpdate, fill: r.Fill) -> Decimal:
+    def _position_after(self, update: u.OrderUpdate, fill: r.Fill) -> Decimal:
         """Return what is held after a fill, whose transaction may have been told before it."""
         order = update.order
         held = self._held.get(order.symbol, Decimal(0))

@@ -10,7 +10,7 @@ from random import Random
 import pytest
 
 from papertrader.client import errors
-from papertrader.client import results as r
+from papertrader.client import updates as u
 from papertrader.client.aio import AsyncClient
 from papertrader.wire.kinds import Opcode, Status
 from tests.client_accounts import START
@@ -128,7 +128,7 @@ def test_events_are_iterated() -> None:
         bench.streams[0].carry()
         seen = []
         async for event in client.events():
-            if isinstance(event, r.OrderUpdate | r.TransactionUpdate):
+            if isinstance(event, u.OrderUpdate | u.TransactionUpdate):
                 seen.append(event.sequence)
             if len(seen) == 3:
                 break

@@ -10,7 +10,7 @@ from decimal import Decimal
 import pytest
 
 from papertrader.client import blocking, errors
-from papertrader.client import results as r
+from papertrader.client import updates as u
 from papertrader.client.blocking import Client
 from papertrader.core.orders import OrderEventKind, OrderState
 from papertrader.wire import codec
@@ -209,8 +209,8 @@ def test_a_detach_while_idle_keeps_the_subscriptions(market: BlockingMarket) -> 
     client.buy("AAPL", 1)
     market.tick()
     events = list(client.events(0.1))
-    assert [e.sequence for e in events if isinstance(e, r.OrderUpdate)] == [1, 2]
-    assert [e.subscription for e in events if isinstance(e, r.QuoteUpdate)] == [quotes]
+    assert [e.sequence for e in events if isinstance(e, u.OrderUpdate)] == [1, 2]
+    assert [e.subscription for e in events if isinstance(e, u.QuoteUpdate)] == [quotes]
     assert len(market.peers) == 1
     last_account = [b for b in market.bodies(Opcode.SUBSCRIBE) if b.topics == 8][-1]
     assert last_account.from_event_seq == 1
@@ -227,9 +227,9 @@ def test_events_go_on_after_a_lost_connection(market: BlockingMarket) -> None:
     events = list(client.events(5.0))
     assert seen == [1]
     assert [e.sequence for e in events if hasattr(e, "sequence")] == [2, 3]
-    links = [e.connected for e in events if isinstance(e, r.ConnectionUpdate)]
+    links = [e.connected for e in events if isinstance(e, u.ConnectionUpdate)]
     assert links == [False, True]
-    fill = next(e for e in events if isinstance(e, r.OrderUpdate))
+    fill = next(e for e in events if isinstance(e, u.OrderUpdate))
     assert fill.kind == OrderEventKind.FILL
     assert fill.replayed
     assert fill.fill.price == Decimal("182.50")
@@ -267,7 +267,7 @@ def test_events_the_server_no_longer_has_are_told(market: BlockingMarket) -> Non
     market.events_kept_from = 3
     client.subscribe_account(from_event_seq=1)
     events = list(client.events(0.1))
-    assert isinstance(events[1], r.EventsLost)
+    assert isinstance(events[1], u.EventsLost)
     assert [e.sequence for e in events if hasattr(e, "sequence")] == [3, 4]
 
 
@@ -371,7 +371,7 @@ def test_a_session_taken_over_is_told(market: BlockingMarket) -> None:
     taken = m.SessionEvent(code=Status.SESSION_TAKEN_OVER)
     market.idle.append(lambda: market.peers[0]._event(taken))
     events = list(client.events(0.1))
-    assert any(isinstance(e, r.SessionUpdate) and e.code == "SESSION_TAKEN_OVER" for e in events)
+    assert any(isinstance(e, u.SessionUpdate) and e.code == "SESSION_TAKEN_OVER" for e in events)
     assert market.seen(Opcode.RESUME) == []
 
 
@@ -526,13 +526,13 @@ def test_unsubscribe(market: BlockingMarket) -> None:
     number = client.subscribe_quotes(["AAPL", "IBM"], snapshot=False)
     client.unsubscribe(number, ["IBM"])
     market.tick()
-    events = [e.quote.symbol for e in client.events(0.1) if isinstance(e, r.QuoteUpdate)]
+    events = [e.quote.symbol for e in client.events(0.1) if isinstance(e, u.QuoteUpdate)]
     assert events == ["AAPL"]
     client.unsubscribe(number)
     market.peers[0].drop()
     client.account()
     market.tick()
-    assert not [e for e in client.events(0.1) if isinstance(e, r.QuoteUpdate)]
+    assert not [e for e in client.events(0.1) if isinstance(e, u.QuoteUpdate)]
     with pytest.raises(ValueError, match="no subscription"):
         client.unsubscribe(number)
 
@@ -584,7 +584,7 @@ def test_a_tag_comes_back_and_finds_its_order(market: BlockingMarket) -> None:
     assert (sent.tag, plain.tag) == ("swing / é", "")
     assert client.order(tag="swing / é").order_id == newest.order_id
     assert [each.tag for each in client.orders()] == ["swing / é", "swing / é", ""]
-    told = [each for each in client.events(0) if isinstance(each, r.OrderUpdate)]
+    told = [each for each in client.events(0) if isinstance(each, u.OrderUpdate)]
     assert [each.order.tag for each in told] == ["swing / é", "swing / é", ""]
     sent_before = len(market.seen(Opcode.ORDER_NEW))
     for tag in ("two\nlines", "x" * 129):

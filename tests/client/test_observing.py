@@ -12,6 +12,7 @@ from twisted.internet.defer import CancelledError
 
 from papertrader.client import errors
 from papertrader.client import results as r
+from papertrader.client import updates as u
 from papertrader.client.aio import AsyncClient
 from papertrader.client.blocking import Client
 from papertrader.core.instants import MINUTE, to_datetime
@@ -34,10 +35,10 @@ def market() -> BlockingMarket:
     return market
 
 
-def seen(client: Client, seconds: float = 1) -> list[r.Event]:
+def seen(client: Client, seconds: float = 1) -> list[u.Event]:
     """What the server pushed, without news of the connection."""
     events = client.events(timeout=seconds)
-    return [each for each in events if not isinstance(each, r.ConnectionUpdate)]
+    return [each for each in events if not isinstance(each, u.ConnectionUpdate)]
 
 
 def test_state_and_clock(market: BlockingMarket) -> None:
@@ -73,13 +74,13 @@ def test_bars_come_as_they_form_and_once_when_closed(market: BlockingMarket) -> 
     for time, final in told:
         peer.push_bar("AAPL", time, final)
     updates = seen(client)
-    assert [(u.bar.time, u.final) for u in updates if isinstance(u, r.BarUpdate)] == [
+    assert [(e.bar.time, e.final) for e in updates if isinstance(e, u.BarUpdate)] == [
         (to_datetime(START), False),
         (to_datetime(START), True),
         (to_datetime(START + MINUTE), False),
     ]
     first = updates[0]
-    assert isinstance(first, r.BarUpdate)
+    assert isinstance(first, u.BarUpdate)
     assert (first.subscription, first.symbol, first.interval_s) == (number, "AAPL", 300)
     assert first.bar.open == Decimal(BID) / 10**8
     client.unsubscribe(number)
@@ -106,13 +107,13 @@ def test_openings_and_closes_come_and_survive_a_lost_connection(market: Blocking
     number = client.subscribe_market()
     market.peers[-1].push_market(MarketState.CLOSED)
     updates = seen(client)
-    assert [u.market.state for u in updates if isinstance(u, r.MarketUpdate)] == [
+    assert [e.market.state for e in updates if isinstance(e, u.MarketUpdate)] == [
         MarketState.OPEN,
         MarketState.CLOSED,
     ]
     market.peers[-1].drop()
-    again = [u for u in seen(client, 10) if isinstance(u, r.MarketUpdate)]
-    assert [(u.subscription, u.market.is_open) for u in again] == [(number, True)]
+    again = [e for e in seen(client, 10) if isinstance(e, u.MarketUpdate)]
+    assert [(e.subscription, e.market.is_open) for e in again] == [(number, True)]
 
 
 def test_setting_the_clock(market: BlockingMarket) -> None:
@@ -161,7 +162,7 @@ def test_a_closed_bar_of_a_later_epoch_is_news(market: BlockingMarket) -> None:
     peer = market.peers[-1]
     for time, epoch in ((START, 1), (START, 1), (START - MINUTE, 2), (START - MINUTE, 1)):
         peer.push_bar("AAPL", time, True, epoch=epoch)
-    times = [u.bar.time for u in seen(client) if isinstance(u, r.BarUpdate)]
+    times = [e.bar.time for e in seen(client) if isinstance(e, u.BarUpdate)]
     assert times == [to_datetime(START), to_datetime(START - MINUTE)]
 
 
@@ -181,7 +182,7 @@ def test_the_asyncio_face_has_them() -> None:
         bench.streams[0].carry()
         found = []
         async for event in client.events():
-            if isinstance(event, r.BarUpdate | r.MarketUpdate):
+            if isinstance(event, u.BarUpdate | u.MarketUpdate):
                 found.append(event.subscription)
             if len(found) == 2:
                 break
@@ -201,7 +202,7 @@ def test_the_twisted_face_has_them() -> None:
     openings = bench.result(client.subscribe_market())
     bench.streams[0].peer.push_bar("AAPL", START, True)
     bench.pump()
-    numbers = [e.subscription for e in bench.events if isinstance(e, r.BarUpdate | r.MarketUpdate)]
+    numbers = [e.subscription for e in bench.events if isinstance(e, u.BarUpdate | u.MarketUpdate)]
     assert numbers == [openings, bars]
 
 

@@ -11,7 +11,7 @@ from twisted.internet.error import ConnectError, ConnectionDone
 from twisted.python.failure import Failure
 
 from papertrader.client import errors
-from papertrader.client import results as r
+from papertrader.client import updates as u
 from papertrader.client.octetstream import tls_endpoints
 from papertrader.client.protocol import TwistedClient
 from papertrader.net.clock import Clock
@@ -55,7 +55,7 @@ class Bench:
             self.reactor, "127.0.0.1:2049", clock=clock, endpoint_for=self.endpoint_for,
             learn_workers=False, randbits=Random(1).getrandbits, **options,
         )  # fmt: skip
-        self.events: list[r.Event] = []
+        self.events: list[u.Event] = []
         self.client.listen(self.events.append)
 
     def endpoint_for(self, endpoint: object) -> Bench:
@@ -244,7 +244,7 @@ def test_a_listener_that_fails_does_not_harm_others(logged_errors: object) -> No
     bench.client.listen(more.append)
     bench.result(bench.client.subscribe_quotes("AAPL"))
     bench.pump()
-    assert any(isinstance(event, r.QuoteUpdate) for event in more)
+    assert any(isinstance(event, u.QuoteUpdate) for event in more)
     assert logged_errors.flush(RuntimeError)
 
 

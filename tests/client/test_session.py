@@ -9,15 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from papertrader.client import errors
-from papertrader.client import results as r
+from papertrader.client import updates as u
 from papertrader.client.blocking import Client
 from papertrader.client.buffer import EventBuffer
-from papertrader.client.endpoints import (
-    ENDPOINTS_MAX,
-    Endpoint,
-    WorkerChoice,
-    parse_endpoint,
-)
+from papertrader.client.endpoints import ENDPOINTS_MAX, Endpoint, WorkerChoice, parse_endpoint
 from papertrader.client.results import decimal_of, units_of
 from papertrader.client.stream import AccountStream, Verdict
 from papertrader.core.money import AMOUNT_MAX, AMOUNT_MIN
@@ -65,7 +60,7 @@ def test_every_order_is_executed_once_and_every_event_is_seen_once(
     account = market.accounts["ada"]
     assert [order.client_order_id for order in account.orders] == [1, 2, 3, 4, 5]
     assert [order.order_id for order in sent] == [1, 2, 3, 4, 5]
-    sequences = [e.sequence for e in events if isinstance(e, r.OrderUpdate | r.TransactionUpdate)]
+    sequences = [e.sequence for e in events if isinstance(e, u.OrderUpdate | u.TransactionUpdate)]
     assert sequences == list(range(1, len(account.events) + 1))
 
 
@@ -151,14 +146,14 @@ def test_the_list_of_workers_is_bounded_and_keeps_loopback_to_itself() -> None:
 def test_a_program_that_never_looks_loses_quotes_first() -> None:
     """The buffer is bounded: old quotes go first, then events, and their loss is told."""
     buffer = EventBuffer(3)
-    quote = r.QuoteUpdate(subscription=1, quote=None)
-    other = [r.ConnectionUpdate(connected=True, worker=str(n)) for n in range(5)]
+    quote = u.QuoteUpdate(subscription=1, quote=None)
+    other = [u.ConnectionUpdate(connected=True, worker=str(n)) for n in range(5)]
     for event in (other[0], quote, other[1], other[2]):
         buffer.append(event)
     assert [buffer.take() for _ in range(4)] == [*other[:3], None]
     for event in other:
         buffer.append(event)
-    assert isinstance(buffer.take(), r.EventsLost)
+    assert isinstance(buffer.take(), u.EventsLost)
     assert buffer.take() == other[3]
     assert buffer.take() == other[4]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from papertrader.client import errors
-from papertrader.client.results import OrderUpdate, QuoteUpdate, TransactionUpdate
+from papertrader.client.updates import OrderUpdate, QuoteUpdate, TransactionUpdate
 from papertrader.core.orders import OrderEventKind
 from papertrader.wire import codec, vectors
 from papertrader.wire.kinds import Category, Opcode, Status

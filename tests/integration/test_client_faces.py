@@ -20,7 +20,7 @@ import pytest
 from papertrader.client import errors
 from papertrader.client.aio import AsyncClient
 from papertrader.client.blocking import Client
-from papertrader.client.results import TransactionUpdate
+from papertrader.client.updates import TransactionUpdate
 from tests.server_kit import PASSWORD, PROGRAM, Server, running
 
 pytestmark = pytest.mark.slow

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from papertrader.client.blocking import Client
-from papertrader.client.results import BarUpdate, ConnectionUpdate, MarketUpdate
+from papertrader.client.updates import BarUpdate, ConnectionUpdate, MarketUpdate
 from papertrader.wire import codec, limits
 from papertrader.wire import messages as m
 from papertrader.wire.codec import RESPONSE

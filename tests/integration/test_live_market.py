@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from papertrader.client.blocking import Client
-from papertrader.client.results import TransactionUpdate
+from papertrader.client.updates import TransactionUpdate
 from papertrader.master.providers.request import LISTING_MAX
 from papertrader.ops.certificates import (
     authority_file,

@@ -18,7 +18,8 @@ import pytest
 
 from papertrader.client.blocking import Client
 from papertrader.client.conditions import Conditions, Leg
-from papertrader.client.results import MarketUpdate, Order, OrderUpdate
+from papertrader.client.results import Order
+from papertrader.client.updates import MarketUpdate, OrderUpdate
 from papertrader.core.orders import LegRole, OrderState
 from papertrader.ops.replaycheck import replay_check
 from papertrader.wire.kinds import Status

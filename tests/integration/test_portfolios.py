@@ -9,7 +9,7 @@ import pytest
 
 from papertrader.client import errors
 from papertrader.client.blocking import Client
-from papertrader.client.results import OrderUpdate, TransactionUpdate
+from papertrader.client.updates import OrderUpdate, TransactionUpdate
 from papertrader.core.orders import OrderState, Side
 from tests.server_kit import PASSWORD, Server, running
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from papertrader.client.blocking import Client
-from papertrader.client.results import OrderUpdate, QuoteUpdate, TransactionUpdate
+from papertrader.client.updates import OrderUpdate, QuoteUpdate, TransactionUpdate
 from tests.server_kit import PASSWORD, Server, running
 
 WATCH_S = 60.0

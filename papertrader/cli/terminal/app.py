@@ -22,15 +22,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.css.query import NoMatches
 from textual.widget import Widget
-from textual.widgets import (
-    DataTable,
-    Footer,
-    Input,
-    RichLog,
-    Static,
-    TabbedContent,
-    TabPane,
-)
+from textual.widgets import DataTable, Footer, Input, RichLog, Static, TabbedContent, TabPane
 
 from papertrader.cli.invocation import Invocation
 from papertrader.cli.output import amount, gaps, money, name
@@ -40,6 +32,7 @@ from papertrader.cli.terminal.picture import BARS_MAX, STYLES, Picture
 from papertrader.cli.terminal.ticket import Ticket
 from papertrader.client import errors
 from papertrader.client import results as r
+from papertrader.client import updates as u
 from papertrader.client.aio import AsyncClient
 from papertrader.core.orders import OrderState, Side
 from papertrader.core.quotes import QuoteFlag
@@ -256,27 +249,27 @@ class TerminalProgram(App[None]):
 
     # --- what comes -----------------------------------------------------------------------------
 
-    async def _take(self, event: r.Event) -> None:
-        if isinstance(event, r.QuoteUpdate):
+    async def _take(self, event: u.Event) -> None:
+        if isinstance(event, u.QuoteUpdate):
             self._take_quote(event.quote)
-        elif isinstance(event, r.BarUpdate):
+        elif isinstance(event, u.BarUpdate):
             if event.subscription == self._bars_followed:
                 self._at("#chart", Picture).add(event.bar)
-        elif isinstance(event, r.OrderUpdate):
+        elif isinstance(event, u.OrderUpdate):
             self._take_order(event)
-        elif isinstance(event, r.TransactionUpdate):
+        elif isinstance(event, u.TransactionUpdate):
             self.refresh_soon()
-        elif isinstance(event, r.ConnectionUpdate):
+        elif isinstance(event, u.ConnectionUpdate):
             self._connected = event.connected
             what = "connected to" if event.connected else "lost"
             self.note(f"{what} {event.worker}{f': {event.reason}' if event.reason else ''}")
             if event.connected and self.symbol:
                 self._read_bars()
-        elif isinstance(event, r.EventsLost | r.SubscriptionEnded):
+        elif isinstance(event, u.EventsLost | u.SubscriptionEnded):
             self.note(f"warning: {event.reason}", "down")
             self.refresh_soon()
             self._read_bars()
-        elif isinstance(event, r.SessionUpdate):
+        elif isinstance(event, u.SessionUpdate):
             self.note(f"the session ended: {event.reason}", "down")
 
     def _take_quote(self, quote: r.Quote) -> None:
@@ -291,7 +284,7 @@ class TerminalProgram(App[None]):
         if quote.symbol == self.symbol:
             self._show_quote()
 
-    def _take_order(self, event: r.OrderUpdate) -> None:
+    def _take_order(self, event: u.OrderUpdate) -> None:
         order = event.order
         self.orders[order.order_id] = order
         line = f"order {order.order_id} {name(event.kind)}: {name(order.side)} {order.symbol}"

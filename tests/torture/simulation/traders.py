@@ -16,6 +16,7 @@ from twisted.internet.endpoints import TCP4ClientEndpoint
 
 from papertrader.client import errors
 from papertrader.client import results as r
+from papertrader.client import updates as u
 from papertrader.client.protocol import TwistedClient
 from papertrader.net.clock import Clock
 from papertrader.wire.kinds import Status
@@ -304,13 +305,13 @@ class Trader:
 
     # --- what it is told ------------------------------------------------------------------------
 
-    def _event(self, event: r.Event, life: int) -> None:
+    def _event(self, event: u.Event, life: int) -> None:
         if life != self._life:
             return
         name = self.record.name
-        if isinstance(event, r.EventsLost):
+        if isinstance(event, u.EventsLost):
             self.world.broken(f"{name}: events were lost: {event.reason}")
-        if not isinstance(event, r.OrderUpdate | r.TransactionUpdate):
+        if not isinstance(event, u.OrderUpdate | u.TransactionUpdate):
             return
         sequence = event.sequence
         if self._expected and sequence != self._expected:
