@@ -44,12 +44,13 @@ from papertrader.wire.messages import (
 from papertrader.worker.cache import CACHE_OCTETS, CacheCounters, ReplyCache
 from papertrader.worker.clients import ClientProtocol, Clients, Surroundings, outer_link
 from papertrader.worker.draining import Draining
+from papertrader.worker.linkstate import LinkHooks, LinkState
 from papertrader.worker.market import Market
 from papertrader.worker.stamping import client_data, packed_address
 from papertrader.worker.statistics import WorkerStatistics
 from papertrader.worker.topics import TopicCounters, Topics
 from papertrader.worker.upkeep import KeyStore, Upkeep
-from papertrader.worker.upstream import SEVERAL_ANSWER_S, LinkHooks, LinkState, Upstream
+from papertrader.worker.upstream import SEVERAL_ANSWER_S, Upstream
 from papertrader.worker.web import WebFace
 from papertrader.worker.witness import Witness
 

@@ -19,11 +19,9 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Callable, Sequence
-from enum import Enum
+from collections.abc import Callable
 from typing import Final
 
-import attrs
 from twisted.application.internet import ClientService
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import (
@@ -45,17 +43,14 @@ from papertrader.wire.errors import RemoteFault
 from papertrader.wire.kinds import Status, TopicKind
 from papertrader.wire.messages import (
     ClientClose,
-    LimitHits,
     TopicInterest,
-    WorkerAuth,
     WorkerAuthReply,
     WorkerDrain,
-    WorkerLog,
     WorkerRow,
-    WorkerStats,
 )
 from papertrader.worker.clients import Clients, OpenRequest
 from papertrader.worker.link import SHUT_OUT, MasterLink
+from papertrader.worker.linkstate import TRANSITIONS, LinkHooks, LinkState, LinkTransitionError
 from papertrader.worker.stamping import ENVELOPE_SIZE
 from papertrader.worker.statistics import WorkerStatistics
 from papertrader.worker.topics import BAR_TOPIC_SIZE, MARKET_TOPIC, SYMBOL_SIZE
@@ -78,63 +73,9 @@ _UNKNOWN: Final = "the master cannot be reached; ask again with the same seq for
 _DETACHED: Final = "the link to the master was lost; send RESUME, then repeat the request"
 
 
-class LinkState(Enum):
-    """Where the link is in its life."""
-
-    CONNECTING = "connecting"
-    AUTHENTICATING = "authenticating"
-    ACTIVE = "active"
-    LOST = "lost"
-
-
-# (state, what happened) -> state; what is absent cannot happen.
-TRANSITIONS: Final = {
-    (LinkState.CONNECTING, "opened"): LinkState.AUTHENTICATING,
-    (LinkState.CONNECTING, "failed"): LinkState.LOST,
-    (LinkState.AUTHENTICATING, "accepted"): LinkState.ACTIVE,
-    (LinkState.AUTHENTICATING, "failed"): LinkState.LOST,
-    (LinkState.ACTIVE, "failed"): LinkState.LOST,
-    (LinkState.LOST, "failed"): LinkState.LOST,
-    (LinkState.LOST, "retried"): LinkState.CONNECTING,
-    (LinkState.CONNECTING, "retried"): LinkState.CONNECTING,
-}
-
-
 # Python 3.11 looks the members of an enumeration up slowly, and each request asks.
 _ACTIVE: Final = LinkState.ACTIVE
 _OK: Final = Status.OK
-
-
-class LinkTransitionError(RuntimeError):
-    """The link's state machine was told of something that cannot happen: a bug here."""
-
-
-@attrs.frozen(kw_only=True)
-class LinkHooks:
-    """What the rest of the worker does when something comes from the master."""
-
-    credentials: Callable[[int, int], WorkerAuth]
-    """(next worker_seq, clients) -> what to say in WORKER_AUTH."""
-    activated: Callable[[bool], None]
-    """The link is active; True if another master (or a restarted one) answers than before."""
-    publish: Callable[[bytes], None]
-    """Event frames of TOPIC_PUBLISH."""
-    close_client: Callable[[ClientClose], None]
-    """The master orders a client closed."""
-    others_changed: Callable[[tuple[WorkerRow, ...]], None]
-    invalidated: Callable[[int], None]
-    """Other workers take clients than before."""
-    drain: Callable[[WorkerDrain], None]
-    """The master orders what becomes of the clients."""
-    stats: Callable[[], Sequence[WorkerStats | LimitHits]]
-    log: Callable[[], WorkerLog | None] = lambda: None
-    """Entries of our log that wait to be sent; asked every `LOG_EVERY_S`."""
-    noticed: Callable[[Message], bool] = lambda message: False
-    """Something else came; False if it means nothing here."""
-    shut_out: Callable[[], None] = lambda: None
-    """The master does not let this worker in any more."""
-    lost: Callable[[], None] = lambda: None
-    """The link is down."""
 
 
 class Upstream:

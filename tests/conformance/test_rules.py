@@ -17,7 +17,7 @@ from papertrader.wire.errors import RemoteFault
 from papertrader.wire.kinds import FrameFlag, Opcode, Role, Status
 from papertrader.wire.schema import MESSAGES
 from papertrader.worker.clients import RELAYED_FIRST, RELAYED_LAST
-from papertrader.worker.upstream import TRANSITIONS, LinkState
+from papertrader.worker.linkstate import TRANSITIONS, LinkState
 from tests.conformance.chain import Ahead, Chain
 from tests.conformance.newer import split
 from tests.conformance.prose import PROSE, table_behind

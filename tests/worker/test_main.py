@@ -15,8 +15,8 @@ from papertrader.net.services import STOP_S, PortUnavailableError
 from papertrader.wire import codec
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import Status
+from papertrader.worker.linkstate import LinkState
 from papertrader.worker.main import Worker
-from papertrader.worker.upstream import LinkState
 from tests.link_kit import WALL_NS
 from tests.worker_kit import CONFIGURATION, ClientPeer, House
 

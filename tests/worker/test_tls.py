@@ -30,8 +30,8 @@ from papertrader.wire import codec, limits
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import Status, TlsVersion
 from papertrader.worker.clients import ClientProtocol
+from papertrader.worker.linkstate import LinkState
 from papertrader.worker.main import Worker, WorkerConfiguration
-from papertrader.worker.upstream import LinkState
 from tests.link_kit import MeteredTransport, Peer, client_link, join, master_link
 from tests.worker_kit import ClientPeer, House, quote, subscribe
 

@@ -9,14 +9,8 @@ import pytest
 from papertrader.wire import codec, limits
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import Opcode, RelayUpFlag, Status
-from papertrader.worker.upstream import (
-    BACKOFF_MAX_S,
-    BACKOFF_MIN_S,
-    LINK_WAIT_S,
-    TRANSITIONS,
-    LinkState,
-    LinkTransitionError,
-)
+from papertrader.worker.linkstate import TRANSITIONS, LinkState, LinkTransitionError
+from papertrader.worker.upstream import BACKOFF_MAX_S, BACKOFF_MIN_S, LINK_WAIT_S
 from tests.worker_kit import House, failure_of, login, subscribe
 
 
