@@ -15,7 +15,6 @@ from papertrader.wire import limits
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import AccountField, Privacy, Scope
 
-API_KEY_DIGITS: Final = 80
 LIFETIME_MAX_S: Final = 2**32 - 1
 _NO_SECRET: Final = bytes(32)
 

@@ -35,10 +35,6 @@ class Calendars:
     def __init__(self) -> None:
         self._known: dict[str, Calendar] = {}
 
-    def know(self, name: str, calendar: Calendar) -> None:
-        """Take the calendar that a name stands for."""
-        self._known[name] = calendar
-
     def know_all(self, calendars: Mapping[str, Calendar]) -> None:
         """Take several calendars by their names."""
         self._known.update(calendars)

@@ -122,7 +122,7 @@ class Channel:
         self.ended = False
         self.connected = True
         """False while the target still works on the connection; what is sent waits for it."""
-        self.octets_in = self.octets_out = self.frames_in = 0
+        self.frames_in = 0
         self.owner = ""
         self._now = now
         self._write = write
@@ -141,7 +141,6 @@ class Channel:
             return
         now = self._now()
         self.transcript.append(Exchange(now, True, octets))
-        self.octets_out += len(octets)
         self.reference.sent(octets, now)
         self._write(octets, not gather)
 
@@ -152,7 +151,6 @@ class Channel:
         now = self._now()
         octets = b"".join([each.octets for each in frames])
         self.transcript.append(Exchange(now, True, octets))
-        self.octets_out += len(octets)
         for each in frames:
             self.reference.sent_judged(each, now)
         self._write(octets, True)
@@ -169,7 +167,6 @@ class Channel:
         """Take octets that came in."""
         now = self._now()
         self.transcript.append(Exchange(now, False, data))
-        self.octets_in += len(data)
         if self._leaks is not None:
             self.breaches += self._leaks.judge(self.owner, data)
         if self._broken:

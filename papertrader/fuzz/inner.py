@@ -67,7 +67,6 @@ class InnerLink(Channel):
         """Send octets as they are."""
         if not self.ended and octets:
             self.transcript.append(Exchange(self._now(), True, octets))
-            self.octets_out += len(octets)
             self._write(octets, False)
 
     def tend(self) -> None:
@@ -109,7 +108,6 @@ class InnerLink(Channel):
     def feed(self, data: bytes) -> None:
         """Take octets of the master."""
         self.transcript.append(Exchange(self._now(), False, data))
-        self.octets_in += len(data)
         frames = self.connection.receive(data, self.wall())
         for header, octets in frames:
             self.frames_in += 1

@@ -8,10 +8,6 @@ from zlib import crc32
 
 import attrs
 
-ORACLES: Final = (
-    "framing", "model", "idempotency", "conservation", "canary", "leak", "discipline",
-    "resources", "crash",
-)  # fmt: skip
 MARK: Final = b"ptfz-"
 """What every mark begins with (see `mark_of`). Marks stand in e-mails, tags, passwords."""
 SECRET_OWNER: Final = "pw"

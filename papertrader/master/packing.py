@@ -96,11 +96,6 @@ if m.TransactionRow.LAYOUT.format != m.TransactionEvent.LAYOUT.format:
     raise RuntimeError("EV_TX is not laid out as the row of a transaction")
 
 
-def symbol16(text: str) -> bytes:
-    """Return a symbol as 16 octets; raises `ValueError` for what is none."""
-    return packed_get((text, 16)) or packed(text, 16)
-
-
 def order_block(order: Order) -> bytes:
     """Return the row of an order, which is also the block of the replies that show it."""
     try:

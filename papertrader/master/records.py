@@ -222,17 +222,6 @@ def transaction_detail(transaction: Transaction) -> bytes:
     ).pack()
 
 
-def _holding_row(position: Position) -> m.HoldingRow:
-    return m.HoldingRow(
-        symbol=position.symbol,
-        quantity=position.quantity,
-        cost_basis=position.cost_basis,
-        realized=position.realized,
-        opened_at=position.opened_at,
-        updated_at=position.updated_at,
-    )
-
-
 # --- events to frames ----------------------------------------------------------------------------
 
 

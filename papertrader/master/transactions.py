@@ -108,8 +108,6 @@ class Transactions:
         self._told_epoch = desk.state.epoch
         self._told: dict[str, Asset] = {}
         """Assets as the journal knows them since this start."""
-        self.orders_taken = 0
-        self.orders_refused = 0
         self.quotes_used = 0
         self.actions_refused = 0
         """Corporate actions that could not be applied, since the start."""
@@ -198,7 +196,6 @@ class Transactions:
         seq = self._next_seq()
         order = self._wish(seq, command, session, message)
         outcome = self.desk.submit(order)
-        self._count(outcome)
         before = self._input(
             seq, command, session, order.portfolio, order.expire_at, works_from=order.works_from
         )
@@ -274,7 +271,6 @@ class Transactions:
         portfolio = message.portfolio or self.first_portfolio(session)
         wish = wishes.replacement(message, self._given(seq, command, session, portfolio))
         outcome = self.desk.replace(wish)
-        self._count(outcome)
         before = self._input(seq, command, session, portfolio)
         return self._conclude(seq, command, session, before, outcome)
 
@@ -340,12 +336,6 @@ class Transactions:
             )
         if self._views.backlog > BACKLOG_MAX:
             raise Refused(Status.SERVER_BUSY, "The server is catching up.", retry_after_ms=1_000)
-
-    def _count(self, outcome: Outcome) -> None:
-        if outcome.refusal is None:
-            self.orders_taken += 1
-        else:
-            self.orders_refused += 1
 
     def equity_at_last(self, portfolio: int) -> int:
         """Return cash, and positions at the last price of each, at cost where none is known."""

@@ -82,8 +82,6 @@ class Counters:
     writes: int = 0
     frames_in: int = 0
     frames_out: int = 0
-    octets_in: int = 0
-    octets_out: int = 0
 
 
 class Gathering:
@@ -220,7 +218,6 @@ class FrameProtocol(Protocol):
         counters = self.counters
         counters.frames_out += frames
         counters.writes += 1
-        counters.octets_out += len(octets)
         self._last_write = len(octets)
         self.connection.sent(now)
         self.transport.write(octets)  # type: ignore[union-attr]
@@ -289,7 +286,6 @@ class FrameProtocol(Protocol):
     def _write(self, data: bytes) -> None:
         self._last_write = len(data)
         self.counters.writes += 1
-        self.counters.octets_out += len(data)
         self.connection.sent(self.clock.wall_ns())
         self._transport().write(data)
 
@@ -334,7 +330,6 @@ class FrameProtocol(Protocol):
             return
         counters = self.counters
         counters.reads += 1
-        counters.octets_in += len(data)
         connection = self.connection
         self._receiving = True
         try:

@@ -19,7 +19,7 @@ from typing import Final
 import attrs
 
 from papertrader.core.callbudget import HOUR, CallBudget, ProviderLimits
-from papertrader.core.callplan import CallPlan, Demand, SymbolClass, plan_calls
+from papertrader.core.callplan import CallPlan, SymbolClass, plan_calls
 from papertrader.core.instants import DAY, MILLISECOND, MINUTE, SECOND
 from papertrader.core.pollqueue import PollQueue
 
@@ -70,7 +70,6 @@ class DayReport:
     wait_mean_ms: int
     """From a market order to the quote that fills it."""
     wait_max_ms: int
-    wanted_last: Demand
 
     @property
     def late(self) -> int:
@@ -204,7 +203,6 @@ class _Day:
             classes=self._classes,
             wait_mean_ms=sum(self._waits) // max(len(self._waits), 1) // MILLISECOND,
             wait_max_ms=max(self._waits, default=0) // MILLISECOND,
-            wanted_last=self._queue.demand(),
         )
 
     def _at(self, instant: int, happen: Callable[[int], None]) -> None:

@@ -131,7 +131,6 @@ class TerminalProgram(App[None]):
         self._bars_wanted = False
         self._bars_reading = False
         self._clock: r.MarketClock | None = None
-        self._clock_read = 0.0
         self._connected = False
 
     def compose(self) -> ComposeResult:
