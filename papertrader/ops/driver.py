@@ -53,6 +53,7 @@ from papertrader.ops.running import (
     tell,
     write_run_file,
 )
+from papertrader.ops.variable import place
 from papertrader.ops.watching import LOOK_S, LastFigures, Watchdog
 
 BACKLOG: Final = 1_024
@@ -90,7 +91,7 @@ class Role:
 
 def listening_socket(host: str, port: int, setting: str) -> socket.socket:
     """Open a socket that queues connections. Raises `StartError`, with what to do."""
-    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    where = place(host, port)
     opened = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     try:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -9,6 +9,7 @@ from papertrader.master.storeurl import checked_url
 from papertrader.ops.variable import (
     Variable,
     boolean,
+    place,
     show_boolean,
     shown,
     size_between,
@@ -50,8 +51,7 @@ def _masters(raw: object) -> tuple[tuple[str, int], ...]:
 
 
 def _show_masters(masters: tuple[tuple[str, int], ...]) -> str:
-    words = (f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in masters)
-    return text_literal(" ".join(words))
+    return text_literal(" ".join(place(host, port) for host, port in masters))
 
 
 STORE_URL: Final[Variable[str]] = Variable(

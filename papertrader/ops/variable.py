@@ -66,6 +66,11 @@ def text_literal(text: object) -> str:
     return json.dumps(str(text), ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
+def place(host: str, port: int) -> str:
+    """Return an address and a port as people write them: IPv6 in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def size_between(lowest: int, highest: int, allowed: str) -> Callable[[object], int]:
     """Return what reads a number of octets; ``allowed`` are the bounds as an error tells them."""
 

@@ -31,6 +31,7 @@ from papertrader.ops.variable import (
     Variable,
     boolean,
     one_of,
+    place,
     show_boolean,
     shown,
     size_between,
@@ -66,7 +67,7 @@ class Listen:
     port: int
 
     def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return place(self.host, self.port)
 
 
 WEB_AUTO: Final = Listen("", -1)
