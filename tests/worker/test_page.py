@@ -105,9 +105,10 @@ def test_only_the_token_of_the_session_is_kept() -> None:
 
 def test_passwords_are_typed_as_passwords() -> None:
     """Masked, with the words by which password managers know them; pasting is not hindered."""
-    text = (DIRECTORY / "views" / "door.js").read_text(encoding="utf-8")
+    views = ("door.js", "factor.js")
+    text = "".join((DIRECTORY / "views" / name).read_text(encoding="utf-8") for name in views)
     fields = re.findall(r'<input name="(?:password|again)"[^>]*>', text)
-    assert len(fields) == 2
+    assert len(fields) == 3
     assert all(
         'type="password"' in each and "password" in each.split("autocomplete")[1] for each in fields
     )
