@@ -169,8 +169,6 @@ def split_order(
         base = changed.snapshot()
         base.reserved_quantity = split_shares(closes, action, asset.lot)
         reserve_rest(changed, owner, base)
-        # Fees per share may have grown; what was reserved must do.
-        changed.reserved_cash = min(changed.reserved_cash, order.reserved_cash)
         reason = 0
         if remaining == 0:
             reason = int(Refusal.BAD_LOT)

@@ -249,6 +249,11 @@ class Matching(Stops):
         whole = affordable(left, fill.price, lot)
         if order.side != Side.BUY:
             whole = min(whole, order.remaining)
+        elif order.reserved_quantity and not order.reserved_cash:
+            # It closes a short, and at a better price than it was reckoned at it closes no more
+            # than there is, nor what another order has reserved.
+            owner = self.state.portfolios[order.portfolio]
+            whole = min(whole, order.reserved_quantity + owner.available_quantity(order.symbol))
         fill.quantity = min(fill.quantity, whole)
         wanted.quantity = order.filled + (whole if fill.limiting else fill.quantity)
         return wanted, fill

@@ -13,11 +13,17 @@ def reserve_rest(order: Order, owner: PortfolioTerms, before: Order) -> None:
 
     ``owner`` are the terms of its portfolio, ``before`` the order as it was. Cash is the
     difference to the whole cost, so that rounding does not add up over many fills. Raises
-    `AmountOverflow` if that does not fit.
+    `AmountOverflow` if that does not fit. Never more cash than before: a split may have raised fees
+    per share beyond what was reserved for them.
     """
     order.reserved_cash = order.reserved_quantity = 0
     if order.state not in ACTIVE_STATES:
         return
+    _reserve_all(order, owner, before)
+    order.reserved_cash = min(order.reserved_cash, before.reserved_cash)
+
+
+def _reserve_all(order: Order, owner: PortfolioTerms, before: Order) -> None:
     if owner.account_kind == AccountKind.MARGIN or (order.is_foreign and order.side == Side.BUY):
         _reserve_part(order, before)
     elif order.side != Side.BUY:

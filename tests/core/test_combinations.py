@@ -19,10 +19,11 @@ from papertrader.core.orders import (
     Replacement,
     Side,
     TimeInForce,
+    TrailKind,
 )
 from papertrader.core.quotes import AssetFlag
 from papertrader.core.refusals import Refusal
-from papertrader.core.terms import AccountKind, PortfolioTerms
+from papertrader.core.terms import AccountKind, FeeModelKind, PortfolioTerms
 
 
 def leg(role: LegRole, limit: str, side: Side | None = None) -> Leg:
@@ -201,3 +202,42 @@ def test_a_split_opens_no_more_than_there_is_margin_for(
     now = floor.now_is(order)
     assert now.remaining == parse_amount(left)
     assert now.reserved_cash <= order.reserved_cash
+
+
+@pytest.mark.parametrize("kind", [OrderType.LIMIT, OrderType.TRAILING_STOP])
+def test_fees_that_a_split_made_higher_stop_nothing(floor: Any, kind: OrderType) -> None:
+    """Twice the shares, twice the fees: what was reserved must do, or the order ends."""
+    floor.quote("9", "10", last="10")
+    choose(floor, fee_model=FeeModelKind.PER_SHARE, fee_rate=SCALE)
+    if kind == OrderType.LIMIT:
+        order = floor.order("100", "10")
+    else:
+        order = floor.order("100", order_type=kind, trail_kind=TrailKind.AMOUNT, trail=SCALE)
+    floor.split(2, 1)
+    for size in ("10", "150", "200"):
+        floor.quote("5.90", "6", ask_size=size, last="6")
+        floor.quote("4.90", "5", ask_size=size, last="5")
+    now = floor.now_is(order)
+    assert not now.is_open
+    assert floor.desk.portfolio(1).cash >= 0
+
+
+@pytest.mark.parametrize("short", ["10", "50"])
+def test_money_that_buys_back_a_short_buys_no_more_than_there_is(
+    floor_class: Any, short: str
+) -> None:
+    """Reckoned at its collar it buys ten back; at eight it could pay for thirteen."""
+    floor = floor_class(flags=AssetFlag.SHORTABLE, lot=SCALE // 100)
+    floor.quote("10", "10", last="10")
+    choose(floor, account_kind=AccountKind.MARGIN)
+    floor.order(short, side=Side.SELL_SHORT)
+    floor.quote("10", "10", last="10")
+    order = floor.order("104", flags=int(OrderFlag.NOTIONAL))
+    assert order.reserved_quantity == 10 * SCALE
+    left = int(short) - 10
+    if left:
+        floor.order(str(left), "5")
+    floor.quote("8", "8", last="8")
+    now = floor.now_is(order)
+    assert (now.state, now.filled) == (OrderState.FILLED, 10 * SCALE)
+    assert floor.desk.portfolio(1).quantity("ACME") == -left * SCALE
