@@ -1,4 +1,4 @@
-"""Plain records of the journal, each read by one or two calls: for an audit, which reads all.
+"""Plain records of the journal, each read by one or two calls: for an audit, and for a start.
 
 Read by way of the messages, a record costs more than applying what it says. Here the header, the
 root block and the fixed part of what stands within are one `struct`. Only the plain form is known;
@@ -9,7 +9,7 @@ that. `tests/master/test_quickrecords.py` holds both against each other.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeAlias
 from zlib import crc32
 
@@ -27,7 +27,7 @@ from papertrader.core.orders import (
 from papertrader.core.portfolio import Lot, Position
 from papertrader.core.state import DeskState
 from papertrader.master import packing
-from papertrader.master.records import StoredReply
+from papertrader.master.records import Fact, StoredReply, fact_of, read_frame
 from papertrader.wire import codec, limits
 from papertrader.wire import messages as m
 from papertrader.wire.derived import BAD, Message, Row, ascii_get, ccy_of
@@ -64,6 +64,7 @@ _ENTRY: Final = struct.Struct(">28sq")
 _ENTRY_HEAD: Final = struct.Struct(">B3s16sQ")
 _CRC: Final = codec.CRC.unpack_from
 _seq: Final = struct.Struct(">Q").unpack_from
+_length_opcode: Final = struct.Struct(">4xIH").unpack_from
 
 _CHECKED: Final = codec.EVENT | codec.CHECKSUM
 _INNER: Final = int(Tag.INNER)
@@ -156,6 +157,25 @@ def read(
         return reader(blob, offset, end, state)
     except (_StrangeError, RemoteFault, *BAD):
         return None
+
+
+def facts(frames: bytes, state: DeskState) -> Iterator[Fact | None]:
+    """Give what each record of a batch says, None for an input's; ``state`` goes on meanwhile.
+
+    Raises `RemoteFault` where one is damaged.
+    """
+    offset, size = 0, len(frames)
+    while offset < size:
+        quick, end = None, size
+        if offset + _HEAD <= size:
+            length, opcode = _length_opcode(frames, offset)
+            end = offset + _HEAD + length
+            quick = read(frames, offset, end, opcode, state)
+        if quick is not None:
+            yield quick[1]
+        else:
+            yield fact_of(read_frame(frames, offset), state)
+        offset = end
 
 
 def _check(plain: bool) -> None:

@@ -20,7 +20,7 @@ from papertrader.core.ledger import LedgerAccount, LedgerKind
 from papertrader.core.portfolio import PortfolioState
 from papertrader.core.quotes import ActionKind
 from papertrader.core.restore import StateImage
-from papertrader.master import records
+from papertrader.master import quickrecords, records
 from papertrader.master.contestrecords import contests_of
 from papertrader.master.database import GENESIS, StoreAway, journal_batches
 from papertrader.master.engines import (
@@ -393,8 +393,7 @@ def _page(after: int, newest_first: bool) -> tuple[str, str, int]:
 
 def applied(frames: bytes, desk: Desk) -> Iterator[records.StoredReply]:
     """Apply the outcomes of a batch of the journal to a desk; give the stored replies in it."""
-    for message in records.read_frames(frames):
-        fact = records.fact_of(message, desk.state)
+    for fact in quickrecords.facts(frames, desk.state):
         if isinstance(fact, records.StoredReply):
             yield fact
         elif fact is not None:

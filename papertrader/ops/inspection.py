@@ -214,7 +214,8 @@ def rebuild(
         views.open()
         truth = place.truth.snapshot()
         try:
-            load_desk(views, truth, Desk(), progress)
+            with _collector_held():
+                load_desk(views, truth, Desk(), progress)
         finally:
             truth.close()
             views.close()
