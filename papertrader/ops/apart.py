@@ -27,19 +27,6 @@ VIOLATIONS_MAX: Final = 100
 WORTH_IT: Final = 20_000
 """Inputs up to which to start other processes takes longer than it helps."""
 
-_HUGE_PAGES: Final = ":".join(
-    (
-        "glibc.malloc.hugetlb=1",
-        # What was given back is asked for again at once, with each of its pages to be cleared.
-        f"glibc.malloc.mmap_threshold={32 * 1024 * 1024}",
-        f"glibc.malloc.trim_threshold={1024 * 1024 * 1024}",
-    )
-)
-"""What the C library is asked for: hundreds of MiB are read and kept, and to find them by pages of
-4 KiB is a sixth of the time. A kernel that has no huge pages to give takes no harm."""
-_KNOWS_HUGE_PAGES: Final = (2, 35)
-"""The version of glibc that does."""
-
 
 @attrs.define
 class Violations:
@@ -82,7 +69,6 @@ class Apart:
             [sys.executable, "-c", run],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=_environment(),
         )
         self._tell = tell
         self.say(place)
@@ -124,21 +110,6 @@ class Apart:
 def worth_it(inputs: int) -> bool:
     """Tell whether an audit of so many inputs is sooner done by several processes."""
     return (os.cpu_count() or 1) > 1 and inputs > WORTH_IT
-
-
-def _environment() -> dict[str, str]:
-    """Return the environment of a process that will hold much."""
-    environment = dict(os.environ)
-    try:
-        name, _, version = (os.confstr("CS_GNU_LIBC_VERSION") or "").partition(" ")
-        known = name == "glibc" and tuple(map(int, version.split("."))) >= _KNOWS_HUGE_PAGES
-    except (OSError, ValueError, AttributeError):
-        known = False
-    if known:
-        # What is set already has the last word.
-        environment.setdefault("PYTHONMALLOC", "malloc")
-        environment.setdefault("GLIBC_TUNABLES", _HUGE_PAGES)
-    return environment
 
 
 def main(half: Callable[[StorePlace, Callable[[object], None], Callable[[], Any]], None]) -> None:
