@@ -1,6 +1,6 @@
-"""Processes in which an audit has its two halves done, and what they say to the one that asked.
+"""The process in which an audit has one of its halves done, and what it says to the one that asked.
 
-Each runs `main` with what makes its half of a place; it says something of itself, is told what to
+It runs `main` with what makes that half of a place; it says something of itself, is told what to
 do, and says what it has found. Where there is one processor only, or little to read, both halves
 are done within one process.
 """
@@ -48,14 +48,6 @@ class Violations:
         self.violations_in_all += others.violations_in_all - len(others.violations)
 
 
-@attrs.frozen
-class Progress:
-    """How far one is: batches done, and batches in all."""
-
-    done: int
-    total: int
-
-
 Tell = Callable[[int, int], None]
 """(batches done, batches in all)."""
 
@@ -63,14 +55,13 @@ Tell = Callable[[int, int], None]
 class Apart:
     """Another process. Raises `StoreError` with its sentence when it cannot go on."""
 
-    def __init__(self, module: str, place: StorePlace, tell: Tell = lambda done, total: None):
+    def __init__(self, module: str, place: StorePlace) -> None:
         run = f"from papertrader.ops.apart import main; from {module} import half; main(half)"
         self._process = subprocess.Popen(
             [sys.executable, "-c", run],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
-        self._tell = tell
         self.say(place)
 
     def say(self, what: object) -> None:
@@ -85,17 +76,14 @@ class Apart:
     def hear(self) -> Any:
         """Wait for what it says."""
         stdout: Any = self._process.stdout
-        while True:
-            try:
-                said = pickle.load(stdout)
-            except (EOFError, pickle.UnpicklingError):
-                said = "a process that takes part in the audit has ended"
-            if isinstance(said, str):
-                self.close()
-                raise StoreError(said)
-            if not isinstance(said, Progress):
-                return said
-            self._tell(said.done, said.total)
+        try:
+            said = pickle.load(stdout)
+        except (EOFError, pickle.UnpicklingError):
+            said = "a process that takes part in the audit has ended"
+        if isinstance(said, str):
+            self.close()
+            raise StoreError(said)
+        return said
 
     def close(self) -> None:
         """End it, if it has not ended."""
@@ -108,7 +96,7 @@ class Apart:
 
 
 def worth_it(inputs: int) -> bool:
-    """Tell whether an audit of so many inputs is sooner done by several processes."""
+    """Tell whether an audit of so many inputs is sooner done by two processes."""
     return (os.cpu_count() or 1) > 1 and inputs > WORTH_IT
 
 

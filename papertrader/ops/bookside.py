@@ -8,7 +8,7 @@ master took of its own memory.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Final
 
 import attrs
@@ -22,7 +22,7 @@ from papertrader.core.state import DeskState
 from papertrader.master import quickrecords, records
 from papertrader.master.database import journal_batches
 from papertrader.master.engines import StorePlace
-from papertrader.ops.apart import Apart, Progress, Tell, Violations
+from papertrader.ops.apart import Tell, Violations
 from papertrader.ops.journalrows import LENGTH_AT, LENGTH_OPCODE, UNREADABLE
 from papertrader.wire import limits
 from papertrader.wire import messages as m
@@ -70,15 +70,11 @@ class Books(Violations):
 class BookSide:
     """The books of a place, made again once. ``tell`` hears how far that is."""
 
-    def __init__(self, place: StorePlace, tell: Tell = lambda done, total: None) -> None:
+    def __init__(self, place: StorePlace, wanted: Wanted, tell: Tell) -> None:
         self._place = place
-        self._tell = tell
-        self._wanted = Wanted(0, -1, {})
-        self._found: Books | None = None
-
-    def begin(self, wanted: Wanted) -> None:
-        """Make this."""
         self._wanted = wanted
+        self._tell = tell
+        self._found: Books | None = None
 
     def found(self) -> Books:
         """Return what was found. Raises `peewee.PeeweeException` if the journal cannot be read."""
@@ -130,38 +126,6 @@ class BookSide:
                 yield batch, first, last, frames
         finally:
             truth.close()
-
-    def close(self) -> None:
-        """There is nothing to let go of."""
-
-
-class BookSideApart:
-    """The same, in a process of its own."""
-
-    def __init__(self, place: StorePlace, tell: Tell) -> None:
-        self._apart = Apart(__name__, place, tell)
-        self._found: Books | None = None
-
-    def begin(self, wanted: Wanted) -> None:
-        """See `BookSide.begin`."""
-        self._apart.say(wanted)
-
-    def found(self) -> Books:
-        """See `BookSide.found`; raises `StoreError`."""
-        if self._found is None:
-            self._found = self._apart.hear()
-        return self._found
-
-    def close(self) -> None:
-        """End it."""
-        self._apart.close()
-
-
-def half(place: StorePlace, say: Callable[[object], None], hear: Callable[[], Any]) -> None:
-    """Do in a process of its own what `BookSideApart` asks for (`apart.main`)."""
-    side = BookSide(place, lambda done, total: say(Progress(done, total)))
-    side.begin(hear())
-    say(side.found())
 
 
 class _Making:

@@ -22,7 +22,7 @@ from papertrader.master.views import load_desk
 from papertrader.master.viewstore import ViewStore
 from papertrader.master.viewtables import TABLES as VIEW_TABLES
 from papertrader.ops.apart import Tell, Violations, worth_it
-from papertrader.ops.bookside import Books, BookSide, BookSideApart, Wanted
+from papertrader.ops.bookside import Books, BookSide, Wanted
 from papertrader.ops.journalrows import fits
 from papertrader.ops.running import StateLock
 from papertrader.ops.viewside import ViewSide, ViewSideApart
@@ -79,8 +79,6 @@ def _audit(place: StorePlace, progress: Progress, witnesses: Sequence[Path], now
     report = Report()
     apart = worth_it(_inputs(place))
     with contextlib.ExitStack() as closing:
-        books = BookSideApart(place, progress) if apart else BookSide(place, progress)
-        closing.callback(books.close)
         # The views' snapshot is taken first: it can then never be ahead of the journal's.
         side = ViewSideApart(place) if apart else ViewSide(place)
         closing.callback(side.close)
@@ -90,7 +88,9 @@ def _audit(place: StorePlace, progress: Progress, witnesses: Sequence[Path], now
             (last,) = truth.execute_sql("SELECT coalesce(max(batch), 0) FROM journal").fetchone()
             side.begin(int(last))
             watermark = -1 if side.seen is None else side.seen.watermark
-            books.begin(Wanted(int(last), watermark, dict(hashes_taken(truth))))
+            # While the other process, if there is one, looks at the rows.
+            wanted = Wanted(int(last), watermark, dict(hashes_taken(truth)))
+            books = BookSide(place, wanted, progress)
             _take_books(books.found(), report)
             _audit_log(truth, report)
             check_keys(truth, report.violated)
