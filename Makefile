@@ -95,6 +95,7 @@ torture: $(DEVELOPMENT)
 	PAPERTRADER_PG_ROUNDS=2000 $(BIN)/pytest -s tests/torture/test_postgres.py
 	PAPERTRADER_BACKEND=postgresql $(BIN)/pytest tests/master tests/model
 	$(BIN)/python -m tests.torture.simulation --seeds 10000
+	$(BIN)/python -m tests.torture.play --seeds 5000
 	$(BIN)/python -m tests.torture.kills --cycles 20000
 	$(BIN)/python -m tests.torture.kills --cycles 2000 --early
 	$(BIN)/python -m tests.torture.power --images 200000

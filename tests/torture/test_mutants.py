@@ -19,7 +19,7 @@ def test_there_are_enough_and_each_says_what_it_is() -> None:
     assert numbers == list(range(1, len(numbers) + 1))
     for mutant in MUTANTS:
         assert mutant.what.endswith(".")
-        assert mutant.find[0] in ("conform", "fuzz", "pytest", "simulation")
+        assert mutant.find[0] in ("conform", "fuzz", "play", "pytest", "simulation")
 
 
 def test_every_bug_of_the_design_has_its_row() -> None:

@@ -1,9 +1,9 @@
 """Run the mutants: ``python -m tests.torture.mutants [--only TEXT] [--seconds 60]``.
 
 For each mutant a real master and worker are started from a copy of the package with the bug in it,
-and the harness, unchanged, must find it in time. Without a bug it must find nothing. What a test or
-the simulation is to find is given to it in the copy: it must fail there, and each seed that the
-simulation fails with must fail with the same history when it is run again.
+and the harness, unchanged, must find it in time. Without a bug it must find nothing. What a test,
+the simulation or random play is to find is given to it in the copy: it must fail there, and a seed
+that one of the latter two fails with must fail with the same history when it is run again.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ from tests.torture.mutants.patches import ROOT, Mutant, PatchError
 
 FOUND_MARKS = ("FAILED ", "FINDING ", "SKIPPED ")
 CONTROL_S = 240.0
+SEEDED = ("simulation", "play")
+"""Campaigns of `tests.torture` whose findings are seeds."""
+IN_COPY = (*SEEDED, "pytest")
 
 
 class Finding(NamedTuple):
@@ -107,14 +110,14 @@ def hunt(server: Server, find: list[str], seconds: float, findings: Path) -> Fin
 
 
 def hunt_in_copy(mutant: Mutant, seconds: float) -> Finding:
-    """Run tests or the simulation on a copy with the mutant, until it fails or the time is over."""
+    """Run tests or a campaign on a copy with the mutant, until it fails or the time is over."""
     with tempfile.TemporaryDirectory(prefix="papertrader-mutant-") as name:
         copy = patches.copy_with(mutant, Path(name))
         for each in ("tests", "specs", "benchmarks", "pyproject.toml", "README.rst", "Makefile"):
             (copy / each).symlink_to(ROOT / each)
         command, *rest = mutant.find
-        if command == "simulation":
-            arguments = ["-m", "tests.torture.simulation", "--stop", *rest]
+        if command in SEEDED:
+            arguments = ["-m", f"tests.torture.{command}", "--stop", *rest]
         else:
             arguments = ["-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *rest]
         began = time.monotonic()
@@ -124,8 +127,8 @@ def hunt_in_copy(mutant: Mutant, seconds: float) -> Finding:
             return Finding("", time.monotonic() - began)
         took = time.monotonic() - began
         lines = (done.stdout or "").splitlines()
-        if command == "simulation":
-            return Finding(replayed(copy, lines, seconds), took)
+        if command in SEEDED:
+            return Finding(replayed(copy, command, lines, seconds), took)
         failed = [line for line in lines if line.startswith(("FAILED ", "ERROR "))]
         return Finding(failed[0] if done.returncode == 1 and failed else "", took)
 
@@ -138,13 +141,13 @@ def run_in(copy: Path, arguments: list[str], seconds: float) -> subprocess.Compl
     )  # fmt: skip
 
 
-def replayed(copy: Path, lines: list[str], seconds: float) -> str:
-    """Run again the seed that the simulation failed with; "" unless its history is the same."""
+def replayed(copy: Path, campaign: str, lines: list[str], seconds: float) -> str:
+    """Run again the seed that a campaign failed with; "" unless its history is the same."""
     for line in lines:
         match = _SEED.match(line)
         if match is not None:
             seed, digest = match[1], match[2]
-            again = run_in(copy, ["-m", "tests.torture.simulation", "--seed", seed], seconds)
+            again = run_in(copy, ["-m", f"tests.torture.{campaign}", "--seed", seed], seconds)
             same = f"seed {seed}: history {digest}, run again {digest}"
             if same in (again.stdout or "") and again.returncode == 1:
                 return f"{line}; again: {digest}"
@@ -156,7 +159,7 @@ _SEED = re.compile(r"seed (\d+) \(([0-9a-f]+)\): ")
 
 def try_one(mutant: Mutant, seconds: float) -> Finding:
     """Run one mutant; return what found it."""
-    if mutant.find[0] in {"simulation", "pytest"}:
+    if mutant.find[0] in IN_COPY:
         return hunt_in_copy(mutant, 5 * seconds)
     with running(mutant) as server, tempfile.TemporaryDirectory() as findings:
         return hunt(server, mutant.find, seconds, Path(findings))
@@ -186,7 +189,7 @@ def main() -> int:
         except PatchError as error:
             finding = Finding("", 0.0)
             print(error)
-        in_copy = mutant.find[0] in {"simulation", "pytest"}
+        in_copy = mutant.find[0] in IN_COPY
         if not finding.text or finding.seconds > options.seconds * (5 if in_copy else 1):
             missed.append(mutant.name)
         how = " ".join(mutant.find)

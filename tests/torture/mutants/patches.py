@@ -1,7 +1,8 @@
 """Mutants: bugs put in on purpose, each a small patch of the package that the harness must find.
 
 A patch file begins with a sentence, then says how it is found (``find:``: a command of
-``python -m papertrader.fuzz`` without its target, or ``simulation`` or ``pytest`` with arguments)
+``python -m papertrader.fuzz`` without its target, or ``simulation``, ``play`` or ``pytest`` with
+arguments)
 and, if needed, how the server is started (``server:``, options of ``papertrader up``) and which row
 of ``specs/torture.rst`` it is (``design:``). A unified diff follows. Its hunks are found by their
 text, not by their line numbers, so that changes elsewhere in a file do no harm.
