@@ -24,6 +24,7 @@ from papertrader.cli.visit import (
 )
 from papertrader.client import errors
 from papertrader.client.account_commands import ApiKeyInfo, NewApiKey, SessionInfo
+from papertrader.client.blocking import Client
 from papertrader.gateway.ids import halves_of
 from papertrader.wire.kinds import Scope
 
@@ -159,13 +160,14 @@ def create(
     scope = chosen[0] if chosen else Scope.READ
     # A key may do no more than the session that makes it.
     needed = Scope.TRADE if scope == Scope.READ else scope
-    with logged_in(invocation, scope=needed) as client:
-        try:
-            made: NewApiKey = client.api_key_create(
-                label, scope=scope, lifetime_s=(days or 0) * DAY_S
-            )
-        except ValueError as error:
-            raise Problem.usage(str(error)) from None
+
+    def make(client: Client) -> NewApiKey:
+        return client.api_key_create(label, scope=scope, lifetime_s=(days or 0) * DAY_S)
+
+    try:
+        made = proven(invocation, make, needed)
+    except ValueError as error:
+        raise Problem.usage(str(error)) from None
     if not made.credential:
         raise Problem(
             "KEY_LOST",

@@ -128,13 +128,15 @@ def logged_in(
         yield client
 
 
-def proven(invocation: Invocation, act: Callable[[Client], ResultT]) -> ResultT:
+def proven(
+    invocation: Invocation, act: Callable[[Client], ResultT], scope: Scope = Scope.TRADE
+) -> ResultT:
     """Do what needs a password that was shown lately; if it was not, ask for it, and do it with it.
 
     ``act`` may be called twice: the first time raised `ProofTooOld`, which changes nothing.
     """
     try:
-        with logged_in(invocation) as client:
+        with logged_in(invocation, scope=scope) as client:
             return act(client)
     except errors.ProofTooOld:
         if invocation.key_file is not None:
@@ -143,7 +145,9 @@ def proven(invocation: Invocation, act: Callable[[Client], ResultT]) -> ResultT:
     user = load_login(place).user if invocation.user is None else invocation.user
     password = ask_password(invocation)
     with connect(invocation, place) as client:
-        code_if_needed(lambda code: client.login(user, password, device="command line", code=code))
+        code_if_needed(
+            lambda code: client.login(user, password, scope=scope, device="command line", code=code)
+        )
         try:
             return act(client)
         finally:

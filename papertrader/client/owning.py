@@ -51,7 +51,8 @@ class BlockingOwner(BlockingAsker):
         """Make a key with which programs log in: ``login(api_key=made.credential)``.
 
         ``label`` is a line of 64 octets at most; ``lifetime_s`` 0: until it is revoked. Raises
-        `RefusedError` (TOO_MANY_KEYS).
+        `ProofTooOld` ten minutes after the login with the password, and `RefusedError`
+        (TOO_MANY_KEYS).
         """
         return self._ask(commands.api_key_create(label, scope, lifetime_s))
 

@@ -107,7 +107,7 @@ OUTCOMES: Final[Mapping[int, Statuses]] = MappingProxyType(
         Opcode.PASSWORD_CHANGE: _COMMAND
         | _set(Status.AUTH_FAILED, Status.PASSWORD_WEAK, Status.RATE_LIMITED),
         Opcode.ACCOUNT_UPDATE: _COMMAND | _set(Status.PROOF_TOO_OLD),
-        Opcode.APIKEY_CREATE: _COMMAND | _set(Status.TOO_MANY_KEYS),
+        Opcode.APIKEY_CREATE: _COMMAND | _set(Status.TOO_MANY_KEYS, Status.PROOF_TOO_OLD),
         Opcode.APIKEY_LIST: _set(Status.OK, Status.SCOPE_DENIED),
         Opcode.APIKEY_REVOKE: _COMMAND | _set(Status.NO_SUCH_KEY),
         Opcode.WATCHLIST_SET: _COMMAND | _set(Status.TOO_MANY_WATCHLISTS, Status.NO_SUCH_SYMBOL),

@@ -216,6 +216,8 @@ class Profile:
         stored = stored_reply(command, session)
         if stored is not None:
             return stored
+        # It outlives every session: who only found one of those open must not get it.
+        require_proof(session, command.accepted_at)
         label = message.label or ""
         if not label.isprintable():
             raise Refused(

@@ -2866,7 +2866,7 @@ _pack_ApiKeyCreate = ApiKeyCreate.LAYOUT.pack
 
 @attrs.define(slots=True, eq=True)
 class ApiKeyCreateReply(Message):
-    """OK, TOO_MANY_KEYS. The only frame that ever holds the secret."""
+    """OK, TOO_MANY_KEYS, PROOF_TOO_OLD. The only frame that ever holds the secret."""
 
     OPCODE: ClassVar[int] = 0x010c
     SHAPE: ClassVar[str] = 'reply'

@@ -151,7 +151,7 @@ message(
     Opcode.APIKEY_CREATE,
     REPLY,
     "ApiKeyCreateReply",
-    "OK, TOO_MANY_KEYS. The only frame that ever holds the secret.",
+    "OK, TOO_MANY_KEYS, PROOF_TOO_OLD. The only frame that ever holds the secret.",
     c.Struct(
         "key" / Id * "names the key",
         "secret" / Tok32 * "32 random octets; zeros when a repeated command cannot show it again",

@@ -91,6 +91,16 @@ def test_the_password_is_asked_for_when_it_is_long_ago(shell: Shell) -> None:
         shell.phone.account()
 
 
+def test_a_key_needs_it_too(shell: Shell) -> None:
+    """With the scope that was wished; and none is made by who does not know the password."""
+    shell.later()
+    made = ("key", "create", "bot", "--trade")
+    assert shell.run(*made, typed="a wrong one\n").exit_code == 1
+    assert json.loads(shell.run("key", "list", "--json").stdout)["api_keys"] == []
+    good = shell.run(*made, "--json", typed=f"{PASSWORD}\n")
+    assert json.loads(good.stdout)["api_key"]["scope"] == "TRADE"
+
+
 def test_a_second_factor_is_asked_for_too(shell: Shell) -> None:
     """Where there is one."""
     codes = shell.codes()

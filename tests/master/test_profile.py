@@ -338,7 +338,8 @@ def test_some_changes_need_a_password_of_lately(kit: MasterKit, ann: MasterClien
     kit.reactor.advance(2)
     number = web.login().message.session_id
     for client in (ann, child):
-        for message in (email, m.SessionRevoke(session_id=number)):
+        key = m.ApiKeyCreate(scope=Scope.READ, label="bot")
+        for message in (email, m.SessionRevoke(session_id=number), key):
             assert change(client, message).status == Status.PROOF_TOO_OLD
     hidden = m.AccountUpdate(mask=AccountField.PRIVACY, privacy=Privacy.LISTED)
     assert change(ann, hidden).status == 0
@@ -451,7 +452,10 @@ def test_a_key_opens_sessions_until_it_is_revoked(kit: MasterKit, ann: MasterCli
     kit.crash()
     assert with_key(kit.client(connection=5), made).status == Status.AUTH_FAILED
     assert ann.resume().status == 0
-    assert change(ann, m.ApiKeyCreate(scope=Scope.READ, label="bot")).message.key == made.key + 1
+    another = m.ApiKeyCreate(scope=Scope.READ, label="bot")
+    assert change(ann, another).status == Status.PROOF_TOO_OLD
+    assert ann.ask(m.TotpSetup(password=PASSWORD)).status == 0
+    assert change(ann, another).message.key == made.key + 1
 
 
 def test_a_session_of_a_key_has_its_scope_and_its_end(kit: MasterKit, ann: MasterClient) -> None:
