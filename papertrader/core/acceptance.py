@@ -180,11 +180,11 @@ def _owned_terms(
             if rate is not None and price != NULL:
                 price = -(-price * rate.ask // SCALE)
         if opens:
-            charged = new_order(attrs.evolve(command, quantity=opens), terms, 0)
-            is_money = charged.terms is not None and charged.terms.notional
-            terms.reserved_cash += (
-                money_fees(owner, charged) if is_money else fee_reserve(owner, charged, price)
-            )
+            if command.flags & OrderFlag.NOTIONAL:
+                terms.reserved_cash += money_fees(owner, new_order(command, terms, 0))
+            else:
+                charged = new_order(attrs.evolve(command, quantity=opens), terms, 0)
+                terms.reserved_cash += fee_reserve(owner, charged, price)
     except AmountOverflow:
         return _too_much(command, bound.price)
     return terms

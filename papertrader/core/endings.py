@@ -4,7 +4,8 @@ It is a part of the desk (`papertrader.core.desk`). Open orders of the symbol ar
 At a delisting every position is closed at the price that the action names, the last price known
 without it, and the average cost without either. At a change of symbol every position moves to the
 new symbol with its lots and its cost; what it realized stays with the old one. Where it closes what
-is held there, or a part of it, the portfolio's open orders in the new symbol are cancelled, too.
+is held there, or a part of it, the portfolio's open orders in the new symbol are cancelled, too;
+otherwise those that may open a position the other way.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from papertrader.core.carry import Carrying
 from papertrader.core.exchange import received_for
 from papertrader.core.ledger import TransactionKind
 from papertrader.core.money import checked
-from papertrader.core.orders import OrderEventKind
+from papertrader.core.orders import OrderEventKind, Side
 from papertrader.core.portfolio import PortfolioState, Position, moved
 from papertrader.core.postings import closing_event, symbol_event
 from papertrader.core.quotes import ActionKind, CorporateAction, Quote
@@ -80,8 +81,8 @@ class Endings(Carrying):
                 )
             else:
                 new = portfolio.positions.get(action.successor)
-                if new is not None and new.quantity * position.quantity < 0:
-                    self._cancel_orders(portfolio, action.successor, at)
+                closes = new is not None and new.quantity * position.quantity < 0
+                self._cancel_orders(portfolio, action.successor, position.quantity > 0, closes, at)
                 number = self.state.accounts[portfolio.account].transaction_id + 2
                 after, realized = moved(position, new, action.successor, at, number)
                 size = position.quantity
@@ -92,12 +93,20 @@ class Endings(Carrying):
                     )
         self._quotes.pop(action.symbol)
 
-    def _cancel_orders(self, portfolio: PortfolioState, symbol: str, at: int) -> None:
-        """Cancel a portfolio's orders in a symbol: what they were to close is closed otherwise."""
+    def _cancel_orders(
+        self, portfolio: PortfolioState, symbol: str, is_long: bool, closes: bool, at: int
+    ) -> None:
+        """Cancel a portfolio's orders in a symbol that what comes to it, a long or not, upsets.
+
+        If it ``closes`` what is held there these are all; else those that open the other way: they
+        would close what has come, though they have not reserved it.
+        """
         reason = int(Refusal.INSUFFICIENT_POSITION)
         for number in sorted(self.state.open_orders[portfolio.portfolio]):
             order = self.state.orders[number]
-            if order.symbol == symbol and order.is_open:
+            if order.symbol != symbol or not order.is_open:
+                continue
+            if closes or (order.reserved_cash and (order.side == Side.BUY) != is_long):
                 self._end(order, OrderEventKind.CANCELLED, reason, at)
 
     def _holders(self, symbol: str) -> list[tuple[PortfolioState, Position]]:

@@ -12,7 +12,7 @@ from papertrader.core.fees import fees_of_fill, regulatory_fees_of_fill
 from papertrader.core.money import NULL, AmountOverflow, cost_of
 from papertrader.core.orders import ACTIVE_STATES, Order, OrderEventKind, Side
 from papertrader.core.rates import MARGIN_REQUIREMENTS
-from papertrader.core.reserving import reserve_rest
+from papertrader.core.reserving import reserve_whole
 from papertrader.core.state import DeskState
 from papertrader.core.terms import BASIS_POINTS, FeeModelKind, PortfolioTerms
 
@@ -41,11 +41,12 @@ def _cash_violations(order: Order, terms: PortfolioTerms) -> Iterator[str]:
         return
     needed = order.snapshot()
     try:
-        reserve_rest(needed, terms, order)
+        reserve_whole(needed, terms, order)
     except AmountOverflow:
         return
     wants, has = needed.reserved_cash, order.reserved_cash
-    # A split may have raised the fees per share beyond what was reserved for them.
+    # A split may have raised the fees per share beyond what was reserved for them, and engine 2
+    # reserved too little for the fees of an order for an amount of money.
     covered = has == wants if terms.fee_model == FeeModelKind.FREE else has <= wants
     if not covered or order.reserved_quantity != needed.reserved_quantity:
         yield (

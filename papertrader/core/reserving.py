@@ -16,14 +16,15 @@ def reserve_rest(order: Order, owner: PortfolioTerms, before: Order) -> None:
     `AmountOverflow` if that does not fit. Never more cash than before: a split may have raised fees
     per share beyond what was reserved for them.
     """
-    order.reserved_cash = order.reserved_quantity = 0
-    if order.state not in ACTIVE_STATES:
-        return
-    _reserve_all(order, owner, before)
+    reserve_whole(order, owner, before)
     order.reserved_cash = min(order.reserved_cash, before.reserved_cash)
 
 
-def _reserve_all(order: Order, owner: PortfolioTerms, before: Order) -> None:
+def reserve_whole(order: Order, owner: PortfolioTerms, before: Order) -> None:
+    """Do as `reserve_rest`, though it were more cash than before."""
+    order.reserved_cash = order.reserved_quantity = 0
+    if order.state not in ACTIVE_STATES:
+        return
     if owner.account_kind == AccountKind.MARGIN or (order.is_foreign and order.side == Side.BUY):
         _reserve_part(order, before)
     elif order.side != Side.BUY:

@@ -104,6 +104,19 @@ def test_money_for_shares_not_known_is_refused(floor: Any) -> None:
     assert "fees per share" in outcome.text
 
 
+@pytest.mark.parametrize("price", ["100", "0.5"])
+@pytest.mark.parametrize("kind", [AccountKind.CASH, AccountKind.MARGIN])
+def test_money_reserves_the_fees_of_that_money(floor: Any, price: str, kind: AccountKind) -> None:
+    """One percent of 500 is 5, however many shares it may be."""
+    choose(floor, account_kind=kind, fee_model=FeeModelKind.PERCENT, fee_rate=SCALE // 100)
+    floor.quote(price, price)
+    order = floor.order("500", price, flags=int(OrderFlag.NOTIONAL))
+    needed = m("505") if kind == AccountKind.CASH else m("255")
+    assert order.reserved_cash == needed
+    floor.quote(price, price)
+    assert floor.desk.portfolio(1).cash == m("9495")
+
+
 def test_what_trades_around_the_clock_settles_at_once() -> None:
     """And what has no calendar of its own by the weekdays."""
     coin = Asset(
