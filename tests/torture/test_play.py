@@ -34,8 +34,8 @@ def test_the_player_does_everything() -> None:
         for order in [order for each in OWNERS for order in orders(portfolio=each)]:
             told.update((order.order_type.name, order.time_in_force.name, order.state.name))
     inputs = {"observe", "submit", "replace", "cancel", "cancel_all", "act", "advance", "close"}
-    inputs |= {"move_cash", "reset_portfolio", "set_clock", "restart", "set_terms"}
-    assert len(MOVES) == len(inputs) + 1  # Without set_terms, and actions are of three kinds.
+    inputs |= {"move_cash", "reset_portfolio", "set_clock", "restart", "set_terms", "list"}
+    assert len(MOVES) == len(inputs) + 2  # Actions are of three kinds.
     types = {"MARKET", "LIMIT", "STOP", "STOP_LIMIT", "TRAILING_STOP", "MARKET_IF_TOUCHED"}
     lasting = {"LIMIT_IF_TOUCHED", "DAY", "GTC", "GTD", "IOC", "FOK", "OPG", "CLS"}
     states = {"FILLED", "CANCELLED", "EXPIRED", "REPLACED"}
