@@ -185,7 +185,7 @@ class BlockingTrader(BlockingAsker):
     def portfolio_terms_set(self, terms: PortfolioTerms, *, portfolio: int = 0) -> PortfolioTerms:
         """Choose the terms by which a portfolio without positions and open orders trades.
 
-        Raises `RefusedError` (PORTFOLIO_IN_USE).
+        Raises `RefusedError` (PORTFOLIO_IN_USE, INSUFFICIENT_CASH).
         """
         return self._ask(commands.portfolio_terms_set(portfolio, terms))
 

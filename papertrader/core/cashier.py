@@ -27,7 +27,7 @@ from papertrader.core.portfolio import PortfolioState, Position
 from papertrader.core.postings import closing_event, deposit_event, funding_event
 from papertrader.core.quotes import Quote
 from papertrader.core.refusals import Refusal
-from papertrader.core.terms import PortfolioTerms
+from papertrader.core.terms import AccountKind, PortfolioTerms
 
 DEPOSITED_MAX: Final = AMOUNT_MAX // 2
 """Money that may be paid into a portfolio in one season, less what was taken out, or the reverse;
@@ -128,7 +128,8 @@ class Cashier(Grounds):
         """Let a portfolio trade by ``terms`` from now on.
 
         Refused with PORTFOLIO_IN_USE while it has positions or open orders: what was reserved and
-        earned by the old terms would no longer be right.
+        earned by the old terms would no longer be right. With INSUFFICIENT_CASH if one that owes
+        money were to be a cash portfolio, which owes nothing.
         """
         self._begin(seq)
         owner = self._owned(account, portfolio)
@@ -142,6 +143,13 @@ class Cashier(Grounds):
                 Refusal.PORTFOLIO_IN_USE,
                 f"Portfolio {portfolio} has positions or open orders; its terms can change only"
                 " when it has none: close them, or reset it.",
+            )
+        if terms.account_kind == AccountKind.CASH and owner.cash < 0:
+            return self._no(
+                Refusal.INSUFFICIENT_CASH,
+                f"Portfolio {portfolio} owes {format_amount(-owner.cash, group=True)}"
+                f" {owner.currency}, and a cash portfolio owes nothing; pay it in first, or reset"
+                " the portfolio.",
             )
         if owner.terms != terms:
             self._emit(TermsSet(account, portfolio, terms, at))

@@ -161,7 +161,7 @@ OUTCOMES: Final[Mapping[int, Statuses]] = MappingProxyType(
         Opcode.PORTFOLIO_TERMS: _COMMAND
         | _set(
             Status.NO_SUCH_PORTFOLIO, Status.PORTFOLIO_IN_USE, Status.NO_SUCH_SYMBOL,
-            Status.TYPE_UNSUPPORTED, Status.CONTEST_FORBIDS,
+            Status.TYPE_UNSUPPORTED, Status.CONTEST_FORBIDS, Status.INSUFFICIENT_CASH,
         ),
         Opcode.PORTFOLIO_TERMS_GET: _set(Status.OK, Status.NO_SUCH_PORTFOLIO),
         Opcode.PORTFOLIO_FORK: _COMMAND

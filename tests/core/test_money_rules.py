@@ -14,7 +14,7 @@ from papertrader.core.ledger import Transaction, TransactionKind
 from papertrader.core.margin import liquidation_plan, maintenance_of, short_price
 from papertrader.core.money import NULL, SCALE, parse_amount
 from papertrader.core.moneyaudit import FeeAudit
-from papertrader.core.orders import OrderFlag
+from papertrader.core.orders import OrderFlag, Side
 from papertrader.core.portfolio import PortfolioState, Position, moved, trade_through
 from papertrader.core.purse import UNSETTLED_MAX, Purse
 from papertrader.core.quotes import Asset, AssetFlag, AssetKind, Quote
@@ -115,6 +115,34 @@ def test_money_reserves_the_fees_of_that_money(floor: Any, price: str, kind: Acc
     assert order.reserved_cash == needed
     floor.quote(price, price)
     assert floor.desk.portfolio(1).cash == m("9495")
+
+
+def test_who_owes_money_gets_no_cash_portfolio(floor: Any) -> None:
+    """Nobody would charge interest any more; when all is paid in, the terms are taken."""
+    choose(floor, account_kind=AccountKind.MARGIN)
+    floor.quote("100", "100")
+    floor.order("190", "100")
+    floor.quote("100", "100")
+    floor.order("190", "80", side=Side.SELL)
+    floor.quote("80", "80")
+    assert floor.desk.portfolio(1).cash == m("6200")
+    floor.order("140", "80")
+    floor.quote("80", "80")
+    floor.order("140", "30", side=Side.SELL)
+    floor.quote("30", "30")
+    assert floor.desk.portfolio(1).cash == m("-800")
+    owned = {"account": 1, "portfolio": 1}
+    outcome = floor.desk.set_terms(**floor.tick(), **owned, terms=PortfolioTerms())
+    assert outcome.refusal == Refusal.INSUFFICIENT_CASH
+    assert "owes 800.00 USD" in outcome.text
+    terms = PortfolioTerms(account_kind=AccountKind.MARGIN, slippage=1)
+    for amount, wanted in ((0, terms), (m("800"), PortfolioTerms())):
+        if amount:
+            paid = floor.desk.move_cash(**floor.tick(), **owned, amount=amount)
+            floor.keep(paid.events)
+        outcome = floor.desk.set_terms(**floor.tick(), **owned, terms=wanted)
+        assert outcome.refusal is None
+        floor.keep(outcome.events)
 
 
 def test_what_trades_around_the_clock_settles_at_once() -> None:
