@@ -12,7 +12,7 @@ from papertrader.master.engines import place_at
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import Scope
 from tests.master.test_profile import change, rows, with_key
-from tests.master_kit import MasterClient, MasterKit
+from tests.master_kit import PASSWORD, MasterClient, MasterKit
 
 VERSION_1 = """
 CREATE TABLE session (id INTEGER NOT NULL PRIMARY KEY, account INTEGER NOT NULL,
@@ -106,5 +106,6 @@ def test_a_store_of_version_1_is_brought_up_to_date(kit: MasterKit, ann: MasterC
     assert again.resume().status == 0
     (row,) = rows(again).values()
     assert row.last_seen_at >= row.created_at > 0
+    assert again.ask(m.TotpSetup(password=PASSWORD)).status == 0
     made = change(again, m.ApiKeyCreate(scope=Scope.READ, label="bot"))
     assert with_key(kit.client(connection=3), made.message).status == 0
