@@ -55,7 +55,7 @@ def setup(invocation: Invocation, others: bool | None) -> None:
             f"Give one of the two to an authenticator program, by {moment(made.expires_at)} UTC.",
             err=True,
         )
-        codes = client.totp_enable(ask_secret("Its first code"))
+        codes = client.totp_enable(ask_secret("First code"))
         # First: these are shown only once, whatever becomes of the rest.
         if not invocation.as_json:
             _show_codes(invocation, codes)
