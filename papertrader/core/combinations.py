@@ -246,8 +246,7 @@ class Combinations(Contesting):
         at: int,
         receipt: Receipt | None = None,
     ) -> Order:
-        ended = end_order(order, kind, reason, at)
-        self._change(kind, ended, at, receipt or self._last_receipt(order))
+        ended = super()._end(order, kind, reason, at, receipt)
         if kind != OrderEventKind.REPLACED:
             self._follow(ended, at)
         return ended
