@@ -84,7 +84,7 @@ class AccountControl:
             for each in self._invitations.listing(command.accepted_at)
         ]
         head = m.InviteListPart(as_of=command.accepted_at)
-        return self._list(command, session, Tag.INVITATIONS, m.InvitationRow.SIZE, rows, head)
+        return parts(command, session, Tag.INVITATIONS, m.InvitationRow.SIZE, rows, head)
 
     def invite_revoke(self, command: Command, session: Session, message: m.InviteRevoke) -> bytes:
         """Answer INVITE_REVOKE."""
@@ -122,7 +122,7 @@ class AccountControl:
         head = m.AccountListPart(
             as_of=command.accepted_at, next_after=shown[-1].account if more else 0
         )
-        return self._list(command, session, Tag.ACCOUNTS, m.AccountRow.SIZE, rows, head)
+        return parts(command, session, Tag.ACCOUNTS, m.AccountRow.SIZE, rows, head)
 
     def _row(self, each: Account) -> bytes:
         return m.AccountRow(
@@ -146,7 +146,7 @@ class AccountControl:
         theirs = self._authorization.sessions.of_account(account.account)
         rows = [session_row(each, current=each is session) for each in theirs]
         head = m.AccountSessionsPart(as_of=command.accepted_at)
-        return self._list(command, session, Tag.SESSIONS, m.SessionRow.SIZE, rows, head)
+        return parts(command, session, Tag.SESSIONS, m.SessionRow.SIZE, rows, head)
 
     def account_control(
         self, command: Command, session: Session, message: m.AccountControl
@@ -229,10 +229,3 @@ class AccountControl:
         self, command: Command, session: Session, reply: Message, shown: Message | None = None
     ) -> bytes:
         return conclude_message(self._journal, command, session, reply, shown=shown)
-
-    @staticmethod
-    def _list(
-        command: Command, session: Session, tag: int, size: int, rows: list[bytes], head: Message
-    ) -> list[bytes]:
-        opcode, correlation = command.header.opcode, command.header.correlation
-        return parts(opcode, tag, size, rows, head, session.handle, correlation)

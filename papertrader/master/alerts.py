@@ -210,8 +210,7 @@ class Alerts:
             if message.symbol in ("", alert.symbol)
         ]
         head = m.AlertListPart(as_of=command.accepted_at)
-        opcode, correlation = command.header.opcode, command.header.correlation
-        return parts(opcode, Tag.ALERTS, m.AlertRow.SIZE, rows, head, session.handle, correlation)
+        return parts(command, session, Tag.ALERTS, m.AlertRow.SIZE, rows, head)
 
     def delete(self, command: Command, session: Session, message: m.AlertDelete) -> bytes:
         """Answer ALERT_DELETE: one, or all that have ended."""

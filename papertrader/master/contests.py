@@ -118,7 +118,7 @@ class Contests:
         contests = self._desk.state.contests
         rows = [m.ContestRow(**self._fields(session, contests[n])).pack() for n in numbers]
         head = m.ContestListPart(as_of=command.accepted_at, next_after=page_end(numbers, limit))
-        return self._parts(command, session, Tag.CONTESTS, m.ContestRow.SIZE, rows, head)
+        return parts(command, session, Tag.CONTESTS, m.ContestRow.SIZE, rows, head)
 
     async def standings(
         self, command: Command, session: Session, message: m.ContestStandings
@@ -145,7 +145,7 @@ class Contests:
             as_of=self._transactions.market_now(),
             ended_at=contest.ended_at,
         )
-        return self._parts(command, session, Tag.STANDINGS, m.StandingRow.SIZE, rows, head)
+        return parts(command, session, Tag.STANDINGS, m.StandingRow.SIZE, rows, head)
 
     async def file(self, command: Command, session: Session, message: m.ContestFile) -> list[bytes]:
         """Answer CONTEST_FILE: the file of a contest that has ended, in parts."""
@@ -287,18 +287,6 @@ class Contests:
             known = {symbol: closes.price(symbol, at) for symbol in sorted(symbols)}
             prices[at] = {symbol: price for symbol, price in known.items() if price != NULL}
         return accounts, prices
-
-    def _parts(
-        self,
-        command: Command,
-        session: Session,
-        tag: int,
-        size: int,
-        rows: list[bytes],
-        head: Message,
-    ) -> list[bytes]:
-        opcode, correlation = command.header.opcode, command.header.correlation
-        return parts(opcode, tag, size, rows, head, session.handle, correlation)
 
     @staticmethod
     def _file_parts(command: Command, session: Session, contest: int, octets: bytes) -> list[bytes]:

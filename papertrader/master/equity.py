@@ -204,9 +204,7 @@ class EquityCurves:
             for each in points
             if message.from_time <= each.at and (not message.to_time or each.at < message.to_time)
         ]
-        opcode, correlation = command.header.opcode, command.header.correlation
-        size = m.EquityRow.SIZE
-        return parts(opcode, Tag.EQUITY, size, rows, head, session.handle, correlation)
+        return parts(command, session, Tag.EQUITY, m.EquityRow.SIZE, rows, head)
 
     async def points(self, account: int, portfolio: int, interval_s: int) -> list[EquityPoint]:
         """Return the whole curve of a portfolio. Raises `Refused` for too long a one."""

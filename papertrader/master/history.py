@@ -7,7 +7,6 @@ everything that the asker may have been told.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
 from typing import Final
 
 from papertrader.core.refusals import Refusal
@@ -30,7 +29,6 @@ from papertrader.master.transactions import Market, Transactions
 from papertrader.master.views import Views
 from papertrader.master.viewstore import ViewStore
 from papertrader.wire import messages as m
-from papertrader.wire.derived import Message
 from papertrader.wire.kinds import Privacy, Tag
 
 STORED_MAX: Final = 2**63 - 1
@@ -99,7 +97,7 @@ class History:
             Details(Tag.ORDER_TERMS, m.OrderTermsRow.SIZE, list(map(terms_row, found))),
             Details(Tag.ORDER_TAGS, m.OrderTagRow.SIZE, list(map(tag_row, found))),
         )
-        return self._parts(command, session, Tag.ORDERS, m.OrderRow.SIZE, rows, head, more)
+        return parts(command, session, Tag.ORDERS, m.OrderRow.SIZE, rows, head, more)
 
     async def receipt_get(
         self, command: Command, session: Session, message: m.ReceiptGet
@@ -132,7 +130,7 @@ class History:
         head = m.ReceiptPart(
             as_of=command.accepted_at, event_seq=told, next_after=page_end(numbers, limit)
         )
-        return self._parts(command, session, Tag.RECEIPTS, m.OrderReceiptRow.SIZE, rows, head)
+        return parts(command, session, Tag.RECEIPTS, m.OrderReceiptRow.SIZE, rows, head)
 
     async def refusals_get(
         self, command: Command, session: Session, message: m.RefusalsGet
@@ -158,9 +156,7 @@ class History:
             kept_from=kept_from,
         )
         rows, notes = [row for _, row, _ in found], [text for _, _, text in found]
-        return self._parts(
-            command, session, Tag.REFUSALS, m.RefusalRow.SIZE, rows, head, notes=notes
-        )
+        return parts(command, session, Tag.REFUSALS, m.RefusalRow.SIZE, rows, head, notes=notes)
 
     async def _all_receipts(
         self, command: Command, session: Session, message: m.ReceiptGet
@@ -181,7 +177,7 @@ class History:
             event_seq=told,
             next_after=last if last and last < numbers[-1] else 0,
         )
-        return self._parts(command, session, Tag.RECEIPTS, m.OrderReceiptRow.SIZE, rows, head)
+        return parts(command, session, Tag.RECEIPTS, m.OrderReceiptRow.SIZE, rows, head)
 
     def portfolio_get(
         self, command: Command, session: Session, message: m.PortfolioGet
@@ -207,9 +203,7 @@ class History:
         rows = [row.pack() for row in summary.positions]
         state = self._transactions.desk.state.portfolios[portfolio]
         first = money_sections(self._transactions.desk, state, head.market_time)
-        return self._parts(
-            command, session, Tag.POSITIONS, m.PositionRow.SIZE, rows, head, first=first
-        )
+        return parts(command, session, Tag.POSITIONS, m.PositionRow.SIZE, rows, head, first=first)
 
     async def transactions_get(
         self, command: Command, session: Session, message: m.TransactionsGet
@@ -238,7 +232,7 @@ class History:
         )
         details = Details(Tag.DETAILS, m.TransactionDetailRow.SIZE, [row[1] for row in rows])
         blocks, notes = [row[0] for row in rows], [row[2] for row in rows]
-        return self._parts(
+        return parts(
             command, session, Tag.TRANSACTIONS, m.TransactionRow.SIZE, blocks, head, (details,),
             notes=notes,
         )  # fmt: skip
@@ -253,20 +247,3 @@ class History:
         if account != session.account:
             return 0
         return self._transactions.desk.next_event_seq(account) - 1
-
-    def _parts(
-        self,
-        command: Command,
-        session: Session,
-        tag: int,
-        size: int,
-        rows: list[bytes],
-        head: Message,
-        details: Sequence[Details] = (),
-        first: bytes = b"",
-        notes: Sequence[str] = (),
-    ) -> list[bytes]:
-        opcode, correlation = command.header.opcode, command.header.correlation
-        return parts(
-            opcode, tag, size, rows, head, session.handle, correlation, details, first, notes
-        )

@@ -14,8 +14,9 @@ from papertrader.core.orders import OPEN_STATES, Order
 from papertrader.core.portfolio import Position
 from papertrader.core.quotes import Quote
 from papertrader.core.state import DeskState
-from papertrader.master.commands import Refused
+from papertrader.master.commands import Command, Refused
 from papertrader.master.refusalrecords import notes_section, notes_size
+from papertrader.master.sessions import Session
 from papertrader.wire import codec, limits
 from papertrader.wire import messages as m
 from papertrader.wire.derived import Message
@@ -176,18 +177,17 @@ class Details:
 
 
 def parts(
-    opcode: int,
+    command: Command,
+    session: Session,
     tag: int,
     row_size: int,
     rows: list[bytes],
     head: Message,
-    session: int,
-    correlation: int,
     details: Sequence[Details] = (),
     first: bytes = b"",
     notes: Sequence[str] = (),
 ) -> list[bytes]:
-    """Return the frames of a multi-part reply: ``head`` is repeated with its part numbers.
+    """Return the frames of a reply in parts: ``head`` is repeated with its part numbers.
 
     ``head`` has the attributes part, parts, rows and total_rows. Empty lists are one part.
     ``details`` stand in the part in which their rows do, the sections ``first`` in the first one.
@@ -217,12 +217,12 @@ def parts(
         frames.append(
             codec.frame(
                 head.CATEGORY,
-                opcode,
+                command.opcode,
                 head.pack(),
                 sections,
                 flags=flags,
-                session=session,
-                correlation=correlation,
+                session=session.handle,
+                correlation=command.correlation,
             )
         )
     return frames

@@ -24,7 +24,6 @@ from papertrader.master.sessions import Session
 from papertrader.net.clock import Clock
 from papertrader.wire import codec
 from papertrader.wire import messages as m
-from papertrader.wire.derived import Message
 from papertrader.wire.kinds import Adjustment, Opcode, RelayDownFlag, Status, Tag
 
 BARS_ROWS_MAX: Final = 5_000
@@ -106,21 +105,8 @@ class MarketAnswers:
         ]
         until = command.accepted_at + ASSET_CACHE_S * SECOND
         head = m.AssetListPart(as_of=command.accepted_at, cache_until=until)
-        self._send(command, session, Tag.ASSETS, m.AssetRow.SIZE, rows, head, ASSET_CACHE_S)
-
-    def _send(
-        self,
-        command: Command,
-        session: Session,
-        tag: int,
-        size: int,
-        rows: list[bytes],
-        head: Message,
-        cache_s: int,
-    ) -> None:
-        opcode, correlation = command.header.opcode, command.header.correlation
-        frames = parts(opcode, tag, size, rows, head, session.handle, correlation)
-        command.answer_parts(frames, flags=_CACHEABLE, cache_s=cache_s)
+        frames = parts(command, session, Tag.ASSETS, m.AssetRow.SIZE, rows, head)
+        command.answer_parts(frames, flags=_CACHEABLE, cache_s=ASSET_CACHE_S)
 
     def quote_get(self, command: Command, session: Session, message: m.QuoteGet) -> bytes:
         """Answer QUOTE_GET; the worker answers most of them itself."""
@@ -193,7 +179,8 @@ class MarketAnswers:
             missing=sum(gap.bars for gap in gaps),
             cache_until=command.accepted_at + BARS_CACHE_S * SECOND,
         )
-        self._send(command, session, Tag.BARS, m.BarRow.SIZE, rows, head, BARS_CACHE_S)
+        frames = parts(command, session, Tag.BARS, m.BarRow.SIZE, rows, head)
+        command.answer_parts(frames, flags=_CACHEABLE, cache_s=BARS_CACHE_S)
 
     async def _adjusted(self, message: m.BarsGet, bars: list[Bar], now: int) -> list[Bar]:
         symbol, with_dividends = message.symbol, message.adjustment == Adjustment.TOTAL

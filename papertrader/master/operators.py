@@ -198,8 +198,7 @@ class Operators:
             m.StatRow(worker=worker, key=key, value=value).pack()
             for worker, key, value in self.rows()
         ]
-        opcode, correlation = command.header.opcode, command.header.correlation
-        return parts(opcode, Tag.STATS, m.StatRow.SIZE, packed, head, session.handle, correlation)
+        return parts(command, session, Tag.STATS, m.StatRow.SIZE, packed, head)
 
     def worker_control(self, command: Command, session: Session, message: m.WorkerControl) -> bytes:
         """Answer WORKER_CONTROL: drain a worker, or let it be."""

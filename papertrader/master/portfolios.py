@@ -257,14 +257,13 @@ class Portfolios:
 
     def listing(self, command: Command, session: Session, _message: m.PortfolioList) -> list[bytes]:
         """Answer PORTFOLIO_LIST, the default portfolio first."""
-        desk, head = self._desk, command.header
+        desk = self._desk
         numbers = desk.state.accounts[session.account].portfolios
         rows = [self._listed(m.ListedRow, session.account, number).pack() for number in numbers]
-        part = m.PortfolioListPart(
+        head = m.PortfolioListPart(
             as_of=command.accepted_at, event_seq=desk.next_event_seq(session.account) - 1
         )
-        size, handle = m.ListedRow.SIZE, session.handle
-        return parts(head.opcode, Tag.PORTFOLIOS, size, rows, part, handle, head.correlation)
+        return parts(command, session, Tag.PORTFOLIOS, m.ListedRow.SIZE, rows, head)
 
     def _shown(self, session: Session, number: int) -> Shown:
         def shown(_outcome: Outcome) -> Message:

@@ -107,7 +107,7 @@ class Profile:
         mine = self._sessions.of_account(session.account)
         rows = [session_row(each, current=each is session) for each in mine]
         head = m.SessionListPart(as_of=command.accepted_at)
-        return self._list(command, session, Tag.SESSIONS, m.SessionRow.SIZE, rows, head)
+        return parts(command, session, Tag.SESSIONS, m.SessionRow.SIZE, rows, head)
 
     def session_revoke(self, command: Command, session: Session, message: m.SessionRevoke) -> bytes:
         """End another session of the account and those beside it."""
@@ -295,7 +295,7 @@ class Profile:
             for key in self._keys.of_account(session.account)
         ]
         head = m.ApiKeyListPart(as_of=command.accepted_at)
-        return self._list(command, session, Tag.KEYS, m.ApiKeyRow.SIZE, rows, head)
+        return parts(command, session, Tag.KEYS, m.ApiKeyRow.SIZE, rows, head)
 
     def key_revoke(self, command: Command, session: Session, message: m.ApiKeyRevoke) -> bytes:
         """Void a key for ever and end the sessions that it opened."""
@@ -330,18 +330,6 @@ class Profile:
         shown: Message | None = None,
     ) -> bytes:
         return conclude_message(self._journal, command, session, reply, fingerprint, shown)
-
-    def _list(
-        self,
-        command: Command,
-        session: Session,
-        tag: int,
-        size: int,
-        rows: list[bytes],
-        head: Message,
-    ) -> list[bytes]:
-        opcode, correlation = command.header.opcode, command.header.correlation
-        return parts(opcode, tag, size, rows, head, session.handle, correlation)
 
 
 def _check_update(message: m.AccountUpdate) -> None:

@@ -102,9 +102,7 @@ class Registrar:
         ]
         packed = [row.pack() for row in sorted(rows, key=lambda row: row.worker_id)]
         head = m.WorkerRegistryPart(as_of=command.accepted_at)
-        opcode, correlation = command.header.opcode, command.header.correlation
-        size = m.RegisteredRow.SIZE
-        return parts(opcode, Tag.REGISTERED, size, packed, head, session.handle, correlation)
+        return parts(command, session, Tag.REGISTERED, m.RegisteredRow.SIZE, packed, head)
 
     def _row(self, worker: RegisteredWorker) -> m.RegisteredRow:
         number = worker.worker_id

@@ -102,8 +102,7 @@ class Watchlists:
         names = [message.name] if message.name else sorted(mine)
         rows = [m.WatchRow(name, symbol).pack() for name in names for symbol in mine[name]]
         head = m.WatchlistPart(as_of=command.accepted_at)
-        opcode, correlation = command.header.opcode, command.header.correlation
-        return parts(opcode, Tag.WATCHES, m.WatchRow.SIZE, rows, head, session.handle, correlation)
+        return parts(command, session, Tag.WATCHES, m.WatchRow.SIZE, rows, head)
 
     def _answer(self, command: Command, session: Session, name: str, symbols: int) -> bytes:
         reply = m.WatchlistReply(

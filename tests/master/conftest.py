@@ -12,6 +12,11 @@ from typing import Final
 
 import pytest
 
+from papertrader.master.commands import Command
+from papertrader.master.sessions import Session
+from papertrader.wire import codec
+from papertrader.wire.derived import Message
+from papertrader.wire.kinds import Scope
 from tests import backends
 from tests.master_kit import FakeLink, MasterClient, MasterKit
 from tests.postgres_kit import NoPostgres, server
@@ -87,3 +92,12 @@ def trader(
     assert client.register(name).status == 0
     assert client.login(name).status == 0
     return client
+
+
+def asked(message: Message) -> tuple[Command, Session]:
+    """Return a request as those who answer it get it, without a master: session 1, its second."""
+    octets = codec.encode(message, session=1, correlation=2)
+    fields = codec.parse_header(octets)
+    command = Command(FakeLink(), 1, 1, 0, 0, bytes(16), False, fields, octets, b"")
+    session = Session(1, 1, b"", Scope.TRADE, remember=False, expires_at=0)
+    return command, session

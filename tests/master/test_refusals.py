@@ -18,6 +18,7 @@ from papertrader.wire import codec, limits
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import Direction, FrameFlag, Status, Tag
 from tests.backends import replay_check
+from tests.master.conftest import asked
 from tests.master.test_amendments import command
 from tests.master_kit import MasterClient, MasterKit
 
@@ -174,9 +175,8 @@ def test_notes_stand_in_the_part_of_their_rows() -> None:
     rows = [m.RefusalRow(refusal=number).pack() for number in range(200)]
     notes = [str(number) * 300 if number % 2 else "" for number in range(200)]
     head = m.RefusalsPart()
-    frames = parts(
-        0x0211, Tag.REFUSALS, m.RefusalRow.SIZE, rows, head, session=1, correlation=1, notes=notes
-    )
+    request = asked(m.RefusalsGet())
+    frames = parts(*request, Tag.REFUSALS, m.RefusalRow.SIZE, rows, head, notes=notes)
     assert len(frames) > 2
     found = []
     for frame in frames:

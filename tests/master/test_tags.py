@@ -14,6 +14,7 @@ from papertrader.wire import codec, limits
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import Opcode, Status, Tag
 from tests.backends import replay_check
+from tests.master.conftest import asked
 from tests.master.test_amendments import LIMIT, command
 from tests.master_kit import Answer, MasterClient, MasterKit
 
@@ -122,12 +123,14 @@ def test_a_list_of_tagged_orders_comes_in_parts(ann: MasterClient) -> None:
     rows = [m.OrderRow(**{**values, "order": number}) for number in range(1, count + 1)]
     tags = [m.OrderTagRow(row.order, b"x" * limits.ORDER_TAG_MAX).pack() for row in rows[:-1]]
     details = Details(Tag.ORDER_TAGS, m.OrderTagRow.SIZE, [*tags, b""])
+    packed = [row.pack() for row in rows]
     frames = parts(
-        Opcode.ORDER_LIST, Tag.ORDERS, m.OrderRow.SIZE, [row.pack() for row in rows],
-        m.OrderListPart(), 1, 2, (details,),
-    )  # fmt: skip
+        *asked(m.OrderList()), Tag.ORDERS, m.OrderRow.SIZE, packed, m.OrderListPart(), (details,)
+    )
     read = [codec.decode(frame) for frame in frames]
     assert len(read) > 1
+    addressed = {(header.opcode, header.session, header.correlation) for header, _ in read}
+    assert addressed == {(Opcode.ORDER_LIST, 1, 2)}
     assert all(header.length <= limits.PART_BODY_MAX for header, _ in read)
     shown = [[row.order for row in part.orders] for _, part in read]
     tagged = [[row.order for row in part.order_tags] for _, part in read]
