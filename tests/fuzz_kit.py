@@ -157,6 +157,8 @@ class FakeTarget:
 
         if "internal" in self.bugs and header.opcode == Opcode.ORDER_LIST:
             return failure(Status.INTERNAL)
+        if "closed" in self.bugs and header.opcode in (Opcode.LOGIN, Opcode.PORTFOLIO_GET):
+            return failure(Status.SERVER_BUSY)
         if "refuses" in self.bugs and header.opcode == Opcode.ORDER_LIST:
             return failure(Status.PASSWORD_WEAK)
         if header.opcode not in m.REQUESTS:

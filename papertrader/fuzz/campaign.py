@@ -78,6 +78,7 @@ class Tally:
     """Frames sent in those seconds; what is left to be done at the end is not counted."""
     answered: int = 0
     refused_setups: int = 0
+    """Times that the target refused what the harness needs: an account, a session, its books."""
     kept: int = 0
     found: dict[str, int] = attrs.Factory(dict)
     places: list[str] = attrs.Factory(list)

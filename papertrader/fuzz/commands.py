@@ -280,12 +280,7 @@ def fuzz(
         )
     if tally.rounds:
         click.echo(f"{tally.rounds} rounds on the worker link, {tally.lies} lies told")
-    canary = campaign.canary.p99 * 1000 if campaign.canary else 0.0
-    click.echo(
-        f"{tally.sequences} sequences, {tally.frames} frames, {tally.answered} answers,"
-        f" {len(campaign.coverage.triples)} triples, {len(campaign.coverage.pairs)} pairs,"
-        f" canary p99 {canary:.1f} ms, {len(tally.found)} findings"
-    )
+    click.echo(report.campaign_line(campaign))
     sys.exit(FINDINGS if tally.found else CLEAN)
 
 

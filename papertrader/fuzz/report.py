@@ -68,6 +68,7 @@ def campaign_facts(campaign: Campaign) -> dict[str, Any]:
         "sequences": tally.sequences,
         "frames": tally.frames,
         "answered": tally.answered,
+        "refused_setups": tally.refused_setups,
         "streamed": tally.streamed,
         "cases_per_second": round(tally.timed / tally.seconds) if tally.seconds else None,
         "cases_per_cpu_second": round(tally.timed / tally.cpu_s) if tally.cpu_s else None,
@@ -82,6 +83,18 @@ def campaign_facts(campaign: Campaign) -> dict[str, Any]:
         "saved": tally.places,
         "coverage": campaign.coverage.as_rows(),
     }
+
+
+def campaign_line(campaign: Campaign) -> str:
+    """Return in one line what a campaign did and found."""
+    tally = campaign.tally
+    canary = campaign.canary.p99 * 1000 if campaign.canary else 0.0
+    return (
+        f"{tally.sequences} sequences, {tally.frames} frames, {tally.answered} answers,"
+        f" {tally.refused_setups} setups refused,"
+        f" {len(campaign.coverage.triples)} triples, {len(campaign.coverage.pairs)} pairs,"
+        f" canary p99 {canary:.1f} ms, {len(tally.found)} findings"
+    )
 
 
 def campaign_html(campaign: Campaign) -> str:

@@ -14,6 +14,7 @@ from papertrader.fuzz.campaign import Campaign, Plan
 from papertrader.fuzz.corpus import Kind, Opening, Sequence, Step, Wait
 from papertrader.fuzz.observe import Breach, LeakWatch
 from papertrader.fuzz.player import play
+from papertrader.fuzz.report import campaign_facts, campaign_line
 from papertrader.fuzz.resources import Usage, Watch, compared, usage
 from papertrader.fuzz.sequences import Sequences, send
 from papertrader.fuzz.timing import EVERY_S, LoginTiming
@@ -217,6 +218,20 @@ def test_a_campaign_finds_a_bug_and_saves_it(tmp_path: Path) -> None:
     assert any(breach.oracle == "model" for breach in tally.texts)
     assert list(tmp_path.glob("model-*/sequence.ptc"))
     assert len(campaign.coverage.triples) > 5
+
+
+def test_what_a_target_refuses_to_the_harness_is_told() -> None:
+    """One that opens no session and shows no books any more: no finding, and not a quiet one."""
+    it = world(seed=3)
+
+    def progress(campaign: Campaign, elapsed: float) -> None:
+        it.target.bugs = frozenset({"closed"})
+
+    campaign = Campaign(it, Plan(seconds=1.5, seed=1, profile="codec", connections=2), progress)
+    tally = campaign.run()
+    assert (tally.found, tally.refused_setups >= 3) == ({}, True)
+    assert campaign_facts(campaign)["refused_setups"] == tally.refused_setups
+    assert f" {tally.refused_setups} setups refused," in campaign_line(campaign)
 
 
 def test_the_same_seed_makes_the_same_sequences() -> None:

@@ -10,16 +10,39 @@ from tests.torture import play
 from tests.torture.mutants import __main__ as mutants
 from tests.torture.mutants import patches
 from tests.torture.player import MOVES, OWNERS, Player
+from tests.torture.seeds import REPEATED_EVERY, Campaign, Outcome
 
 SEEDS = 20
 
 
 def test_no_seed_breaks_a_rule() -> None:
     """The player is heard, too: most orders are taken, and many fill."""
-    done = play.campaign(1, SEEDS)
+    done = play.CAMPAIGN.over(1, SEEDS)
     assert [(each.seed, each.broken) for each in done if each.broken] == []
     assert sum(each.accepted for each in done) > sum(each.orders for each in done) / 2
     assert play.play(3).digest == done[2].digest != done[3].digest
+
+
+def test_a_seed_that_breaks_is_told_with_what_runs_it_again(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Also one that breaks nothing but has another history each time; one breaks, the rest goes."""
+    histories = iter(range(1_000))
+
+    def run(seed: int, keep_tail: bool) -> Outcome:
+        digest = f"history {next(histories) if seed == REPEATED_EVERY else 0}"
+        return Outcome(seed=seed, digest=digest, broken=("It broke.",) * (seed == 48))
+
+    campaign = Campaign("tests.torture.play", run, "{seed} in all")
+    done = campaign.over(47, 4)
+    assert [each.broken for each in done] == [
+        (), ("It broke.",), (), ("two runs differ: history 0 and history 1",)
+    ]  # fmt: skip
+    assert campaign.summary(done) == "4 seeds: 194 in all; 2 broken"
+    told = capsys.readouterr().out
+    assert "seed 48 (history 0): It broke.\n    python -m tests.torture.play --seed 48\n" in told
+    assert campaign.over(47, 4, stop_at_first=True) == done[:2]
+    assert (campaign.show(47), campaign.show(48), campaign.show(REPEATED_EVERY)) == (0, 1, 1)
 
 
 def test_the_player_does_everything() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.torture.simulation import __main__ as simulation
+from tests.torture.simulation.__main__ import CAMPAIGN
 from tests.torture.simulation.network import End, Machine, Network, World
 from tests.torture.simulation.run import simulate
 
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 
 def test_no_seed_breaks_a_promise() -> None:
     """I-01 to I-13 and the clients' records, after crashes, cuts, pauses and failing disks."""
-    done = simulation.campaign(1, SEEDS, 1, stop_at_first=False)
+    done = CAMPAIGN.over(1, SEEDS)
     assert [(each.seed, each.broken) for each in done if each.broken] == []
     assert sum(each.crashes for each in done) > SEEDS / 2
     assert sum(each.done for each in done) > 4 * SEEDS

@@ -24,6 +24,7 @@ from papertrader.master.engines import connect
 from papertrader.ops.inspection import audit
 from papertrader.ops.replaycheck import replay_check
 from papertrader.wire import messages as m
+from tests.torture.seeds import Outcome
 from tests.torture.simulation.machines import (
     Feed,
     Installation,
@@ -55,12 +56,10 @@ class Circle(BaseException):
     """A seed uses the processor without end. No handler of errors may keep it."""
 
 
-@attrs.frozen
-class Outcome:
-    """What came of a seed. ``broken`` is empty when every promise was kept."""
+@attrs.frozen(kw_only=True)
+class Simulated(Outcome):
+    """What came of a seed: orders by what their clients were told, events that came to them."""
 
-    seed: int
-    digest: str
     steps: int
     orders: int
     done: int
@@ -69,8 +68,6 @@ class Outcome:
     events: int
     crashes: int
     faults: int
-    broken: tuple[str, ...]
-    tail: tuple[str, ...] = ()
 
 
 class Simulation:
@@ -381,7 +378,7 @@ def time_limit(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGVTALRM, before)
 
 
-def simulate(seed: int, keep_tail: bool = False) -> Outcome:
+def simulate(seed: int, keep_tail: bool = False) -> Simulated:
     """Run one seed from beginning to end."""
     place = MEMORY if MEMORY.is_dir() else None
     state = Path(tempfile.mkdtemp(prefix="papertrader-simulation-", dir=place))
@@ -411,23 +408,26 @@ def simulate(seed: int, keep_tail: bool = False) -> Outcome:
     return outcome_of(seed, simulation, tuple(broken))
 
 
-def outcome_of(seed: int, simulation: Simulation | None, broken: tuple[str, ...]) -> Outcome:
+def outcome_of(seed: int, simulation: Simulation | None, broken: tuple[str, ...]) -> Simulated:
     """Count what happened."""
     if simulation is None:
-        return Outcome(seed, "", 0, 0, 0, 0, 0, 0, 0, 0, broken)
+        return Simulated(
+            seed=seed, digest="", broken=broken, steps=0, orders=0, done=0, refused=0, unknown=0,
+            events=0, crashes=0, faults=0,
+        )  # fmt: skip
     told = [each.what for record in simulation.records for each in record.orders.values()]
     world = simulation.world
-    return Outcome(
-        seed,
-        world.digest,
-        world.steps,
-        len(told),
-        told.count("done"),
-        told.count("refused"),
-        told.count("unknown"),
-        sum(len(record.events) for record in simulation.records),
-        simulation.installation.crashes,
-        simulation.faults,
-        broken,
-        tuple(world.tail or ()),
+    return Simulated(
+        seed=seed,
+        digest=world.digest,
+        broken=broken,
+        tail=tuple(world.tail or ()),
+        steps=world.steps,
+        orders=len(told),
+        done=told.count("done"),
+        refused=told.count("refused"),
+        unknown=told.count("unknown"),
+        events=sum(len(record.events) for record in simulation.records),
+        crashes=simulation.installation.crashes,
+        faults=simulation.faults,
     )
