@@ -40,7 +40,6 @@ from papertrader.core.events import (
 )
 from papertrader.core.exchange import paid_for, received_for
 from papertrader.core.fees import fees_of_fill
-from papertrader.core.fillmodels import Offer
 from papertrader.core.fills import touch_price
 from papertrader.core.identifiers import check_currency, check_symbol
 from papertrader.core.marketclock import SPEED_MAX
@@ -70,9 +69,8 @@ from papertrader.core.refusals import Refusal, Refused
 from papertrader.core.refusedorders import refused_order, refused_replacement
 from papertrader.core.reserving import affordable
 from papertrader.core.rules import DeskRules
-from papertrader.core.terms import FillModelKind
 
-ENGINE: Final = 3
+ENGINE: Final = 4
 """The number of the rules that decide, and of the data that come with them: calendars, rates, fees.
 
 One more whenever the same inputs may come to other outcomes than before, receipts included
@@ -327,7 +325,6 @@ class Desk(Endings):
         `CLOSES_MAX` closes the rest is left to the next input.
         """
         self._begin(seq, market_at)
-        offers: dict[tuple[str, FillModelKind, Side], Offer] = {}
         closes, ends = 0, self.next_contest_end()
         while True:
             order, carry = self.state.due(market_at), self.next_carry()
@@ -345,7 +342,7 @@ class Desk(Endings):
             if order is None:
                 break
             if order.time_in_force == TimeInForce.CLS:
-                order = self._fill_at_close(order, offers)
+                order = self._fill_at_close(order)
                 if not order.is_open:
                     continue
             self._end(order, OrderEventKind.EXPIRED, 0, at)

@@ -29,7 +29,7 @@ from papertrader.core.refusals import Refusal
 from papertrader.core.reserving import affordable, money_left
 from papertrader.core.rules import DeskRules
 from papertrader.core.stops import Stops
-from papertrader.core.terms import FillModelKind, PortfolioTerms
+from papertrader.core.terms import PortfolioTerms
 
 # Python 3.11 looks the members of an enumeration up slowly: each costs as much as a call.
 _FOK: Final = TimeInForce.FOK
@@ -208,12 +208,10 @@ class Matching(Stops):
         at = offer.quote.observed_at
         self._end(order, OrderEventKind.CANCELLED, int(reason), at, receipt)
 
-    def _fill_at_close(
-        self, order: Order, offers: dict[tuple[str, FillModelKind, Side], Offer]
-    ) -> Order:
+    def _fill_at_close(self, order: Order) -> Order:
         """Let an order for the close take from the last quote of its session, if there was one.
 
-        ``offers`` holds what is left for the orders that come after it.
+        What others took of it is gone: when it came, or at this close.
         """
         quote, asset = self._quotes.get(order.symbol), self._assets.get(order.symbol)
         opened = order.terms.works_from if order.terms is not None else 0
@@ -223,13 +221,12 @@ class Matching(Stops):
             return order
         if not opened <= market_time(quote) <= order.expire_at:
             return order
-        terms = self.state.portfolios[order.portfolio].terms
-        key = (order.symbol, FAMILIES[terms.fill_model], order.side)
-        if key not in offers:
-            offers[key] = offer_of(key[1], quote, asset)
-            offers[key].begin(order.side)
-        if not offers[key].is_used_up():
-            self._fill(order, offers[key])
+        family = FAMILIES[self.state.portfolios[order.portfolio].terms.fill_model]
+        offer = offer_of(family, quote, asset)
+        offer.begin(order.side)
+        offer.take(self.state.takings.of(quote, family, order.side))
+        if not offer.is_used_up():
+            self._fill(order, offer)
         return self.state.orders[order.order_id]
 
     def _fill_for_money(

@@ -49,6 +49,7 @@ from papertrader.core.orders import (
 )
 from papertrader.core.portfolio import PortfolioState
 from papertrader.core.quotes import ActionKind
+from papertrader.core.takings import Takings
 from papertrader.core.terms import DEFAULT_TERMS, FillModelKind
 from papertrader.core.triggers import Prices, with_mark
 
@@ -123,6 +124,7 @@ class DeskState:
         self.margin_portfolios: set[int] = set()
         """The portfolios that may borrow."""
         self.ledger = Ledger()
+        self.takings = Takings()
         self.applied: set[tuple[str, ActionKind, int]] = set()
         self.clocks: dict[str, ClockSet] = {}
         """The newest setting of each market's clock; none for one that was never set."""
@@ -496,6 +498,9 @@ class DeskState:
             portfolio.dividends += transaction.amount
         if position is not None:
             portfolio.positions[position.symbol] = position
+        if transaction.order:
+            order = self.orders[transaction.order]
+            self.takings.note(transaction, FAMILIES[portfolio.terms.fill_model], order.side)
 
     def _check_transaction(
         self, event: TransactionPosted, account: AccountState, portfolio: PortfolioState
