@@ -2,7 +2,8 @@
 
 Each provider has a queue (what is due), a ledger of calls (what may be sent) and a health. One call
 at a time is under way at each. A symbol is asked for at the first provider of the operator's list
-that can have it and is well; the others stand in until it is well again. Closed markets are asked
+that can have it and is well; the others stand in until it is well again. One that lets a call wait
+until its deadline is stood in for at once. Closed markets are asked
 once more after their close, then not until they open.
 """
 
@@ -35,6 +36,9 @@ REST_MIN_NS: Final = 10 * SECOND
 """A provider that rests longer than this is stood in for."""
 CLOSE_SWEEP_NS: Final = 2 * MINUTE
 """Prices are asked for so long after a close: the last of them is the closing price."""
+STAND_IN_S: Final = 30
+"""A provider that let a call wait until its deadline is stood in for so long at least, and twice as
+long each time in a row: each such call costs its symbols the time until the deadline."""
 UNKNOWN_NS: Final = DAY
 """A symbol that a provider does not have is not asked for there again before this."""
 _BACKOFF_S: Final = 2
@@ -72,6 +76,8 @@ class Feed:
     planned_until: int = 0
     faults: int = 0
     rests_until: int = 0
+    doubted_until: int = 0
+    """Until then it is asked only for what no other provider has."""
     last_fault: str = ""
     unknown: dict[str, int] = attrs.Factory(dict)
     call: Deferred[None] | None = None
@@ -81,7 +87,8 @@ class Feed:
 
     def is_well(self, now: int) -> bool:
         """Tell whether it is worth sending symbols here, rather than to another provider."""
-        return max(self.rests_until, self.budget.blocked_until) <= now + REST_MIN_NS
+        rests_until = max(self.rests_until, self.budget.blocked_until)
+        return rests_until <= now + REST_MIN_NS and self.doubted_until <= now
 
 
 class Polling:
@@ -299,7 +306,7 @@ class Polling:
         now = self._clock.wall_ns()
         if feed.faults >= FAULTS_MAX:
             self.log.info("{name} answers again", name=feed.provider.name)
-        feed.faults = 0
+        feed.faults = feed.doubted_until = 0
         feed.queue.answered(batch, now)
         for problem in answer.problems:
             if problem.unknown and feed.unknown.get(problem.symbol, 0) <= now:
@@ -322,6 +329,9 @@ class Polling:
             feed.budget.penalize(now + wait)
         if fault.kind in (FaultKind.LIMITED, FaultKind.DENIED) or feed.faults >= FAULTS_MAX:
             feed.rests_until = now + wait
+        if fault.kind is FaultKind.DEADLINE:
+            doubted = min(STAND_IN_S << min(feed.faults - 1, 10), RETRY_AFTER_S_MAX)
+            feed.doubted_until = now + doubted * SECOND
         feed.queue.failed(batch, now + wait)
         if str(fault) != feed.last_fault or feed.faults == FAULTS_MAX:
             feed.last_fault = str(fault)

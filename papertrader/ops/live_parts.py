@@ -33,7 +33,9 @@ def live_parts(
     providers = []
     for name, key in keys.items():
         chosen = settings.provider(name)
-        web = Web(connections.agent, Origin.parse(chosen.url), clock)
+        web = Web(
+            connections.agent, Origin.parse(chosen.url), clock, settings.market.answer_timeout_s
+        )
         made = make_provider(name, web, clock, limits=chosen.limits, key=key)
         made.delay_s = chosen.delay_s
         providers.append(made)

@@ -8,6 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final
 
+from papertrader.master.providers.request import ANSWER_S
 from papertrader.ops.provider_variables import read_providers, read_symbols, show_words
 from papertrader.ops.variable import (
     Variable,
@@ -23,6 +24,7 @@ UPDATE_INTERVAL_MS_AUTO: Final = 250
 """How often a market is looked at that is not asked for over a network."""
 UPDATE_INTERVAL_MS_MIN: Final = 100
 UPDATE_INTERVAL_MS_MAX: Final = 3_600_000
+ANSWER_TIMEOUT_S_MAX: Final = 60
 SPEED_MILLI_MIN: Final = 1
 SPEED_MILLI_MAX: Final = 10_000_000
 SEED_MAX: Final = 2**63 - 1
@@ -187,6 +189,16 @@ The symbols of the live market, such as "AAPL MSFT BTC/USD"; empty for a few tha
 suggest.""",
 )
 
+MARKET_ANSWER_TIMEOUT_S: Final[Variable[int]] = Variable(
+    name="market.answer_timeout_s",
+    default=str(ANSWER_S),
+    read=whole_number(1, ANSWER_TIMEOUT_S_MAX, " (seconds)"),
+    show=str,
+    comment="""\
+Seconds that the whole answer of a provider may take. When one takes longer, the next provider of
+market.providers stands in for it at once.""",
+)
+
 MARKET_VARIABLES: Final[tuple[Variable[Any], ...]] = (
     MARKET_SOURCE,
     MARKET_UPDATE_INTERVAL_MS,
@@ -199,5 +211,6 @@ MARKET_VARIABLES: Final[tuple[Variable[Any], ...]] = (
     MARKET_ASSETS,
     MARKET_PROVIDERS,
     MARKET_SYMBOLS,
+    MARKET_ANSWER_TIMEOUT_S,
 )
 """The section, in its order."""

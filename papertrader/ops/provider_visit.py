@@ -10,7 +10,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from papertrader.master.providers.faults import ProviderFault
-from papertrader.master.providers.http import DEADLINE_S, Connections, Web
+from papertrader.master.providers.http import Connections, Web
 from papertrader.master.providers.provider import Provider
 from papertrader.master.providers.request import Origin
 from papertrader.net.clock import Clock, install_monotonic
@@ -24,12 +24,12 @@ def visit_provider(
     environ: Mapping[str, str],
     name: str,
     use: Callable[[Provider, bool], Any],
-    seconds: float = 3 * DEADLINE_S,
+    seconds: float = 0.0,
 ) -> str:
     """Call ``use`` with a provider and whether its key is there; await what it returns.
 
-    It is ended after ``seconds``. Returns why it failed, or an empty text. What answers False has
-    failed without a reason.
+    It is ended after ``seconds``, 0 for those that three answers may take. Returns why it failed,
+    or an empty text. What answers False has failed without a reason.
     """
     # Twisted's TLS flushes by the global reactor, so no other one will do. It runs once.
     from twisted.internet import reactor as global_reactor  # noqa: PLC0415
@@ -38,7 +38,8 @@ def visit_provider(
     install_monotonic(reactor)
     clock = Clock(reactor)
     connections = Connections(reactor)
-    web = Web(connections.agent, Origin.parse(settings.provider(name).url), clock)
+    timeout_s = settings.market.answer_timeout_s
+    web = Web(connections.agent, Origin.parse(settings.provider(name).url), clock, timeout_s)
     made, has_key = shown_provider(settings, state, environ, name, web, clock)
     failure: list[str] = []
 
@@ -59,7 +60,7 @@ def visit_provider(
         )
 
     clock.call_later(0, begin)
-    clock.call_later(seconds, reactor.stop)
+    clock.call_later(seconds or 3 * timeout_s, reactor.stop)
     reactor.run(installSignalHandlers=False)
     clock.cancel_all()
     return failure[0] if failure else ""

@@ -76,6 +76,7 @@ class MarketSettings:
     """The market. ``update_interval_ms`` is real time (0: auto), ``speed_milli`` in thousandths.
 
     ``providers`` and ``symbols`` are those of the live market; no symbols: what they suggest.
+    ``answer_timeout_s`` is how long a provider's whole answer may take.
     """
 
     source: MarketSource
@@ -87,6 +88,7 @@ class MarketSettings:
     seed: int
     providers: tuple[str, ...]
     symbols: tuple[str, ...]
+    answer_timeout_s: int
     data: str
     assets: str
 

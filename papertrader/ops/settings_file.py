@@ -200,6 +200,7 @@ class _Sources:
                 assets=take(markets.MARKET_ASSETS),
                 providers=take(markets.MARKET_PROVIDERS),
                 symbols=take(markets.MARKET_SYMBOLS),
+                answer_timeout_s=take(markets.MARKET_ANSWER_TIMEOUT_S),
             ),
             accounts=AccountsSettings(
                 starting_cash=take(known.ACCOUNTS_STARTING_CASH),

@@ -16,7 +16,10 @@ from pathlib import Path
 import pytest
 
 from papertrader.client.blocking import Client
-from papertrader.client.updates import TransactionUpdate
+from papertrader.client.results import Quote
+from papertrader.client.updates import QuoteUpdate, TransactionUpdate
+from papertrader.core.instants import SECOND
+from papertrader.core.quotes import QuoteFlag
 from papertrader.master.providers.request import LISTING_MAX
 from papertrader.ops.certificates import (
     authority_file,
@@ -28,6 +31,9 @@ from tests.provider_kit import KEY, SHAPES, Row, kraken_pairs
 from tests.server_kit import PASSWORD, PROGRAM, running
 
 pytestmark = pytest.mark.slow
+SILENT_S = 120.0
+"""Nobody waits for longer than this."""
+LATE_S = 900
 
 
 class Site:
@@ -87,6 +93,19 @@ def sites() -> Iterator[list[Site]]:
     yield made
     for site in made:
         site.close()
+
+
+class Silence:
+    """What a site says that never says anything: it holds the connection until it is over."""
+
+    def __init__(self) -> None:
+        self.asked = threading.Event()
+        self.over = threading.Event()
+
+    def __call__(self, path: str) -> bytes:
+        self.asked.set()
+        self.over.wait(SILENT_S)
+        return b""
 
 
 def ask(url: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -152,6 +171,50 @@ def test_nobody_listens_and_too_much_comes(sites: list[Site]) -> None:
     site.say = lambda path: b" " * (LISTING_MAX + 1)
     assert "kraken: too large" in ask(site.url()).stderr
     assert "kraken: unreachable" in ask("http://127.0.0.1:1").stderr
+
+
+def test_the_next_stands_in_for_a_provider_that_hangs(
+    tmp_path: Path, sites: list[Site], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection that stays open and says nothing costs one deadline; then the quotes are of the
+    second provider, at its price and with its mark, and an order is filled at that."""
+    first, second, silence = Site(), Site(), Silence()
+    sites += [first, second]
+
+    def late(path: str) -> bytes:
+        row = Row(bid="101.00", ask="101.10", last="101.05", at=time.time_ns() - LATE_S * SECOND)
+        return SHAPES["coinbase"].body({"BTC/USD": row}).encode()
+
+    first.say, second.say = ticker, late
+    monkeypatch.setenv("PAPERTRADER_KRAKEN_URL", first.url())
+    monkeypatch.setenv("PAPERTRADER_COINBASE_URL", second.url())
+    monkeypatch.setenv("PAPERTRADER_COINBASE_DELAY_S", str(LATE_S))
+    monkeypatch.setenv("PAPERTRADER_MARKET_ANSWER_TIMEOUT_S", "1")
+    arguments = ("--market", "live", "--provider", "kraken coinbase", "--symbols", "BTC/USD")
+    with running(tmp_path / "state", *arguments) as server:
+        with Client(server.workers, server.ca) as client:
+            client.register("ada", PASSWORD)
+            client.login("ada", PASSWORD)
+            client.subscribe_quotes(["BTC/USD"])
+
+            def quote_of(provider: str) -> Quote:
+                quotes = (e.quote for e in client.events(SILENT_S) if isinstance(e, QuoteUpdate))
+                return next(quote for quote in quotes if quote.provider == provider)
+
+            assert not quote_of("kraken").flags & QuoteFlag.DELAYED
+            first.say = silence
+            quote = quote_of("coinbase")
+            while not silence.asked.is_set():  # The machine was slow, and the first late by itself.
+                quote = quote_of("coinbase")
+            assert quote.flags & QuoteFlag.DELAYED
+            assert str(quote.ask).rstrip("0") == "101.1"
+            client.subscribe_account()
+            client.buy("BTC/USD", 1)
+            fills = (e for e in client.events(SILENT_S) if isinstance(e, TransactionUpdate))
+            assert str(next(fills).transaction.price).rstrip("0") == "101.1"
+        silence.over.set()
+        assert server.audit().violations == []
+        server.stop()
 
 
 def test_a_server_trades_on_live_prices(

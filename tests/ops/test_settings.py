@@ -81,6 +81,7 @@ def test_defaults(file: Path) -> None:
     assert settings.market.seed == 1
     assert settings.market.providers == ("kraken", "coinbase")
     assert settings.market.symbols == ()
+    assert settings.market.answer_timeout_s == 10
     for name in PROVIDERS:
         assert settings.provider(name).url == facts_of(name).url
         assert settings.provider(name).delay_s == 0
@@ -129,6 +130,7 @@ extended_hours = true
 seed = 9223372036854775807
 providers = "alpaca, kraken"
 symbols = "AAPL BTC/USD"
+answer_timeout_s = 60
 assets = "my list.csv"
 [accounts]
 starting_cash = "25000.50"
@@ -190,6 +192,7 @@ def test_every_variable_from_the_file(file: Path) -> None:
     assert settings.market.seed == 2**63 - 1
     assert settings.market.providers == ("alpaca", "kraken")
     assert settings.market.symbols == ("AAPL", "BTC/USD")
+    assert settings.market.answer_timeout_s == 60
     assert settings.market.assets == "my list.csv"
     for name in PROVIDERS:
         chosen = settings.provider(name)
@@ -336,6 +339,7 @@ def test_syntax_errors_have_their_line(file: Path, text: str, line: int) -> None
         ("limits.requests_per_second", ["0", "1000001"]),
         ("limits.connections_per_address", ["0", "5001"]),
         ("market.providers", ['""', '"yahoo"', '"kraken kraken"', "1"]),
+        ("market.answer_timeout_s", ["0", "61", "2.5"]),
         ("market.symbols", ['"aapl"', '"AAPL AAPL"', "1", '"AAPL;MSFT"']),
         (
             "kraken.url",

@@ -17,11 +17,12 @@ from papertrader.core.fills import may_fill
 from papertrader.core.instants import MINUTE, SECOND, from_datetime
 from papertrader.core.quotes import Asset, Quote, QuoteFlag, QuoteProvider
 from papertrader.core.secrets import Secret
-from papertrader.master.polling import FAULTS_MAX, Polling
+from papertrader.master.polling import FAULTS_MAX, STAND_IN_S, Polling
 from papertrader.master.providers.catalog import facts_of, make_provider
+from papertrader.master.providers.faults import RETRY_AFTER_S_MAX
 from papertrader.master.providers.http import Web
 from papertrader.master.providers.live import LiveSource, choose_assets
-from papertrader.master.providers.request import Origin
+from papertrader.master.providers.request import ANSWER_S, Origin
 from papertrader.net.clock import Clock
 from tests.provider_kit import (
     CALENDARS,
@@ -200,6 +201,44 @@ def test_the_first_that_is_well_is_asked_and_the_next_stands_in() -> None:
     before = len(market.calls("coinbase"))
     market.turn(60)
     assert len(market.calls("coinbase")) == before
+
+
+def test_who_lets_a_call_wait_is_stood_in_for_at_once() -> None:
+    """One deadline is enough; the first is tried again later and later, until it answers."""
+    market = Market("kraken", "coinbase", symbols="BTC/USD")
+    market.turn(20)
+    assert market.provider_of("BTC/USD") == "kraken"
+    market.stubs["kraken"].fail = Sent(200, b"{", {}, lambda request: None)
+    market.turn(ANSWER_S + 10)
+    assert market.polling.feeds[0].faults == 1
+    assert market.provider_of("BTC/USD") == "coinbase"
+    begun = market.clock.wall_ns()
+    market.turn(3_600)
+    late = [at for at, _ in market.calls("kraken") if at > begun]
+    gaps = [(after - before) // SECOND for before, after in pairwise(late)]
+    # The list of pairs, which is answered, is asked for every 300 s: then it begins again.
+    assert STAND_IN_S <= min(gaps) <= 2 * STAND_IN_S + ANSWER_S + 10
+    assert 4 * STAND_IN_S <= max(gaps) <= RETRY_AFTER_S_MAX + ANSWER_S + 10
+    assert gaps[:3] == sorted(gaps[:3])
+    market.stubs["kraken"].fail = None
+    market.turn(1_000)
+    assert (market.provider_of("BTC/USD"), market.polling.feeds[0].faults) == ("kraken", 0)
+
+
+def test_what_no_other_has_tries_out_who_is_stood_in_for() -> None:
+    """It is asked for as if there were no other; the first answer takes every symbol back."""
+    market = Market("kraken", "coinbase", symbols="BTC/USD SOL/USD")
+    market.stubs["coinbase"].only = frozenset({"SOL/USD"})
+    market.turn(20)
+    market.stubs["kraken"].fail = Sent(200, b"{", {}, lambda request: None)
+    market.turn(120)
+    assert market.provider_of("BTC/USD") == "coinbase"
+    assert market.calls("kraken")[-1][1] == {"SOL/USD"}
+    feed = market.polling.feeds[0]
+    assert feed.doubted_until > market.clock.wall_ns() + 60 * SECOND
+    market.stubs["kraken"].fail = None
+    market.turn(60)
+    assert (market.provider_of("BTC/USD"), feed.doubted_until) == ("kraken", 0)
 
 
 def test_retry_after_is_obeyed_and_stood_in_for() -> None:

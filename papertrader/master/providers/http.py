@@ -36,11 +36,17 @@ from zope.interface import implementer
 
 from papertrader.core.secrets import Secret
 from papertrader.master.providers.faults import FaultKind, ProviderFault
-from papertrader.master.providers.request import HEAD, PORTS, SAID_MAX, Origin, Reply, Request
+from papertrader.master.providers.request import (
+    ANSWER_S,
+    HEAD,
+    PORTS,
+    SAID_MAX,
+    Origin,
+    Reply,
+    Request,
+)
 from papertrader.net.clock import Clock
 
-DEADLINE_S: Final = 10.0
-"""A call that has not ended by then is given up, wherever it is."""
 CONNECT_S: Final = 5.0
 IDLE_S: Final = 20
 """A connection unused for so long is closed."""
@@ -145,10 +151,14 @@ class _Body(Protocol):
 class Web:
     """Calls one origin (see the module)."""
 
-    def __init__(self, agent: IAgent, origin: Origin, clock: Clock) -> None:
+    def __init__(
+        self, agent: IAgent, origin: Origin, clock: Clock, deadline_s: int = ANSWER_S
+    ) -> None:
+        """A call that has not ended after ``deadline_s`` seconds is given up, wherever it is."""
         self.origin = origin
         self._agent = PinnedAgent(agent, origin)
         self._clock = clock
+        self._deadline_s = deadline_s
 
     async def get(self, request: Request) -> Reply:
         """Send a GET and return the whole answer, whatever its status but 3xx.
@@ -156,12 +166,12 @@ class Web:
         Raises `ProviderFault`: UNREACHABLE, DEADLINE, TOO_LARGE, REDIRECT or MALFORMED.
         """
         exchange = Deferred.fromCoroutine(self._exchange(request))
-        timer = self._clock.call_later(DEADLINE_S, exchange.cancel)
+        timer = self._clock.call_later(self._deadline_s, exchange.cancel)
         try:
             return await exchange
         except CancelledError:
             raise ProviderFault(
-                FaultKind.DEADLINE, f"no whole answer within {DEADLINE_S:.0f} seconds"
+                FaultKind.DEADLINE, f"no whole answer within {self._deadline_s} seconds"
             ) from None
         except (ResponseFailed, ResponseNeverReceived) as error:
             if not timer.active:

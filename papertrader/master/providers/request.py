@@ -11,6 +11,8 @@ import attrs
 from papertrader import __version__
 from papertrader.core.secrets import SHOWN, Secret
 
+ANSWER_S: Final = 10
+"""Seconds that a whole answer may take, unless settings say otherwise."""
 BODY_MAX: Final = 1024 * 1024
 """Octets of one answer after decompression; one more and the connection is dropped."""
 LISTING_MAX: Final = 8 * BODY_MAX
