@@ -256,3 +256,20 @@ def quote_get(*symbols: str, max_age_ms: int = 0) -> m.QuoteGet:
 
 
 EV_QUOTE = int(Opcode.EV_QUOTE)
+
+
+def scene() -> tuple[House, ClientPeer]:
+    """A worker with an active link and a client with session 77."""
+    it = House()
+    it.connect_master()
+    client = it.connect_client()
+    it.log_in(client)
+    return it, client
+
+
+def follow(it: House, client: ClientPeer, *symbols: str) -> None:
+    """Make the worker know the quotes of some symbols."""
+    it.ask(client, subscribe(*symbols), correlation=900, session=77)
+    it.publish(*[quote(symbol, last=n, seq=n) for n, symbol in enumerate(symbols, 1)])
+    client.take()
+    it.master.take()

@@ -195,7 +195,7 @@ SHOWN: Final[Mapping[str, str]] = MappingProxyType(
         "8.8": """
             tests/net/test_protocol.py::test_goodbye_goes_out_after_everything_that_waited
             tests/net/test_protocol.py::test_large_output_is_written_in_pieces_of_whole_frames
-            tests/worker/test_market.py::test_a_snapshot_follows_the_reply
+            tests/worker/test_subscriptions.py::test_a_snapshot_follows_the_reply
         """,
         "9.1": """
             tests/worker/test_clients.py::test_an_open_correlation_must_not_be_used_again
@@ -249,9 +249,9 @@ SHOWN: Final[Mapping[str, str]] = MappingProxyType(
             tests/wire/test_codec.py::test_every_section_at_its_bounds
             tests/wire/test_codec.py::test_number_of_sections
             tests/wire/test_codec.py::test_largest_frame
-            tests/master/test_sessions.py::test_an_account_has_sixteen_sessions
+            tests/master/test_session_ends.py::test_an_account_has_sixteen_sessions
             tests/net/test_factory.py::test_one_address_has_its_cap_and_others_are_not_disturbed
-            tests/worker/test_market.py::test_subscriptions_of_one_client_are_bounded
+            tests/worker/test_subscriptions.py::test_subscriptions_of_one_client_are_bounded
         """,
         "10.2": """
             tests/wire/test_connection.py::test_the_peers_least_frame
@@ -290,10 +290,10 @@ SHOWN: Final[Mapping[str, str]] = MappingProxyType(
             dialogue:taken-over
         """,
         "11.6": """
-            tests/master/test_sessions.py::test_a_lost_connection_leaves_a_minute_of_grace
-            tests/master/test_sessions.py::test_goodbye_ends_what_is_not_remembered
-            tests/master/test_sessions.py::test_a_session_expires
-            tests/master/test_sessions.py::test_logout_voids_the_token
+            tests/master/test_session_ends.py::test_a_lost_connection_leaves_a_minute_of_grace
+            tests/master/test_session_ends.py::test_goodbye_ends_what_is_not_remembered
+            tests/master/test_session_ends.py::test_a_session_expires
+            tests/master/test_session_ends.py::test_logout_voids_the_token
         """,
         "11.7": """
             tests/client/test_blocking.py::test_a_detached_session_is_resumed_on_the_same_connection
@@ -302,8 +302,8 @@ SHOWN: Final[Mapping[str, str]] = MappingProxyType(
         """,
         "11.8": """
             tests/master/test_sessions.py::test_scope_read_reads_only
-            tests/master/test_sessions.py::test_logout_everywhere_ends_and_tells_all_sessions_of_the_account
-            tests/master/test_sessions.py::test_an_account_has_sixteen_sessions
+            tests/master/test_session_ends.py::test_logout_everywhere_ends_and_tells_all_sessions_of_the_account
+            tests/master/test_session_ends.py::test_an_account_has_sixteen_sessions
             dialogue:scope
         """,
         "11.9": """
@@ -395,7 +395,7 @@ SHOWN: Final[Mapping[str, str]] = MappingProxyType(
         "12.11": """
             tests/worker/test_upstream.py::test_sessions_are_detached_by_a_loss_of_the_link
             tests/worker/test_upstream.py::test_what_was_written_without_a_session_is_relayed_again
-            tests/master/test_sessions.py::test_a_lost_worker_detaches_its_sessions_only
+            tests/master/test_session_ends.py::test_a_lost_worker_detaches_its_sessions_only
             tests/master/test_accounts.py::test_a_frame_sent_again_gets_the_first_answer
         """,
         "12.12": """
@@ -480,10 +480,10 @@ SHOWN: Final[Mapping[str, str]] = MappingProxyType(
             tests/master/test_combined.py::test_all_positions_are_closed_in_one_step
         """,
         "14.1": """
-            tests/worker/test_market.py::test_what_is_wrong_in_a_request_is_answered
+            tests/worker/test_subscriptions.py::test_what_is_wrong_in_a_request_is_answered
             tests/master/test_streams.py::test_account_stands_alone
             tests/worker/test_topics.py::test_an_interval_lets_one_quote_per_symbol_through
-            tests/worker/test_market.py::test_a_snapshot_follows_the_reply
+            tests/worker/test_subscriptions.py::test_a_snapshot_follows_the_reply
             dialogue:subscribe-faults
         """,
         "14.2": """
@@ -510,20 +510,20 @@ SHOWN: Final[Mapping[str, str]] = MappingProxyType(
         "14.6": """
             tests/worker/test_clients.py::test_the_session_ends_with_logout_and_with_the_masters_event
             tests/client/test_blocking.py::test_a_session_taken_over_is_told
-            tests/master/test_sessions.py::test_a_session_expires
+            tests/master/test_session_ends.py::test_a_session_expires
         """,
         "14.7": """
-            tests/worker/test_market.py::test_unsubscribing_ends_it
+            tests/worker/test_subscriptions.py::test_unsubscribing_ends_it
         """,
         "14.8": """
             tests/master/test_hours.py::test_bars_form_as_bars_get_has_them
-            tests/worker/test_market.py::test_bars_are_a_topic_of_their_own_for_each_interval
+            tests/worker/test_subscriptions.py::test_bars_are_a_topic_of_their_own_for_each_interval
             tests/worker/test_topics.py::test_a_closed_bar_is_never_conflated_away
         """,
         "14.9": """
             tests/master/test_hours.py::test_openings_and_closes_are_published
             tests/master/test_hours.py::test_an_exchange_without_listings_is_refused
-            tests/worker/test_market.py::test_the_market_is_one_topic
+            tests/worker/test_subscriptions.py::test_the_market_is_one_topic
         """,
         "14.10": """
             tests/master/test_hours.py::test_the_clock_tells_its_mode_and_speed

@@ -37,6 +37,7 @@ BOTH: Final = frozenset(
         "test_recovery",
         "test_refusals",
         "test_reseal",
+        "test_session_ends",
         "test_sessions",
         "test_store",
         "test_watchlists",

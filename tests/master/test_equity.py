@@ -17,6 +17,7 @@ from papertrader.master.providers.base import UnknownSymbol
 from papertrader.wire import limits
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import Status
+from tests.master.conftest import trader
 from tests.master_kit import MasterClient, MasterKit
 
 DAY_S = 86_400
@@ -30,6 +31,17 @@ def points(client: MasterClient, **fields: Any) -> list[m.EquityRow]:
     return [row for part in parts for row in part.message.equity]
 
 
+def holder(
+    kit: MasterKit, seconds: float, symbol: str = "AAPL", quantity: str = "10"
+) -> MasterClient:
+    """Return a trader who has bought shares and then let so many seconds pass."""
+    ann = trader(kit, "ann", 1)
+    assert ann.order(symbol, quantity).status == 0
+    kit.turn(seconds)
+    ann.inbox()
+    return ann
+
+
 @pytest.fixture
 def fast(tmp_path: Path) -> Iterator[MasterKit]:
     """A master whose replay runs a session in some three seconds."""
@@ -40,12 +52,7 @@ def fast(tmp_path: Path) -> Iterator[MasterKit]:
 
 def test_the_curve_of_replayed_days(fast: MasterKit) -> None:
     """Clause 13.13: what it began with, each session's end at the bar's close, and now."""
-    ann = fast.client()
-    ann.register()
-    ann.login()
-    assert ann.order("AAPL", "10").status == 0
-    fast.turn(12.0)
-    ann.inbox()
+    ann = holder(fast, 12.0)
     found = points(ann)
     assert len(found) > 4
     assert (found[0].equity, found[0].flow) == (100_000 * SCALE, 0)
@@ -69,11 +76,7 @@ def test_the_curve_of_replayed_days(fast: MasterKit) -> None:
 
 def test_a_curve_survives_a_crash(fast: MasterKit) -> None:
     """It comes from the ledger alone."""
-    ann = fast.client()
-    ann.register()
-    ann.login()
-    ann.order("AAPL", "10")
-    fast.turn(6.0)
+    ann = holder(fast, 6.0)
     before = points(ann)[:-1]
     fast.crash()
     again = fast.client(connection=3)
@@ -89,18 +92,14 @@ def test_what_cannot_be_asked(kit: MasterKit, ann: MasterClient) -> None:
     assert ann.ask(asked).status == Status.NO_SUCH_PORTFOLIO
     asked = m.EquityGet(interval_s=DAY_S, username="nobody")
     assert ann.ask(asked).status == Status.NO_SUCH_ACCOUNT
-    bob = kit.client(connection=2)
-    bob.register("bob")
-    bob.login("bob")
+    bob = trader(kit, "bob", 2)
     asked = m.EquityGet(interval_s=DAY_S, username="ann")
     assert bob.ask(asked).status == Status.NO_SUCH_ACCOUNT
 
 
 def test_too_many_sessions_are_refused(fast: MasterKit, monkeypatch: pytest.MonkeyPatch) -> None:
     """Clause 13.13: RANGE_TOO_LARGE, and nothing is worked out."""
-    ann = fast.client()
-    ann.register()
-    ann.login()
+    ann = trader(fast, "ann", 1)
     fast.turn(12.0)
     asked = m.EquityGet(interval_s=DAY_S)
     assert ann.ask(asked).status == Status.OK
@@ -117,12 +116,7 @@ def test_a_curve_of_what_is_not_listed_any_more(
     fast: MasterKit, interval_s: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An operator has taken a symbol off the list: what is held of it is worth what it was."""
-    ann = fast.client()
-    ann.register()
-    ann.login()
-    assert ann.order("AAPL", "10").status == 0
-    fast.turn(7.0)
-    ann.inbox()
+    ann = holder(fast, 7.0)
     before = points(ann, interval_s=interval_s)
 
     def gone(symbol: str, *asked: Any, **how: Any) -> NoReturn:
@@ -142,12 +136,7 @@ def test_a_price_from_before_a_split(
     """A share that has not traded since it was split is worth what it was, not the double."""
     start = from_datetime(datetime(2003, 2, 14, 20, 0, tzinfo=UTC))
     kit = MasterKit(tmp_path, speed_milli=10_000_000, start=start)
-    ann = kit.client()
-    ann.register()
-    ann.login()
-    assert ann.order("MSFT", "100").status == 0
-    kit.turn(6.0)
-    ann.inbox()
+    ann = holder(kit, 6.0, "MSFT", "100")
     split_day = from_datetime(datetime(2003, 2, 18, tzinfo=UTC))
     source = kit.main.equity._source
     bars = source.bars
@@ -168,12 +157,7 @@ def test_a_price_from_before_a_split(
 @pytest.mark.clause("13.13")
 def test_a_curve_within_the_day(fast: MasterKit) -> None:
     """From the close before on: at each multiple in the session, cash and last price of then."""
-    ann = fast.client()
-    ann.register()
-    ann.login()
-    assert ann.order("AAPL", "10").status == 0
-    fast.turn(7.0)
-    ann.inbox()
+    ann = holder(fast, 7.0)
     ann.seq += 1
     assert ann.ask(m.PortfolioCash(amount=500 * SCALE), seq=ann.seq).status == 0
     cash = ann.ask(m.PortfolioGet()).message.cash
@@ -209,11 +193,7 @@ def test_a_curve_within_the_day(fast: MasterKit) -> None:
 
 def test_too_many_points_are_refused(fast: MasterKit, monkeypatch: pytest.MonkeyPatch) -> None:
     """Clause 13.13: RANGE_TOO_LARGE, of points and of the prices for them."""
-    ann = fast.client()
-    ann.register()
-    ann.login()
-    assert ann.order("AAPL", "10").status == 0
-    fast.turn(7.0)
+    ann = holder(fast, 7.0)
     asked = m.EquityGet(interval_s=STEP)
     assert ann.ask(asked).status == Status.OK
     for name, most in (("EQUITY_POINTS_MAX", 1), ("EQUITY_PRICES_MAX", 1)):

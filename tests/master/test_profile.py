@@ -14,6 +14,7 @@ from papertrader.wire import messages as m
 from papertrader.wire.kinds import AccountField, FrameFlag, Mechanism, Privacy, Scope, Status
 from tests.master.conftest import trader
 from tests.master_kit import PASSWORD, Answer, MasterClient, MasterKit
+from tests.session_kit import beside, notices
 
 NEXT = "another long enough one"
 
@@ -57,32 +58,11 @@ def with_key(
     return answer
 
 
-def beside(client: MasterClient, parent: MasterClient) -> Answer:
-    """Open a session beside a remembered one."""
-    answer = client.ask(
-        m.Login(
-            username="ann",
-            mechanism=Mechanism.SESSION_TOKEN,
-            password=parent.token.hex(),
-            scope=Scope.TRADE,
-        ),
-        session=0,
-    )
-    if answer.status == 0:
-        client.session, client.token = answer.header.session, answer.message.token
-    return answer
-
-
 def rows(client: MasterClient) -> dict[int, m.SessionRow]:
     """The client's list of sessions, by number."""
     answer = client.ask(m.SessionList())
     assert answer.status == 0
     return {row.session_id: row for row in answer.message.sessions}
-
-
-def notices(client: MasterClient) -> list[int]:
-    """The codes of the notices about the client's session."""
-    return [each.message.code for each in client.events()]
 
 
 def audited(kit: MasterKit, kind: str) -> list[str]:
@@ -100,7 +80,7 @@ def test_the_list_shows_every_session_and_which_one_asks(kit: MasterKit, ann: Ma
     web = kit.client(connection=2)
     web.address = bytes(15) + b"\7"
     number = with_password(web, PASSWORD).message.session_id
-    below = beside(kit.client(connection=3), ann).message.session_id
+    below = beside(kit, ann, 3).last.message.session_id
     mine = next(row for row in rows(ann).values() if row.current)
     assert (mine.online, mine.remember, mine.parent, mine.key) == (True, True, 0, 0)
     found = rows(web)
@@ -132,9 +112,9 @@ def test_the_list_survives_a_restart(kit: MasterKit, ann: MasterClient) -> None:
 
 def test_a_revoked_session_is_told_and_void(kit: MasterKit, ann: MasterClient) -> None:
     """Its connection gets the event, its token is worthless, and so are those beside it."""
-    web, child = kit.client(connection=2), kit.client(connection=3)
+    web = kit.client(connection=2)
     number = web.login().message.session_id
-    beside(child, web)
+    child = beside(kit, web, 3)
     web.events()
     reply = change(ann, m.SessionRevoke(session_id=number))
     assert (reply.status, reply.message.ended) == (0, 2)
@@ -153,8 +133,7 @@ def test_only_other_sessions_of_ones_own_are_revoked(kit: MasterKit, ann: Master
         refused = change(ann, m.SessionRevoke(session_id=number))
         assert refused.status == Status.NO_SUCH_SESSION
         assert refused.octets[32:].replace(b"999", b"%d" % other).endswith(b"%d." % other)
-    child = kit.client(connection=3)
-    beside(child, ann)
+    child = beside(kit, ann, 3)
     for number in rows(child):
         assert change(child, m.SessionRevoke(session_id=number)).status == Status.INVALID_FIELD
     assert bob.ask(m.AccountGet()).status == 0
@@ -253,9 +232,9 @@ def test_neither_password_nor_key_stand_in_the_store(
 
 def test_a_new_password_ends_every_other_session(kit: MasterKit, ann: MasterClient) -> None:
     """Also the one beside which the asking one was opened; the asking one goes on."""
-    web, child = kit.client(connection=2), kit.client(connection=3)
+    web = kit.client(connection=2)
     web.login()
-    beside(child, ann)
+    child = beside(kit, ann, 3)
     ann.events()
     reply = change(child, m.PasswordChange(password=PASSWORD, new_password=NEXT))
     assert (reply.status, reply.message.ended) == (0, 2)
@@ -329,10 +308,10 @@ def test_an_update_sets_what_its_mask_names(kit: MasterKit, ann: MasterClient) -
 @pytest.mark.clause("11.27")
 def test_some_changes_need_a_password_of_lately(kit: MasterKit, ann: MasterClient) -> None:
     """For ten minutes after it was shown, here or before this session was opened beside."""
-    web, child = kit.client(connection=2), kit.client(connection=3)
+    web = kit.client(connection=2)
     email = m.AccountUpdate(mask=AccountField.EMAIL, email="ann@example.org")
     kit.reactor.advance(limits.PROOF_S - 1)
-    beside(child, ann)
+    child = beside(kit, ann, 3)
     for client in (ann, child):
         assert change(client, email).status == 0
     kit.reactor.advance(2)
@@ -476,8 +455,8 @@ def test_a_program_with_a_key_may_not_manage_the_account(kit: MasterKit, ann: Ma
     made = change(ann, m.ApiKeyCreate(scope=Scope.TRADE, label="bot")).message
     bot = kit.client(connection=2)
     assert with_key(bot, made, remember=True).status == 0
-    child = kit.client(connection=3)
-    assert beside(child, bot).status == 0
+    child = beside(kit, bot, 3)
+    assert child.last.status == 0
     for program in (bot, child):
         for message in (*COMMANDS, m.SessionList(), m.ApiKeyList()):
             assert change(program, message).status == Status.SCOPE_DENIED
