@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 import attrs
 
-from papertrader.client.account_commands import SessionInfo, secret_text, session_of
-from papertrader.client.commands import Command, username_of, whole_number
+from papertrader.client.account_commands import SessionInfo, session_of
+from papertrader.client.commands import Command, text_of, username_of, whole_number
 from papertrader.client.results import moment_of
 from papertrader.wire import limits
 from papertrader.wire import messages as m
@@ -89,7 +89,7 @@ class AccountPage:
 
 
 def _code(code: str) -> str:
-    return secret_text(code, "the code", 1, limits.CODE_MAX)
+    return text_of(code, "the code", limits.CODE_MAX)
 
 
 def _codes(parts: Sequence[m.TotpEnableReply | m.RecoveryRenewReply]) -> tuple[str, ...]:
@@ -112,7 +112,10 @@ def totp_setup(password: str) -> Command[FactorSetup]:
             expires_at=moment_of(made.expires_at),
         )
 
-    return Command(message=m.TotpSetup(password=secret_text(password, "the password")), read=read)
+    return Command(
+        message=m.TotpSetup(password=text_of(password, "the password", limits.PASSWORD_MAX)),
+        read=read,
+    )
 
 
 def totp_enable(code: str) -> Command[tuple[str, ...]]:
@@ -134,8 +137,10 @@ def password_reset(username: str, token: str, new_password: str) -> Command[int]
     """Set a new password with an operator's token; answers how many sessions ended."""
     message = m.PasswordReset(
         username=username_of(username),
-        new_password=secret_text(new_password, "the new password", limits.PASSWORD_MIN),
-        reset_token=secret_text(token, "the token", 1, limits.CODE_MAX),
+        new_password=text_of(
+            new_password, "the new password", limits.PASSWORD_MAX, limits.PASSWORD_MIN
+        ),
+        reset_token=text_of(token, "the token", limits.CODE_MAX),
     )
     return Command(message=message, read=_ended, needs_session=False)
 
@@ -143,7 +148,8 @@ def password_reset(username: str, token: str, new_password: str) -> Command[int]
 def account_close(password: str, code: str | None) -> Command[int]:
     """Close the own account for ever; answers how many sessions ended."""
     message = m.AccountClose(
-        password=secret_text(password, "the password"), code=None if code is None else _code(code)
+        password=text_of(password, "the password", limits.PASSWORD_MAX),
+        code=None if code is None else _code(code),
     )
     return Command(message=message, read=_ended)
 

@@ -8,7 +8,7 @@ from typing import Final, cast
 
 import attrs
 
-from papertrader.client.commands import Command, whole_number
+from papertrader.client.commands import Command, text_of, whole_number
 from papertrader.client.conversion import address_text
 from papertrader.client.results import moment_of
 from papertrader.wire import limits
@@ -83,15 +83,6 @@ def _shown(octets: bytes) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
-def secret_text(value: str, what: str, least: int = 1, most: int = limits.PASSWORD_MAX) -> str:
-    """Return a secret of ``least`` to ``most`` octets; raises `TypeError` or `ValueError`."""
-    if not isinstance(value, str):
-        raise TypeError(f"{what} must be text, not {type(value).__name__}")
-    if not least <= len(value.encode()) <= most:
-        raise ValueError(f"{what} must have {least} to {most} octets")
-    return value
-
-
 def sessions() -> Command[tuple[SessionInfo, ...]]:
     """Read the living sessions of the account."""
 
@@ -131,8 +122,10 @@ def session_revoke(session_id: int) -> Command[int]:
 def password_change(password: str, new_password: str) -> Command[int]:
     """Set a new password; answers how many other sessions ended."""
     message = m.PasswordChange(
-        password=secret_text(password, "the password", 1),
-        new_password=secret_text(new_password, "the new password", limits.PASSWORD_MIN),
+        password=text_of(password, "the password", limits.PASSWORD_MAX),
+        new_password=text_of(
+            new_password, "the new password", limits.PASSWORD_MAX, limits.PASSWORD_MIN
+        ),
     )
     return Command(message=message, read=lambda parts: cast("int", parts[0].ended))
 

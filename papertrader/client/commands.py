@@ -101,7 +101,8 @@ def _number(value: int, what: str, most: int = ID_MAX, least: int = 0) -> int:
     return value
 
 
-def _text(value: str, what: str, most: int, least: int = 1) -> str:
+def text_of(value: str, what: str, most: int, least: int = 1) -> str:
+    """Return a text of ``least`` to ``most`` octets; raises `TypeError` or `ValueError`."""
     if not isinstance(value, str):
         raise TypeError(f"{what} must be text, not {type(value).__name__}")
     if not least <= len(value.encode()) <= most:
@@ -110,7 +111,7 @@ def _text(value: str, what: str, most: int, least: int = 1) -> str:
 
 
 def _username(value: str) -> str:
-    _text(value, "the user name", 24)
+    text_of(value, "the user name", 24)
     if not value.isascii() or not value.isprintable() or " " in value:
         raise ValueError("the user name may have letters, digits and _ . - only")
     return value
@@ -185,11 +186,11 @@ def register(
         username=_username(username),
         currency=currency,
         privacy=int(privacy),
-        email=None if email is None else _text(email, "the e-mail address", limits.EMAIL_MAX),
-        password=_text(password, "the password", limits.PASSWORD_MAX, limits.PASSWORD_MIN),
+        email=None if email is None else text_of(email, "the e-mail address", limits.EMAIL_MAX),
+        password=text_of(password, "the password", limits.PASSWORD_MAX, limits.PASSWORD_MIN),
         invitation=None
         if invitation is None
-        else _text(invitation, "the invitation", limits.CODE_MAX),
+        else text_of(invitation, "the invitation", limits.CODE_MAX),
     )
 
     def read(parts: Sequence[m.RegisterReply]) -> r.Registration:
@@ -219,7 +220,7 @@ def login(
     if session_token is not None:
         mechanism, secret = Mechanism.SESSION_TOKEN, _token(session_token).hex()
     elif api_key is not None:
-        mechanism, secret = Mechanism.API_KEY, _text(api_key, "the API key", limits.PASSWORD_MAX)
+        mechanism, secret = Mechanism.API_KEY, text_of(api_key, "the API key", limits.PASSWORD_MAX)
     else:
         mechanism, secret = Mechanism.PASSWORD, cast("str", password)
     message = m.Login(
@@ -228,9 +229,9 @@ def login(
         remember=remember,
         scope=scope,
         lifetime_s=_number(lifetime_s, "lifetime_s", 2**32 - 1),
-        password=_text(secret, "the password", limits.PASSWORD_MAX),
-        device=None if device is None else _text(device, "the device name", 24),
-        code=None if code is None else _text(code, "the code", limits.CODE_MAX),
+        password=text_of(secret, "the password", limits.PASSWORD_MAX),
+        device=None if device is None else text_of(device, "the device name", 24),
+        code=None if code is None else text_of(code, "the code", limits.CODE_MAX),
     )
     return Command(
         message=message, read=lambda parts: convert.login_of(parts[0]), needs_session=False
@@ -323,7 +324,7 @@ def tag_of(tag: str | None) -> str | None:
         return None
     if not tag.isprintable():
         raise ValueError("a tag is one line of printable characters")
-    return _text(tag, "the tag", limits.ORDER_TAG_MAX)
+    return text_of(tag, "the tag", limits.ORDER_TAG_MAX)
 
 
 def _which(order_id: int, client_order_id: int) -> None:
@@ -420,7 +421,7 @@ def assets(prefix: str, limit: int) -> Command[r.Page[r.Asset]]:
     """Read the assets whose symbol begins with ``prefix``."""
     message = m.AssetList(
         limit=_number(limit, "limit", ROWS_ASKED_MAX),
-        prefix=_text(prefix, "the prefix", limits.PREFIX_MAX) if prefix else None,
+        prefix=text_of(prefix, "the prefix", limits.PREFIX_MAX) if prefix else None,
     )
 
     def read(parts: Sequence[m.AssetListPart]) -> r.Page[r.Asset]:

@@ -326,7 +326,6 @@ class ClientProtocol(FrameProtocol):
         """Pass CANCEL on if its target is open; its answer, or the whole reply, ends the target."""
         message = codec.decode_body(header, octets)
         if isinstance(message, Cancel) and message.target in self.open and self.session:
-            self._statistics.cancels += 1
             self._relay.pass_on(OpenRequest(self, _CANCEL, self.session, 0, received_at, octets))
 
     def _may_ask(self, header: Header) -> bool:

@@ -230,8 +230,3 @@ class MasterLink(FrameProtocol):
             rtt = now - reply.sent_at
             self._pings.append((rtt, reply.received_at - (reply.sent_at + rtt // 2)))
             self.offset_ns = min(self._pings)[1]
-
-    @property
-    def rtt_ns(self) -> int:
-        """Nanoseconds to the master and back: the least of the last PINGS_KEPT; 0 = none yet."""
-        return min(self._pings)[0] if self._pings else 0

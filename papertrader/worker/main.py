@@ -25,7 +25,7 @@ from twisted.python.failure import Failure
 from papertrader.eventlog.shipping import Shipment
 from papertrader.eventlog.trail import Note
 from papertrader.net.clock import Clock
-from papertrader.net.factory import AcceptCaps, AcceptCounters, AcceptorFactory, address_block
+from papertrader.net.factory import AcceptCaps, AcceptorFactory, address_block
 from papertrader.net.protocol import Gathering, OutputBounds
 from papertrader.net.services import ListeningService, NextEndpoint, address
 from papertrader.net.webport import WebConfiguration
@@ -41,14 +41,14 @@ from papertrader.wire.messages import (
     WorkerRow,
     WorkerStats,
 )
-from papertrader.worker.cache import CACHE_OCTETS, CacheCounters, ReplyCache
+from papertrader.worker.cache import CACHE_OCTETS, ReplyCache
 from papertrader.worker.clients import ClientProtocol, Clients, Surroundings, outer_link
 from papertrader.worker.draining import Draining
 from papertrader.worker.linkstate import LinkHooks, LinkState
 from papertrader.worker.market import Market
 from papertrader.worker.stamping import client_data, packed_address
 from papertrader.worker.statistics import WorkerStatistics
-from papertrader.worker.topics import TopicCounters, Topics
+from papertrader.worker.topics import Topics
 from papertrader.worker.upkeep import KeyStore, Upkeep
 from papertrader.worker.upstream import SEVERAL_ANSWER_S, Upstream
 from papertrader.worker.web import WebFace
@@ -83,27 +83,6 @@ class WorkerConfiguration:
     request_burst: int = limits.COMMAND_BURST
     web: WebConfiguration | None = None
     """The port for browsers; None: none is opened."""
-
-
-@attrs.frozen(kw_only=True)
-class WorkerFigures:
-    """Every counter of a worker at one moment."""
-
-    state: LinkState
-    rtt_ns: int
-    offset_ns: int
-    clients: int
-    sessions: int
-    topics: int
-    queued_octets: int
-    unacknowledged: int
-    waiting: int
-    cache_entries: int
-    cache_octets: int
-    statistics: WorkerStatistics
-    cache: CacheCounters
-    topic: TopicCounters
-    accept: AcceptCounters
 
 
 class Worker:
@@ -170,24 +149,22 @@ class Worker:
             reactor=IReactorTime(reactor),
         )  # fmt: skip
         self._listening = self._listening_service(endpoint)
-        self.web = (
-            WebFace(
-                configuration.web,
-                self.client,
-                self.trouble,
-                clock,
-                reactor,
-                web_tls,
-                web_endpoint,
-            )
-            if configuration.web is not None
-            else None
-        )
+        self.web = self._web_face(web_tls, web_endpoint)
         self._draining = Draining(clock, self.clients)
         self.upstream.hooks = self._hooks()
         self.upkeep: Upkeep | None = None
         if keys is not None:
             self.upkeep = Upkeep(clock, keys, witness, self.upstream.call, self.upstream.tell)
+
+    def _web_face(
+        self, tls: IOpenSSLServerConnectionCreator | None, endpoint: IStreamServerEndpoint | None
+    ) -> WebFace | None:
+        settings = self.configuration.web
+        if settings is None:
+            return None
+        return WebFace(
+            settings, self.client, self.trouble, self.clock, self._reactor, tls, endpoint
+        )
 
     def _hooks(self) -> LinkHooks:
         return LinkHooks(
@@ -352,26 +329,6 @@ class Worker:
         self.clients.others = workers
 
     # --- figures --------------------------------------------------------------------------------
-
-    def figures(self) -> WorkerFigures:
-        """Return every counter."""
-        return WorkerFigures(
-            state=self.upstream.state,
-            rtt_ns=self.upstream.rtt_ns,
-            offset_ns=self.upstream.offset_ns,
-            clients=len(self.clients),
-            sessions=self.clients.sessions,
-            topics=len(self.topics),
-            queued_octets=self.clients.queued,
-            unacknowledged=self.upstream.unacknowledged,
-            waiting=self.upstream.waiting,
-            cache_entries=len(self.cache),
-            cache_octets=self.cache.octets,
-            statistics=attrs.evolve(self.statistics),
-            cache=attrs.evolve(self.cache.counters),
-            topic=attrs.evolve(self.topics.counters),
-            accept=attrs.evolve(self.acceptor.counters),
-        )
 
     def _log_lines(self) -> WorkerLog | None:
         if self._shipment is None:

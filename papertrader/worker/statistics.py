@@ -1,4 +1,7 @@
-"""What a worker counts since its start; the sum of it goes to the master as WORKER_STATS."""
+"""What a worker counts since its start.
+
+WORKER_STATS and LIMIT_HITS tell the master what operators watch; the rest is seen by tests alone.
+"""
 
 from __future__ import annotations
 
@@ -24,10 +27,6 @@ class WorkerStatistics:
     unavailable: int = 0
     """Answered MASTER_UNAVAILABLE or SERVER_BUSY: never sent to the master."""
     outcome_unknown: int = 0
-    detached: int = 0
-    """Open requests answered SESSION_DETACHED after a loss of the link."""
-    cancels: int = 0
-    """Transfers that clients ended with CANCEL."""
     resent: int = 0
     """Frames relayed a second time after a loss of the link."""
     late_replies: int = 0
@@ -37,12 +36,9 @@ class WorkerStatistics:
     faults: int = 0
     """Clients closed because they broke the protocol."""
     slow_consumers: int = 0
-    links: int = 0
-    """How often the link to the master became active."""
     link_losses: int = 0
+    """How often the link to the master was lost."""
     link_refusals: int = 0
-    superseded: int = 0
-    """Masters that answered though a later epoch had begun."""
     """How often the master refused WORKER_AUTH."""
     unknown_frames: int = 0
     """Frames of the master with an opcode that this worker does not know; ignored."""

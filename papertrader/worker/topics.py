@@ -96,8 +96,6 @@ class _Topic:
 class TopicCounters:
     """What went through the topics."""
 
-    published: int = 0
-    delivered: int = 0
     conflated: int = 0
     unwanted: int = 0
 
@@ -270,7 +268,6 @@ class Topics:
         due: dict[Subscription, None] = {}
         held: dict[Subscription, None] = {}
         for symbol, closed, event in _events(inner):
-            self.counters.published += 1
             topic = self._topics.get(symbol)
             if topic is None:
                 self.counters.unwanted += 1
@@ -358,7 +355,6 @@ class Topics:
         if pieces is None:
             pieces = cut[ready] = _pieces(ready)
         frames = len(ready)
-        self.counters.delivered += frames
         subscription.subscriber.send_at_once(subscription.address.join(pieces), frames, wall)
 
     def _send_held(self, subscription: Subscription) -> None:

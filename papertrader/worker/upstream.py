@@ -240,7 +240,6 @@ class Upstream:
         if not isinstance(reply, WorkerAuthReply) or link is not self._link or link.ended:
             return
         if reply.epoch < self.epoch:
-            self.statistics.superseded += 1
             self.log.warn(
                 "a master of epoch {old} answers, but {new} has begun: it is left",
                 old=reply.epoch,
@@ -254,7 +253,6 @@ class Upstream:
         other = self.master is None or self.master.master_boot != reply.master_boot
         self.master = reply
         self._failures = 0
-        self.statistics.links += 1
         self._window = min(limits.RELAY_WINDOW_FRAMES, reply.relay_window or 1)
         self.log.info("the link to the master is active")
         link.begin_pings()
@@ -465,7 +463,6 @@ class Upstream:
         if client.open.get(request.correlation) is not request:
             return
         if request.session:
-            self.statistics.detached += 1
             client.give_up(request, Status.SESSION_DETACHED, _DETACHED)
         elif len(self._unacked) < self._window:
             self.statistics.resent += request.worker_seq != 0
@@ -494,11 +491,6 @@ class Upstream:
     def offset_ns(self) -> int:
         """Master's clock minus the worker's, by the quickest of the last PINGs."""
         return self._link.offset_ns if self._link is not None else 0
-
-    @property
-    def rtt_ns(self) -> int:
-        """Round trip to the master, by the quickest of the last PINGs; 0 if not measured."""
-        return self._link.rtt_ns if self._link is not None else 0
 
     @property
     def unacknowledged(self) -> int:

@@ -344,7 +344,7 @@ def test_connections_above_the_caps_are_closed_before_anything_is_said() -> None
     with pytest.raises(ConnectionRefusedError):
         it.connect_client()
     it.connect_client("192.0.2.2")
-    assert it.worker.figures().accept.over_address == 1
+    assert it.worker.acceptor.counters.over_address == 1
 
 
 def test_a_client_that_does_not_read_waits_then_gets_the_newest_quotes() -> None:

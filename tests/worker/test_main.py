@@ -15,7 +15,6 @@ from papertrader.net.services import STOP_S, PortUnavailableError
 from papertrader.wire import codec
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import Status
-from papertrader.worker.linkstate import LinkState
 from papertrader.worker.main import Worker
 from tests.link_kit import WALL_NS
 from tests.worker_kit import CONFIGURATION, ClientPeer, House
@@ -107,18 +106,6 @@ def test_clients_are_told_of_other_workers_when_they_are_known() -> None:
     it.settle()
     assert client.goodbye is not None
     assert client.goodbye.workers == rows
-
-
-def test_the_figures_show_everything() -> None:
-    """One frozen object with every counter."""
-    it = House()
-    it.connect_master()
-    it.log_in(it.connect_client())
-    figures = it.worker.figures()
-    assert (figures.state, figures.clients, figures.sessions) == (LinkState.ACTIVE, 1, 1)
-    assert (figures.statistics.frames_up, figures.statistics.frames_down) == (1, 1)
-    assert figures.accept.accepted == 1
-    assert figures.statistics is not it.worker.statistics
 
 
 ACTIONS = st.lists(
