@@ -20,7 +20,7 @@ EXIT_BAD = 1
 @json_option
 @pass_invocation
 def doctor(invocation: Invocation) -> None:
-    """Look at permissions, certificates, clock, disk, schema, keys, versions, ports and budget.
+    """Look at permissions, certificates, clock, disk, log, schema, keys, versions, ports, budget.
 
     Reads only; works while all runs. Exit code 0: nothing is bad (there may be warnings); 1:
     something is, and it says what to do.

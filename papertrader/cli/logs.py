@@ -1,4 +1,4 @@
-"""``papertrader log show``, ``follow`` and ``dump``: what the servers have logged.
+"""``papertrader log show``, ``follow``, ``dump`` and ``forward``: what the servers have logged.
 
 They read the state directory, whether the servers run or not; ``--remote`` asks a master over the
 wire instead.
@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import click
 
+from papertrader.cli.forward import forward
 from papertrader.cli.grouping import Group
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
 from papertrader.cli.output import write_json
@@ -99,7 +100,10 @@ def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.group(cls=Group)
 def log() -> None:
-    """What the servers logged: show, follow, dump."""
+    """What the servers logged: show, follow, dump, forward."""
+
+
+log.add_command(forward)
 
 
 @log.command()

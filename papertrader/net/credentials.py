@@ -38,6 +38,9 @@ WORKER_URN: Final = "urn:papertrader:worker:"
 PEM_BYTES_MAX: Final = 64 * 1024
 """Longest certificate or key file that is read; a chain of ten certificates takes about 20 KiB."""
 
+BUNDLE_BYTES_MAX: Final = 1024 * 1024
+"""Longest file of authorities of the outer world; a system's own has about 220 KiB."""
+
 
 PrivateKey = EllipticCurvePrivateKey | RSAPrivateKey | Ed25519PrivateKey
 """The kinds of private key that a TLS certificate is made over."""
@@ -107,9 +110,9 @@ def is_uuid(text: str) -> bool:
         return False
 
 
-def load_certificates(path: Path) -> Sequence[x509.Certificate]:
+def load_certificates(path: Path, bytes_max: int = PEM_BYTES_MAX) -> Sequence[x509.Certificate]:
     """Read the certificates of a PEM file, at least one; raises `CredentialsError`."""
-    data = _read(path, "certificate", private=False)
+    data = _read(path, "certificate", private=False, bytes_max=bytes_max)
     try:
         return x509.load_pem_x509_certificates(data)
     except ValueError as error:
@@ -171,7 +174,7 @@ def _public_der(key: PrivateKey) -> bytes:
     return key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
-def _read(path: Path, what: str, *, private: bool) -> bytes:
+def _read(path: Path, what: str, *, private: bool, bytes_max: int = PEM_BYTES_MAX) -> bytes:
     """Read a whole small file; the mode is checked on the file that was opened, not on its name."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -188,11 +191,11 @@ def _read(path: Path, what: str, *, private: bool) -> bytes:
             raise CredentialsError(
                 f"the {what} {path} is open to other users (mode {mode:04o}); run: chmod 600 {path}"
             )
-        data = os.read(descriptor, PEM_BYTES_MAX + 1)
+        data = os.read(descriptor, bytes_max + 1)
     finally:
         os.close(descriptor)
-    if len(data) > PEM_BYTES_MAX:
+    if len(data) > bytes_max:
         raise CredentialsError(
-            f"the {what} {path} is longer than {PEM_BYTES_MAX} bytes; name the PEM file itself."
+            f"the {what} {path} is longer than {bytes_max} bytes; name the PEM file itself."
         )
     return data

@@ -7,6 +7,7 @@ client to worker       TLS 1.2 and 1.3       ``ptwp/1``           the worker's, 
 browser to worker      TLS 1.2 and 1.3       ``http/1.1`` or none the worker's, checked by name
 worker to master       TLS 1.3 alone         ``ptwp-inner/1``     both sides, private authority
 enrollment             TLS 1.3 alone         ``ptwp-enroll/1``    the master's, pinned by a hash
+log to its receiver    TLS 1.2 and 1.3       none                 the receiver's, checked by name
 =====================  ====================  ===================  =================================
 
 Enrollment is on the master's port as well: the ALPN that is offered decides, before a certificate
@@ -52,7 +53,9 @@ from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
 from papertrader.net.credentials import (
+    BUNDLE_BYTES_MAX,
     MASTER_NAME,
+    PEM_BYTES_MAX,
     Credentials,
     PeerIdentity,
     load_certificates,
@@ -116,7 +119,7 @@ def client_context_factory(
     options = CertificateOptions(
         trustRoot=platformTrust()
         if ca_file is None
-        else trustRootFromCertificates(_authorities(ca_file)),
+        else trustRootFromCertificates(_authorities(ca_file, BUNDLE_BYTES_MAX)),
         raiseMinimumTo=TLSVersion.TLSv1_2,
         acceptableCiphers=CIPHERS,
         verifyDepth=CHAIN_DEPTH_MAX,
@@ -192,6 +195,27 @@ def inner_client_factory(ca_file: Path, certificate_file: Path, key_file: Path) 
     master = DNS_ID(MASTER_NAME)
     context = _context(_inner_options(ca_file), INNER_ALPN, own=own, leaf_check=_names(master))
     return _Connections(context=context, alpn=INNER_ALPN, server_name=master.hostname)
+
+
+def log_client_factory(ca_file: Path, hostname: str, own: tuple[Path, Path] | None) -> _Connections:
+    """Return what sends a log to a receiver called ``hostname`` (RFC 5425, RFC 9662).
+
+    ``own`` is the certificate and key to show, if the receiver wants one. Raises
+    `CredentialsError` for an unusable file and `ValueError` for an impossible name.
+    """
+    server = _server_name(hostname)
+    options = CertificateOptions(
+        trustRoot=trustRootFromCertificates(_authorities(ca_file, BUNDLE_BYTES_MAX)),
+        raiseMinimumTo=TLSVersion.TLSv1_2,
+        acceptableCiphers=CIPHERS,
+        verifyDepth=CHAIN_DEPTH_MAX,
+    )
+    shown = load_credentials(*own) if own is not None else None
+    return _Connections(
+        context=_context(options, b"", own=shown, leaf_check=_names(server)),
+        alpn=b"",
+        server_name=server.hostname if isinstance(server, DNS_ID) else None,
+    )
 
 
 def enrollment_client_factory(authority: bytes) -> _Connections:
@@ -326,7 +350,8 @@ class _Connections:
     def clientConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
         """Return a new connection that offers our protocol and asks for the server by name."""
         connection = _CheckedConnection(self.context, [self.alpn], self.pin)
-        connection.set_alpn_protos([self.alpn])
+        if self.alpn:
+            connection.set_alpn_protos([self.alpn])
         if self.server_name is not None:
             connection.set_tlsext_host_name(self.server_name)
         return connection
@@ -422,5 +447,6 @@ def _check_pin(chain: Sequence[X509], pin: bytes) -> None:
     _names(DNS_ID(MASTER_NAME))(shown[0][1], "")
 
 
-def _authorities(ca_file: Path) -> list[Certificate]:
-    return [Certificate(X509.from_cryptography(each)) for each in load_certificates(ca_file)]
+def _authorities(ca_file: Path, bytes_max: int = PEM_BYTES_MAX) -> list[Certificate]:
+    found = load_certificates(ca_file, bytes_max)
+    return [Certificate(X509.from_cryptography(each)) for each in found]

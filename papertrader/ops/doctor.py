@@ -33,6 +33,7 @@ from papertrader.net.credentials import CredentialsError, load_certificates, loa
 from papertrader.ops.authorities import load_set
 from papertrader.ops.certificates import certificate_files, tls_directory
 from papertrader.ops.enrolled import read_enrolled
+from papertrader.ops.forwarded import ForwardedError, octets_behind, read_forwarded
 from papertrader.ops.market_variables import MarketSource
 from papertrader.ops.planning import DAY_S, SESSION_S, advice, known_limits, shared_out
 from papertrader.ops.running import StartError, read_run_file
@@ -51,6 +52,8 @@ LOW_WATER: Final = 64 * 1024 * 1024
 """``store.low_water`` where the settings cannot be read."""
 SKEW_MAX: Final = timedelta(seconds=1)
 """How far the clock may be off: beyond some milliseconds workers' stamps are looked at twice."""
+BEHIND_MAX: Final = 16 * 1024 * 1024
+"""Octets of the log that a forwarder may be behind: a file's worth, of ten that are kept."""
 _TIME_ERROR: Final = 5
 """What ``adjtimex`` answers when nothing keeps the clock."""
 PYTHON_MIN: Final = (3, 11)
@@ -109,6 +112,7 @@ def examine(state: Path, around: Surroundings) -> list[Finding]:
     if settings is not None and settings.store.url:
         low_water = 0  # The store is elsewhere; here are logs.
     findings.append(_disk(state, around, low_water))
+    findings.append(_forwarding(state))
     findings.append(_schema(state))
     findings.append(_second_factors(state))
     findings.append(_versions(around))
@@ -275,6 +279,24 @@ def _disk(state: Path, around: Surroundings, low_water: int) -> Finding:
         least = f"; below {_mib(low_water)} MiB (store.low_water) nothing is changed any more"
         return Finding("disk", Verdict.WARNING, shown + (least if low_water else ""), advice)
     return Finding("disk", Verdict.GOOD, shown)
+
+
+def _forwarding(state: Path) -> Finding:
+    """Whether the log's way to another machine keeps up, if it goes to one."""
+    check, log = "forwarding", state / "log"
+    try:
+        found = read_forwarded(log)
+        behind = octets_behind(log, found) if found is not None else 0
+    except (ForwardedError, OSError) as error:
+        advice = "start papertrader log forward: it begins with the oldest entry"
+        return Finding(check, Verdict.WARNING, str(error), advice)
+    if found is None:
+        return Finding(check, Verdict.SKIPPED, "the log is not forwarded")
+    shown = f"{_mib(behind)} MiB behind on the way to {found.receiver}, {found.lost:,} entries lost"
+    if behind > BEHIND_MAX:
+        advice = "see that papertrader log forward runs and its receiver takes it, or files go away"
+        return Finding(check, Verdict.WARNING, shown, advice)
+    return Finding(check, Verdict.GOOD, shown)
 
 
 def _server(settings: Settings, around: Surroundings) -> Finding:

@@ -20,10 +20,12 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from papertrader.cli.main import main
+from papertrader.eventlog.tail import Place
 from papertrader.master.database import SCHEMA_VERSION
 from papertrader.master.secondfactor import KEY_FILE
 from papertrader.ops.certificates import certificate_files
 from papertrader.ops.doctor import (
+    BEHIND_MAX,
     DISK_FREE_MIN,
     Finding,
     Surroundings,
@@ -32,6 +34,7 @@ from papertrader.ops.doctor import (
     examine,
     kernel_clock,
 )
+from papertrader.ops.forwarded import FILE, Forwarded
 from papertrader.ops.installation import prepare, prepare_settings
 from papertrader.ops.sealkey import keep_seal_key, new_seal_key
 from papertrader.ops.settings_file import SETTINGS_FILE
@@ -75,7 +78,7 @@ def test_a_new_installation_is_healthy(state: Path) -> None:
     assert {each.verdict for each in found} <= {Verdict.GOOD, Verdict.SKIPPED}, found
     assert {each.check for each in found} == {
         "settings", "permissions", "certificates", "clock", "disk", "schema", "keys", "versions",
-        "libraries", "ports", "budget", "server", "figures",
+        "libraries", "ports", "budget", "server", "figures", "forwarding",
     }  # fmt: skip
     assert {path: path.stat().st_mtime_ns for path in state.rglob("*")} == before
 
@@ -134,6 +137,27 @@ def test_figures_that_leave_the_machine(state: Path, where: str, verdict: Verdic
         settings = state / SETTINGS_FILE
         settings.write_text(settings.read_text() + f'[metrics]\nlisten = "{where}"\n')
     assert seen(state, "figures").verdict is verdict
+
+
+def test_the_log_on_its_way_elsewhere(state: Path) -> None:
+    """Not at all, up to date, far behind, and a record that cannot be read."""
+    assert seen(state, "forwarding").verdict is Verdict.SKIPPED
+    log = state / "log"
+    log.mkdir(mode=0o700, exist_ok=True)
+    (log / "master-000007.log").write_bytes(b"x" * 100)
+    record = Forwarded(receiver="tls://a:1", places={"master": Place(7, 100, 5)}, lost=3)
+    record.write(log)
+    found = seen(state, "forwarding")
+    assert found.verdict is Verdict.GOOD
+    assert found.what == "0.0 MiB behind on the way to tls://a:1, 3 entries lost"
+    with (log / "master-000008.log").open("wb") as file:
+        file.truncate(BEHIND_MAX)
+    assert seen(state, "forwarding").verdict is Verdict.GOOD
+    (log / "worker-1-000001.log").write_bytes(b"x")
+    found = seen(state, "forwarding")
+    assert (found.verdict, found.what[:15]) == (Verdict.WARNING, "16 MiB behind o")
+    (log / FILE).write_text("{")
+    assert seen(state, "forwarding").verdict is Verdict.WARNING
 
 
 @pytest.mark.parametrize("how", ["noise", "another key", "no key", "from the future", "no set"])

@@ -49,6 +49,7 @@ UNITS = {
     "papertrader-master.service": "papertrader-master",
     "papertrader-worker@.service": "papertrader-worker",
 }
+FORWARD = "papertrader-forward.service"
 BIN = Path(sys.executable).parent
 STATE = "/var/lib/papertrader"
 SAID_S = 60.0
@@ -90,8 +91,8 @@ def parsed(plugin: str, arguments: list[str], state: Path) -> Options:
 
 
 def test_every_file_is_looked_at() -> None:
-    """Two units, two files for containers."""
-    assert set(TEXTS) == {*UNITS, "Containerfile", "compose.yaml"}
+    """Three units, two files for containers."""
+    assert set(TEXTS) == {*UNITS, FORWARD, "Containerfile", "compose.yaml"}
 
 
 def test_the_services_are_started_as_they_are(state: Path) -> None:
@@ -111,11 +112,25 @@ def test_the_services_are_started_as_they_are(state: Path) -> None:
     assert "--number %i" in TEXTS["papertrader-worker@.service"]
 
 
+def test_the_log_is_forwarded_as_the_guide_says() -> None:
+    """The command and its options exist; what the unit wants of its file stands in the guide."""
+    (command,) = unit(FORWARD, "ExecStart")
+    assert problem(command.removeprefix("/opt/papertrader/bin/")) is None
+    assert shlex.split(command)[1:3] == ["--state-dir", STATE]
+    assert unit(FORWARD, "Type") == ["notify"]
+    (file,) = unit(FORWARD, "EnvironmentFile")
+    guide = (ROOT / "docs/howto/run-for-others.rst").read_text(encoding="utf-8")
+    assert f"``{file}``" in guide
+    wanted = re.findall(r"\$\{(\w+)\}", command)
+    assert wanted == ["RECEIVER", "AUTHORITY"]
+    assert all(f"    {name}=" in guide for name in wanted)
+
+
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
 def test_systemd_understands_the_units(tmp_path: Path) -> None:
     """Not a word about them: what systemd does not know it only warns of. Else the test would not
     see a key that is misspelt, which it is shown to."""
-    for name in UNITS:
+    for name in (*UNITS, FORWARD):
         text = TEXTS[name].replace("/opt/papertrader/bin", str(BIN))
         text = re.sub(r"^User=.*$", "User=root", text, flags=re.MULTILINE)
         (tmp_path / name.replace("@", "@1")).write_text(text)

@@ -124,6 +124,20 @@ BOUNDS = (
     ("gateway.streams", "SILENCE_S", "seconds without a sign of life on a stream: cut"),
     ("gateway.datastream", "STREAM_SYMBOLS_MAX", "symbols of one channel of a stream: error 405"),
     ("gateway.msgpack", "ITEMS_MAX", "values in one message of a stream: error 400"),
+    ("eventlog.syslog", "FRAME_OCTETS_MAX", "octets of one entry that is forwarded: text is cut"),
+    ("eventlog.syslog", "VALUE_CHARACTERS_MAX", "of one value beside the text: its front is cut"),
+    (
+        "eventlog.tail",
+        "READ_OCTETS",
+        "octets of a log read at once; a longer line is no entry",
+    ),
+    ("ops.forwarded", "PROCESSES_MAX", "processes whose log is forwarded: the first by name"),
+    ("ops.forwarding", "HELD_OCTETS", "octets that a receiver has not taken: no more is read"),
+    ("ops.forwarding", "MARKS_MAX", "batches that have not settled: two settle as one, later"),
+    ("ops.forwarding", "REPEATED_OCTETS", "octets sent again after a receiver that stalled"),
+    ("ops.forwarding", "STALLED_S", "seconds in which a receiver took nothing: cut"),
+    ("ops.forwarding", "HANDSHAKE_S", "seconds of a TLS handshake with a receiver: cut"),
+    ("ops.forwarding", "RETRY_MAX_S", "seconds between two attempts to reach a receiver"),
 )
 
 
