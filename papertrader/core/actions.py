@@ -5,6 +5,10 @@ moment is what it held at the close before. A dividend is posted at once, in cen
 market has ex-dates but no pay dates. The fraction of a share that a split leaves beyond the lot is
 paid in cash at the first post-split price, which nobody knows yet: the last known price divided by
 the ratio stands for it, and the average cost where no price is known.
+
+An action that is heard of *late*, when its time has passed, is nothing to shares and orders from
+that time on: they were bought, and sent, at prices after it. The market's time is the master's
+then, for only a live market hears of anything late.
 """
 
 from __future__ import annotations
@@ -31,8 +35,8 @@ from papertrader.core.orders import (
     TrailKind,
     next_state,
 )
-from papertrader.core.portfolio import PortfolioState, Position, split
-from papertrader.core.quotes import ActionKind, Asset, CorporateAction, Quote
+from papertrader.core.portfolio import PortfolioState, Position, opened_before, split
+from papertrader.core.quotes import ActionKind, Asset, CorporateAction, Quote, market_time
 from papertrader.core.refusals import Refusal
 from papertrader.core.reserving import reserve_rest
 from papertrader.core.terms import PortfolioTerms
@@ -80,14 +84,16 @@ def plan_split(
     quote: Quote | None,
     at: int,
     exchange: Quote | None = None,
+    late: bool = False,
 ) -> Posting | None:
-    """Return what a split posts to ``portfolio``; None if it holds nothing of the symbol.
+    """Return what a split posts to ``portfolio``; None if it holds nothing that it splits.
 
     ``exchange`` is the rate of the asset's currency where it is not the portfolio's. Raises
     `AmountOverflow` if the result does not fit.
     """
     position = portfolio.positions.get(action.symbol)
-    if position is None or position.quantity == 0:
+    before = action.at if late else 0
+    if position is None or opened_before(position, before) == 0:
         return None
     result = split(
         position,
@@ -95,20 +101,25 @@ def plan_split(
         denominator=action.denominator,
         lot=asset.lot,
         at=at,
+        before=before,
     )
     price, amount, quote_seq = NULL, 0, 0
     if result.fraction_numerator:
-        old_price = last_price(quote)
-        if quote is None or old_price == NULL:
-            old_price = position.avg_cost
+        known = last_price(quote)
+        if quote is None or known == NULL:
+            known = position.avg_cost
             exchange = None  # The cost is in the portfolio's money.
         else:
             quote_seq = quote.quote_seq
-        price = divide_half_even(old_price * action.denominator, action.numerator)
-        notional = old_price * result.fraction_numerator
+        if quote_seq and quote is not None and late and not is_before(quote, action):
+            price, parts = known, action.denominator
+        else:
+            price = divide_half_even(known * action.denominator, action.numerator)
+            parts = result.fraction_denominator
+        notional = known * result.fraction_numerator
         if exchange is not None:
             notional = notional * exchange.bid // SCALE
-        cents = divide_half_even(notional, result.fraction_denominator * SCALE * CENT)
+        cents = divide_half_even(notional, parts * SCALE * CENT)
         amount = checked(cents * CENT)
     else:
         exchange = None
@@ -121,7 +132,10 @@ def plan_split(
 
 
 def plan_dividend(
-    portfolio: PortfolioState, action: CorporateAction, exchange: Quote | None = None
+    portfolio: PortfolioState,
+    action: CorporateAction,
+    exchange: Quote | None = None,
+    late: bool = False,
 ) -> Posting | None:
     """Return what a dividend posts to ``portfolio``; None if that is nothing.
 
@@ -132,7 +146,7 @@ def plan_dividend(
     position = portfolio.positions.get(action.symbol)
     if position is None:
         return None
-    quantity = position.quantity
+    quantity = opened_before(position, action.at if late else 0)
     if exchange is None:
         amount = cents_of(action.amount, quantity)
     else:
@@ -143,6 +157,11 @@ def plan_dividend(
     checked(portfolio.cash + amount)
     kind = TransactionKind.DIVIDEND
     return Posting(portfolio, position, kind, quantity, action.amount, amount, exchange=exchange)
+
+
+def is_before(quote: Quote, action: CorporateAction) -> bool:
+    """Tell whether a quote is of the time before an action."""
+    return market_time(quote) < action.at
 
 
 def split_order(

@@ -18,19 +18,11 @@ import attrs
 
 from papertrader.core import acceptance
 from papertrader.core.acceptance import new_order
-from papertrader.core.actions import (
-    Posting,
-    check_action,
-    plan_dividend,
-    plan_split,
-    split_order,
-    split_quote,
-    split_shares,
-)
+from papertrader.core.actions import Posting, check_action
 from papertrader.core.amendment import amended, check_replaceable
 from papertrader.core.audit import OrderEncodings, find_violations, state_hash_later
 from papertrader.core.carry import CLOSES_MAX
-from papertrader.core.endings import ENDINGS, Endings
+from papertrader.core.endings import ENDINGS
 from papertrader.core.events import (
     ActionApplied,
     ClockSet,
@@ -69,6 +61,7 @@ from papertrader.core.refusals import Refusal, Refused
 from papertrader.core.refusedorders import refused_order, refused_replacement
 from papertrader.core.reserving import affordable
 from papertrader.core.rules import DeskRules
+from papertrader.core.splits import Splits
 
 ENGINE: Final = 4
 """The number of the rules that decide, and of the data that come with them: calendars, rates, fees.
@@ -78,7 +71,7 @@ One more whenever the same inputs may come to other outcomes than before, receip
 """
 
 
-class Desk(Endings):
+class Desk(Splits):
     """Orders in, events out. Every input carries a ``seq`` greater than that of all before it.
 
     Inputs raise `ValueError` for what only a faulty caller can send; what a trader can get wrong
@@ -380,7 +373,9 @@ class Desk(Endings):
         self._ended_assets.pop(symbol, None)
         self._quotes.pop(symbol)
 
-    def plan_action(self, *, at: int, action: CorporateAction) -> tuple[Asset, list[Posting]]:
+    def plan_action(
+        self, *, at: int, action: CorporateAction, late: bool = False
+    ) -> tuple[Asset, list[Posting]]:
         """Return what `act` would post, and change nothing; raises what `act` raises."""
         check_action(action)
         asset = self._assets.get(action.symbol)
@@ -389,16 +384,20 @@ class Desk(Endings):
         ends = action.kind in ENDINGS
         if ends and not self.has_applied(action):
             self._check_ending(action)
-        return asset, [] if ends or self.has_applied(action) else self._plan(action, asset, at)
+        if ends or self.has_applied(action):
+            return asset, []
+        return asset, self._plan(action, asset, at, late)
 
-    def act(self, *, seq: int, at: int, action: CorporateAction) -> list[Event]:
+    def act(self, *, seq: int, at: int, action: CorporateAction, late: bool = False) -> list[Event]:
         """Apply a corporate action to all positions and open orders of its symbol, once.
 
+        One that is ``late`` was heard of when its time had passed: what was bought, and sent, from
+        then on was so at prices after a split, and without the right to a dividend.
         One with the same symbol, kind and time as an earlier one does nothing: the caller adds up
         two dividends of the same day. Raises `ValueError` for an unknown symbol or an impossible
         action, and `AmountOverflow` if some result does not fit; nothing is applied then.
         """
-        asset, postings = self.plan_action(at=at, action=action)
+        asset, postings = self.plan_action(at=at, action=action, late=late)
         ends = action.kind in ENDINGS
         self._begin(seq, action.at)
         if self.has_applied(action):
@@ -410,13 +409,8 @@ class Desk(Endings):
         for posting in postings:
             self._emit(action_event(self.state, posting, at, action.at))
         if action.kind == ActionKind.SPLIT:
-            ended = self._split_orders(action, asset, at)
-            quote = self._quotes.get(action.symbol)
-            if quote is not None:
-                self._quotes[action.symbol] = split_quote(quote, action)
-            self._intervals.forget(action.symbol)
-            for order in ended:
-                self._follow(order, at, split_shares(order.filled, action, asset.lot))
+            changed = [posting.portfolio.portfolio for posting in postings]
+            self._split_rest(action, asset, at, late, changed)
         return self._finish()
 
     def apply(self, event: Event) -> None:
@@ -523,38 +517,3 @@ class Desk(Endings):
             quote = None if old is None else self._quotes.get(old.symbol)
             receipt = refused_replacement(command, refused, old, quote)
         return Outcome(refused.refusal, refused.text, order, [], [receipt])
-
-    def _plan(self, action: CorporateAction, asset: Asset, at: int) -> list[Posting]:
-        """Work out what an action posts to each portfolio, before anything is changed."""
-        postings = []
-        quote = self._quotes.get(action.symbol)
-        for number in sorted(self.state.portfolios):
-            portfolio = self.state.portfolios[number]
-            if not portfolio.quantity(action.symbol):
-                continue
-            exchange = self._exchange(asset, portfolio, action.at)
-            no_rate = exchange is None and asset.currency != portfolio.currency
-            if action.kind == ActionKind.SPLIT:
-                known = None if no_rate else quote
-                posting = plan_split(portfolio, action, asset, known, at, exchange)
-            elif no_rate:
-                continue  # Nobody can say what it would be worth.
-            else:
-                posting = plan_dividend(portfolio, action, exchange)
-            if posting is not None:
-                postings.append(posting)
-        return postings
-
-    def _split_orders(self, action: CorporateAction, asset: Asset, at: int) -> list[Order]:
-        """Adjust the open orders of a symbol; return those of which nothing was left."""
-        ended = []
-        books = self.state.books_in(action.symbol)
-        for order_id in sorted(number for _, book in books for number in book.order_ids()):
-            old = self.state.orders[order_id]
-            owner = self.state.portfolios[old.portfolio].terms
-            kind, order = split_order(old, action, asset, at, owner)
-            ends = kind == OrderEventKind.CANCELLED
-            self._change(kind, order, at, self._last_receipt(old) if ends else None)
-            if ends:
-                ended.append(order)
-        return ended

@@ -75,6 +75,7 @@ class Fold:
     _next: int = 0
     _quantities: dict[str, int] = attrs.Factory(dict)
     _paid: dict[str, int] = attrs.Factory(dict)
+    _paid_at: dict[str, int] = attrs.Factory(dict)
 
     def take(self, transactions: Iterable[Transaction]) -> None:
         """Go through further transactions."""
@@ -114,9 +115,13 @@ class Fold:
             if each.at < at:
                 break
             quantity = each.quantities.get(symbol, 0)
-            if quantity:
+            if 0 < abs(quantity) < before:
+                # More was bought since, which may have been of new shares and is not split.
+                more = quantity + (held - before if quantity > 0 else before - held)
+                each.quantities[symbol] = more if more * quantity > 0 else 0
+            elif quantity:
                 each.quantities[symbol] = quantity * held // before
-        if symbol in self._paid:
+        if self._paid_at.get(symbol, at) < at:
             self._paid[symbol] = divide_half_even(self._paid[symbol] * before, held)
 
     def _begin_anew(self, at: int) -> None:
@@ -153,6 +158,7 @@ class Fold:
         if transaction.price != NULL and transaction.kind != TransactionKind.DIVIDEND:
             # What was paid, like everything here, in the portfolio's money.
             self._paid[symbol] = converted_price(transaction.price, transaction.rate)
+            self._paid_at[symbol] = transaction.market_time
 
 
 def curve_start(transactions: Iterable[Transaction]) -> int:

@@ -181,7 +181,8 @@ class SplitResult:
     """What a split makes of a position.
 
     ``released`` is the part of the old cost basis that left with the fraction paid in cash. The
-    fraction is ``fraction_numerator / fraction_denominator`` in 1e-8 of an *old* share.
+    fraction is ``fraction_numerator / fraction_denominator`` in 1e-8 of an *old* share, or
+    ``fraction_numerator`` over the split's denominator of a new one.
     """
 
     position: Position
@@ -366,31 +367,46 @@ def _split_lots(lots: tuple[Lot, ...], numerator: int, denominator: int) -> tupl
     return tuple(result)
 
 
+def opened_before(position: Position, before: int) -> int:
+    """Return how much of a position is of lots that were opened before an instant; all for 0."""
+    if not before:
+        return position.quantity
+    return sum(lot.quantity for lot in position.lots if lot.opened_at < before)
+
+
 def split(
-    position: Position, *, numerator: int, denominator: int, lot: int, at: int
+    position: Position, *, numerator: int, denominator: int, lot: int, at: int, before: int = 0
 ) -> SplitResult:
     """Return what becomes of ``position`` when ``denominator`` shares turn into ``numerator``.
 
     Whole multiples of ``lot`` stay, the total cost basis with them; a fraction beyond them leaves,
-    the oldest lots first, and is to be paid in cash. Raises `AmountOverflow` if the result does
-    not fit.
+    the oldest lots first, and is to be paid in cash. Lots that were opened at ``before`` or later,
+    if that is not 0, were of new shares from the beginning and stay as they are, behind the others.
+    Raises `AmountOverflow` if the result does not fit.
     """
-    held = position.quantity
-    sign = 1 if held > 0 else -1
+    held = opened_before(position, before)
+    sign = 1 if position.quantity > 0 else -1
     exact = abs(held) * numerator
     kept = exact // denominator
     kept -= kept % lot
     fraction = exact - kept * denominator
-    released = _share_of(position.cost_basis, fraction, exact)
-    lots = _split_lots(position.lots, numerator, denominator)
+    stays = position.quantity - held
+    # On average cost, which all shares have: counted in parts of a new one.
+    released = _share_of(position.cost_basis, fraction, exact + abs(stays) * denominator)
+    old: tuple[Lot, ...] = position.lots
+    new: tuple[Lot, ...] = ()
+    if stays:
+        old = tuple(each for each in position.lots if each.opened_at < before)
+        new = tuple(each for each in position.lots if each.opened_at >= before)
+    lots = _split_lots(old, numerator, denominator)
     excess = exact // denominator - kept
     after = Position(
         position.symbol,
-        checked(sign * kept),
+        checked(sign * kept + stays),
         position.cost_basis - released,
         position.realized,
         position.opened_at,
         at,
-        _without_oldest(lots, sign * excess) if kept else (),
+        (*(_without_oldest(lots, sign * excess) if kept else ()), *new),
     )
     return SplitResult(after, released, sign * fraction, numerator)

@@ -100,9 +100,10 @@ class Alerts:
         """End what has expired by a market time."""
         self._end_as(AlertState.EXPIRED, self._book.take_expired(market_at), market_at)
 
-    def act(self, action: CorporateAction, market_at: int) -> None:
+    def act(self, action: CorporateAction, market_at: int, *, late: bool = False) -> None:
         """Carry the alerts of a symbol through a corporate action that was just applied.
 
+        What was made after the time of a split that was heard of ``late`` is of its prices.
         The change is of the same batch as the action's record: neither is ever without the other.
         """
         if action.kind == ActionKind.CASH_DIVIDEND:
@@ -112,7 +113,8 @@ class Alerts:
             self._end_as(AlertState.DELISTED, found, market_at)
             return
         for alert in found:
-            changed = adjusted(alert, action)
+            stays = late and action.kind == ActionKind.SPLIT and alert.created_at >= action.at
+            changed = alert if stays else adjusted(alert, action)
             self._keep(changed)
             row = (changed.price, changed.symbol, changed.alert)
             self._change("UPDATE alert SET price = ?, symbol = ? WHERE id = ?", row)

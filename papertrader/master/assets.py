@@ -54,8 +54,8 @@ class MarketWatcher(Protocol):
     def advance(self, market_at: int) -> None:
         """Market time has gone on."""
 
-    def act(self, action: CorporateAction, market_at: int) -> None:
-        """A corporate action was applied, for the first time."""
+    def act(self, action: CorporateAction, market_at: int, *, late: bool = False) -> None:
+        """A corporate action was applied, for the first time; perhaps heard of ``late``."""
 
     def observe(self, quote: Quote, market_at: int) -> None:
         """A quote was taken; it may be kept, not changed."""
@@ -208,9 +208,10 @@ class Assets:
         self.watcher.advance(now)
         late, self._late = self._late, []
         actions = late + self._source.actions(before, now)
-        for action in actions:
-            if self._transactions.act(action):
-                self.watcher.act(action, now)
+        for number, action in enumerate(actions):
+            is_late = number < len(late)
+            if self._transactions.act(action, late=is_late):
+                self.watcher.act(action, now, late=is_late)
         if actions:
             # Together with them, so that a crash cannot make them due once more.
             self._reserve.note(now)

@@ -103,7 +103,8 @@ def decide(desk: Desk, given: Input) -> Decided | None:
         if isinstance(record, m.StoreAction):
             desk.recall([*_quotes(given), *map(records.quote_of, record.quotes)])
             action = inputs.action_of(record)
-            return Decided(desk.act(seq=seq, at=record.accepted_at, action=action))
+            at, late = record.accepted_at, bool(record.late)
+            return Decided(desk.act(seq=seq, at=at, action=action, late=late))
     for record in given.of(m.StoreQuote):
         desk.recall([records.quote_of(row) for row in record.quotes])
         interval = interval_of(record.interval[0]) if record.interval else None

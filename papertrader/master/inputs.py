@@ -46,7 +46,9 @@ def time_record(seq: int, at: int, market_at: int, quotes: Sequence[Quote] = ())
     )
 
 
-def action_record(seq: int, at: int, action: CorporateAction, used: Sequence[Quote] = ()) -> bytes:
+def action_record(
+    seq: int, at: int, action: CorporateAction, used: Sequence[Quote] = (), *, late: bool = False
+) -> bytes:
     """Return the record of a corporate action; ``used`` are the newest quotes that it went by."""
     message = m.StoreAction(
         seq=seq,
@@ -55,6 +57,7 @@ def action_record(seq: int, at: int, action: CorporateAction, used: Sequence[Quo
         kind=action.kind,
         numerator=action.numerator,
         denominator=action.denominator,
+        late=late,
         at=action.at,
         amount=action.amount,
         symbols=(m.SymbolRow(action.successor),) if action.successor else (),

@@ -152,9 +152,10 @@ class Transactions:
         used = self.desk.quotes_used()
         self._post(seq, [inputs.time_record(seq, at, market_at, used)], events)
 
-    def act(self, action: CorporateAction) -> bool:
+    def act(self, action: CorporateAction, *, late: bool = False) -> bool:
         """Apply a corporate action, once for ever; tell whether it was not applied before.
 
+        ``late``: its time had passed before anybody heard of it, and orders may have filled since.
         One that cannot be applied (its result does not fit, no company could take it) changes
         nothing and is left out, with an ALERT in the log: it must not stop everybody's market.
         """
@@ -163,7 +164,7 @@ class Transactions:
         at = self._clock.wall_ns()
         try:
             # Numbers of inputs are gap-free: none is taken before it is known that there is one.
-            self.desk.plan_action(at=at, action=action)
+            self.desk.plan_action(at=at, action=action, late=late)
         except (AmountOverflow, ValueError) as error:
             self.actions_refused += 1
             self.log.error(
@@ -172,9 +173,9 @@ class Transactions:
             )  # fmt: skip
             return False
         seq = self._next_seq()
-        events = self.desk.act(seq=seq, at=at, action=action)
+        events = self.desk.act(seq=seq, at=at, action=action, late=late)
         used = self.desk.quotes_used()
-        self._post(seq, [inputs.action_record(seq, at, action, used)], events)
+        self._post(seq, [inputs.action_record(seq, at, action, used, late=late)], events)
         self.log.info(
             "corporate action: {kind} of {symbol}", kind=action.kind.name, symbol=action.symbol
         )

@@ -9460,7 +9460,7 @@ class StoreAction(Message):
         SectionSpec(0x4005, 'quotes', 'group', 4096, False, 0, QuoteRow),
         SectionSpec(0x4008, 'symbols', 'group', 1, False, 0, SymbolRow),
     )
-    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QQ16sB3sLL4sQq')
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QQ16sB3sLLB3sQq')
     SIZE: ClassVar[int] = 64
 
     seq: int = 0
@@ -9469,6 +9469,7 @@ class StoreAction(Message):
     kind: ActionKind = ActionKind.SPLIT
     numerator: int = 0
     denominator: int = 0
+    late: bool = False
     at: int = 0
     amount: int = 0
     quotes: tuple[QuoteRow, ...] = ()
@@ -9478,17 +9479,17 @@ class StoreAction(Message):
     def unpack(cls, octets: bytes, offset: int = 0) -> StoreAction:
         """Read the block at ``offset``; raises `RemoteFault`."""
         try:
-            (seq, accepted_at, symbol, kind, _zero4, numerator, denominator, _zero7, at, amount,) = _unpack_StoreAction(octets, offset)
-            if _zero4 != b'\x00\x00\x00' or _zero7 != b'\x00\x00\x00\x00':
+            (seq, accepted_at, symbol, kind, _zero4, numerator, denominator, late, _zero8, at, amount,) = _unpack_StoreAction(octets, offset)
+            if _zero4 != b'\x00\x00\x00' or _zero8 != b'\x00\x00\x00':
                 raise ValueError
-            return cls(seq, accepted_at, _ascii_get(symbol) or _ascii(symbol), _ACTIONKIND[kind], numerator, denominator, at, amount)
+            return cls(seq, accepted_at, _ascii_get(symbol) or _ascii(symbol), _ACTIONKIND[kind], numerator, denominator, _BOOL[late], at, amount)
         except _BAD:
             raise blame(cls, octets, offset) from None
 
     def pack(self) -> bytes:
         """Return the block's octets; raises `LocalFault`."""
         try:
-            return _pack_StoreAction(self.seq, self.accepted_at, _packed_get((self.symbol, 16)) or _packed(self.symbol, 16), _ACTIONKIND[self.kind], b'\x00\x00\x00', self.numerator, self.denominator, b'\x00\x00\x00\x00', self.at, self.amount)
+            return _pack_StoreAction(self.seq, self.accepted_at, _packed_get((self.symbol, 16)) or _packed(self.symbol, 16), _ACTIONKIND[self.kind], b'\x00\x00\x00', self.numerator, self.denominator, 1 if self.late else 0, b'\x00\x00\x00', self.at, self.amount)
         except _BAD as error:
             raise LocalFault(f"StoreAction: {error}") from None
 

@@ -21,9 +21,10 @@ from papertrader.master.livemarket import LiveParts
 from papertrader.master.providers.catalog import facts_of, make_provider
 from papertrader.master.providers.faults import FaultKind, ProviderFault
 from papertrader.master.providers.http import Web
-from papertrader.master.providers.provider import ActionsAnswer
+from papertrader.master.providers.provider import ActionsAnswer, Announcement
 from papertrader.master.providers.request import Origin
 from papertrader.net.clock import Clock
+from papertrader.ops import replaycheck
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import Status
 from tests.master_kit import MasterKit
@@ -245,3 +246,37 @@ def test_a_split_that_fell_due_while_nobody_was_here(tmp_path: Path) -> None:
     later(kit, announcements.EVERY_S / 3_600 + 0.1)
     assert portfolio.positions["AAPL"].quantity == 40 * SCALE
     kit.check()
+
+
+def test_a_split_that_is_announced_when_it_was_traded_on(tmp_path: Path) -> None:
+    """What was bought, and asked to be told of, since its time is not split; a check agrees."""
+    stub = Served()
+    kit = live_kit(tmp_path, stub)
+    hold(kit, "10")
+    kit.stop()
+    kit.wall += DAY - 120 * MINUTE
+    kit.boot()
+    ann = kit.client()
+    ann.login()
+    kit.turn(10)
+    assert ann.order("AAPL", "3", client_order_id=50).status == Status.OK
+    ann.seq += 1
+    wish = m.AlertCreate(symbol="AAPL", condition=1, price=parse_amount("9999"))
+    assert ann.ask(wish, seq=ann.seq).status == Status.OK
+    kit.turn(130)
+    (portfolio,) = kit.main.transactions.desk.state.portfolios.values()
+    assert portfolio.positions["AAPL"].quantity == 13 * SCALE
+    split = Announcement(
+        symbol="AAPL", kind=ActionKind.SPLIT, ex_date=date(2027, 1, 22), numerator=4
+    )
+    assert kit.main.live is not None
+    kit.main.live.source.take_actions(ActionsAnswer((split,)), "alpaca")
+    kit.turn(5)
+    assert portfolio.positions["AAPL"].quantity == 43 * SCALE
+    (alert,) = ann.ask(m.AlertList()).message.alerts
+    assert alert.price == parse_amount("9999")
+    kit.crash()
+    (portfolio,) = kit.main.transactions.desk.state.portfolios.values()
+    assert portfolio.positions["AAPL"].quantity == 43 * SCALE
+    kit.check()
+    assert replaycheck.replay_check(tmp_path).findings == []
