@@ -110,6 +110,9 @@ class Assets:
         self._market_at = int(store.meta(market_reached_key(source), "0"))
         self._late: list[CorporateAction] = []
         self._held = False
+        self._due = False
+        """An update waits for a commit, for an interval at the most: whoever waits for that commit
+        would else wait for the update as well."""
         self._turned = False
         # Quote numbers go on from nothing that is on disk: each epoch has its own range.
         self._number = store.epoch << 32
@@ -152,7 +155,21 @@ class Assets:
 
     def _update(self) -> None:
         self._timer = self._clock.call_later(self._interval_s, self._update)
-        self._update_safely()
+        if self._due or self._rest or self._journal.is_idle:
+            self._due = False
+            self._update_safely()
+        else:
+            self._due = True
+            self._journal.when_durable(self._soon)
+
+    def _soon(self) -> None:
+        # Not at once: those whom the commit concerns are told first.
+        self._clock.call_later(0, self._update_due)
+
+    def _update_due(self) -> None:
+        if self._due:
+            self._due = False
+            self.update_soon()
 
     def _update_safely(self) -> None:
         try:

@@ -128,6 +128,11 @@ class Journal:
         )
         return waiting
 
+    @property
+    def is_idle(self) -> bool:
+        """True while nothing is on its way to the disk, nor waits for that."""
+        return self._flying is None and not self._open
+
     def _kick(self) -> None:
         if not self._kicked and self._flying is None and not self.failed:
             self._kicked = True

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from papertrader.core.money import SCALE
 from papertrader.core.orders import OrderState
 from papertrader.master import assets
 from papertrader.wire import messages as m
@@ -113,3 +114,51 @@ def test_an_update_that_is_quick_is_not_cut(
     numbers = [ann.order(symbol, "1").message.order for symbol in SYMBOLS]
     kit.turn(1)
     assert (filled(kit, numbers), kit.main.assets.cuts) == (3, 0)
+
+
+@pytest.fixture
+def due(kit: MasterKit, ann: MasterClient, gate: Gate) -> Iterator[int]:
+    """An order that was decided and is on its way to the disk when the next update is due.
+
+    The number of its command.
+    """
+    kit.main.journal._in_thread = gate
+    ann.seq += 1
+    order = m.OrderNew(symbol="AAPL", side=1, quantity=SCALE, client_order_id=ann.seq)
+    asked = ann.send(order, seq=ann.seq)
+    updates = kit.main.assets.updates
+    for _ in range(100):
+        kit.reactor.advance(0.01)
+        if kit.main.assets._due:
+            break
+    assert kit.main.assets._due
+    assert (kit.main.assets.updates, ann.replies(asked)) == (updates, [])
+    yield asked
+    kit.main.journal._in_thread = AT_ONCE.truth
+    while len(gate):
+        gate.work()
+    kit.turn(1)
+
+
+def test_an_update_waits_until_what_was_decided_before_is_told(
+    kit: MasterKit, ann: MasterClient, gate: Gate, due: int
+) -> None:
+    """Else the answers would wait for the update and for a commit of all that it fills."""
+    updates = kit.main.assets.updates
+    gate.work()
+    assert ann.replies(due)[0].status == Status.OK
+    assert kit.main.assets.updates == updates
+    kit.reactor.advance(0)
+    assert kit.main.assets.updates == updates + 1
+
+
+def test_an_update_waits_for_an_interval_at_the_most(
+    kit: MasterKit, ann: MasterClient, gate: Gate, due: int
+) -> None:
+    """While the disk is slow, or a store's server away, the market goes on."""
+    updates = kit.main.assets.updates
+    kit.reactor.advance(0.25)
+    assert (kit.main.assets.updates, ann.replies(due)) == (updates + 1, [])
+    gate.work()
+    kit.reactor.advance(0)
+    assert kit.main.assets.updates == updates + 1
