@@ -27,9 +27,7 @@ import attrs
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
     Encoding,
-    KeySerializationEncryption,
     NoEncryption,
     PrivateFormat,
 )
@@ -40,6 +38,7 @@ from papertrader.net.credentials import (
     load_credentials,
 )
 from papertrader.ops.files import PRIVATE_FILE, PUBLIC_FILE, replace_file, write_new_file
+from papertrader.ops.passphrase import under_pass_phrase
 from papertrader.ops.signing import Authority, CertificateError, fingerprint, sign_authority
 from papertrader.wire.kinds import AuthorityPhase
 
@@ -139,10 +138,9 @@ def new_key() -> ec.EllipticCurvePrivateKey:
 
 def key_text(key: ec.EllipticCurvePrivateKey, pass_phrase: str = "") -> bytes:
     """Return a private key as PEM, under a pass phrase if there is one."""
-    protection: KeySerializationEncryption = NoEncryption()
     if pass_phrase:
-        protection = BestAvailableEncryption(pass_phrase.encode("utf-8"))
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, protection)
+        return under_pass_phrase(key, pass_phrase)
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 def make_root(directory: Path, root_key_file: Path, pass_phrase: str, *, now: datetime) -> str:
