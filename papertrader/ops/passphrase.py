@@ -1,7 +1,7 @@
 """A private key under a pass phrase, stretched as often as it should be.
 
 The library does not let one choose: its PKCS #8 runs PBKDF2 2,048 times, and its PKCS #12 has a
-code over everything that is derived from the same phrase in 2,048 rounds, however many the key gets.
+code over everything that is derived from the same phrase in 2,048 rounds whatever the key gets.
 So the container, RFC 8018's PBES2 as RFC 5958 has it, is put together here, of the library's
 primitives; OpenSSL and the library read it.
 """

@@ -61,6 +61,16 @@ def test_the_failed_tries_are_told_at_the_next_login(kit: MasterKit, ann: Master
     assert other.login().message.failed_tries == 0
 
 
+def test_a_password_is_good_for_ever(kit: MasterKit, ann: MasterClient) -> None:
+    """Twenty years later it opens a session as on the first day, and nothing asks for another."""
+    kit.kill()
+    kit.wall += 20 * 365 * 24 * 3_600 * SECOND
+    kit.boot()
+    later = kit.client(connection=2)
+    assert later.login().status == Status.OK
+    assert later.ask(m.AccountGet()).status == Status.OK
+
+
 def test_one_connection_has_one_session(kit: MasterKit, ann: MasterClient) -> None:
     """A second LOGIN, or a RESUME of another session, is refused while there is one."""
     assert ann.login().status == Status.SESSION_IN_USE

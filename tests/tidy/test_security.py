@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import attrs
 import pytest
 
 from papertrader.net.web import STRICT_TRANSPORT
 from papertrader.ops.web_variables import STRICT_TRANSPORT_CHOICES
+from papertrader.wire import messages
 from tests.tidy.test_source_rules import Source, source
 
 ROOT = Path(__file__).parents[2]
@@ -191,3 +193,41 @@ def test_the_outer_world_is_only_read() -> None:
 def test_what_browsers_can_be_told_is_what_the_setting_takes() -> None:
     """The setting's words stand in a module of their own, since a driver does not load the web."""
     assert set(STRICT_TRANSPORT_CHOICES) == STRICT_TRANSPORT.keys()
+
+
+HINTS = ("hint", "question", "answer", "reminder", "maiden")
+MAIL = re.compile(r"\b(import|from) (smtplib|smtpd|imaplib|poplib|twisted\.mail)\b")
+
+
+def fields() -> dict[str, set[str]]:
+    """Return the names of the fields and sections of every message."""
+    return {
+        name: {each.name for each in attrs.fields(kind)}
+        for name, kind in vars(messages).items()
+        if isinstance(kind, type) and attrs.has(kind) and kind.__module__ == messages.__name__
+    }
+
+
+def test_a_forgotten_password_has_neither_hints_nor_questions() -> None:
+    """No message has room for one; whoever sets a password shows the old one, or a token."""
+    found = fields()
+    assert len(found) > 100
+    assert [(name, each) for name, names in found.items() for each in names
+            if any(hint in each for hint in HINTS)] == []  # fmt: skip
+    setting = {name: names for name, names in found.items() if "new_password" in names}
+    assert len(setting) == 2
+    assert all(names & {"password", "reset_token"} for names in setting.values())
+
+
+def test_nobody_is_proved_by_mail() -> None:
+    """Nothing in the package sends or reads any; nor does a login name an address."""
+    found = [
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "papertrader").rglob("*.py")
+        if MAIL.search(path.read_text(encoding="utf-8"))
+    ]
+    assert found == []
+    assert MAIL.search("import smtplib") and MAIL.search("from twisted.mail import smtp")
+    assert "email" in fields()["Register"]
+    assert not any("email" in names for name, names in fields().items()
+                   if name.startswith(("Login", "Totp", "PasswordReset", "Resume")))  # fmt: skip
