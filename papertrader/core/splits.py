@@ -65,8 +65,10 @@ class Splits(Endings):
         for order in ended:
             self._follow(order, at, split_shares(order.filled, action, asset.lot))
         if late:
-            for number in changed:
-                self._end_uncovered(number, action, at)
+            # A leg from before, say, may close what its parent has bought since.
+            asking = {order.portfolio for order in self._orders_of(action.symbol)}
+            for number in sorted(asking):
+                self._end_uncovered(number, action, at, number in changed)
 
     def _orders_of(self, symbol: str) -> list[Order]:
         books = self.state.books_in(symbol)
@@ -104,8 +106,13 @@ class Splits(Endings):
                 reason = int(Refusal.COMBINATION_ENDED)
                 self._end(order, OrderEventKind.CANCELLED, reason, at)
 
-    def _end_uncovered(self, portfolio: int, action: CorporateAction, at: int) -> None:
-        """Cancel orders that a late split has left without what they are to close."""
+    def _end_uncovered(
+        self, portfolio: int, action: CorporateAction, at: int, changed: bool
+    ) -> None:
+        """Cancel orders that a late split has left without what they are to close.
+
+        ``changed``: the portfolio has more, or less, than when the orders since were sent.
+        """
         reason, owner = int(Refusal.INSUFFICIENT_POSITION), self.state.portfolios[portfolio]
         held = owner.quantity(action.symbol)
         for number in sorted(self.state.open_orders[portfolio], reverse=True):
@@ -113,6 +120,6 @@ class Splits(Endings):
             if order.symbol != action.symbol or not order.is_open:
                 continue
             over = order.reserved_quantity and owner.available_quantity(action.symbol) < 0
-            is_new = order.accepted_at >= action.at and order.reserved_cash
-            if over or (is_new and (held > 0) != (order.side == Side.BUY)):
+            is_new = changed and order.accepted_at >= action.at
+            if over or (is_new and order.reserved_cash and (held > 0) != (order.side == Side.BUY)):
                 self._end(order, OrderEventKind.CANCELLED, reason, at)

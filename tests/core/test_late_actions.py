@@ -203,6 +203,18 @@ def test_a_combination_is_on_one_side_of_a_split(floor: Any, filled: bool) -> No
     assert floor.now_is(outcome.order).quantity == m("4")
 
 
+def test_exits_from_before_of_what_was_bought_since(floor: Any) -> None:
+    """Their parent filled at new prices: doubled, they would sell what is not there."""
+    floor.order("4", "100", legs=exits())
+    at = pause(floor)
+    floor.quote("100", "100")
+    legs = [floor.desk.order_by_client_id(1, number) for number in (900, 901)]
+    split(floor, at, 2, 1)
+    assert position(floor).quantity == m("4")
+    assert [floor.now_is(leg).state for leg in legs] == [OrderState.CANCELLED] * 2
+    assert floor.now_is(legs[0]).reason == Refusal.INSUFFICIENT_POSITION
+
+
 def test_a_combination_from_before_is_split_as_one(floor: Any) -> None:
     """Its legs go on as they would at an action in time."""
     floor.order("4", "100", legs=exits())

@@ -133,6 +133,7 @@ class Draws:
             slippage=draw.choice((0, 0, 10)),
             leverage=draw.choice((0, 10_000, 20_000) if margin else (0, 10_000)),
             position_cap=draw.choice((0, 0, 3_000)),
+            hold_seconds=draw.choice((0, 0, 0, 0, 0, 3_600)),
             fee_rate=rate,
             fee_maker=draw.choice((0, -rate // 2)) if fees == FeeModelKind.MAKER_TAKER else 0,
             fee_minimum=draw.choice((0, 0, SCALE)),

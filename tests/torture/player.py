@@ -1,8 +1,9 @@
 """A player of the trading desk who does everything at random: see `tests.torture.play`.
 
 Portfolios of random terms trade three symbols, often one in another currency, by every type of
-order, combinations among them. Halts, splits, dividends, endings, cash, resets, restarts, ends of
-sessions and a clock that is turned back come between. Everything that is drawn comes from one seed.
+order, combinations among them. Halts, freezes, splits and dividends, some of them late, endings,
+cash, resets, restarts, ends of sessions and a clock that is turned back come between. Everything
+that is drawn comes from one seed.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ from typing import Any, Final
 
 import attrs
 
-from papertrader.core.events import ClockSet, Outcome
+from papertrader.core.events import ClockSet, Outcome, TransactionPosted
+from papertrader.core.fillmodels import FAMILIES
 from papertrader.core.marketclock import ClockMode
 from papertrader.core.money import SCALE
-from papertrader.core.orders import NewOrder, Replacement, SideFilter
+from papertrader.core.orders import NewOrder, Replacement, Side, SideFilter
 from papertrader.core.quotes import ActionKind, AssetStatus, CorporateAction, QuoteFlag
+from papertrader.core.terms import FillModelKind
 from tests.torture.draws import CENT, HOURS, OWNERS, SYMBOLS, Draws
 
 ENDINGS_FROM: Final = 100
@@ -29,6 +32,9 @@ class Player(Draws):
         super().__init__(seed)
         self.moves = self.orders = self.accepted = 0
         self.told: list[str] = []
+        self.sizes: dict[tuple[int, bool], int] = {}
+        """What is left of each quote's displayed size for those who buy, and for those who sell."""
+        self.counted = 0
         for portfolio, account in OWNERS.items():
             if portfolio > 1:
                 cash = self.random.choice(("3000", "20000", "200000"))
@@ -44,13 +50,29 @@ class Player(Draws):
         self.check()
 
     def check(self) -> None:
-        """Beside the invariants: no cash portfolio owes money or shares."""
+        """Beside the invariants: no cash portfolio owes money or shares; no size is taken twice."""
+        self.count_sizes()
         for owner in self.table.desk.state.portfolios.values():
             if not owner.is_margin:
                 number = owner.portfolio
                 assert owner.cash >= owner.reserved_cash, f"portfolio {number} owes cash"
                 short = [each for each in owner.positions.values() if each.quantity < 0]
                 assert not short, f"cash portfolio {number} is short: {short}"
+
+    def count_sizes(self) -> None:
+        """Take what has filled by models of displayed sizes from the sizes of its quote."""
+        state = self.table.desk.state
+        for event in self.table.events[self.counted :]:
+            if not isinstance(event, TransactionPosted) or not event.transaction.order:
+                continue
+            fill, order = event.transaction, state.orders[event.transaction.order]
+            if FAMILIES[state.portfolios[order.portfolio].terms.fill_model] != FillModelKind.QUOTE:
+                continue
+            key = (fill.quote_seq, order.side == Side.BUY)
+            if key in self.sizes:
+                self.sizes[key] -= fill.quantity
+                assert self.sizes[key] >= 0, f"more than quote {fill.quote_seq} shows was taken"
+        self.counted = len(self.table.events)
 
     def ask(self, method: str, **fields: Any) -> Outcome | None:
         """Give the desk an input and keep what happened; return the outcome if it has one."""
@@ -95,6 +117,9 @@ class Player(Draws):
             day_volume=SCALE * 1000 * self.moves,
             flags=draw.choice((QuoteFlag(0),) * 5 + (QuoteFlag.EXTENDED,)),
         )
+        for buys, size in ((True, quote.ask_size), (False, quote.bid_size)):
+            if size:  # 0 is unknown, and bounds nothing.
+                self.sizes[quote.quote_seq, buys] = size
         self.told.append(f"observe {quote}")
         self.table.observe(quote)
 
@@ -160,9 +185,14 @@ class Player(Draws):
         currencies = {each.symbol: each.currency for each in self.table.listed}
         if successor and currencies[symbol] != currencies[successor]:
             return
-        action = CorporateAction(symbol=symbol, kind=kind, at=self.table.now + 1, **fields)
-        self.ask("act", action=action)
+        # Only what does not end a symbol is heard of late: with little or much in between.
+        may_be_late = kind in (ActionKind.SPLIT, ActionKind.CASH_DIVIDEND)
+        late = may_be_late and self.random.random() < 0.4
+        ago = self.random.choice((100, 1000, 20 * HOURS)) if late else -1
+        action = CorporateAction(symbol=symbol, kind=kind, at=self.table.now - ago, **fields)
+        self.ask("act", action=action, late=late)
         if kind == ActionKind.SPLIT:
+            self.sizes.clear()  # Those of the last quote are in other shares now.
             price = self.cents[symbol] * action.denominator // action.numerator
             self.cents[symbol] = max(5, price)
 
@@ -219,6 +249,10 @@ class Player(Draws):
         cash = self.random.choice((0, 20_000)) * SCALE
         self.ask("reset_portfolio", **self.owned(), cash=cash, market_at=self.table.now)
 
+    def freeze(self) -> None:
+        """Let a portfolio trade no more, or again."""
+        self.ask("freeze_portfolio", **self.owned(), frozen=self.random.random() < 0.1)
+
     def turn_back(self) -> None:
         """Turn the market's clock back, by an instant or by days."""
         to = self.table.now - self.random.choice((500, 200 * HOURS))
@@ -254,5 +288,6 @@ MOVES: Final = (
     (3, Player.restart),
     (5, Player.set_terms),
     (8, Player.halt),
+    (4, Player.freeze),
 )
 """What a player does, and how often in about a thousand."""

@@ -58,6 +58,7 @@ def test_the_player_does_everything() -> None:
             told.update((order.order_type.name, order.time_in_force.name, order.state.name))
     inputs = {"observe", "submit", "replace", "cancel", "cancel_all", "act", "advance", "close"}
     inputs |= {"move_cash", "reset_portfolio", "set_clock", "restart", "set_terms", "list"}
+    inputs.add("freeze_portfolio")
     assert len(MOVES) == len(inputs) + 2  # Actions are of three kinds.
     types = {"MARKET", "LIMIT", "STOP", "STOP_LIMIT", "TRAILING_STOP", "MARKET_IF_TOUCHED"}
     lasting = {"LIMIT_IF_TOUCHED", "DAY", "GTC", "GTD", "IOC", "FOK", "OPG", "CLS"}
