@@ -88,6 +88,7 @@ class Scene:
     server: ServerSide | None = None
     trusting: Path | None = None
     own: tuple[Path, Path] | None = None
+    secure: bool = True
     least: Level = Level.INFO
     refusing: bool = False
     stalled: bool = False
@@ -116,8 +117,8 @@ class Scene:
             wall_ns=clock.wall_ns, say=self.said.append,
         )  # fmt: skip
         self.forwarder = Forwarder(
-            endpoint=self, secure=True, outbox=self.outbox, forwarded=forwarded, log=self.log,
-            clock=clock, unsent=lambda transport: self.unsent(), say=self.said.append,
+            endpoint=self, secure=self.secure, outbox=self.outbox, forwarded=forwarded,
+            log=self.log, clock=clock, unsent=lambda transport: self.unsent(), say=self.said.append,
         )  # fmt: skip
         self.forwarder.start()
         self.run(0)
@@ -141,23 +142,22 @@ class Scene:
         client = log_client_factory(
             authority_file(self.trusting or self.state), self.name, self.own
         )
+        near, far = protocolFactory, Factory.forProtocol(lambda: receiver)
+        if self.secure:
+            near = TLSMemoryBIOFactory(client, True, near, self.reactor)
+            far = TLSMemoryBIOFactory(server, False, far, self.reactor)
         made: list[IProtocol] = []
 
         def client_end() -> IProtocol:
-            wrapping = TLSMemoryBIOFactory(client, True, protocolFactory, self.reactor)
-            made.append(wrapping.buildProtocol(None))
+            made.append(near.buildProtocol(None))
             return made[0]
 
-        def server_end() -> IProtocol:
-            factory = Factory.forProtocol(lambda: receiver)
-            return TLSMemoryBIOFactory(server, False, factory, self.reactor).buildProtocol(None)
-
         end, _, pump = connectedServerAndClient(
-            server_end, client_end, greet=False, clock=self.reactor
+            lambda: far.buildProtocol(None), client_end, greet=False, clock=self.reactor
         )
         self.pumps.append(pump)
         self.wires.append(end.transport)
-        return succeed(made[0].wrappedProtocol)  # type: ignore[attr-defined]
+        return succeed(getattr(made[0], "wrappedProtocol", made[0]))
 
     def unsent(self) -> int:
         """What the receiver's machine has not taken: what nobody carried over yet."""

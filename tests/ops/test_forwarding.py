@@ -87,6 +87,15 @@ def test_entries_of_all_processes_arrive_as_they_come(make: Make, tmp_path: Path
     assert scene.said == ["connected to tls://there:6514"]
 
 
+def test_without_tls_on_this_machine(make: Make, tmp_path: Path) -> None:
+    """There is no handshake to wait for; all else is the same."""
+    LogWriter(tmp_path / "log").write("one")
+    scene = make(secure=False).begin()
+    scene.settle()
+    assert scene.texts == ["one"]
+    assert scene.at() == 1
+
+
 def test_what_is_taken_is_not_recorded_before_it_settled(make: Make, tmp_path: Path) -> None:
     """A kill at any moment: nothing is left out, what comes twice has the same identity."""
     writer = LogWriter(tmp_path / "log")
