@@ -151,6 +151,13 @@ class Registrar:
                 f" {worker.name} --again",
             )
         link = self._workers.link_of(worker.worker_id)
+        if mode is not BootMode.ADMIT and self._workers.links() == [command.link] == [link]:
+            # Nobody could say ADMIT any more, and a restart would let no client in either.
+            raise Refused(
+                Status.INVALID_FIELD,
+                f"{worker.name} is the only worker that is up, and you ask through it: bring up"
+                " another one first.",
+            )
         clients = len(link.clients) if link is not None else 0
         self._journal.change(self._workers.change_state(worker, state))
         detail = f"{worker.name}: {mode.name}, {clients} clients"

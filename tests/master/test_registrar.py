@@ -13,6 +13,7 @@ from papertrader.master.operators import Appointment
 from papertrader.master.workers import BOOT_ABORT_S
 from papertrader.ops import authorities
 from papertrader.ops.appointment import appoint_operator
+from papertrader.wire import codec
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import (
     AuthorityPhase,
@@ -26,7 +27,7 @@ from papertrader.wire.kinds import (
 from tests.authority_kit import request
 from tests.master.test_enrollment import Gate, audited, up
 from tests.master.test_operators import login
-from tests.master_kit import MasterClient, MasterKit
+from tests.master_kit import PASSWORD, MasterClient, MasterKit
 from tests.yard_kit import BAD
 
 COMMANDS = (
@@ -128,6 +129,25 @@ def test_boot_cuts_the_link_and_keeps_it_out(office: Office) -> None:
     office.kit.crash()
     assert not office.kit.main.admitted(worker.link.shown, uuid)
     assert audited(office.kit, "worker boot") == 1
+
+
+def test_nobody_shuts_the_last_door_behind_themselves(office: Office) -> None:
+    """Through the only worker that is up it is not shut out; with another one it is."""
+    worker, uuid = up(office.gate)
+    worker.send(m.ClientOpen(connection=1, address=bytes(16), family=4, tls=3))
+    opened = worker.ask(m.Login(username="ann", password=PASSWORD, scope=Scope.ADMIN))
+    assert opened.status == 0
+    for mode in (BootMode.BOOT, BootMode.REVOKE):
+        wish = m.WorkerBoot(worker_id=worker.number, mode=mode)
+        assert worker.ask(wish, session=opened.session).status == Status.INVALID_FIELD
+        assert "another one first" in (worker.answer.text or "")
+    assert office.row(worker.number).state == WorkerState.ACTIVE
+    assert office.kit.main.admitted(worker.link.shown, uuid)
+    up_named(office, "near")
+    wish = m.WorkerBoot(worker_id=worker.number, mode=BootMode.BOOT)
+    worker.relay(codec.encode(wish, session=opened.session, correlation=78))
+    office.kit.turn()
+    assert not office.kit.main.admitted(worker.link.shown, uuid)
 
 
 def test_a_booted_worker_is_admitted_again_a_revoked_one_is_not(office: Office) -> None:
