@@ -328,8 +328,10 @@ class Player:
             if name == "at"
             else _value(name, value, {"kind": ActionKind})
             for name, value in given.items()
+            if name != "late"
         }
-        self._keep(self.desk.act(**self._tick(), action=CorporateAction(**(usual | fields))))
+        action, late = CorporateAction(**(usual | fields)), given.get("late", False)
+        self._keep(self.desk.act(**self._tick(), action=action, late=late))
 
     def _close(self, given: dict[str, Any]) -> Outcome:
         outcome = self.desk.close(
