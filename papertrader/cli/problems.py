@@ -138,7 +138,7 @@ def _problem_of(error: Exception, remote: bool) -> Problem:
             if UNTRUSTED in str(error)
             else "check the address, the CA file, and whether a worker runs there"
             if remote
-            else "is it running? start one with: make run (or papertrader up)"
+            else "if none runs there, start one with: make run (or papertrader up)"
         )
         return Problem("CONNECTION_LOST", str(error), hint, EXIT_CONNECT)
     text = f"{type(error).__name__}: {error}"
