@@ -24,6 +24,8 @@ def check_replaceable(command: Replacement, old: Order | None) -> Refused | Orde
             Refusal.ORDER_DONE,
             f"Order {old.order_id} is {old.state.name} already; nothing is left to replace.",
         )
+    if old.is_liquidation:
+        return not_to_end(old)
     if command.expect_version not in (0, old.version):
         return Refused(
             Refusal.STALE_VERSION,
@@ -32,6 +34,15 @@ def check_replaceable(command: Replacement, old: Order | None) -> Refused | Orde
             Figures(FigureUnit.NUMBER, command.expect_version, old.version),
         )
     return old
+
+
+def not_to_end(order: Order) -> Refused:
+    """Return why an order that carries out a margin call is not its owner's to end."""
+    return Refused(
+        Refusal.INSUFFICIENT_MARGIN,
+        f"Order {order.order_id} carries out a margin call in {order.symbol}; it can be neither"
+        " cancelled nor replaced.",
+    )
 
 
 def amended(command: Replacement, old: Order) -> Refused | NewOrder:

@@ -20,7 +20,14 @@ from papertrader.core.ledger import TransactionKind
 from papertrader.core.margin import Closing, Marks, liquidation_plan, mark_of, value_of
 from papertrader.core.matching import Matching
 from papertrader.core.money import AmountOverflow, checked, divide_half_even, to_cents
-from papertrader.core.orders import NewOrder, OrderEventKind, OrderType, Side, TimeInForce
+from papertrader.core.orders import (
+    OWN_ORDERS,
+    NewOrder,
+    OrderEventKind,
+    OrderType,
+    Side,
+    TimeInForce,
+)
 from papertrader.core.portfolio import PortfolioState
 from papertrader.core.postings import carry_event
 from papertrader.core.rates import carry_rate, trading_day
@@ -35,8 +42,6 @@ CALENDAR: Final = "XNYS"
 CLOSES_MAX: Final = 256
 """Closes that one input goes past, counted for each portfolio; the next input goes on."""
 DAYS_A_YEAR: Final = 360
-OWN_ORDERS: Final = 1 << 63
-"""Client order ids from here on are those of orders that the desk itself sends."""
 
 
 def carries(portfolio: PortfolioState) -> bool:

@@ -11,6 +11,7 @@ import attrs
 from papertrader.core import acceptance
 from papertrader.core.acceptance import Terms, new_order
 from papertrader.core.actions import end_order
+from papertrader.core.amendment import not_to_end
 from papertrader.core.contesting import Contesting, check_contest
 from papertrader.core.exchange import converted_price
 from papertrader.core.fills import Receipt
@@ -202,7 +203,11 @@ class Combinations(Contesting):
         refused = refused or self._forbidden(wish, asset, owner, [])
         if refused is not None:
             return refused
-        for number in sorted(self.state.open_orders[owner.portfolio]):
+        resting = sorted(self.state.open_orders[owner.portfolio])
+        for order in map(self.state.orders.__getitem__, resting):
+            if order.symbol == symbol and order.is_liquidation:
+                return not_to_end(order)
+        for number in resting:
             order = self.state.orders[number]
             if order.symbol == symbol and order.is_open:
                 self._end(order, OrderEventKind.CANCELLED, 0, at)

@@ -132,7 +132,10 @@ class Custody(Cashier):
     def freeze_portfolio(
         self, *, seq: int, at: int, account: int, portfolio: int, frozen: bool
     ) -> Outcome:
-        """Let a portfolio trade no more, or again. Open orders are cancelled when it freezes."""
+        """Let a portfolio trade no more, or again.
+
+        Open orders are cancelled when it freezes, but for those that carry out a margin call.
+        """
         self._begin(seq)
         owner = self._owned(account, portfolio)
         if owner is None:
@@ -142,7 +145,7 @@ class Custody(Cashier):
         if frozen:
             for order_id in sorted(self.state.open_orders[portfolio]):
                 order = self.state.orders[order_id]
-                if order.is_open:
+                if order.is_open and not order.is_liquidation:
                     reason = int(Refusal.PORTFOLIO_FROZEN)
                     self._end(order, OrderEventKind.CANCELLED, reason, at)
         self._emit(PortfolioFrozen(account, portfolio, frozen, at))

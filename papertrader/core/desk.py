@@ -19,7 +19,7 @@ import attrs
 from papertrader.core import acceptance
 from papertrader.core.acceptance import new_order
 from papertrader.core.actions import Posting, check_action
-from papertrader.core.amendment import amended, check_replaceable
+from papertrader.core.amendment import amended, check_replaceable, not_to_end
 from papertrader.core.audit import OrderEncodings, find_violations, state_hash_later
 from papertrader.core.carry import CLOSES_MAX
 from papertrader.core.endings import ENDINGS
@@ -283,6 +283,9 @@ class Desk(Splits):
                 order,
                 [],
             )
+        if order.is_liquidation:
+            held = not_to_end(order)
+            return Outcome(held.refusal, held.text, order, [])
         ended = self._end(order, OrderEventKind.CANCELLED, 0, at)
         return Outcome(None, "", ended, self._finish())
 
@@ -298,7 +301,7 @@ class Desk(Splits):
     ) -> Outcome:
         """Cancel every open order of a portfolio, or those of one symbol or side; one event each.
 
-        None to cancel is no refusal.
+        None to cancel is no refusal. Those that carry out a margin call stay.
         """
         self._begin(seq)
         if self._owned(account, portfolio) is None:
@@ -306,7 +309,7 @@ class Desk(Splits):
         for order_id in sorted(self.state.open_orders[portfolio]):
             order = self.state.orders[order_id]
             wanted = symbol in ("", order.symbol) and side in (SideFilter.ANY, order.side)
-            if wanted and order.is_open:
+            if wanted and order.is_open and not order.is_liquidation:
                 self._end(order, OrderEventKind.CANCELLED, 0, at)
         return Outcome(None, "", None, self._finish())
 

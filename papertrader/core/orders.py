@@ -155,6 +155,8 @@ TOUCHED: Final = frozenset({OrderType.MARKET_IF_TOUCHED, OrderType.LIMIT_IF_TOUC
 TRIGGERED_TYPES: Final = STOPS | TOUCHED
 """Types that wait outside the book until they trigger."""
 
+OWN_ORDERS: Final = 1 << 63
+"""Client order ids from here on are those of orders that the desk itself sends."""
 LIMITED: Final = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT, OrderType.LIMIT_IF_TOUCHED})
 """Types with a limit price."""
 
@@ -317,6 +319,11 @@ class Order:
     def is_open(self) -> bool:
         """Whether the order may still fill, perhaps after its parent."""
         return self.state in OPEN_STATES
+
+    @property
+    def is_liquidation(self) -> bool:
+        """Whether it is the desk's own, which carries out a margin call: not its owner's to end."""
+        return self.client_order_id > OWN_ORDERS
 
     @property
     def is_limited(self) -> bool:

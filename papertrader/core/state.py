@@ -337,7 +337,8 @@ class DeskState:
 
     def _apply_freeze(self, event: PortfolioFrozen) -> None:
         portfolio = self._named(event)
-        if event.frozen and self.open_orders[event.portfolio]:
+        resting = map(self.orders.__getitem__, self.open_orders[event.portfolio])
+        if event.frozen and not all(order.is_liquidation for order in resting):
             raise InvariantViolated(f"portfolio {event.portfolio} freezes with open orders")
         portfolio.frozen = event.frozen
 

@@ -7,9 +7,8 @@ from typing import Any
 import attrs
 import pytest
 
-from papertrader.core.carry import OWN_ORDERS
 from papertrader.core.money import SCALE
-from papertrader.core.orders import Order, OrderState, Side
+from papertrader.core.orders import OWN_ORDERS, Order, OrderState, Replacement, Side
 from papertrader.core.quotes import AssetFlag, AssetStatus
 from papertrader.core.refusals import Refusal
 from papertrader.core.rules import DeskRules
@@ -118,3 +117,59 @@ def test_a_halt_stops_a_liquidation_until_the_next_call(floor: Any) -> None:
     floor.desk.list_asset(attrs.evolve(floor.asset, status=AssetStatus.HALTED))
     assert called(floor, "60") == []
     assert floor.desk.portfolio(1).purse.due_at > DUE
+
+
+@pytest.fixture
+def liquidated(floor: Any) -> Order:
+    """An order of the desk's own that waits for its quote."""
+    desk_of(floor)
+    floor.hold("180", "100")
+    (order,) = called(floor, "60")
+    return order
+
+
+def replace(floor: Any, order: Order) -> Any:
+    """Try to make a limit order of it that never fills."""
+    return floor.desk.replace(
+        Replacement(
+            **floor.tick(), received_at=floor.now, market_at=floor.now, account=1, portfolio=1,
+            order_id=order.order_id, client_order_id=900, quantity=SCALE,
+        )
+    )  # fmt: skip
+
+
+def close(floor: Any, order: Order) -> Any:
+    """Close the position, which would cancel the order first."""
+    return floor.desk.close(
+        **floor.tick(), received_at=floor.now, market_at=floor.now, account=1, portfolio=1,
+        client_order_id=900, symbol=order.symbol,
+    )  # fmt: skip
+
+
+def cancel(floor: Any, order: Order) -> Any:
+    """Cancel it."""
+    return floor.cancel(order.order_id)
+
+
+@pytest.mark.parametrize("how", [cancel, replace, close])
+def test_a_liquidation_is_not_its_owners_to_end(floor: Any, liquidated: Order, how: Any) -> None:
+    """Or the call could be put off for a session, again and again."""
+    outcome = how(floor, liquidated)
+    assert outcome.refusal == Refusal.INSUFFICIENT_MARGIN
+    assert f"Order {liquidated.order_id} carries out a margin call in ACME" in outcome.text
+    floor.keep(outcome.events)
+    floor.quote("60", "60")
+    assert floor.now_is(liquidated).state == OrderState.FILLED
+
+
+def test_what_ends_all_orders_leaves_a_liquidation(floor: Any, liquidated: Order) -> None:
+    """The owner's own orders end."""
+    others = [floor.order("1", "200", side=Side.SELL) for _ in range(2)]
+    floor.keep(floor.desk.cancel_all(**floor.tick(), account=1, portfolio=1).events)
+    others.append(floor.order("1", "200", side=Side.SELL))
+    outcome = floor.desk.freeze_portfolio(**floor.tick(), account=1, portfolio=1, frozen=True)
+    floor.keep(outcome.events)
+    assert [floor.now_is(order).state for order in others] == [OrderState.CANCELLED] * 3
+    assert floor.now_is(liquidated).is_open
+    floor.quote("60", "60")
+    assert floor.now_is(liquidated).state == OrderState.FILLED
