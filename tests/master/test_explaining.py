@@ -14,8 +14,9 @@ from papertrader.master import explaining
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import Opcode, Scope, Status
 from tests.master.test_access import factor, login
-from tests.master.test_profile import beside, change, with_key
+from tests.master.test_profile import change, with_key
 from tests.master_kit import MasterClient, MasterKit
+from tests.session_kit import beside
 
 
 @pytest.fixture
@@ -79,7 +80,7 @@ def test_the_audit_log_says_what_proved_who_somebody_is(kit: MasterKit, ann: Mas
     """Password, code, API key, the token of a session; and which of them was wrong."""
     made = change(ann, m.ApiKeyCreate(scope=Scope.READ, label="bot")).message
     assert with_key(kit.client(connection=3), made).status == 0
-    assert beside(kit.client(connection=4), ann).status == 0
+    assert beside(kit, ann, 4).last.status == 0
     _, codes = factor(kit, ann)
     assert login(kit, None, password="a wrong one").status == Status.AUTH_FAILED
     assert login(kit, "000000").status == Status.AUTH_FAILED

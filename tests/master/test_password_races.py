@@ -10,8 +10,9 @@ import pytest
 from papertrader.master.rules import Threads
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import AccountField, FrameFlag, Scope, Status
-from tests.master.test_profile import NEXT, audited, beside
+from tests.master.test_profile import NEXT, audited
 from tests.master_kit import PASSWORD, Gate, MasterClient, MasterKit, at_once
+from tests.session_kit import beside
 
 
 @pytest.fixture
@@ -90,8 +91,9 @@ def test_a_login_that_is_verified_while_the_password_changes_fails(
 
 def test_of_two_changes_at_once_one_is_refused(gated: MasterKit, hashing: Gate) -> None:
     """Both showed the right password; the first that is done ends the session of the other."""
-    client, other = opened(gated, hashing), gated.client(connection=2)
-    assert beside(other, client).status == 0
+    client = opened(gated, hashing)
+    other = beside(gated, client, 2)
+    assert other.last.status == 0
     sent = [
         each.send(m.PasswordChange(password=PASSWORD, new_password=new), seq=1)
         for each, new in ((other, NEXT), (client, "and a third password"))
