@@ -11,10 +11,11 @@ from collections.abc import Iterable
 
 import attrs
 
+from papertrader.core.allorders import OrderReader, Row
 from papertrader.core.contests import Contest
 from papertrader.core.events import ClockSet, MarksMoved
 from papertrader.core.ledger import LedgerAccount
-from papertrader.core.orders import Order, OrderState, OrderType
+from papertrader.core.orders import OPEN_STATES, Order, OrderState, OrderType
 from papertrader.core.portfolio import PortfolioState, Position
 from papertrader.core.quotes import ActionKind
 from papertrader.core.state import AccountState, DeskState
@@ -25,14 +26,16 @@ class StateImage:
     """What a desk's state consists of.
 
     ``accounts`` holds (account, last event number, last transaction number); ``portfolios`` come
-    in the order in which they were opened, without positions and reservations; ``orders`` in the
-    order of their numbers; ``balances`` holds (ledger account, asset, amount).
+    in the order in which they were opened, without positions and reservations; ``orders`` are rows,
+    in the order of their numbers, that ``reader`` reads; ``balances`` holds (ledger account, asset,
+    amount).
     """
 
     accounts: Iterable[tuple[int, int, int]]
     portfolios: Iterable[PortfolioState]
     positions: Iterable[tuple[int, Position]]
-    orders: Iterable[Order]
+    orders: Iterable[Row]
+    reader: OrderReader
     balances: Iterable[tuple[LedgerAccount, str, int]]
     applied: Iterable[tuple[str, ActionKind, int]]
     clocks: Iterable[ClockSet] = ()
@@ -52,11 +55,7 @@ def restore_state(image: StateImage) -> DeskState:
             state.margin_portfolios.add(portfolio.portfolio)
     for number, position in image.positions:
         state.portfolios[number].positions[position.symbol] = position
-    trails = []
-    for order in image.orders:
-        _restore_order(state, order)
-        if _trails(order):
-            trails.append(order)
+    trails = _restore_orders(state, image)
     for ledger_account, asset, amount in image.balances:
         state.ledger.restore(ledger_account, asset, amount)
     state.applied.update(image.applied)
@@ -91,21 +90,49 @@ def _trails(order: Order) -> bool:
     )
 
 
-def _restore_order(state: DeskState, order: Order) -> None:
-    portfolio = state.portfolios[order.portfolio]
-    state.orders[order.order_id] = order
-    state.orders_by_portfolio.setdefault(order.portfolio, []).append(order.order_id)
-    portfolio.client_order_ids[order.client_order_id] = order.order_id
-    state.order_last = max(state.order_last, order.order_id)
-    state.sequence_last = max(state.sequence_last, order.sequence)
-    books = state.places_of(order)
-    if order.replaces:
-        state.replaced_by[order.replaces] = order.order_id
-    if order.tag:
-        state.tagged[order.portfolio, order.tag] = order.order_id
-    if not order.is_open:
-        return
+def _restore_orders(state: DeskState, image: StateImage) -> list[Order]:
+    """Put all orders in their places; return those whose place in a book the marks decide.
+
+    Those that have ended are looked at no closer than is needed: they are most of what a start
+    reads.
+    """
+    reader, orders, portfolios = image.reader, state.orders, state.portfolios
+    trails, places = [], set()
+    number = latest = 0
+    for row in image.orders:
+        (
+            number, client_order_id, portfolio, symbol, flags, status, replaces, sequence, tag,
+        ) = reader.glance(row)  # fmt: skip
+        portfolios[portfolio].client_order_ids[client_order_id] = number
+        of_portfolio = state.orders_by_portfolio.get(portfolio)
+        if of_portfolio is None:
+            of_portfolio = state.orders_by_portfolio[portfolio] = []
+        of_portfolio.append(number)
+        latest = max(latest, sequence)
+        if replaces:
+            state.replaced_by[replaces] = number
+        if tag:
+            state.tagged[portfolio, tag] = number
+        if status in OPEN_STATES:
+            order = orders[number] = reader.order(row)
+            _restore_open(state, order)
+            if _trails(order):
+                trails.append(order)
+            continue
+        orders.keep(number, row, reader)
+        place = (portfolio, symbol, flags)
+        if place not in places:
+            # A book remembers what its orders have seen, even if it has none now.
+            places.add(place)
+            state.places_of(reader.order(row))
+    state.order_last, state.sequence_last = number, latest
+    return trails
+
+
+def _restore_open(state: DeskState, order: Order) -> None:
     account, symbol = state.accounts[order.account], order.symbol
+    portfolio = state.portfolios[order.portfolio]
+    books = state.places_of(order)
     if not _trails(order):
         for book in books:
             book.add(order)

@@ -12,6 +12,7 @@ from typing import Final, cast
 
 import attrs
 
+from papertrader.core.allorders import Orders
 from papertrader.core.book import Book
 from papertrader.core.contests import Contest, Entry
 from papertrader.core.events import (
@@ -96,14 +97,15 @@ _NOTHING: Final[frozenset[int]] = frozenset()
 class DeskState:
     """Accounts, portfolios, orders, books and the ledger.
 
-    Orders, finished ones too, stay in memory for ever: they are what makes a client order id
-    unique for ever. What bounds them is the rate at which the caller lets commands in.
+    Orders, finished ones too, stay in memory for ever (see `Orders` for how): they are what makes a
+    client order id unique for ever. What bounds them is the rate at which the caller lets commands
+    in.
     """
 
     def __init__(self) -> None:
         self.accounts: dict[int, AccountState] = {}
         self.portfolios: dict[int, PortfolioState] = {}
-        self.orders: dict[int, Order] = {}
+        self.orders = Orders()
         self.orders_by_portfolio: dict[int, list[int]] = _Orders()
         self.open_orders: dict[int, set[int]] = _OpenOrders()
         """The open orders of each portfolio."""

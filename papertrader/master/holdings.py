@@ -153,9 +153,9 @@ def orders_wanted(state: DeskState, portfolio: int, message: m.OrderList) -> Ite
     else:
         places = range(bisect_right(numbers, message.after), len(numbers))
     for place in places:
-        order = state.orders[numbers[place]]
-        if wanted >> order.state & 1 and message.symbol in ("", order.symbol):
-            yield order
+        status, symbol = state.orders.standing(numbers[place])
+        if wanted >> status & 1 and message.symbol in ("", symbol):
+            yield state.orders[numbers[place]]
 
 
 def rows_limit(limit: int) -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import struct
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeAlias
 
+from papertrader.core.allorders import Glance
 from papertrader.core.events import ClockSet
 from papertrader.core.orders import Order, OrderState, OrderType, Side, TimeInForce
 from papertrader.core.portfolio import Lot, Position
@@ -18,6 +20,8 @@ _TYPES: Final = {int(each): each for each in OrderType}
 _TIMES_IN_FORCE: Final = {int(each): each for each in TimeInForce}
 _STATES: Final = {int(each): each for each in OrderState}
 _unpack_row: Final = m.OrderRow.LAYOUT.unpack_from
+_glance_at: Final = struct.Struct(">QQ8xQ16s3xBB107xQ").unpack_from
+"""Of the same row: number, client order id, portfolio, symbol, flags, state, what it replaces."""
 
 
 def position_of(block: bytes, lots: bytes) -> Position:
@@ -44,28 +48,45 @@ def clock_kept(market: str, record: bytes) -> ClockSet:
     return records.clock_of(message)
 
 
-def order_kept(
-    block: bytes, terms: bytes, reserved_quantity: int, sequence: int, notional: str, tag: str
-) -> Order:
-    """Return the order of a row, its terms, what only the desk knows, and its tag.
+OrderRowKept: TypeAlias = tuple[bytes, bytes, int, int, str, str]
+"""The wire's row of an order, that of its terms, what only the desk knows (the quantity that it
+reserves, the input that brought it, the money of its fills), and its tag."""
 
-    A start reads every order there ever was: no message is made of the row on the way, which takes
-    a million entries' start half the time.
+
+class OrderRows:
+    """Reads the rows in which the views keep orders (`papertrader.core.allorders.OrderReader`).
+
+    A start looks at every order there ever was, and makes few: no message is made on the way.
     """
-    (
-        order_id, client_order_id, account, portfolio, symbol, side, order_type, time_in_force,
-        flags, state, _, reason, quantity, filled, limit_price, stop_price, _, collar_price,
-        reserved_cash, fees, received_at, accepted_at, updated_at, expire_at, version, fills,
-        replaces,
-    ) = _unpack_row(block)  # fmt: skip
-    return Order(
-        order_id, client_order_id, account, portfolio, _symbol(symbol), _SIDES[side],
-        _TYPES[order_type], _TIMES_IN_FORCE[time_in_force], flags, quantity, filled, limit_price,
-        stop_price, int(notional), reserved_cash, reserved_quantity, collar_price, fees,
-        _STATES[state], reason, received_at, accepted_at, updated_at, expire_at, version, fills,
-        replaces, sequence, order_terms_of(m.OrderTermsRow.unpack(terms)) if terms else None,
-        tag,
-    )  # fmt: skip
+
+    @staticmethod
+    def glance(row: OrderRowKept) -> Glance:
+        """Return what a start needs of every order."""
+        block, _, _, sequence, _, tag = row
+        number, client_order_id, portfolio, symbol, flags, state, replaces = _glance_at(block)
+        return (
+            number, client_order_id, portfolio, _symbol(symbol), flags, _STATES[state], replaces,
+            sequence, tag,
+        )  # fmt: skip
+
+    @staticmethod
+    def order(row: OrderRowKept) -> Order:
+        """Return the order of a row."""
+        block, terms, reserved_quantity, sequence, notional, tag = row
+        (
+            order_id, client_order_id, account, portfolio, symbol, side, order_type, time_in_force,
+            flags, state, _, reason, quantity, filled, limit_price, stop_price, _, collar_price,
+            reserved_cash, fees, received_at, accepted_at, updated_at, expire_at, version, fills,
+            replaces,
+        ) = _unpack_row(block)  # fmt: skip
+        return Order(
+            order_id, client_order_id, account, portfolio, _symbol(symbol), _SIDES[side],
+            _TYPES[order_type], _TIMES_IN_FORCE[time_in_force], flags, quantity, filled,
+            limit_price, stop_price, int(notional), reserved_cash, reserved_quantity,
+            collar_price, fees, _STATES[state], reason, received_at, accepted_at, updated_at,
+            expire_at, version, fills, replaces, sequence,
+            order_terms_of(m.OrderTermsRow.unpack(terms)) if terms else None, tag,
+        )  # fmt: skip
 
 
 @lru_cache(maxsize=4_096)

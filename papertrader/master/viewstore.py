@@ -38,7 +38,7 @@ from papertrader.master.engines import (
 from papertrader.master.purses import purse_of
 from papertrader.master.termrecords import terms_kept
 from papertrader.master.viewfeed import Feed
-from papertrader.master.viewrows import clock_kept, order_kept, position_of
+from papertrader.master.viewrows import OrderRows, clock_kept, position_of
 from papertrader.master.viewtables import SQL, TABLES, views
 from papertrader.wire import limits
 
@@ -240,13 +240,12 @@ class ViewStore:
                 (row[0], position_of(row[2], row[3]))
                 for row in sorted(ask("SELECT portfolio, symbol, block, lots FROM view_position"))
             ],
-            orders=[
-                order_kept(*row)
-                for row in ask(
-                    "SELECT block, terms, reserved_quantity, sequence, notional, tag"
-                    " FROM view_order ORDER BY id"
-                )
-            ],
+            # Not in a list: nearly all have ended, and stay the rows that they are.
+            orders=self.db.execute_sql(
+                "SELECT block, terms, reserved_quantity, sequence, notional, tag"
+                " FROM view_order ORDER BY id",
+            ),
+            reader=OrderRows(),
             balances=[
                 (LedgerAccount(LedgerKind(row[0]), row[1]), row[2], int(row[3]))
                 for row in sorted(

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from papertrader.core.allorders import Orders
 from papertrader.core.instants import SECOND
 from papertrader.core.money import SCALE
 from papertrader.core.orders import Order, OrderState, OrderType
@@ -143,14 +144,17 @@ def test_each_page_of_orders_looks_at_its_own_rows(rich: MasterClient) -> None:
     """Wherever in the list it is, either way; open orders are found without those that ended."""
     state = rich.kit.main.transactions.desk.state
 
-    class Counted(dict[int, Order]):
+    class Counted(Orders):
         looks = 0
 
         def __getitem__(self, number: int) -> Order:
             self.looks += 1
             return super().__getitem__(number)
 
-    state.orders = counted = Counted(state.orders)
+    counted = Counted()
+    for number, order in state.orders.items():
+        counted[number] = order
+    state.orders = counted
     for wish in (
         m.OrderList(states=0xFFFF, limit=5, after=ORDERS - 20),
         m.OrderList(states=0xFFFF, limit=5, after=20, direction=NEWEST),

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from papertrader.core.money import SCALE
-from papertrader.core.orders import Order, OrderType, Side, TimeInForce
+from papertrader.core.orders import Order, OrderState, OrderType, Side, TimeInForce
 from papertrader.core.portfolio import PortfolioState
 from papertrader.core.restore import StateImage, restore_state
 from papertrader.master.database import StoreError
@@ -20,10 +20,11 @@ from papertrader.master.rules import Threads
 from papertrader.ops.inspection import rebuild
 from papertrader.wire import codec, limits
 from papertrader.wire import messages as m
-from papertrader.wire.kinds import FrameFlag, Topic
+from papertrader.wire.kinds import FrameFlag, Status, Topic
 from tests import backends
 from tests.backends import audit
 from tests.master_kit import PASSWORD, Gate, MasterClient, MasterKit, at_once
+from tests.orders_as_rows import OrdersAsRows
 
 REPLAYED = int(FrameFlag.REPLAYED)
 
@@ -257,6 +258,42 @@ def test_memory_is_the_same_after_a_start(tmp_path: Path, views: str) -> None:
     kit.check()
 
 
+def test_orders_that_had_ended_are_told_as_before(tmp_path: Path) -> None:
+    """A start keeps their rows, and every question about them has the answer it had."""
+    kit = MasterKit(tmp_path)
+    ann = busy(kit)
+    ann.order("AAPL", "1", tag="mine")
+    ann.seq += 1
+    assert ann.ask(m.OrderCancelAll(), seq=ann.seq).message.still_open == 0
+    ann.order("MSFT", "1", **LIMIT, limit_price=SCALE)
+    kit.quote("MSFT", "28.60", "28.61")
+    lists = [
+        m.OrderList(states=0xFFFF),
+        m.OrderList(states=0xFFFF, symbol="AAPL"),
+        m.OrderList(states=1 << OrderState.FILLED, symbol="MSFT", limit=2, after=1),
+    ]
+    single = [m.OrderGet(order=1), m.OrderGet(client_order_id=1), m.OrderGet(tag="mine")]
+
+    def answers() -> list[Any]:
+        parts = [part.message for each in lists for part in ann.ask_all(each)]
+        rows = [(part.orders, part.order_terms, part.order_tags) for part in parts]
+        return [*rows, *(ann.ask(each).message for each in single)]
+
+    before = answers()
+    assert all(rows[0] for rows in before[: len(lists)])
+    again = ann.order("MSFT", "1", client_order_id=1)
+    assert again.status == Status.DUPLICATE_ORDER
+    kit.kill()
+    kit.boot()
+    ann.resume()
+    orders = kit.main.transactions.desk.state.orders
+    assert 0 < len(list(orders.here())) < len(orders)
+    assert answers() == before
+    once_more = ann.order("MSFT", "1", client_order_id=1)
+    assert once_more.octets[limits.HEADER_SIZE :] == again.octets[limits.HEADER_SIZE :]
+    kit.check()
+
+
 def test_replies_after_the_views_are_not_lost(tmp_path: Path) -> None:
     """R4 holds for a command that the views had not seen when the master died."""
     gate = Gate()
@@ -429,7 +466,8 @@ def test_expiries_are_restored_in_their_order() -> None:
             accounts=[(1, 9, 1)],
             portfolios=[PortfolioState(1, 1, "USD", cash=10 * SCALE, deposited=10 * SCALE)],
             positions=[],
-            orders=orders,
+            orders=[(order,) for order in orders],
+            reader=OrdersAsRows(),
             balances=[],
             applied=[],
         )

@@ -49,6 +49,7 @@ from papertrader.core.quotes import (
 from papertrader.core.refusals import Refusal
 from papertrader.core.restore import StateImage, restore_state
 from papertrader.core.terms import AccountKind, PortfolioTerms
+from tests.orders_as_rows import OrdersAsRows
 
 CENT = SCALE // 100
 PRICE = st.integers(900, 1100).map(lambda cents: cents * CENT)
@@ -405,7 +406,8 @@ def image_of(desk: Desk, events: list[Event]) -> StateImage:
             for each in state.portfolios.values()
             for position in each.positions.values()
         ],
-        orders=[state.orders[number] for number in sorted(state.orders)],
+        orders=[(state.orders[number],) for number in sorted(state.orders)],
+        reader=OrdersAsRows(),
         balances=[(account, asset, amount) for account, asset, amount in state.ledger.balances()],
         applied=sorted(state.applied),
         marks=[event for event in events if isinstance(event, MarksMoved)],
