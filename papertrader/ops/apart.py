@@ -1,21 +1,22 @@
 """The process in which an audit has one of its halves done, and what it says to the one that asked.
 
-It runs `main` with what makes that half of a place; it says something of itself, is told what to
-do, and says what it has found. Where there is one processor only, or little to read, both halves
-are done within one process.
+It says something of itself, is told what to do, and says what it has found. Where there is one
+processor only, or little to read, both halves are done within one process.
 """
 
 from __future__ import annotations
 
 import contextlib
 import gc
+import multiprocessing
 import os
 import pickle
 import signal
-import subprocess
 import sys
+import threading
 from collections.abc import Callable
-from typing import IO, Any, Final
+from multiprocessing.connection import Connection
+from typing import Any, Final
 
 import attrs
 import peewee
@@ -52,32 +53,33 @@ Tell = Callable[[int, int], None]
 """(batches done, batches in all)."""
 
 
+Half = Callable[[StorePlace, Callable[[object], None], Callable[[], Any]], None]
+"""Does a half of an audit: is given the place, how to say something, and how to hear."""
+
+
 class Apart:
     """Another process. Raises `StoreError` with its sentence when it cannot go on."""
 
-    def __init__(self, module: str, place: StorePlace) -> None:
-        run = f"from papertrader.ops.apart import main; from {module} import half; main(half)"
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", run],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
-        self.say(place)
+    def __init__(self, half: Half, place: StorePlace) -> None:
+        # A process that is forked has everything imported, a second before one that begins anew;
+        # where other threads run, a lock that one of them holds would never be let go.
+        forks = sys.platform == "linux" and threading.active_count() == 1
+        get = multiprocessing.get_context
+        context = get("fork") if forks else get("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_main, args=(half, place, theirs, self._pipe))
+        self._process.start()
+        theirs.close()
 
     def say(self, what: object) -> None:
         """Tell it something."""
-        stdin: Any = self._process.stdin
-        try:
-            pickle.dump(what, stdin)
-            stdin.flush()
-        except BrokenPipeError:
-            return  # It has said why.
+        with contextlib.suppress(BrokenPipeError):  # It has said why.
+            self._pipe.send(what)
 
     def hear(self) -> Any:
         """Wait for what it says."""
-        stdout: Any = self._process.stdout
         try:
-            said = pickle.load(stdout)
+            said = self._pipe.recv()
         except (EOFError, pickle.UnpicklingError):
             said = "a process that takes part in the audit has ended"
         if isinstance(said, str):
@@ -87,12 +89,9 @@ class Apart:
 
     def close(self) -> None:
         """End it, if it has not ended."""
+        self._pipe.close()
         self._process.kill()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(BrokenPipeError):
-                    pipe.close()
-        self._process.wait()
+        self._process.join()
 
 
 def worth_it(inputs: int) -> bool:
@@ -100,24 +99,16 @@ def worth_it(inputs: int) -> bool:
     return (os.cpu_count() or 1) > 1 and inputs > WORTH_IT
 
 
-def main(half: Callable[[StorePlace, Callable[[object], None], Callable[[], Any]], None]) -> None:
-    """Do a half of an audit: ``half`` is given the place, how to say and how to hear.
-
-    An error is said as its sentence.
-    """
+def _main(half: Half, place: StorePlace, pipe: Connection, theirs: Connection) -> None:
+    """Do a half of an audit. An error is said as its sentence."""
+    # Else who asked could not be seen to end.
+    theirs.close()
     gc.disable()
     # Whoever is interrupted ends this process as well, and says so.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    source: IO[bytes] = sys.stdin.buffer
-    target: IO[bytes] = sys.stdout.buffer
-
-    def say(what: object) -> None:
-        pickle.dump(what, target)
-        target.flush()
-
     # Nobody listens any more: then there is nothing to do.
     with contextlib.suppress(BrokenPipeError, EOFError):
         try:
-            half(pickle.load(source), say, lambda: pickle.load(source))
+            half(place, pipe.send, pipe.recv)
         except (StoreError, peewee.PeeweeException) as error:
-            say(str(error))
+            pipe.send(str(error))

@@ -121,7 +121,7 @@ class ViewSideApart:
     """The same, in a process of its own."""
 
     def __init__(self, place: StorePlace) -> None:
-        self._apart = Apart(__name__, place)
+        self._apart = Apart(half, place)
         self._found: Found | None = None
         self.seen: Seen | None = self._apart.hear()
 
@@ -141,7 +141,7 @@ class ViewSideApart:
 
 
 def half(place: StorePlace, say: Callable[[object], None], hear: Callable[[], Any]) -> None:
-    """Do in a process of its own what `ViewSideApart` asks for (`apart.main`)."""
+    """Do in a process of its own what `ViewSideApart` asks for."""
     side = ViewSide(place)
     say(side.seen)
     side.begin(hear())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 import shutil
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -383,6 +385,23 @@ def test_two_processes_find_the_same(state: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(apart, "WORTH_IT", 0)
     with pytest.raises(StoreError, match="view_meta"):
         audit(state)
+
+
+def test_a_process_with_one_thread_forks_the_other(state: Path) -> None:
+    """As the command does it; with more threads (as here, perhaps) another one begins anew."""
+    run = (
+        "import sys, threading; from papertrader.ops import apart, inspection;"
+        " from pathlib import Path; apart.WORTH_IT = 0; begun = [];"
+        " get = apart.multiprocessing.get_context;"
+        " apart.multiprocessing.get_context = lambda how: begun.append(how) or get(how);"
+        " report = inspection.audit(Path(sys.argv[1]));"
+        " print(*begun, report.violations, report.views_at)"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", run, str(state)], capture_output=True, text=True, check=True
+    )
+    how = "fork" if sys.platform == "linux" else "spawn"
+    assert said.stdout.split() == [how, "[]", str(audit(state).views_at)]
 
 
 def test_what_is_no_installation_is_said(tmp_path: Path) -> None:
