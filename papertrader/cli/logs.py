@@ -189,10 +189,10 @@ def dump(invocation: Invocation, names: tuple[str, ...]) -> None:
             who = reader.identity
             click.echo(
                 f"--- {name}: process {who.pid}, boot {who.boot_id.hex()},"
-                f" {len(reader.records())} entries, {len(reader.unflushed())} not in the files,"
+                f" {len(reader)} entries, {reader.count_unflushed()} not in the files,"
                 f" {reader.dropped} dropped, {reader.cut} cut, {reader.disk_errors} disk errors"
             )
-        _write(((name, record) for record in reader.records()), invocation.as_json)
+        _write(((name, record) for record in reader), invocation.as_json)
     if not found:
         raise Problem.usage(
             f"{directory} has no memory of a server", "name the installation with --state-dir"

@@ -13,10 +13,10 @@ so a record torn by a kill fails its CRC. A number of 0 is never valid, and neit
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from struct import Struct
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 from zlib import crc32
 
 import attrs
@@ -44,6 +44,10 @@ _TAG: Final = 0x4C525450
 _TAG_OCTETS: Final = _TAG.to_bytes(4, "little")
 _PREFIX: Final = Struct("<II")
 _FIELDS: Final = Struct("<IHBBQqqQQII")
+_Fields: TypeAlias = tuple[int, int, int, int, int, int, int, int, int, int, int]
+"""Length, octets of names, level, flags, number, wall clock, monotonic clock, worker, connection,
+request, line."""
+_SEQ: Final = 4
 _HEAD_BYTES: Final = _PREFIX.size + _FIELDS.size
 _U32: Final = Struct("<I")
 _LENGTH_AT: Final = _PREFIX.size
@@ -112,11 +116,12 @@ class Batch:
     def decode(self) -> DecodedBatch:
         """Return the whole records of the batch."""
         records: list[LogRecord] = []
+        sources = _Sources()
         end = 0
-        for offset, record in _scan(self.octets, self.seed):
-            if record is not None:
-                records.append(record)
-                end = offset + _padded(_U32.unpack_from(self.octets, offset + _LENGTH_AT)[0])
+        for offset, fields in _scan(self.octets, self.seed):
+            if fields is not None:
+                records.append(_record_of(self.octets, offset, fields, sources))
+                end = offset + _padded(fields[0])
         return DecodedBatch(records, self.offset + end)
 
 
@@ -383,26 +388,46 @@ class RingReader:
         self.disk_errors: Final[int] = disk_errors
         self.torn: int = 0
         """How many records were begun and never finished, or damaged later."""
-        found: dict[int, LogRecord] = {}
-        for _, record in _scan(octets[PAGE_BYTES:], crc32(self.identity.boot_id)):
-            if record is None:
+        self._octets = octets[PAGE_BYTES:]
+        found: dict[int, int] = {}
+        for offset, fields in _scan(self._octets, crc32(self.identity.boot_id)):
+            if fields is None:
                 self.torn += 1
             else:
-                found[record.seq] = record
-        self._records = [found[seq] for seq in sorted(found)]
+                found[fields[_SEQ]] = offset
+        self._places = dict(sorted(found.items()))
+
+    def __len__(self) -> int:
+        """How many whole records there are."""
+        return len(self._places)
+
+    def __iter__(self) -> Iterator[LogRecord]:
+        """Give every whole record, oldest first: a full ring has 100,000, too many to make at once
+        while somebody waits for the collector to walk them."""
+        return self._made(self._places)
 
     def records(self) -> list[LogRecord]:
         """Return every whole record, oldest first."""
-        return self._records
+        return list(self)
 
     def unflushed(self) -> list[LogRecord]:
         """Return the records that had not reached the log files, oldest first."""
-        return [record for record in self._records if record.seq > self.flushed_seq]
+        return list(self._made(seq for seq in self._places if seq > self.flushed_seq))
+
+    def count_unflushed(self) -> int:
+        """Return how many those are."""
+        return sum(seq > self.flushed_seq for seq in self._places)
 
     def gaps(self) -> list[Gap]:
         """Return the numbers missing between the oldest and the newest record."""
-        seqs = [record.seq for record in self._records]
-        return [Gap(low + 1, high - 1) for low, high in pairwise(seqs) if high > low + 1]
+        return [Gap(low + 1, high - 1) for low, high in pairwise(self._places) if high > low + 1]
+
+    def _made(self, seqs: Iterable[int]) -> Iterator[LogRecord]:
+        octets, sources = self._octets, _Sources()
+        for seq in seqs:
+            offset = self._places[seq]
+            fields = _FIELDS.unpack_from(octets, offset + _PREFIX.size)
+            yield _record_of(octets, offset, fields, sources)
 
 
 def stopped_cleanly(page: bytes) -> bool:
@@ -431,61 +456,57 @@ def _read_identity(octets: bytes) -> RingIdentity:
     )
 
 
-def _scan(octets: bytes, seed: int) -> Iterator[tuple[int, LogRecord | None]]:
-    """Yield the offset of each place tagged as a record, with the record if it is whole."""
-    sources: dict[tuple[bytes, int], Source] = {}
+class _Sources(dict[tuple[bytes, int], Source]):
+    """Sources met before, by their names and line: to read one takes as long as all the rest."""
+
+    def __missing__(self, key: tuple[bytes, int]) -> Source:
+        if len(self) >= _SOURCES_MAX:
+            self.clear()
+        source = self[key] = Source.decode(*key)
+        return source
+
+
+def _scan(octets: bytes, seed: int) -> Iterator[tuple[int, _Fields | None]]:
+    """Yield the offset of each place tagged as a record, with its fields if it is whole."""
     offset = octets.find(_TAG_OCTETS)
     while offset >= 0:
         step = 1
         if offset % _ALIGN == 0:
-            record, length = _read_record(octets, offset, seed, sources)
-            yield offset, record
-            step = _padded(length) if record is not None else _ALIGN
-            if len(sources) >= _SOURCES_MAX:
-                sources.clear()
+            fields = _fields_at(octets, offset, seed)
+            yield offset, fields
+            step = _padded(fields[0]) if fields is not None else _ALIGN
         offset = octets.find(_TAG_OCTETS, offset + step)
 
 
-def _read_record(
-    octets: bytes, offset: int, seed: int, sources: dict[tuple[bytes, int], Source]
-) -> tuple[LogRecord | None, int]:
+def _fields_at(octets: bytes, offset: int, seed: int) -> _Fields | None:
     if offset + _HEAD_BYTES > len(octets):
-        return None, 0
+        return None
     crc = _PREFIX.unpack_from(octets, offset)[1]
-    fields = octets[offset + _PREFIX.size : offset + _HEAD_BYTES]
-    (
-        length,
-        names_bytes,
-        level,
-        flags,
-        seq,
-        wall_ns,
-        monotonic_ns,
-        worker,
-        connection,
-        request,
-        line,
-    ) = _FIELDS.unpack(fields)
+    begun = offset + _PREFIX.size
+    fields: _Fields = _FIELDS.unpack_from(octets, begun)
+    length, names_bytes, seq = fields[0], fields[1], fields[_SEQ]
     end = offset + length
     if not _HEAD_BYTES + names_bytes <= length <= RECORD_BYTES_MAX or end > len(octets) or seq == 0:
-        return None, 0
-    body = octets[offset + _HEAD_BYTES : end]
-    if crc32(body, crc32(fields, seed)) != crc:
-        return None, 0
-    names = body[:names_bytes]
-    source = sources.get((names, line))
-    if source is None:
-        source = sources[names, line] = Source.decode(names, line)
+        return None
+    return fields if crc32(octets[begun:end], seed) == crc else None
+
+
+def _record_of(octets: bytes, offset: int, fields: _Fields, sources: _Sources) -> LogRecord:
+    (
+        length, names_bytes, level, flags, seq, wall_ns, monotonic_ns, worker, connection, request,
+        line,
+    ) = fields  # fmt: skip
+    body = offset + _HEAD_BYTES
+    text = body + names_bytes
     correlated = worker or connection or request
     # Enumerations and checks are slow, and a full ring holds 100,000 records.
-    record = LogRecord(
+    return LogRecord(
         seq=seq,
         wall_ns=wall_ns,
         monotonic_ns=monotonic_ns,
         level=_LEVELS[level],
-        source=source,
+        source=sources[octets[body:text], line],
         correlation=Correlation.known(worker, connection, request) if correlated else UNCORRELATED,
-        message=body[names_bytes:].decode("utf-8", "replace"),
+        message=octets[text : offset + length].decode("utf-8", "replace"),
         flags=RecordFlag(flags) if flags else PLAIN,
     )
-    return record, length

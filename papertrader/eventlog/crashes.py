@@ -47,13 +47,13 @@ def dump_ring(ring_path: Path, directory: Path) -> CrashDump | None:
         reader = _read(ring_path)
     except (FileNotFoundError, RingUnreadableError):
         return None
-    unflushed = len(reader.unflushed())
+    unflushed = reader.count_unflushed()
     if unflushed == 0:
         return None
     path = directory / f"crash-{reader.identity.boot_id.hex()}.log"
     _write_whole(path, "", reader)
     _prune(directory)
-    return CrashDump(path=path, records=len(reader.records()), unflushed=unflushed)
+    return CrashDump(path=path, records=len(reader), unflushed=unflushed)
 
 
 def dump_death(ring_path: Path, directory: Path, name: str, story: str) -> CrashDump:
@@ -72,8 +72,7 @@ def dump_death(ring_path: Path, directory: Path, name: str, story: str) -> Crash
         return CrashDump(path=path, records=0, unflushed=0)
     _write_whole(path, f"{story}--- the event log's memory\n", reader)
     _prune(directory)
-    unflushed = len(reader.unflushed())
-    return CrashDump(path=path, records=len(reader.records()), unflushed=unflushed)
+    return CrashDump(path=path, records=len(reader), unflushed=reader.count_unflushed())
 
 
 def set_aside(ring_path: Path) -> Path | None:
@@ -108,7 +107,7 @@ def _heading(reader: RingReader) -> str:
         f"PaperTrader {identity.build}: what the memory of process {identity.process!r} held\n"
         f"boot {identity.boot_id.hex()}, process number {identity.pid}, "
         f"started {format_instant(identity.started_ns)}\n"
-        f"{len(reader.records())} entries, {len(reader.unflushed())} of them not in the log files "
+        f"{len(reader)} entries, {reader.count_unflushed()} of them not in the log files "
         f"(marked *); unfinished: {reader.torn}; missing numbers: {gaps}; "
         f"dropped: {reader.dropped}; cut: {reader.cut}; disk errors: {reader.disk_errors}\n"
     )
@@ -138,7 +137,7 @@ def _write_whole(path: Path, story: str, reader: RingReader | None) -> None:
 
 def _lines(reader: RingReader) -> Iterator[str]:
     flushed = reader.flushed_seq
-    for record in reader.records():
+    for record in reader:
         mark = "* " if record.seq > flushed else "  "
         yield f"{mark}{record.seq} {render_text(record)}\n"
 
