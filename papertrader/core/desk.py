@@ -11,7 +11,7 @@ start. To repeat a decision, repeat with it `Desk.last_quote` as it then was.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import attrs
@@ -34,6 +34,7 @@ from papertrader.core.exchange import paid_for, received_for
 from papertrader.core.fees import fees_of_fill
 from papertrader.core.fills import touch_price
 from papertrader.core.identifiers import check_currency, check_symbol
+from papertrader.core.intervals import Interval
 from papertrader.core.marketclock import SPEED_MAX
 from papertrader.core.money import NULL, SCALE
 from papertrader.core.orders import (
@@ -63,7 +64,7 @@ from papertrader.core.reserving import affordable
 from papertrader.core.rules import DeskRules
 from papertrader.core.splits import Splits
 
-ENGINE: Final = 4
+ENGINE: Final = 5
 """The number of the rules that decide, and of the data that come with them: calendars, rates, fees.
 
 One more whenever the same inputs may come to other outcomes than before, receipts included
@@ -313,14 +314,23 @@ class Desk(Splits):
                 self._end(order, OrderEventKind.CANCELLED, 0, at)
         return Outcome(None, "", None, self._finish())
 
-    def advance(self, *, seq: int, at: int, market_at: int) -> list[Event]:
+    def advance(
+        self,
+        *,
+        seq: int,
+        at: int,
+        market_at: int,
+        closings: Mapping[str, Interval] | None = None,
+    ) -> list[Event]:
         """Do everything that was due until ``market_at``, in the order of market time.
 
         Open orders expire; at each close after that, what is owed is charged and margin is
         checked, and margin calls that have fallen due are carried out; contests end. After
-        `CLOSES_MAX` closes the rest is left to the next input.
+        `CLOSES_MAX` closes the rest is left to the next input. ``closings`` is given to decide an
+        input again; otherwise they are worked out, and `closings_used` returns them.
         """
         self._begin(seq, market_at)
+        self._closings = closings
         closes, ends = 0, self.next_contest_end()
         while True:
             order, carry = self.state.due(market_at), self.next_carry()
@@ -338,10 +348,9 @@ class Desk(Splits):
             if order is None:
                 break
             if order.time_in_force == TimeInForce.CLS:
-                order = self._fill_at_close(order)
-                if not order.is_open:
-                    continue
-            self._end(order, OrderEventKind.EXPIRED, 0, at)
+                self._close_out(order, at)
+            else:
+                self._end(order, OrderEventKind.EXPIRED, 0, at)
         self.end_contests(at, market_at, market_at)
         return self._finish()
 

@@ -5,14 +5,15 @@ one side's orders after one another; ``volume-share`` and ``bar`` take from the 
 order took is gone for the next one, whoever sent it. ``ideal`` takes whatever it wants.
 
 No model looks ahead: an order may use an update that the master observed after the order was
-received, and a bar that began after that.
+received, and a bar that began after that. At a close the bar that goes on is complete, and orders
+for the close get its last price.
 """
 
 from __future__ import annotations
 
 import hashlib
 from math import isqrt
-from typing import Final
+from typing import ClassVar, Final
 
 from papertrader.core.fills import (
     Fill,
@@ -26,10 +27,10 @@ from papertrader.core.fills import (
     receipt_for,
     touch_price,
 )
-from papertrader.core.intervals import Interval
+from papertrader.core.intervals import BAR_NS, Interval
 from papertrader.core.money import NULL
 from papertrader.core.orders import Order, OrderState, Side
-from papertrader.core.quotes import Asset, Quote
+from papertrader.core.quotes import Asset, Bar, Quote, market_time
 from papertrader.core.terms import BASIS_POINTS, FillModelKind, PortfolioTerms
 
 # Python 3.11 looks the members of an enumeration up slowly: each costs as much as a call.
@@ -49,17 +50,27 @@ _NO_INTERVAL: Final = Interval()
 class Offer:
     """What a quote offers to the models ``quote`` and ``conservative``, and what is left of it.
 
-    ``stamp``: an order may use the offer if it was received before; 0 if nobody may.
+    ``stamp``: an order may use the offer if it was received before; 0 if nobody may. ``source``
+    names what is taken from: the quote, by its number.
     """
 
-    __slots__ = ("_left", "asset", "interval", "quote", "stamp")
+    __slots__ = ("_left", "asset", "interval", "quote", "source", "stamp")
+
+    family: ClassVar[FillModelKind] = FillModelKind.QUOTE
+    """The models that take from it."""
 
     def __init__(self, quote: Quote, asset: Asset, interval: Interval = _NO_INTERVAL) -> None:
         self.quote = quote
         self.asset = asset
         self.interval = interval
         self.stamp = quote.observed_at
+        self.source = quote.quote_seq
         self._left = 0
+
+    @property
+    def latest(self) -> int:
+        """The last market time that the offer is about: orders for an opening until then use it."""
+        return market_time(self.quote)
 
     def reach(self, side: Side) -> int:
         """Return the price that a limit of ``side`` must touch to take part; `NULL` for none."""
@@ -131,6 +142,8 @@ class LastOffer(Offer):
 
     __slots__ = ()
 
+    family = FillModelKind.IDEAL
+
     def reach(self, side: Side) -> int:
         """Return the last price; `NULL` if there is none."""
         return self.quote.last if self.quote.last > 0 else NULL
@@ -171,6 +184,8 @@ class VolumeOffer(Offer):
     """
 
     __slots__ = ("_taken",)
+
+    family = FillModelKind.VOLUME_SHARE
 
     def __init__(self, quote: Quote, asset: Asset, interval: Interval = _NO_INTERVAL) -> None:
         super().__init__(quote, asset, interval)
@@ -227,15 +242,23 @@ class BarOffer(Offer):
     """The ``bar`` model: the bar that this quote completed, if one was.
 
     A market order fills at its open; a limit at its own price if high or low touched it, and at
-    the open if that was better.
+    the open if that was better. It is the bar that is taken from, named by its ``stamp``.
     """
 
     __slots__ = ("_taken",)
 
+    family = FillModelKind.BAR
+
     def __init__(self, quote: Quote, asset: Asset, interval: Interval = _NO_INTERVAL) -> None:
         super().__init__(quote, asset, interval)
-        self.stamp = interval.bar_observed_at
+        self.stamp = self.source = interval.bar_observed_at
         self._taken = 0
+
+    @property
+    def latest(self) -> int:
+        """The last instant of the bar, so that an opening meets the first bar behind it."""
+        bar = self.interval.bar
+        return 0 if bar is None else bar.time + BAR_NS - 1
 
     def reach(self, side: Side) -> int:
         """Return the low for a buy, the high for a sell; `NULL` while no bar is complete."""
@@ -260,17 +283,22 @@ class BarOffer(Offer):
 
     def fill(self, order: Order, terms: PortfolioTerms) -> Fill:
         """Return what the bar gives: at its open, or at the limit that it touched."""
-        side, bound, bar = order.side, order.bound_price, self.interval.bar
-        if bar is None:
+        bar = self.interval.bar
+        if bar is None or order.since >= self.stamp:
             return Fill(0, NULL, LimitingRule.BAR)
-        price = bar.open
-        if beyond(side, price, bound):
-            touched = not beyond(side, self.reach(side), bound)
-            if bound_rule(order) != LimitingRule.LIMIT or not touched:
-                return Fill(0, NULL, bound_rule(order))
-            price = bound
+        price = self._price(order, bar)
+        if price == NULL:
+            return Fill(0, NULL, bound_rule(order))
         left = bar.volume * terms.participation // BASIS_POINTS - self._taken if self._left else 0
         return _limited(order, price, left, self.asset.lot, LimitingRule.VOLUME)
+
+    def _price(self, order: Order, bar: Bar) -> int:
+        """Return the price at which ``order`` trades in ``bar``; `NULL` if its bound forbids."""
+        side, bound = order.side, order.bound_price
+        if not beyond(side, bar.open, bound):
+            return bar.open
+        touched = not beyond(side, self.reach(side), bound)
+        return bound if touched and bound_rule(order) == LimitingRule.LIMIT else NULL
 
     def receipt(self, order: Order, fill: Fill, terms: PortfolioTerms) -> Receipt:
         """Write the receipt: the model pays no spread and no slippage."""
@@ -279,16 +307,32 @@ class BarOffer(Offer):
         return receipt
 
     def _working(self, order: Order, terms: PortfolioTerms) -> Working:
-        opened = self.interval.bar.open if self.interval.bar is not None else NULL
-        return Working(terms.fill_model, opened, self._taken, self.interval)
+        bar = self.interval.bar
+        reference = NULL if bar is None else self._reference(bar)
+        return Working(terms.fill_model, reference, self._taken, self.interval)
+
+    def _reference(self, bar: Bar) -> int:
+        """Return the price that the model begins from."""
+        return bar.open
 
 
-_OFFERS: Final[dict[FillModelKind, type[Offer]]] = {
-    FillModelKind.QUOTE: Offer,
-    FillModelKind.IDEAL: LastOffer,
-    FillModelKind.VOLUME_SHARE: VolumeOffer,
-    FillModelKind.BAR: BarOffer,
-}
+class ClosingBarOffer(BarOffer):
+    """The ``bar`` model at the close: the bar that the close completes, at its last price."""
+
+    __slots__ = ()
+
+    def reach(self, side: Side) -> int:
+        """Return the close of the bar; `NULL` if there is none."""
+        return NULL if self.interval.bar is None else self.interval.bar.close
+
+    def _price(self, order: Order, bar: Bar) -> int:
+        return NULL if beyond(order.side, bar.close, order.bound_price) else bar.close
+
+    def _reference(self, bar: Bar) -> int:
+        return bar.close
+
+
+_OFFERS: Final = {each.family: each for each in (Offer, LastOffer, VolumeOffer, BarOffer)}
 
 
 def offer_of(
@@ -296,6 +340,15 @@ def offer_of(
 ) -> Offer:
     """Return what ``quote``, with its ``interval``, offers to a family of models."""
     return _OFFERS[family](quote, asset, interval)
+
+
+def closing_offer(
+    family: FillModelKind, quote: Quote, asset: Asset, interval: Interval = _NO_INTERVAL
+) -> Offer:
+    """Return what the last ``quote`` of a session offers at the close (`Intervals.closing`)."""
+    if family == FillModelKind.BAR:
+        return ClosingBarOffer(quote, asset, interval)
+    return offer_of(family, quote, asset, interval)
 
 
 def worsened(side: Side, price: int, basis_points: int, tick: int) -> int:

@@ -23,7 +23,7 @@ class Interval:
 
     ``volume`` is 0 where it is unknown. ``bar`` is None while none is complete; an order may use it
     only if the master received the order before ``bar_observed_at``, the instant of the bar's first
-    quote.
+    quote. At the close of a session it is the bar that the close completes.
     """
 
     volume: int = 0
@@ -58,18 +58,31 @@ class Intervals:
 
     def __init__(self) -> None:
         self._forming: dict[str, _Forming] = {}
+        self._newest: dict[str, tuple[int, int]] = {}
+        """The number of the newest quote of each symbol that was followed, and its volume."""
 
     def peek(self, before: Quote | None, quote: Quote) -> Interval:
         """Return the interval of ``quote``, the next after ``before``; nothing is changed."""
-        interval = Interval(volume_between(before, quote))
+        volume, bar = volume_between(before, quote), self._forming.get(quote.symbol)
+        if bar is None or quote.source_time // BAR_NS * BAR_NS == bar.time:
+            return Interval(volume)
+        return _with_bar(volume, bar)
+
+    def closing(self, quote: Quote) -> Interval:
+        """Return what belongs to ``quote`` as the last one of its session; nothing is changed.
+
+        It is the interval that ends with the quote, and the bar that goes on: the close completes
+        it. Of a quote that nobody followed neither is known.
+        """
+        number, volume = self._newest.get(quote.symbol, (0, 0))
         bar = self._forming.get(quote.symbol)
-        if bar is not None and bar.whole and quote.source_time // BAR_NS * BAR_NS != bar.time:
-            interval.bar = Bar(bar.time, bar.opened, bar.high, bar.low, bar.close, bar.volume)
-            interval.bar_observed_at = bar.observed_at
-        return interval
+        if number != quote.quote_seq:
+            return Interval()
+        return Interval(volume) if bar is None else _with_bar(volume, bar)
 
     def follow(self, before: Quote | None, quote: Quote) -> None:
         """Take ``quote``, the next after ``before``, into the bar that it belongs to."""
+        self._newest[quote.symbol] = quote.quote_seq, volume_between(before, quote)
         last = quote.last
         if last <= 0:
             return
@@ -102,7 +115,17 @@ class Intervals:
     def forget(self, symbol: str) -> None:
         """Stop: a bar that began before a split, for example, is none."""
         self._forming.pop(symbol, None)
+        self._newest.pop(symbol, None)
 
     def clear(self) -> None:
         """Stop for all symbols."""
         self._forming.clear()
+        self._newest.clear()
+
+
+def _with_bar(volume: int, bar: _Forming) -> Interval:
+    """Return an interval with a bar that is complete, if it is a whole one."""
+    if not bar.whole:
+        return Interval(volume)
+    complete = Bar(bar.time, bar.opened, bar.high, bar.low, bar.close, bar.volume)
+    return Interval(volume, complete, bar.observed_at)

@@ -6,11 +6,12 @@ inputs: the same machine, in which inputs are decided into events and only event
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from papertrader.core.book import Book
 from papertrader.core.events import Event
-from papertrader.core.fillmodels import FAMILIES, Offer, offer_of
+from papertrader.core.fillmodels import FAMILIES, Offer, closing_offer, offer_of
 from papertrader.core.fills import Fill, LimitingRule, may_fill
 from papertrader.core.intervals import Interval, Intervals
 from papertrader.core.money import NULL, AmountOverflow
@@ -29,12 +30,14 @@ from papertrader.core.refusals import Refusal
 from papertrader.core.reserving import affordable, money_left
 from papertrader.core.rules import DeskRules
 from papertrader.core.stops import Stops
-from papertrader.core.terms import PortfolioTerms
+from papertrader.core.terms import FillModelKind, PortfolioTerms
 
 # Python 3.11 looks the members of an enumeration up slowly: each costs as much as a call.
 _FOK: Final = TimeInForce.FOK
 
 _EXTENDED: Final = int(QuoteFlag.EXTENDED)
+_BY_INTERVAL: Final = frozenset({FillModelKind.VOLUME_SHARE, FillModelKind.BAR})
+"""Families of models that take from the time between quotes."""
 
 
 class Matching(Stops):
@@ -44,8 +47,19 @@ class Matching(Stops):
         super().__init__(rules)
         self._intervals = Intervals()
         self._interval: Interval | None = None
+        self._closings: Mapping[str, Interval] | None = None
+        self._closings_used: dict[str, Interval] = {}
 
     # Inputs
+
+    def forget_used(self) -> None:
+        """Begin to note anew which assets, quotes, rates and closes the decisions look at."""
+        super().forget_used()
+        self._closings_used.clear()
+
+    def closings_used(self) -> dict[str, Interval]:
+        """Return, by symbol, the intervals with which sessions closed since `forget_used`."""
+        return dict(self._closings_used)
 
     def note_quote(self, quote: Quote) -> None:
         """Remember ``quote`` as the newest of its symbol without working any order.
@@ -74,7 +88,7 @@ class Matching(Stops):
                 book.touches(Side.BUY, offer.reach(Side.BUY))
                 or book.touches(Side.SELL, offer.reach(Side.SELL))
                 or (book.pending and _has_met(book, offer))
-                or self._stirs(book, quote)
+                or self._stirs(book, offer)
             ):
                 return True
         return False
@@ -145,6 +159,9 @@ class Matching(Stops):
         if not book.touches(side, price):
             return
         offer.begin(side)
+        if offer.interval.bar is not None:
+            # Who traded at a close may have taken from the bar that it completed.
+            offer.take(self._taken_of(offer, side))
         for order_id in book.candidates(side, price):
             if offer.is_used_up():
                 break
@@ -208,26 +225,48 @@ class Matching(Stops):
         at = offer.quote.observed_at
         self._end(order, OrderEventKind.CANCELLED, int(reason), at, receipt)
 
-    def _fill_at_close(self, order: Order) -> Order:
-        """Let an order for the close take from the last quote of its session, if there was one.
+    def _close_out(self, order: Order, at: int) -> None:
+        """End an order for the close, which has come, with what its session's end gives it.
 
-        What others took of it is gone: when it came, or at this close.
+        What others took of that is gone: when the last quote came, or at this close.
         """
+        offer, receipt = self._closing_offer(order), None
+        if offer is not None:
+            offer.begin(order.side)
+            offer.take(self._taken_of(offer, order.side))
+            if not offer.is_used_up():
+                self._fill(order, offer)
+            order = self.state.orders[order.order_id]
+        if not order.is_open:
+            return
+        if offer is not None:
+            terms = self.state.portfolios[order.portfolio].terms
+            receipt = offer.receipt(order, offer.refusal(order, terms), terms)
+        self._end(order, OrderEventKind.EXPIRED, 0, at, receipt)
+
+    def _closing_offer(self, order: Order) -> Offer | None:
+        """Return what the last quote of an order's session offers it, if there was one for it."""
         quote, asset = self._quotes.get(order.symbol), self._assets.get(order.symbol)
         opened = order.terms.works_from if order.terms is not None else 0
         if quote is None or asset is None or asset.status in NOT_TRADING or not may_fill(quote):
-            return order
+            return None
         if quote.flags & _EXTENDED or quote.observed_at <= order.since:
-            return order
+            return None
         if not opened <= market_time(quote) <= order.expire_at:
-            return order
+            return None
         family = FAMILIES[self.state.portfolios[order.portfolio].terms.fill_model]
-        offer = offer_of(family, quote, asset)
-        offer.begin(order.side)
-        offer.take(self.state.takings.of(quote, family, order.side))
-        if not offer.is_used_up():
-            self._fill(order, offer)
-        return self.state.orders[order.order_id]
+        if family not in _BY_INTERVAL:
+            return closing_offer(family, quote, asset)
+        if self._closings is None:
+            interval = self._intervals.closing(quote)
+        else:
+            interval = self._closings.get(quote.symbol, Interval())
+        self._closings_used[quote.symbol] = interval
+        return closing_offer(family, quote, asset, interval)
+
+    def _taken_of(self, offer: Offer, side: Side) -> int:
+        """Return how much of an offer was taken before its turn came."""
+        return self.state.takings.of(offer.asset.symbol, offer.family, side, offer.source)
 
     def _fill_for_money(
         self, order: Order, offer: Offer, terms: PortfolioTerms

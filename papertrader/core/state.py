@@ -364,6 +364,11 @@ class DeskState:
             self._replace(old, order, account)
         account.event_seq = event.event_seq
         self.orders[order.order_id] = order
+        if event.fill and event.receipt is not None:
+            terms = portfolio.terms
+            family = _QUOTE if terms is DEFAULT_TERMS else FAMILIES[terms.fill_model]
+            taken = event.fill_quantity
+            self.takings.note(order.symbol, family, order.side, event.receipt, taken)
         was_cash = was_quantity = 0
         if old is not None:
             was_cash, was_quantity = old.reserved_cash, old.reserved_quantity
@@ -501,9 +506,6 @@ class DeskState:
             portfolio.dividends += transaction.amount
         if position is not None:
             portfolio.positions[position.symbol] = position
-        if transaction.order:
-            order = self.orders[transaction.order]
-            self.takings.note(transaction, FAMILIES[portfolio.terms.fill_model], order.side)
 
     def _check_transaction(
         self, event: TransactionPosted, account: AccountState, portfolio: PortfolioState

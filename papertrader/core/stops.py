@@ -27,7 +27,7 @@ from papertrader.core.orders import (
     TimeInForce,
     next_state,
 )
-from papertrader.core.quotes import Quote, market_time
+from papertrader.core.quotes import Quote
 from papertrader.core.reserving import reserve_rest
 from papertrader.core.terms import FillModelKind
 from papertrader.core.triggers import Prices, better_mark, reaches, with_mark
@@ -44,12 +44,13 @@ def prices_of(quote: Quote) -> Prices:
 class Stops(Combinations):
     """Triggers orders, moves trailing stops, and lets orders in at the opening."""
 
-    def _stirs(self, book: Book, quote: Quote) -> bool:
+    def _stirs(self, book: Book, offer: Offer) -> bool:
         """Tell, cheaply, whether `_trigger` or `_move_marks` may yield events for a book."""
+        quote = offer.quote
         at = quote.observed_at
         if book.unmet and any(stamp < at for stamp, _ in book.unmet.values()):
             return True
-        if book.opening and book.opens(market_time(quote)):
+        if book.opening and book.opens(offer.latest):
             return True
         if not book.triggers:
             return False
@@ -126,14 +127,13 @@ class Stops(Combinations):
 
     def _open_orders(self, book: Book, offer: Offer) -> list[Order]:
         """Let the orders in that waited for this opening."""
-        quote = offer.quote
-        at, market_at = quote.observed_at, market_time(quote)
+        at, latest = offer.quote.observed_at, offer.latest
         opened = []
         for works_from, _, number in book.opening[:]:
-            if works_from > market_at:
+            if works_from > latest:
                 break
             order = self.state.orders[number]
-            if order.since >= at:
+            if order.since >= offer.stamp:
                 continue
             changed = order.snapshot()
             changed.state = next_state(order.state, OrderEventKind.WORKING)

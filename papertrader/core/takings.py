@@ -1,44 +1,45 @@
-"""Takings: what orders have taken of the newest quote of each symbol, for who comes to it later.
+"""Takings: what orders have taken of the newest quote or bar of each symbol, for who comes later.
 
-An order for the close takes from a quote that others had their turns at when it came. It is made of
-the events, like all of the desk's state, and of one quote for each symbol that was ever traded.
+An order for the close takes from a quote that others had their turns at when it came, and from a
+bar that others have their turns at when the next quote comes. What was taken is made of the events,
+like all of the desk's state, and of one quote and one bar for each symbol that was ever traded.
 """
 
 from __future__ import annotations
 
-from papertrader.core.ledger import Transaction
+from papertrader.core.fills import Receipt
 from papertrader.core.orders import Side
-from papertrader.core.quotes import Quote
 from papertrader.core.terms import FillModelKind
 
-_Taken = dict[tuple[FillModelKind, bool], int]
+_Key = tuple[str, FillModelKind, bool]
 
 
 class Takings:
-    """Quantities (1e-8 units) by symbol, of the quote that its last fill was of.
+    """Quantities (1e-8 units) by symbol, family of fill models and side, of what was taken last.
 
-    A state that is put together from its parts knows of none: whoever starts anew has met no quote
-    yet, and the next one has another number.
+    A source is what is taken from: a quote, by its number, or a bar, by the instant of its first
+    quote. A state that is put together from its parts knows of none: whoever starts anew has met
+    neither yet, and the next ones have other numbers.
     """
 
-    __slots__ = ("_by_symbol",)
+    __slots__ = ("_taken",)
 
     def __init__(self) -> None:
-        self._by_symbol: dict[str, tuple[int, _Taken]] = {}
+        self._taken: dict[_Key, tuple[int, int]] = {}
 
-    def note(self, fill: Transaction, family: FillModelKind, side: Side) -> None:
+    def note(
+        self, symbol: str, family: FillModelKind, side: Side, receipt: Receipt, quantity: int
+    ) -> None:
         """Note a fill of an order of ``side`` whose portfolio has a model of ``family``."""
-        known = self._by_symbol.get(fill.symbol)
-        key = (family, side == Side.BUY)
-        if known is None or known[0] != fill.quote_seq:
-            self._by_symbol[fill.symbol] = (fill.quote_seq, {key: fill.quantity})
-            return
-        taken = known[1]
-        taken[key] = taken.get(key, 0) + fill.quantity
+        source, working = receipt.quote_seq, receipt.working
+        if family == FillModelKind.BAR and working is not None:
+            source = working.interval.bar_observed_at
+        key = (symbol, family, side == Side.BUY)
+        known = self._taken.get(key)
+        before = known[1] if known is not None and known[0] == source else 0
+        self._taken[key] = source, before + quantity
 
-    def of(self, quote: Quote, family: FillModelKind, side: Side) -> int:
-        """Return how much ``side`` has taken of ``quote`` so far; 0 if it is not the last one."""
-        known = self._by_symbol.get(quote.symbol)
-        if known is None or known[0] != quote.quote_seq:
-            return 0
-        return known[1].get((family, side == Side.BUY), 0)
+    def of(self, symbol: str, family: FillModelKind, side: Side, source: int) -> int:
+        """Return how much ``side`` has taken of a source; 0 if it is not what it took of last."""
+        known = self._taken.get((symbol, family, side == Side.BUY))
+        return known[1] if known is not None and known[0] == source else 0

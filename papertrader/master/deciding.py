@@ -99,7 +99,9 @@ def decide(desk: Desk, given: Input) -> Decided | None:
         if isinstance(record, m.StoreTime):
             desk.recall([records.quote_of(row) for row in record.quotes])
             at, market_at = record.accepted_at, record.market_at
-            return Decided(desk.advance(seq=seq, at=at, market_at=market_at))
+            closings = {row.symbol: interval_of(row) for row in record.closings}
+            events = desk.advance(seq=seq, at=at, market_at=market_at, closings=closings)
+            return Decided(events)
         if isinstance(record, m.StoreAction):
             desk.recall([*_quotes(given), *map(records.quote_of, record.quotes)])
             action = inputs.action_of(record)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from types import MappingProxyType
 from typing import Final
 
 from papertrader.core.intervals import Interval
@@ -16,13 +18,14 @@ from papertrader.core.quotes import (
     Quote,
 )
 from papertrader.master import records
-from papertrader.master.receipts import interval_section
+from papertrader.master.receipts import closings_section, interval_section
 from papertrader.wire import codec
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import Category, FrameFlag, Opcode, Tag
 
 QUOTES_KEPT_MAX: Final = 4_096
 """Quotes kept with one input; beyond it only the outcomes tell what they were."""
+NO_CLOSINGS: Final[Mapping[str, Interval]] = MappingProxyType({})
 _COMMAND: Final = int(Category.COMMAND)
 _CHECKSUM: Final = int(FrameFlag.CHECKSUM)
 
@@ -38,12 +41,21 @@ def quote_record(
     return codec.frame(_COMMAND, Opcode.STORE_QUOTE, block, sections, flags=records.CHECKED)
 
 
-def time_record(seq: int, at: int, market_at: int, quotes: Sequence[Quote] = ()) -> bytes:
-    """Return the record of market time having gone on; ``quotes`` are the newest of what ended."""
+def time_record(
+    seq: int,
+    at: int,
+    market_at: int,
+    quotes: Sequence[Quote] = (),
+    closings: Mapping[str, Interval] = NO_CLOSINGS,
+) -> bytes:
+    """Return the record of market time having gone on; ``quotes`` are the newest of what ended.
+
+    ``closings`` are the intervals with which sessions closed for orders that needed them.
+    """
     block = m.StoreTime(seq=seq, accepted_at=at, market_at=market_at).pack()
-    return codec.frame(
-        _COMMAND, Opcode.STORE_TIME, block, quotes_section(quotes), flags=records.CHECKED
-    )
+    kept = dict(islice(closings.items(), QUOTES_KEPT_MAX))
+    sections = quotes_section(quotes) + closings_section(kept)
+    return codec.frame(_COMMAND, Opcode.STORE_TIME, block, sections, flags=records.CHECKED)
 
 
 def action_record(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from papertrader.core.events import OrderChanged
@@ -85,7 +86,18 @@ def interval_section(interval: Interval) -> bytes:
     return codec.group(Tag.INTERVAL, m.IntervalRow.SIZE, [row])
 
 
-def interval_of(row: m.IntervalRow | m.WorkingRow) -> Interval:
+def closings_section(closings: Mapping[str, Interval]) -> bytes:
+    """Return the section of a time's record that holds with what sessions closed, by symbol."""
+    if not closings:
+        return b""
+    rows = [
+        m.ClosingRow(symbol=symbol, **_interval_fields(interval)).pack()
+        for symbol, interval in closings.items()
+    ]
+    return codec.group(Tag.CLOSINGS, m.ClosingRow.SIZE, rows)
+
+
+def interval_of(row: m.IntervalRow | m.WorkingRow | m.ClosingRow) -> Interval:
     """Return the interval that a row describes."""
     bar = None
     if row.bar_observed_at:

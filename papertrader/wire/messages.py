@@ -1209,6 +1209,44 @@ _pack_IntervalRow = IntervalRow.LAYOUT.pack
 
 
 @attrs.define(slots=True, eq=True)
+class ClosingRow(Row):
+    """What the last quote of a session says of the time before the close."""
+
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>16sqQQqqqqq')
+    SIZE: ClassVar[int] = 80
+
+    symbol: str = ""
+    volume: int = 0
+    bar_time: int = 0
+    bar_observed_at: int = 0
+    bar_open: int = NULL
+    bar_high: int = NULL
+    bar_low: int = NULL
+    bar_close: int = NULL
+    bar_volume: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> ClosingRow:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (symbol, volume, bar_time, bar_observed_at, bar_open, bar_high, bar_low, bar_close, bar_volume,) = _unpack_ClosingRow(octets, offset)
+            return cls(_ascii_get(symbol) or _ascii(symbol), volume, bar_time, bar_observed_at, bar_open, bar_high, bar_low, bar_close, bar_volume)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_ClosingRow(_packed_get((self.symbol, 16)) or _packed(self.symbol, 16), self.volume, self.bar_time, self.bar_observed_at, self.bar_open, self.bar_high, self.bar_low, self.bar_close, self.bar_volume)
+        except _BAD as error:
+            raise LocalFault(f"ClosingRow: {error}") from None
+
+
+_unpack_ClosingRow = ClosingRow.LAYOUT.unpack_from
+_pack_ClosingRow = ClosingRow.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
 class OrderReceiptRow(Row):
     """A receipt with the event that it belongs to; recomputable to the last unit."""
 
@@ -9367,13 +9405,14 @@ _pack_StoreQuote = StoreQuote.LAYOUT.pack
 
 @attrs.define(slots=True, eq=True)
 class StoreTime(Message):
-    """Input: market time went on and something fell due."""
+    """Input: market time went on and something fell due; CLOSINGS if fill models need them."""
 
     OPCODE: ClassVar[int] = 0x7e03
     SHAPE: ClassVar[str] = 'event'
     CATEGORY: ClassVar[int] = 1
     SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
         SectionSpec(0x4005, 'quotes', 'group', 4096, False, 0, QuoteRow),
+        SectionSpec(0x4026, 'closings', 'group', 4096, False, 0, ClosingRow),
     )
     LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QQQ')
     SIZE: ClassVar[int] = 24
@@ -9382,6 +9421,7 @@ class StoreTime(Message):
     accepted_at: int = 0
     market_at: int = 0
     quotes: tuple[QuoteRow, ...] = ()
+    closings: tuple[ClosingRow, ...] = ()
 
     @classmethod
     def unpack(cls, octets: bytes, offset: int = 0) -> StoreTime:

@@ -85,13 +85,14 @@ message(
     Opcode.STORE_TIME,
     EVENT,
     "StoreTime",
-    "Input: market time went on and something fell due.",
+    "Input: market time went on and something fell due; CLOSINGS if fill models need them.",
     c.Struct(
         "seq" / U64 * "input sequence",
         "accepted_at" / Ts * "master's clock",
         "market_at" / Ts * "market clock",
     ),
     group_section(Tag.QUOTES, "quotes", "QuoteRow", PART_ROWS),
+    group_section(Tag.CLOSINGS, "closings", "ClosingRow", PART_ROWS),
 )
 message(
     Opcode.STORE_ASSET,

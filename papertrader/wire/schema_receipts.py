@@ -47,7 +47,7 @@ def interval_fields() -> tuple[Any, ...]:
     """Return the fields of an interval: what lay between a quote and the one before it."""
     return (
         "volume" / Qty * "traded since the quote before; 0 = unknown",
-        "bar_time" / Ts * "market time at which the bar that the quote completed began; 0 = none",
+        "bar_time" / Ts * "when the bar that the quote, or the close, completed began; 0 = none",
         "bar_observed_at" / Ts * "when the master received that bar's first quote",
         "bar_open" / Px * "of that bar",
         "bar_high" / Px * "of that bar",
@@ -70,6 +70,12 @@ def working_fields() -> tuple[Any, ...]:
 
 block("WorkingRow", "What a fill model other than QUOTE went by besides.", *working_fields())
 block("IntervalRow", "What a quote says of the time since the one before it.", *interval_fields())
+block(
+    "ClosingRow",
+    "What the last quote of a session says of the time before the close.",
+    "symbol" / Sym16 * "whose",
+    *interval_fields(),
+)
 message(
     Opcode.RECEIPT_GET,
     REQUEST,

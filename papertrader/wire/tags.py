@@ -52,6 +52,7 @@ class Tag(IntEnum):
     RECEIPTS = 0x4020
     WORKING = 0x4021
     INTERVAL = 0x4022
+    CLOSINGS = 0x4026
     GIVEN = 0x4023
     REFUSALS = 0x4024
     NOTES = 0x4025

@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+from papertrader.core.events import OrderChanged
+from papertrader.core.fills import LimitingRule, Receipt
+from papertrader.core.intervals import BAR_NS
 from papertrader.core.money import parse_amount
 from papertrader.core.orders import Order, OrderState, Side, TimeInForce
 from papertrader.core.quotes import AssetFlag
@@ -102,3 +105,217 @@ def test_a_recovered_desk_knows_what_was_taken(floor: Any) -> None:
     again.note_quote(quote)
     assert again.advance(**floor.tick(), market_at=CLOSE)
     assert again.order(last.order_id).filled == m("4")
+
+
+# --- models that take from the time between quotes -----------------------------------------------
+
+MINUTE_CLOSE = 10 * BAR_NS
+"""The close of a session of ten bars, from 0 on."""
+
+
+def by_model(floor: Any, model: FillModelKind, portfolio: int = 2, **terms: int) -> int:
+    """Open a portfolio that trades by a model; return its number."""
+    floor.open(1, portfolio)
+    chosen = PortfolioTerms(fill_model=model, **terms)
+    tick = floor.tick()
+    outcome = floor.desk.set_terms(**tick, account=1, portfolio=portfolio, terms=chosen)
+    floor.keep(outcome.events)
+    return portfolio
+
+
+def minute(floor: Any, minutes: float, volume: str, last: str = "100", **fields: Any) -> list[Any]:
+    """Observe a quote of so many minutes after the opening, with a day's volume."""
+    floor.now = int(minutes * BAR_NS)
+    given = {"source_time": floor.now, "day_volume": volume, "last": last, **fields}
+    events: list[Any] = floor.quote("99", "101", **given)
+    return events
+
+
+def for_close(floor: Any, quantity: str, portfolio: int = 2, **fields: Any) -> Order:
+    """Send an order for the close of the session of ten bars."""
+    return closing(floor, quantity, portfolio=portfolio, expire_at=MINUTE_CLOSE, **fields)
+
+
+def end_session(floor: Any, **given: Any) -> list[Any]:
+    """Let the close come."""
+    floor.now = MINUTE_CLOSE
+    events: list[Any] = floor.desk.advance(**floor.tick(), market_at=MINUTE_CLOSE, **given)
+    return events
+
+
+def receipts_of(floor: Any, order: Order) -> list[Receipt]:
+    """Return the receipts of an order's fills and of its end, oldest first."""
+    changes = [each for each in floor.events if isinstance(each, OrderChanged)]
+    mine = [each.receipt for each in changes if each.order.order_id == order.order_id]
+    return [each for each in mine if each is not None]
+
+
+def test_volume_share_takes_its_part_of_the_last_interval(floor: Any) -> None:
+    """A tenth of the 200 that were traded before the last quote, at a price that this moves."""
+    by_model(floor, FillModelKind.VOLUME_SHARE, participation=1_000, impact=1_000)
+    minute(floor, 1, "500")
+    whole, rest = for_close(floor, "15"), for_close(floor, "15")
+    minute(floor, 2, "900")
+    minute(floor, 9.9, "1100")
+    floor.keep(end_session(floor))
+    assert filled(floor, whole, rest) == [m("15"), m("5")]
+    assert floor.now_is(whole).avg_price == m("101.06")  # 101 * (1 + 0.1 * (15 / 200) ** 2), up
+    assert floor.now_is(rest).avg_price == m("101.11")  # ... (20 / 200) ** 2
+    fill, end = receipts_of(floor, rest)
+    assert (fill.limiting, end.limiting) == (LimitingRule.VOLUME, LimitingRule.VOLUME)
+    assert fill.working.interval.volume == end.working.interval.volume == m("200")
+    assert (fill.working.taken, end.working.taken) == (m("15"), m("20"))
+
+
+def test_what_was_taken_of_the_interval_is_gone(floor: Any) -> None:
+    """An order that met the last quote had its share of the same volume; a buy takes no sale's."""
+    by_model(floor, FillModelKind.VOLUME_SHARE, participation=1_000, impact=0)
+    minute(floor, 1, "500")
+    met = floor.order("12", portfolio=2)
+    last = for_close(floor, "15")
+    minute(floor, 9.9, "700")
+    floor.keep(end_session(floor))
+    assert filled(floor, met, last) == [m("12"), m("8")]
+
+
+def test_an_interval_without_volume_gives_nothing(floor: Any) -> None:
+    """And the receipt says so: it is the rule by which other orders of the model wait."""
+    by_model(floor, FillModelKind.VOLUME_SHARE)
+    minute(floor, 1, "500")
+    order = for_close(floor, "1")
+    minute(floor, 2, "600")
+    minute(floor, 9.9, "600")
+    floor.keep(end_session(floor))
+    (end,) = receipts_of(floor, order)
+    assert (floor.now_is(order).state, end.limiting) == (OrderState.EXPIRED, LimitingRule.VOLUME)
+    assert end.quote_seq == floor.quote_seq
+
+
+def test_bar_fills_at_the_close_of_the_last_bar(floor: Any) -> None:
+    """At its last price, neither its open nor a quote's side, and a tenth of its volume in all."""
+    by_model(floor, FillModelKind.BAR, participation=1_000)
+    minute(floor, 1, "500")
+    first, rest = for_close(floor, "15"), for_close(floor, "15")
+    too_low = for_close(floor, "1", limit="100.4")
+    minute(floor, 8.5, "600", last="98")
+    minute(floor, 9.1, "700", last="102")
+    minute(floor, 9.9, "800", last="100.5")
+    floor.keep(end_session(floor))
+    assert filled(floor, first, rest, too_low) == [m("15"), m("5"), 0]
+    assert floor.now_is(first).avg_price == floor.now_is(rest).avg_price == m("100.5")
+    fill, end = receipts_of(floor, rest)
+    assert fill.limiting == end.limiting == LimitingRule.VOLUME
+    assert fill.working.reference == m("100.5")
+    assert fill.working.interval.bar.volume == m("200")
+    assert (fill.working.taken, fill.spread_cost, fill.slippage) == (m("15"), 0, 0)
+    assert [each.limiting for each in receipts_of(floor, too_low)] == [LimitingRule.LIMIT]
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_bar_asks_that_the_bar_began_after_the_order(floor: Any, alone: bool) -> None:
+    """Else it was partly seen: such an order expires, and says that no bar was for it.
+
+    So it is whether or not others had orders by which the bar was followed.
+    """
+    by_model(floor, FillModelKind.BAR)
+    minute(floor, 1, "500")
+    before = [] if alone else [for_close(floor, "1")]
+    minute(floor, 9.1, "700")
+    after = for_close(floor, "1")
+    minute(floor, 9.9, "800")
+    floor.keep(end_session(floor))
+    assert filled(floor, *before, after) == [m("1")] * len(before) + [0]
+    (end,) = receipts_of(floor, after)
+    assert (end.limiting, end.quote_seq) == (LimitingRule.BAR, floor.quote_seq)
+
+
+def test_what_was_taken_of_the_bar_before_is_another_matter(floor: Any) -> None:
+    """The last quote of a session completes one bar, of which others took, and begins the last."""
+    by_model(floor, FillModelKind.BAR, participation=1_000)
+    minute(floor, 1, "500")
+    last, other = for_close(floor, "15"), floor.order("10", portfolio=2)
+    minute(floor, 8.1, "600")
+    minute(floor, 9.1, "700")
+    assert filled(floor, last, other) == [0, m("10")]
+    floor.keep(end_session(floor))
+    assert filled(floor, last, other) == [m("10"), m("10")]
+
+
+@pytest.mark.parametrize("left", ["6", "0"])
+def test_resting_orders_get_what_a_close_left_of_the_bar(floor: Any, left: str) -> None:
+    """Of 10 that the last bar gives to who buys; who sells has another 10."""
+    by_model(floor, FillModelKind.BAR, participation=1_000)
+    minute(floor, 1, "500")
+    floor.order("5", portfolio=2)
+    minute(floor, 2, "600")
+    minute(floor, 3, "700")
+    last = for_close(floor, str(10 - int(left)))
+    resting = floor.order("8", portfolio=2)
+    seller = floor.order("5", side=Side.SELL, portfolio=2)
+    minute(floor, 9.1, "750")
+    minute(floor, 9.5, "800")
+    floor.keep(end_session(floor))
+    assert filled(floor, last, resting, seller) == [m("10") - m(left), 0, 0]
+    again = floor.recovered()
+    minute(floor, 20, "10")
+    assert filled(floor, resting, seller) == [m(left), m("5")]
+    # What the close took of the bar is made of the events, too.
+    used = floor.desk.interval_used()
+    quote = floor.desk.last_quote("ACME")
+    assert used.bar.volume == m("100")
+    again.observe(seq=floor.seq, quote=quote, interval=used)
+    assert again.state_hash() == floor.desk.state_hash()
+
+
+@pytest.mark.parametrize("model", [FillModelKind.VOLUME_SHARE, FillModelKind.BAR])
+def test_a_close_is_decided_again_by_what_was_used(floor: Any, model: FillModelKind) -> None:
+    """A desk that saw no quote but the last one comes to the same with the interval of it."""
+    by_model(floor, model, participation=1_000)
+    minute(floor, 1, "500")
+    order = for_close(floor, "15")
+    minute(floor, 9.1, "700")
+    minute(floor, 9.5, "800")
+    again, forgetful = floor.recovered(), floor.recovered()
+    for desk in (again, forgetful):
+        desk.recall([floor.desk.last_quote("ACME")])
+    floor.desk.forget_used()
+    events = floor.keep(end_session(floor))
+    closings = floor.desk.closings_used()
+    assert floor.now_is(order).filled
+    given = {"seq": floor.seq, "at": floor.now, "market_at": MINUTE_CLOSE}
+    assert again.advance(**given, closings=closings) == events
+    assert len(forgetful.advance(**given, closings={})) == 1, "it expires"
+    floor.desk.forget_used()
+    assert floor.desk.closings_used() == {}
+
+
+def test_a_split_ends_what_is_known_of_the_interval(floor: Any) -> None:
+    """Its volume and prices are in other shares; nothing is made up for it."""
+    by_model(floor, FillModelKind.VOLUME_SHARE)
+    minute(floor, 1, "500")
+    order = for_close(floor, "1")
+    minute(floor, 9.5, "800")
+    floor.split(2, 1)
+    floor.keep(end_session(floor))
+    assert filled(floor, order) == [0]
+
+
+def test_bar_opens_with_the_first_bar_of_the_session(floor: Any) -> None:
+    """At its open and when it is complete: the last bar of the day before is none of its own."""
+    by_model(floor, FillModelKind.BAR, participation=1_000)
+    minute(floor, 1, "500")
+    opening = MINUTE_CLOSE * 5
+    order = floor.order(
+        "15",
+        portfolio=2,
+        time_in_force=TimeInForce.OPG,
+        works_from=opening,
+        expire_at=opening + MINUTE_CLOSE,
+    )
+    minute(floor, 9.1, "700")
+    minute(floor, 9.9, "800")
+    assert minute(floor, 50.01, "100", last="103", day_open="102") == []
+    assert minute(floor, 50.5, "200", last="104") == []
+    minute(floor, 51.2, "300", last="105")
+    now = floor.now_is(order)
+    assert (now.filled, now.avg_price) == (m("15"), m("102"))

@@ -10,6 +10,8 @@ import pytest
 from papertrader.core.instants import SECOND
 from papertrader.core.marketclock import ClockField, ClockMode
 from papertrader.core.orders import OrderState, TimeInForce
+from papertrader.core.terms import FillModelKind, PortfolioTerms
+from papertrader.master.termrecords import terms_block
 from papertrader.master.workerlink import MARKET_TOPIC, Topic
 from papertrader.wire import codec
 from papertrader.wire import messages as m
@@ -174,21 +176,26 @@ def test_missing_bars_are_counted(tmp_path: Path) -> None:
     kit.check()
 
 
-@pytest.mark.parametrize("how", ["fast", "stepped"])
+@pytest.mark.parametrize("how", ["fast", "stepped", "by bar"])
 def test_the_last_quote_of_a_session_is_never_left_out(tmp_path: Path, how: str) -> None:
     """At 3,600 market seconds a second an update is a quarter of an hour: the close comes first.
 
     An order for the close that was sent after the update before it fills at the closing price, and
-    so does one that is stepped over the close.
+    so does one that is stepped over the close, and one by bars, which begin with the last quote.
     """
     kit, ann = market(tmp_path, "2012-06-04 19:40", speed_milli=3_600_000)
+    if how == "by bar":
+        ann.seq += 1
+        terms = PortfolioTerms(fill_model=FillModelKind.BAR)
+        block = terms_block(m.PortfolioTermsSet, terms, portfolio=0)
+        assert ann.ask(block, seq=ann.seq).status == 0
     for _ in range(8):
         kit.turn(0.25)
         if kit.main.assets.market.now() >= at("2012-06-04 19:50"):
             break
     order = ann.order("AAPL", "1", time_in_force=TimeInForce.CLS).message
     assert order.expire_at == at("2012-06-04 20:00")
-    if how == "fast":
+    if how != "stepped":
         go_to(kit, "2012-06-04 20:00")
     else:
         ann.seq += 1
@@ -200,6 +207,9 @@ def test_the_last_quote_of_a_session_is_never_left_out(tmp_path: Path, how: str)
     (receipt,) = ann.ask(m.ReceiptGet(order=order.order)).message.receipts
     assert at("2012-06-04 19:59") <= receipt.source_time < at("2012-06-04 20:00")
     assert receipt.last == 56_429_000_000, "the price at which the day closed"
+    if how == "by bar":
+        assert found.average_price == receipt.bar_close == receipt.last
+        assert receipt.bar_volume > 0
     kit.check()
 
 

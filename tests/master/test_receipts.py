@@ -11,6 +11,7 @@ import pytest
 from papertrader.core.fills import LimitingRule
 from papertrader.core.money import NULL, SCALE, parse_amount
 from papertrader.core.orders import OrderEventKind, OrderType, TimeInForce
+from papertrader.core.quotes import QuoteFlag
 from papertrader.core.terms import FillModelKind, PortfolioTerms
 from papertrader.master import records
 from papertrader.wire import codec
@@ -128,7 +129,10 @@ def test_every_end_has_a_receipt(kit: MasterKit, ann: MasterClient) -> None:
 def test_every_model_is_decided_again(
     kit: MasterKit, ann: MasterClient, model: FillModelKind
 ) -> None:
-    """Fills of every model come out of the journal's inputs as they were, with their receipts."""
+    """Fills of every model come out of the journal's inputs as they were, with their receipts.
+
+    So does one at the close, where the models that need an interval have that of the last quote.
+    """
     ann.seq += 1
     terms = PortfolioTerms(fill_model=model, slippage=5)
     chosen = ann.ask(records.terms_block(m.PortfolioTermsSet, terms, portfolio=0), seq=ann.seq)
@@ -146,6 +150,23 @@ def test_every_model_is_decided_again(
             source_time=kit.main.assets.market.now() // minute * minute + number * minute // 3,
             ask_size=20 * SCALE,
         )
+    last = ann.order("MSFT", "3", time_in_force=TimeInForce.CLS).message
+    for number, minutes in enumerate((-2.5, -0.9, -0.1), 40):
+        kit.quote(
+            "MSFT",
+            "28.50",
+            "28.55",
+            day_volume=number * 700 * SCALE,
+            source_time=last.expire_at + int(minutes * minute),
+            flags=int(QuoteFlag.REPLAYED),
+        )
+    kit.main.transactions.advance(last.expire_at)
+    kit.turn()
+    (closing,) = receipts(ann, last.order)
+    assert (closing.kind, closing.limiting) == (OrderEventKind.FILL, LimitingRule.NONE)
+    by_interval = model in (FillModelKind.VOLUME_SHARE, FillModelKind.BAR)
+    assert closing.volume == (700 * SCALE if by_interval else 0)
+    assert closing.bar_volume == (1_400 * SCALE if by_interval else 0)
     orders = ann.ask(m.OrderList(states=0xFFFF)).message.orders
     filled = [row for order in orders for row in receipts(ann, order.order) if row.fill]
     assert filled

@@ -12,15 +12,26 @@ from typing import Any, Final
 
 import attrs
 
-from papertrader.core.events import ClockSet, Outcome, TransactionPosted
+from papertrader.core.events import ClockSet, OrderChanged, Outcome, TransactionPosted
 from papertrader.core.fillmodels import FAMILIES
 from papertrader.core.marketclock import ClockMode
-from papertrader.core.money import SCALE
-from papertrader.core.orders import NewOrder, Replacement, Side, SideFilter
+from papertrader.core.money import NULL, SCALE
+from papertrader.core.orders import (
+    NewOrder,
+    OrderType,
+    Replacement,
+    Side,
+    SideFilter,
+    TimeInForce,
+    TrailKind,
+)
 from papertrader.core.quotes import ActionKind, AssetStatus, CorporateAction, QuoteFlag
-from papertrader.core.terms import FillModelKind
+from papertrader.core.terms import BASIS_POINTS, FillModelKind
 from tests.torture.draws import CENT, HOURS, OWNERS, SYMBOLS, Draws
 
+VOLUMES: Final = (FillModelKind.VOLUME_SHARE, FillModelKind.BAR)
+MINUTES: Final = 70 * 10**9
+"""A bar of the fill model and some seconds, so that another one begins."""
 ENDINGS_FROM: Final = 100
 """The step before which no symbol ends, so that there is something to play with."""
 
@@ -34,7 +45,9 @@ class Player(Draws):
         self.told: list[str] = []
         self.sizes: dict[tuple[int, bool], int] = {}
         """What is left of each quote's displayed size for those who buy, and for those who sell."""
-        self.counted = 0
+        self.volumes: dict[tuple[str, FillModelKind, int, bool], int] = {}
+        """What was taken of each quote's volume, or bar's, by who buys and by who sells."""
+        self.counted = self.closed = 0
         for portfolio, account in OWNERS.items():
             if portfolio > 1:
                 cash = self.random.choice(("3000", "20000", "200000"))
@@ -50,8 +63,10 @@ class Player(Draws):
         self.check()
 
     def check(self) -> None:
-        """Beside the invariants: no cash portfolio owes money or shares; no size is taken twice."""
+        """Beside the invariants: no cash portfolio owes money or shares; nothing is taken twice."""
         self.count_sizes()
+        self.count_volumes()
+        self.counted = len(self.table.events)
         for owner in self.table.desk.state.portfolios.values():
             if not owner.is_margin:
                 number = owner.portfolio
@@ -72,7 +87,27 @@ class Player(Draws):
             if key in self.sizes:
                 self.sizes[key] -= fill.quantity
                 assert self.sizes[key] >= 0, f"more than quote {fill.quote_seq} shows was taken"
-        self.counted = len(self.table.events)
+
+    def count_volumes(self) -> None:
+        """Add what has filled by models of volumes to what was taken of its quote or bar."""
+        state = self.table.desk.state
+        for event in self.table.events[self.counted :]:
+            if not isinstance(event, OrderChanged) or not event.fill or event.receipt is None:
+                continue
+            working, order = event.receipt.working, event.order
+            if working is None or working.model not in VOLUMES:
+                continue
+            interval, bar = working.interval, working.interval.bar
+            source, volume = event.receipt.quote_seq, interval.volume
+            if working.model == FillModelKind.BAR:
+                source, volume = interval.bar_observed_at, bar.volume if bar is not None else 0
+            key = (order.symbol, working.model, source, order.side == Side.BUY)
+            taken = self.volumes.get(key, 0)
+            assert working.taken == taken, f"{taken} of {key} were taken before"
+            self.volumes[key] = taken = taken + event.fill_quantity
+            part = state.portfolios[order.portfolio].terms.participation
+            assert taken <= volume * part // BASIS_POINTS, f"{taken} of the {volume} of {key} taken"
+            self.closed += order.time_in_force == TimeInForce.CLS
 
     def ask(self, method: str, **fields: Any) -> Outcome | None:
         """Give the desk an input and keep what happened; return the outcome if it has one."""
@@ -96,9 +131,9 @@ class Player(Draws):
         """Send an order."""
         self.decide("submit", self.command())
 
-    def quote(self) -> None:
+    def quote(self, symbol: str = "") -> None:
         """Let the market of a symbol move, now and then by half or double."""
-        draw, symbol = self.random, self.random.choice(SYMBOLS)
+        draw, symbol = self.random, symbol or self.random.choice(SYMBOLS)
         price = self.cents[symbol]
         price = (
             price * 2 ** draw.choice((-1, 1))
@@ -114,7 +149,7 @@ class Player(Draws):
             last=CENT * (price + draw.randint(-1, spread)),
             bid_size=SCALE * draw.choice((0, 5, 50, 500)),
             ask_size=SCALE * draw.choice((0, 5, 50, 500)),
-            day_volume=SCALE * 1000 * self.moves,
+            day_volume=SCALE * 1000 * self.table.quote_seq,
             flags=draw.choice((QuoteFlag(0),) * 5 + (QuoteFlag.EXTENDED,)),
         )
         for buys, size in ((True, quote.ask_size), (False, quote.bid_size)):
@@ -219,6 +254,32 @@ class Player(Draws):
         self.table.now += self.random.choice((0, 10, 100, 20 * HOURS, 90 * HOURS))
         self.ask("advance", market_at=self.table.now)
 
+    def end_session(self) -> None:
+        """Send orders for the close of a session in a symbol, play its last bars, and end it."""
+        draw, table = self.random, self.table
+        at_home = [each for each in table.listed if each.currency == "USD"]
+        symbol = draw.choice(at_home).symbol
+        if table.desk.asset(symbol).status != AssetStatus.TRADABLE:
+            return
+        close = table.now + 4 * MINUTES
+        self.quote(symbol)
+        for _ in range(4):
+            wish = self.command()
+            owner = table.desk.portfolio(wish.portfolio)
+            wish = attrs.evolve(
+                wish, symbol=symbol, side=self.side(symbol, owner), order_type=OrderType.MARKET,
+                quantity=self.quantity(symbol, wish.portfolio), limit_price=NULL, stop_price=NULL,
+                trail_kind=TrailKind.NONE, trail=0, flags=0, legs=(),
+                time_in_force=TimeInForce.CLS, works_from=table.now, expire_at=close,
+            )  # fmt: skip
+            self.decide("submit", wish)
+        for _ in range(3):
+            table.now += draw.choice((10, MINUTES // 3, MINUTES))
+            self.quote(symbol)
+            self.submit()
+        table.now = close
+        self.ask("advance", market_at=close)
+
     def move_cash(self) -> None:
         """Pay in or out."""
         amount = self.random.choice((1, -1)) * self.random.randint(1, 5000) * SCALE
@@ -280,6 +341,7 @@ MOVES: Final = (
     (30, Player.split),
     (20, Player.dividend),
     (40, Player.advance),
+    (8, Player.end_session),
     (10, Player.end_symbol),
     (15, Player.close),
     (10, Player.move_cash),

@@ -16,10 +16,10 @@ SEEDS = 20
 
 
 def test_no_seed_breaks_a_rule() -> None:
-    """The player is heard, too: most orders are taken, and many fill."""
+    """The player is heard, too: of five orders two are taken at least, and many fill."""
     done = play.CAMPAIGN.over(1, SEEDS)
     assert [(each.seed, each.broken) for each in done if each.broken] == []
-    assert sum(each.accepted for each in done) > sum(each.orders for each in done) / 2
+    assert sum(each.accepted for each in done) > sum(each.orders for each in done) * 2 / 5
     assert play.play(3).digest == done[2].digest != done[3].digest
 
 
@@ -48,22 +48,25 @@ def test_a_seed_that_breaks_is_told_with_what_runs_it_again(
 def test_the_player_does_everything() -> None:
     """Within some seeds every input is given, and orders of every kind are taken."""
     told: Counter[str] = Counter()
+    closed = 0
     for seed in range(1, 9):
         player = Player(seed)
         for _ in range(play.STEPS):
             player.move()
         told.update(line.partition(" ")[0] for line in player.told)
+        closed += player.closed
         orders = player.table.desk.orders_of
         for order in [order for each in OWNERS for order in orders(portfolio=each)]:
             told.update((order.order_type.name, order.time_in_force.name, order.state.name))
     inputs = {"observe", "submit", "replace", "cancel", "cancel_all", "act", "advance", "close"}
     inputs |= {"move_cash", "reset_portfolio", "set_clock", "restart", "set_terms", "list"}
     inputs.add("freeze_portfolio")
-    assert len(MOVES) == len(inputs) + 2  # Actions are of three kinds.
+    assert len(MOVES) == len(inputs) + 3  # Actions are of three kinds, and a session ends with one.
     types = {"MARKET", "LIMIT", "STOP", "STOP_LIMIT", "TRAILING_STOP", "MARKET_IF_TOUCHED"}
     lasting = {"LIMIT_IF_TOUCHED", "DAY", "GTC", "GTD", "IOC", "FOK", "OPG", "CLS"}
     states = {"FILLED", "CANCELLED", "EXPIRED", "REPLACED"}
     assert (inputs | types | lasting | states) - told.keys() == set()
+    assert closed, "some close at the close by models of volumes"
 
 
 @pytest.mark.slow
