@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import ast
 import importlib
+import inspect
 import re
 import textwrap
+import typing
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from papertrader import testing
@@ -123,3 +126,52 @@ def test_what_cannot_be_run_is_known() -> None:
     }
     assert not_run <= set(SHOWN)
     assert [name for name in SHOWN if f'"{name}"' not in source] == []
+
+
+# --- the reference of the library ----------------------------------------------------------------
+
+LIBRARY = (ROOT / "docs/reference/library.rst").read_text("utf-8")
+_MODULE = re.compile(r"^\.\. automodule:: (\S+)\n((?: {3}:.*\n)*)", re.MULTILINE)
+_CLASS = re.compile(r"^\.\. autoclass:: (\S+)\.(\w+)$", re.MULTILINE)
+
+
+def documented() -> set[type]:
+    """Return the classes that the page of the library describes."""
+    found = {
+        getattr(importlib.import_module(module), name) for module, name in _CLASS.findall(LIBRARY)
+    }
+    for name, options in _MODULE.findall(LIBRARY):
+        module = importlib.import_module(name)
+        if ":no-members:" not in options:
+            found |= {each for _, each in inspect.getmembers(module, inspect.isclass)
+                      if each.__module__ == name}  # fmt: skip
+    return found
+
+
+def reached(face: type) -> set[type]:
+    """Return the classes that the methods of a client take and give, and those in their fields."""
+    found: set[type] = set()
+    waiting: list[Any] = [
+        each for name, each in inspect.getmembers(face, callable) if not name.startswith("_")
+    ]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, type):
+            if not each.__module__.startswith("papertrader") or each in found:
+                continue
+            found.add(each)
+            waiting += typing.get_type_hints(each).values() if attrs.has(each) else ()
+        elif inspect.isfunction(each):
+            waiting += typing.get_type_hints(each).values()
+        elif each is not None:
+            waiting += [*typing.get_args(each), typing.get_origin(each)]
+    return found
+
+
+def test_every_method_and_what_it_returns_is_described() -> None:
+    """Each method of the client is on the page, each class that is taken or given."""
+    options = dict(_MODULE.findall(LIBRARY))["papertrader.client.blocking"]
+    assert ":inherited-members:" in options, "most methods are inherited"
+    classes = reached(blocking.Client)
+    assert len(classes) > 60
+    assert sorted(f"{each.__module__}.{each.__name__}" for each in classes - documented()) == []
