@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import click
@@ -11,7 +11,7 @@ import click
 from papertrader.cli.grouping import Group
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
 from papertrader.cli.output import amount, moment, name, pairs, write_json
-from papertrader.cli.parameters import AMOUNT, Kind
+from papertrader.cli.parameters import AMOUNT, MOMENT, Kind
 from papertrader.cli.visit import logged_in
 from papertrader.client import errors
 from papertrader.client import results as r
@@ -34,27 +34,6 @@ class LengthType(Kind):
         if match is None:
             self.fail(f"{value!r} is no length of time; write it as 30s, 5m, 2h, 1d or 1w", param)
         return timedelta(**{_UNITS[match[2]]: int(match[1])})
-
-
-class MomentType(Kind):
-    """A day, or a time of a day in UTC."""
-
-    name = "moment"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> date | datetime:
-        """Return the date, or the time with its zone."""
-        text = str(value)
-        try:
-            if len(text) == len("2010-01-31"):
-                return date.fromisoformat(text)
-            found = datetime.fromisoformat(text)
-        except ValueError:
-            self.fail(
-                f"{text!r} is no date; write it as 2010-01-31 or 2010-01-31T15:30 (UTC)", param
-            )
-        return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
 @click.group(cls=Group, invoke_without_command=True)
@@ -114,11 +93,11 @@ def step(invocation: Invocation, length: timedelta) -> None:
 
 
 @clock.command()
-@click.argument("when", metavar="DATE", type=MomentType())
+@click.argument("when", metavar="DATE", type=MOMENT)
 @click.option("--pause", "stand", is_flag=True, help="Stand still there.")
 @json_option
 @pass_invocation
-def jump(invocation: Invocation, when: date | datetime, stand: bool) -> None:
+def jump(invocation: Invocation, when: datetime, stand: bool) -> None:
     """Go to DATE, forward or back: 2010-01-31, or 2010-01-31T15:30 (UTC).
 
     Turned back, all open orders end, of everybody; cash and positions stay.

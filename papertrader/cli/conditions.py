@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -11,7 +10,7 @@ import attrs
 import click
 
 from papertrader.cli.output import amount, moment, money, name
-from papertrader.cli.parameters import AMOUNT, Kind
+from papertrader.cli.parameters import AMOUNT, MOMENT, Kind
 from papertrader.cli.problems import Problem
 from papertrader.client.conditions import IN_FORCE, Conditions, Leg, leg_rows, trail_of
 from papertrader.client.results import Order
@@ -32,22 +31,6 @@ class TrailType(Kind):
         except ValueError as error:
             self.fail(str(error), param, ctx)
         return str(value)
-
-
-class MomentType(Kind):
-    """A market time, as 2010-01-31T15:00; UTC unless it says otherwise."""
-
-    name = "time"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> datetime:
-        """Return the time."""
-        try:
-            found = datetime.fromisoformat(str(value))
-        except ValueError:
-            self.fail(f"{value!r} is not a time; write it as 2010-01-31T15:00", param, ctx)
-        return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
 class LegType(Kind):
@@ -92,7 +75,7 @@ _LEG_WORDS = {
     "trigger": "trigger",
     "tif": "time_in_force",
 }
-TRAIL, MOMENT, LEG = TrailType(), MomentType(), LegType()
+TRAIL, LEG = TrailType(), LegType()
 
 
 @attrs.define(kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from papertrader.client.commands import tag_of
+from papertrader.client.moments import instant_of
 from papertrader.client.results import decimal_of, units_of
 from papertrader.core.identifiers import ID_MAX, check_name, check_symbol
 
@@ -23,6 +24,8 @@ else:
 
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
+
+DAY = timedelta(days=1)
 
 
 class SymbolType(Kind):
@@ -60,11 +63,18 @@ class DateType(Kind):
     name = "date"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
-        """Return the day."""
+        """Return the day, if the next one can be told to a server, too."""
         try:
-            return value if isinstance(value, date) else date.fromisoformat(str(value))
+            found = value if isinstance(value, date) else date.fromisoformat(str(value))
         except ValueError:
             self.fail(f"{value!r} is not a date; write it as 2010-01-31", param, ctx)
+        try:
+            instant_of(found, "the day")
+            # An end is the day after the last one.
+            instant_of(min(found, date.max - DAY) + DAY, "the day")
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        return found
 
 
 class PortfolioNameType(Kind):
@@ -101,19 +111,28 @@ class UsernameType(Kind):
 
 
 class MomentType(Kind):
-    """A market time: 2010-01-31 (its midnight UTC) or 2010-01-31T15:30."""
+    """A time: 2010-01-31 (its midnight UTC) or 2010-01-31T15:30, UTC where no zone is named."""
 
     name = "time"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> datetime:
-        """Return the time, UTC where no zone is named."""
+        """Return the time with its zone."""
         try:
             found = datetime.fromisoformat(str(value))
         except ValueError:
-            self.fail(f"{value!r} is not a time; write it as 2010-01-31T15:30", param, ctx)
-        return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+            self.fail(
+                f"{value!r} is not a time; write it as 2010-01-31 or 2010-01-31T15:30 (UTC)",
+                param,
+                ctx,
+            )
+        found = found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+        try:
+            instant_of(found, "the time")
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        return found
 
 
 class WideRange(click.IntRange):

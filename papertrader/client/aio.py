@@ -28,10 +28,11 @@ from papertrader.client import updates as u
 from papertrader.client.accessing import AsyncAccess
 from papertrader.client.alerting import AsyncAlerts
 from papertrader.client.blocking import CLIENT_ORDER_ID_BITS, PRIVATE
-from papertrader.client.commands import Amount, Command, Moment
+from papertrader.client.commands import Amount, Command
 from papertrader.client.conditions import Conditions
 from papertrader.client.contesting import AsyncContests
 from papertrader.client.endpoints import Endpoint
+from papertrader.client.moments import Moment
 from papertrader.client.observing import AsyncObserver
 from papertrader.client.owning import AsyncOwner
 from papertrader.client.phases import Profile

@@ -7,8 +7,9 @@ from types import MappingProxyType
 from typing import Final
 
 from papertrader.client.alertresults import AlertInfo, AlertUpdate, Watchlist
-from papertrader.client.commands import Amount, Command, Moment, instant_of, symbol_rows_of
+from papertrader.client.commands import Amount, Command, symbol_rows_of
 from papertrader.client.commands import whole_number as whole
+from papertrader.client.moments import Moment, instant_of
 from papertrader.client.results import decimal_of, decimal_or_none, moment_of, units_of
 from papertrader.core.alerts import AlertCondition
 from papertrader.core.identifiers import check_name, check_symbol

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from papertrader.client import alert_commands as commands
 from papertrader.client.alertresults import AlertInfo, Watchlist
 from papertrader.client.asking import AsyncAsker, BlockingAsker, TwistedAsker
-from papertrader.client.commands import Amount, Moment
+from papertrader.client.commands import Amount
+from papertrader.client.moments import Moment
 
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred

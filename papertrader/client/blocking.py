@@ -35,10 +35,11 @@ from papertrader.client import results as r
 from papertrader.client import updates as u
 from papertrader.client.accessing import BlockingAccess
 from papertrader.client.alerting import BlockingAlerts
-from papertrader.client.commands import Amount, Command, Moment
+from papertrader.client.commands import Amount, Command
 from papertrader.client.conditions import Conditions
 from papertrader.client.contesting import BlockingContests
 from papertrader.client.endpoints import Endpoint
+from papertrader.client.moments import Moment
 from papertrader.client.observing import BlockingObserver
 from papertrader.client.owning import BlockingOwner
 from papertrader.client.phases import Profile

@@ -8,7 +8,6 @@ on the market or the account is left to the server.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final, Generic, TypeVar, cast
 
@@ -17,9 +16,9 @@ import attrs
 from papertrader.client import conditions
 from papertrader.client import conversion as convert
 from papertrader.client import results as r
+from papertrader.client.moments import Moment, instant_of
 from papertrader.client.results import units_of
 from papertrader.core.identifiers import ID_MAX, check_symbol
-from papertrader.core.instants import from_datetime, midnight_of
 from papertrader.core.money import NULL
 from papertrader.core.orders import OPEN_STATES, OrderState, Side, TimeInForce
 from papertrader.wire import limits
@@ -41,7 +40,6 @@ from papertrader.wire.kinds import (
 ResultT = TypeVar("ResultT")
 
 Amount = str | int | Decimal
-Moment = datetime | date | None
 
 INTERVALS: Final = {
     "1m": 60,
@@ -117,17 +115,6 @@ def _username(value: str) -> str:
     return value
 
 
-def _instant(moment: Moment, what: str) -> int:
-    """Turn a date (its midnight UTC) or an aware datetime into an instant; 0 for None."""
-    if moment is None:
-        return 0
-    if isinstance(moment, datetime):
-        if moment.tzinfo is None:
-            raise ValueError(f"{what} needs a time zone, for example datetime(..., tzinfo=UTC)")
-        return from_datetime(moment)
-    return midnight_of(moment)
-
-
 def _symbols(symbols: str | Iterable[str], most: int) -> tuple[m.SymbolRow, ...]:
     names = (symbols,) if isinstance(symbols, str) else tuple(dict.fromkeys(symbols))
     if len(names) > most:
@@ -158,11 +145,6 @@ def whole_number(value: int, what: str, most: int = ID_MAX) -> int:
 def username_of(value: str) -> str:
     """Return ``value`` if it can be a user name; raises `TypeError`, `ValueError`."""
     return _username(value)
-
-
-def instant_of(moment: Moment, what: str) -> int:
-    """Return an instant; 0 for None. Raises `ValueError` for a datetime without time zone."""
-    return _instant(moment, what)
 
 
 def symbol_rows_of(symbols: str | Iterable[str], most: int) -> tuple[m.SymbolRow, ...]:
@@ -456,8 +438,8 @@ def bars(
         interval_s=interval_seconds(interval),
         adjustment=Adjustment[adjust.upper()],
         newest_first=False,
-        from_time=_instant(from_time, "from_time"),
-        to_time=_instant(to_time, "to_time"),
+        from_time=instant_of(from_time, "from_time"),
+        to_time=instant_of(to_time, "to_time"),
         limit=_number(limit, "limit", limits.ROWS_MAX),
     )
     return Command(message=message, read=convert.bars_of)
@@ -487,8 +469,8 @@ def transactions(
     """Read ledger history, of another user's if ``username`` is given."""
     message = m.TransactionsGet(
         portfolio=_number(number, "portfolio"),
-        from_time=_instant(from_time, "from_time"),
-        to_time=_instant(to_time, "to_time"),
+        from_time=instant_of(from_time, "from_time"),
+        to_time=instant_of(to_time, "to_time"),
         after=_number(after, "after"),
         kinds=sum(1 << kind for kind in frozenset(kinds)),
         limit=_number(limit, "limit", ROWS_ASKED_MAX),

@@ -8,8 +8,8 @@ from typing import Final
 
 import attrs
 
+from papertrader.client.moments import instant_of
 from papertrader.client.results import units_of
-from papertrader.core.instants import from_datetime
 from papertrader.core.money import NULL, SCALE
 from papertrader.core.orders import (
     LegRole,
@@ -148,11 +148,7 @@ def until_of(given: Conditions, time_in_force: TimeInForce) -> int:
     """Return the end of a GTD order, 0 for others; raises `ValueError` where they do not fit."""
     if (given.until is None) == (time_in_force == TimeInForce.GTD):
         raise ValueError("a GTD order needs until, and no other order has one")
-    if given.until is None:
-        return 0
-    if given.until.tzinfo is None:
-        raise ValueError("until needs a time zone, for example datetime(..., tzinfo=UTC)")
-    return from_datetime(given.until)
+    return instant_of(given.until, "until")
 
 
 def leg_rows(

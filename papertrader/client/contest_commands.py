@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import attrs
 
-from papertrader.client.commands import Amount, Command, Moment, instant_of, whole_number
+from papertrader.client.commands import Amount, Command, whole_number
+from papertrader.client.moments import Moment, instant_of
 from papertrader.client.results import decimal_of, decimal_or_none, moment_of, units_of
 from papertrader.core.contests import ContestState, StandingOrder
 from papertrader.core.identifiers import check_name

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from papertrader.client import contest_commands as commands
 from papertrader.client.asking import AsyncAsker, BlockingAsker, TwistedAsker
-from papertrader.client.commands import Amount, Moment
+from papertrader.client.commands import Amount
+from papertrader.client.moments import Moment
 from papertrader.core.terms import PortfolioTerms
 
 if TYPE_CHECKING:

@@ -12,14 +12,8 @@ from typing import Final
 import attrs
 
 from papertrader.client import results as r
-from papertrader.client.commands import (
-    Command,
-    Moment,
-    instant_of,
-    interval_seconds,
-    username_of,
-    whole_number,
-)
+from papertrader.client.commands import Command, interval_seconds, username_of, whole_number
+from papertrader.client.moments import Moment, instant_of
 from papertrader.client.results import decimal_of, moment_of, units_of
 from papertrader.client.tables import ROWS_SHOWN, Tabular, html_table, sparkline
 from papertrader.core import performance as p

@@ -12,12 +12,11 @@ from papertrader.client.commands import (
     INTERVAL_MS_MAX,
     Amount,
     Command,
-    Moment,
-    instant_of,
     interval_seconds,
     symbol_rows_of,
     whole_number,
 )
+from papertrader.client.moments import Moment, instant_of
 from papertrader.client.results import decimal_of, moment_of, units_of
 from papertrader.core.instants import DAY, to_datetime
 from papertrader.core.logrecord import Level, LogRecord, parse_json

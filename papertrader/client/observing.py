@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from papertrader.client import market_commands as commands
 from papertrader.client import results as r
 from papertrader.client.asking import AsyncAsker, BlockingAsker, TwistedAsker
-from papertrader.client.commands import Amount, Moment
+from papertrader.client.commands import Amount
+from papertrader.client.moments import Moment
 from papertrader.core.logrecord import LogRecord
 
 if TYPE_CHECKING:

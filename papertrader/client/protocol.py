@@ -28,10 +28,11 @@ from papertrader.client import updates as u
 from papertrader.client.accessing import TwistedAccess
 from papertrader.client.alerting import TwistedAlerts
 from papertrader.client.blocking import CLIENT_ORDER_ID_BITS, PRIVATE
-from papertrader.client.commands import Amount, Command, Moment
+from papertrader.client.commands import Amount, Command
 from papertrader.client.conditions import Conditions
 from papertrader.client.contesting import TwistedContests
 from papertrader.client.endpoints import Endpoint
+from papertrader.client.moments import Moment
 from papertrader.client.observing import TwistedObserver
 from papertrader.client.octetstream import EndpointFor, Octets, OctetsFactory, tls_endpoints
 from papertrader.client.owning import TwistedOwner

@@ -12,8 +12,9 @@ from papertrader.client import curves, receipts, refused
 from papertrader.client import results as r
 from papertrader.client import trading_commands as commands
 from papertrader.client.asking import AsyncAsker, BlockingAsker, TwistedAsker
-from papertrader.client.commands import Amount, Moment
+from papertrader.client.commands import Amount
 from papertrader.client.conditions import Conditions
+from papertrader.client.moments import Moment
 from papertrader.core.orders import Side, TimeInForce
 from papertrader.core.terms import PortfolioTerms
 

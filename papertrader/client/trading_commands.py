@@ -11,15 +11,8 @@ import attrs
 from papertrader.client import conditions
 from papertrader.client import conversion as convert
 from papertrader.client import results as r
-from papertrader.client.commands import (
-    Amount,
-    Command,
-    Moment,
-    instant_of,
-    order_wish,
-    tag_of,
-    whole_number,
-)
+from papertrader.client.commands import Amount, Command, order_wish, tag_of, whole_number
+from papertrader.client.moments import Moment, instant_of
 from papertrader.client.results import decimal_of, decimal_or_none, moment_of, units_of
 from papertrader.core.identifiers import check_name, check_symbol
 from papertrader.core.money import NULL
