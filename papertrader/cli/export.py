@@ -21,11 +21,19 @@ from papertrader.cli.problems import Problem
 from papertrader.cli.visit import logged_in
 from papertrader.client import results as r
 from papertrader.client.blocking import Client
-from papertrader.client.tables import records
+from papertrader.client.curves import CurvePoint
+from papertrader.client.moneyresults import Position
+from papertrader.client.tables import columns, records
 from papertrader.wire.kinds import Scope, TxKind
 
 PAGE_ROWS: Final = 5_000
 _FORMATS: Final = ("csv", "json", "ghostfolio")
+_KINDS: Final[dict[str, type]] = {
+    "transactions": r.Transaction,
+    "orders": r.Order,
+    "positions": Position,
+    "equity": CurvePoint,
+}
 _GHOSTFOLIO: Final = {
     TxKind.BUY: "BUY", TxKind.COVER: "BUY", TxKind.SELL: "SELL", TxKind.SHORT: "SELL",
     TxKind.DIVIDEND: "DIVIDEND", TxKind.INTEREST: "INTEREST", TxKind.BORROW: "FEE",
@@ -65,6 +73,11 @@ def _rows(client: Client, what: str, portfolio: int) -> Iterable[Any]:
     )
 
 
+def _plain(value: Any) -> Any:
+    """Return what JSON can hold: numbers of things as they are, exact amounts and times as text."""
+    return value if value is None or isinstance(value, bool | int) else _text(value)
+
+
 def _text(value: Any) -> str:
     if value is None:
         return ""
@@ -73,13 +86,14 @@ def _text(value: Any) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
-def as_csv(found: list[dict[str, Any]]) -> str:
-    """Return rows as CSV with a heading: decimals exact, instants as ISO 8601 in UTC."""
-    if not found:
-        return ""
+def as_csv(kind: type, found: list[dict[str, Any]]) -> str:
+    """Return rows of a class as CSV: decimals exact, instants as ISO 8601 in UTC.
+
+    The heading is there without rows, too.
+    """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(found[0])
+    writer.writerow("_".join(path) for path in columns(kind, nested=True))
     writer.writerows([_text(value) for value in row.values()] for row in found)
     return out.getvalue()
 
@@ -114,7 +128,7 @@ def ghostfolio(transactions: Iterable[r.Transaction]) -> dict[str, Any]:
 
 
 @click.command()
-@click.argument("what", type=click.Choice(["transactions", "orders", "positions", "equity"]))
+@click.argument("what", type=click.Choice(list(_KINDS)))
 @click.option("--format", "form", type=click.Choice(_FORMATS), default="csv", show_default=True)
 @click.option(
     "--output", "-o", type=click.Path(path_type=Path, dir_okay=False),
@@ -136,10 +150,13 @@ def export(
     if form == "ghostfolio":
         text = json.dumps(ghostfolio(rows), indent=1) + "\n"
     elif form == "json":
-        text = json.dumps([{k: _text(v) if v is not None else None for k, v in row.items()}
-                           for row in records(rows)], indent=1) + "\n"  # fmt: skip
+        listed = [
+            {name: _plain(value) for name, value in row.items()}
+            for row in records(rows, nested=True)
+        ]
+        text = json.dumps(listed, indent=1) + "\n"
     else:
-        text = as_csv(records(rows))
+        text = as_csv(_KINDS[what], records(rows, nested=True))
     if output is None:
         click.echo(text, nl=False)
         return

@@ -10,8 +10,10 @@ import html
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from enum import Enum, IntFlag
+from functools import cache
 from importlib import import_module
-from typing import Any, Final
+from types import UnionType
+from typing import Any, Final, get_args, get_origin, get_type_hints
 
 import attrs
 
@@ -35,19 +37,47 @@ def plain(value: Any, floats: bool = False) -> Any:
     return value
 
 
-def records(rows: Iterable[Any], floats: bool = False) -> list[dict[str, Any]]:
-    """Return attrs values as dictionaries of their fields; what holds other values is left out."""
-    found = []
-    for row in rows:
-        fields = {field.name: getattr(row, field.name) for field in attrs.fields(type(row))}
-        found.append(
-            {
-                name: plain(value, floats)
-                for name, value in fields.items()
-                if not (attrs.has(type(value)) or isinstance(value, tuple))
-            }
-        )
-    return found
+@cache
+def columns(kind: type, nested: bool = False) -> tuple[tuple[str, ...], ...]:
+    """Return the fields of a class of rows that are columns, each as the path to it.
+
+    By what a field may hold, never by what one row has in it: all rows have the same columns.
+    Other values and tuples are none; with ``nested`` the fields of those values are.
+    """
+    found: list[tuple[str, ...]] = []
+    hints = get_type_hints(kind)
+    for name in (field.name for field in attrs.fields(kind)):
+        hint = hints[name]
+        choices = get_args(hint) if isinstance(hint, UnionType) else (hint,)
+        inner = next((each for each in choices if attrs.has(each)), None)
+        if inner is not None:
+            found += [(name, *path) for path in columns(inner)] if nested else []
+        elif not any(get_origin(each) is tuple for each in choices):
+            found.append((name,))
+    return tuple(found)
+
+
+def records(
+    rows: Iterable[Any], floats: bool = False, nested: bool = False
+) -> list[dict[str, Any]]:
+    """Return attrs values of one class as dictionaries of their fields, the same in each.
+
+    What holds other values is left out; ``nested``: its fields stand for it, as ``terms_trail``.
+    """
+    return [
+        {"_".join(path): plain(_at(row, path), floats) for path in columns(_class(row), nested)}
+        for row in rows
+    ]
+
+
+def _class(row: object) -> type:
+    return type(row)
+
+
+def _at(row: Any, path: tuple[str, ...]) -> Any:
+    for name in path:
+        row = None if row is None else getattr(row, name)
+    return row
 
 
 def frame(rows: Iterable[Any], library: str = "pandas", floats: bool = False) -> Any:

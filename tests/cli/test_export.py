@@ -16,6 +16,7 @@ import pytest
 
 from papertrader.cli import picture
 from papertrader.cli.problems import Problem
+from papertrader.client.conditions import Conditions
 from tests.server_kit import PASSWORD, Server, running
 
 pytestmark = pytest.mark.slow
@@ -42,6 +43,24 @@ def test_csv_is_exact(server: Server) -> None:
         assert sum(Decimal(row["amount"]) for row in rows) == client.portfolio().cash
     orders = list(csv.DictReader(io.StringIO(server.cli("export", "orders").stdout)))
     assert [row["state"] for row in orders] == ["FILLED", "FILLED"]
+
+
+def test_orders_with_and_without_conditions_have_the_same_columns(server: Server) -> None:
+    """What stands under a heading belongs there; a list of nothing still has its heading."""
+    with server.client("ann") as client:
+        empty = client.portfolio_create("empty").portfolio
+        stop = client.buy("BRKF", 1, time_in_force="gtc", portfolio=empty, tag="trails",
+                          conditions=Conditions(trail="3%"))  # fmt: skip
+        plain = client.buy("BRKF", 1, limit="0.01", time_in_force="gtc", portfolio=empty, tag="no")
+    done = server.cli("export", "orders", "--portfolio", str(empty))
+    rows = {row["order_id"]: row for row in csv.DictReader(io.StringIO(done.stdout))}
+    trailing, resting = rows[str(stop.order_id)], rows[str(plain.order_id)]
+    assert (trailing["tag"], trailing["terms_trail"]) == ("trails", "3.00")
+    assert (resting["tag"], resting["terms_trail"]) == ("no", "")
+    done = server.cli("export", "orders", "--portfolio", str(empty), "--format", "json")
+    assert [row["order_id"] for row in json.loads(done.stdout)] == [stop.order_id, plain.order_id]
+    heading = server.cli("export", "positions", "--portfolio", str(empty)).stdout
+    assert heading.startswith("symbol,") and heading.count("\n") == 1
 
 
 def test_json_and_a_file_that_is_not_overwritten(server: Server, tmp_path: Path) -> None:

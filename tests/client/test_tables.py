@@ -39,11 +39,32 @@ class Odd:
     text: str
 
 
+@attrs.frozen(kw_only=True)
+class Held:
+    """A row that holds another value, or none."""
+
+    number: int
+    terms: r.Bar | None
+    combined: tuple[int, ...]
+    tag: str
+
+
 def test_records_are_exact_and_flat() -> None:
     """Members by name, decimals as they are, nested values left out."""
     row = Odd(side=Side.BUY, inner=bars(1).bars[0], many=(1,), price=Decimal("0.10"), text="x")
     assert tables.records([row]) == [{"side": "BUY", "price": Decimal("0.10"), "text": "x"}]
     assert tables.records([row], floats=True)[0]["price"] == 0.1
+
+
+def test_every_row_has_the_same_columns() -> None:
+    """Whatever it holds: a field that may hold another value is none, or its fields are."""
+    bare = Held(number=1, terms=None, combined=(), tag="a")
+    rows = [bare, attrs.evolve(bare, number=2, terms=bars(1).bars[0], combined=(1,), tag="b")]
+    assert tables.records(rows) == [{"number": 1, "tag": "a"}, {"number": 2, "tag": "b"}]
+    first, second = tables.records(rows, nested=True)
+    assert list(first) == list(second) == ["_".join(path) for path in tables.columns(Held, True)]
+    assert (first["terms_close"], first["tag"]) == (None, "a")
+    assert (second["terms_close"], second["tag"]) == (Decimal(1), "b")
 
 
 def test_a_frame_of_pandas() -> None:
