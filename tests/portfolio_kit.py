@@ -168,6 +168,7 @@ class PortfolioPeer:
         rows = [
             m.EquityRow(START + n * day, worth * SCALE, SCALE, paid * SCALE)
             for n, (worth, paid) in enumerate([(100, 0), (110, 0), (165, 44)])
+            if message.from_time <= START + n * day < (message.to_time or 2**63)
         ]
         self._parts(
             header, m.EquityPart, "equity", rows, as_of=START, portfolio=1, currency="USD",

@@ -8,7 +8,7 @@ from typing import Final
 import click
 
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
-from papertrader.cli.output import moment, money, name, pairs, plain, write_json
+from papertrader.cli.output import counted, moment, money, name, pairs, plain, write_json
 from papertrader.cli.place import (
     Place,
     StoredLogin,
@@ -106,7 +106,8 @@ def login(
     until = f"{moment(made.expires_at, seconds=False)} UTC"
     click.echo(f"Logged in as {username} until {until}{only}.")
     if made.failed_tries:
-        click.echo(f"warning: {made.failed_tries} failed logins since the last good one", err=True)
+        failed = counted(made.failed_tries, "failed login")
+        click.echo(f"warning: {failed} since the last good one", err=True)
     following = "totp setup" if confined else "assets"
     click.echo(f"next: {invocation.command_line()} {following}", err=True)
 

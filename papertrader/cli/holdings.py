@@ -258,3 +258,5 @@ def history(
         ">cash after", ">realized", "why" if any(each.note for each in newest) else "",
     )  # fmt: skip
     click.echo(table(headings, rows) if rows else "Nothing happened then.")
+    if not rows and (first or last):
+        click.echo("hint: --from and --to are the server's days, not the market's", err=True)

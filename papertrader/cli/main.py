@@ -178,12 +178,20 @@ class LazyGroup(Group):
         """Run the command; every way to fail becomes a message and an exit code."""
         try:
             return super().invoke(ctx)
-        except (KeyboardInterrupt, click.Abort):
+        except KeyboardInterrupt:
             click.echo("interrupted", err=True)
             ctx.exit(EXIT_INTERRUPTED)
         except (click.exceptions.Exit, BrokenPipeError):
             raise
-        except Exception as error:
+        except Exception as raised:
+            error: Exception = raised
+            if isinstance(raised, click.Abort):
+                if sys.stdin.isatty():
+                    click.echo("interrupted", err=True)
+                    ctx.exit(EXIT_INTERRUPTED)
+                # The question is still on the line.
+                click.echo(err=True)
+                error = Problem.unanswered()
             invocation = ctx.obj if isinstance(ctx.obj, Invocation) else Invocation()
             # A command that there is not is found out before the global options are taken over.
             invocation.as_json = invocation.as_json or bool(ctx.params.get("as_json"))

@@ -6,6 +6,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 PAGE_ROWS: Final = 5_000
 _POINTS: Final = 30
 """Points of the curve that are listed at most, the newest; all of them as JSON."""
+_CENTS: Final = Decimal("0.00")
+"""Added to an amount, it has two decimals at least."""
+NO_CURVE: Final = "Nothing is known of this portfolio at that time."
 _COLUMNS_MAX: Final = 160
 _LINES: Final = (8, 4)
 """Lines of the plots of equity and drawdown: with the figures below they fit into 24."""
@@ -78,7 +82,9 @@ def performance(
         if benchmark is not None and curve.points:
             start = curve.points[0].at - timedelta(days=14)
             compared = client.bars(benchmark, "1d", from_time=start, adjust="total")
-        if curve.points:
+        if not curve.points:
+            trades = []
+        else:
             within = (curve.points[0].at, curve.points[-1].at)
             earlier = [t for t in trades if t.market_at and t.market_at < within[0]]
             trades = [t for t in trades if t.market_at and within[0] <= t.market_at <= within[1]]
@@ -113,13 +119,16 @@ def performance(
         ]
     click.echo(pairs(lines))
     if spent is not None:
-        found = [(what, money(each)) for what, each in (*spent.lines, ("together", spent.total))]
+        lines_of_costs = (*spent.lines, ("together", spent.total))
+        found = [(what, money(each + _CENTS)) for what, each in lines_of_costs]
         found += [(f"  {what} of open positions", money(each)) for what, each in spent.open_lines]
         click.echo("\n" + table(("earned and paid", f">{curve.currency}"), found))
 
 
 def _listed(curve: Curve) -> str:
     """Return the newest points as a table."""
+    if not curve.points:
+        return NO_CURVE
     rows = [
         (each.at.strftime("%Y-%m-%d %H:%M"), money(each.equity), money(each.cash),
          money(each.flow) if each.flow else "")
@@ -134,6 +143,8 @@ def drawn(curve: Curve, columns: int = 0) -> str:
 
     ``columns``: 0 for those of the terminal.
     """
+    if not curve.points:
+        return NO_CURVE
     if len(curve.points) < 2:
         return "The curve begins with the first trade; it is drawn from its second point on."
     width = columns or max(WIDTH_MIN, min(_COLUMNS_MAX, shutil.get_terminal_size().columns - 1))

@@ -65,6 +65,10 @@ _HINTS: Final = {
     "TOO_MANY_SESSIONS": "end the others with: {program} logout --everywhere",
 }
 
+_KEY_HINT: Final = (
+    "log in, see your API keys with: {program} key list; another one: key create LABEL"
+)
+
 _RANGE: Final = "is not a valid integer range"
 _WHOLE: Final = "is not a whole number"
 """What click says of a number that is none, and what a person understands."""
@@ -89,6 +93,14 @@ class Problem(Exception):
         return cls("USAGE", text, hint, EXIT_USAGE)
 
     @classmethod
+    def unanswered(cls) -> Self:
+        """Return the problem of a question that nobody was there to answer."""
+        return cls.usage(
+            "the question was not answered with yes, so nothing was done",
+            "answer it at a terminal, or give the command --yes",
+        )
+
+    @classmethod
     def not_logged_in(cls, text: str = "you are not logged in") -> Self:
         """Return the problem of a missing or ended login."""
         return cls("NOT_LOGGED_IN", text, "log in with: {program} login NAME", EXIT_LOGIN)
@@ -99,7 +111,7 @@ def hint_of(code: str) -> str:
     return _HINTS.get(code, "")
 
 
-def _problem_of(error: Exception, remote: bool) -> Problem:
+def _problem_of(error: Exception, remote: bool, with_key: bool) -> Problem:
     """Turn whatever was raised into a `Problem`."""
     if isinstance(error, Problem):
         return error
@@ -108,7 +120,11 @@ def _problem_of(error: Exception, remote: bool) -> Problem:
         hint = ""
         if context is not None:
             # As the user calls the program, which click only knows the name of.
-            hint = " ".join(("see: {program}", *context.command_path.split()[1:], "--help"))
+            words = context.command_path.split()[1:]
+            hint = " ".join(("see: {program}", *words, "--help"))
+            if isinstance(error, click.NoSuchOption) and _is_global(context, error.option_name):
+                rest = " ".join(words)
+                hint = f"it stands before the command: {{program}} {error.option_name} ... {rest}"
         if isinstance(error, click.exceptions.NoArgsIsHelpError):
             return Problem.usage("which command?", hint)
         return Problem.usage(error.format_message().replace(_RANGE, _WHOLE), hint)
@@ -119,7 +135,8 @@ def _problem_of(error: Exception, remote: bool) -> Problem:
     if isinstance(error, errors.NotLoggedIn | errors.SessionEnded):
         return Problem.not_logged_in(error.text)
     if isinstance(error, errors.RefusedError):
-        return Problem(error.code, error.text, hint_of(error.code), EXIT_REFUSED)
+        hint = _KEY_HINT if with_key and error.code == "AUTH_FAILED" else hint_of(error.code)
+        return Problem(error.code, error.text, hint, EXIT_REFUSED)
     if isinstance(error, errors.OutcomeUnknown):
         hint = "look with: {program} orders --all"
         if error.client_order_id:
@@ -146,6 +163,12 @@ def _problem_of(error: Exception, remote: bool) -> Problem:
     return Problem("INTERNAL", text, hint, EXIT_BUG)
 
 
+def _is_global(context: click.Context, option: str) -> bool:
+    """Tell whether the program has an option that a command of it has not."""
+    root = context.find_root()
+    return root is not context and any(option in each.opts for each in root.command.params)
+
+
 def report(error: Exception, invocation: Invocation, command: str = "") -> int:
     """Tell the user (or their program) on stderr; return the exit code.
 
@@ -155,7 +178,9 @@ def report(error: Exception, invocation: Invocation, command: str = "") -> int:
         # A group by itself is a question: what is there?
         click.echo(error.format_message(), err=True)
         return EXIT_USAGE
-    problem = _problem_of(error, remote=invocation.connect is not None)
+    problem = _problem_of(
+        error, remote=invocation.connect is not None, with_key=invocation.key_file is not None
+    )
     if not problem.hint and problem.exit_code == EXIT_USAGE and command:
         problem.hint = f"see: {{program}} {command} --help"
     text = _sentence(problem.text)

@@ -206,6 +206,9 @@ def test_buy_as_json(terminal: Terminal) -> None:
 def test_sell_and_the_money_adds_up(terminal: Terminal) -> None:
     """Bought and sold at the spread: history, portfolio and cash agree."""
     terminal.logged_in()
+    early = terminal.run("history", "--to", "2010-01-01")
+    assert early.stdout == "Nothing happened then.\n"
+    assert early.stderr == "hint: --from and --to are the server's days, not the market's\n"
     for words in (("buy", "AAPL", "10"), ("sell", "AAPL", "10")):
         fill_while_waiting(terminal)
         assert terminal.run(*words).exit_code == 0

@@ -27,6 +27,39 @@ MISTAKES = [
     ("too many decimals", "buy AAPL 1.123456789", USAGE, "8 decimals", "buy --help"),
     ("no such day", "bars AAPL --from 2010-13-01", USAGE, "not a date", "bars --help"),
     ("a day in words", "history --from yesterday", USAGE, "2010-01-31", "history --help"),
+    ("a day before 1970", "history --from 1800-01-01", USAGE, "1970-01-01", "history --help"),
+    ("a day after 2262", "bars AAPL --to 9999-12-31", USAGE, "2262-04-11", "bars --help"),
+    ("a period before 1970", "performance --from 1900-01-01", USAGE, "1970", "performance --help"),
+    ("a clock before 1970", "clock jump 1800-01-01", USAGE, "1970", "clock jump --help"),
+    (
+        "an order until after 2262",
+        "buy AAPL 1 --limit 5 --tif gtd --until 2500-01-01",
+        USAGE,
+        "2262-04-11",
+        "buy --help",
+    ),
+    (
+        "an alert before 1970",
+        "alert add AAPL above 1 --expires 1800-01-01",
+        USAGE,
+        "1970",
+        "alert add --help",
+    ),
+    (
+        "a fork of before 1970",
+        "portfolio fork x --at 1800-01-01",
+        USAGE,
+        "1970",
+        "portfolio fork --help",
+    ),
+    (
+        "an option of the program behind a command",
+        "login ada --password-file x",
+        USAGE,
+        "--password-file",
+        " --password-file ... login",
+    ),
+    ("a wrong key", "--key-file {wrong} portfolio", REFUSED, "wrong", "key create"),
     (
         "days the wrong way round",
         "bars AAPL --from 2010-02-01 --to 2010-01-01",
@@ -111,6 +144,18 @@ def test_a_mistake_is_told_with_what_to_do(
     assert again.exit_code == code
     content = json.loads(again.stderr)["error"]
     assert [f"error: {content['text']}", f"hint: {content['hint']}"] == [first, second]
+
+
+def test_a_question_that_nobody_answers(terminal: Terminal) -> None:
+    """Nothing is done, and it is told how to answer before; a person's Ctrl-C is another thing."""
+    result = terminal.logged_in().run("portfolio", "reset")
+    assert result.exit_code == USAGE
+    question, *rest = result.stderr.splitlines()
+    assert question.startswith("Close everything in your first portfolio")
+    first, second = told("\n".join(rest))
+    assert "nothing was done" in first
+    assert "--yes" in second
+    assert terminal.market.bodies(Opcode.PORTFOLIO_RESET) == []
 
 
 def test_a_login_that_has_ended(terminal: Terminal) -> None:

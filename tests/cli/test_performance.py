@@ -6,7 +6,7 @@ import json
 from decimal import Decimal
 
 from papertrader.wire.kinds import Opcode
-from tests.cli.test_commands import Terminal, terminal
+from tests.cli.test_commands import Terminal, fill_while_waiting, terminal
 
 __all__ = ["terminal"]
 
@@ -31,6 +31,18 @@ def test_the_same_as_json_and_with_a_benchmark(terminal: Terminal) -> None:
     assert terminal.market.bodies(Opcode.BARS_GET)[0].symbol == "AAPL"
 
 
+def test_a_time_of_which_nothing_is_known(terminal: Terminal) -> None:
+    """It says so, and counts no trades of other times; the same without a curve to draw."""
+    terminal.logged_in()
+    for side in ("buy", "sell"):
+        fill_while_waiting(terminal)
+        assert terminal.run(side, "AAPL", "10").exit_code == 0
+    for drawing in ("--plot", "--no-plot"):
+        shown = terminal.run("performance", "--from", "2030-01-01", drawing).stdout.splitlines()
+        assert shown[0] == "Nothing is known of this portfolio at that time."
+        assert [line.split() for line in shown if "closed" in line] == [["closed", "trades", "0"]]
+
+
 def test_what_is_not_shown_is_refused(terminal: Terminal) -> None:
     """Another user's, unknown; an interval there is not."""
     assert terminal.logged_in().run("performance", "--of", "nobody").exit_code == 1
@@ -44,6 +56,8 @@ def test_costs_line_by_line(terminal: Terminal) -> None:
     assert shown.exit_code == 0
     assert "prices, at the middle" in shown.stdout
     assert "regulators' fees" in shown.stdout
+    money = shown.stdout[shown.stdout.index("earned and paid") :].splitlines()[1:]
+    assert all(Decimal(line.split()[-1]).as_tuple().exponent <= -2 for line in money)
     content = json.loads(terminal.run("performance", "--costs", "--json").stdout)["costs"]
     parts = {name: Decimal(value) for name, value in content.items()}
     assert parts.pop("total") == sum(parts.values())
