@@ -165,28 +165,37 @@ def is_before(quote: Quote, action: CorporateAction) -> bool:
 
 
 def split_order(
-    order: Order, action: CorporateAction, asset: Asset, at: int, owner: PortfolioTerms
+    order: Order,
+    action: CorporateAction,
+    asset: Asset,
+    at: int,
+    owner: PortfolioTerms,
+    since: int = 0,
 ) -> tuple[OrderEventKind, Order]:
     """Return what a split makes of an open order: adjusted, or cancelled if nothing is left.
 
     The rest of the quantity is cut to whole lots, and a price is rounded to a tick in the sense
     that keeps the order inside what it allowed and reserved: a buy's down, a sell's up. What has
-    filled is scaled, so that the average price is in new shares.
+    filled is scaled, so that the average price is in new shares. ``since``: how much of the order
+    is in new shares already, for the split is heard of late: of what has filled, then of the rest.
     """
     changed = order.snapshot()
     changed.version += 1
     changed.updated_at = at
     try:
         # What closes and what opens each by itself: the latter has no more margin than before.
-        closes, opens = order.reserved_quantity, order.remaining - order.reserved_quantity
-        remaining = sum(split_shares(each, action, asset.lot) for each in (closes, opens))
-        changed.filled = split_shares(order.filled, action, 1)
+        parts = (order.filled, order.reserved_quantity, order.remaining - order.reserved_quantity)
+        after = []
+        for part, lot in zip(parts, (1, asset.lot, asset.lot), strict=True):
+            after.append(split_shares(part, action, lot, since))
+            since -= min(part, since)
+        changed.filled, remaining = after[0], after[1] + after[2]
         changed.quantity = checked(changed.filled + remaining)
         changed.limit_price = _split_price(order.side, order.limit_price, action, asset.tick)
         changed.collar_price = _split_price(order.side, order.collar_price, action, asset.tick)
         _split_stop(changed, action, asset.tick, at)
         base = changed.snapshot()
-        base.reserved_quantity = split_shares(closes, action, asset.lot)
+        base.reserved_quantity = after[1]
         reserve_rest(changed, owner, base)
         reason = 0
         if remaining == 0:
@@ -200,10 +209,14 @@ def split_order(
     return OrderEventKind.ADJUSTED, changed
 
 
-def split_shares(quantity: int, action: CorporateAction, lot: int) -> int:
-    """Return what a split makes of a quantity of an order: whole lots."""
-    after = quantity * action.numerator // action.denominator
-    return after - after % lot
+def split_shares(quantity: int, action: CorporateAction, lot: int, since: int = 0) -> int:
+    """Return what a split makes of a quantity of an order: whole lots.
+
+    ``since``: so much of it, or all if that is less, is in new shares already.
+    """
+    new = min(quantity, since)
+    after = (quantity - new) * action.numerator // action.denominator
+    return new + after - after % lot
 
 
 def _split_stop(order: Order, action: CorporateAction, tick: int, at: int) -> None:

@@ -2,9 +2,10 @@
 
 It is a part of the desk (`papertrader.core.desk`). What an action makes of one position or order is
 in `papertrader.core.actions`. Of one that is heard of late, orders that were sent from its time on
-stay as they are. A combination of which some orders were sent before and some after is cancelled:
-no part of it could be told what the others are about. So are orders for more than there then is to
-close, the newest first, and those that would close, unreserved, what a split has made more.
+stay as they are, and so does, in number, what others have filled since, and exits of that. A
+combination of which some orders were sent before and some after is cancelled: no part of it could
+be told what the others are about. So are orders for more than there then is to close, the newest
+first, and those that would close, unreserved, what a split has made more.
 """
 
 from __future__ import annotations
@@ -62,10 +63,10 @@ class Splits(Endings):
         if quote is not None and (not late or is_before(quote, action)):
             self._quotes[action.symbol] = split_quote(quote, action)
         self._intervals.forget(action.symbol)
-        for order in ended:
-            self._follow(order, at, split_shares(order.filled, action, asset.lot))
+        for order, filled in ended:
+            self._follow(order, at, filled)
         if late:
-            # A leg from before, say, may close what its parent has bought since.
+            # Who sold since may have less than orders from before, or since, are about.
             asking = {order.portfolio for order in self._orders_of(action.symbol)}
             for number in sorted(asking):
                 self._end_uncovered(number, action, at, number in changed)
@@ -77,19 +78,39 @@ class Splits(Endings):
 
     def _split_orders(
         self, action: CorporateAction, asset: Asset, at: int, late: bool
-    ) -> list[Order]:
-        """Adjust the open orders of a symbol; return those of which nothing was left."""
+    ) -> list[tuple[Order, int]]:
+        """Adjust the open orders of a symbol; return those of which nothing was left.
+
+        Each with what it has filled, in new shares.
+        """
         ended = []
-        for old in self._orders_of(action.symbol):
-            if late and old.accepted_at >= action.at:
-                continue
+        orders = self._orders_of(action.symbol)
+        if late:
+            orders = [order for order in orders if order.accepted_at < action.at]
+        since = [self._since(order, action) if late else 0 for order in orders]
+        for old, new in zip(orders, since, strict=True):
             owner = self.state.portfolios[old.portfolio].terms
-            kind, order = split_order(old, action, asset, at, owner)
+            kind, order = split_order(old, action, asset, at, owner, new)
             ends = kind == OrderEventKind.CANCELLED
             self._change(kind, order, at, self._last_receipt(old) if ends else None)
             if ends:
-                ended.append(order)
+                ended.append((order, split_shares(order.filled, action, asset.lot, new)))
         return ended
+
+    def _since(self, order: Order, action: CorporateAction) -> int:
+        """Return how much of an order from before a late split is of shares traded since.
+
+        That is what it has filled, or, of a leg, what its parent has, if that changed since: when
+        each part filled is not known any more. A leg that is to pay for what it opens goes on for
+        the same money.
+        """
+        terms = order.terms
+        if terms is not None and terms.parent and not order.reserved_cash:
+            parent = self.state.orders[terms.parent]
+            if parent.filled and parent.updated_at >= action.at:
+                waits = order.state == OrderState.HELD
+                return order.quantity - (parent.remaining if waits else 0)
+        return order.filled if order.updated_at >= action.at else 0
 
     def _end_torn(self, action: CorporateAction, at: int) -> None:
         """Cancel combinations of which a late split would adjust one order and not another."""

@@ -16,6 +16,7 @@ from twisted.logger import Logger
 from papertrader.core.actions import last_price
 from papertrader.core.desk import Desk
 from papertrader.core.events import Event, OrderChanged, Outcome, PortfolioOpened, TransactionPosted
+from papertrader.core.instants import format_instant
 from papertrader.core.money import AmountOverflow
 from papertrader.core.orders import IMMEDIATE, WAITING, NewOrder, Order, TimeInForce
 from papertrader.core.quotes import Asset, CorporateAction, Quote
@@ -155,7 +156,8 @@ class Transactions:
     def act(self, action: CorporateAction, *, late: bool = False) -> bool:
         """Apply a corporate action, once for ever; tell whether it was not applied before.
 
-        ``late``: its time had passed before anybody heard of it, and orders may have filled since.
+        ``late``: its time had passed before anybody heard of it, and orders may have filled since;
+        an ALERT in the log says so to the operator, who can make good what it could not.
         One that cannot be applied (its result does not fit, no company could take it) changes
         nothing and is left out, with an ALERT in the log: it must not stop everybody's market.
         """
@@ -179,6 +181,12 @@ class Transactions:
         self.log.info(
             "corporate action: {kind} of {symbol}", kind=action.kind.name, symbol=action.symbol
         )
+        if late:
+            self.log.warn(
+                "ALERT: the {kind} of {symbol} of {at} was heard of late; who sold since then had"
+                " nothing of it for what they sold (specs/ledger.rst, part 3)",
+                kind=action.kind.name, symbol=action.symbol, at=format_instant(action.at),
+            )  # fmt: skip
         return True
 
     # --- commands ------------------------------------------------------------------------------

@@ -203,16 +203,96 @@ def test_a_combination_is_on_one_side_of_a_split(floor: Any, filled: bool) -> No
     assert floor.now_is(outcome.order).quantity == m("4")
 
 
-def test_exits_from_before_of_what_was_bought_since(floor: Any) -> None:
-    """Their parent filled at new prices: doubled, they would sell what is not there."""
+@pytest.mark.parametrize("others", ["0", "6"])
+def test_exits_from_before_of_what_was_bought_since(floor: Any, others: str) -> None:
+    """Their parent filled at new prices: doubled, they would sell what it never bought.
+
+    Their prices are of before, and follow the split; whether other shares are held is no matter.
+    """
+    if m(others):
+        floor.hold(others, "100")
     floor.order("4", "100", legs=exits())
     at = pause(floor)
     floor.quote("100", "100")
-    legs = [floor.desk.order_by_client_id(1, number) for number in (900, 901)]
+    gains, stops = (floor.desk.order_by_client_id(1, number) for number in (900, 901))
     split(floor, at, 2, 1)
-    assert position(floor).quantity == m("4")
-    assert [floor.now_is(leg).state for leg in legs] == [OrderState.CANCELLED] * 2
-    assert floor.now_is(legs[0]).reason == Refusal.INSUFFICIENT_POSITION
+    assert position(floor).quantity == 2 * m(others) + m("4")
+    now = floor.now_is(gains)
+    assert (now.quantity, now.limit_price, now.reserved_quantity) == (m("4"), m("60"), m("4"))
+    now = floor.now_is(stops)
+    assert (now.quantity, now.stop_price, now.reserved_quantity) == (m("4"), m("40"), 0)
+    floor.quote("60", "60")
+    assert [floor.now_is(each).state for each in (gains, stops)] == [
+        OrderState.FILLED, OrderState.CANCELLED
+    ]  # fmt: skip
+    assert position(floor).quantity == 2 * m(others)
+
+
+def test_an_exit_of_what_was_bought_on_both_sides_is_cancelled_where_it_is_too_much(
+    floor: Any,
+) -> None:
+    """Two before and two since: nobody knows any more, and of the first ones nothing is left."""
+    floor.order("4", "100", legs=exits()[:1])
+    floor.quote("100", "100", ask_size="2")
+    at = pause(floor)
+    floor.quote("100", "100")
+    leg = floor.desk.order_by_client_id(1, 900)
+    assert leg.quantity == m("4")
+    split(floor, at, 1, 10)
+    assert position(floor).quantity == m("2")
+    assert floor.now_is(leg).reason == Refusal.INSUFFICIENT_POSITION
+
+
+@pytest.mark.parametrize("since", [False, True])
+def test_what_an_order_has_filled_is_of_its_time(floor: Any, since: bool) -> None:
+    """Four of ten, before or since; the six that are left are of before, and so is the exit.
+
+    Its average is what it paid for each share as they are counted now.
+    """
+    parent = floor.order("10", "100", legs=exits()[:1])
+    leg = floor.desk.order_by_client_id(1, 900)
+    at = pause(floor) if since else 0
+    floor.quote("100", "100", ask_size="4")
+    at = at or pause(floor)
+    split(floor, at, 2, 1)
+    now, filled = floor.now_is(parent), m("4") if since else m("8")
+    assert (now.filled, now.remaining) == (filled, m("12"))
+    assert now.avg_price == (m("100") if since else m("50"))
+    assert floor.now_is(leg).quantity == filled + m("12")
+    floor.quote("50", "50")
+    assert position(floor).quantity == floor.now_is(leg).quantity == filled + m("12")
+    floor.quote("60", "60")
+    assert position(floor).quantity == 0
+
+
+def test_a_leg_that_is_to_buy_buys_for_the_same_money(floor: Any) -> None:
+    """What it has reserved is for as many as before the split, whenever its parent filled."""
+    other = Leg(
+        role=LegRole.OTO,
+        side=Side.BUY,
+        client_order_id=902,
+        order_type=OrderType.LIMIT,
+        time_in_force=TimeInForce.GTC,
+        limit_price=m("80"),
+    )
+    floor.order("4", "100", legs=(other,))
+    at = pause(floor)
+    floor.quote("100", "100")
+    leg = floor.desk.order_by_client_id(1, 902)
+    split(floor, at, 2, 1)
+    now = floor.now_is(leg)
+    assert (now.quantity, now.limit_price, now.reserved_cash) == (m("8"), m("40"), m("320"))
+
+
+def test_a_parent_of_which_nothing_is_left_hands_on_what_it_bought_since(floor: Any) -> None:
+    """Three of twelve for one share: the nine that are left are none, and the exit is for three."""
+    floor.order("12", "10", legs=exits()[:1])
+    leg = floor.desk.order_by_client_id(1, 900)
+    at = pause(floor)
+    floor.quote("10", "10", ask_size="3")
+    split(floor, at, 1, 10)
+    now = floor.now_is(leg)
+    assert (now.state, now.quantity) == (OrderState.PENDING, m("3"))
 
 
 def test_a_combination_from_before_is_split_as_one(floor: Any) -> None:

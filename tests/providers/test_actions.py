@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from treq.testing import RequestTraversalAgent
 from twisted.internet.defer import succeed
+from twisted.logger import capturedLogs, formatEvent
 
 from papertrader.core.instants import DAY, MINUTE
 from papertrader.core.money import SCALE, parse_amount
@@ -249,7 +250,10 @@ def test_a_split_that_fell_due_while_nobody_was_here(tmp_path: Path) -> None:
 
 
 def test_a_split_that_is_announced_when_it_was_traded_on(tmp_path: Path) -> None:
-    """What was bought, and asked to be told of, since its time is not split; a check agrees."""
+    """What was bought, and asked to be told of, since its time is not split; a check agrees.
+
+    The log says so to the operator, once: who sold since is owed what a split in time would be.
+    """
     stub = Served()
     kit = live_kit(tmp_path, stub)
     hold(kit, "10")
@@ -270,8 +274,13 @@ def test_a_split_that_is_announced_when_it_was_traded_on(tmp_path: Path) -> None
         symbol="AAPL", kind=ActionKind.SPLIT, ex_date=date(2027, 1, 22), numerator=4
     )
     assert kit.main.live is not None
-    kit.main.live.source.take_actions(ActionsAnswer((split,)), "alpaca")
-    kit.turn(5)
+    with capturedLogs() as told:
+        kit.main.live.source.take_actions(ActionsAnswer((split,)), "alpaca")
+        kit.turn(5)
+    alerts = [text for text in map(formatEvent, told) if text.startswith("ALERT")]
+    assert [text.partition(";")[0] for text in alerts] == [
+        "ALERT: the SPLIT of AAPL of 2027-01-22T14:30:00.000Z was heard of late"
+    ]
     assert portfolio.positions["AAPL"].quantity == 43 * SCALE
     (alert,) = ann.ask(m.AlertList()).message.alerts
     assert alert.price == parse_amount("9999")
