@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import attrs
+
 from papertrader.core.allorders import Glance
 from papertrader.core.orders import Order
 
 
 class OrdersAsRows:
     """Reads rows that are orders."""
+
+    @staticmethod
+    def row(order: Order) -> tuple[Order]:
+        """A row that holds it."""
+        return (order,)
 
     @staticmethod
     def glance(row: tuple[Order]) -> Glance:
@@ -22,3 +31,11 @@ class OrdersAsRows:
     def order(row: tuple[Order]) -> Order:
         """The order, another one each time."""
         return row[0].snapshot()
+
+    @staticmethod
+    def values(row: tuple[Order]) -> tuple[Any, ...] | None:
+        """What its encoding is made of."""
+        (order,) = row
+        if order.terms is not None or order.tag:
+            return None
+        return attrs.astuple(order, recurse=False)[:-2]

@@ -1,8 +1,9 @@
 """All orders there ever were, by number.
 
 They are what makes a client order id unique for ever, and a list of orders whole. But nearly all
-have ended, and most of those nobody asks for again: what a start finds of them stays the rows that
-it was kept in, which take half the room, and an order is made of one whenever somebody wants it.
+have ended, and most of those nobody asks for again. So they are kept as rows, which take half the
+room, and an order is made of one whenever somebody wants it: those that a start finds ended stay
+what it read, and later ones are put away.
 """
 
 from __future__ import annotations
@@ -13,15 +14,21 @@ from typing import Any, Protocol, TypeAlias, TypeVar, overload
 from papertrader.core.orders import Order, OrderState
 
 Row: TypeAlias = Any
-"""An order as it was kept by somebody: what the `OrderReader` that comes with it can read."""
+"""An order as it was kept by somebody: what the `OrderRows` that comes with it can read."""
 Glance: TypeAlias = tuple[int, int, int, str, int, OrderState, int, int, str]
 """Of an order: number, client order id, portfolio, symbol, flags, state, the order it replaces,
 sequence, tag."""
 T = TypeVar("T")
 
 
-class OrderReader(Protocol):
-    """Reads rows. Raises `LookupError`, `ValueError` or `struct.error` for what is none."""
+class OrderRows(Protocol):
+    """Makes rows of orders, and orders of rows.
+
+    Raises `LookupError`, `ValueError` or `struct.error` for what is no row.
+    """
+
+    def row(self, order: Order) -> Row:
+        """Return the row of an order."""
 
     def glance(self, row: Row) -> Glance:
         """Return what a start needs of every order: for a fraction of what the order costs."""
@@ -29,16 +36,20 @@ class OrderReader(Protocol):
     def order(self, row: Row) -> Order:
         """Return the order: each time another one, but equal."""
 
+    def values(self, row: Row) -> tuple[Any, ...] | None:
+        """Return the fields of a plain order, one without terms and tag, up to those; else None."""
+
 
 class Orders(Mapping[int, Order]):
     """Orders by number, whether they are here or kept as rows."""
 
-    __slots__ = ("_here", "_reader", "_rows")
+    __slots__ = ("_ended", "_form", "_here", "_rows")
 
     def __init__(self) -> None:
         self._here: dict[int, Order] = {}
         self._rows: dict[int, Row] = {}
-        self._reader: OrderReader | None = None
+        self._form: OrderRows | None = None
+        self._ended: list[int] = []
 
     def __getitem__(self, number: int) -> Order:
         order = self._here.get(number)
@@ -68,13 +79,26 @@ class Orders(Mapping[int, Order]):
     def __len__(self) -> int:
         return len(self._rows) + len(self._here)
 
-    def keep(self, number: int, row: Row, reader: OrderReader) -> None:
+    def keep(self, number: int, row: Row, form: OrderRows) -> None:
         """Take in, as its row, an order that has ended: it is never changed again."""
-        self._reader = reader
+        self._form = form
         self._rows[number] = row
 
+    def has_ended(self, number: int) -> None:
+        """Note that an order has just come to its end."""
+        self._ended.append(number)
+
+    def put_away(self, most: int, form: OrderRows) -> int:
+        """Keep as rows what has ended first, ``most`` of it; return how much is left."""
+        ended, self._form = self._ended, form
+        for number in ended[:most]:
+            self._rows[number] = form.row(self._here[number])
+            del self._here[number]
+        del ended[:most]
+        return len(ended)
+
     def here(self) -> Iterator[Order]:
-        """Give those that are no rows: every open one, and what has ended since the start."""
+        """Give those that are no rows: every open one, and what has ended lately."""
         return iter(self._here.values())
 
     def standing(self, number: int) -> tuple[OrderState, str]:
@@ -82,7 +106,7 @@ class Orders(Mapping[int, Order]):
         order = self._here.get(number)
         if order is not None:
             return order.state, order.symbol
-        glance = self._its_reader().glance(self._rows[number])
+        glance = self._known_form().glance(self._rows[number])
         return glance[5], glance[3]
 
     def kept(self) -> list[Order | Row]:
@@ -92,9 +116,13 @@ class Orders(Mapping[int, Order]):
 
     def read(self, kept: Order | Row) -> Order:
         """Return the order of something that `kept` has given."""
-        return kept if isinstance(kept, Order) else self._its_reader().order(kept)
+        return kept if isinstance(kept, Order) else self._known_form().order(kept)
 
-    def _its_reader(self) -> OrderReader:
-        if self._reader is None:
+    def plain_values(self, kept: Order | Row) -> tuple[Any, ...] | None:
+        """Return `OrderRows.values` of something that `kept` has given; None if it is no row."""
+        return None if isinstance(kept, Order) else self._known_form().values(kept)
+
+    def _known_form(self) -> OrderRows:
+        if self._form is None:
             raise LookupError("no orders were kept as rows")
-        return self._reader
+        return self._form

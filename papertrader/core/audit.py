@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from papertrader.core.added import ADDED, NAMED
-from papertrader.core.allorders import Row
+from papertrader.core.allorders import Orders, Row
 from papertrader.core.ledger import LedgerKind, cash_asset
 from papertrader.core.moneyaudit import reservation_violations
 from papertrader.core.orders import Order, OrderState
@@ -203,11 +203,11 @@ def state_hash_later(
     digest = hashlib.sha256()
     for section in (_by_key(state.accounts), _by_key(state.portfolios)):
         _encode_section(section, digest)
-    orders, read = state.orders.kept(), state.orders.read
+    orders = state.orders.kept()
     rest = _encoded_rest(state)
 
     def finish() -> bytes:
-        for octets in (encodings or OrderEncodings()).of(orders, read):
+        for octets in (encodings or OrderEncodings()).of(orders, state.orders):
             digest.update(octets)
         digest.update(b";")
         digest.update(rest)
@@ -256,16 +256,14 @@ class OrderEncodings:
         """Forget all of them."""
         self._pieces.clear()
 
-    def of(
-        self, orders: list[Order | Row], read: Callable[[Order | Row], Order]
-    ) -> Iterator[bytes]:
-        """Give the encodings of all orders, which come by their numbers, in pieces."""
+    def of(self, orders: list[Order | Row], among: Orders) -> Iterator[bytes]:
+        """Give the encodings of all orders, which come by number as they are kept, in pieces."""
         for begun in range(0, len(orders), ENCODED_TOGETHER):
             piece = self._pieces.get(begun)
             if piece is None:
-                some = list(map(read, orders[begun : begun + ENCODED_TOGETHER]))
-                piece = b"".join(map(encoded_order, some))
-                if len(some) == ENCODED_TOGETHER and not any(order.is_open for order in some):
+                some = orders[begun : begun + ENCODED_TOGETHER]
+                piece = b"".join([_encoded_kept(kept, among) for kept in some])
+                if len(some) == ENCODED_TOGETHER and not any(map(_is_open, some)):
                     self._pieces[begun] = piece
             yield piece
 
@@ -288,7 +286,20 @@ def encoded_order(order: Order) -> bytes:
     """
     if order.terms is not None or order.tag:
         return encoded(order)
-    values = _ORDER_VALUES(order)
+    return _encoded_values(_ORDER_VALUES(order))
+
+
+def _encoded_kept(kept: Order | Row, among: Orders) -> bytes:
+    """Return the encoding of an order as it is kept: of most rows without making the order."""
+    values = among.plain_values(kept)
+    return encoded_order(among.read(kept)) if values is None else _encoded_values(values)
+
+
+def _is_open(kept: Order | Row) -> bool:
+    return isinstance(kept, Order) and kept.is_open
+
+
+def _encoded_values(values: tuple[Any, ...]) -> bytes:
     symbol = values[_SYMBOL].encode()
     return _ORDER_FORMAT % (
         *values[:_SYMBOL], len(symbol), symbol, *values[_SYMBOL + 1 :],

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 import attrs
 
-from papertrader.core.allorders import OrderReader, Row
+from papertrader.core.allorders import OrderRows, Row
 from papertrader.core.contests import Contest
 from papertrader.core.events import ClockSet, MarksMoved
 from papertrader.core.ledger import LedgerAccount
@@ -27,7 +27,7 @@ class StateImage:
 
     ``accounts`` holds (account, last event number, last transaction number); ``portfolios`` come
     in the order in which they were opened, without positions and reservations; ``orders`` are rows,
-    in the order of their numbers, that ``reader`` reads; ``balances`` holds (ledger account, asset,
+    in the order of their numbers, that ``form`` reads; ``balances`` holds (ledger account, asset,
     amount).
     """
 
@@ -35,7 +35,7 @@ class StateImage:
     portfolios: Iterable[PortfolioState]
     positions: Iterable[tuple[int, Position]]
     orders: Iterable[Row]
-    reader: OrderReader
+    form: OrderRows
     balances: Iterable[tuple[LedgerAccount, str, int]]
     applied: Iterable[tuple[str, ActionKind, int]]
     clocks: Iterable[ClockSet] = ()
@@ -96,13 +96,13 @@ def _restore_orders(state: DeskState, image: StateImage) -> list[Order]:
     Those that have ended are looked at no closer than is needed: they are most of what a start
     reads.
     """
-    reader, orders, portfolios = image.reader, state.orders, state.portfolios
+    form, orders, portfolios = image.form, state.orders, state.portfolios
     trails, places = [], set()
     number = latest = 0
     for row in image.orders:
         (
             number, client_order_id, portfolio, symbol, flags, status, replaces, sequence, tag,
-        ) = reader.glance(row)  # fmt: skip
+        ) = form.glance(row)  # fmt: skip
         portfolios[portfolio].client_order_ids[client_order_id] = number
         of_portfolio = state.orders_by_portfolio.get(portfolio)
         if of_portfolio is None:
@@ -114,17 +114,17 @@ def _restore_orders(state: DeskState, image: StateImage) -> list[Order]:
         if tag:
             state.tagged[portfolio, tag] = number
         if status in OPEN_STATES:
-            order = orders[number] = reader.order(row)
+            order = orders[number] = form.order(row)
             _restore_open(state, order)
             if _trails(order):
                 trails.append(order)
             continue
-        orders.keep(number, row, reader)
+        orders.keep(number, row, form)
         place = (portfolio, symbol, flags)
         if place not in places:
             # A book remembers what its orders have seen, even if it has none now.
             places.add(place)
-            state.places_of(reader.order(row))
+            state.places_of(form.order(row))
     state.order_last, state.sequence_last = number, latest
     return trails
 

@@ -474,6 +474,7 @@ class DeskState:
                 _unlink(self.children, old.terms.parent, old.order_id)
                 _unlink(self.pairs, old.terms.pair, old.order_id)
             account.open_orders -= 1
+            self.orders.has_ended(order.order_id)
             self.open_orders[order.portfolio].remove(order.order_id)
             left = account.open_orders_by_symbol[order.symbol] - 1
             if left:

@@ -49,6 +49,7 @@ from papertrader.master.operators import Operators
 from papertrader.master.people import People
 from papertrader.master.portfolios import Portfolios
 from papertrader.master.providers.base import TapeSource, load_calendars, load_rates
+from papertrader.master.putaway import PUT_AWAY_S, PutAway
 from papertrader.master.rules import MasterRules, Threads
 from papertrader.master.sessions import Session
 from papertrader.master.storeguard import StoreGuard
@@ -177,6 +178,7 @@ class Main:
             self.clock, desk, self.journal, self._threads.proving,
             lambda: self.store_guard.may_change,
         )  # fmt: skip
+        self.put_away = PutAway(self.clock, desk.state.orders, self.journal)
         self.streams = Streams(self.views, self.view_store, self.journal.when_durable)
         for account, state in desk.state.accounts.items():
             oldest = self.view_store.oldest_event(account)
@@ -305,6 +307,7 @@ class Main:
         self.authorization.sweep()
         self._every(SWEEP_S, self.authorization.sweep)
         self._every(CHECKPOINT_S, self.checkpoints.look)
+        self._every(PUT_AWAY_S, self.put_away.look)
         self._every(LOOK_S, self.worker_parts.notary.look)
 
     def _every(self, seconds: float, function: Callable[[], object]) -> None:
@@ -336,6 +339,7 @@ class Main:
         """Stop the modules and make everything durable; then close the stores."""
         self.running = False
         self.store_guard.stop()
+        self.put_away.stop()
         for timer in self._timers:
             timer.cancel()
         if self.live is not None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import struct
 from functools import lru_cache
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from papertrader.core.allorders import Glance
 from papertrader.core.events import ClockSet
 from papertrader.core.orders import Order, OrderState, OrderType, Side, TimeInForce
 from papertrader.core.portfolio import Lot, Position
 from papertrader.master import records
-from papertrader.master.orderrecords import order_terms_of
+from papertrader.master.orderrecords import order_row, order_terms_of, terms_row
 from papertrader.wire import codec
 from papertrader.wire import messages as m
 
@@ -53,11 +53,19 @@ OrderRowKept: TypeAlias = tuple[bytes, bytes, int, int, str, str]
 reserves, the input that brought it, the money of its fills), and its tag."""
 
 
-class OrderRows:
-    """Reads the rows in which the views keep orders (`papertrader.core.allorders.OrderReader`).
+class ViewRows:
+    """Orders as the rows in which the views keep them (`papertrader.core.allorders.OrderRows`).
 
     A start looks at every order there ever was, and makes few: no message is made on the way.
     """
+
+    @staticmethod
+    def row(order: Order) -> OrderRowKept:
+        """Return the row of an order."""
+        return (
+            order_row(order).pack(), terms_row(order), order.reserved_quantity, order.sequence,
+            str(order.notional_filled), order.tag,
+        )  # fmt: skip
 
     @staticmethod
     def glance(row: OrderRowKept) -> Glance:
@@ -72,21 +80,31 @@ class OrderRows:
     @staticmethod
     def order(row: OrderRowKept) -> Order:
         """Return the order of a row."""
-        block, terms, reserved_quantity, sequence, notional, tag = row
-        (
-            order_id, client_order_id, account, portfolio, symbol, side, order_type, time_in_force,
-            flags, state, _, reason, quantity, filled, limit_price, stop_price, _, collar_price,
-            reserved_cash, fees, received_at, accepted_at, updated_at, expire_at, version, fills,
-            replaces,
-        ) = _unpack_row(block)  # fmt: skip
-        return Order(
-            order_id, client_order_id, account, portfolio, _symbol(symbol), _SIDES[side],
-            _TYPES[order_type], _TIMES_IN_FORCE[time_in_force], flags, quantity, filled,
-            limit_price, stop_price, int(notional), reserved_cash, reserved_quantity,
-            collar_price, fees, _STATES[state], reason, received_at, accepted_at, updated_at,
-            expire_at, version, fills, replaces, sequence,
-            order_terms_of(m.OrderTermsRow.unpack(terms)) if terms else None, tag,
-        )  # fmt: skip
+        terms, tag = row[1], row[5]
+        more = order_terms_of(m.OrderTermsRow.unpack(terms)) if terms else None
+        return Order(*_values(row, more, tag))
+
+    @staticmethod
+    def values(row: OrderRowKept) -> tuple[Any, ...] | None:
+        """Return the fields of a plain order."""
+        return None if row[1] or row[5] else _values(row)
+
+
+def _values(row: OrderRowKept, *beyond: Any) -> tuple[Any, ...]:
+    block, _, reserved_quantity, sequence, notional, _ = row
+    (
+        order_id, client_order_id, account, portfolio, symbol, side, order_type, time_in_force,
+        flags, state, _, reason, quantity, filled, limit_price, stop_price, _, collar_price,
+        reserved_cash, fees, received_at, accepted_at, updated_at, expire_at, version, fills,
+        replaces,
+    ) = _unpack_row(block)  # fmt: skip
+    return (
+        order_id, client_order_id, account, portfolio, _symbol(symbol), _SIDES[side],
+        _TYPES[order_type], _TIMES_IN_FORCE[time_in_force], flags, quantity, filled, limit_price,
+        stop_price, int(notional), reserved_cash, reserved_quantity, collar_price, fees,
+        _STATES[state], reason, received_at, accepted_at, updated_at, expire_at, version, fills,
+        replaces, sequence, *beyond,
+    )  # fmt: skip
 
 
 @lru_cache(maxsize=4_096)

@@ -38,7 +38,7 @@ from papertrader.master.engines import (
 from papertrader.master.purses import purse_of
 from papertrader.master.termrecords import terms_kept
 from papertrader.master.viewfeed import Feed
-from papertrader.master.viewrows import OrderRows, clock_kept, position_of
+from papertrader.master.viewrows import ViewRows, clock_kept, position_of
 from papertrader.master.viewtables import SQL, TABLES, views
 from papertrader.wire import limits
 
@@ -245,7 +245,7 @@ class ViewStore:
                 "SELECT block, terms, reserved_quantity, sequence, notional, tag"
                 " FROM view_order ORDER BY id",
             ),
-            reader=OrderRows(),
+            form=ViewRows(),
             balances=[
                 (LedgerAccount(LedgerKind(row[0]), row[1]), row[2], int(row[3]))
                 for row in sorted(

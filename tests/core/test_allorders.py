@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from papertrader.core.allorders import Orders
+from papertrader.core.audit import state_hash
 from papertrader.core.money import SCALE
 from papertrader.core.orders import Order, OrderState, OrderType, Side, TimeInForce
+from papertrader.core.state import DeskState
 from tests.orders_as_rows import OrdersAsRows
 
 
@@ -92,3 +94,30 @@ def test_what_was_kept_stays_while_the_others_go_on(orders: Orders) -> None:
     orders[2] = order_of(2, OrderState.CANCELLED)
     assert orders.read(kept[1]).state == OrderState.WORKING
     assert orders[2].state == OrderState.CANCELLED
+
+
+def test_what_has_ended_is_put_away(orders: Orders) -> None:
+    """The first that ended first; all are told as before."""
+    for number in (4, 2):
+        orders[number] = order_of(number, OrderState.CANCELLED)
+        orders.has_ended(number)
+    before = dict(orders)
+    assert orders.put_away(1, CountingReader()) == 1
+    assert [order.order_id for order in orders.here()] == [2]
+    assert orders.put_away(5, CountingReader()) == 0
+    assert not list(orders.here())
+    assert dict(orders) == before
+    assert orders.put_away(5, CountingReader()) == 0
+
+
+def test_the_hash_is_the_same_of_rows() -> None:
+    """Plain or not, here or put away."""
+    states = [DeskState(), DeskState()]
+    for state in states:
+        for number in (1, 2, 3):
+            state.orders[number] = order_of(number, OrderState.FILLED)
+            state.orders.has_ended(number)
+        state.orders[2].tag = "mine"
+        state.orders[3] = state.orders[3].with_terms(trail=5)
+    assert states[1].orders.put_away(3, OrdersAsRows()) == 0
+    assert state_hash(states[0]) == state_hash(states[1])

@@ -467,7 +467,7 @@ def test_expiries_are_restored_in_their_order() -> None:
             portfolios=[PortfolioState(1, 1, "USD", cash=10 * SCALE, deposited=10 * SCALE)],
             positions=[],
             orders=[(order,) for order in orders],
-            reader=OrdersAsRows(),
+            form=OrdersAsRows(),
             balances=[],
             applied=[],
         )

@@ -320,6 +320,16 @@ class CombinationMachine(RuleBasedStateMachine):
         )
         self.keep(outcome.events)
 
+    @rule(most=st.integers(1, 5))
+    def put_away(self, most: int) -> None:
+        """Keep what has ended as rows."""
+        orders = self.desk.state.orders
+        before, ended = len(orders), sum(not order.is_open for order in orders.here())
+        left = orders.put_away(most, OrdersAsRows())
+        assert left == max(ended - most, 0)
+        assert sum(not order.is_open for order in orders.here()) == left
+        assert len(orders) == before
+
     @rule()
     def advance(self) -> None:
         """Let what is due expire."""
@@ -407,7 +417,7 @@ def image_of(desk: Desk, events: list[Event]) -> StateImage:
             for position in each.positions.values()
         ],
         orders=[(state.orders[number],) for number in sorted(state.orders)],
-        reader=OrdersAsRows(),
+        form=OrdersAsRows(),
         balances=[(account, asset, amount) for account, asset, amount in state.ledger.balances()],
         applied=sorted(state.applied),
         marks=[event for event in events if isinstance(event, MarksMoved)],
