@@ -14,7 +14,10 @@ from pathlib import Path
 import pytest
 
 from papertrader.cli.invocation import Invocation
+from papertrader.cli.output import money
 from papertrader.cli.place import find_place, load_login
+from papertrader.client.updates import TransactionUpdate
+from papertrader.core.orders import OrderState
 from papertrader.wire.kinds import Scope
 from tests.server_kit import PASSWORD, PROGRAM, Server, running
 
@@ -24,6 +27,7 @@ from textual.css.query import NoMatches
 from textual.pilot import Pilot
 from textual.widgets import DataTable, Input, RichLog, Static
 
+from papertrader.cli.terminal import app as program_module
 from papertrader.cli.terminal.app import TerminalProgram
 from papertrader.cli.terminal.help import Help
 from papertrader.cli.terminal.picture import Picture
@@ -182,6 +186,56 @@ def test_an_order_is_sent_with_a_tag(server: Server) -> None:
         (order,) = client.orders()
         assert order.tag == "dip [b]"
         client.order_cancel(order.order_id)
+
+
+def test_what_is_held_is_shown_at_the_prices_of_now(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is bought or sold, and equity, marks and profits move with the market."""
+    monkeypatch.setattr(program_module, "REVALUED_S", 1)
+    with server.client("ann") as client:
+        client.subscribe_account()
+        client.buy("BRKF", 10)
+        told = client.events(timeout=WAIT_S)
+        assert any(isinstance(event, TransactionUpdate) for event in told)
+
+    async def body(pilot: Pilot[None]) -> None:
+        app = pilot.app
+        assert isinstance(app, TerminalProgram)
+        before = app.portfolio
+        assert before is not None
+        shown = str(app.query_one("#top", Static).render())
+        assert money(before.equity) in shown
+        await wait(
+            pilot, lambda: app.portfolio is not None and app.portfolio.equity != before.equity
+        )
+        await wait(pilot, lambda: str(app.query_one("#top", Static).render()) != shown)
+        marks = app.query_one("#positions-table", DataTable)
+        await wait(pilot, lambda: marks.get_row_at(0)[3] != money(before.positions[0].mark))
+
+    play(server, body)
+
+
+def test_the_cursor_stays_on_the_order_that_was_chosen(server: Server) -> None:
+    """Another one comes meanwhile, above it: what is canceled is the one under the cursor."""
+    with server.client("ann") as client:
+        chosen = client.buy("BRKF", 1, limit="0.41", time_in_force="gtc").order_id
+        other = client.buy("BRKF", 1, limit="0.42", time_in_force="gtc").order_id
+
+        async def body(pilot: Pilot[None]) -> None:
+            orders = pilot.app.query_one("#orders-table", DataTable)
+            await pilot.press("2", "down")
+            await wait(pilot, lambda: str(orders.get_row_at(orders.cursor_row)[0]) == str(chosen))
+            third = client.buy("BRKF", 1, limit="0.43", time_in_force="gtc").order_id
+            await wait(pilot, lambda: str(orders.get_row_at(0)[0]) == str(third))
+            await pilot.press("c")
+            await wait(pilot, lambda: "canceled" in [str(c) for c in orders.get_row_at(2)])
+            assert orders.cursor_row == 2
+
+        play(server, body)
+        assert client.order(chosen).state is OrderState.CANCELLED
+        assert client.order(other).state is OrderState.WORKING
+        client.order_cancel_all()
 
 
 def test_the_command_line_has_the_grammar_of_the_shell(server: Server) -> None:

@@ -28,6 +28,7 @@ from papertrader.cli.invocation import Invocation
 from papertrader.cli.output import amount, gaps, money, name
 from papertrader.cli.place import Place, StoredLogin
 from papertrader.cli.terminal.help import Help
+from papertrader.cli.terminal.listing import fill
 from papertrader.cli.terminal.picture import BARS_MAX, STYLES, Picture
 from papertrader.cli.terminal.ticket import Ticket
 from papertrader.client import errors
@@ -49,6 +50,8 @@ LOG_LINES_MAX: Final = 2_000
 COMMAND_S: Final = 60
 """A command of the line below that has not ended by then is ended."""
 INTERVALS: Final = ("1m", "5m", "1h", "1d", "1w")
+REVALUED_S: Final = 5
+"""While positions are held, what they are worth is read again every so many seconds."""
 SETTLE_S: Final = 0.1
 """The bars of a symbol are read when the cursor has stood on it for so long."""
 BAR_MS: Final = 1_000
@@ -132,6 +135,7 @@ class TerminalProgram(App[None]):
         self._bars_reading = False
         self._clock: r.MarketClock | None = None
         self._connected = False
+        self._ticks = 0
 
     def compose(self) -> ComposeResult:
         """Lay out the screen."""
@@ -319,15 +323,15 @@ class TerminalProgram(App[None]):
     async def refresh_account(self) -> None:
         """Read cash and positions, and show them."""
         self.portfolio = await self.client.portfolio()
-        table = self._at("#positions-table", DataTable)
-        table.clear()
+        rows = []
         for each in self.portfolio.positions:
             gain = each.unrealized_pnl or 0
-            table.add_row(
+            rows.append((each.symbol, (
                 each.symbol, amount(each.quantity), money(each.average_cost), money(each.mark),
                 money(each.market_value),
-                coloured(f"{arrow(gain)} {money(each.unrealized_pnl)}", gain), key=each.symbol,
-            )  # fmt: skip
+                coloured(f"{arrow(gain)} {money(each.unrealized_pnl)}", gain),
+            )))  # fmt: skip
+        fill(self._at("#positions-table", DataTable), rows)
         self._show_top()
 
     def note(self, text: str, style: str = "") -> None:
@@ -339,6 +343,10 @@ class TerminalProgram(App[None]):
     def _tick(self) -> None:
         with contextlib.suppress(NoMatches):
             self._show_top()
+        self._ticks += 1
+        held = self.portfolio is not None and self.portfolio.positions
+        if held and self._connected and not self._ticks % REVALUED_S:
+            self.refresh_soon()
 
     def _show_top(self) -> None:
         parts = ["connected" if self._connected else "not connected", self.login.user]
@@ -350,26 +358,25 @@ class TerminalProgram(App[None]):
         self._at("#top", Static).update(f" {'  '.join(parts)}")
 
     def _show_orders(self) -> None:
-        table = self._at("#orders-table", DataTable)
-        table.clear()
         newest = sorted(self.orders.values(), key=lambda order: -order.order_id)[:ROWS_MAX]
         self.orders = {order.order_id: order for order in newest}
+        rows = []
         for order in newest:
             price = order.limit_price or order.stop_price
             done = f"{amount(order.filled)}/{amount(order.quantity)}"
             at = money(price) if price is not None else name(order.order_type)
-            table.add_row(
-                str(order.order_id), name(order.side), order.symbol, done, at, name(order.state),
-                Text(order.tag), key=str(order.order_id),
-            )  # fmt: skip
+            number = str(order.order_id)
+            rows.append((number, (
+                number, name(order.side), order.symbol, done, at, name(order.state),
+                Text(order.tag),
+            )))  # fmt: skip
+        fill(self._at("#orders-table", DataTable), rows)
 
     def _show_fills(self) -> None:
         """Show the fills, the newest first."""
-        table = self._at("#fills-table", DataTable)
-        table.clear()
         self.fills = dict(sorted(self.fills.items(), reverse=True)[:ROWS_MAX])
-        for row in self.fills.values():
-            table.add_row(*row)
+        rows = ((str(number), row) for number, row in self.fills.items())
+        fill(self._at("#fills-table", DataTable), rows)
 
     def _show_quote(self) -> None:
         quote = self.quotes.get(self.symbol)

@@ -1,0 +1,35 @@
+"""Tables that are shown anew while somebody has the cursor in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from textual.coordinate import Coordinate
+from textual.widgets import DataTable
+
+
+def fill(table: DataTable[Any], rows: Iterable[tuple[str, Sequence[Any]]]) -> None:
+    """Put rows, each with its key, into a table in the place of what it shows.
+
+    While the user is in the table, the cursor stays on the row that it is on, wherever that is now:
+    what a key does next is done to what was chosen. If that row is gone it stays at the same
+    height, and a table that nobody is in begins at its top.
+    """
+    wanted = list(rows)
+    before = [key.value for key in table.rows]
+    if before == [key for key, _ in wanted]:
+        for line, (_, cells) in enumerate(wanted):
+            for column, cell in enumerate(cells):
+                table.update_cell_at(Coordinate(line, column), cell, update_width=True)
+        return
+    line = table.cursor_row if table.has_focus else 0
+    chosen = before[line] if 0 <= line < len(before) else None
+    table.clear()
+    for key, cells in wanted:
+        table.add_row(*cells, key=key)
+    keys = [key for key, _ in wanted]
+    if table.has_focus and chosen in keys:
+        line = keys.index(chosen)
+    if keys:
+        table.move_cursor(row=min(line, len(keys) - 1), animate=False)
