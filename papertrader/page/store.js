@@ -220,7 +220,10 @@ function takeQuote(quote) {
   const before = state.quotes.get(quote.symbol);
   if (before && before.quote_seq > quote.quote_seq) return;
   state.quotes.set(quote.symbol, quote);
-  if (told?.positions.some((row) => row.symbol === quote.symbol)) revalue();
+  if (told?.positions.some((row) => row.symbol === quote.symbol)) {
+    if (isForeign(quote.symbol)) refreshLater();
+    else revalue();
+  }
   if (before && quote.last !== before.last) {
     state.moved.set(quote.symbol, quote.last > before.last ? 1 : -1);
   }
@@ -340,6 +343,9 @@ export async function refresh() {
     link.request("OrderList", { portfolio, limit: 200 }),
   ]);
   if (portfolio !== state.portfolio) return;
+  const unknown = (holding.positions ?? []).map((row) => row.symbol).filter((symbol) => !state.assets.has(symbol));
+  await Promise.allSettled(unknown.map(readAsset));
+  if (portfolio !== state.portfolio) return;
   told = { holding, positions: (holding.positions ?? []).filter((row) => row.quantity !== 0n) };
   revalue();
   keepOrders(orders);
@@ -350,7 +356,27 @@ export async function refresh() {
 let told = null;
 
 function revalue() {
-  [state.holding, state.positions] = valued(told.holding, told.positions, state.quotes);
+  [state.holding, state.positions] = valued(told.holding, told.positions, state.quotes, isForeign);
+}
+
+/** Whether prices of a symbol are in another currency than the portfolio, or it is not known in which. */
+function isForeign(symbol) {
+  return state.assets.get(symbol)?.currency !== told.holding.currency;
+}
+
+async function readAsset(symbol) {
+  state.assets.set(symbol, await link.request("AssetGet", { symbol }));
+}
+
+const FOREIGN_MS = 5000;
+let later = null;
+
+/** What the service alone can value is asked for again, not for each price. */
+function refreshLater() {
+  later ??= setTimeout(() => {
+    later = null;
+    refreshSoon();
+  }, FOREIGN_MS);
 }
 
 let refreshing = null;

@@ -1,6 +1,7 @@
 // A portfolio at the prices of now. The rule is the service's own (PORTFOLIO_GET): a position is worth
 // what closing it would bring, at the bid when it is long and at the ask when it is short, rounded
-// down; without that side, the last price; without a price, what was told stays.
+// down; without that side, the last price; without a price, what was told stays. So it does for what is
+// priced in another currency: the rate is the service's, and is not told.
 
 import { UNIT } from "./format.js";
 
@@ -11,10 +12,12 @@ export function markOf(quantity, quote) {
   return (quantity > 0n ? quote.bid : quote.ask) ?? quote.last;
 }
 
-/** [holding, positions] with marks, values and profits of `quotes`; cash is what was told. */
-export function valued(holding, positions, quotes) {
+/** [holding, positions] with marks, values and profits of `quotes`; cash is what was told.
+ *  `isForeign` tells of a symbol whether its prices are in another currency than the portfolio. */
+export function valued(holding, positions, quotes, isForeign = () => false) {
   let more = 0n;
   const rows = positions.map((row) => {
+    if (isForeign(row.symbol)) return row;
     const mark = markOf(row.quantity, quotes.get(row.symbol));
     if (mark === null || mark === undefined || row.market_value === null) return row;
     const value = down(mark * row.quantity);

@@ -149,7 +149,8 @@ def test_what_is_held_is_shown_at_the_prices_of_now(
 def test_the_rule_of_what_a_position_is_worth_is_the_services(
     browsers: Callable[..., Page],
 ) -> None:
-    """Long at the bid, short at the ask, rounded down; what has no price keeps what was told."""
+    """Long at the bid, short at the ask, rounded down; what has no price keeps what was told, and
+    so does what is priced in another currency."""
     bid, ask = 1_234_567_891, 1_234_567_993
     quantities = [3 * UNIT, -3 * UNIT, UNIT // 3, -(UNIT // 3), 1, -1]
     page = browsers()
@@ -162,14 +163,15 @@ def test_the_rule_of_what_a_position_is_worth_is_the_services(
           const quotes = new Map([["X", { bid: BigInt(bid), ask: BigInt(ask), last: 7n }]]);
           const [now, [position]] = valued(holding, [row], quotes);
           const [same] = valued(holding, [row], new Map());
-          return [position.market_value, position.unrealized_pnl, now.equity, same.equity]
-            .map(String);
+          const [other, [kept]] = valued(holding, [row], quotes, (symbol) => symbol === "X");
+          return [position.market_value, position.unrealized_pnl, now.equity, same.equity,
+            other.equity, kept.market_value].map(String);
         }))).catch((why) => done(String(why)));
         """,
         [str(quantity) for quantity in quantities], str(bid), str(ask),
     )  # fmt: skip
     worth = [Position("X", each).value_at(bid if each > 0 else ask) for each in quantities]
-    assert told == [[str(each), str(each - 1), str(95 + each), "100"] for each in worth]
+    assert told == [[str(each), str(each - 1), str(95 + each), "100", "100", "5"] for each in worth]
 
 
 def test_what_the_day_brought_is_no_more_than_what_was_won(browsers: Callable[..., Page]) -> None:
