@@ -11,9 +11,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from papertrader.core import acceptance
-from papertrader.core.acceptance import Terms
-from papertrader.core.contesting import check_contest
 from papertrader.core.events import PortfolioMarked
 from papertrader.core.instants import MINUTE
 from papertrader.core.ledger import TransactionKind
@@ -31,7 +28,6 @@ from papertrader.core.orders import (
 from papertrader.core.portfolio import PortfolioState
 from papertrader.core.postings import carry_event
 from papertrader.core.rates import carry_rate, trading_day
-from papertrader.core.reasons import NOT_TRADING
 from papertrader.core.refusals import Refusal, Refused
 from papertrader.core.terms import BASIS_POINTS, TermsFlag
 
@@ -213,30 +209,9 @@ class Carrying(Matching):
             quantity=abs(step.quantity),
             expire_at=expire_at,
         )
-        terms = self._judge_own(command, portfolio)
+        terms = self._judge(command, own=True)
         if not isinstance(terms, Refused):
             self._accept(command, terms)
-
-    def _judge_own(self, command: NewOrder, portfolio: PortfolioState) -> Refused | Terms:
-        """Decide on what terms an order of the desk's own enters.
-
-        What binds its owner does not bind it: the portfolio's terms, a freeze, how many orders may
-        be open, the least and the largest quantity of an order. What trades nowhere stops it, and
-        the end of a contest, after which entries trade no more.
-        """
-        asset = acceptance.find_asset(command, self._assets, portfolio)
-        if isinstance(asset, Refused):
-            return asset
-        if asset.status in NOT_TRADING:
-            return Refused(Refusal.SYMBOL_HALTED, f"{asset.symbol} does not trade at present.")
-        if portfolio.contest:
-            refused = check_contest(command, portfolio, self.state.contests)
-            if refused is not None:
-                return refused
-        terms = self._price(command, asset, portfolio)
-        if isinstance(terms, Refused):
-            return terms
-        return self._check_funds(command, terms, portfolio) or terms
 
     def _lot_of(self, symbol: str) -> int:
         asset = self._assets.peek(symbol)

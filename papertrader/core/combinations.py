@@ -33,7 +33,7 @@ from papertrader.core.quotes import Asset, market_time
 from papertrader.core.refusals import Refusal, Refused
 from papertrader.core.reserving import reserve_rest
 from papertrader.core.restrictions import check_restrictions
-from papertrader.core.shape import check_shape
+from papertrader.core.shape import check_shape, check_trading
 from papertrader.core.terms import DEFAULT_TERMS
 
 _ENDED = int(Refusal.COMBINATION_ENDED)
@@ -44,15 +44,23 @@ class Combinations(Contesting):
 
     # Acceptance
 
-    def _judge(self, command: NewOrder, old: Order | None = None) -> Refused | Terms:
-        """Decide whether an order may enter, perhaps in the place of ``old``, and on what terms."""
+    def _judge(
+        self, command: NewOrder, old: Order | None = None, *, own: bool = False
+    ) -> Refused | Terms:
+        """Decide whether an order may enter, perhaps in the place of ``old``, and on what terms.
+
+        ``own``: it is the desk's, and carries out a margin call. What binds its owner does not bind
+        it: the portfolio's terms, a freeze, how many orders may be open, the least and the largest
+        quantity of an order. What trades nowhere stops it, and the end of a contest, after which
+        entries trade no more.
+        """
         portfolio = acceptance.find_portfolio(command, self.state.portfolios)
         if isinstance(portfolio, Refused):
             return portfolio
         asset = acceptance.find_asset(command, self._assets, portfolio)
         if isinstance(asset, Refused):
             return asset
-        refused = check_shape(command, asset, self.rules)
+        refused = check_trading(asset) if own else check_shape(command, asset, self.rules)
         if refused is not None:
             return refused
         if command.flags and command.flags & OrderFlag.REDUCE_ONLY:
@@ -66,15 +74,25 @@ class Combinations(Contesting):
         terms.quantity = terms.quantity or command.quantity
         if old is not None and old.terms is not None and old.terms.shares:
             terms.reserved_quantity = 0
+        if not own:
+            refused = self._check_bounds(command, asset, portfolio, old)
+        elif portfolio.contest:
+            refused = check_contest(command, portfolio, self.state.contests)
+        refused = refused or self._check_funds(command, terms, portfolio, old)
+        if refused is not None:
+            return refused
+        return self._judge_legs(command, terms, asset, portfolio) if command.legs else terms
+
+    def _check_bounds(
+        self, command: NewOrder, asset: Asset, portfolio: PortfolioState, old: Order | None
+    ) -> Refused | None:
+        """Check what binds an owner: room for open orders, a freeze, a contest, terms."""
         account = self.state.accounts[command.account]
         refused = acceptance.check_room(command, account, self.rules, old)
         if portfolio.frozen or portfolio.contest or portfolio.terms is not DEFAULT_TERMS:
             resting = self._resting(command, old) if portfolio.terms.restricts else []
             refused = refused or self._forbidden(command, asset, portfolio, resting)
-        refused = refused or self._check_funds(command, terms, portfolio, old)
-        if refused is not None:
-            return refused
-        return self._judge_legs(command, terms, asset, portfolio) if command.legs else terms
+        return refused
 
     def _forbidden(
         self, command: NewOrder, asset: Asset, portfolio: PortfolioState, resting: list[Order]
@@ -207,10 +225,7 @@ class Combinations(Contesting):
         for order in map(self.state.orders.__getitem__, resting):
             if order.symbol == symbol and order.is_liquidation:
                 return not_to_end(order)
-        for number in resting:
-            order = self.state.orders[number]
-            if order.symbol == symbol and order.is_open:
-                self._end(order, OrderEventKind.CANCELLED, 0, at)
+        self._cancel_owners(owner.portfolio, 0, at, lambda order: order.symbol == symbol)
         judged = self._judge(wish)
         if isinstance(judged, Refused):
             return judged

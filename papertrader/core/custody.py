@@ -16,7 +16,6 @@ from papertrader.core.events import Outcome, PortfolioFrozen, PortfolioNamed, Te
 from papertrader.core.identifiers import check_id, check_name
 from papertrader.core.ledger import Transaction, TransactionKind
 from papertrader.core.money import AmountOverflow, checked
-from papertrader.core.orders import OrderEventKind
 from papertrader.core.portfolio import PortfolioState
 from papertrader.core.postings import delivery_event, funding_event
 from papertrader.core.refusals import Refusal
@@ -143,11 +142,7 @@ class Custody(Cashier):
         if owner.frozen == frozen:
             return Outcome(None, "", None, self._finish())
         if frozen:
-            for order_id in sorted(self.state.open_orders[portfolio]):
-                order = self.state.orders[order_id]
-                if order.is_open and not order.is_liquidation:
-                    reason = int(Refusal.PORTFOLIO_FROZEN)
-                    self._end(order, OrderEventKind.CANCELLED, reason, at)
+            self._cancel_owners(portfolio, int(Refusal.PORTFOLIO_FROZEN), at)
         self._emit(PortfolioFrozen(account, portfolio, frozen, at))
         return Outcome(None, "", None, self._finish())
 

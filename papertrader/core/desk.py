@@ -307,11 +307,11 @@ class Desk(Splits):
         self._begin(seq)
         if self._owned(account, portfolio) is None:
             return self._no_portfolio(portfolio)
-        for order_id in sorted(self.state.open_orders[portfolio]):
-            order = self.state.orders[order_id]
-            wanted = symbol in ("", order.symbol) and side in (SideFilter.ANY, order.side)
-            if wanted and order.is_open and not order.is_liquidation:
-                self._end(order, OrderEventKind.CANCELLED, 0, at)
+
+        def wanted(order: Order) -> bool:
+            return symbol in ("", order.symbol) and side in (SideFilter.ANY, order.side)
+
+        self._cancel_owners(portfolio, 0, at, wanted)
         return Outcome(None, "", None, self._finish())
 
     def advance(

@@ -251,6 +251,20 @@ class Grounds:
         self._change(kind, ended, at, receipt or self._last_receipt(order))
         return ended
 
+    def _cancel_owners(
+        self,
+        portfolio: int,
+        reason: int,
+        at: int,
+        wanted: Callable[[Order], bool] = lambda order: True,
+    ) -> None:
+        """Cancel the open orders of a portfolio that are its owner's to end, or those wanted."""
+        for number in self.state.owners_orders(portfolio):
+            order = self.state.orders[number]
+            # The end of one may have ended others.
+            if order.is_open and wanted(order):
+                self._end(order, OrderEventKind.CANCELLED, reason, at)
+
     def _last_receipt(self, order: Order) -> Receipt:
         """Write why the newest quote left an order waiting that ends now."""
         symbol, terms = order.symbol, self.state.portfolios[order.portfolio].terms

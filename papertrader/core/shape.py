@@ -57,14 +57,19 @@ def check_shape(command: NewOrder, asset: Asset, rules: DeskRules) -> Refused | 
     return refused
 
 
+def check_trading(asset: Asset, what: str = "") -> Refused | None:
+    """Check that an asset is neither halted nor delisted, and that ``what`` is not so of it."""
+    if asset.status in (_HALTED, _DELISTED):
+        what = f"is {asset.status.name.lower()}"
+    if not what:
+        return None
+    text = f"{asset.symbol} {what} at present; try again when it trades."
+    return Refused(Refusal.SYMBOL_HALTED, text)
+
+
 def _check_status(command: NewOrder, asset: Asset) -> Refused | None:
-    halted = asset.status in (_HALTED, _DELISTED)
-    if halted or (asset.status == _CLOSE_ONLY and command.side != Side.SELL):
-        what = "may only be sold" if not halted else f"is {asset.status.name.lower()}"
-        return Refused(
-            Refusal.SYMBOL_HALTED, f"{asset.symbol} {what} at present; try again when it trades."
-        )
-    return None
+    no_more = asset.status == _CLOSE_ONLY and command.side != Side.SELL
+    return check_trading(asset, "may only be sold" if no_more else "")
 
 
 def _check_flags(command: NewOrder, asset: Asset) -> Refused | None:

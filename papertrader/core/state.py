@@ -176,6 +176,14 @@ class DeskState:
         held = self.portfolios[portfolio].positions.values()
         return not self.open_orders[portfolio] and not any(each.quantity for each in held)
 
+    def owners_orders(self, portfolio: int) -> list[int]:
+        """Return the open orders of a portfolio that are its owner's to end, oldest first.
+
+        All but those that carry out a margin call.
+        """
+        numbers = sorted(self.open_orders[portfolio])
+        return [each for each in numbers if not self.orders[each].is_liquidation]
+
     def marked(self, order: Order) -> Order:
         """Return an order with its stop where the market has moved it by now."""
         if (
@@ -339,8 +347,7 @@ class DeskState:
 
     def _apply_freeze(self, event: PortfolioFrozen) -> None:
         portfolio = self._named(event)
-        resting = map(self.orders.__getitem__, self.open_orders[event.portfolio])
-        if event.frozen and not all(order.is_liquidation for order in resting):
+        if event.frozen and self.owners_orders(event.portfolio):
             raise InvariantViolated(f"portfolio {event.portfolio} freezes with open orders")
         portfolio.frozen = event.frozen
 

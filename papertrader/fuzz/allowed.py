@@ -121,7 +121,8 @@ OUTCOMES: Final[Mapping[int, Statuses]] = MappingProxyType(
         Opcode.ORDER_CANCEL_ALL: _COMMAND
         | _set(Status.NO_SUCH_PORTFOLIO, Status.NO_SUCH_SYMBOL),
         Opcode.ORDER_CANCEL: _COMMAND
-        | _set(Status.NO_SUCH_ORDER, Status.ORDER_DONE, Status.NO_SUCH_PORTFOLIO),
+        | _set(Status.NO_SUCH_ORDER, Status.ORDER_DONE, Status.NO_SUCH_PORTFOLIO)
+        | _set(Status.INSUFFICIENT_MARGIN),
         Opcode.ORDER_GET: _set(Status.OK, Status.NO_SUCH_ORDER, Status.NO_SUCH_PORTFOLIO),
         Opcode.ORDER_LIST: _LIST,
         Opcode.RECEIPT_GET: _LIST | _set(Status.NO_SUCH_ORDER),

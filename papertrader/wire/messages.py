@@ -4129,7 +4129,7 @@ _pack_OrderNew = OrderNew.LAYOUT.pack
 
 @attrs.define(slots=True, eq=True)
 class OrderReply(Message):
-    """The order as it stands; ORDERS are those that hang together with it. DUPLICATE_ORDER and ORDER_DONE carry the order they speak of."""
+    """The order as it stands; ORDERS are those that hang together with it. DUPLICATE_ORDER, ORDER_DONE, STALE_VERSION, and INSUFFICIENT_MARGIN of an order that carries out a margin call, carry the order they speak of."""
 
     OPCODE: ClassVar[int] = 0x0201
     SHAPE: ClassVar[str] = 'reply'

@@ -163,8 +163,9 @@ message(
     Opcode.ORDER_NEW,
     REPLY,
     "OrderReply",
-    "The order as it stands; ORDERS are those that hang together with it. DUPLICATE_ORDER and "
-    "ORDER_DONE carry the order they speak of.",
+    "The order as it stands; ORDERS are those that hang together with it. DUPLICATE_ORDER, "
+    "ORDER_DONE, STALE_VERSION, and INSUFFICIENT_MARGIN of an order that carries out a margin call,"
+    " carry the order they speak of.",
     c.Struct(*_order_fields()),
     REASON,
     group_section(Tag.ORDERS, "orders", "OrderRow", limits.COMBINED_ORDERS_MAX),

@@ -120,7 +120,10 @@ def test_what_cannot_be_borne_is_refused(kit: MasterKit, ann: MasterClient) -> N
 
 @pytest.mark.clause("13.32")
 def test_a_margin_call_is_shown_then_carried_out(kit: MasterKit, ann: MasterClient) -> None:
-    """After the close with its plan; an hour after the next opening the master sells by itself."""
+    """After the close with its plan; an hour after the next opening the master sells by itself.
+
+    Whoever would cancel or replace that order is refused, and shown it as it stands.
+    """
     kit.quote("IBM", "190.00", "190.00", source_time=START, flags=QuoteFlag.REPLAYED)
     choose(ann, account_kind=AccountKind.MARGIN)
     assert ann.order("IBM", "1000").status == 0
@@ -136,11 +139,22 @@ def test_a_margin_call_is_shown_then_carried_out(kit: MasterKit, ann: MasterClie
     assert shown.plan[0].quantity < 0
     orders = ann.ask_all(m.OrderList(states=0xFFFF))
     assert len([row for part in orders for row in part.message.orders]) == 1
-    kit.turn(90.0)
-    orders = ann.ask_all(m.OrderList(states=0xFFFF))
-    forced = [row for part in orders for row in part.message.orders][-1]
+    for _ in range(900):
+        # Step by step, to meet the order before it meets a quote.
+        kit.turn(0.1)
+        resting = ann.ask(m.OrderList()).message.orders
+        if resting:
+            break
+    (forced,) = resting
     assert forced.client_order_id > 1 << 63
     assert (forced.side, forced.symbol) == (int(Side.SELL), "IBM")
+    cancel = m.OrderCancel(order=forced.order)
+    replace = m.OrderReplace(order=forced.order, client_order_id=77, quantity=parse_amount("1"))
+    for command in (cancel, replace):
+        ann.seq += 1
+        refused = ann.ask(command, seq=ann.seq)
+        assert refused.status == Status.INSUFFICIENT_MARGIN
+        assert (refused.message.order, refused.message.state) == (forced.order, forced.state)
 
 
 COIN_MARKET = {
