@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 import attrs
 
+from papertrader.client.conversion import address_text
 from papertrader.core.instants import MILLISECOND, SECOND
-from papertrader.wire.kinds import PORT_CLIENT
+from papertrader.wire.kinds import PORT_CLIENT, WorkerFlag
+from papertrader.wire.messages import WorkerRow
 
 ENDPOINTS_MAX: Final = 64
 """Workers one client knows; more that it is told of are left out."""
@@ -121,3 +123,11 @@ class WorkerChoice:
             pause = max(pause, min(retry_after, RETRY_AFTER_MAX))
         self._index = (self._index + 1) % len(self._endpoints)
         self._not_before = now + pause
+
+
+def usable(rows: Iterable[WorkerRow]) -> Iterator[Endpoint]:
+    """Give the workers of a list that may be dialed: not those that send their clients away."""
+    for row in rows:
+        host = row.host or address_text(row.address)
+        if host and row.port and not row.flags & WorkerFlag.DRAINING:
+            yield Endpoint(host, row.port)

@@ -17,42 +17,26 @@ from typing import Any, Final
 
 from papertrader.client import errors
 from papertrader.client import updates as u
-from papertrader.client.calls import (
-    ASKED_LESS,
-    NOT_EXECUTED,
-    ONCE_ONLY,
-    SESSION_OVER,
-    Answered,
-    Call,
-    is_done_already,
-    refusal_of,
-    retry_pause,
-)
+from papertrader.client.attachment import Attachment
+from papertrader.client.calls import Answered, Call
 from papertrader.client.commands import Command
-from papertrader.client.conversion import address_text
-from papertrader.client.endpoints import Endpoint, WorkerChoice
+from papertrader.client.endpoints import Endpoint, WorkerChoice, usable
 from papertrader.client.opcodes import LOGS_IN, SESSIONLESS
-from papertrader.client.phases import LOGINS, PHASES, Login, Phase, Profile
+from papertrader.client.phases import PHASES, Login, Phase, Profile
+from papertrader.client.replies import Replies, ignore
 from papertrader.client.requests import RequestBook, reference
 from papertrader.client.stream import Subscriptions, symbol_rows
 from papertrader.core.buckets import TokenBucket
 from papertrader.core.instants import MILLISECOND
-from papertrader.wire import codec, kinds, limits
+from papertrader.wire import codec, limits
 from papertrader.wire import messages as m
-from papertrader.wire.codec import EVENT, MORE, RESPONSE, Header
+from papertrader.wire.codec import EVENT, RESPONSE, Header
 from papertrader.wire.connection import Connection, Link, State
-from papertrader.wire.derived import Message
 from papertrader.wire.errors import LocalFault, RemoteFault
-from papertrader.wire.kinds import Opcode, ResumeFlag, Role, Status, WorkerFlag
+from papertrader.wire.kinds import Role, Status
 
 FAULTS_MAX: Final = 3
 """Connections in a row that end with a protocol fault before everything open is given up."""
-_SEQ_MAX: Final = 2**63 - 1
-"""The greatest number that a command can have (specification, clause 12.1)."""
-
-
-def _ignore(_value: Any, _error: Exception | None) -> None:
-    """Take the outcome of a request whose reply does its work by itself."""
 
 
 class ClientSession:
@@ -65,22 +49,27 @@ class ClientSession:
         self._randbits = randbits
         self.workers = WorkerChoice(endpoints, randbits)
         self.phase = Phase.IDLE
-        self.login = Login.NONE
+        self._attachment = Attachment(randbits)
         self._requests = RequestBook()
         self._connection: Connection | None = None
         self._out: list[bytes] = []
         # Half of what a worker takes of control frames: PING and HEARTBEAT come on top.
         self._cancels = TokenBucket(limits.CONTROL_RATE // 2, limits.CONTROL_BURST // 2, 0)
-        self._token = b""
-        self._handle = self._seq = 0
         self._subscriptions = Subscriptions(self._requests)
         self._events = self._subscriptions.events
-        self._resume_not_before = 0
-        self._resumes = 0
+        self._replies = Replies(
+            profile, randbits, self.workers, self._requests, self._subscriptions, self._attachment,
+            self._leave,
+        )  # fmt: skip
         self._reached = False
         self._failed_dials = 0
         self._faults = 0
         self._last_reason = self.reference = ""
+
+    @property
+    def login(self) -> Login:
+        """Where the login is."""
+        return self._attachment.state
 
     # --- what the user asks ---------------------------------------------------------------------
 
@@ -152,9 +141,8 @@ class ClientSession:
             error = call.overdue(call in in_flight, "the client was closed")
             self._requests.finish(call, None, error)
         self._subscriptions.clear()
-        if self._connection is not None:
-            self._connection.say_goodbye(Status.OK)
-        self._token = b""
+        self._leave()
+        self._attachment.token = b""
 
     def take_answers(self) -> list[Answered]:
         """Return and forget the requests that ended."""
@@ -225,14 +213,13 @@ class ClientSession:
             goodbye = connection.goodbye
             why = goodbye.text or errors.status_name(goodbye.code)
             retry_after = goodbye.retry_after_ms * MILLISECOND
-            self._learn(goodbye.workers)
+            self.workers.learn(usable(goodbye.workers))
             self._faults += Status.BAD_MAGIC <= goodbye.code <= Status.DUPLICATE_CORRELATION
         elif connection is not None and connection.fault is not None:
             why = connection.fault.text
             self._faults += connection.fault.status != Status.KEEPALIVE_TIMEOUT
         self._last_reason = f"{worker}: {why}"
-        if self.login in {Login.ATTACHED, Login.RESUMING}:
-            self.login = LOGINS[self.login, "detached"]
+        self._attachment.lost()
         self._requests.requeue(lambda _call: True)
         self._requests.open.clear()
         self._subscriptions.unbind()
@@ -257,7 +244,8 @@ class ClientSession:
         """End transfers that nobody waits for; too many at once are let come instead."""
         for correlation in self._requests.take_unwanted():
             if self.phase is Phase.OPEN and self._cancels.take(now):
-                self._out.append(codec.encode(m.Cancel(target=correlation), session=self._handle))
+                cancel = m.Cancel(target=correlation)
+                self._out.append(codec.encode(cancel, session=self._attachment.handle))
 
     @property
     def wants_close(self) -> bool:
@@ -273,8 +261,8 @@ class ClientSession:
             due.append(self._connection.next_deadline())
         if self.phase is Phase.IDLE and self._is_wanted():
             due.append(self.workers.not_before)
-        if is_open and self.login is Login.DETACHED:
-            due.append(self._resume_not_before)
+        if is_open:
+            due.append(self._attachment.due())
         return min((moment for moment in due if moment is not None), default=None)
 
     def handle_time(self, now: int) -> None:
@@ -284,7 +272,8 @@ class ClientSession:
         if self._connection is not None:
             self._connection.handle_time(now)
         for call, was_open in self._requests.take_overdue(now):
-            self._finish(call, None, call.overdue(was_open, "" if was_open else self._last_reason))
+            why = call.overdue(was_open, "" if was_open else self._last_reason)
+            self._replies.finish(call, None, why)
         self._advance(now)
 
     # --- sending ----------------------------------------------------------------------------------
@@ -293,15 +282,10 @@ class ClientSession:
         connection = self._connection
         if self.phase is not Phase.OPEN or connection is None or self.wants_close:
             return
-        if self.login is Login.DETACHED and now >= self._resume_not_before:
-            self.login = LOGINS[self.login, "asked"]
-            request = m.Resume(
-                token=self._token,
-                last_event_seq=self._subscriptions.stream.last,
-                flags=int(ResumeFlag.TAKE_OVER),
-            )
-            resume = Command(message=request, read=lambda parts: parts[0], needs_session=False)
-            self._requests.new(resume, None, _ignore)
+        resume_at = self._attachment.due()
+        if resume_at is not None and now >= resume_at:
+            resume = self._attachment.resume(self._subscriptions.stream.last)
+            self._requests.new(resume, None, ignore)
         peer = connection.peer
         allowed = peer.max_inflight if isinstance(peer, m.HelloReply) else 0
         allowed = min(allowed or limits.INFLIGHT_MAX, limits.INFLIGHT_MAX)
@@ -316,10 +300,9 @@ class ClientSession:
         if isinstance(message, m.Subscribe):
             self._subscriptions.bind(call.subscription, correlation)
         if command.changes_state and not call.seq:
-            self._seq += 1
-            call.seq = self._seq
+            call.seq = self._attachment.next_seq()
         self.reference = reference(self._connection, correlation)
-        session = 0 if command.opcode in SESSIONLESS else self._handle
+        session = 0 if command.opcode in SESSIONLESS else self._attachment.handle
         self._out.append(
             codec.encode(message, session=session, correlation=correlation, seq=call.seq)
         )
@@ -329,16 +312,17 @@ class ClientSession:
     def _greeted(self) -> None:
         self.phase = PHASES[self.phase, "hello"]
         self._reached = True
-        self._resume_not_before = 0
+        self._attachment.greeted()
         self._events.append(u.ConnectionUpdate(connected=True, worker=str(self.workers.current)))
 
     def _take_frame(self, header: Header, octets: bytes, now: int) -> bool:
         """Take one frame; tell whether the connection is still sound."""
         try:
             if header.flags & RESPONSE:
-                self._take_reply(header, octets, now)
+                if self._replies.take_reply(header, octets, now):
+                    self._faults = 0
             elif header.flags & EVENT:
-                self._take_event(header, octets)
+                self._replies.take_event(header, octets)
             else:
                 raise RemoteFault(Status.PROTOCOL_STATE, "a worker does not ask its clients")
         except RemoteFault as fault:
@@ -348,222 +332,12 @@ class ClientSession:
                 return False
         return True
 
-    def _take_reply(self, header: Header, octets: bytes, now: int) -> None:
-        requests = self._requests
-        if header.correlation not in requests.open:
-            raise RemoteFault(Status.PROTOCOL_STATE, "a reply to nothing")
-        call = requests.open[header.correlation]
-        more = bool(header.flags & MORE) and not header.status
-        if not more:
-            del requests.open[header.correlation]
-        self.workers.worked()
-        if call is None:
-            return
-        try:
-            if header.opcode != call.command.opcode:
-                raise RemoteFault(Status.PROTOCOL_STATE, "a reply to another request")
-            message = codec.decode_body(header, octets)
-            if isinstance(message, m.ResumeReply) and message.last_command_seq > _SEQ_MAX:
-                raise RemoteFault(Status.PROTOCOL_STATE, "no command can have such a number")
-            refused = isinstance(message, codec.Failure) or header.status not in {
-                Status.OK,
-                Status.RESUME_GAP,
-            }
-            complete = refused or call.take(message, more)
-        except RemoteFault as fault:
-            requests.open[header.correlation] = None
-            why = f"the server's answer cannot be read ({fault})"
-            unsure = call.command.changes_state
-            self._finish(call, None, call.unknown(why) if unsure else errors.ProtocolFault(why))
-            raise
-        self._faults = 0
-        if refused:
-            self._refused(call, header.status, message, now)
-        elif complete:
-            self._answered(call, header, message, now)
+    # --- when it ends -----------------------------------------------------------------------------
 
-    def _answered(self, call: Call, header: Header, message: Message, now: int) -> None:
-        if isinstance(message, m.LoginReply | m.ResumeReply):
-            self._granted(header, message, now)
-        elif isinstance(message, m.SubscribeReply):
-            self._subscriptions.granted(call.subscription, header.status, message)
-        elif isinstance(message, m.LogoutReply | m.AccountCloseReply):
-            self._end_session()
-            self._fail_bound(errors.NotLoggedIn(Status.NOT_LOGGED_IN, "this session was ended"))
-        elif isinstance(message, m.WorkerListReply):
-            self._learn(message.workers)
-        try:
-            value = call.command.read(call.parts)
-        except (ValueError, ArithmeticError) as error:
-            fault = errors.ProtocolFault(f"the server's answer makes no sense: {error}")
-            self._finish(call, None, fault)
-        else:
-            self._finish(call, value, None)
-
-    def _refused(self, call: Call, status: int, message: Message, now: int) -> None:
-        error = refusal_of(status, message)
-        bound = call.command.needs_session
-        if call.command.opcode == Opcode.RESUME and call.then is not None:
-            self._resume_refused(status, message, error, now)
-        elif bound and status == Status.SESSION_DETACHED:
-            call.again(in_doubt=True)
-            self._requests.waiting.append(call)
-            self._detach()
-        elif bound and status == Status.NOT_LOGGED_IN and self._token and not call.revived:
-            call.revived = True
-            call.again(in_doubt=False)
-            self._requests.waiting.append(call)
-            self._detach()
-        elif status == Status.SESSION_IN_USE and call.command.opcode == Opcode.LOGIN:
-            self._leave_session(call, error)
-        elif status in NOT_EXECUTED or status == Status.OUTCOME_UNKNOWN:
-            self._try_later(call, status, message, error, now)
-        elif status == Status.SEQ_TOO_OLD and call.doubtful:
-            self._look_for(call)
-        elif status in SESSION_OVER and bound:
-            self._requests.waiting.append(call)
-            self._session_over(error)
-        elif is_done_already(call, error):
-            self._finish(call, error.order, None)
-        elif call.doubtful and status == Status.USERNAME_TAKEN:
-            why = "the name is taken now, perhaps by this request"
-            self._finish(call, None, call.unknown(why))
-        else:
-            self._finish(call, None, error)
-
-    def _leave_session(self, call: Call, error: errors.RefusedError) -> None:
-        """This connection has a session that we were never told of, by a login whose answer was
-        lost: on another connection the login begins anew."""
-        if call.revived or self._connection is None:
-            self._finish(call, None, error)
-            return
-        call.revived = True
-        call.again(in_doubt=False)
-        self._requests.waiting.append(call)
-        self._connection.say_goodbye(Status.OK)
-
-    def _try_later(
-        self, call: Call, status: int, message: Message, error: errors.RefusedError, now: int
-    ) -> None:
-        call.again(in_doubt=status == Status.OUTCOME_UNKNOWN)
-        call.refusal = error
-        call.not_before = now + retry_pause(call.tries, message, self._randbits(16))
-        if status in ASKED_LESS:
-            call.not_before = max(call.not_before, self._requests.retries.due(now))
-        call.tries += 1
-        if call.deadline is not None and call.not_before >= call.deadline:
-            self._finish(call, None, call.overdue(False, error.text))
-        else:
-            self._requests.waiting.append(call)
-
-    def _look_for(self, call: Call) -> None:
-        """A repeated command fell out of the reply store: ask for its order instead."""
-        original = call.command.message
-
-        def send_anew() -> None:
-            # It was not executed, and with its old number it never can be.
-            call.doubtful = False
-            call.again(in_doubt=False)
-            self._requests.waiting.append(call)
-
-        def found(value: Any, error: Exception | None) -> None:
-            if error is None:
-                self._finish(call, value, None)
-            elif isinstance(error, errors.NoSuchOrder):
-                send_anew()
-            else:
-                self._finish(call, None, call.unknown(str(error)))
-
-        if isinstance(original, m.OrderNew | m.OrderReplace):
-            request = m.OrderGet(
-                client_order_id=original.client_order_id, portfolio=original.portfolio
-            )
-            probe = Command(message=request, read=call.command.read)
-            self._requests.new(probe, call.deadline, found)
-        elif isinstance(original, ONCE_ONLY):
-            self._finish(call, None, call.unknown("its answer is not kept any more"))
-        else:
-            # Done twice it does no harm: ORDER_DONE and the like tell the rest.
-            send_anew()
-
-    def _take_event(self, header: Header, octets: bytes) -> None:
-        message = codec.decode_body(header, octets)
-        if isinstance(message, m.SessionEvent):
-            if message.code == Status.SESSION_DETACHED:
-                self._detach()
-            elif message.code in SESSION_OVER and self.login is not Login.NONE:
-                self._session_over(errors.refusal(message.code))
-            return
-        try:
-            self._subscriptions.take(header, message)
-        except (ValueError, ArithmeticError) as error:
-            raise RemoteFault(Status.PROTOCOL_STATE, f"an event makes no sense: {error}") from None
-
-    # --- the login --------------------------------------------------------------------------------
-
-    def _granted(self, header: Header, message: m.LoginReply | m.ResumeReply, now: int) -> None:
-        self.login = LOGINS[self.login, "granted"]
-        self._token = message.token
-        self._handle = header.session or message.session
-        self._resumes = 0
-        if isinstance(message, m.ResumeReply):
-            self._seq = max(self._seq, message.last_command_seq)
-        self._subscriptions.renew()
-        if self._profile.learn_workers:
-            command = Command(message=m.WorkerList(), read=lambda _parts: None)
-            self._requests.new(command, now + self._profile.timeout, _ignore)
-
-    def _resume_refused(
-        self, status: int, message: Message, error: errors.RefusedError, now: int
-    ) -> None:
-        if kinds.may_retry(status) or status == Status.SESSION_IN_USE:
-            self.login = LOGINS[self.login, "detached"]
-            pause = retry_pause(self._resumes, message, self._randbits(16))
-            self._resume_not_before = now + pause
-            self._resumes += 1
-        else:
-            self._session_over(error)
-
-    def _detach(self) -> None:
-        """The worker has lost our session though the connection stands: RESUME, then repeat."""
-        if self.login is Login.ATTACHED:
-            self.login = LOGINS[self.login, "detached"]
-            self._handle = 0
-            self._requests.requeue(lambda call: call.command.needs_session)
-            self._subscriptions.unbind()
-
-    def _end_session(self) -> None:
-        if self.login is not Login.NONE:
-            self.login = LOGINS[self.login, "ended"]
-        self._token = b""
-        self._handle = 0
-        self._seq = 0
-        self._subscriptions.clear()
-
-    def _session_over(self, error: errors.RefusedError) -> None:
-        """The session is gone for good; what is in doubt stays unknown."""
-        self._requests.requeue(lambda call: call.command.needs_session)
-        self._end_session()
-        self._events.append(u.SessionUpdate(code=error.code, reason=error.text))
-        self._fail_bound(errors.refusal(error.status, f"{error.text}; log in again"))
-
-    def _fail_bound(self, error: Exception) -> None:
-        """Fail every waiting request that needs the session that is no more."""
-        for call in self._requests.take_waiting(lambda call: call.command.needs_session):
-            if call.doubtful and call.command.opcode == Opcode.LOGOUT:
-                # That is what it was to bring about.
-                self._finish(call, 1, None)
-            else:
-                self._finish(call, None, call.unknown(str(error)) if call.doubtful else error)
-
-    # --- small things -----------------------------------------------------------------------------
-
-    def _finish(self, call: Call, value: Any, error: Exception | None) -> None:
-        if error is not None:
-            self._subscriptions.remove_unestablished(call.subscription)
-        self._requests.finish(call, value, error)
-        if error is not None and call.then is None and call.command.opcode in LOGS_IN:
-            self._fail_bound(errors.NotLoggedIn(Status.NOT_LOGGED_IN, f"the login failed: {error}"))
+    def _leave(self) -> None:
+        """Say GOODBYE on the present connection; another one is made if there is anything to do."""
+        if self._connection is not None:
+            self._connection.say_goodbye(Status.OK)
 
     def _give_up(self, connection: Connection | None) -> None:
         """After a lost connection: fail what waits, if there is no sense in another try."""
@@ -584,12 +358,7 @@ class ClientSession:
             error = errors.ConnectionLost(f"cannot connect to {self._last_reason}")
         if error is not None:
             for call in self._requests.take_waiting(lambda _call: True):
-                self._finish(call, None, call.unknown(str(error)) if call.doubtful else error)
-
-    def _learn(self, rows: Iterable[m.WorkerRow]) -> None:
-        usable = (row for row in rows if row.port and not row.flags & WorkerFlag.DRAINING)
-        named = ((row.host or address_text(row.address), row.port) for row in usable)
-        self.workers.learn(Endpoint(host, port) for host, port in named if host)
+                self._replies.fail(call, error)
 
     def _is_wanted(self) -> bool:
         return bool(
