@@ -164,11 +164,15 @@ def standings(invocation: Invocation, number: int, by_risk: bool) -> None:
 @json_option
 @pass_invocation
 def export(invocation: Invocation, number: int, target: Path) -> None:
-    """Write the FILE of a contest that has ended, which anyone can verify."""
+    """Write the FILE of a contest that has ended, which anyone can verify.
+
+    A file that is there is not overwritten.
+    """
     with logged_in(invocation) as client:
         octets = client.contest_file(number)
     try:
-        target.write_bytes(octets)
+        with open(target, "xb") as file:
+            file.write(octets)
     except OSError as error:
         raise Problem("FILE", f"{target}: {error.strerror}", "name another file", 1) from None
     if invocation.as_json:

@@ -17,7 +17,7 @@ from papertrader.cli.invocation import Invocation, json_option, pass_invocation
 from papertrader.cli.output import counted, moment, name, pairs, table, write_json
 from papertrader.cli.problems import EXIT_CONNECT, Problem
 from papertrader.cli.visit import logged_in
-from papertrader.wire.kinds import Scope
+from papertrader.wire.kinds import Scope, WorkerState
 
 if TYPE_CHECKING:
     from papertrader.client.blocking import Client
@@ -138,6 +138,7 @@ def enrol(invocation: Invocation, line_file: Path | None) -> None:
     from papertrader.ops.enrolled import EnrolledWorker  # noqa: PLC0415
     from papertrader.ops.enrolling import EnrollError, enroll, read_line  # noqa: PLC0415
     from papertrader.ops.installation import prepare_settings  # noqa: PLC0415
+    from papertrader.ops.running import StartError  # noqa: PLC0415
 
     state = _state(invocation)
     try:
@@ -145,7 +146,7 @@ def enrol(invocation: Invocation, line_file: Path | None) -> None:
         _require_no_master(state)
         prepare_settings(state, lambda text: click.echo(text, err=True))
         done: EnrolledWorker = _run(lambda reactor, clock: enroll(line, state, reactor, clock))
-    except (EnrollError, OSError) as error:
+    except (EnrollError, StartError, OSError) as error:
         raise Problem("ENROLLMENT", str(error), "", EXIT_CONNECT) from None
     if invocation.as_json:
         write_json(enrolled={"worker": done.worker_id, "name": done.name, "uuid": done.uuid})
@@ -214,11 +215,13 @@ def run(invocation: Invocation, listen: str | None, public_host: str, region: in
     overrides = {"worker.listen": listen} if listen else {}
     try:
         enrolled = read_enrolled(state)
+        if enrolled is None:
+            raise Problem.usage(
+                f"no worker is enrolled in {state}", "enrol it first: {program} worker enrol"
+            )
         settings = load_settings(state / SETTINGS_FILE, os.environ, overrides)
     except (ValueError, SettingsError) as error:
         raise Problem.usage(str(error)) from None
-    if enrolled is None:
-        raise Problem.usage(f"no worker is enrolled in {state}", "run: papertrader worker enrol")
     supervisor = Supervisor(state, settings, overrides)
     lock = StateLock(state, "up")
 
@@ -324,6 +327,17 @@ def show(invocation: Invocation, wanted: str) -> None:
 # --- changing ----------------------------------------------------------------------------------
 
 
+def _find_set_up(client: Client, wanted: str) -> WorkerEntry:
+    """Return a worker that has shown its key; raises `Problem`."""
+    each = find(client, wanted)
+    if each.state is WorkerState.PENDING:
+        raise Problem.usage(
+            f"{each.name} was added and has not been set up: there is nothing to shut out",
+            f"its line is good until {_when(each.expires_at)} UTC, and once",
+        )
+    return each
+
+
 @worker.command()
 @click.argument("wanted", metavar="WORKER")
 @click.option("--revoke", is_flag=True, help="For ever: its keys are worth nothing any more.")
@@ -339,7 +353,7 @@ def show(invocation: Invocation, wanted: str) -> None:
 def boot(invocation: Invocation, wanted: str, revoke: bool, drain: int) -> None:
     """Shut WORKER out while it runs: its link is cut, and it does not get in again."""
     with logged_in(invocation, learn_workers=True, scope=Scope.ADMIN) as client:
-        each = find(client, wanted)
+        each = _find_set_up(client, wanted)
         done = client.worker_boot(each.worker, "revoke" if revoke else "boot", drain_s=drain)
     if invocation.as_json:
         write_json(booted={"worker": each.worker, "clients": done.clients, "state": done.state})
@@ -356,7 +370,7 @@ def boot(invocation: Invocation, wanted: str, revoke: bool, drain: int) -> None:
 def admit(invocation: Invocation, wanted: str) -> None:
     """Let WORKER in again after `worker boot`."""
     with logged_in(invocation, scope=Scope.ADMIN) as client:
-        each = find(client, wanted)
+        each = _find_set_up(client, wanted)
         done = client.worker_boot(each.worker, "admit")
     if invocation.as_json:
         write_json(admitted={"worker": each.worker, "state": done.state})

@@ -57,12 +57,16 @@ def test_what_cannot_be_asked(terminal: Terminal, words: tuple[str, ...]) -> Non
 
 
 def test_a_file_is_fetched(terminal: Terminal, tmp_path: Path) -> None:
-    """Octet for octet; a place that cannot be written is one line."""
+    """Octet for octet; a place that cannot be written is one line; nothing is overwritten."""
     target = tmp_path / "cup.jsonl"
     done = terminal.logged_in().run("contest", "export", "1", str(target))
     assert done.exit_code == 0
     assert target.read_bytes() == bytes(range(150))
     assert terminal.run("contest", "export", "1", str(tmp_path / "no" / "f")).exit_code == 1
+    target.write_bytes(b"another")
+    again = terminal.run("contest", "export", "1", str(target))
+    assert (again.exit_code, target.read_bytes()) == (1, b"another")
+    assert "File exists" in again.stderr
 
 
 def test_a_file_is_verified_without_a_server(

@@ -67,6 +67,32 @@ def test_boot_admit_and_rotate(operator: Terminal) -> None:
     assert "make new keys: 1 worker;" in operator.run("worker", "rotate", "3").stdout
 
 
+def test_a_worker_that_has_not_come_in_cannot_be_shut_out(operator: Terminal) -> None:
+    """It is told what it is, not that there is none; nothing is sent."""
+    for command in ("boot", "admit"):
+        result = operator.run("worker", command, "far")
+        assert result.exit_code == 2
+        assert "far was added and has not been set up" in result.stderr
+        assert "good until" in result.stderr
+    assert operator.market.bodies(Opcode.WORKER_BOOT) == []
+
+
+def test_a_directory_that_cannot_be_a_workers(terminal: Terminal, tmp_path: Path) -> None:
+    """Enrolled in one that others may read, or run where nothing is enrolled: what to do."""
+    place = tmp_path / "open"
+    place.mkdir(mode=0o755)
+    place.chmod(0o755)
+    line = tmp_path / "line"
+    line.write_text(str(LINE))
+    where = ("--state-dir", str(place), "worker")
+    enrolled = terminal.run(*where, "enrol", "--line-file", str(line), state=False)
+    assert enrolled.exit_code == 3
+    assert f"chmod 700 {place}" in enrolled.stderr
+    run = terminal.run(*where, "run", state=False)
+    assert run.exit_code == 2
+    assert f"--state-dir {place} worker enrol" in run.stderr
+
+
 def test_the_authority_in_words(operator: Terminal) -> None:
     """Status, and a single step."""
     assert "one authority is trusted" in operator.run("ca", "status").stdout
