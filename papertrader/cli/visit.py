@@ -6,7 +6,8 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from threading import Timer
+from typing import Any, Final, TypeVar
 
 import click
 
@@ -16,6 +17,27 @@ from papertrader.cli.problems import Problem
 from papertrader.client import errors
 from papertrader.client.blocking import Client
 from papertrader.wire.kinds import Scope
+
+SILENCE_S: Final = 3.0
+"""A person who has waited for an answer for so long is told for what."""
+
+
+class TellingClient(Client):
+    """A client that says so when an answer takes long: a server that hangs is waited for 30 s."""
+
+    def _await(self, number: int) -> Any:
+        # A thread, for a connection that is not answered holds this one up.
+        timer = Timer(SILENCE_S, self._tell)
+        timer.daemon = True
+        timer.start()
+        try:
+            return super()._await(number)
+        finally:
+            timer.cancel()
+
+    def _tell(self) -> None:
+        where = self._session.workers.current
+        click.echo(f"still waiting for an answer of {where}; Ctrl-C gives up", err=True)
 
 
 def password_from(path: Path, what: str = "password") -> str:
@@ -77,8 +99,9 @@ def code_if_needed(attempt: Callable[[str | None], ResultT]) -> ResultT:
 
 def connect(invocation: Invocation, place: Place, learn_workers: bool = False) -> Client:
     """Return a client of the place; it connects with its first request. Raises `Problem`."""
+    watched = sys.stderr.isatty() and not invocation.as_json
     try:
-        return Client(
+        return (TellingClient if watched else Client)(
             place.workers,
             place.ca,
             learn_workers=learn_workers,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,19 @@ import pytest
 from click.testing import CliRunner
 
 from papertrader import progress
-from papertrader.cli import backups, operator
+from papertrader.cli import backups, operator, visit
+from papertrader.cli.invocation import Invocation
+from papertrader.cli.place import find_place
+from papertrader.client.blocking import Client
 from papertrader.master.engines import StoreError
 from papertrader.progress import Progress
+from papertrader.wire.kinds import Scope
+from tests.cli.test_commands import PASSWORD, Terminal, terminal
 from tests.master_kit import MasterKit
+
+__all__ = ["terminal"]
+
+WAIT_S = 30.0
 
 
 class Time:
@@ -144,3 +154,30 @@ def test_the_long_jobs_count_and_are_left_whole(
             stop_at.clear()
             again.unlink(missing_ok=True)
             assert runner.invoke(operator.audit_command, [*place, "--quiet"]).exit_code == 0, name
+
+
+def test_a_person_who_waits_is_told_for_what(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that takes the connection and says nothing; on a pipe nothing is said."""
+    told = threading.Event()
+    said: list[str] = []
+
+    def echo(text: str = "", **_: object) -> None:
+        said.append(text)
+        told.set()
+
+    def dial(endpoint: object, timeout: float) -> object:
+        assert told.wait(WAIT_S)
+        monkeypatch.setattr(visit, "SILENCE_S", WAIT_S)
+        return market.transport(endpoint, timeout)
+
+    market = terminal.market
+    client = visit.TellingClient("127.0.0.1:2049", **{**market.options(), "dial": dial})
+    monkeypatch.setattr(visit, "SILENCE_S", 0.0)
+    monkeypatch.setattr(visit.click, "echo", echo)
+    with client:
+        assert client.login("ada", PASSWORD).scope == Scope.TRADE
+    assert said[0] == "still waiting for an answer of 127.0.0.1:2049; Ctrl-C gives up"
+    place = find_place(Invocation(state_dir=terminal.state))
+    assert type(visit.connect(Invocation(**market.options()), place)) is Client
