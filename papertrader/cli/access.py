@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Final
 
 import click
 
@@ -10,6 +11,7 @@ from papertrader.cli.grouping import Group
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
 from papertrader.cli.output import moment, write_json
 from papertrader.cli.place import find_place, load_login
+from papertrader.cli.problems import Problem
 from papertrader.cli.visit import (
     ask_new_password,
     ask_password,
@@ -18,14 +20,35 @@ from papertrader.cli.visit import (
     end_others,
     logged_in,
 )
+from papertrader.client import errors
 from papertrader.client.blocking import Client
 
+_TRIES: Final = 3
+"""Codes that may be typed before the setting up is given up."""
 _CODE = "Code of your authenticator (or a recovery code)"
 
 
 @click.group(cls=Group)
 def totp() -> None:
     """Set up a second factor for your logins, or end it."""
+
+
+def _enable(client: Client) -> tuple[str, ...]:
+    """Ask for the first code; a mistyped one is asked for again, and the seed stays what it is."""
+    wrong: Exception | None = None
+    tries = 0
+    while True:
+        try:
+            code = ask_secret("First code")
+        except Problem as nothing:
+            raise wrong or nothing from None
+        try:
+            return client.totp_enable(code)
+        except errors.AuthenticationFailed as error:
+            wrong, tries = error, tries + 1
+            if tries == _TRIES:
+                raise
+            click.echo(f"{error.text} Type the newest one.", err=True)
 
 
 _others = click.option(
@@ -55,7 +78,7 @@ def setup(invocation: Invocation, others: bool | None) -> None:
             f"Give one of the two to an authenticator program, by {moment(made.expires_at)} UTC.",
             err=True,
         )
-        codes = client.totp_enable(ask_secret("First code"))
+        codes = _enable(client)
         # First: these are shown only once, whatever becomes of the rest.
         if not invocation.as_json:
             _show_codes(invocation, codes)

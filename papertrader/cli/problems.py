@@ -65,6 +65,15 @@ _HINTS: Final = {
     "TOO_MANY_SESSIONS": "end the others with: {program} logout --everywhere",
 }
 
+_SECRET_HINTS: Final = {
+    "totp": "type the newest code; the clock of the device that makes it must be right",
+    "password": "type your present password once more",
+    "account": "type your password once more",
+    "sessions": "type your password once more",
+    "key": "type your password once more",
+    "reset": "ask an operator for another token: it is good once, and for a day",
+}
+"""What to do about AUTH_FAILED where somebody is logged in already, by the command."""
 _KEY_HINT: Final = (
     "log in, see your API keys with: {program} key list; another one: key create LABEL"
 )
@@ -181,6 +190,8 @@ def report(error: Exception, invocation: Invocation, command: str = "") -> int:
     problem = _problem_of(
         error, remote=invocation.connect is not None, with_key=invocation.key_file is not None
     )
+    if problem.code == "AUTH_FAILED" and invocation.user is None and invocation.key_file is None:
+        problem.hint = _SECRET_HINTS.get(command, problem.hint)
     if not problem.hint and problem.exit_code == EXIT_USAGE and command:
         problem.hint = f"see: {{program}} {command} --help"
     text = _sentence(problem.text)

@@ -14,8 +14,10 @@ from click.testing import CliRunner, Result
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
+from papertrader.cli import access
 from papertrader.cli.invocation import Invocation
 from papertrader.cli.main import main
+from papertrader.client.access_commands import FactorSetup
 from papertrader.client.blocking import Client
 from papertrader.client.errors import SessionEnded
 from papertrader.core.instants import SECOND
@@ -50,9 +52,13 @@ class Shell:
     def codes(self) -> list[str]:
         """Set the second factor up from the phone; return the recovery codes."""
         seed = self.phone.totp_setup(PASSWORD).seed
+        return list(self.phone.totp_enable(self.code(seed)))
+
+    def code(self, seed: str) -> str:
+        """Return what an authenticator shows now."""
         key = base64.b32decode(seed + "=" * (-len(seed) % 8))
         now = self.market.clock.wall_ns() // SECOND
-        return list(self.phone.totp_enable(TOTP(key, 6, SHA1(), 30).generate(now).decode()))
+        return TOTP(key, 6, SHA1(), 30).generate(now).decode()
 
     def sessions(self) -> int:
         """How many there are, without the one that asks."""
@@ -126,3 +132,28 @@ def test_a_changed_second_factor_may_end_the_other_sessions(shell: Shell) -> Non
     assert shell.sessions() == 1
     with pytest.raises(SessionEnded):
         shell.phone.account()
+
+
+def test_a_mistyped_first_code_is_asked_for_again(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The seed is in the device already; three wrong ones are enough, and no name is doubted."""
+    wrong = shell.run("totp", "setup", typed=f"{PASSWORD}\nx00000\nx00000\nx00000\n1\n")
+    assert wrong.exit_code == 1
+    assert wrong.stderr.count("Type the newest one.") == 2
+    assert "hint: type the newest code" in wrong.stderr
+    short = shell.run("totp", "setup", typed=f"{PASSWORD}\nx00000\n")
+    assert (short.exit_code, "error: there is no" in short.stderr) == (1, False)
+    seeds: list[str] = []
+    asked = Client.totp_setup
+
+    def setup(self: Client, password: str) -> FactorSetup:
+        made = asked(self, password)
+        seeds.append(made.seed)
+        return made
+
+    codes = iter(["x00000"])
+    monkeypatch.setattr(Client, "totp_setup", setup)
+    monkeypatch.setattr(access, "ask_secret", lambda _: next(codes, "") or shell.code(seeds[0]))
+    right = shell.run("totp", "setup", "--keep-others", typed=f"{PASSWORD}\n")
+    assert (right.exit_code, right.stderr.count("Type the newest one.")) == (0, 1)
