@@ -14,6 +14,7 @@ from typing import Final, TypeAlias
 
 from papertrader.core.money import NULL
 from papertrader.core.orders import (
+    IMMEDIATE,
     LIMITED,
     TRIGGERED_TYPES,
     Order,
@@ -88,7 +89,7 @@ class Book:
         self.unmet: dict[int, tuple[int, int]] = {}
         """As `pending`, but of orders that a trigger must reach first."""
         self.pending: dict[int, tuple[int, int]] = {}
-        """Orders that have met no eligible quote yet: id -> (stamp, sequence)."""
+        """Orders that have met no quote yet that they may use: id -> (stamp, sequence)."""
 
     def add(self, order: Order) -> None:
         """Put an open order in its place."""
@@ -105,7 +106,7 @@ class Book:
         else:
             self._aside.add(order.order_id)
         waits = order.time_in_force == _CLS
-        if order.state == _PENDING and not waits:
+        if (order.state == _PENDING and not waits) or _has_its_chance_to_come(order):
             met = self.pending if place == _QUEUE else self.unmet
             met[order.order_id] = (order.since, order.sequence)
 
@@ -173,6 +174,14 @@ class Book:
     def _opening(order: Order) -> tuple[int, int, int]:
         works_from = order.terms.works_from if order.terms is not None else 0
         return works_from, order.sequence, order.order_id
+
+
+def _has_its_chance_to_come(order: Order) -> bool:
+    """Tell whether an order has one chance, and triggered on a quote that could not be it."""
+    terms = order.terms
+    if terms is None or order.time_in_force not in IMMEDIATE or order.state != OrderState.WORKING:
+        return False
+    return 0 < terms.triggered_at <= terms.active_at
 
 
 def _trigger(order: Order) -> tuple[object, ...]:

@@ -295,10 +295,14 @@ class Matching(Stops):
         return wanted, fill
 
     def _end_chances(self, fired: list[Order], book: Book, offer: Offer) -> None:
-        """End the orders that had this quote only, and are open still."""
+        """End the orders that had this quote only, and are open still.
+
+        One that a bar is too old for waits for its first: `_wake` ends it then.
+        """
         for order in fired:
             now = self.state.orders[order.order_id]
-            if now.is_open and self.state.book_of(now) is book:
+            is_its_chance = now.is_open and now.since < offer.stamp
+            if is_its_chance and self.state.book_of(now) is book:
                 self._give_up(now, offer, self.state.portfolios[now.portfolio].terms)
 
     def _give_up(self, order: Order, offer: Offer, terms: PortfolioTerms) -> None:
