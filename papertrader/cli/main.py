@@ -72,6 +72,7 @@ COMMANDS: Final = {
     "restore": "papertrader.cli.backups:restore_command",
     "lost-key": "papertrader.cli.lostkey:lost_key_command",
     "reseal": "papertrader.cli.reseal:reseal_command",
+    "prepare-store": "papertrader.cli.preparestore:prepare_command",
     "completion": "papertrader.cli.tools:completion",
     "version": "papertrader.cli.tools:version",
 }
@@ -116,6 +117,7 @@ _OWN_STATE_DIR: Final = (
     "restore",
     "lost-key",
     "reseal",
+    "prepare-store",
 )
 """Commands with an option of their own for the state directory."""
 

@@ -37,6 +37,7 @@ from papertrader.master.engines import (
     first_cause,
     is_full,
     is_lost,
+    reason,
 )
 from papertrader.master.migrations import migrate
 from papertrader.master.table import truth
@@ -175,7 +176,7 @@ class TruthStore:
                 self._db.close()
                 self._db = None
             if not patient:
-                raise StoreError(f"{self.where}: {first_cause(error)}") from None
+                raise StoreError(f"{self.where}: {reason(error)}") from None
         return self._claimed
 
     def _claim(self, fence: Fence, now: float, patient: bool) -> bool:
@@ -208,7 +209,7 @@ class TruthStore:
                 if not self._fence.wait(self._db):
                     raise StoreError(
                         f"another master ({self.holder() or 'unknown'}) has {self.where}; stop it,"
-                        " or let this one wait for it with --standby"
+                        " or let this one wait for it with master.standby = true"
                     )
             self._backup_before_migrating()
             self._begin_epoch()
@@ -229,10 +230,10 @@ class TruthStore:
             raise self._unwritable(error) from None
 
     def _unwritable(self, error: peewee.PeeweeException) -> StoreError:
-        return StoreError(
-            f"{self.where} cannot be written: {first_cause(error)}; make room on the disk, or"
-            " check the database"
-        )
+        why = reason(error)
+        if why == str(first_cause(error)):
+            why += "; make room on the disk, or check the database"
+        return StoreError(f"{self.where} cannot be written: {why}")
 
     def _backup_before_migrating(self) -> None:
         version = int(self.meta("schema", "0")) if self.db.table_exists("meta") else 0

@@ -140,6 +140,8 @@ class Engine(Protocol):
         """Throw everything away; only for what can be made again."""
 
 
+INSUFFICIENT_PRIVILEGE: Final = "42501"
+"""SQLSTATE of what a role may not do."""
 COPY_PAGES: Final = 2_048
 """Pages that are copied between two words about it: 8 MiB of 4 KiB each."""
 Copied = Callable[[int, int], object]
@@ -347,6 +349,23 @@ def first_cause(error: BaseException) -> BaseException:
     while error.__context__ is not None:
         error = error.__context__
     return error
+
+
+def reason(error: BaseException) -> str:
+    """Return why a statement failed; where a server's role may not run it, who may as well."""
+    cause = first_cause(error)
+    if not is_forbidden(error):
+        return str(cause)
+    what = str(cause).splitlines()[0]
+    return (
+        f"{what}: the role of store.url may not change what the store consists of; whoever may"
+        " does it with: papertrader prepare-store"
+    )
+
+
+def is_forbidden(error: BaseException) -> bool:
+    """Tell whether a server's role may not do what was asked."""
+    return getattr(first_cause(error), "sqlstate", "") == INSUFFICIENT_PRIVILEGE
 
 
 def is_full(error: BaseException) -> bool:

@@ -28,6 +28,8 @@ from papertrader.master.engines import (
     driver_errors,
     drop_tables,
     first_cause,
+    is_forbidden,
+    reason,
 )
 from papertrader.master.storeurl import checked_url
 
@@ -147,7 +149,7 @@ class PostgresEngine:
         try:
             self.settle(db)
         except peewee.PeeweeException as error:
-            raise StoreError(f"{self.where}: {first_cause(error)}") from None
+            raise StoreError(f"{self.where}: {reason(error)}") from None
         return db
 
     def settle(self, db: peewee.Database) -> None:
@@ -221,10 +223,12 @@ class PostgresEngine:
                 )
 
     def remove(self, db_tables: Sequence[type[peewee.Model]]) -> None:
-        """Drop the tables."""
+        """Drop the tables. Raises `StoreError`."""
         db = self._connect()
         try:
             drop_tables(db, db_tables)
+        except peewee.PeeweeException as error:
+            raise StoreError(f"{self.where}: {reason(error)}") from None
         finally:
             db.close()
 
@@ -245,9 +249,9 @@ class PostgresEngine:
         try:
             db.connect()
         except peewee.PeeweeException as error:
-            reason = " ".join(str(first_cause(error)).split())
+            why = " ".join(str(first_cause(error)).split())
             raise StoreError(
-                f"cannot connect to {self.where}: {reason}; check store.url and the server"
+                f"cannot connect to {self.where}: {why}; check store.url and the server"
             ) from None
         return db
 
@@ -264,6 +268,8 @@ class Fence:
 
     def prepare(self, db: peewee.Database) -> None:
         """Make the row if it is not there yet."""
+        if db.table_exists("fence"):
+            return
         db.execute_sql(
             "CREATE TABLE IF NOT EXISTS fence (id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),"
             " epoch INTEGER NOT NULL, commits INTEGER NOT NULL, beats INTEGER NOT NULL,"
@@ -329,7 +335,12 @@ class Fence:
         keys = {ROLES[role] for role in roles}
         pids = [pid for pid, key in db.execute_sql(_HOLDERS).fetchall() if key in keys]
         for pid in pids:
-            db.execute_sql("SELECT pg_terminate_backend(?::int)", (pid,))
+            try:
+                db.execute_sql("SELECT pg_terminate_backend(?::int)", (pid,))
+            except peewee.ProgrammingError as error:
+                # Another role's, such as that of who prepared the store: it must end by itself.
+                if not is_forbidden(error):
+                    raise
         return len(pids)
 
     def begin(self, db: peewee.Database, epoch: int, holder: str) -> None:

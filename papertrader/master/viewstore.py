@@ -34,6 +34,7 @@ from papertrader.master.engines import (
     is_full,
     is_lost,
     many,
+    reason,
 )
 from papertrader.master.purses import purse_of
 from papertrader.master.termrecords import terms_kept
@@ -79,14 +80,12 @@ class ViewStore:
         try:
             self._prepare(self._db)
         except peewee.PeeweeException as error:
-            raise StoreError(f"{self.where}: {first_cause(error)}") from error
+            raise StoreError(f"{self.where}: {reason(error)}") from error
 
     def _prepare(self, db: peewee.Database) -> None:
-        if db.table_exists("view_meta") and self._meta("version") != VIEWS_VERSION:
-            self.drop()
-        with db.atomic("IMMEDIATE"):
-            db.create_tables(TABLES)
-            self._set_meta("version", VIEWS_VERSION)
+        # Where they are there, nothing is asked for that the role might not be allowed.
+        if not db.table_exists("view_meta") or self._meta("version") != VIEWS_VERSION:
+            self.make_anew()
         self._load_watermark()
 
     def open_read_only(self) -> None:
@@ -107,10 +106,14 @@ class ViewStore:
         self.watermark = int(self._meta("watermark") or 0)
         self.head = bytes.fromhex(self._meta("head") or GENESIS.hex())
 
-    def drop(self) -> None:
-        """Throw everything away."""
-        self.db.drop_tables(TABLES)
+    def make_anew(self) -> None:
+        """Throw everything away and make the tables again, empty."""
+        with self.db.atomic("IMMEDIATE"):
+            self.db.drop_tables(TABLES)
+            self.db.create_tables(TABLES)
+            self._set_meta("version", VIEWS_VERSION)
         self._feed.forget()
+        self.watermark, self.head = 0, GENESIS
 
     def close(self) -> None:
         """Close the tables."""

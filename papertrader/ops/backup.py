@@ -26,9 +26,9 @@ from papertrader.master.engines import (
     columns_of,
     copy_file,
     drop_tables,
-    first_cause,
     insert_statement,
     many,
+    reason,
     settle_file,
     stream,
 )
@@ -109,7 +109,7 @@ def inspect_backup(path: Path, progress: Progress = _untold) -> Backup:
         ).fetchone() or (0, GENESIS)
         epoch = _epoch(db)
     except peewee.PeeweeException as error:
-        raise StoreError(f"{path} cannot be read: {first_cause(error)}") from None
+        raise StoreError(f"{path} cannot be read: {reason(error)}") from None
     finally:
         db.close()
     return Backup(
@@ -140,7 +140,7 @@ def _copy_tables(place: StorePlace, target: Path) -> None:
             copy.close()
         settle_file(partial, target)
     except (peewee.PeeweeException, OSError) as error:
-        raise StoreError(f"cannot copy the store to {target}: {first_cause(error)}") from None
+        raise StoreError(f"cannot copy the store to {target}: {reason(error)}") from None
     finally:
         source.close()
         partial.unlink(missing_ok=True)
@@ -258,7 +258,7 @@ def _prepare(path: Path, work: Path, epoch: int) -> None:
             for key, value in (("schema", SCHEMA_VERSION), ("epoch", epoch)):
                 db.execute_sql("UPDATE meta SET value = ? WHERE key = ?", (str(value), key))
     except peewee.PeeweeException as error:
-        raise StoreError(f"{path} cannot be brought up to date: {first_cause(error)}") from None
+        raise StoreError(f"{path} cannot be brought up to date: {reason(error)}") from None
     finally:
         db.close()
 
@@ -290,7 +290,7 @@ def _put_tables(place: StorePlace, work: Path) -> None:
             place.truth.forbid_changes(db, APPEND_ONLY)
             place.truth.count_on(db, TABLES)
     except peewee.PeeweeException as error:
-        raise StoreError(f"{place.truth.where}: {first_cause(error)}") from None
+        raise StoreError(f"{place.truth.where}: {reason(error)}") from None
     finally:
         source.close()
         db.close()

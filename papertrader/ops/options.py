@@ -31,13 +31,20 @@ def store_place(state: Path) -> StorePlace:
 
     Raises `StoreError`, for settings that cannot be read too.
     """
-    from papertrader.master.engines import StoreError, place_at  # noqa: PLC0415 (a driver has none)
+    from papertrader.master.engines import place_at  # noqa: PLC0415 (a driver has none)
+
+    return place_at(state, store_url(state))
+
+
+def store_url(state: Path) -> str:
+    """Return the setting ``store.url`` of an installation. Raises `StoreError` as `store_place`."""
+    from papertrader.master.engines import StoreError  # noqa: PLC0415 (as above)
 
     path = state / SETTINGS_FILE
     if not path.exists() and "PAPERTRADER_STORE_URL" not in os.environ:
-        return place_at(state)
+        return ""
     try:
-        return place_at(state, load_settings(path, os.environ, {}).store.url)
+        return load_settings(path if path.exists() else None, os.environ, {}).store.url
     except SettingsError as error:
         raise StoreError("\n".join(error.problems)) from None
 

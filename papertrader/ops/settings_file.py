@@ -60,14 +60,17 @@ class SettingsError(Exception):
         self.problems = problems
 
 
-def load_settings(path: Path, environ: Mapping[str, str], overrides: Mapping[str, str]) -> Settings:
-    """Read the settings of an installation.
+def load_settings(
+    path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, str]
+) -> Settings:
+    """Read the settings of an installation; ``path`` None: it has no file of them.
 
     ``overrides`` holds what the command line gave, by name (``"market.speed"``), as text. Raises
     `SettingsError` with every error found in all three sources.
     """
-    sources = _Sources(path.name, environ, overrides)
-    sources.read_file(path)
+    sources = _Sources(SETTINGS_FILE if path is None else path.name, environ, overrides)
+    if path is not None:
+        sources.read_file(path)
     return sources.settle()
 
 

@@ -1,7 +1,7 @@
 """Masters in memory for these tests: each is stopped and audited when its test is over.
 
 The tests of the modules named in `BOTH` run on both engines of the store; those marked ``sqlite``
-look into its files and run on them alone.
+look into its files and run on them alone, those marked ``postgresql`` on a server alone.
 """
 
 from __future__ import annotations
@@ -50,6 +50,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     module = metafunc.module.__name__.rpartition(".")[2]
     if metafunc.definition.get_closest_marker("sqlite"):
         engines = [backends.SQLITE]
+    elif metafunc.definition.get_closest_marker("postgresql"):
+        engines = [backends.POSTGRES]
     elif module in BOTH and not metafunc.definition.get_closest_marker("one_store"):
         engines = [backends.SQLITE, backends.POSTGRES]
     else:

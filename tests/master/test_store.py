@@ -419,7 +419,7 @@ def test_a_beat_that_finds_nobody_leaves_the_next_batch_in_doubt_only(
 @pytest.mark.usefixtures("only_postgres")
 def test_a_second_master_waits(place: StorePlace, store: TruthStore) -> None:
     """One that is not patient is refused; a patient one gets the store when the first ends."""
-    with pytest.raises(StoreError, match=r"another master .*the first.*--standby"):
+    with pytest.raises(StoreError, match=r"another master .*the first.*master.standby = true"):
         TruthStore(place.truth).open()
     waiting = TruthStore(place.truth, "the second")
     for second in range(4):
