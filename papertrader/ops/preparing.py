@@ -21,7 +21,7 @@ def prepare_store(state: Path, url: str, owner_url: str, *, anew: bool = False) 
     may work the store from now on. No master may have it. Raises `StoreError`.
     """
     if not url:
-        raise StoreError("the store is files of this machine; store.url names a PostgreSQL")
+        raise StoreError("the store is files of this machine; set store.url to a PostgreSQL first")
     from papertrader.master.postgresroles import (  # noqa: PLC0415 (psycopg is an extra)
         check_apart,
         grant,
