@@ -15,7 +15,7 @@ from papertrader.cli.parameters import DATE, SYMBOL, TAG, of_option, portfolio_o
 from papertrader.cli.visit import logged_in
 from papertrader.client.moneyresults import Margin, Position
 from papertrader.client.results import ItemT, Order, Page
-from papertrader.core.orders import OrderType
+from papertrader.core.orders import OrderType, TimeInForce
 
 ROWS_MAX: Final = 50_000
 ROWS_DEFAULT: Final = 50
@@ -155,7 +155,20 @@ def _prices(order: Order) -> str:
         return limit
     touched = order.order_type in (OrderType.MARKET_IF_TOUCHED, OrderType.LIMIT_IF_TOUCHED)
     begins = "touch" if touched else "stop"
-    return f"{begins} {money(order.stop_price)}" + ("" if limit == "market" else f"/{limit}")
+    trail = ""
+    if order.terms is not None and order.terms.trail is not None:
+        percent = order.terms.trails_percent
+        trail = (
+            f", trails {f'{amount(order.terms.trail)}%' if percent else money(order.terms.trail)}"
+        )
+    return f"{begins} {money(order.stop_price)}{'' if limit == 'market' else f'/{limit}'}{trail}"
+
+
+def _in_force(order: Order) -> str:
+    """Return how long an order stands."""
+    if order.time_in_force == TimeInForce.GTD:
+        return f"until {moment(order.expire_at, seconds=False)}"
+    return name(order.time_in_force)
 
 
 @click.command()
@@ -196,7 +209,7 @@ def orders(
             str(each.order_id), moment(each.accepted_at), name(each.side), each.symbol,
             amount(each.quantity), amount(each.filled),
             _prices(each),
-            money(each.average_price), name(each.time_in_force), name(each.state),
+            money(each.average_price), _in_force(each), name(each.state),
             each.reason.replace("_", " ").lower(), each.tag,
         )
         for each in newest

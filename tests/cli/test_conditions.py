@@ -52,6 +52,7 @@ def test_a_stop_limit_with_its_end(terminal: Terminal) -> None:
     assert (order.stop_price, order.limit_price) == (P("200"), P("201"))
     listed = terminal.run("orders").stdout.splitlines()[1]
     assert "stop 200.00/201.00" in listed
+    assert "until 2030-01-02 00:00" in listed
 
 
 def test_a_trailing_stop(terminal: Terminal) -> None:

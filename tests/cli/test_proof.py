@@ -1,4 +1,4 @@
-"""The command line against a whole server in memory: changes that need a password of lately."""
+"""The command line against a whole server in memory: passwords of lately, and what orders have."""
 
 from __future__ import annotations
 
@@ -157,3 +157,14 @@ def test_a_mistyped_first_code_is_asked_for_again(
     monkeypatch.setattr(access, "ask_secret", lambda _: next(codes, "") or shell.code(seeds[0]))
     right = shell.run("totp", "setup", "--keep-others", typed=f"{PASSWORD}\n")
     assert (right.exit_code, right.stderr.count("Type the newest one.")) == (0, 1)
+
+
+def test_a_trailing_stop_is_listed_with_its_distance(shell: Shell) -> None:
+    """Not only with where it stands at present."""
+    for number, trail in ((1, "3%"), (2, "2.50")):
+        words = ("--trail", trail, "--gtc", "--wait", "0", "--client-order-id", str(number))
+        sent = shell.run("buy", "BRKF", "1", *words)
+        assert sent.exit_code == 0, sent.stderr
+    listed = shell.run("orders").stdout.splitlines()
+    assert ", trails 3%" in listed[1]
+    assert ", trails 2.50" in listed[2]
