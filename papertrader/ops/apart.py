@@ -67,7 +67,9 @@ class Apart:
         get = multiprocessing.get_context
         context = get("fork") if forks else get("spawn")
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_main, args=(half, place, theirs, self._pipe))
+        arguments = (half, place, theirs, self._pipe)
+        # Whatever ends this process early, nobody waits for the other one.
+        self._process = context.Process(target=_main, args=arguments, daemon=True)
         self._process.start()
         theirs.close()
 
