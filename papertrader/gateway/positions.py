@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Sequence
 from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
@@ -19,6 +19,7 @@ from papertrader.gateway.errors import not_found, unprocessable
 from papertrader.gateway.ids import asset_uuid
 from papertrader.gateway.orders import NUMBER_BITS, Orders
 from papertrader.gateway.routing import Answer, Call
+from papertrader.gateway.today import Today, newest_trades, today_of
 from papertrader.gateway.values import amount, decimal_in, ratio
 from papertrader.wire.limits import QUOTE_SYMBOLS_MAX
 
@@ -27,16 +28,12 @@ _ZERO = Decimal(0)
 
 
 def position_body(
-    position: Position, asset: r.Asset, previous_close: Decimal | None
+    position: Position, asset: r.Asset, previous_close: Decimal | None, today: Today
 ) -> dict[str, Any]:
     """Write a position. Its price is what it could be closed at, so that equity adds up."""
     price, quantity = position.mark, position.quantity
     value, cost = position.market_value, position.cost_basis
     profit = position.unrealized_pnl
-    today = None
-    if price is not None and previous_close is not None:
-        today = (price - previous_close) * quantity
-    yesterday = previous_close * quantity if previous_close is not None else None
     change = price - previous_close if price is not None and previous_close is not None else None
     return {
         "asset_id": asset_uuid(position.symbol),
@@ -52,8 +49,8 @@ def position_body(
         "cost_basis": amount(cost),
         "unrealized_pl": amount(profit),
         "unrealized_plpc": ratio(profit, abs(cost)),
-        "unrealized_intraday_pl": amount(today),
-        "unrealized_intraday_plpc": ratio(today, abs(yesterday) if yesterday else None),
+        "unrealized_intraday_pl": amount(today.profit),
+        "unrealized_intraday_plpc": ratio(today.profit, today.base),
         "current_price": amount(price),
         "lastday_price": amount(previous_close),
         "change_today": ratio(change, previous_close),
@@ -69,16 +66,17 @@ class Positions:
     async def all(self, call: Call) -> list[dict[str, Any]]:
         """GET /v2/positions."""
         portfolio = await call.seat.client.portfolio(call.seat.portfolio)
-        return await self._bodies(call, portfolio.positions)
+        return await self._bodies(call, portfolio.positions, portfolio.positions)
 
     async def one(self, call: Call) -> dict[str, Any]:
         """GET /v2/positions/{symbol or id}."""
-        (body,) = await self._bodies(call, [await self._held(call)])
+        held, every = await self._held(call)
+        (body,) = await self._bodies(call, [held], every)
         return body
 
     async def close(self, call: Call) -> dict[str, Any]:
         """DELETE /v2/positions/{symbol or id}: all of it, ``qty`` or ``percentage``."""
-        held = await self._held(call)
+        held, _ = await self._held(call)
         quantity = decimal_in(call.query, "qty")
         percent = decimal_in(call.query, "percentage")
         if quantity is not None and percent is not None:
@@ -122,27 +120,36 @@ class Positions:
             raise unprocessable(closing.text or "the position could not be closed")
         return closing.orders[0]
 
-    async def _held(self, call: Call) -> Position:
+    async def _held(self, call: Call) -> tuple[Position, Sequence[Position]]:
+        """Return the position that is named, and all of the portfolio."""
         symbol = (await self.orders.book.find(call.seat, call.names["symbol"])).symbol
         portfolio = await call.seat.client.portfolio(call.seat.portfolio)
         for each in portfolio.positions:
             if each.symbol == symbol:
-                return each
+                return each, portfolio.positions
         raise not_found("position does not exist")
 
-    async def _bodies(self, call: Call, held: Iterable[Position]) -> list[dict[str, Any]]:
-        positions = list(held)
-        closes: dict[str, Decimal | None] = {}
+    async def _bodies(
+        self, call: Call, positions: Sequence[Position], every: Sequence[Position]
+    ) -> list[dict[str, Any]]:
+        """Write ``positions``, some of ``every`` one of the portfolio."""
+        if not positions:
+            return []
+        quotes: dict[str, r.Quote] = {}
         for first in range(0, len(positions), QUOTE_SYMBOLS_MAX):
             symbols = [each.symbol for each in positions[first : first + QUOTE_SYMBOLS_MAX]]
-            quotes = await call.seat.client.quotes(symbols)
-            closes |= {quote.symbol: quote.prev_close for quote in quotes}
-        return [
-            position_body(
-                each, await self.orders.book.get(call.seat, each.symbol), closes.get(each.symbol)
+            quotes |= {each.symbol: each for each in await call.seat.client.quotes(symbols)}
+        trades = await newest_trades(call, every)
+        bodies = []
+        for each in positions:
+            asset, quote = (
+                await self.orders.book.get(call.seat, each.symbol),
+                quotes.get(each.symbol),
             )
-            for each in positions
-        ]
+            today = today_of(each, asset, quote, trades)
+            previous_close = None if quote is None else quote.prev_close
+            bodies.append(position_body(each, asset, previous_close, today))
+        return bodies
 
 
 def _closed(symbol: str, bodies: dict[str, dict[str, Any]], text: str) -> dict[str, Any]:
