@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from papertrader.core.closes import Closes
 from papertrader.core.events import PortfolioMarked
 from papertrader.core.instants import MINUTE
 from papertrader.core.ledger import TransactionKind
 from papertrader.core.margin import Closing, Marks, liquidation_plan, mark_of, value_of
-from papertrader.core.matching import Matching
 from papertrader.core.money import AmountOverflow, checked, divide_half_even, to_cents
 from papertrader.core.orders import (
     OWN_ORDERS,
@@ -52,7 +52,7 @@ def charge(amount: int, points: int, days: int) -> int:
     return to_cents(divide_half_even(amount * points * days, BASIS_POINTS * DAYS_A_YEAR))
 
 
-class Carrying(Matching):
+class Carrying(Closes):
     """Closes of sessions, interest, borrow fees and margin calls."""
 
     def next_carry(self) -> int:

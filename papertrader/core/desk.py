@@ -324,16 +324,20 @@ class Desk(Splits):
     ) -> list[Event]:
         """Do everything that was due until ``market_at``, in the order of market time.
 
-        Open orders expire; at each close after that, what is owed is charged and margin is
-        checked, and margin calls that have fallen due are carried out; contests end. After
-        `CLOSES_MAX` closes the rest is left to the next input. ``closings`` is given to decide an
-        input again; otherwise they are worked out, and `closings_used` returns them.
+        A close completes the bars that go on, and resting orders take from them; then orders for
+        the close fill, and open orders expire. At each close after that, what is owed is charged
+        and margin is checked, and margin calls that have fallen due are carried out; contests end.
+        After `CLOSES_MAX` closes the rest is left to the next input. ``closings`` is given to
+        decide an input again; otherwise they are worked out, and `closings_used` returns them.
         """
         self._begin(seq, market_at)
-        self._closings = closings
+        self._begin_closes(market_at, closings)
         closes, ends = 0, self.next_contest_end()
         while True:
             order, carry = self.state.due(market_at), self.next_carry()
+            if self._bars_before(carry, ends, 0 if order is None else order.expire_at):
+                self._close_bar()
+                continue
             due = carry if 0 < carry <= market_at else market_at
             if 0 < ends < min(due, market_at if order is None else order.expire_at):
                 self.end_contests(at, market_at, ends)
@@ -350,7 +354,7 @@ class Desk(Splits):
             if order.time_in_force == TimeInForce.CLS:
                 self._close_out(order, at)
             else:
-                self._end(order, OrderEventKind.EXPIRED, 0, at)
+                self._expire(order, at)
         self.end_contests(at, market_at, market_at)
         return self._finish()
 
@@ -495,7 +499,12 @@ class Desk(Splits):
 
     def next_expiry(self) -> int:
         """Return the market time from which `advance` has something to do; 0 if never."""
-        times = (self.state.next_expiry(), self.next_contest_end(), self.next_carry())
+        times = (
+            self.state.next_expiry(),
+            self.next_contest_end(),
+            self.next_carry(),
+            self.next_bar_close(),
+        )
         return min((each for each in times if each), default=0)
 
     def has_applied(self, action: CorporateAction) -> bool:

@@ -1,11 +1,13 @@
 """Intervals: what the quotes of a symbol say of the time between them, for the volume models.
 
 A quote alone has no volume of its own and no bar. Both are worked out here from the quotes of one
-symbol in their order, and only while an order waits that needs them.
+symbol in their order, and only while an order waits that needs them. The close of a session
+completes its last bar; a quote of another session never does.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import attrs
@@ -33,7 +35,10 @@ class Interval:
 
 @attrs.define
 class _Forming:
-    """A bar that goes on. It is ``whole`` if the quote before its first one lay before it."""
+    """A bar that goes on. It is ``whole`` if the quote before its first one lay before it.
+
+    ``closes_at`` names the session of its first quote; ``closed``: the close has completed it.
+    """
 
     time: int
     opened: int
@@ -43,6 +48,8 @@ class _Forming:
     volume: int
     observed_at: int
     whole: bool
+    closes_at: int
+    closed: bool = False
 
 
 def volume_between(before: Quote | None, quote: Quote) -> int:
@@ -56,7 +63,13 @@ def volume_between(before: Quote | None, quote: Quote) -> int:
 class Intervals:
     """The bars that form. A bar is made of last prices, and of the day's new highs and lows."""
 
-    def __init__(self) -> None:
+    def __init__(self, closes_at: Callable[[Quote], int]) -> None:
+        """``closes_at`` gives the close of the session in which a quote lies (market time).
+
+        Of a quote outside of all sessions it gives what no other time between sessions has, not
+        above 0.
+        """
+        self._closes_at = closes_at
         self._forming: dict[str, _Forming] = {}
         self._newest: dict[str, tuple[int, int]] = {}
         """The number of the newest quote of each symbol that was followed, and its volume."""
@@ -65,6 +78,8 @@ class Intervals:
         """Return the interval of ``quote``, the next after ``before``; nothing is changed."""
         volume, bar = volume_between(before, quote), self._forming.get(quote.symbol)
         if bar is None or quote.source_time // BAR_NS * BAR_NS == bar.time:
+            return Interval(volume)
+        if bar.closed or bar.closes_at != self._closes_at(quote):
             return Interval(volume)
         return _with_bar(volume, bar)
 
@@ -78,7 +93,21 @@ class Intervals:
         bar = self._forming.get(quote.symbol)
         if number != quote.quote_seq:
             return Interval()
-        return Interval(volume) if bar is None else _with_bar(volume, bar)
+        if bar is None or bar.closes_at != self._closes_at(quote):
+            return Interval(volume)
+        return _with_bar(volume, bar)
+
+    def to_close(self) -> Iterator[tuple[str, int]]:
+        """Give each symbol whose bar a close is still to complete, and the time of that close."""
+        for symbol, bar in self._forming.items():
+            if bar.whole and not bar.closed and bar.closes_at > 0:
+                yield symbol, bar.closes_at
+
+    def close(self, symbol: str) -> None:
+        """Note that a close has completed the bar of ``symbol``: no quote does so again."""
+        bar = self._forming.get(symbol)
+        if bar is not None:
+            bar.closed = True
 
     def follow(self, before: Quote | None, quote: Quote) -> None:
         """Take ``quote``, the next after ``before``, into the bar that it belongs to."""
@@ -106,7 +135,15 @@ class Intervals:
         if bar is None or bar.time != start:
             whole = before is not None and before.source_time // BAR_NS * BAR_NS != start
             self._forming[quote.symbol] = _Forming(
-                start, opened, high, low, last, volume, quote.observed_at, whole
+                start,
+                opened,
+                high,
+                low,
+                last,
+                volume,
+                quote.observed_at,
+                whole,
+                self._closes_at(quote),
             )
             return
         bar.high, bar.low, bar.close = max(bar.high, high), min(bar.low, low), last

@@ -6,12 +6,11 @@ inputs: the same machine, in which inputs are decided into events and only event
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
 from papertrader.core.book import Book
 from papertrader.core.events import Event
-from papertrader.core.fillmodels import FAMILIES, Offer, closing_offer, offer_of
+from papertrader.core.fillmodels import Offer, offer_of
 from papertrader.core.fills import Fill, LimitingRule, may_fill
 from papertrader.core.intervals import Interval, Intervals
 from papertrader.core.money import NULL, AmountOverflow
@@ -30,14 +29,12 @@ from papertrader.core.refusals import Refusal
 from papertrader.core.reserving import affordable, money_left
 from papertrader.core.rules import DeskRules
 from papertrader.core.stops import Stops
-from papertrader.core.terms import FillModelKind, PortfolioTerms
+from papertrader.core.terms import PortfolioTerms
 
 # Python 3.11 looks the members of an enumeration up slowly: each costs as much as a call.
 _FOK: Final = TimeInForce.FOK
 
 _EXTENDED: Final = int(QuoteFlag.EXTENDED)
-_BY_INTERVAL: Final = frozenset({FillModelKind.VOLUME_SHARE, FillModelKind.BAR})
-"""Families of models that take from the time between quotes."""
 
 
 class Matching(Stops):
@@ -45,21 +42,10 @@ class Matching(Stops):
 
     def __init__(self, rules: DeskRules | None = None) -> None:
         super().__init__(rules)
-        self._intervals = Intervals()
+        self._intervals = Intervals(self._closes_at)
         self._interval: Interval | None = None
-        self._closings: Mapping[str, Interval] | None = None
-        self._closings_used: dict[str, Interval] = {}
 
     # Inputs
-
-    def forget_used(self) -> None:
-        """Begin to note anew which assets, quotes, rates and closes the decisions look at."""
-        super().forget_used()
-        self._closings_used.clear()
-
-    def closings_used(self) -> dict[str, Interval]:
-        """Return, by symbol, the intervals with which sessions closed since `forget_used`."""
-        return dict(self._closings_used)
 
     def note_quote(self, quote: Quote) -> None:
         """Remember ``quote`` as the newest of its symbol without working any order.
@@ -84,12 +70,7 @@ class Matching(Stops):
         if not self._can_work(quote):
             return False
         for book, offer in self._offers(quote, None):
-            if (
-                book.touches(Side.BUY, offer.reach(Side.BUY))
-                or book.touches(Side.SELL, offer.reach(Side.SELL))
-                or (book.pending and _has_met(book, offer))
-                or self._stirs(book, offer)
-            ):
+            if concerns(book, offer) or self._stirs(book, offer):
                 return True
         return False
 
@@ -107,10 +88,7 @@ class Matching(Stops):
         self.note_quote(quote)
         fired = self._trigger(offers, quote) if offers else []
         for book, offer in offers:
-            self._work(book, Side.BUY, offer)
-            self._work(book, Side.SELL, offer)
-            self._wake(book, offer)
-            self._end_chances(fired, book, offer)
+            self._take_turns(book, offer, fired)
         return self._finish()
 
     def interval_used(self) -> Interval | None:
@@ -153,6 +131,25 @@ class Matching(Stops):
                 offers.append((other, offer_of(family, quote, asset, interval)))
         return offers
 
+    def _closes_at(self, quote: Quote) -> int:
+        """Return the close of the session in which a quote's market time lies.
+
+        Between sessions it is the next close below 0, so that what lies between two of them is one.
+        """
+        asset, at = self._assets.peek(quote.symbol), market_time(quote)
+        if asset is None:
+            return 0
+        calendar = self.calendars.of(asset)
+        session = calendar.session_at(at)
+        return -calendar.next_session(at).close if session is None else session.close
+
+    def _take_turns(self, book: Book, offer: Offer, fired: list[Order]) -> None:
+        """Let the orders of a book take from ``offer``; ``fired`` have this chance only."""
+        self._work(book, Side.BUY, offer)
+        self._work(book, Side.SELL, offer)
+        self._wake(book, offer)
+        self._end_chances(fired, book, offer)
+
     def _work(self, book: Book, side: Side, offer: Offer) -> None:
         """Let the orders of one side take from ``offer`` in their turn until it is used up."""
         price = offer.reach(side)
@@ -160,7 +157,7 @@ class Matching(Stops):
             return
         offer.begin(side)
         if offer.interval.bar is not None:
-            # Who traded at a close may have taken from the bar that it completed.
+            # A quote of the session may come after its close, at which others took of the bar.
             offer.take(self._taken_of(offer, side))
         for order_id in book.candidates(side, price):
             if offer.is_used_up():
@@ -224,45 +221,6 @@ class Matching(Stops):
         receipt = offer.receipt(order, Fill(0, NULL, rule), terms)
         at = offer.quote.observed_at
         self._end(order, OrderEventKind.CANCELLED, int(reason), at, receipt)
-
-    def _close_out(self, order: Order, at: int) -> None:
-        """End an order for the close, which has come, with what its session's end gives it.
-
-        What others took of that is gone: when the last quote came, or at this close.
-        """
-        offer, receipt = self._closing_offer(order), None
-        if offer is not None:
-            offer.begin(order.side)
-            offer.take(self._taken_of(offer, order.side))
-            if not offer.is_used_up():
-                self._fill(order, offer)
-            order = self.state.orders[order.order_id]
-        if not order.is_open:
-            return
-        if offer is not None:
-            terms = self.state.portfolios[order.portfolio].terms
-            receipt = offer.receipt(order, offer.refusal(order, terms), terms)
-        self._end(order, OrderEventKind.EXPIRED, 0, at, receipt)
-
-    def _closing_offer(self, order: Order) -> Offer | None:
-        """Return what the last quote of an order's session offers it, if there was one for it."""
-        quote, asset = self._quotes.get(order.symbol), self._assets.get(order.symbol)
-        opened = order.terms.works_from if order.terms is not None else 0
-        if quote is None or asset is None or asset.status in NOT_TRADING or not may_fill(quote):
-            return None
-        if quote.flags & _EXTENDED or quote.observed_at <= order.since:
-            return None
-        if not opened <= market_time(quote) <= order.expire_at:
-            return None
-        family = FAMILIES[self.state.portfolios[order.portfolio].terms.fill_model]
-        if family not in _BY_INTERVAL:
-            return closing_offer(family, quote, asset)
-        if self._closings is None:
-            interval = self._intervals.closing(quote)
-        else:
-            interval = self._closings.get(quote.symbol, Interval())
-        self._closings_used[quote.symbol] = interval
-        return closing_offer(family, quote, asset, interval)
 
     def _taken_of(self, offer: Offer, side: Side) -> int:
         """Return how much of an offer was taken before its turn came."""
@@ -335,9 +293,13 @@ class Matching(Stops):
             self._change(OrderEventKind.WORKING, changed, at, receipt)
 
 
-def _has_met(book: Book, offer: Offer) -> bool:
-    """Tell whether some order meets its first eligible offer in ``offer``."""
-    return any(stamp < offer.stamp for stamp, _ in book.pending.values())
+def concerns(book: Book, offer: Offer) -> bool:
+    """Tell, cheaply, whether some order may take from ``offer``, or meets its first one in it."""
+    if book.touches(Side.BUY, offer.reach(Side.BUY)):
+        return True
+    if book.touches(Side.SELL, offer.reach(Side.SELL)):
+        return True
+    return bool(book.pending) and any(stamp < offer.stamp for stamp, _ in book.pending.values())
 
 
 def _is_news(quote: Quote, known: Quote | None) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from papertrader.core.fillmodels import FAMILIES, offer_of
+from papertrader.core.fillmodels import FAMILIES, Offer, offer_of
 from papertrader.core.fills import Fill, LimitingRule, Receipt, may_fill
 from papertrader.core.money import NULL
 from papertrader.core.orders import Order, OrderFlag, OrderState
@@ -16,17 +16,22 @@ NOT_TRADING: Final = frozenset({AssetStatus.HALTED, AssetStatus.DELISTED})
 
 
 def last_receipt(
-    order: Order, quote: Quote | None, asset: Asset | None, terms: PortfolioTerms
+    order: Order,
+    quote: Quote | None,
+    asset: Asset | None,
+    terms: PortfolioTerms,
+    offer: Offer | None = None,
 ) -> Receipt:
     """Write why the newest quote left ``order``, which ends now, waiting.
 
     Without a quote, or where the asset is not listed any more, it has no prices, and the quote's
-    number is 0.
+    number is 0. ``offer`` is what the end of the session offered beside the quote.
     """
     if quote is None or asset is None:
         rule = LimitingRule.HELD if order.state == OrderState.HELD else LimitingRule.WAITING
         return Receipt(0, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, rule)
-    offer = offer_of(FAMILIES[terms.fill_model], quote, asset)
+    if offer is None:
+        offer = offer_of(FAMILIES[terms.fill_model], quote, asset)
     if order.state == OrderState.HELD:
         fill = Fill(0, NULL, LimitingRule.HELD)
     elif asset.status in NOT_TRADING or quote.flags & QuoteFlag.HALTED:

@@ -32,7 +32,7 @@ from papertrader.core.reserving import reserve_rest
 from papertrader.core.terms import FillModelKind
 from papertrader.core.triggers import Prices, better_mark, reaches, with_mark
 
-_ONE_CHANCE: Final = frozenset({*IMMEDIATE, TimeInForce.OPG})
+ONE_CHANCE: Final = frozenset({*IMMEDIATE, TimeInForce.OPG})
 """Times in force that end an order with the first quote it may use."""
 
 
@@ -71,7 +71,7 @@ class Stops(Combinations):
         for book, offer in offers:
             fired += self._meet(book, offer)
             fired += self._open_orders(book, offer)
-        return [order for order in fired if order.time_in_force in _ONE_CHANCE]
+        return [order for order in fired if order.time_in_force in ONE_CHANCE]
 
     def _meet(self, book: Book, offer: Offer) -> list[Order]:
         """Look at the waiting orders that meet their first quote; return those that it triggers."""

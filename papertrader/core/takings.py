@@ -1,8 +1,9 @@
 """Takings: what orders have taken of the newest quote or bar of each symbol, for who comes later.
 
-An order for the close takes from a quote that others had their turns at when it came, and from a
-bar that others have their turns at when the next quote comes. What was taken is made of the events,
-like all of the desk's state, and of one quote and one bar for each symbol that was ever traded.
+An order for the close takes from a quote that others had their turns at when it came, or from a
+bar that others had their turns at when the close completed it. What was taken is made of the
+events, like all of the desk's state, and of one quote and one bar for each symbol that was ever
+traded.
 """
 
 from __future__ import annotations

@@ -109,8 +109,10 @@ def test_a_recovered_desk_knows_what_was_taken(floor: Any) -> None:
 
 # --- models that take from the time between quotes -----------------------------------------------
 
-MINUTE_CLOSE = 10 * BAR_NS
-"""The close of a session of ten bars, from 0 on."""
+MINUTE_CLOSE = 21 * 60 * BAR_NS
+"""The close of the session of the 1st of January 1970: ten bars are played before it."""
+MORNING = 10 + 17.5 * 60
+"""Minutes from the first of these bars to the opening of the next day."""
 
 
 def by_model(floor: Any, model: FillModelKind, portfolio: int = 2, **terms: int) -> int:
@@ -124,15 +126,15 @@ def by_model(floor: Any, model: FillModelKind, portfolio: int = 2, **terms: int)
 
 
 def minute(floor: Any, minutes: float, volume: str, last: str = "100", **fields: Any) -> list[Any]:
-    """Observe a quote of so many minutes after the opening, with a day's volume."""
-    floor.now = int(minutes * BAR_NS)
+    """Observe a quote, with a day's volume, in one of the ten minutes before the close."""
+    floor.now = MINUTE_CLOSE + int((minutes - 10) * BAR_NS)
     given = {"source_time": floor.now, "day_volume": volume, "last": last, **fields}
     events: list[Any] = floor.quote("99", "101", **given)
     return events
 
 
 def for_close(floor: Any, quantity: str, portfolio: int = 2, **fields: Any) -> Order:
-    """Send an order for the close of the session of ten bars."""
+    """Send an order for the close of the session."""
     return closing(floor, quantity, portfolio=portfolio, expire_at=MINUTE_CLOSE, **fields)
 
 
@@ -241,32 +243,6 @@ def test_what_was_taken_of_the_bar_before_is_another_matter(floor: Any) -> None:
     assert filled(floor, last, other) == [m("10"), m("10")]
 
 
-@pytest.mark.parametrize("left", ["6", "0"])
-def test_resting_orders_get_what_a_close_left_of_the_bar(floor: Any, left: str) -> None:
-    """Of 10 that the last bar gives to who buys; who sells has another 10."""
-    by_model(floor, FillModelKind.BAR, participation=1_000)
-    minute(floor, 1, "500")
-    floor.order("5", portfolio=2)
-    minute(floor, 2, "600")
-    minute(floor, 3, "700")
-    last = for_close(floor, str(10 - int(left)))
-    resting = floor.order("8", portfolio=2)
-    seller = floor.order("5", side=Side.SELL, portfolio=2)
-    minute(floor, 9.1, "750")
-    minute(floor, 9.5, "800")
-    floor.keep(end_session(floor))
-    assert filled(floor, last, resting, seller) == [m("10") - m(left), 0, 0]
-    again = floor.recovered()
-    minute(floor, 20, "10")
-    assert filled(floor, resting, seller) == [m(left), m("5")]
-    # What the close took of the bar is made of the events, too.
-    used = floor.desk.interval_used()
-    quote = floor.desk.last_quote("ACME")
-    assert used.bar.volume == m("100")
-    again.observe(seq=floor.seq, quote=quote, interval=used)
-    assert again.state_hash() == floor.desk.state_hash()
-
-
 @pytest.mark.parametrize("model", [FillModelKind.VOLUME_SHARE, FillModelKind.BAR])
 def test_a_close_is_decided_again_by_what_was_used(floor: Any, model: FillModelKind) -> None:
     """A desk that saw no quote but the last one comes to the same with the interval of it."""
@@ -304,7 +280,7 @@ def test_bar_opens_with_the_first_bar_of_the_session(floor: Any) -> None:
     """At its open and when it is complete: the last bar of the day before is none of its own."""
     by_model(floor, FillModelKind.BAR, participation=1_000)
     minute(floor, 1, "500")
-    opening = MINUTE_CLOSE * 5
+    opening = MINUTE_CLOSE + int((MORNING - 10) * BAR_NS)
     order = floor.order(
         "15",
         portfolio=2,
@@ -314,8 +290,8 @@ def test_bar_opens_with_the_first_bar_of_the_session(floor: Any) -> None:
     )
     minute(floor, 9.1, "700")
     minute(floor, 9.9, "800")
-    assert minute(floor, 50.01, "100", last="103", day_open="102") == []
-    assert minute(floor, 50.5, "200", last="104") == []
-    minute(floor, 51.2, "300", last="105")
+    assert minute(floor, MORNING + 0.01, "100", last="103", day_open="102") == []
+    assert minute(floor, MORNING + 0.5, "200", last="104") == []
+    minute(floor, MORNING + 1.2, "300", last="105")
     now = floor.now_is(order)
     assert (now.filled, now.avg_price) == (m("15"), m("102"))

@@ -187,7 +187,7 @@ def test_cutting_an_order_up_gains_nothing() -> None:
 
 def test_a_bar_is_closed_by_the_next_one() -> None:
     """Its figures are those of its quotes; one whose beginning nobody saw is none."""
-    bars, before = Intervals(), None
+    bars, before = Intervals(lambda _: 0), None
     told = []
     for second, last, volume in (
         (30, "100", 10),

@@ -131,7 +131,8 @@ def test_every_model_is_decided_again(
 ) -> None:
     """Fills of every model come out of the journal's inputs as they were, with their receipts.
 
-    So does one at the close, where the models that need an interval have that of the last quote.
+    So does one at the close, where the models that need an interval have that of the last quote,
+    and by bars one that rests does so then, too.
     """
     ann.seq += 1
     terms = PortfolioTerms(fill_model=model, slippage=5)
@@ -160,8 +161,15 @@ def test_every_model_is_decided_again(
             source_time=last.expire_at + int(minutes * minute),
             flags=int(QuoteFlag.REPLAYED),
         )
+        if number == 40:
+            rests = ann.order("MSFT", "2", time_in_force=TimeInForce.DAY).message
+    by_bar = model == FillModelKind.BAR
+    assert not by_bar or not receipts(ann, rests.order), "its bar goes on"
     kit.main.transactions.advance(last.expire_at)
     kit.turn()
+    resting = receipts(ann, rests.order)[-1]
+    assert resting.kind == OrderEventKind.FILL
+    assert not by_bar or resting.bar_volume == 1_400 * SCALE
     (closing,) = receipts(ann, last.order)
     assert (closing.kind, closing.limiting) == (OrderEventKind.FILL, LimitingRule.NONE)
     by_interval = model in (FillModelKind.VOLUME_SHARE, FillModelKind.BAR)

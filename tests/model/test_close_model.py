@@ -18,8 +18,10 @@ from papertrader.core.terms import BASIS_POINTS, AccountKind, FillModelKind, Por
 from tests.core.conftest import Floor
 
 CENT = SCALE // 100
-CLOSE = 6 * BAR_NS
-MORNING = 100 * BAR_NS
+CLOSE = 21 * 60 * BAR_NS
+"""The close of the session of the 1st of January 1970; six bars are played before it."""
+OPENING = CLOSE - 6 * BAR_NS
+MORNING = CLOSE + 17 * 60 * BAR_NS + 30 * BAR_NS
 BUYER, SELLER = 2, 3
 """Portfolios: one has cash and buys, the other has margin and sells short."""
 
@@ -33,13 +35,18 @@ class Quote(NamedTuple):
 
 
 class Wish(NamedTuple):
-    """An order sent so many seconds after the opening; ``closes``: it is for the close."""
+    """An order sent so many seconds after the opening, which lasts until it ends or is filled."""
 
     second: int
     buys: bool
     quantity: int
     limit: int
-    closes: bool
+    lasts: TimeInForce
+
+    @property
+    def closes(self) -> bool:
+        """Whether it is for the close."""
+        return self.lasts == TimeInForce.CLS
 
 
 @attrs.define
@@ -76,7 +83,7 @@ WISHES = st.lists(
         st.booleans(),
         st.integers(1, 40),
         LIMITS,
-        st.booleans(),
+        st.sampled_from([TimeInForce.CLS, TimeInForce.DAY, TimeInForce.GTC]),
     ),
     min_size=2,
     max_size=8,
@@ -118,16 +125,13 @@ def bars_of(quotes: list[Quote]) -> Iterator[list[Quote]]:
 
 
 def by_bar(quotes: list[Quote], orders: list[Order], part: int) -> None:
-    """Resting orders share each bar when the next begins; the last one others share before."""
+    """Resting orders share each bar, and those for the close what they leave of the last one."""
     bars = list(bars_of(quotes))
-    for number, bar in enumerate(bars, 1):
+    left: dict[bool, int] = {}
+    for bar in bars:
         prices = [quote.last for quote in bar]
         whole = sum(quote.volume for quote in bar) * part // BASIS_POINTS
         left = {True: whole, False: whole}
-        if number == len(bars):
-            for order in orders:
-                if order.wish.closes and order.wish.second < bar[0].second:
-                    left[order.wish.buys] -= order.take(left[order.wish.buys], prices[-1])
         for buys in (True, False):
             best = min(prices) if buys else max(prices)
             for order in in_turn(orders, buys):
@@ -138,6 +142,10 @@ def by_bar(quotes: list[Quote], orders: list[Order], part: int) -> None:
                 touched = best <= limit if buys else best >= limit
                 if opens or touched:
                     left[buys] -= order.take(left[buys], prices[0] if opens else limit)
+    for order in orders:
+        if bars and order.wish.closes and order.wish.second < bars[-1][0].second:
+            buys = order.wish.buys
+            left[buys] -= order.take(left[buys], bars[-1][-1].last)
 
 
 class Session:
@@ -176,14 +184,18 @@ class Session:
 
     def send(self, wish: Wish) -> int:
         """Send an order; return its number."""
-        self.at(wish.second * SECOND + SECOND // 2)
-        last = {"time_in_force": TimeInForce.CLS, "works_from": 1, "expire_at": CLOSE}
+        self.at(OPENING + wish.second * SECOND + SECOND // 2)
+        last = {"time_in_force": wish.lasts}
+        if wish.lasts != TimeInForce.GTC:
+            last["expire_at"] = CLOSE
+        if wish.closes:
+            last["works_from"] = 1
         order = self.floor.order(
             str(wish.quantity),
             str(wish.limit / 100),
             Side.BUY if wish.buys else Side.SELL_SHORT,
             portfolio=BUYER if wish.buys else SELLER,
-            **(last if wish.closes else {}),
+            **last,
         )
         return int(order.order_id)
 
@@ -211,15 +223,20 @@ def test_a_session_comes_out_as_lists_say(
         if isinstance(step, Wish):
             numbers.append(session.send(step))
         else:
-            session.quote(step, step.second * SECOND)
+            session.quote(step, OPENING + step.second * SECOND)
     session.close()
-    if model == FillModelKind.BAR:
-        # The next morning's first quote tells the last bar to who rests; it has no volume.
-        session.quote(Quote(0, 10_000, 0), MORNING)
     orders = [Order(wish) for wish in wishes]
     (by_bar if model == FillModelKind.BAR else by_volume)(quotes, orders, part)
-    found = [session.floor.desk.order(number) for number in numbers]
-    told = [(each.filled, each.notional_filled) for each in found]
-    assert told == [(each.filled * SCALE, each.spent * CENT * SCALE) for each in orders]
+    expected = [(each.filled * SCALE, each.spent * CENT * SCALE) for each in orders]
+    assert told(session, numbers) == expected
+    # The next morning's first quote tells nothing of the day before; it has no volume.
+    session.quote(Quote(0, 10_000, 0), MORNING)
+    assert told(session, numbers) == expected
     if any(each.filled for each in orders if each.wish.closes):
         event(f"{model.name} fills at the close")
+
+
+def told(session: Session, numbers: list[int]) -> list[tuple[int, int]]:
+    """Return what each order has filled, and for how much."""
+    found = [session.floor.desk.order(number) for number in numbers]
+    return [(each.filled, each.notional_filled) for each in found]

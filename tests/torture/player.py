@@ -14,10 +14,12 @@ import attrs
 
 from papertrader.core.events import ClockSet, OrderChanged, Outcome, TransactionPosted
 from papertrader.core.fillmodels import FAMILIES
+from papertrader.core.intervals import BAR_NS
 from papertrader.core.marketclock import ClockMode
 from papertrader.core.money import NULL, SCALE
 from papertrader.core.orders import (
     NewOrder,
+    Order,
     OrderType,
     Replacement,
     Side,
@@ -25,7 +27,14 @@ from papertrader.core.orders import (
     TimeInForce,
     TrailKind,
 )
-from papertrader.core.quotes import ActionKind, AssetStatus, CorporateAction, QuoteFlag
+from papertrader.core.quotes import (
+    ActionKind,
+    AssetStatus,
+    Bar,
+    CorporateAction,
+    QuoteFlag,
+    market_time,
+)
 from papertrader.core.terms import BASIS_POINTS, FillModelKind
 from tests.torture.draws import CENT, HOURS, OWNERS, SYMBOLS, Draws
 
@@ -47,7 +56,7 @@ class Player(Draws):
         """What is left of each quote's displayed size for those who buy, and for those who sell."""
         self.volumes: dict[tuple[str, FillModelKind, int, bool], int] = {}
         """What was taken of each quote's volume, or bar's, by who buys and by who sells."""
-        self.counted = self.closed = 0
+        self.counted = self.closed = self.completed = 0
         for portfolio, account in OWNERS.items():
             if portfolio > 1:
                 cash = self.random.choice(("3000", "20000", "200000"))
@@ -101,6 +110,7 @@ class Player(Draws):
             source, volume = event.receipt.quote_seq, interval.volume
             if working.model == FillModelKind.BAR:
                 source, volume = interval.bar_observed_at, bar.volume if bar is not None else 0
+                self.check_session(order, bar)
             key = (order.symbol, working.model, source, order.side == Side.BUY)
             taken = self.volumes.get(key, 0)
             assert working.taken == taken, f"{taken} of {key} were taken before"
@@ -108,6 +118,18 @@ class Player(Draws):
             part = state.portfolios[order.portfolio].terms.participation
             assert taken <= volume * part // BASIS_POINTS, f"{taken} of the {volume} of {key} taken"
             self.closed += order.time_in_force == TimeInForce.CLS
+
+    def check_session(self, order: Order, bar: Bar | None) -> None:
+        """No bar is told by a quote of another session; count those that a close told to others."""
+        quote = self.table.desk.last_quote(order.symbol)
+        assert bar is not None, "a fill by bars has one"
+        assert quote is not None, "who fills has a quote"
+        asset = self.table.desk.asset(order.symbol)
+        calendar = self.table.desk.calendars.of(asset)
+        begun, told = calendar.session_at(bar.time), calendar.session_at(market_time(quote))
+        assert begun == told, f"a bar of {bar.time} filled order {order.order_id} in {told}"
+        if quote.source_time // BAR_NS * BAR_NS == bar.time:
+            self.completed += order.time_in_force != TimeInForce.CLS
 
     def ask(self, method: str, **fields: Any) -> Outcome | None:
         """Give the desk an input and keep what happened; return the outcome if it has one."""
@@ -261,24 +283,31 @@ class Player(Draws):
         symbol = draw.choice(at_home).symbol
         if table.desk.asset(symbol).status != AssetStatus.TRADABLE:
             return
-        close = table.now + 4 * MINUTES
+        calendar = table.desk.calendars.of(table.desk.asset(symbol))
+        close = calendar.next_session(table.now + 4 * MINUTES).close
+        table.now = close - 4 * MINUTES
+        self.ask("advance", market_at=table.now)
         self.quote(symbol)
         for _ in range(4):
-            wish = self.command()
-            owner = table.desk.portfolio(wish.portfolio)
-            wish = attrs.evolve(
-                wish, symbol=symbol, side=self.side(symbol, owner), order_type=OrderType.MARKET,
-                quantity=self.quantity(symbol, wish.portfolio), limit_price=NULL, stop_price=NULL,
-                trail_kind=TrailKind.NONE, trail=0, flags=0, legs=(),
-                time_in_force=TimeInForce.CLS, works_from=table.now, expire_at=close,
-            )  # fmt: skip
-            self.decide("submit", wish)
+            self.decide("submit", self.for_session(symbol, TimeInForce.CLS, close))
         for _ in range(3):
-            table.now += draw.choice((10, MINUTES // 3, MINUTES))
+            table.now += draw.choice((10, MINUTES // 3, MINUTES, MINUTES))
             self.quote(symbol)
-            self.submit()
+            for _ in range(4):
+                self.decide("submit", self.for_session(symbol, TimeInForce.DAY, close))
         table.now = close
         self.ask("advance", market_at=close)
+
+    def for_session(self, symbol: str, force: TimeInForce, close: int) -> NewOrder:
+        """Draw a market order that lives until the close of a session, or fills at it."""
+        wish = self.command()
+        owner = self.table.desk.portfolio(wish.portfolio)
+        return attrs.evolve(
+            wish, symbol=symbol, side=self.side(symbol, owner), order_type=OrderType.MARKET,
+            quantity=self.quantity(symbol, wish.portfolio), limit_price=NULL, stop_price=NULL,
+            trail_kind=TrailKind.NONE, trail=0, flags=0, legs=(), time_in_force=force,
+            works_from=self.table.now if force == TimeInForce.CLS else 0, expire_at=close,
+        )  # fmt: skip
 
     def move_cash(self) -> None:
         """Pay in or out."""
@@ -341,7 +370,7 @@ MOVES: Final = (
     (30, Player.split),
     (20, Player.dividend),
     (40, Player.advance),
-    (8, Player.end_session),
+    (12, Player.end_session),
     (10, Player.end_symbol),
     (15, Player.close),
     (10, Player.move_cash),

@@ -48,13 +48,14 @@ def test_a_seed_that_breaks_is_told_with_what_runs_it_again(
 def test_the_player_does_everything() -> None:
     """Within some seeds every input is given, and orders of every kind are taken."""
     told: Counter[str] = Counter()
-    closed = 0
+    closed = completed = 0
     for seed in range(1, 9):
         player = Player(seed)
         for _ in range(play.STEPS):
             player.move()
         told.update(line.partition(" ")[0] for line in player.told)
         closed += player.closed
+        completed += player.completed
         orders = player.table.desk.orders_of
         for order in [order for each in OWNERS for order in orders(portfolio=each)]:
             told.update((order.order_type.name, order.time_in_force.name, order.state.name))
@@ -67,6 +68,7 @@ def test_the_player_does_everything() -> None:
     states = {"FILLED", "CANCELLED", "EXPIRED", "REPLACED"}
     assert (inputs | types | lasting | states) - told.keys() == set()
     assert closed, "some close at the close by models of volumes"
+    assert completed, "some that rest fill with the bar that a close completes"
 
 
 @pytest.mark.slow
