@@ -30,7 +30,7 @@ from papertrader.core.instants import format_instant, from_datetime, to_datetime
 from papertrader.master.engines import StoreError, place_at
 from papertrader.net.credentials import CredentialsError
 from papertrader.ops.certificates import CertificateError, authority_file
-from papertrader.ops.firstoperator import first_operator_code
+from papertrader.ops.firstoperator import beginning_of
 from papertrader.ops.installation import prepare, prepare_settings
 from papertrader.ops.market_variables import MarketSource
 from papertrader.ops.options import default_state_dir
@@ -292,7 +292,7 @@ def run(state: Path, options: dict[str, Any]) -> int:
             standby=standby,
             telling=StartProgress(time.monotonic_ns, _progress).store,
         )
-        code = first_operator_code(place, from_datetime(now), standby=standby)
+        beginning = beginning_of(place, from_datetime(now), standby=standby)
         supervisor = Supervisor(state, settings, overrides)
         _catch_signals(supervisor)
         _progress("starting the master and its workers ...")
@@ -300,11 +300,12 @@ def run(state: Path, options: dict[str, Any]) -> int:
         write_run_file(
             state, "workers.json", {"workers": addresses, "ca": str(authority_file(state))}
         )
-        _ready(state, addresses, supervisor, settings)
-        if code:
+        _ready(state, addresses, supervisor, settings, beginning.has_accounts)
+        if beginning.operator_code:
             _progress(
                 "There is no operator yet. To be one, type within a day:"
-                f" {_command(state)} register NAME --invite\nand give it this code: {code}"
+                f" {_command(state)} register NAME --invite\n"
+                f"and give it this code: {beginning.operator_code}"
             )
         return supervisor.watch(_progress)
     except KeyboardInterrupt:
@@ -337,7 +338,9 @@ def _progress(line: str) -> None:
     click.echo(line, err=True)
 
 
-def _ready(state: Path, addresses: list[str], found: Supervisor, settings: Settings) -> None:
+def _ready(
+    state: Path, addresses: list[str], found: Supervisor, settings: Settings, has_accounts: bool
+) -> None:
     click.echo(f"READY worker={addresses[0]} ca={authority_file(state)} state={state}")
     if found.pages:
         click.echo(
@@ -370,17 +373,20 @@ def _ready(state: Path, addresses: list[str], found: Supervisor, settings: Setti
             "It had come so far before and goes on from there. To turn it to another day:"
             f" {_command(state)} clock jump DATE"
         )
-    command = _command(state)
     trade = "buy AAPL 10" if source is MarketSource.REPLAY and not data else "assets"
-    click.echo(
-        f"In another terminal, type next:\n"
-        f"  {command} register ann\n"
-        f"  {command} login ann\n"
-        f"  {command} {trade}\n"
-        f"  {command} portfolio\n"
-        "Ctrl-C stops it; everything is kept."
-    )
+    click.echo(_next_steps(_command(state), trade, has_accounts))
     sys.stdout.flush()
+
+
+def _next_steps(command: str, trade: str, has_accounts: bool) -> str:
+    """Return what to type next; where there are accounts, nobody needs to open one."""
+    if has_accounts:
+        first = [f"{command} login NAME  (or a new account: {command} register NAME)"]
+    else:
+        first = [f"{command} register ann", f"{command} login ann"]
+    lines = [*first, f"{command} {trade}", f"{command} portfolio"]
+    steps = "".join(f"  {line}\n" for line in lines)
+    return f"In another terminal, type next:\n{steps}Ctrl-C stops it; everything is kept."
 
 
 def _is_given(settings: Settings) -> bool:

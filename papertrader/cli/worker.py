@@ -8,7 +8,7 @@ import signal
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -22,6 +22,9 @@ from papertrader.wire.kinds import Scope, WorkerState
 if TYPE_CHECKING:
     from papertrader.client.blocking import Client
     from papertrader.client.workerresults import WorkerEntry
+
+
+_PLACE: Final = "a place for a worker"
 
 
 @click.group(cls=Group)
@@ -144,7 +147,7 @@ def enrol(invocation: Invocation, line_file: Path | None) -> None:
     try:
         line = read_line(_line_from(line_file))
         _require_no_master(state)
-        prepare_settings(state, lambda text: click.echo(text, err=True))
+        prepare_settings(state, lambda text: click.echo(text, err=True), _PLACE)
         done: EnrolledWorker = _run(lambda reactor, clock: enroll(line, state, reactor, clock))
     except (EnrollError, StartError, OSError) as error:
         raise Problem("ENROLLMENT", str(error), "", EXIT_CONNECT) from None
@@ -410,7 +413,7 @@ def csr(invocation: Invocation, name_: str, uuid_: str, master: str) -> None:
     try:
         endpoint = parse_endpoint(master)
         _require_no_master(state)
-        prepare_settings(state, lambda text: click.echo(text, err=True))
+        prepare_settings(state, lambda text: click.echo(text, err=True), _PLACE)
         click.echo(write_requests(state, name_, uuid_, endpoint.host, endpoint.port), nl=False)
     except Exception as error:
         raise Problem.usage(str(error)) from None

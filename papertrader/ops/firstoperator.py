@@ -10,6 +10,8 @@ import secrets
 from pathlib import Path
 from typing import Final
 
+import attrs
+
 from papertrader.core.instants import SECOND
 from papertrader.master.database import TruthStore
 from papertrader.master.engines import StorePlace, as_place
@@ -54,13 +56,30 @@ def invite_operator(store: TruthStore, at: int) -> str:
     return code
 
 
+@attrs.frozen
+class Beginning:
+    """What an installation has before it is started."""
+
+    operator_code: str
+    """With which its first operator's account can be opened; "" if there is one already."""
+    has_accounts: bool
+
+
 def first_operator_code(
     where: Path | StorePlace, at: int, anyway: bool = False, standby: bool = False
 ) -> str:
-    """Return such a code if there is no operator yet, else "". The master must be stopped.
+    """Return `Beginning.operator_code` of `beginning_of`, with the same arguments."""
+    return beginning_of(where, at, anyway, standby).operator_code
 
-    ``anyway``: also if there is one. A ``standby`` makes none while another master has the store.
-    Raises `StartError` if a master runs, `StoreError`.
+
+def beginning_of(
+    where: Path | StorePlace, at: int, anyway: bool = False, standby: bool = False
+) -> Beginning:
+    """Make a code for the first operator if there is none yet, and look for accounts.
+
+    The master must be stopped. ``anyway``: a code also if there is an operator. A ``standby`` makes
+    none while another master has the store, and takes it that there are accounts. Raises
+    `StartError` if a master runs, `StoreError`.
     """
     place = as_place(where)
     lock = StateLock(place.state, "master")
@@ -68,9 +87,11 @@ def first_operator_code(
     store = TruthStore(place.truth, "papertrader operator")
     try:
         if standby and not store.claim(0.0, patient=False):
-            return ""
+            return Beginning("", has_accounts=True)
         store.open()
-        return invite_operator(store, at) if anyway or not has_operator(store) else ""
+        code = invite_operator(store, at) if anyway or not has_operator(store) else ""
+        found = store.db.execute_sql("SELECT id FROM account LIMIT 1").fetchone()
+        return Beginning(code, found is not None)
     finally:
         store.close()
         lock.release()

@@ -86,12 +86,15 @@ def lacks_nothing(state: Path, workers: int, place: StorePlace) -> bool:
     return [each and each.name for each in found] == names
 
 
-def prepare_settings(state: Path, tell: Tell) -> None:
-    """Make the state directory and its settings file if they are missing; raises `StartError`."""
+def prepare_settings(state: Path, tell: Tell, what: str = "a new installation") -> None:
+    """Make the state directory and its settings file if they are missing; raises `StartError`.
+
+    ``what`` is made there, in words.
+    """
     try:
         make_private_directory(state)
         if not (state / SETTINGS_FILE).exists():
-            tell(f"making a new installation in {state}")
+            tell(f"making {what} in {state}")
             write_settings_file(state / SETTINGS_FILE, default_settings_text())
     except OSError as error:
         raise _unusable(state, error) from None

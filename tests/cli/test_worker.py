@@ -147,6 +147,7 @@ def test_enrolling_by_hand(tmp_path: Path) -> None:
     name, csr, public_csr = read_requests(asked.stdout)
     assert name == "far"
     assert "PRIVATE" not in asked.stdout
+    assert f"making a place for a worker in {far}\n" in asked.stderr
     signer = LocalSigner(home, lambda: datetime.now(UTC), lambda: None)
     signed = signer.sign(csr, UUID, "far")
     public = signer.sign_public(public_csr or "", UUID, "far", "far.example.org")

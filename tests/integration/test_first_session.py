@@ -132,6 +132,10 @@ def test_the_first_session(tmp_path: Path) -> None:
         )
         assert server.audit().violations == []
         server.stop()
+        first, second = server.output.read_text().split("In another terminal, type next:\n")[1:]
+        assert " register ann\n" in first
+        assert " login NAME  (or a new account: " in second
+        assert "ann" not in second.partition("Ctrl-C")[0].replace(str(server.state), "")
 
 
 def test_refusals_have_codes_and_sentences(tmp_path: Path) -> None:
