@@ -38,7 +38,8 @@ _KINDS = {
 def watch(invocation: Invocation, symbols: tuple[str, ...], title: str | None) -> None:
     """Show live quotes, your own order events and price alerts until Ctrl-C.
 
-    Without symbols or a list: of what you hold. With --json: one object on each line.
+    Each line says whose clock its time (UTC) is: the market's, or for an order's events the
+    server's. Without symbols or a list: of what you hold. With --json: one object on each line.
     """
     with logged_in(invocation, learn_workers=True) as client:
         try:
@@ -76,6 +77,15 @@ def warnings(quote: r.Quote) -> str:
     return f"  {name(told)}" if told else ""
 
 
+def _market(moment: datetime | None) -> str:
+    """Write an instant of the market's clock; in a replay that is another day than the server's."""
+    return f"market {_clock(moment)}"
+
+
+def _server(moment: datetime | None) -> str:
+    return f"server {_clock(moment)}"
+
+
 def _clock(moment: datetime | None) -> str:
     return "--:--:--" if moment is None else moment.strftime("%m-%d %H:%M:%S")
 
@@ -84,14 +94,14 @@ def _show(event: u.Event) -> None:
     if isinstance(event, u.QuoteUpdate):
         quote = event.quote
         click.echo(
-            f"{_clock(quote.source_time)}  {quote.symbol:<8}"
+            f"{_market(quote.source_time)}  {quote.symbol:<8}"
             f"  bid {money(quote.bid):>12}  ask {money(quote.ask):>12}"
             f"  last {money(quote.last):>12}{warnings(quote)}"
         )
     elif isinstance(event, u.OrderUpdate):
         order = event.order
         line = (
-            f"{_clock(order.updated_at)}  order {order.order_id} {name(event.kind)}:"
+            f"{_server(order.updated_at)}  order {order.order_id} {name(event.kind)}:"
             f" {name(order.side)} {amount(order.quantity)} {order.symbol}"
         )
         if event.fill is not None:
@@ -99,14 +109,16 @@ def _show(event: u.Event) -> None:
         click.echo(line)
     elif isinstance(event, u.TransactionUpdate):
         transaction = event.transaction
+        at = transaction.market_at
+        when = _server(transaction.executed_at) if at is None else _market(at)
         click.echo(
-            f"{_clock(transaction.executed_at)}  {name(transaction.kind)} {transaction.symbol}"
+            f"{when}  {name(transaction.kind)} {transaction.symbol}"
             f"  {money(transaction.amount)}  cash now {money(transaction.cash_after)}"
             f"{f'  ({event.note})' if event.note else ''}"
         )
     elif isinstance(event, AlertUpdate):
         shown = event.alert
-        line = f"{_clock(shown.market_at)}  alert {shown.alert} {name(shown.state)}:"
+        line = f"{_market(shown.market_at)}  alert {shown.alert} {name(shown.state)}:"
         click.echo(f"{line} {describe(shown)}{f', at {money(shown.seen)}' if shown.seen else ''}")
     elif isinstance(event, u.ConnectionUpdate):
         state = "connected to" if event.connected else "lost"

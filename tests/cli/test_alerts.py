@@ -51,6 +51,7 @@ def test_watching_a_list(terminal: Terminal) -> None:
     watched = terminal.run("watch", "AAPL", "--list", "tech")
     assert watched.exit_code == 0
     assert "watching AAPL, MSFT and your orders" in watched.stderr
+    assert "\nmarket " in f"\n{watched.stdout}"
     assert "alert 1 triggered: AAPL last at least 220.00, at 221.00" in watched.stdout
     symbols = [row.symbol for row in market.bodies(Opcode.SUBSCRIBE)[-1].symbols]
     assert sorted(symbols) == ["AAPL", "MSFT"]

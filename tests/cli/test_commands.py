@@ -513,7 +513,13 @@ def test_watch_until_interrupted(terminal: Terminal) -> None:
     assert "order 1 accepted: buy 1 AAPL" in text
     assert "order 1 fill: buy 1 AAPL, 1 at 182.50" in text
     assert "cash now 99,817.50" in text
-    assert sum("AAPL" in line and "bid" in line for line in text.splitlines()) == 3
+    quotes = [line for line in text.splitlines() if "AAPL" in line and "bid" in line]
+    assert len(quotes) == 3
+    # A replay's day is not the server's: each line says whose time it is.
+    assert all(re.match(r"market \d\d-\d\d \d\d:\d\d:\d\d  AAPL", line) for line in quotes)
+    others = [line for line in text.splitlines() if " order " in line]
+    assert len(others) == 2
+    assert all(re.match(r"server \d\d-\d\d \d\d:\d\d:\d\d  ", line) for line in others), others
     assert market.peers[-1].connection.goodbye.code == Status.OK
     market.idle.extend([market.tick, interrupt])
     result = terminal.run("watch", "--json")
