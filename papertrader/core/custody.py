@@ -160,7 +160,7 @@ class Custody(Cashier):
         self._begin(seq, market_at)
         owner = self.state.portfolios.get(portfolio)
         if owner is None:
-            return self._no_portfolio(portfolio)
+            return self._no(Refusal.NO_SUCH_PORTFOLIO, f"There is no portfolio {portfolio}.")
         refused = self._too_rich(owner.cash + amount, owner.currency)
         if amount < 0:
             refused = self._too_poor(owner, -amount)

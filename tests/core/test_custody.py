@@ -138,8 +138,10 @@ def test_a_correction_is_an_entry_with_a_reason(floor: Any) -> None:
     refused = asked(floor, "correct", portfolio=1, amount=-m("100"), reason="x")
     assert refused.refusal == Refusal.INSUFFICIENT_CASH
     assert asked(floor, "correct", portfolio=1, amount=-m("12.5"), reason="x").refusal is None
-    assert asked(floor, "correct", portfolio=7, amount=1, reason="x").refusal == (
-        Refusal.NO_SUCH_PORTFOLIO
-    )
+    missing = asked(floor, "correct", portfolio=7, amount=1, reason="x")
+    # The operator's own portfolios have nothing to do with it.
+    assert (missing.refusal, missing.text) == (
+        Refusal.NO_SUCH_PORTFOLIO, "There is no portfolio 7."
+    )  # fmt: skip
     with pytest.raises(ValueError, match="amount is 0"):
         asked(floor, "correct", portfolio=1, amount=0, reason="x")
