@@ -1,8 +1,8 @@
-"""``papertrader buy``, ``sell``, ``cancel``, ``replace``."""
+"""``papertrader buy``, ``sell``, ``cancel``, ``replace``, ``close``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from decimal import Decimal
 from typing import Any, Final
@@ -35,6 +35,7 @@ from papertrader.client.blocking import CLIENT_ORDER_ID_BITS, Client
 from papertrader.client.conditions import order_type_of
 from papertrader.client.refused import RefusedOrder
 from papertrader.client.results import Fill, Order
+from papertrader.client.trading_commands import Closing
 from papertrader.client.updates import EventsLost, OrderUpdate, SessionUpdate, TransactionUpdate
 from papertrader.core.orders import OrderState, Side
 
@@ -42,6 +43,16 @@ CLOSING_BITS: Final = CLIENT_ORDER_ID_BITS - 1
 """Of the number of the first order that closes; the others count on from it."""
 WAIT_DEFAULT_S: Final = 10.0
 WAIT_MAX_S: Final = 86_400.0
+
+
+WAIT: Final = click.option(
+    "--wait",
+    type=click.FloatRange(0, WAIT_MAX_S),
+    default=WAIT_DEFAULT_S,
+    show_default=True,
+    metavar="SECONDS",
+    help="Wait for the next price update to fill it; 0 = do not wait.",
+)
 
 
 @attrs.define
@@ -99,14 +110,7 @@ def _order_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--preview", is_flag=True, help="Show what it would cost; nothing is sent to market."
         ),
-        click.option(
-            "--wait",
-            type=click.FloatRange(0, WAIT_MAX_S),
-            default=WAIT_DEFAULT_S,
-            show_default=True,
-            metavar="SECONDS",
-            help="Wait for the next price update to fill it; 0 = do not wait.",
-        ),
+        WAIT,
         click.option(
             "--client-order-id",
             type=IDENTIFIER,
@@ -206,7 +210,7 @@ def _trade(
             for leg in order.combined:
                 click.echo(leg_line(leg))
         if wait:
-            _follow(client, progress, wait)
+            _follow(client, [progress], wait)
     if invocation.as_json:
         write_json(order=progress.order, fills=progress.fills, cash_after=progress.cash_after)
     else:
@@ -231,15 +235,18 @@ def receipt_named(client: Client, number: int) -> Iterator[None]:
         raise Problem(error.code, error.text, hint, EXIT_REFUSED) from error
 
 
-def _follow(client: Client, progress: Progress, seconds: float) -> None:
-    """Watch the order until it has ended, at most for ``seconds``."""
+def _follow(client: Client, watched: Sequence[Progress], seconds: float) -> None:
+    """Watch orders until they have ended, at most for ``seconds``."""
     for event in client.events(seconds):
         if isinstance(event, SessionUpdate):
             raise errors.SessionEnded(0, event.reason)
-        if isinstance(event, EventsLost):
-            progress.order = client.order(progress.order.order_id)
-        progress.take(event)
-        if progress.is_complete:
+        for progress in watched:
+            if isinstance(event, EventsLost):
+                progress.order = client.order(
+                    progress.order.order_id, portfolio=progress.order.portfolio
+                )
+            progress.take(event)
+        if all(progress.is_complete for progress in watched):
             return
 
 
@@ -427,24 +434,49 @@ def replace(
 @click.command()
 @click.argument("symbol", type=SYMBOL, required=False, default=None)
 @click.option("--all", "every", is_flag=True, help="Every position of the portfolio.")
+@WAIT
 @portfolio_option
 @json_option
 @pass_invocation
-def close(invocation: Invocation, symbol: str | None, every: bool, portfolio: int | None) -> None:
+def close(
+    invocation: Invocation, symbol: str | None, every: bool, wait: float, portfolio: int | None
+) -> None:
     """Close the position in SYMBOL, or with --all every one, at the market.
 
-    Their open orders are canceled first; nobody can come between.
+    Their open orders are canceled first; nobody can come between. The fills are shown as those of
+    `buy` and `sell` are.
     """
     if (symbol is None) != every:
         raise Problem.usage("name one symbol, or give --all")
     number = invocation.randbits(CLOSING_BITS) or 1
-    with logged_in(invocation) as client, receipt_named(client, number):
-        done = client.position_close(symbol or "", client_order_id=number, portfolio=portfolio or 0)
+    with logged_in(invocation) as client:
+        if wait:
+            client.subscribe_account()
+        with receipt_named(client, number):
+            done = client.position_close(
+                symbol or "", client_order_id=number, portfolio=portfolio or 0
+            )
+        watched = [Progress(order) for order in done.orders]
+        if not invocation.as_json:
+            _show_closing(done)
+        if wait and watched:
+            _follow(client, watched, wait)
     if invocation.as_json:
         write_json(
-            cancelled=done.cancelled, closing=done.closing, orders=done.orders, text=done.text
+            cancelled=done.cancelled,
+            closing=done.closing,
+            orders=[each.order for each in watched],
+            fills=[fill for each in watched for fill in each.fills],
+            text=done.text,
         )
-        return
+    else:
+        for each in watched:
+            _tell(invocation, each, wait)
+    if any(each.order.state in {OrderState.REJECTED, OrderState.EXPIRED} for each in watched):
+        raise click.exceptions.Exit(EXIT_REFUSED)
+
+
+def _show_closing(done: Closing) -> None:
     if done.cancelled:
         click.echo(f"{done.cancelled} open order{'s' * (done.cancelled > 1)} canceled")
     for order in done.orders:

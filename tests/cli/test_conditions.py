@@ -19,7 +19,7 @@ from papertrader.core.orders import (
 )
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import Opcode
-from tests.cli.test_commands import PASSWORD, Terminal
+from tests.cli.test_commands import PASSWORD, Terminal, fill_while_waiting
 from tests.client_kit import BlockingMarket
 
 P = parse_amount
@@ -158,17 +158,22 @@ def test_what_excludes_one_another(terminal: Terminal, words: tuple[str, ...], t
 
 
 def test_closing_one_position_and_all(terminal: Terminal) -> None:
-    """What was canceled, what was sent, and what could not be closed, on stderr."""
+    """What was canceled, what was sent, what filled, and on stderr what could not be closed."""
+    fill_while_waiting(terminal)
     result = terminal.run("close", "aapl")
     assert result.exit_code == 0
-    assert result.stdout.splitlines() == [
-        "2 open orders canceled",
-        "Order 1: sell 1 AAPL at the market, day",
-    ]
-    every = terminal.run("close", "--all")
+    lines = result.stdout.splitlines()
+    assert lines[:2] == ["2 open orders canceled", "Order 1: sell 1 AAPL at the market, day"]
+    assert lines[2].startswith("Filled: 1 AAPL at ")
+    assert lines[3].startswith("Cash now: ")
+    every = terminal.run("close", "--all", "--wait", "0")
     assert every.exit_code == 0
     assert "No price of MSFT" in every.stderr
-    assert json.loads(terminal.run("close", "AAPL", "--json").stdout)["closing"] == 1
+    assert "1 of 1 not filled yet; the order stays open." in every.stderr
+    fill_while_waiting(terminal)
+    told = json.loads(terminal.run("close", "AAPL", "--json").stdout)
+    assert told["closing"] == len(told["orders"]) == len(told["fills"]) == 1
+    assert told["orders"][0]["state"] == "FILLED"
     assert terminal.run("close").exit_code == 2
     assert terminal.run("close", "AAPL", "--all").exit_code == 2
     assert terminal.run("close", "IBM").exit_code == 1
