@@ -199,9 +199,9 @@ def test_extended_hours_begin_after_the_last_bar(floor_class: Any) -> None:
     assert receipts_of(floor, order)[-1].limiting == LimitingRule.BAR
 
 
-def test_a_half_day_closes_at_noon(floor: Any) -> None:
+def test_a_half_day_closes_early(floor: Any) -> None:
     """The close is that of the symbol's calendar."""
-    noon = MINUTE_CLOSE - 3 * 60 * BAR_NS
+    early = MINUTE_CLOSE - 3 * 60 * BAR_NS
     half = ExchangeCalendar(
         mic="XNYS", timezone="America/New_York", first=date(1970, 1, 1), last=date(1970, 1, 1),
         regular=((1970, (time(9, 30), time(16))),), holidays=frozenset(),
@@ -212,8 +212,8 @@ def test_a_half_day_closes_at_noon(floor: Any) -> None:
     minute(floor, -179.5, "500")
     order = resting(floor, "5")
     minute(floor, -170.5, "700")
-    assert floor.desk.next_expiry() == noon
-    floor.keep(floor.desk.advance(**floor.tick(), market_at=noon))
+    assert floor.desk.next_expiry() == early
+    floor.keep(floor.desk.advance(**floor.tick(), market_at=early))
     assert filled(floor, order) == [m("5")]
 
 
