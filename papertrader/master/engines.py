@@ -142,6 +142,12 @@ class Engine(Protocol):
 
 INSUFFICIENT_PRIVILEGE: Final = "42501"
 """SQLSTATE of what a role may not do."""
+NO_SCHEMA: Final = "3F000"
+"""SQLSTATE where there is no schema of the ``search_path`` that the role may use."""
+MAKE_SCHEMA: Final = (
+    "the schema of the URL's search_path is not there, or the role may not use it; make it with:"
+    " CREATE SCHEMA ...; GRANT USAGE ON SCHEMA ... TO ..."
+)
 COPY_PAGES: Final = 2_048
 """Pages that are copied between two words about it: 8 MiB of 4 KiB each."""
 Copied = Callable[[int, int], object]
@@ -354,9 +360,11 @@ def first_cause(error: BaseException) -> BaseException:
 def reason(error: BaseException) -> str:
     """Return why a statement failed; where a server's role may not run it, who may as well."""
     cause = first_cause(error)
+    what = str(cause).partition("\n")[0]
+    if getattr(cause, "sqlstate", "") == NO_SCHEMA:
+        return f"{what}: {MAKE_SCHEMA}"
     if not is_forbidden(error):
         return str(cause)
-    what = str(cause).splitlines()[0]
     return (
         f"{what}: the role of store.url may not change what the store consists of; whoever may"
         " does it with: papertrader prepare-store"

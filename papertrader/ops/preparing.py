@@ -8,7 +8,7 @@ from pathlib import Path
 import peewee
 
 from papertrader.master.database import TruthStore
-from papertrader.master.engines import Engine, StoreError, place_at, reason
+from papertrader.master.engines import MAKE_SCHEMA, Engine, StoreError, place_at, reason
 from papertrader.master.truthtables import APPEND_ONLY
 from papertrader.master.viewstore import ViewStore
 
@@ -54,8 +54,5 @@ def _schema(engine: Engine) -> tuple[object, ...]:
             "SELECT pg_postmaster_start_time(), current_database(), current_schema()"
         ).fetchone()
     if row[2] is None:
-        raise StoreError(
-            f"{engine.where} has no schema of the URL's search_path, or the role may not use it;"
-            " make it with: CREATE SCHEMA ...; GRANT USAGE ON SCHEMA ... TO ..."
-        )
+        raise StoreError(f"{engine.where}: {MAKE_SCHEMA}")
     return row

@@ -150,6 +150,15 @@ def test_a_store_that_is_not_prepared(roles: Roles) -> None:
         MasterKit(roles.state)
 
 
+def test_a_schema_that_the_role_may_not_use(roles: Roles) -> None:
+    """The start and the command say what to grant."""
+    postgres_kit.server().sql(f"REVOKE USAGE ON SCHEMA {roles.schema} FROM work_{roles.schema}")
+    with pytest.raises(StoreError, match="GRANT USAGE ON SCHEMA"):
+        MasterKit(roles.state)
+    with pytest.raises(StoreError, match="GRANT USAGE ON SCHEMA"):
+        roles.prepare()
+
+
 def test_not_while_a_master_has_it(roles: Roles) -> None:
     """It is told to stop first."""
     roles.prepare()
