@@ -50,7 +50,9 @@ def test_a_portfolio_changes(terminal: Terminal) -> None:
     assert "100,005.00 USD" in more.stdout
     less = terminal.run("--json", "portfolio", "withdraw", "5", "--portfolio", "2")
     assert json.loads(less.stdout)["portfolio"]["cash"] == "100000.00"
-    assert terminal.run("portfolio", "reset", typed="n\n").exit_code == 130
+    refused = terminal.run("portfolio", "reset", typed="n\n")
+    assert refused.exit_code == 2
+    assert "nothing was done" in refused.stderr
     assert terminal.market.bodies(Opcode.PORTFOLIO_RESET) == []
     reset = terminal.run("portfolio", "reset", "--cash", "7", typed="y\n")
     assert reset.stdout == "Portfolio 1 begins a new season: 7.00 USD in cash, season 2\n"

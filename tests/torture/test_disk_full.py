@@ -26,6 +26,8 @@ SIZE_MIB = 128
 LOW_WATER_MIB = 8
 MIB = 1 << 20
 ROUNDS = 2
+ROUNDS_MAX = 10
+"""On a busy machine the master may look at the room before a commit has met its end."""
 LITTLE = 72 << 10
 FULL_S = 1.5
 SHORT_S = 2.5
@@ -177,14 +179,17 @@ def test_a_disk_that_is_full_at_once(disk: Disk, monkeypatch: pytest.MonkeyPatch
         traders = [Trader(server, f"trader{number}") for number in range(3)]
         for trader in traders:
             trader.start()
-        for _ in range(ROUNDS):
+        for done in range(1, ROUNDS_MAX + 1):
             all_trade(traders)
-            # Little enough that the next orders meet the end of it, before anybody looks.
+            # Little enough that the next orders meet the end of it, mostly before anybody looks.
             disk.leave(LITTLE)
             wait_for("the end of the room", lambda: disk.free < 8_192)
             time.sleep(FULL_S)
             disk.give_back()
-        all_trade(traders)
+            all_trade(traders)
+            log = server.cli("log", "show", "--level", "warning").stdout
+            if done >= ROUNDS and "the store waits" in log:
+                break
         for trader in traders:
             trader.stopping.set()
         for trader in traders:
@@ -199,7 +204,6 @@ def test_a_disk_that_is_full_at_once(disk: Disk, monkeypatch: pytest.MonkeyPatch
                     elif outcome != "UNKNOWN":
                         with pytest.raises(NoSuchOrder):
                             client.order(client_order_id=number)
-        log = server.cli("log", "show", "--level", "warning").stdout
         assert "the store waits" in log, log
         assert server.said("master.json")["pid"] == pid
         server.stop()
