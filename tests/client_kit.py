@@ -10,6 +10,7 @@ opcode: a status to answer, ``"drop"`` (connection lost before it is acted on), 
 from __future__ import annotations
 
 import hashlib
+import ssl
 from collections import defaultdict, deque
 from random import Random
 
@@ -58,6 +59,7 @@ class Market:
         self.peers: list[Peer] = []
         self.requests: list[tuple[codec.Header, object]] = []
         self.refuse_dials = 0
+        self.shut_dials = 0
         self.fill_at_once = False
         self.events_kept_from = 1
         self.part_rows = 2
@@ -78,6 +80,9 @@ class Market:
         if self.refuse_dials:
             self.refuse_dials -= 1
             raise ConnectionRefusedError("Connection refused")
+        if self.shut_dials:
+            self.shut_dials -= 1
+            raise ssl.SSLEOFError(8, "[SSL: UNEXPECTED_EOF_WHILE_READING] EOF occurred")
         peer = Peer(self, len(self.peers) + 1)
         self.peers.append(peer)
         return peer

@@ -139,7 +139,7 @@ def _problem_of(error: Exception, remote: bool, with_key: bool) -> Problem:
         return Problem.usage(error.format_message().replace(_RANGE, _WHOLE), hint)
     # Imported late: usage errors and --help need nothing of the client.
     from papertrader.client import errors  # noqa: PLC0415
-    from papertrader.client.transport import UNTRUSTED  # noqa: PLC0415
+    from papertrader.client.losses import SHUT_OUT, UNTRUSTED  # noqa: PLC0415
 
     if isinstance(error, errors.NotLoggedIn | errors.SessionEnded):
         return Problem.not_logged_in(error.text)
@@ -162,6 +162,9 @@ def _problem_of(error: Exception, remote: bool, with_key: bool) -> Problem:
             "name what it is certified for with --connect, and with --ca who certified it (a public"
             " authority: the system's file, such as /etc/ssl/certs/ca-certificates.crt)"
             if UNTRUSTED in str(error)
+            else "nothing was sent; it has too many connections of your address just now, or no"
+            " worker is there: wait some seconds, then do it again"
+            if SHUT_OUT in str(error)
             else "check the address, the CA file, and whether a worker runs there"
             if remote
             else "if none runs there, start one with: make run (or papertrader up)"

@@ -32,6 +32,7 @@ from papertrader.client.commands import Amount, Command
 from papertrader.client.conditions import Conditions
 from papertrader.client.contesting import AsyncContests
 from papertrader.client.endpoints import Endpoint
+from papertrader.client.losses import was_shut_out, why_lost
 from papertrader.client.moments import Moment
 from papertrader.client.observing import AsyncObserver
 from papertrader.client.owning import AsyncOwner
@@ -44,7 +45,6 @@ from papertrader.client.transport import (
     endpoints_of,
     require_alpn,
     wall_clock,
-    why_lost,
 )
 from papertrader.client.workering import AsyncWorkers
 from papertrader.core.instants import SECOND
@@ -96,7 +96,7 @@ class _Octets(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         why = why_lost(exc) if exc is not None else "the server closed the connection"
-        self._client._lost(self, why)
+        self._client._lost(self, why, was_shut_out(exc))
 
 
 class AsyncClient(
@@ -475,7 +475,7 @@ class AsyncClient(
                 transport = await self._dial(endpoint, stream)
         except (OSError, ValueError) as error:
             # ValueError: a host name that cannot be encoded; there may be other workers.
-            self._session.lost(why_lost(error), self._now())
+            self._session.lost(why_lost(error), self._now(), was_shut_out(error))
             return
         self._stream = stream
         self._transport = transport
@@ -488,11 +488,11 @@ class AsyncClient(
             self._settle()
             self._wake.set()
 
-    def _lost(self, stream: _Octets, why: str) -> None:
+    def _lost(self, stream: _Octets, why: str, ended: bool) -> None:
         if stream is self._stream:
             self._stream = None
             self._transport = None
-            self._session.lost(why, self._now())
+            self._session.lost(why, self._now(), ended)
             self._settle()
             self._wake.set()
 
@@ -504,7 +504,7 @@ class AsyncClient(
             self._transport.write(octets)
         if self._session.wants_close and self._stream is not None:
             transport, stream = self._transport, self._stream
-            self._lost(stream, "closed")
+            self._lost(stream, "closed", ended=False)
             transport.close()
 
     def _settle(self) -> None:

@@ -39,6 +39,7 @@ from papertrader.client.commands import Amount, Command
 from papertrader.client.conditions import Conditions
 from papertrader.client.contesting import BlockingContests
 from papertrader.client.endpoints import Endpoint
+from papertrader.client.losses import was_shut_out, why_lost
 from papertrader.client.moments import Moment
 from papertrader.client.observing import BlockingObserver
 from papertrader.client.owning import BlockingOwner
@@ -52,7 +53,6 @@ from papertrader.client.transport import (
     endpoints_of,
     tls_dialer,
     wall_clock,
-    why_lost,
 )
 from papertrader.client.workering import BlockingWorkers
 from papertrader.core.instants import SECOND
@@ -493,7 +493,7 @@ class Client(
             transport = self._dial(endpoint, allowed)
         except (OSError, ValueError) as error:
             # ValueError: a host name that cannot be encoded; there may be other workers.
-            self._session.lost(why_lost(error), self._now())
+            self._session.lost(why_lost(error), self._now(), was_shut_out(error))
         except BaseException:
             self._session.lost("interrupted", self._now())
             raise
@@ -508,7 +508,7 @@ class Client(
                 transport.send(octets)
         except OSError as error:
             self._read_last_words(transport)
-            self._lose(why_lost(error))
+            self._lose(why_lost(error), was_shut_out(error))
         else:
             if self._session.wants_close:
                 self._lose("closed")
@@ -517,13 +517,13 @@ class Client(
         try:
             data = transport.receive(pause)
         except OSError as error:
-            self._lose(why_lost(error))
+            self._lose(why_lost(error), was_shut_out(error))
             return
         now = self._now()
         if data:
             self._session.receive(data, now)
         elif data is not None:
-            self._lose("the server closed the connection")
+            self._lose("the server closed the connection", ended=True)
             return
         self._session.handle_time(now)
         self._write(transport)
@@ -537,8 +537,8 @@ class Client(
         if data:
             self._session.receive(data, self._now())
 
-    def _lose(self, why: str) -> None:
+    def _lose(self, why: str, ended: bool = False) -> None:
         if self._transport is not None:
             self._transport.close()
             self._transport = None
-        self._session.lost(why, self._now())
+        self._session.lost(why, self._now(), ended)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
-from twisted.internet.error import ConnectionDone
+from twisted.internet.error import (
+    ConnectError,
+    ConnectionClosed,
+    ConnectionDone,
+    ConnectionLost,
+)
 from twisted.internet.interfaces import (
     IHandshakeListener,
     IProtocolNegotiationFactory,
@@ -20,6 +27,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from papertrader.client.endpoints import Endpoint
+from papertrader.client.losses import tls_failure
 from papertrader.client.transport import ALPN
 
 EndpointFor = Callable[[Endpoint], IStreamClientEndpoint]
@@ -63,8 +71,18 @@ def _why_lost(reason: Failure) -> str:
     details = arguments[0] if arguments else ""
     if isinstance(details, list):
         # pyOpenSSL's errors: a list of (library, function, reason).
-        return "TLS failed: " + "; ".join(str(each[-1]) for each in details)
+        return "; ".join(tls_failure(str(each[-1])) for each in details) or "TLS failed"
+    if reason.check(ConnectionLost) is not None:
+        return "the connection was cut"
     return reason.getErrorMessage()
+
+
+def why_not_made(reason: Failure) -> tuple[str, bool]:
+    """Say in few words why a connection was not made, and whether the peer just ended it."""
+    if isinstance(reason.value, ConnectError) and isinstance(reason.value.osError, int):
+        number = reason.value.osError
+        return os.strerror(number), number == errno.ECONNRESET
+    return reason.getErrorMessage(), False
 
 
 @implementer(IHandshakeListener)
@@ -75,7 +93,7 @@ class Octets(Protocol):
         self,
         connected: Callable[[Octets], None],
         received: Callable[[Octets, bytes], None],
-        lost: Callable[[Octets, str], None],
+        lost: Callable[[Octets, str, bool], None],
     ) -> None:
         self._connected = connected
         self._received = received
@@ -94,14 +112,15 @@ class Octets(Protocol):
         if chosen == ALPN.encode():
             self._connected(self)
         else:
-            self._lost(self, f"the server does not speak {ALPN}; is it a worker?")
+            self._lost(self, f"the server does not speak {ALPN}; is it a worker?", False)
             self.abort()
 
     def dataReceived(self, data: bytes) -> None:
         self._received(self, data)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._lost(self, _why_lost(reason))
+        ended = reason.check(ConnectionClosed) is not None
+        self._lost(self, _why_lost(reason), ended)
 
     def write(self, octets: bytes) -> None:
         """Write, as long as there is a transport."""

@@ -34,7 +34,13 @@ from papertrader.client.contesting import TwistedContests
 from papertrader.client.endpoints import Endpoint
 from papertrader.client.moments import Moment
 from papertrader.client.observing import TwistedObserver
-from papertrader.client.octetstream import EndpointFor, Octets, OctetsFactory, tls_endpoints
+from papertrader.client.octetstream import (
+    EndpointFor,
+    Octets,
+    OctetsFactory,
+    tls_endpoints,
+    why_not_made,
+)
 from papertrader.client.owning import TwistedOwner
 from papertrader.client.phases import Profile
 from papertrader.client.session import ClientSession
@@ -389,7 +395,7 @@ class TwistedClient(
                 stream.write(octets)
             if self._session.wants_close and self._stream is stream:
                 stream.close()
-                self._lost(stream, "closed")
+                self._lost(stream, "closed", ended=False)
                 return
         self._settle()
         self._set_timer(now)
@@ -415,7 +421,7 @@ class TwistedClient(
             self._dialing.cancel()
         elif self._dial_due and now >= self._dial_due and self._stream is not None:
             stream = self._stream
-            self._lost(stream, "no TLS connection in time")
+            self._lost(stream, "no TLS connection in time", ended=False)
             stream.abort()
         self._session.handle_time(now)
         self._turn()
@@ -428,7 +434,7 @@ class TwistedClient(
             self._dialing = self._endpoint_for(endpoint).connect(OctetsFactory(stream))
         except ValueError as error:
             # A host name that cannot be encoded; there may be other workers.
-            self._lost(stream, str(error))
+            self._lost(stream, str(error), ended=False)
             return
 
         def made(_protocol: object) -> None:
@@ -436,7 +442,7 @@ class TwistedClient(
 
         def failed(failure: Failure) -> None:
             self._dialing = None
-            self._lost(stream, failure.getErrorMessage())
+            self._lost(stream, *why_not_made(failure))
 
         self._dialing.addCallbacks(made, failed)
 
@@ -453,12 +459,12 @@ class TwistedClient(
             self._session.receive(data, self._clock.wall_ns())
             self._turn()
 
-    def _lost(self, stream: Octets, why: str) -> None:
+    def _lost(self, stream: Octets, why: str, ended: bool) -> None:
         if stream is not self._stream:
             return
         self._stream = None
         self._dial_due = 0
-        self._session.lost(why, self._clock.wall_ns())
+        self._session.lost(why, self._clock.wall_ns(), ended)
         if self._closing is not None:
             if not self._closing.called:
                 self._closing.callback(None)

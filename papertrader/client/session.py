@@ -21,6 +21,7 @@ from papertrader.client.attachment import Attachment
 from papertrader.client.calls import Answered, Call
 from papertrader.client.commands import Command
 from papertrader.client.endpoints import Endpoint, WorkerChoice, usable
+from papertrader.client.losses import SHUT_OUT, SHUT_OUT_TRIES
 from papertrader.client.opcodes import LOGS_IN, SESSIONLESS
 from papertrader.client.phases import PHASES, Login, Phase, Profile
 from papertrader.client.replies import Replies, ignore
@@ -63,6 +64,7 @@ class ClientSession:
         )  # fmt: skip
         self._reached = False
         self._failed_dials = 0
+        self._shut_out = 0
         self._faults = 0
         self._last_reason = self.reference = ""
 
@@ -199,12 +201,17 @@ class ClientSession:
         self._subscriptions.notice_next(connection.next_event_seq)
         self._advance(now)
 
-    def lost(self, why: str, now: int) -> None:
-        """The connection is gone, or could not be made; ``why`` is for people."""
+    def lost(self, why: str, now: int, ended: bool = False) -> None:
+        """The connection is gone, or could not be made; ``why`` is for people.
+
+        ``ended``: the peer ended it, without a word of why.
+        """
         if self.phase in {Phase.IDLE, Phase.CLOSED}:
             return
         connection, was_open = self._connection, self.phase is Phase.OPEN
         worker = str(self.workers.current)
+        spoke = connection is not None and bool(connection.goodbye or connection.fault)
+        shut_out = ended and not was_open and not spoke
         self._connection = None
         self._out.clear()
         self.phase = PHASES[self.phase, "lost"]
@@ -218,6 +225,8 @@ class ClientSession:
         elif connection is not None and connection.fault is not None:
             why = connection.fault.text
             self._faults += connection.fault.status != Status.KEEPALIVE_TIMEOUT
+        elif shut_out:
+            why = SHUT_OUT
         self._last_reason = f"{worker}: {why}"
         self._attachment.lost()
         self._requests.requeue(lambda _call: True)
@@ -226,7 +235,7 @@ class ClientSession:
         self.workers.failed(now, retry_after)
         if was_open:
             self._events.append(u.ConnectionUpdate(connected=False, worker=worker, reason=why))
-        self._give_up(connection)
+        self._give_up(connection, shut_out)
 
     def data_to_send(self, now: int) -> bytes:
         """Return and forget what is to be written."""
@@ -339,7 +348,7 @@ class ClientSession:
         if self._connection is not None:
             self._connection.say_goodbye(Status.OK)
 
-    def _give_up(self, connection: Connection | None) -> None:
+    def _give_up(self, connection: Connection | None, shut_out: bool) -> None:
         """After a lost connection: fail what waits, if there is no sense in another try."""
         fault = connection.fault if connection is not None else None
         self._failed_dials += not self._reached
@@ -354,8 +363,10 @@ class ClientSession:
             and not self._profile.patient
             and self._failed_dials >= len(self.workers.known)
         ):
-            self._failed_dials = 0
-            error = errors.ConnectionLost(f"cannot connect to {self._last_reason}")
+            self._shut_out = self._shut_out + 1 if shut_out else 0
+            if not 0 < self._shut_out <= SHUT_OUT_TRIES:
+                self._failed_dials = self._shut_out = 0
+                error = errors.ConnectionLost(f"cannot connect to {self._last_reason}")
         if error is not None:
             for call in self._requests.take_waiting(lambda _call: True):
                 self._replies.fail(call, error)

@@ -15,8 +15,6 @@ from papertrader.core.instants import from_datetime
 from papertrader.wire.kinds import ALPN_CLIENT
 
 ALPN: Final = ALPN_CLIENT
-UNTRUSTED: Final = "its certificate is not to be trusted"
-"""What `why_lost` begins with, when it is that."""
 DIAL_TIMEOUT_S: Final = 10.0
 SEND_TIMEOUT_S: Final = 10.0
 RECEIVE_OCTETS: Final = 256 * 1024
@@ -71,17 +69,6 @@ def require_alpn(chosen: str | None) -> None:
     """Raise `ConnectionError` unless the peer agreed to speak our protocol."""
     if chosen != ALPN:
         raise ConnectionError(f"the server does not speak {ALPN}; is it a PaperTrader worker?")
-
-
-def why_lost(error: BaseException) -> str:
-    """Say an I/O error in few words."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"{UNTRUSTED}: {error.verify_message}"
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    if isinstance(error, OSError):
-        return error.strerror or str(error) or type(error).__name__
-    return str(error) or type(error).__name__
 
 
 class TlsTransport:

@@ -22,6 +22,7 @@ from twisted.internet.interfaces import (
     IProtocolFactory,
     IReactorTime,
 )
+from twisted.logger import Logger
 from zope.interface import implementer
 
 from papertrader.core.buckets import TokenBucket
@@ -39,6 +40,8 @@ TOTAL_BURST: Final = 100
 two milliseconds from its handshake to its end, so that newcomers get less than half of the time."""
 ADDRESSES_MAX: Final = 10_000
 """Addresses remembered. Beyond it the longest unseen one without a connection is forgotten."""
+TELL_S: Final = 60
+"""How often refused connections are told in the log: the first at once, then their number."""
 LOCAL: Final = "local"
 """Where peers without an IP address are counted."""
 
@@ -105,6 +108,8 @@ class Admission:
         self.caps = caps
         self.counters = AcceptCounters()
         self.connections = 0
+        self.why = ""
+        """Which cap the newest refused connection met."""
         self._clock = clock
         self._origins: OrderedDict[str, _Origin] = OrderedDict()
         self._all = TokenBucket(caps.total_rate, caps.total_burst, clock.monotonic_ns())
@@ -115,14 +120,19 @@ class Admission:
         origin = self._origin(block, now)
         if self.connections >= self.caps.total:
             self.counters.over_total += 1
+            self.why = f"{self.caps.total} connections are open"
         elif now < origin.banned_until:
             self.counters.banned += 1
+            self.why = "the address is banned"
         elif origin.connections >= self.caps.per_address:
             self.counters.over_address += 1
+            self.why = f"the address has {self.caps.per_address} connections open"
         elif not origin.bucket.take(now):
             self.counters.over_rate += 1
+            self.why = f"the address makes more than {self.caps.rate} a second"
         elif not self._all.take(now):
             self.counters.over_total_rate += 1
+            self.why = f"all together make more than {self.caps.total_rate} a second"
         else:
             origin.connections += 1
             self.connections += 1
@@ -181,6 +191,8 @@ class AcceptorFactory:
     the gathering of small TLS records.
     """
 
+    log = Logger()
+
     def __init__(
         self,
         build: Callable[[IAddress], Accepted],
@@ -194,6 +206,9 @@ class AcceptorFactory:
         """What the log calls the port; its setting, once a service has it."""
         self.admission = Admission(clock, caps or AcceptCaps())
         self.handshakes = HandshakeQueue(clock)
+        self._clock = clock
+        self._told_at = 0
+        self._told = 0
         self._build = build
         self._protocols: set[Accepted] = set()
         self._waiting: list[Deferred[None]] = []
@@ -224,12 +239,23 @@ class AcceptorFactory:
         """Return the protocol for a new connection, or None to close it before TLS."""
         block = address_block(addr)
         if not self.admission.admit(block):
+            self._tell_refused(block)
             return None
         try:
             return self._inner.buildProtocol(addr)
         except BaseException:
             self.admission.release(block)
             raise
+
+    def _tell_refused(self, block: str) -> None:
+        now, refused = self._clock.monotonic_ns(), self.counters.refused
+        if self._told and now - self._told_at < TELL_S * SECOND:
+            return
+        count, self._told, self._told_at = refused - self._told, refused, now
+        self.log.warn(
+            "{port}: {count} connection(s) closed before TLS, the newest of {block}: {why}",
+            port=self.name, count=count, block=block, why=self.admission.why,
+        )  # fmt: skip
 
     def when_empty(self) -> Deferred[None]:
         """Return a Deferred that fires when no connection is left (at once if there is none)."""

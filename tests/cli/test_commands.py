@@ -392,6 +392,18 @@ def test_a_server_that_does_not_answer_is_exit_code_3(terminal: Terminal) -> Non
     assert "127.0.0.1:2049: Connection refused" in error["text"]
 
 
+def test_being_shut_out_is_told_with_what_to_do(terminal: Terminal) -> None:
+    """In no library's words."""
+    terminal.logged_in()
+    terminal.market.shut_dials = 100
+    result = terminal.run("portfolio")
+    assert result.exit_code == 3
+    assert "the server closed the connection before it began" in result.stderr
+    assert "nothing was sent" in result.stderr
+    assert "do it again" in result.stderr
+    assert "SSL" not in result.stderr
+
+
 @pytest.mark.parametrize("content", ["", "{}", '{"workers": [], "ca": "x"}', '{"workers": 3}'])
 def test_a_broken_run_file(terminal: Terminal, content: str) -> None:
     """What the server left behind cannot be read: exit code 3, no traceback."""

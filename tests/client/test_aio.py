@@ -12,6 +12,7 @@ import pytest
 from papertrader.client import errors
 from papertrader.client import updates as u
 from papertrader.client.aio import AsyncClient
+from papertrader.client.losses import SHUT_OUT_TRIES
 from papertrader.wire.kinds import Opcode, Status
 from tests.client_accounts import START
 from tests.client_kit import Market, Peer
@@ -161,6 +162,18 @@ def test_a_refused_connection_is_told() -> None:
             await client.login("ada", "correct horse")
 
     bench.run(body)
+
+
+def test_who_is_shut_out_for_a_moment_comes_in_a_little_later() -> None:
+    """A worker that has too many connections just now closes the next: two more tries."""
+    bench = Bench()
+    bench.market.shut_dials = SHUT_OUT_TRIES
+
+    async def body(client: AsyncClient) -> None:
+        await client.login("ada", "correct horse")
+
+    bench.run(body)
+    assert len(bench.market.dials) == 1 + SHUT_OUT_TRIES
 
 
 def test_a_canceled_request_is_forgotten() -> None:

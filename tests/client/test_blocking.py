@@ -12,6 +12,7 @@ import pytest
 from papertrader.client import blocking, errors
 from papertrader.client import updates as u
 from papertrader.client.blocking import Client
+from papertrader.client.losses import SHUT_OUT, SHUT_OUT_TRIES
 from papertrader.core.orders import OrderEventKind, OrderState
 from papertrader.wire import codec
 from papertrader.wire import messages as m
@@ -408,6 +409,45 @@ def test_nothing_to_connect_to_fails_soon_and_says_why(market: BlockingMarket) -
         client_of(market).login("ada", "correct horse")
     assert len(market.dials) == 1
     assert market.clock() - before < 1_000_000_000
+
+
+def test_who_is_shut_out_for_a_moment_comes_in_a_little_later(market: BlockingMarket) -> None:
+    """A worker that has too many connections just now closes the next: two more tries, and told."""
+    market.shut_dials = SHUT_OUT_TRIES
+    client_of(market).login("ada", "correct horse")
+    assert len(market.dials) == 1 + SHUT_OUT_TRIES
+    market.shut_dials = 100
+    before = market.clock()
+    with pytest.raises(errors.ConnectionLost, match=f"2049: {SHUT_OUT}$"):
+        client_of(market).login("ada", "correct horse")
+    assert len(market.dials) == 2 * (1 + SHUT_OUT_TRIES)
+    assert market.clock() - before < 1_000_000_000
+
+
+def test_an_end_before_the_greeting_is_the_same(market: BlockingMarket) -> None:
+    """TLS stands, and the server ends before its HELLO: nothing was sent, so it is tried again."""
+    ends: list[object] = []
+
+    def dial(endpoint: object, timeout: float) -> object:
+        ends.append(endpoint)
+        return Mute() if len(ends) < 2 else market.transport(endpoint, timeout)
+
+    client = Client("127.0.0.1:2049", learn_workers=False, **{**market.options(), "dial": dial})
+    client.login("ada", "correct horse")
+    assert len(ends) == 2
+
+
+class Mute:
+    """A connection that is at its end."""
+
+    def send(self, octets: bytes) -> None:
+        """Take them: they are lost on the way."""
+
+    def receive(self, timeout: float) -> bytes:
+        return b""
+
+    def close(self) -> None:
+        """Nothing is left."""
 
 
 def test_patience_keeps_dialing(market: BlockingMarket) -> None:

@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 
 from papertrader.client import errors
 from papertrader.client import updates as u
+from papertrader.client.losses import SHUT_OUT, SHUT_OUT_TRIES
 from papertrader.client.octetstream import tls_endpoints
 from papertrader.client.protocol import TwistedClient
 from papertrader.net.clock import Clock
@@ -51,6 +52,8 @@ class Bench:
         clock = Clock(self.reactor, wall_time_ns=lambda: START)
         self.market.clock = clock.wall_ns
         self.streams: list[MemoryStream] = []
+        self.shut = 0
+        """So many connections are ended before anything is carried."""
         self.client = TwistedClient(
             self.reactor, "127.0.0.1:2049", clock=clock, endpoint_for=self.endpoint_for,
             learn_workers=False, randbits=Random(1).getrandbits, **options,
@@ -70,6 +73,9 @@ class Bench:
         protocol = factory.buildProtocol(None)
         stream = MemoryStream(peer, protocol)
         self.streams.append(stream)
+        if self.shut:
+            self.shut -= 1
+            stream.disconnecting = True
         protocol.makeConnection(stream)
         return succeed(protocol)
 
@@ -199,6 +205,19 @@ def test_an_impatient_client_fails_soon() -> None:
     bench.market.refuse_dials = 1_000
     with pytest.raises(errors.ConnectionLost):
         bench.result(bench.client.login("ada", "correct horse"), seconds=1)
+
+
+def test_who_is_shut_out_for_a_moment_comes_in_a_little_later() -> None:
+    """The connection stands and ends before a HELLO came: two more tries, then it is told."""
+    bench = Bench(patient=False)
+    bench.shut = SHUT_OUT_TRIES
+    bench.result(bench.client.login("ada", "correct horse"), seconds=1)
+    assert len(bench.market.dials) == 1 + SHUT_OUT_TRIES
+    bench = Bench(patient=False)
+    bench.shut = 100
+    with pytest.raises(errors.ConnectionLost, match=SHUT_OUT):
+        bench.result(bench.client.login("ada", "correct horse"), seconds=1)
+    assert len(bench.market.dials) == 1 + SHUT_OUT_TRIES
 
 
 def test_one_timer_is_enough() -> None:

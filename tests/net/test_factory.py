@@ -9,6 +9,7 @@ from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IAddress
 from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.logger import capturedLogs, formatEvent
 from twisted.python.failure import Failure
 
 from papertrader.net import factory as factory_module
@@ -68,6 +69,22 @@ def test_one_address_has_its_cap_and_others_are_not_disturbed() -> None:
     first.makeConnection(transport)
     first.connectionLost(Failure(ConnectionDone()))
     assert it.buildProtocol(ipv4()) is not None
+
+
+def test_what_is_closed_is_told_in_the_log_once_a_minute() -> None:
+    """The first with its reason at once; then their number, with the next after a minute."""
+    clock, reactor = clock_and_reactor()
+    it = acceptor(clock, burst=1, rate=1)
+    with capturedLogs() as told:
+        for _ in range(40):
+            it.buildProtocol(ipv4())
+        reactor.advance(factory_module.TELL_S)
+        it.buildProtocol(ipv4())
+        it.buildProtocol(ipv4())
+    lines = [formatEvent(each) for each in told]
+    why = "closed before TLS, the newest of 192.0.2.1: the address makes more than 1 a second"
+    assert lines == [f"listening: 1 connection(s) {why}", f"listening: 39 connection(s) {why}"]
+    assert it.counters.refused == 40
 
 
 def test_all_addresses_together_have_a_cap() -> None:
