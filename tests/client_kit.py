@@ -60,6 +60,7 @@ class Market:
         self.requests: list[tuple[codec.Header, object]] = []
         self.refuse_dials = 0
         self.shut_dials = 0
+        self.drained: set[int] = set()
         self.fill_at_once = False
         self.events_kept_from = 1
         self.part_rows = 2

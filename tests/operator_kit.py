@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from papertrader.core.limithits import DRAINED
 from papertrader.core.logrecord import PLAIN, UNCORRELATED, Level, LogRecord, Source, render_json
 from papertrader.core.quotes import AssetStatus
 from papertrader.wire import codec
 from papertrader.wire import messages as m
 from papertrader.wire.codec import MORE
-from papertrader.wire.kinds import AuthorityPhase, Scope, Status, WorkerState
+from papertrader.wire.kinds import AuthorityPhase, DrainMode, Scope, Status, WorkerState
 from tests.client_accounts import START
 
 
@@ -30,11 +31,17 @@ class OperatorPeer:
         if not self._is_operator(header):
             return
         rows = [m.StatRow(key="accounts", value=1), m.StatRow(worker=3, key="rtt_us", value=1_234)]
+        out = sorted(self.market.drained)
+        rows += [m.StatRow(worker=each, key=DRAINED, value=1) for each in out]
         self._parts(header, m.StatsPart, "stats", rows, as_of=START)
 
     def _worker_control(self, header: codec.Header, message: m.WorkerControl) -> None:
         if not self._is_operator(header):
             return
+        if message.mode == DrainMode.OFF:
+            self.market.drained.discard(message.worker_id)
+        else:
+            self.market.drained.add(message.worker_id)
         self._send(header, m.WorkerControlReply(clients=12))
 
     def _asset_halt(self, header: codec.Header, message: m.AssetHalt) -> None:

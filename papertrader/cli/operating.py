@@ -5,8 +5,9 @@ from __future__ import annotations
 import click
 
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
-from papertrader.cli.output import table, write_json
+from papertrader.cli.output import counted, table, write_json
 from papertrader.cli.visit import logged_in
+from papertrader.cli.worker import find
 from papertrader.wire.kinds import Scope
 
 
@@ -28,7 +29,7 @@ def stats(invocation: Invocation) -> None:
 
 
 @click.command()
-@click.argument("worker", type=click.IntRange(1))
+@click.argument("wanted", metavar="WORKER")
 @click.option(
     "--mode",
     type=click.Choice(["move", "admit-none", "boot", "off"]),
@@ -46,12 +47,17 @@ def stats(invocation: Invocation) -> None:
 )
 @json_option
 @pass_invocation
-def drain(invocation: Invocation, worker: int, mode: str, deadline: int) -> None:
-    """Take WORKER (its number, see `stats`) out of service, or back in (operators only)."""
+def drain(invocation: Invocation, wanted: str, mode: str, deadline: int) -> None:
+    """Take WORKER (its name or number) out of service, or back in (operators only).
+
+    `worker ls` shows which there are, and which are out.
+    """
     with logged_in(invocation, scope=Scope.ADMIN) as client:
+        worker = find(client, wanted).worker
         clients = client.drain_worker(worker, mode, deadline_s=deadline)
     if invocation.as_json:
         write_json(drained={"worker": worker, "mode": mode, "clients": clients})
         return
     what = "is back in service" if mode == "off" else f"is drained ({mode})"
-    click.echo(f"worker {worker} {what}; it has {clients} clients at this moment")
+    has = counted(clients, "client")
+    click.echo(f"worker {worker} {what}; it has {has} at this moment")

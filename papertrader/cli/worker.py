@@ -14,9 +14,10 @@ import click
 
 from papertrader.cli.grouping import Group
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
-from papertrader.cli.output import counted, moment, name, pairs, table, write_json
+from papertrader.cli.output import counted, moment, name, pairs, plain, table, write_json
 from papertrader.cli.problems import EXIT_CONNECT, Problem
 from papertrader.cli.visit import logged_in
+from papertrader.core.limithits import DRAINED
 from papertrader.wire.kinds import Scope, WorkerState
 
 if TYPE_CHECKING:
@@ -259,6 +260,15 @@ def _when(value: datetime | None) -> str:
     return moment(value, seconds=False)
 
 
+def drained_of(client: Client) -> set[int]:
+    """Return the numbers of the workers that `drain` took out of service."""
+    return {each.worker for each in client.stats() if each.name == DRAINED and each.worker}
+
+
+def _with_drain(each: WorkerEntry, drained: set[int]) -> dict[str, Any]:
+    return {**plain(each), "drained": each.worker in drained}
+
+
 @worker.command("ls")
 @json_option
 @pass_invocation
@@ -266,12 +276,13 @@ def list_(invocation: Invocation) -> None:
     """List the registry: who may come in, who is there."""
     with logged_in(invocation, scope=Scope.ADMIN) as client:
         found = client.worker_registry()
+        drained = drained_of(client)
     if invocation.as_json:
-        write_json(workers=found)
+        write_json(workers=[_with_drain(each, drained) for each in found])
         return
     headings = (
-        ">id", "name", "state", "up", ">region", "address", ">clients", ">rtt ms", ">duplicates",
-        "certificate until",
+        ">id", "name", "state", "up", "drained", ">region", "address", ">clients", ">rtt ms",
+        ">duplicates", "certificate until",
     )  # fmt: skip
     rows = [
         (
@@ -279,6 +290,7 @@ def list_(invocation: Invocation) -> None:
             each.name,
             name(each.state),
             "yes" if each.connected else "no",
+            "yes" if each.worker in drained else "no",
             str(each.region),
             each.address or "-",
             str(each.clients),
@@ -299,8 +311,9 @@ def show(invocation: Invocation, wanted: str) -> None:
     """Show all that is known of WORKER (its name or number)."""
     with logged_in(invocation, scope=Scope.ADMIN) as client:
         each = find(client, wanted)
+        drained = drained_of(client)
     if invocation.as_json:
-        write_json(worker=each)
+        write_json(worker=_with_drain(each, drained))
         return
     click.echo(
         pairs(
@@ -310,6 +323,7 @@ def show(invocation: Invocation, wanted: str) -> None:
                 ("uuid", each.uuid),
                 ("state", name(each.state)),
                 ("up", "yes" if each.connected else "no"),
+                ("drained", "yes" if each.worker in drained else "no"),
                 ("address", each.address or "-"),
                 ("may come from", " ".join(each.networks) or "anywhere"),
                 ("region", str(each.region)),

@@ -9,6 +9,8 @@ NAME_OCTETS: Final = 24
 """Octets of a name with its prefix, as counters go over the wire."""
 PREFIX: Final = "hit."
 NAMES_MAX: Final = 64
+DRAINED: Final = "drained"
+"""A counter that is none: 1 of each worker that is out of service, whether or not it is up."""
 
 
 class LimitHits:

@@ -60,6 +60,10 @@ class WorkerDirectory:
             host=auth.host,
         )
 
+    def drained(self) -> list[int]:
+        """Return the numbers of the workers that are drained, whether or not they are up."""
+        return sorted(self._drains)
+
     def drain(self, worker_id: int, order: m.WorkerDrain, links: Iterable[ListedLink]) -> None:
         """Begin or (OFF) end to drain a worker, now if it is up and each time it comes."""
         if order.mode == DrainMode.OFF:

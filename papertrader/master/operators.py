@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from enum import StrEnum
 from typing import Final
 
-from papertrader.core.limithits import NAME_OCTETS, PREFIX
+from papertrader.core.limithits import DRAINED, NAME_OCTETS, PREFIX
 from papertrader.core.logrecord import Level
 from papertrader.eventlog.reading import ENTRIES_MAX
 from papertrader.master.commands import Command, Refused
@@ -178,6 +178,8 @@ class Operators:
         """Give every counter: worker (0: the master itself), name, value."""
         for key, value in (*self._figures(), *self.process_figures()):
             yield 0, key, value
+        for number in self._workers.directory.drained():
+            yield number, DRAINED, 1
         for link in sorted(self._workers.links(), key=lambda link: link.worker_id):
             number, stats = link.worker_id, link.stats
             yield number, "rtt_us", link.rtt_us

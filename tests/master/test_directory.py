@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from papertrader.core.limithits import DRAINED
 from papertrader.master import directory as directory_module
 from papertrader.master.directory import WorkerDirectory
 from papertrader.wire import codec
@@ -82,6 +83,7 @@ def test_a_drained_worker_is_named_to_nobody() -> None:
         link.sent.clear()
     order = m.WorkerDrain(mode=DrainMode.MOVE, deadline_ms=5)
     directory.drain(2, order, links)
+    assert directory.drained() == [2]
     assert [row.flags for row in directory.rows(links)] == [
         WorkerFlag.ACCEPTING, WorkerFlag.DRAINING, WorkerFlag.ACCEPTING,
     ]  # fmt: skip
@@ -93,6 +95,7 @@ def test_a_drained_worker_is_named_to_nobody() -> None:
     directory.drain(2, m.WorkerDrain(mode=DrainMode.OFF), links)
     assert [sorted(names) for names in links[0].told()] == [["w2", "w3"]]
     assert directory.rows(links)[1].flags == WorkerFlag.ACCEPTING
+    assert directory.drained() == []
 
 
 def test_over_real_links(kit: MasterKit) -> None:
@@ -112,3 +115,4 @@ def test_over_real_links(kit: MasterKit) -> None:
     second.settle()
     assert [each.mode for each in second.take(m.WorkerDrain)] == [DrainMode.MOVE]
     assert [len(each.workers) for each in first.take(m.WorkersChanged)] == [0]
+    assert (number, DRAINED, 1) in kit.main.operators.rows()
