@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Timer
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import click
 
@@ -22,22 +22,21 @@ SILENCE_S: Final = 3.0
 """A person who has waited for an answer for so long is told for what."""
 
 
-class TellingClient(Client):
-    """A client that says so when an answer takes long: a server that hangs is waited for 30 s."""
+@contextlib.contextmanager
+def telling(client: Client) -> Iterator[None]:
+    """Say so when what is done within takes long: a server that hangs is waited for 30 s."""
 
-    def _await(self, number: int) -> Any:
-        # A thread, for a connection that is not answered holds this one up.
-        timer = Timer(SILENCE_S, self._tell)
-        timer.daemon = True
-        timer.start()
-        try:
-            return super()._await(number)
-        finally:
-            timer.cancel()
+    def tell() -> None:
+        click.echo(f"still waiting for an answer of {client.worker}; Ctrl-C gives up", err=True)
 
-    def _tell(self) -> None:
-        where = self._session.workers.current
-        click.echo(f"still waiting for an answer of {where}; Ctrl-C gives up", err=True)
+    # A thread, for a connection that is not answered holds this one up.
+    timer = Timer(SILENCE_S, tell)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def password_from(path: Path, what: str = "password") -> str:
@@ -101,7 +100,7 @@ def connect(invocation: Invocation, place: Place, learn_workers: bool = False) -
     """Return a client of the place; it connects with its first request. Raises `Problem`."""
     watched = sys.stderr.isatty() and not invocation.as_json
     try:
-        return (TellingClient if watched else Client)(
+        return Client(
             place.workers,
             place.ca,
             learn_workers=learn_workers,
@@ -109,6 +108,7 @@ def connect(invocation: Invocation, place: Place, learn_workers: bool = False) -
             now_ns=invocation.now_ns,
             sleep=invocation.sleep,
             randbits=invocation.randbits,
+            while_waiting=telling if watched else contextlib.nullcontext,
         )
     except ValueError as error:
         raise Problem.usage(str(error)) from None

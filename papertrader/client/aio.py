@@ -154,6 +154,11 @@ class AsyncClient(
         --correlation``; empty before the first."""
         return self._session.reference
 
+    @property
+    def worker(self) -> Endpoint:
+        """The worker that is asked, or the next one to be."""
+        return self._session.workers.current
+
     # --- account and session ----------------------------------------------------------------------
 
     async def register(

@@ -23,9 +23,11 @@ fate is not known.
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar, cast
@@ -62,6 +64,9 @@ from papertrader.wire.kinds import Privacy, Scope, TxKind
 
 ResultT = TypeVar("ResultT")
 
+WhileWaiting = Callable[["Client"], AbstractContextManager[object]]
+"""Gives what a client's wait for an answer is done within."""
+
 _STEP_S: Final = 1.0
 CLIENT_ORDER_ID_BITS: Final = 63
 PRIVATE: Final = Privacy(0)
@@ -81,7 +86,9 @@ class Client(
     ``workers`` is one or several ``HOST:PORT``; ``ca`` the file with the certificate authority that
     signed theirs. ``timeout`` (seconds) bounds each call, repeats included. ``patient``: keep
     trying for that long even if no worker was ever reached. ``dial``, ``now_ns``, ``sleep`` and
-    ``randbits`` replace the network, the clock and the random source. Not for several threads.
+    ``randbits`` replace the network, the clock and the random source. ``while_waiting`` gives
+    what each wait for an answer is done within, such as what tells a person after some seconds
+    which `worker` is waited for. Not for several threads.
     """
 
     def __init__(
@@ -96,6 +103,7 @@ class Client(
         now_ns: Callable[[], int] | None = None,
         sleep: Callable[[float], None] = time.sleep,
         randbits: Callable[[int], int] = secrets.randbits,
+        while_waiting: WhileWaiting = contextlib.nullcontext,
     ) -> None:
         if dial is None and ca is None:
             raise ValueError("name the file of the certificate authority: ca=PATH")
@@ -103,6 +111,7 @@ class Client(
         self._now = now_ns if now_ns is not None else wall_clock()
         self._sleep = sleep
         self._randbits = randbits
+        self._while_waiting = while_waiting
         profile = Profile(
             timeout=round(timeout * SECOND), patient=patient, learn_workers=learn_workers
         )
@@ -126,6 +135,11 @@ class Client(
         """What the servers' logs find the newest request by: ``papertrader log show
         --correlation``; empty before the first."""
         return self._session.reference
+
+    @property
+    def worker(self) -> Endpoint:
+        """The worker that is asked, or the next one to be."""
+        return self._session.workers.current
 
     # --- account and session ----------------------------------------------------------------------
 
@@ -454,15 +468,19 @@ class Client(
 
     def _await(self, number: int) -> Any:
         try:
-            while True:
-                for answer in self._session.take_answers():
-                    if answer.call == number:
-                        if answer.error is not None:
-                            raise answer.error
-                        return answer.value
-                self._step(None)
+            with self._while_waiting(self):
+                return self._answer(number)
         finally:
             self._session.abandon(number)
+
+    def _answer(self, number: int) -> Any:
+        while True:
+            for answer in self._session.take_answers():
+                if answer.call == number:
+                    if answer.error is not None:
+                        raise answer.error
+                    return answer.value
+            self._step(None)
 
     def _step(self, until: int | None) -> None:
         """Do one thing: connect, write and read, or wait, not beyond ``until``."""

@@ -173,11 +173,17 @@ def test_a_person_who_waits_is_told_for_what(
         return market.transport(endpoint, timeout)
 
     market = terminal.market
-    client = visit.TellingClient("127.0.0.1:2049", **{**market.options(), "dial": dial})
+    options = {**market.options(), "dial": dial, "while_waiting": visit.telling}
+    client = Client("127.0.0.1:2049", **options)
     monkeypatch.setattr(visit, "SILENCE_S", 0.0)
     monkeypatch.setattr(visit.click, "echo", echo)
     with client:
         assert client.login("ada", PASSWORD).scope == Scope.TRADE
     assert said[0] == "still waiting for an answer of 127.0.0.1:2049; Ctrl-C gives up"
     place = find_place(Invocation(state_dir=terminal.state))
-    assert type(visit.connect(Invocation(**market.options()), place)) is Client
+    monkeypatch.setattr(visit, "SILENCE_S", 0.0)
+    del said[:]
+    with visit.connect(Invocation(**market.options()), place) as unwatched:
+        assert unwatched.login("ada", PASSWORD).scope == Scope.TRADE
+        assert unwatched.worker == client.worker
+    assert said == []
