@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from papertrader.cli.invocation import state_dir_option
 from papertrader.cli.operator import EXIT_UNREADABLE, EXIT_VIOLATED
 from papertrader.cli.output import counted, write_json
 from papertrader.master.engines import StoreError
@@ -15,11 +16,6 @@ from papertrader.ops.options import default_state_dir, store_place
 from papertrader.ops.running import StartError
 from papertrader.progress import Progress, quiet_option
 
-_STATE = click.option(
-    "--state-dir",
-    type=click.Path(path_type=Path),
-    help="The installation (default: the user's).",
-)
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -49,7 +45,7 @@ def _as_json(backup: Backup) -> None:
 
 @click.command("backup")
 @click.argument("target", type=_FILE)
-@_STATE
+@state_dir_option
 @_JSON
 @quiet_option
 def backup_command(target: Path, state_dir: Path | None, as_json: bool, quiet: bool) -> None:
@@ -83,7 +79,7 @@ def backup_command(target: Path, state_dir: Path | None, as_json: bool, quiet: b
 @click.argument("file", type=_FILE)
 @click.option("--force", is_flag=True, help="Replace the store that is there.")
 @click.option("--accept-loss", is_flag=True, help="Though it knows of more than the backup.")
-@_STATE
+@state_dir_option
 @_JSON
 @quiet_option
 def restore_command(

@@ -12,6 +12,7 @@ from typing import Any, Final
 import attrs
 import click
 
+from papertrader.cli.invocation import state_dir_option
 from papertrader.cli.output import counted
 from papertrader.master.engines import StoreError, place_at
 from papertrader.master.registration import Registration
@@ -148,7 +149,7 @@ def _next_steps(state: Path, answers: Answers) -> list[str]:
 
 
 @click.command("init")
-@click.option("--state-dir", type=click.Path(path_type=Path), help="Where it shall be kept.")
+@state_dir_option
 @click.option("--yes", is_flag=True, help="Ask nothing; take the defaults, and the options given.")
 @click.option("--market", type=click.Choice([each.value for each in MarketSource]))
 @click.option("--everybody", is_flag=True, default=None, help="Listen to other machines.")

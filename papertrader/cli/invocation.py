@@ -59,6 +59,14 @@ class Invocation:
         return shlex.join(parts)
 
 
+state_dir_option = click.option(
+    "--state-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The installation (default: the user's).",
+)
+"""For commands that work beside a master's files: it may stand behind them as well."""
+
+
 def _set_json(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:
     if value:
         ctx.ensure_object(Invocation).as_json = True

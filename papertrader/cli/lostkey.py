@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from papertrader.cli.invocation import state_dir_option
 from papertrader.cli.operator import EXIT_UNREADABLE
 from papertrader.cli.output import table, write_json
 from papertrader.core.instants import from_datetime
@@ -20,11 +21,7 @@ from papertrader.ops.running import StartError
 
 @click.command("lost-key")
 @click.option("--yes", is_flag=True, help="Do not ask: the key is lost for ever.")
-@click.option(
-    "--state-dir",
-    type=click.Path(path_type=Path),
-    help="The installation (default: the user's).",
-)
+@state_dir_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def lost_key_command(yes: bool, state_dir: Path | None, as_json: bool) -> None:
     """Go on though the key of the second factors is lost for ever (the master must be stopped).

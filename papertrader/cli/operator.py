@@ -11,6 +11,7 @@ from typing import Final
 import attrs
 import click
 
+from papertrader.cli.invocation import state_dir_option
 from papertrader.cli.output import counted
 from papertrader.core.instants import from_datetime
 from papertrader.master.engines import StoreError
@@ -26,12 +27,6 @@ from papertrader.progress import Progress, quiet_option
 EXIT_VIOLATED: Final = 1
 EXIT_UNREADABLE: Final = 2
 _UNTOUCHED: Final = "nothing was changed; run it again to begin anew"
-
-_STATE = click.option(
-    "--state-dir",
-    type=click.Path(path_type=Path),
-    help="The installation (default: the user's).",
-)
 
 
 def _show(report: Report, as_json: bool, witnessed: bool = False) -> int:
@@ -76,7 +71,7 @@ def _show(report: Report, as_json: bool, witnessed: bool = False) -> int:
 
 
 @click.command("audit")
-@_STATE
+@state_dir_option
 @click.option(
     "--witness",
     "witnesses",
@@ -110,7 +105,7 @@ def audit_command(
 
 
 @click.command("replay-check")
-@_STATE
+@state_dir_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @click.option(
     "--other-engines",
@@ -158,7 +153,7 @@ def _tell_replay(report: ReplayReport) -> None:
 
 
 @click.command("rebuild")
-@_STATE
+@state_dir_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @quiet_option
 def rebuild_command(state_dir: Path | None, as_json: bool, quiet: bool) -> None:
@@ -187,7 +182,7 @@ def rebuild_command(state_dir: Path | None, as_json: bool, quiet: bool) -> None:
 )
 @click.option("--host", is_flag=True, help="A host's, who may open contests, and no more.")
 @click.option("--revoke", is_flag=True, help="Make it an ordinary account again.")
-@_STATE
+@state_dir_option
 def admin_command(
     username: str | None, invite: bool, host: bool, revoke: bool, state_dir: Path | None
 ) -> None:

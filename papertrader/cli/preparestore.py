@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from papertrader.cli.invocation import state_dir_option
 from papertrader.cli.operator import EXIT_UNREADABLE
 from papertrader.cli.output import write_json
 from papertrader.master.engines import StoreError
@@ -22,11 +23,7 @@ from papertrader.ops.preparing import prepare_store
     help="The store as store.url names it, but by the role that is to own the tables.",
 )
 @click.option("--views", is_flag=True, help="Throw the views away too: the next start makes them.")
-@click.option(
-    "--state-dir",
-    type=click.Path(path_type=Path),
-    help="The installation (default: the user's).",
-)
+@state_dir_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def prepare_command(owner: str, views: bool, state_dir: Path | None, as_json: bool) -> None:
     """Make the tables of a store on PostgreSQL for a stopped master that may not change them.

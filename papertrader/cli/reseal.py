@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from papertrader.cli.invocation import state_dir_option
 from papertrader.cli.operator import EXIT_UNREADABLE
 from papertrader.cli.output import write_json
 from papertrader.core.instants import from_datetime
@@ -20,11 +21,7 @@ from papertrader.ops.running import StartError
 
 
 @click.command("reseal")
-@click.option(
-    "--state-dir",
-    type=click.Path(path_type=Path),
-    help="The installation (default: the user's).",
-)
+@state_dir_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def reseal_command(state_dir: Path | None, as_json: bool) -> None:
     """Make another key of the second factors, and seal all of them with it (master stopped).

@@ -24,6 +24,7 @@ from typing import Any, Final
 import attrs
 import click
 
+from papertrader.cli.invocation import state_dir_option
 from papertrader.cli.place import address_of
 from papertrader.cli.problems import EXIT_USAGE
 from papertrader.core.instants import format_instant, from_datetime, to_datetime
@@ -244,7 +245,7 @@ def _overrides(options: dict[str, Any], listens: tuple[str, str]) -> dict[str, s
 
 
 @click.command("up")
-@click.option("--state-dir", type=click.Path(path_type=Path), help="Where everything is kept.")
+@state_dir_option
 @click.option("--workers", type=int, help="Number of workers, at least 1.")
 @click.option("--master-port", type=int, help="Port for the workers; 0 = any free one.")
 @click.option("--worker-port", type=int, help="Port for clients; 0 = any free one.")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
-from papertrader.cli.main import main
+from papertrader.cli.invocation import state_dir_option
+from papertrader.cli.main import _OWN_STATE_DIR, main
 from papertrader.wire.kinds import DrainMode, Opcode, Scope, Status
 from tests.cli.test_commands import PASSWORD, Terminal, terminal
 from tests.master_kit import MasterKit
@@ -37,9 +39,14 @@ def test_drain_says_what_was_ordered(operator: Terminal) -> None:
     """Mode and deadline go to the server."""
     result = operator.run("drain", "3", "--deadline", "5")
     assert result.stdout == ("worker 3 is drained (move); it has 12 clients at this moment\n")
+    assert operator.run("worker", "ls").stdout.splitlines()[1].split()[3:5] == ["yes", "yes"]
+    assert json.loads(operator.run("--json", "worker", "ls").stdout)["workers"][0]["drained"]
+    assert json.loads(operator.run("--json", "worker", "show", "3").stdout)["worker"]["drained"]
     (sent,) = operator.market.bodies(Opcode.WORKER_CONTROL)
     assert (sent.worker_id, sent.mode, sent.deadline_ms) == (3, DrainMode.MOVE, 5_000)
-    assert "back in service" in operator.run("drain", "3", "--mode", "off").stdout
+    assert "back in service" in operator.run("drain", "worker-3", "--mode", "off").stdout
+    assert operator.run("worker", "ls").stdout.splitlines()[1].split()[3:5] == ["yes", "no"]
+    assert "there are: worker-3, far" in operator.run("drain", "nobody").stderr
     content = json.loads(operator.run("--json", "drain", "3", "--mode", "boot").stdout)
     assert content["drained"] == {"worker": 3, "mode": "boot", "clients": 12}
 
@@ -60,7 +67,7 @@ def test_an_ordinary_login_is_refused(terminal: Terminal, words: tuple[str, ...]
     """SCOPE_DENIED of the server, exit code 1, and how one gets the rights."""
     terminal.logged_in()
     terminal.market.plan(Opcode.STATS_GET, Status.SCOPE_DENIED)
-    terminal.market.plan(Opcode.WORKER_CONTROL, Status.SCOPE_DENIED)
+    terminal.market.plan(Opcode.WORKER_REGISTRY, Status.SCOPE_DENIED)
     result = terminal.run(*words)
     assert result.exit_code == 1
     assert result.stderr.startswith("error: as planned\nhint: log in with the rights")
@@ -96,3 +103,18 @@ def test_log_as_text_and_as_json(operator: Terminal) -> None:
     assert len(lines) == 3
     found = json.loads(operator.run("--json", "log", "show", "--remote").stdout)
     assert [entry["msg"] for entry in found["entries"]] == ["one\ntwo", "three"]
+
+
+@pytest.mark.parametrize("command", _OWN_STATE_DIR)
+def test_one_option_names_the_installation_behind_a_command(command: str, tmp_path: Path) -> None:
+    """It is a directory for each of them; a file is wrong usage."""
+    loaded = main.get_command(click.Context(main), command)
+    assert loaded is not None
+    options = [each.to_info_dict() for each in loaded.params if each.name == "state_dir"]
+    (shared,) = state_dir_option(lambda: None).__click_params__  # type: ignore[attr-defined]
+    assert options == [shared.to_info_dict()]
+    file = tmp_path / "file"
+    file.touch()
+    result = CliRunner().invoke(main, [command, "--state-dir", str(file)])
+    assert result.exit_code == 2
+    assert "is a file" in str(result.output) + str(result.exception)
