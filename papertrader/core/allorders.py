@@ -9,7 +9,7 @@ what it read, and later ones are put away.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Protocol, TypeAlias, TypeVar, overload
+from typing import Any, Protocol, TypeAlias
 
 from papertrader.core.orders import Order, OrderState
 
@@ -18,7 +18,6 @@ Row: TypeAlias = Any
 Glance: TypeAlias = tuple[int, int, int, str, int, OrderState, int, int, str]
 """Of an order: number, client order id, portfolio, symbol, flags, state, the order it replaces,
 sequence, tag."""
-T = TypeVar("T")
 
 
 class OrderRows(Protocol):
@@ -55,16 +54,12 @@ class Orders(Mapping[int, Order]):
         order = self._here.get(number)
         return self.read(self._rows[number]) if order is None else order
 
-    @overload
-    def get(self, number: int, /) -> Order | None: ...
-    @overload
-    def get(self, number: int, /, default: Order | T) -> Order | T: ...
-    def get(self, number: int, /, default: Any = None) -> Any:
-        """Return an order, or ``default`` if there never was one of this number."""
+    def find(self, number: int) -> Order | None:
+        """Return an order; None if there never was one of this number."""
         order = self._here.get(number)
         if order is not None:
             return order
-        return self.read(self._rows[number]) if number in self._rows else default
+        return self.read(self._rows[number]) if number in self._rows else None
 
     def __setitem__(self, number: int, order: Order) -> None:
         self._here[number] = order

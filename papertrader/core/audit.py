@@ -160,7 +160,7 @@ def _combination_violations(state: DeskState, orders: list[Order]) -> Iterator[s
             children.setdefault(terms.parent, []).append(order.order_id)
         if terms.pair:
             pairs.setdefault(terms.pair, []).append(order.order_id)
-        parent = state.orders.get(terms.parent)
+        parent = state.orders.find(terms.parent)
         if order.state == OrderState.HELD and (parent is None or not parent.is_open):
             yield f"{name} waits for order {terms.parent}, which has ended"
     for pair, numbers in pairs.items():

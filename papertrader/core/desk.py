@@ -441,7 +441,7 @@ class Desk(Splits):
 
     def order(self, order_id: int) -> Order | None:
         """Return an order as it stands."""
-        return self.state.orders.get(order_id)
+        return self.state.orders.find(order_id)
 
     def order_by_client_id(self, portfolio: int, client_order_id: int) -> Order | None:
         """Return the order for which a portfolio used ``client_order_id``."""

@@ -23,7 +23,7 @@ def reservation_violations(state: DeskState) -> Iterator[str]:
     """Give one sentence for each open order that does not reserve what its rest needs."""
     for numbers in state.open_orders.values():
         for number in sorted(numbers):
-            order = state.orders.get(number)
+            order = state.orders.find(number)
             if order is None or order.state not in ACTIVE_STATES:
                 continue
             portfolio = state.portfolios[order.portfolio]
@@ -86,7 +86,7 @@ class FeeAudit:
         if isinstance(event, OrderChanged):
             self._order = self._changed = None
             if event.kind == _FILL:
-                self._order, self._changed = state.orders.get(event.order.order_id), event
+                self._order, self._changed = state.orders.find(event.order.order_id), event
         elif isinstance(event, TransactionPosted) and event.transaction.order:
             order, changed = self._order, self._changed
             self._order = self._changed = None

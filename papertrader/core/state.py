@@ -363,7 +363,7 @@ class DeskState:
     def _apply_order(self, event: OrderChanged) -> None:
         account, portfolio = self._owner(event)
         order = event.order
-        old = self.orders.get(order.order_id)
+        old = self.orders.find(order.order_id)
         self._check_order(event, old, portfolio)
         if old is None:
             self._enter(order, account, portfolio)
@@ -434,7 +434,7 @@ class DeskState:
             raise InvariantViolated(f"order {number} reserves more {order.symbol} than there is")
 
     def _check_replacing(self, order: Order) -> None:
-        old = self.orders.get(order.replaces)
+        old = self.orders.find(order.replaces)
         if (
             old is None
             or old.state != OrderState.REPLACED

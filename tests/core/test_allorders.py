@@ -58,8 +58,8 @@ def test_rows_are_orders(orders: Orders) -> None:
     assert len(orders) == 4
     assert sorted(orders) == [1, 2, 3, 4]
     assert [orders[number].order_id for number in (1, 2, 3, 4)] == [1, 2, 3, 4]
-    assert orders.get(3) == order_of(3, OrderState.FILLED, "OLD")
-    assert orders.get(4) is orders[4]
+    assert orders.find(3) == order_of(3, OrderState.FILLED, "OLD")
+    assert orders.find(4) is orders[4]
     assert 1 in orders
     assert 2 in orders
     assert {order.symbol for order in orders.values()} == {"OLD", "ACME"}
@@ -68,7 +68,7 @@ def test_rows_are_orders(orders: Orders) -> None:
 def test_what_never_was(orders: Orders) -> None:
     """No order of that number."""
     assert 5 not in orders
-    assert orders.get(5) is None
+    assert orders.find(5) is None
     assert orders.get(5, 7) == 7
     with pytest.raises(KeyError):
         orders[5]
