@@ -167,6 +167,7 @@ def own(invocation: Invocation, username: str, public: bool | None, email: str |
     ten minutes.
     """
     changes = public is not None or email is not None
+    invocation.of_others = bool(username)
     if username and changes:
         raise Problem.usage("only your own account can be changed; leave out the name")
     privacy = None if public is None else (SHOW_ALL if public else Privacy(0))

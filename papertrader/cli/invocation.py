@@ -43,6 +43,8 @@ class Invocation:
     key_file: Path | None = None
     as_json: bool = False
     debug: bool = False
+    of_others: bool = False
+    """Whether the command is about what belongs to another user: so are its hints then."""
     dial: Dial | None = None
     now_ns: Callable[[], int] | None = None
     sleep: Callable[[float], None] = time.sleep

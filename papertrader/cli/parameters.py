@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from papertrader.cli.invocation import Invocation
 from papertrader.client.commands import tag_of
 from papertrader.client.moments import instant_of
 from papertrader.client.results import decimal_of, units_of
@@ -229,6 +230,12 @@ def of_option(function: FunctionT) -> FunctionT:
         "username",
         type=USERNAME,
         metavar="NAME",
+        callback=_note_of_others,
         help="Another user's, as far as it is shown to others.",
     )
     return option(function)
+
+
+def _note_of_others(ctx: click.Context, _parameter: click.Parameter, value: Any) -> Any:
+    ctx.ensure_object(Invocation).of_others = value is not None
+    return value

@@ -190,6 +190,7 @@ def correct(invocation: Invocation, number: int, amount: Decimal, reason: str) -
 
     It is an entry of its own, never an edit; with a minus sign (after --) it takes out.
     """
+    invocation.of_others = True
     _change(
         invocation,
         lambda client: client.portfolio_correct(number, amount, reason),

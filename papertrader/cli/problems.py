@@ -74,6 +74,13 @@ _SECRET_HINTS: Final = {
     "reset": "ask an operator for another token: it is good once, and for a day",
 }
 """What to do about AUTH_FAILED where somebody is logged in already, by the command."""
+_OTHERS_HINTS: Final = {
+    "NO_SUCH_PORTFOLIO": "its owner sees the numbers with: {program} portfolios",
+    "INSUFFICIENT_CASH": "its owner sees the cash with: {program} portfolio",
+    "NO_SUCH_ACCOUNT": "its owner lets others see it with: {program} account --public",
+    "PRIVATE": "its owner lets others see it with: {program} account --public",
+}
+"""What to do about a refusal of what is another user's."""
 _KEY_HINT: Final = (
     "log in, see your API keys with: {program} key list; another one: key create LABEL"
 )
@@ -195,6 +202,8 @@ def report(error: Exception, invocation: Invocation, command: str = "") -> int:
     )
     if problem.code == "AUTH_FAILED" and invocation.user is None and invocation.key_file is None:
         problem.hint = _SECRET_HINTS.get(command, problem.hint)
+    if invocation.of_others:
+        problem.hint = _OTHERS_HINTS.get(problem.code, problem.hint)
     if not problem.hint and problem.exit_code == EXIT_USAGE and command:
         problem.hint = f"see: {{program}} {command} --help"
     text = _sentence(problem.text)

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from papertrader.cli.main import COMMANDS, MEANT, main
 from papertrader.wire.kinds import Opcode, Status
-from tests.cli.test_commands import Terminal, terminal
+from tests.cli.test_commands import PASSWORD, Terminal, terminal
 
 __all__ = ["terminal"]
 
@@ -273,3 +273,29 @@ def test_what_is_meant_is_there() -> None:
     """A hint never leads to what there is not."""
     assert set(MEANT.values()) <= {*COMMANDS, "--help"}
     assert not set(MEANT) & set(COMMANDS)
+
+
+@pytest.mark.parametrize(
+    ("words", "opcode", "status", "hint"),
+    [
+        (("portfolio", "correct", "9", "5", "--reason", "x"), Opcode.PORTFOLIO_CORRECT,
+         Status.NO_SUCH_PORTFOLIO, "its owner sees the numbers with: "),
+        (("portfolio", "correct", "1", "--reason", "x", "--", "-5"), Opcode.PORTFOLIO_CORRECT,
+         Status.INSUFFICIENT_CASH, "its owner sees the cash with: "),
+        (("portfolio", "--of", "bob", "--portfolio", "9"), Opcode.PORTFOLIO_GET,
+         Status.NO_SUCH_PORTFOLIO, "its owner sees the numbers with: "),
+        (("portfolio", "--portfolio", "9"), Opcode.PORTFOLIO_GET,
+         Status.NO_SUCH_PORTFOLIO, "see your portfolios with: "),
+        (("account", "bob"), Opcode.ACCOUNT_GET,
+         Status.NO_SUCH_ACCOUNT, "its owner lets others see it with: "),
+    ],
+)  # fmt: skip
+def test_of_what_is_another_users_the_hint_speaks_of_its_owner(
+    terminal: Terminal, words: tuple[str, ...], opcode: Opcode, status: Status, hint: str
+) -> None:
+    """Whoever asks cannot do anything about it with commands of their own."""
+    assert terminal.run("login", "--admin", "ada", typed=PASSWORD + "\n").exit_code == 0
+    terminal.market.plan(opcode, status)
+    result = terminal.run(*words)
+    assert result.exit_code == REFUSED
+    assert f"hint: {hint}" in result.stderr
