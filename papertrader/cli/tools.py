@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from typing import Final
 
 import click
 from click.shell_completion import get_completion_class
@@ -10,6 +11,9 @@ from click.shell_completion import get_completion_class
 import papertrader
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
 from papertrader.cli.output import write_json
+
+_SPLIT_ALL: Final = '(string split "," $completion)'
+_SPLIT_ONCE: Final = '(string split --max 1 "," $completion)'
 
 
 @click.command()
@@ -20,14 +24,16 @@ def completion(ctx: click.Context, shell: str) -> None:
 
     \b
     bash:  eval "$(papertrader completion bash)"      in ~/.bashrc
-    zsh:   eval "$(papertrader completion zsh)"       in ~/.zshrc
+    zsh:   eval "$(papertrader completion zsh)"       in ~/.zshrc, after compinit
     fish:  papertrader completion fish > ~/.config/fish/completions/papertrader.fish
     """
     found = get_completion_class(shell)
     if found is None:
         raise click.UsageError(f"there is no completion for {shell}")
     root = ctx.find_root().command
-    click.echo(found(root, {}, "papertrader", "_PAPERTRADER_COMPLETE").source())
+    script = found(root, {}, "papertrader", "_PAPERTRADER_COMPLETE").source()
+    # A description may have commas; click's script for fish shows what stands before the first.
+    click.echo(script.replace(_SPLIT_ALL, _SPLIT_ONCE))
 
 
 @click.command()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import attrs
 import pytest
+from click.shell_completion import FishComplete
 from click.testing import CliRunner, Result
 
 from papertrader.cli.invocation import Invocation
@@ -585,6 +586,18 @@ def test_completion(shell: str) -> None:
     result = CliRunner().invoke(main, ["completion", shell])
     assert result.exit_code == 0
     assert "_PAPERTRADER_COMPLETE" in result.stdout
+
+
+def test_fish_shows_whole_descriptions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those with commas as well: its script takes the kind off, and leaves the rest together."""
+    script = CliRunner().invoke(main, ["completion", "fish"]).stdout
+    assert 'string split --max 1 "," $completion' in script
+    monkeypatch.setenv("COMP_WORDS", "papertrader portfolio")
+    monkeypatch.setenv("COMP_CWORD", "portfolio")
+    shell = FishComplete(main, {}, "papertrader", "_PAPERTRADER_COMPLETE")
+    kind, rest = shell.complete().splitlines()[0].split(",", 1)
+    assert kind == "plain"
+    assert rest.startswith("portfolio\tShow cash, positions and what they are worth")
 
 
 def test_workers_that_are_services_are_found(terminal: Terminal) -> None:
