@@ -61,7 +61,7 @@ STOPPED_BY: Final[Mapping[int, str]] = MappingProxyType(
         LimitingRule.THROUGH: "the quote touched the limit but did not trade through it",
         LimitingRule.QUEUE: "others stood before it in the queue and took what there was",
         LimitingRule.VOLUME: "its share of the volume was used up",
-        LimitingRule.BAR: "no bar that began after it was received was complete",
+        LimitingRule.BAR: "no further bar that began after it was received was complete",
         LimitingRule.UNUSABLE: "the newest quote was stale, suspect or of a closed market",
         LimitingRule.HALTED: "the asset did not trade",
         LimitingRule.WAITING: "no quote was observed after it was received",
@@ -69,6 +69,7 @@ STOPPED_BY: Final[Mapping[int, str]] = MappingProxyType(
         LimitingRule.HELD: "it waited for another order",
         LimitingRule.EXTENDED: "the market was in extended hours, and it works in the session only",
         LimitingRule.FUNDS: "the portfolio could not pay for what was offered",
+        LimitingRule.SESSION: "it waited for the opening or the close of its session",
         LimitingRule.OVERFLOW: "the result is more than can be counted here",
     }
 )

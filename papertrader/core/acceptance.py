@@ -281,6 +281,18 @@ def cut_to_position(
     return attrs.evolve(command, quantity=free)
 
 
+def check_deadline(command: NewOrder) -> Refused | None:
+    """Check that the time at which an order is to expire has not come."""
+    if not 0 < command.expire_at <= command.market_at:
+        return None
+    return Refused(
+        Refusal.DEADLINE_PASSED,
+        f"The order would have expired at {format_instant(command.expire_at)}, and the market's"
+        f" time is {format_instant(command.market_at)}; send it for the next session.",
+        Figures(FigureUnit.INSTANT, command.market_at, command.expire_at),
+    )
+
+
 def check_room(
     command: NewOrder, account: AccountState, rules: DeskRules, old: Order | None = None
 ) -> Refused | None:
@@ -288,15 +300,9 @@ def check_room(
 
     Its legs count with it. An order in the place of ``old`` makes them no more.
     """
-    if 0 < command.expire_at <= command.market_at:
-        return Refused(
-            Refusal.DEADLINE_PASSED,
-            f"The order would have expired at {format_instant(command.expire_at)}, and the market's"
-            f" time is {format_instant(command.market_at)}; send it for the next session.",
-            Figures(FigureUnit.INSTANT, command.market_at, command.expire_at),
-        )
-    if old is not None:
-        return None
+    refused = check_deadline(command)
+    if refused is not None or old is not None:
+        return refused
     if account.open_orders + len(command.legs) >= rules.open_orders_max:
         return Refused(
             Refusal.OPEN_ORDER_LIMIT,
@@ -351,7 +357,7 @@ def check_funds(
         kind = "sell" if command.side != _BUY else "buy"
         return Refused(
             Refusal.INSUFFICIENT_POSITION,
-            f"The order {does} {shares(command.quantity)} {command.symbol};"
+            f"The order {does} {shares(terms.quantity or command.quantity)} {command.symbol};"
             f" you {have} {shares(abs(held))}, of which"
             f" {shares(abs(held) - free)} are in open {kind} orders; reduce the quantity or cancel"
             " one.",

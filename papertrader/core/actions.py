@@ -171,6 +171,7 @@ def split_order(
     at: int,
     owner: PortfolioTerms,
     since: int = 0,
+    followed: bool = False,
 ) -> tuple[OrderEventKind, Order]:
     """Return what a split makes of an open order: adjusted, or cancelled if nothing is left.
 
@@ -178,6 +179,7 @@ def split_order(
     that keeps the order inside what it allowed and reserved: a buy's down, a sell's up. What has
     filled is scaled, so that the average price is in new shares. ``since``: how much of the order
     is in new shares already, for the split is heard of late: of what has filled, then of the rest.
+    ``followed``: a trailing stop has followed the prices of new shares already.
     """
     changed = order.snapshot()
     changed.version += 1
@@ -193,7 +195,7 @@ def split_order(
         changed.quantity = checked(changed.filled + remaining)
         changed.limit_price = _split_price(order.side, order.limit_price, action, asset.tick)
         changed.collar_price = _split_price(order.side, order.collar_price, action, asset.tick)
-        _split_stop(changed, action, asset.tick, at)
+        _split_stop(changed, action, asset.tick, at, followed)
         base = changed.snapshot()
         base.reserved_quantity = after[1]
         reserve_rest(changed, owner, base)
@@ -219,10 +221,11 @@ def split_shares(quantity: int, action: CorporateAction, lot: int, since: int = 
     return new + after - after % lot
 
 
-def _split_stop(order: Order, action: CorporateAction, tick: int, at: int) -> None:
+def _split_stop(order: Order, action: CorporateAction, tick: int, at: int, followed: bool) -> None:
     """Put the stop of an order in terms of new shares: the same distance to the new price.
 
-    Rounded to a tick so that it triggers no sooner than before, and a trailing stop to a unit.
+    Rounded to a tick so that it triggers no sooner than before, and a trailing stop to a unit. If
+    it has ``followed`` the prices of new shares already, its best price is one of those.
     """
     numerator, denominator = action.numerator, action.denominator
     if order.stop_price != NULL and order.order_type != OrderType.TRAILING_STOP:
@@ -237,7 +240,9 @@ def _split_stop(order: Order, action: CorporateAction, tick: int, at: int) -> No
         trail = max(divide_half_even(trail * denominator, numerator), 1)
     order.terms = attrs.evolve(terms, trail=trail)
     if terms.mark != NULL:
-        mark = max(divide_half_even(terms.mark * denominator, numerator), 1)
+        mark = terms.mark
+        if not followed:
+            mark = max(divide_half_even(mark * denominator, numerator), 1)
         moved = with_mark(order, checked(mark), at)
         order.terms, order.stop_price = moved.terms, moved.stop_price
 

@@ -16,7 +16,7 @@ from papertrader.core.events import PortfolioMarked
 from papertrader.core.instants import MINUTE
 from papertrader.core.ledger import TransactionKind
 from papertrader.core.margin import Closing, Marks, liquidation_plan, mark_of, value_of
-from papertrader.core.money import AmountOverflow, checked, divide_half_even, to_cents
+from papertrader.core.money import CENT, AmountOverflow, checked, divide_half_even
 from papertrader.core.orders import (
     OWN_ORDERS,
     NewOrder,
@@ -48,8 +48,12 @@ def carries(portfolio: PortfolioState) -> bool:
 
 
 def charge(amount: int, points: int, days: int) -> int:
-    """Return what ``amount`` costs at a rate (basis points a year) for so many days, in cents."""
-    return to_cents(divide_half_even(amount * points * days, BASIS_POINTS * DAYS_A_YEAR))
+    """Return what ``amount`` costs at a rate (basis points a year) for so many days, in cents.
+
+    It is rounded once.
+    """
+    cents = divide_half_even(amount * points * days, BASIS_POINTS * DAYS_A_YEAR * CENT)
+    return checked(cents * CENT)
 
 
 class Carrying(Closes):
@@ -85,6 +89,37 @@ class Carrying(Closes):
             if standing.shortfall:
                 return since + 1
         return close
+
+    def _carried_until(self) -> dict[int, int]:
+        """Return by margin portfolio from which market time on its next close is looked for."""
+        purses = {each: self.state.portfolios[each].purse for each in self.state.margin_portfolios}
+        return {each: max(purse.carried_to, purse.touched_at) for each, purse in purses.items()}
+
+    def _keep_carried(self, before: dict[int, int], at: int) -> None:
+        """Let no portfolio be charged again for a time ``before`` which that was settled.
+
+        What a company did is posted at its own time. Heard of late, that may be before the
+        portfolio's last close, and before it borrowed anything at all.
+        """
+        for number in sorted(before):
+            portfolio, since = self.state.portfolios[number], before[number]
+            purse = portfolio.purse
+            if max(purse.carried_to, purse.touched_at) >= since:
+                continue
+            standing = self.standing(portfolio, since, self._quotes.get)
+            self._emit(
+                PortfolioMarked(
+                    portfolio.account,
+                    number,
+                    since,
+                    standing.equity,
+                    standing.maintenance,
+                    purse.called_at,
+                    purse.due_at,
+                    purse.shortfall,
+                    at,
+                )
+            )
 
     def _carry(self, at: int, market_at: int) -> None:
         """Do what has fallen due first, for every portfolio for which it has."""
@@ -160,7 +195,8 @@ class Carrying(Closes):
             called_at = called_at or market_at
             session = self.calendars.named(CALENDAR).next_session(market_at)
             due_at = max(session.open, market_at) + CALL_GRACE
-            if again and due_at <= session.close:
+            if again or due_at >= session.close:
+                # Not after a close: what was sent then would not meet a market of that time.
                 due_at = self.calendars.named(CALENDAR).next_session(session.close).open
                 due_at += CALL_GRACE
         self._emit(

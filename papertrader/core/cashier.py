@@ -12,6 +12,7 @@ from papertrader.core.actions import last_price
 from papertrader.core.events import (
     Event,
     Outcome,
+    PortfolioMarked,
     PortfolioNamed,
     PortfolioOpened,
     SeasonBegun,
@@ -152,6 +153,12 @@ class Cashier(Grounds):
                 " the portfolio.",
             )
         if owner.terms != terms:
+            if owner.purse.called_at and terms.account_kind == AccountKind.CASH:
+                # Nothing is held or owed, and nobody would look at the call any more.
+                carried_to = owner.purse.carried_to
+                self._emit(
+                    PortfolioMarked(account, portfolio, carried_to, owner.cash, 0, 0, 0, 0, at)
+                )
             self._emit(TermsSet(account, portfolio, terms, at))
         return Outcome(None, "", None, self._finish())
 

@@ -75,7 +75,7 @@ class Combinations(Contesting):
         if old is not None and old.terms is not None and old.terms.shares:
             terms.reserved_quantity = 0
         if not own:
-            refused = self._check_bounds(command, asset, portfolio, old)
+            refused = self._check_bounds(command, asset, portfolio, old, terms.quantity)
         elif portfolio.contest:
             refused = check_contest(command, portfolio, self.state.contests)
         refused = refused or self._check_funds(command, terms, portfolio, old)
@@ -84,22 +84,33 @@ class Combinations(Contesting):
         return self._judge_legs(command, terms, asset, portfolio) if command.legs else terms
 
     def _check_bounds(
-        self, command: NewOrder, asset: Asset, portfolio: PortfolioState, old: Order | None
+        self,
+        command: NewOrder,
+        asset: Asset,
+        portfolio: PortfolioState,
+        old: Order | None,
+        shares: int,
     ) -> Refused | None:
         """Check what binds an owner: room for open orders, a freeze, a contest, terms."""
         account = self.state.accounts[command.account]
         refused = acceptance.check_room(command, account, self.rules, old)
         if portfolio.frozen or portfolio.contest or portfolio.terms is not DEFAULT_TERMS:
             resting = self._resting(command, old) if portfolio.terms.restricts else []
-            refused = refused or self._forbidden(command, asset, portfolio, resting)
+            refused = refused or self._forbidden(command, asset, portfolio, resting, shares)
         return refused
 
     def _forbidden(
-        self, command: NewOrder, asset: Asset, portfolio: PortfolioState, resting: list[Order]
+        self,
+        command: NewOrder,
+        asset: Asset,
+        portfolio: PortfolioState,
+        resting: list[Order],
+        shares: int = 0,
     ) -> Refused | None:
         """Tell what an owner, a contest or the portfolio's own terms have against an order.
 
-        ``resting`` are the portfolio's other open orders in its symbol.
+        ``resting`` are the portfolio's other open orders in its symbol; ``shares`` what an order
+        for an amount of money trades at its worst price.
         """
         if portfolio.frozen:
             return Refused(
@@ -119,7 +130,7 @@ class Combinations(Contesting):
                 stop_price=converted_price(command.stop_price, exchange.ask),
             )
         worth = self._worth(portfolio, command.market_at)
-        return check_restrictions(command, portfolio, worth, resting)
+        return check_restrictions(command, portfolio, worth, resting, shares)
 
     def _resting(self, command: NewOrder, old: Order | None) -> list[Order]:
         """Return the portfolio's open orders in the command's symbol, but for ``old``."""
@@ -240,6 +251,7 @@ class Combinations(Contesting):
             refused: Refused | None = None
             if asset is not None:
                 refused = check_shape(wish, asset, self.rules)
+            refused = refused or acceptance.check_deadline(wish)
             if refused is not None:
                 return refused
             self._end(old, OrderEventKind.REPLACED, 0, at)
@@ -293,7 +305,7 @@ class Combinations(Contesting):
     def _cancel_partner(self, partner: Order, at: int) -> None:
         """End the other one of a pair; nothing follows it."""
         kind = OrderEventKind.CANCELLED
-        ended = end_order(partner, kind, _ENDED, at)
+        ended = end_order(self.shown(partner), kind, _ENDED, at)
         self._change(kind, ended, at, self._last_receipt(partner))
 
     def _release(self, child: Order, quantity: int, at: int) -> None:

@@ -64,7 +64,7 @@ from papertrader.core.reserving import affordable
 from papertrader.core.rules import DeskRules
 from papertrader.core.splits import Splits
 
-ENGINE: Final = 5
+ENGINE: Final = 6
 """The number of the rules that decide, and of the data that come with them: calendars, rates, fees.
 
 One more whenever the same inputs may come to other outcomes than before, receipts included
@@ -418,6 +418,7 @@ class Desk(Splits):
         self._begin(seq, action.at)
         if self.has_applied(action):
             return self._finish()
+        carried = self._carried_until()
         self._emit(ActionApplied(action, at))
         if ends:
             self._end_symbol(action, at)
@@ -427,6 +428,7 @@ class Desk(Splits):
         if action.kind == ActionKind.SPLIT:
             changed = [posting.portfolio.portfolio for posting in postings]
             self._split_rest(action, asset, at, late, changed)
+        self._keep_carried(carried, at)
         return self._finish()
 
     def apply(self, event: Event) -> None:

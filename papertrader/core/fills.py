@@ -47,7 +47,7 @@ class LimitingRule(IntEnum):
     VOLUME = 7
     """The part of the volume that the fill model gives was used up."""
     BAR = 8
-    """No bar that began after the order was received is complete."""
+    """No further bar that began after the order was received is complete."""
     UNUSABLE = 9
     """The newest quote is stale, suspect, crossed or of a closed market."""
     HALTED = 10
@@ -64,6 +64,8 @@ class LimitingRule(IntEnum):
     """The portfolio could not pay for what the quote offered."""
     OVERFLOW = 16
     """What the fill leads to is more than can be counted."""
+    SESSION = 17
+    """The order waited for the opening or the close of its session."""
 
 
 _UNLIMITED: Final = LimitingRule.NONE

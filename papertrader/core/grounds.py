@@ -247,7 +247,8 @@ class Grounds:
         at: int,
         receipt: Receipt | None = None,
     ) -> Order:
-        ended = end_order(order, kind, reason, at)
+        # A trailing stop ends where the market has moved it by now.
+        ended = end_order(self.state.marked(order), kind, reason, at)
         self._change(kind, ended, at, receipt or self._last_receipt(order))
         return ended
 

@@ -11,7 +11,7 @@ from typing import Final
 from papertrader.core.book import Book
 from papertrader.core.events import Event
 from papertrader.core.fillmodels import Offer, offer_of
-from papertrader.core.fills import Fill, LimitingRule, may_fill
+from papertrader.core.fills import Fill, LimitingRule, Receipt, may_fill
 from papertrader.core.intervals import Interval, Intervals
 from papertrader.core.money import NULL, AmountOverflow
 from papertrader.core.orders import (
@@ -265,9 +265,15 @@ class Matching(Stops):
 
     def _give_up(self, order: Order, offer: Offer, terms: PortfolioTerms) -> None:
         """Cancel what ``offer``, the only one that an IOC or FOK order may use, did not fill."""
-        receipt = offer.receipt(order, offer.refusal(order, terms), terms)
+        receipt = self._refusal_of(order, offer, terms)
         reason, at = int(Refusal.NOT_FILLABLE), offer.quote.observed_at
         self._end(order, OrderEventKind.CANCELLED, reason, at, receipt)
+
+    def _refusal_of(self, order: Order, offer: Offer, terms: PortfolioTerms) -> Receipt:
+        """Write why ``order`` got nothing more of an offer, by what its own side took of it."""
+        offer.begin(order.side)
+        offer.take(self._taken_of(offer, order.side))
+        return offer.receipt(order, offer.refusal(order, terms), terms)
 
     def _wake(self, book: Book, offer: Offer) -> None:
         """Let orders that met their first eligible offer, and took nothing, rest in the book."""
@@ -285,7 +291,7 @@ class Matching(Stops):
             if order.time_in_force in IMMEDIATE:
                 self._give_up(order, offer, terms)
                 continue
-            receipt = offer.receipt(order, offer.refusal(order, terms), terms)
+            receipt = self._refusal_of(order, offer, terms)
             changed = order.snapshot()
             changed.state = next_state(order.state, OrderEventKind.WORKING)
             changed.version += 1

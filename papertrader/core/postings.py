@@ -75,7 +75,7 @@ def fill_events(
         charged = fees.total
         changed.fees = checked(order.fees + charged)
     cash = checked(portfolio.cash + gross - charged)
-    _check_affordable(portfolio, order, changed, cash)
+    _check_affordable(portfolio, order, changed, cash, quote)
     transaction_id = account.transaction_id + 1
     held = portfolio.positions.get(order.symbol) or Position(order.symbol)
     price = fill.price if rate == NULL else converted_price(fill.price, rate)
@@ -167,10 +167,18 @@ def _fees_of(
     )
 
 
-def _check_affordable(portfolio: PortfolioState, order: Order, changed: Order, cash: int) -> None:
-    """Raise `Unaffordable` if a cash portfolio would have less than it then reserves."""
+def _check_affordable(
+    portfolio: PortfolioState, order: Order, changed: Order, cash: int, quote: Quote
+) -> None:
+    """Raise `Unaffordable` if a cash portfolio would have less than it then reserves.
+
+    What has not settled pays for nothing that was not reserved.
+    """
     if portfolio.terms.account_kind == _CASH:
-        free = portfolio.reserved_cash - order.reserved_cash + changed.reserved_cash
+        released = order.reserved_cash - changed.reserved_cash
+        free = portfolio.reserved_cash - released
+        if portfolio.purse.unsettled and portfolio.cash - cash > released:
+            free += portfolio.purse.unsettled_at(market_time(quote))
         if cash < free:
             raise Unaffordable(f"order {order.order_id} would leave {cash}, reserved {free}")
 

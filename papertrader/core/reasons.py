@@ -7,8 +7,8 @@ from typing import Final
 from papertrader.core.fillmodels import FAMILIES, Offer, offer_of
 from papertrader.core.fills import Fill, LimitingRule, Receipt, may_fill
 from papertrader.core.money import NULL
-from papertrader.core.orders import Order, OrderFlag, OrderState
-from papertrader.core.quotes import Asset, AssetStatus, Quote, QuoteFlag
+from papertrader.core.orders import Order, OrderFlag, OrderState, TimeInForce
+from papertrader.core.quotes import Asset, AssetStatus, Quote, QuoteFlag, market_time
 from papertrader.core.terms import PortfolioTerms
 
 NOT_TRADING: Final = frozenset({AssetStatus.HALTED, AssetStatus.DELISTED})
@@ -44,6 +44,16 @@ def last_receipt(
         fill = Fill(0, NULL, LimitingRule.EXTENDED)
     elif not order.is_triggered:
         fill = Fill(0, NULL, LimitingRule.TRIGGER)
+    elif _waits_for_session(order, quote):
+        fill = Fill(0, NULL, LimitingRule.SESSION)
     else:
         fill = offer.refusal(order, terms)
     return offer.receipt(order, fill, terms)
+
+
+def _waits_for_session(order: Order, quote: Quote) -> bool:
+    """Tell whether no quote until now was one of the opening, or the close, that it is for."""
+    if order.time_in_force == TimeInForce.CLS:
+        return True
+    terms = order.terms
+    return terms is not None and 0 <= market_time(quote) < terms.works_from

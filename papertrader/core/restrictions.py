@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable
 
 from papertrader.core.instants import SECOND
 from papertrader.core.money import NULL, SCALE, format_amount
-from papertrader.core.orders import NewOrder, Order, OrderState, Side
+from papertrader.core.orders import NewOrder, Order, OrderFlag, OrderState, Side
 from papertrader.core.portfolio import PortfolioState
 from papertrader.core.quotes import Quote
 from papertrader.core.refusals import NO_FIGURES, Figures, FigureUnit, Refusal, Refused
+from papertrader.core.reserving import money_left
 from papertrader.core.terms import BASIS_POINTS
 
 
@@ -22,17 +23,23 @@ def check_restrictions(
     portfolio: PortfolioState,
     quote_of: Callable[[str], Quote | None],
     resting: Iterable[Order],
+    shares: int = 0,
 ) -> Refused | None:
     """Return what the portfolio's terms have against ``command``; None for nothing.
 
     ``quote_of`` gives the newest quote of a symbol; ``resting`` are the portfolio's other open
-    orders in the symbol, without one that is replaced.
+    orders in the symbol, without one that is replaced. ``shares`` is what an order for an amount
+    of money trades at its worst price. One that goes through zero closes first, and opens.
     """
     terms = portfolio.terms
     held = portfolio.quantity(command.symbol)
-    signed = command.quantity if command.side == Side.BUY else -command.quantity
-    if held * signed < 0 and abs(signed) <= abs(held):
-        return _held_too_short(command, portfolio, resting)
+    size = command.quantity
+    if command.flags & OrderFlag.NOTIONAL:
+        size = max(shares, _bought_for(size, _price(command, quote_of(command.symbol))))
+    if held * _sign(command.side) < 0:
+        refused = _held_too_short(command, portfolio, resting, min(size, abs(held)))
+        if refused is not None or size <= abs(held) or not command.flags & OrderFlag.ALLOW_FLIP:
+            return refused
     if terms.assets and command.symbol not in terms.assets:
         return _refused(
             f"this portfolio may open positions only in {', '.join(terms.assets)}; not in"
@@ -46,31 +53,37 @@ def check_restrictions(
             Figures(FigureUnit.PRICE, price, terms.price_minimum, price),
         )
     if terms.position_cap and price != NULL:
-        return _too_much(command, portfolio, quote_of, resting, price)
+        return _too_much(command, portfolio, quote_of, resting, price, size)
     return None
 
 
+def _sign(side: Side) -> int:
+    return 1 if side == Side.BUY else -1
+
+
+def _bought_for(money: int, price: int) -> int:
+    """Return how much ``money`` trades at a price, rounded up; 0 where none is known."""
+    return -(-money * SCALE // price) if price > 0 else 0
+
+
 def _held_too_short(
-    command: NewOrder, portfolio: PortfolioState, resting: Iterable[Order]
+    command: NewOrder, portfolio: PortfolioState, resting: Iterable[Order], size: int
 ) -> Refused | None:
     """Count by market time the shares that were held long enough, the oldest lots first.
 
-    Open orders that close the position have the first claim to them, the largest of a pair once.
+    ``size`` is what the command closes. Open orders that close the position have the first claim to
+    them, the largest of a pair once.
     """
     least = portfolio.terms.hold_seconds
     if not least:
         return None
-    closing: dict[int, int] = {}
-    for order in resting:
-        if (
-            order.is_open
-            and order.state != OrderState.HELD
-            and _closes(order.side, portfolio, command)
-        ):
-            pair = order.terms.pair if order.terms is not None else 0
-            key = -pair or order.order_id
-            closing[key] = max(closing.get(key, 0), order.remaining)
-    wanted = sum(closing.values()) + command.quantity
+    wanted = size + _together(
+        (order, order.remaining)
+        for order in resting
+        if order.is_open
+        and order.state != OrderState.HELD
+        and _closes(order.side, portfolio, command)
+    )
     for lot in portfolio.positions[command.symbol].lots:
         left = lot.opened_at + least * SECOND - command.market_at
         # A lot of the future is one of before the clock was turned back.
@@ -86,6 +99,16 @@ def _held_too_short(
     return None
 
 
+def _together(orders: Iterable[tuple[Order, int]]) -> int:
+    """Return how much open orders will trade in all, of a pair the larger one only."""
+    found: dict[int, int] = {}
+    for order, size in orders:
+        pair = order.terms.pair if order.terms is not None else 0
+        key = -pair or order.order_id
+        found[key] = max(found.get(key, 0), size)
+    return sum(found.values())
+
+
 def _closes(side: Side, portfolio: PortfolioState, command: NewOrder) -> bool:
     return (side == Side.BUY) == (portfolio.quantity(command.symbol) < 0)
 
@@ -96,11 +119,14 @@ def _too_much(
     quote_of: Callable[[str], Quote | None],
     resting: Iterable[Order],
     price: int,
+    size: int,
 ) -> Refused | None:
     """Count the position as if every open order on the same side had filled."""
     same = [order for order in resting if (order.side == Side.BUY) == (command.side == Side.BUY)]
-    total = abs(portfolio.quantity(command.symbol)) + command.quantity
-    total += sum(order.remaining for order in same)
+    size += _together(
+        (each, max(each.remaining, _bought_for(money_left(each), price))) for each in same
+    )
+    total = abs(portfolio.quantity(command.symbol) + _sign(command.side) * size)
     held = [symbol for symbol, position in portfolio.positions.items() if position.quantity]
     marks = {symbol: _mark(quote_of(symbol)) for symbol in held}
     equity = portfolio.equity(marks)

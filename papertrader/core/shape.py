@@ -76,17 +76,9 @@ def _check_flags(command: NewOrder, asset: Asset) -> Refused | None:
     flags = command.flags
     if not flags:
         return None
-    text = ""
-    if flags & OrderFlag.EXTENDED_HOURS:
-        if command.order_type != OrderType.LIMIT or command.time_in_force in (IMMEDIATE | WAITING):
-            text = "Only a LIMIT order that is DAY, GTC or GTD can work in extended hours."
-        elif asset.calendar == ALWAYS_OPEN:
-            text = f"{asset.symbol} trades around the clock; leave the extended-hours flag out."
-        elif not asset.flags & AssetFlag.EXTENDED_HOURS:
-            text = (
-                f"This market has no prices of {asset.symbol} in extended hours; leave the"
-                " extended-hours flag out."
-            )
+    text = _extended_problem(command, asset) if flags & OrderFlag.EXTENDED_HOURS else ""
+    if text:
+        pass
     elif flags & OrderFlag.NOTIONAL and command.order_type not in _PLAIN:
         text = "Only a MARKET or LIMIT order can be for an amount of money; give a quantity."
     elif command.legs and flags & _NOT_WITH_LEGS:
@@ -97,6 +89,19 @@ def _check_flags(command: NewOrder, asset: Asset) -> Refused | None:
     elif flags & OrderFlag.ALLOW_FLIP and flags & OrderFlag.REDUCE_ONLY:
         text = "REDUCE_ONLY and ALLOW_FLIP contradict one another; send one of them."
     return Refused(Refusal.TYPE_UNSUPPORTED, text) if text else None
+
+
+def _extended_problem(command: NewOrder, asset: Asset) -> str:
+    if command.order_type != OrderType.LIMIT or command.time_in_force in (IMMEDIATE | WAITING):
+        return "Only a LIMIT order that is DAY, GTC or GTD can work in extended hours."
+    if asset.calendar == ALWAYS_OPEN:
+        return f"{asset.symbol} trades around the clock; leave the extended-hours flag out."
+    if not asset.flags & AssetFlag.EXTENDED_HOURS:
+        return (
+            f"This market has no prices of {asset.symbol} in extended hours; leave the"
+            " extended-hours flag out."
+        )
+    return ""
 
 
 def _check_time_in_force(command: NewOrder, asset: Asset) -> Refused | None:

@@ -90,12 +90,28 @@ class Splits(Endings):
         since = [self._since(order, action) if late else 0 for order in orders]
         for old, new in zip(orders, since, strict=True):
             owner = self.state.portfolios[old.portfolio].terms
-            kind, order = split_order(old, action, asset, at, owner, new)
+            # A trailing stop with the best price that the market has moved it to by now.
+            order = self.shown(old)
+            followed = late and self._has_followed(order, action)
+            kind, order = split_order(order, action, asset, at, owner, new, followed)
             ends = kind == OrderEventKind.CANCELLED
             self._change(kind, order, at, self._last_receipt(old) if ends else None)
             if ends:
                 ended.append((order, split_shares(order.filled, action, asset.lot, new)))
         return ended
+
+    def _has_followed(self, order: Order, action: CorporateAction) -> bool:
+        """Tell whether a trailing stop's best price is one of after a late split.
+
+        Where a share is worth less since, the lowest price that a buy has seen is of after it;
+        where it is worth more, the highest that a sale has seen.
+        """
+        terms, quote = order.terms, self._quotes.get(order.symbol)
+        if terms is None or terms.marked_at < action.at:
+            return False
+        if quote is None or is_before(quote, action):
+            return False
+        return (action.numerator > action.denominator) == (order.side == Side.BUY)
 
     def _since(self, order: Order, action: CorporateAction) -> int:
         """Return how much of an order from before a late split is of shares traded since.

@@ -295,3 +295,40 @@ def test_bar_opens_with_the_first_bar_of_the_session(floor: Any) -> None:
     minute(floor, MORNING + 1.2, "300", last="105")
     now = floor.now_is(order)
     assert (now.filled, now.avg_price) == (m("15"), m("102"))
+
+
+def test_who_waits_for_a_session_is_not_told_that_a_size_was_used_up(floor: Any) -> None:
+    """Cancelled before the close, or the opening, they met no quote that was for them."""
+    floor.quote("99", "100", last="100")
+    at_close = closing(floor, "5")
+    tomorrow = floor.order(
+        "5", time_in_force=TimeInForce.OPG, works_from=2 * CLOSE, expire_at=3 * CLOSE
+    )
+    at_once = floor.order("5", "90")
+    floor.quote("99", "100", last="100")
+    for order in (at_close, tomorrow, at_once):
+        floor.cancel(order.order_id)
+    told = [receipts_of(floor, each)[-1].limiting for each in (at_close, tomorrow, at_once)]
+    assert told == [LimitingRule.SESSION, LimitingRule.SESSION, LimitingRule.LIMIT]
+
+
+@pytest.mark.parametrize("model", [FillModelKind.VOLUME_SHARE, FillModelKind.BAR])
+def test_a_receipt_of_nothing_tells_what_its_own_side_took(
+    floor: Any, model: FillModelKind
+) -> None:
+    """Of the buys five are taken, of the sales two, whichever side has its turn first."""
+    by_model(floor, model, participation=10_000)
+    minute(floor, 1, "500")
+    minute(floor, 2, "600")
+    floor.order("9", portfolio=2)
+    minute(floor, 3.1, "700")
+    minute(floor, 4.1, "800")
+    sold = floor.order("2", side=Side.SELL, portfolio=2)
+    bought = floor.order("5", portfolio=2)
+    far = floor.order("1", "50", portfolio=2), floor.order("1", "150", Side.SELL, portfolio=2)
+    minute(floor, 5.1, "900")
+    minute(floor, 6.1, "1000")
+    assert filled(floor, sold, bought) == [m("2"), m("5")]
+    receipts = [receipts_of(floor, each)[0] for each in far]
+    assert [each.limiting for each in receipts] == [LimitingRule.LIMIT] * 2
+    assert [each.working.taken for each in receipts] == [m("5"), m("2")]

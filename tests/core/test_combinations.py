@@ -241,3 +241,34 @@ def test_money_that_buys_back_a_short_buys_no_more_than_there_is(
     now = floor.now_is(order)
     assert (now.state, now.filled) == (OrderState.FILLED, 10 * SCALE)
     assert floor.desk.portfolio(1).quantity("ACME") == -left * SCALE
+
+
+def test_a_leg_that_waits_is_not_moved_into_the_past(floor: Any) -> None:
+    """A replaced leg needs time to live as any order does."""
+    floor.quote("99", "100")
+    until = floor.now + 1_000_000
+    good = {"time_in_force": TimeInForce.GTD, "expire_at": until}
+    exits = attrs.evolve(leg(LegRole.TAKE_PROFIT, "120"), time_in_force=TimeInForce.GTD)
+    floor.order("5", "90", legs=(exits,), **good)
+    child = child_of(floor)
+    at = floor.now
+
+    def moved(expire_at: int) -> Outcome:
+        wish = Replacement(
+            **floor.tick(),
+            received_at=floor.now,
+            market_at=floor.now,
+            account=1,
+            portfolio=1,
+            order_id=child.order_id,
+            client_order_id=floor.seq,
+            expire_at=expire_at,
+        )
+        outcome: Outcome = floor.desk.replace(wish)
+        floor.keep(outcome.events)
+        return outcome
+
+    assert moved(at).refusal == Refusal.DEADLINE_PASSED
+    later = moved(until - 1)
+    assert later.order is not None
+    assert later.order.expire_at == until - 1

@@ -8,6 +8,8 @@ import pytest
 
 from papertrader.core.equity import Fold
 from papertrader.core.events import TransactionPosted
+from papertrader.core.instants import DAY, SECOND
+from papertrader.core.ledger import TransactionKind
 from papertrader.core.money import SCALE, parse_amount
 from papertrader.core.orders import (
     Leg,
@@ -22,6 +24,7 @@ from papertrader.core.orders import (
 from papertrader.core.quotes import ActionKind, AssetFlag, CorporateAction
 from papertrader.core.refusals import Refusal
 from papertrader.core.terms import AccountKind, PortfolioTerms
+from tests.golden import parse_instant
 
 m = parse_amount
 
@@ -333,3 +336,22 @@ def test_lots_say_when_also_after_a_split_in_time(floor: Any) -> None:
     action = CorporateAction(symbol="ACME", kind=ActionKind.SPLIT, at=at, numerator=2)
     floor.act(action)
     assert position(floor).quantity == m("40")
+
+
+def test_a_late_dividend_charges_nobody_for_days_without_a_debt(floor: Any) -> None:
+    """It is posted at its own time; a debt of a week later is not of then, and is charged once."""
+    begin = parse_instant("2024-06-03T14:00:00Z")
+    floor.now = begin
+    terms = PortfolioTerms(account_kind=AccountKind.MARGIN)
+    floor.keep(floor.desk.set_terms(**floor.tick(), account=1, portfolio=1, terms=terms).events)
+    floor.hold("10", "100")
+    floor.now = begin + 7 * DAY
+    floor.hold("150", "100")
+    act(floor, ActionKind.CASH_DIVIDEND, begin + 2 * DAY, amount=m("1"))
+    close = parse_instant("2024-06-10T20:00:00Z")
+    floor.now = close + SECOND
+    floor.keep(floor.desk.advance(**floor.tick(), market_at=close + SECOND))
+    charged = [each.transaction for each in floor.events if isinstance(each, TransactionPosted)]
+    charged = [each for each in charged if each.kind == TransactionKind.INTEREST]
+    # 5,990 for one day at 8 %: 1.331.
+    assert [(each.amount, each.market_time) for each in charged] == [(m("-1.33"), close)]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import attrs
 import pytest
 
+from papertrader.core.carry import charge
 from papertrader.core.money import SCALE
 from papertrader.core.orders import OWN_ORDERS, Order, OrderState, Replacement, Side
 from papertrader.core.quotes import AssetFlag, AssetStatus
@@ -173,3 +175,32 @@ def test_what_ends_all_orders_leaves_a_liquidation(floor: Any, liquidated: Order
     assert floor.now_is(liquidated).is_open
     floor.quote("60", "60")
     assert floor.now_is(liquidated).state == OrderState.FILLED
+
+
+def test_a_call_ends_with_the_credit(floor: Any) -> None:
+    """Who sells everything, and trades on in cash only, is under a call no more."""
+    desk_of(floor)
+    floor.hold("180", "100")
+    floor.quote("60", "60", last="60")
+    floor.now = AFTER_CLOSE
+    floor.keep(floor.desk.advance(**floor.tick(), market_at=AFTER_CLOSE))
+    floor.order("180", side=Side.SELL)
+    floor.quote("60", "60", last="60")
+    owner = floor.desk.portfolio(1)
+    assert owner.cash > 0
+    assert owner.purse.called_at
+    changed = floor.desk.set_terms(**floor.tick(), account=1, portfolio=1, terms=PortfolioTerms())
+    assert changed.refusal is None
+    floor.keep(changed.events)
+    purse = floor.desk.portfolio(1).purse
+    assert (purse.called_at, purse.due_at, purse.shortfall) == (0, 0, 0)
+    assert floor.recovered().state_hash() == floor.desk.state_hash()
+
+
+def test_a_charge_is_rounded_once() -> None:
+    """A hair below a cent and a half is a cent, not two."""
+    below = Fraction(3, 200) - Fraction(1, 10**10)
+    amount = int(below * SCALE * 360 * 10_000 / 800)
+    exact = Fraction(amount * 800, 360 * 10_000 * SCALE)
+    assert Fraction(3, 200) - Fraction(1, 10**8) < exact < Fraction(3, 200)
+    assert charge(amount, 800, 1) == SCALE // 100
