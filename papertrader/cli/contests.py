@@ -128,7 +128,7 @@ def join(invocation: Invocation, number: int) -> None:
         f" {money(found.cash)} {found.currency}."
     )
     click.echo(
-        f"next: {invocation.command_line()} buy AAPL 1 --portfolio {found.portfolio}", err=True
+        f"next: {invocation.command_line()} portfolio --portfolio {found.portfolio}", err=True
     )
 
 

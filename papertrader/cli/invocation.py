@@ -45,6 +45,8 @@ class Invocation:
     debug: bool = False
     of_others: bool = False
     """Whether the command is about what belongs to another user: so are its hints then."""
+    portfolio: int | None = None
+    """The portfolio that was named: what to type next is about it, too."""
     dial: Dial | None = None
     now_ns: Callable[[], int] | None = None
     sleep: Callable[[float], None] = time.sleep
@@ -59,6 +61,10 @@ class Invocation:
         if self.connect is not None:
             parts += ["--connect", self.connect, "--ca", str(self.ca)]
         return shlex.join(parts)
+
+    def of_portfolio(self) -> str:
+        """Return the option that names the same portfolio again, with a space before; or ""."""
+        return f" --portfolio {self.portfolio}" if self.portfolio else ""
 
 
 state_dir_option = click.option(

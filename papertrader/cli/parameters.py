@@ -169,9 +169,16 @@ def portfolio_option(function: FunctionT) -> FunctionT:
         type=IDENTIFIER,
         default=None,
         metavar="N",
+        callback=_note_portfolio,
         help="Another portfolio than your first; see: papertrader portfolios.",
     )
     return option(function)
+
+
+def _note_portfolio(ctx: click.Context, _parameter: click.Parameter, value: Any) -> Any:
+    if value is not None:
+        ctx.ensure_object(Invocation).portfolio = value
+    return value
 
 
 class TagType(Kind):

@@ -39,17 +39,18 @@ _HINTS: Final = {
     "NO_SUCH_INVITATION": "see the invitations with: {program} invite ls",
     "USERNAME_TAKEN": "choose another name, or log in with: {program} login NAME",
     "NO_SUCH_SYMBOL": "see what there is with: {program} assets",
-    "INSUFFICIENT_CASH": "see your cash with: {program} portfolio",
-    "INSUFFICIENT_MARGIN": "see your margin with: {program} portfolio",
-    "INSUFFICIENT_POSITION": "see what you hold with: {program} portfolio",
-    "NO_SUCH_ORDER": "see your orders with: {program} orders --all",
-    "ORDER_DONE": "see your orders with: {program} orders --all",
-    "STALE_VERSION": "see your orders with: {program} orders",
+    "INSUFFICIENT_CASH": "see your cash with: {program} portfolio{of}",
+    "INSUFFICIENT_MARGIN": "see your margin with: {program} portfolio{of}",
+    "INSUFFICIENT_POSITION": "see what you hold with: {program} portfolio{of}",
+    "NO_SUCH_ORDER": "see your orders with: {program} orders --all{of}; those of another portfolio"
+    " with --portfolio N",
+    "ORDER_DONE": "see your orders with: {program} orders --all{of}",
+    "STALE_VERSION": "see your orders with: {program} orders{of}",
     "NO_SUCH_PORTFOLIO": "see your portfolios with: {program} portfolios",
     "NAME_TAKEN": "see your portfolios with: {program} portfolios",
-    "TERMS_FORBID": "see the terms with: {program} portfolio terms",
-    "PORTFOLIO_FROZEN": "let it trade again with: {program} portfolio thaw",
-    "PORTFOLIO_IN_USE": "begin anew with: {program} portfolio reset",
+    "TERMS_FORBID": "see the terms with: {program} portfolio terms{of}",
+    "PORTFOLIO_FROZEN": "let it trade again with: {program} portfolio thaw{of}",
+    "PORTFOLIO_IN_USE": "begin anew with: {program} portfolio reset{of}",
     "PORTFOLIO_LIMIT": "see your portfolios with: {program} portfolios",
     "BAD_TICK": "see the smallest price step with: {program} assets",
     "BAD_LOT": "see the smallest quantity step with: {program} assets",
@@ -93,7 +94,8 @@ _WHOLE: Final = "is not a whole number"
 class Problem(Exception):
     """A failure of the command line itself, with what to do about it.
 
-    ``code`` is what programs see with ``--json``. ``{program}`` in a hint becomes the command.
+    ``code`` is what programs see with ``--json``. ``{program}`` in a hint becomes the command,
+    ``{of}`` the option for the portfolio that it was about, if that was named.
     """
 
     def __init__(self, code: str, text: str, hint: str, exit_code: int) -> None:
@@ -154,7 +156,7 @@ def _problem_of(error: Exception, remote: bool, with_key: bool) -> Problem:
         hint = _KEY_HINT if with_key and error.code == "AUTH_FAILED" else hint_of(error.code)
         return Problem(error.code, error.text, hint, EXIT_REFUSED)
     if isinstance(error, errors.OutcomeUnknown):
-        hint = "look with: {program} orders --all"
+        hint = "look with: {program} orders --all{of}"
         if error.client_order_id:
             hint += (
                 f"; to repeat it without doing it twice, add"
@@ -208,6 +210,7 @@ def report(error: Exception, invocation: Invocation, command: str = "") -> int:
         problem.hint = f"see: {{program}} {command} --help"
     text = _sentence(problem.text)
     hint = problem.hint.replace("{program}", invocation.command_line())
+    hint = hint.replace("{of}", invocation.of_portfolio())
     if invocation.as_json:
         content = {"code": problem.code, "text": text}
         if hint:

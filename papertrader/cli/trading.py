@@ -34,9 +34,10 @@ from papertrader.client import errors
 from papertrader.client.blocking import CLIENT_ORDER_ID_BITS, Client
 from papertrader.client.conditions import order_type_of
 from papertrader.client.refused import RefusedOrder
-from papertrader.client.results import Fill, Order
+from papertrader.client.results import Fill, Order, decimal_of, units_of
 from papertrader.client.trading_commands import Closing
 from papertrader.client.updates import EventsLost, OrderUpdate, SessionUpdate, TransactionUpdate
+from papertrader.core.money import cost_of, proceeds_of
 from papertrader.core.orders import OrderState, Side
 
 CLOSING_BITS: Final = CLIENT_ORDER_ID_BITS - 1
@@ -200,7 +201,7 @@ def _trade(
         except KeyboardInterrupt:
             click.echo(
                 f"the order may have been sent; look with: {invocation.command_line()}"
-                f" orders --all (client order id {number})",
+                f" orders --all{invocation.of_portfolio()} (client order id {number})",
                 err=True,
             )
             raise
@@ -260,13 +261,19 @@ def _accepted(order: Order) -> str:
     )
 
 
+def _value_of(side: int, price: Decimal, quantity: Decimal) -> Decimal:
+    """Return what a fill cost or gave before fees, as the ledger counts it."""
+    value = cost_of if side == Side.BUY else proceeds_of
+    return decimal_of(value(units_of(price, "price"), units_of(quantity, "quantity")))
+
+
 def _tell(invocation: Invocation, progress: Progress, waited: float) -> None:
     order = progress.order
     for fill in progress.fills:
         price = fill.price if fill.price is not None else Decimal(0)
         line = (
             f"Filled: {amount(fill.quantity)} {order.symbol} at {money(price)}"
-            f" = {money((fill.quantity * price).quantize(Decimal('0.01')))}"
+            f" = {money(_value_of(order.side, price, fill.quantity))}"
         )
         receipt = fill.receipt
         if receipt is not None:
@@ -286,7 +293,8 @@ def _tell(invocation: Invocation, progress: Progress, waited: float) -> None:
         rest = f"{amount(order.remaining)} of {amount(order.quantity)} not filled"
         after = f" within {waited:g} s" if waited else " yet"
         click.echo(
-            f"{rest}{after}; the order stays open. See it with: {invocation.command_line()} orders",
+            f"{rest}{after}; the order stays open. See it with: {invocation.command_line()} orders"
+            + invocation.of_portfolio(),
             err=True,
         )
 
@@ -351,7 +359,7 @@ def cancel(
     """Cancel an open order, or with --all every one."""
     if (order_id is None) != every:
         raise Problem.usage(
-            "name one order, or give --all", "see your orders with: {program} orders"
+            "name one order, or give --all", "see your orders with: {program} orders{of}"
         )
     if symbol is not None and not every:
         raise Problem.usage("--symbol goes with --all")

@@ -19,7 +19,7 @@ from papertrader.client.tables import ROWS_SHOWN, Tabular, html_table, sparkline
 from papertrader.core.fills import LimitingRule
 from papertrader.core.instants import to_datetime
 from papertrader.core.marketclock import ClockMode
-from papertrader.core.money import NULL, format_amount, parse_amount
+from papertrader.core.money import AMOUNT_MAX, NULL, AmountOverflow, format_amount, parse_amount
 from papertrader.core.orders import OPEN_STATES, OrderState, OrderType, Side, TimeInForce
 from papertrader.core.quotes import AssetFlag, AssetKind, AssetStatus, QuoteFlag
 from papertrader.wire import kinds
@@ -57,7 +57,10 @@ def units_of(value: str | int | Decimal, what: str) -> int:
         text = str(value).strip()
     try:
         return parse_amount(text)
-    except (ValueError, ArithmeticError):
+    except AmountOverflow:
+        most = format_amount(AMOUNT_MAX)
+        raise ValueError(f"{what} {text!r} is out of range; it is at most {most}") from None
+    except ValueError:
         raise ValueError(
             f"{what} {text!r} is not a decimal number with at most 8 decimals and 11 digits "
             "before the point"

@@ -189,6 +189,15 @@ def test_buy_shows_order_fill_and_cash(terminal: Terminal) -> None:
     assert 0 < sent.client_order_id < 2**63
 
 
+def test_a_fill_of_less_than_a_cent_is_told_exactly(terminal: Terminal) -> None:
+    """As the ledger has it: a 0.00 that the cash does not bear out helps nobody."""
+    terminal.logged_in()
+    fill_while_waiting(terminal)
+    lines = terminal.run("buy", "aapl", "0.000001").stdout.splitlines()
+    assert lines[1].startswith("Filled: 0.000001 AAPL at 182.50 = 0.0001825 (bid ")
+    assert lines[2] == "Cash now: 99,999.9998175 USD"
+
+
 def test_buy_as_json(terminal: Terminal) -> None:
     """One object: schema, order, fills, cash; money is text."""
     terminal.logged_in()

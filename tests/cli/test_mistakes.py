@@ -299,3 +299,30 @@ def test_of_what_is_another_users_the_hint_speaks_of_its_owner(
     result = terminal.run(*words)
     assert result.exit_code == REFUSED
     assert f"hint: {hint}" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "opcode", "status", "hint"),
+    [
+        ("buy AAPL 1", Opcode.ORDER_NEW, Status.PORTFOLIO_FROZEN, "portfolio thaw --portfolio 4"),
+        ("buy AAPL 1", Opcode.ORDER_NEW, Status.INSUFFICIENT_CASH, "portfolio --portfolio 4"),
+        ("cancel 9", Opcode.ORDER_CANCEL, Status.NO_SUCH_ORDER, "orders --all --portfolio 4"),
+    ],
+)
+def test_a_hint_is_about_the_portfolio_that_was_named(
+    terminal: Terminal, words: str, opcode: Opcode, status: Status, hint: str
+) -> None:
+    """What to type next is not about the first one; without the option it is."""
+    terminal.logged_in()
+    terminal.market.plan(opcode, status, status)
+    told = terminal.run(*words.split(), "--portfolio", "4").stderr
+    assert f" {hint}" in told
+    assert hint.removesuffix(" --portfolio 4") in (first := terminal.run(*words.split()).stderr)
+    assert "--portfolio 4" not in first
+
+
+def test_an_amount_that_no_frame_holds_is_out_of_range(terminal: Terminal) -> None:
+    """Eleven digits may be written, but not all of them can be sent."""
+    result = terminal.logged_in().run("buy", "AAPL", "99999999999")
+    assert result.exit_code == USAGE
+    assert "'99999999999' is out of range; it is at most 92233720368.54775807" in result.stderr
