@@ -114,4 +114,9 @@ def restore_command(
         _as_json(found)
         return
     _tell(found)
+    if found.key_aside is not None:
+        click.echo(
+            f"the key of the audit log is of another time than the backup; it is kept as"
+            f" {found.key_aside}, and the next start begins a new chain of keys"
+        )
     click.echo("restored; the next start makes the views again")

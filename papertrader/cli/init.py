@@ -111,7 +111,8 @@ def _make(state: Path, answers: Answers) -> None:
 def _complete(state: Path) -> str:
     """Make what an installation lacks by its settings; return what there is to say of it."""
     settings = load_settings(state / SETTINGS_FILE, os.environ, {})
-    if lacks_nothing(state, settings.workers, place_at(state, settings.store.url)):
+    place = place_at(state, settings.store.url)
+    if lacks_nothing(state, settings.workers, place, now=datetime.now(UTC)):
         return f"Nothing is missing in {state}."
     _prepare(state, settings)
     return f"What was missing in {state} is there now: {counted(settings.workers, 'worker')}."

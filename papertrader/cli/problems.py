@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from typing import Final, Self
 
@@ -16,6 +17,9 @@ EXIT_LOGIN: Final = 4
 EXIT_UNKNOWN: Final = 5
 EXIT_BUG: Final = 70
 EXIT_INTERRUPTED: Final = 130
+
+_DISK: Final = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+"""Of errors that name no file, those of a disk."""
 
 EXIT_CODES: Final = (
     (0, "done"),
@@ -179,6 +183,10 @@ def _problem_of(error: Exception, remote: bool, with_key: bool) -> Problem:
             else "if none runs there, start one with: make run (or papertrader up)"
         )
         return Problem("CONNECTION_LOST", str(error), hint, EXIT_CONNECT)
+    if isinstance(error, OSError) and (error.filename or error.errno in _DISK):
+        what = f"{error.filename}: " if error.filename else ""
+        hint = "look at its path, its owner and mode, and at the room on its disk"
+        return Problem("FILE_UNUSABLE", f"{what}{error.strerror}", hint, EXIT_USAGE)
     text = f"{type(error).__name__}: {error}"
     hint = "run it again with --debug before the command, and report what it prints"
     return Problem("INTERNAL", text, hint, EXIT_BUG)

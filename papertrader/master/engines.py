@@ -175,8 +175,13 @@ def stream(db: peewee.Database, sql: str) -> Iterator[tuple[Any, ...]]:
         yield from run_stream(db, sql)
 
 
-def connect(path: Path, pragmas: dict[str, Any], read_only: bool = False) -> peewee.SqliteDatabase:
-    """Open an SQLite file and check that the pragmas hold; raises `StoreError`."""
+def connect(
+    path: Path, pragmas: dict[str, Any], read_only: bool = False, cure: str = ""
+) -> peewee.SqliteDatabase:
+    """Open an SQLite file and check that the pragmas hold; raises `StoreError`.
+
+    ``cure``: what is to be done about a file that is damaged.
+    """
     if read_only:
         db = peewee.SqliteDatabase(
             f"file:{path}?mode=ro",
@@ -204,21 +209,45 @@ def connect(path: Path, pragmas: dict[str, Any], read_only: bool = False) -> pee
                     raise StoreError(f"{path} does not take PRAGMA {key}={wanted} (it says {got})")
         db.execute_sql("SELECT count(*) FROM sqlite_master").fetchone()
     except (peewee.PeeweeException, OSError) as error:
-        raise StoreError(
-            f"cannot open {path}: {error}; check the path, its permissions and the disk"
-        ) from None
+        # An OperationalError is of the file's surroundings, any other of what is in it.
+        damaged = isinstance(error, peewee.DatabaseError) and not isinstance(
+            error, peewee.OperationalError
+        )
+        advice = cure if damaged and cure else "check the path, its permissions and the disk"
+        raise StoreError(f"cannot open {path}: {error}{_whose(path)}; {advice}") from None
     return db
 
 
+def _whose(path: Path) -> str:
+    """Return whose a file is, in words, if it is not this process's own; else nothing."""
+    with contextlib.suppress(OSError, KeyError):
+        if path.stat().st_uid != os.geteuid():
+            return f" (it belongs to {path.owner()}, not to who runs this)"
+    return ""
+
+
 class SqliteEngine:
-    """A file of its own; the lock on the state directory keeps other masters away."""
+    """A file of its own; the lock on the state directory keeps other masters away.
+
+    ``cure``: what is to be done when it is damaged. ``follower``: a file that is made from this
+    one: where it is, this one is not made anew.
+    """
 
     shared = False
 
-    def __init__(self, path: Path, pragmas: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        pragmas: dict[str, Any],
+        *,
+        cure: str = "",
+        follower: Path | None = None,
+    ) -> None:
         self.path = path
         self.where = str(path)
         self._pragmas = pragmas
+        self._cure = cure
+        self._follower = follower
 
     def exists(self) -> bool:
         """Tell whether the file is there."""
@@ -226,11 +255,18 @@ class SqliteEngine:
 
     def open(self) -> peewee.Database:
         """Open or create the file; the pragmas are read back."""
-        return connect(self.path, self._pragmas)
+        follower = self._follower
+        if follower is not None and follower.exists() and not self.path.exists():
+            raise StoreError(
+                f"{self.path} is gone, though {follower.name}, which is made from it, is there: put"
+                " it back with papertrader restore FILE; to begin with nothing, move"
+                f" {follower.name} away"
+            )
+        return connect(self.path, self._pragmas, cure=self._cure)
 
     def snapshot(self) -> peewee.Database:
         """Open the file read-only, in one transaction."""
-        db = connect(self.path, {}, read_only=True)
+        db = connect(self.path, {}, read_only=True, cure=self._cure)
         db.execute_sql("BEGIN")
         return db
 
@@ -330,8 +366,15 @@ def place_at(state: Path, url: str = "") -> StorePlace:
     if not url:
         return StorePlace(
             state,
-            SqliteEngine(state / "truth.db", TRUTH_PRAGMAS),
-            SqliteEngine(state / "views.db", VIEWS_PRAGMAS),
+            SqliteEngine(
+                state / "truth.db",
+                TRUTH_PRAGMAS,
+                cure="keep a copy of it, then put a backup back: papertrader restore FILE --force",
+                follower=state / "views.db",
+            ),
+            SqliteEngine(
+                state / "views.db", VIEWS_PRAGMAS, cure="make it again with: papertrader rebuild"
+            ),
         )
     try:
         from papertrader.master.postgres import PostgresEngine  # noqa: PLC0415 (as above)

@@ -38,6 +38,7 @@ from papertrader.master.truthtables import APPEND_ONLY, TABLES
 from papertrader.master.viewtables import TABLES as VIEW_TABLES
 from papertrader.ops.inspection import Progress, Report, audit, require
 from papertrader.ops.running import StateLock
+from papertrader.ops.sealing import set_aside_foreign
 
 ROWS: Final = 500
 WITNESS_DIRECTORY: Final = "witness"
@@ -54,6 +55,8 @@ class Backup:
     last_seq: int
     epoch: int
     report: Report
+    key_aside: Path | None = None
+    """Where a restore put the audit log's key that was there, if it is none of the backup's."""
 
 
 def backup_place(path: Path) -> StorePlace:
@@ -180,7 +183,9 @@ def restore_backup(
     wrong, if there is a store already and ``force`` does not say to replace it, or if that store,
     or what this machine's workers have witnessed, knows of more than the backup and ``accept_loss``
     does not say to lose it. A file that is
-    replaced is kept beside as NAME.replaced. ``progress``: as of `make_backup`.
+    replaced is kept beside as NAME.replaced, and so is the audit log's key if it belongs to another
+    moment than the backup: the next start begins a new chain of keys, which the audit log says.
+    ``progress``: as of `make_backup`.
     """
     found = inspect_backup(path, progress)
     if found.report.violations_in_all:
@@ -202,15 +207,17 @@ def restore_backup(
         progress(-1, 0, "copying")
         work.unlink(missing_ok=True)
         _prepare(path, work, epoch)
+        last = _last_key(work)
         place.views.remove(VIEW_TABLES)
         if isinstance(place.truth, SqliteEngine):
             _put_file(place.truth, work)
         else:
             _put_tables(place, work)
+        aside = set_aside_foreign(place.state, last)
     finally:
         work.unlink(missing_ok=True)
         lock.release()
-    return found
+    return attrs.evolve(found, key_aside=aside)
 
 
 def _compare_witnesses(place: StorePlace, path: Path, accept_loss: bool) -> None:
@@ -259,6 +266,17 @@ def _prepare(path: Path, work: Path, epoch: int) -> None:
                 db.execute_sql("UPDATE meta SET value = ? WHERE key = ?", (str(value), key))
     except peewee.PeeweeException as error:
         raise StoreError(f"{path} cannot be brought up to date: {reason(error)}") from None
+    finally:
+        db.close()
+
+
+def _last_key(work: Path) -> bytes | None:
+    """Return the public half of the key that signs next, by a store; None if it has none yet."""
+    db = SqliteEngine(work, {}).snapshot()
+    try:
+        sql = "SELECT public FROM audit_key ORDER BY epoch DESC LIMIT 1"
+        row = db.execute_sql(sql).fetchone()
+        return bytes(row[0]) if row else None
     finally:
         db.close()
 

@@ -7,6 +7,7 @@ the kernel knows. Works while everything runs, and when nothing does.
 from __future__ import annotations
 
 import ctypes
+import os
 import shutil
 import socket
 import sqlite3
@@ -35,6 +36,7 @@ from papertrader.ops.certificates import certificate_files, tls_directory
 from papertrader.ops.enrolled import read_enrolled
 from papertrader.ops.forwarded import ForwardedError, octets_behind, read_forwarded
 from papertrader.ops.market_variables import MarketSource
+from papertrader.ops.ownership import foreign, locked, owner_of
 from papertrader.ops.planning import DAY_S, SESSION_S, advice, known_limits, shared_out
 from papertrader.ops.running import StartError, read_run_file
 from papertrader.ops.sealkey import read_seal_key
@@ -113,7 +115,7 @@ def examine(state: Path, around: Surroundings) -> list[Finding]:
         low_water = 0  # The store is elsewhere; here are logs.
     findings.append(_disk(state, around, low_water))
     findings.append(_forwarding(state))
-    findings.append(_schema(state))
+    findings += _store(state, settings)
     findings.append(_second_factors(state))
     findings.append(_versions(around))
     findings.append(_libraries())
@@ -129,10 +131,10 @@ def _settings(state: Path, around: Surroundings) -> tuple[Settings | None, list[
     try:
         settings = load_settings(state / SETTINGS_FILE, around.environment, {})
     except SettingsError as error:
-        return None, [
-            Finding("settings", Verdict.BAD, each, f"correct it in {state / SETTINGS_FILE}")
-            for each in error.problems
-        ]
+        advice = f"correct it in {state / SETTINGS_FILE}"
+        if not (state / SETTINGS_FILE).exists():
+            advice = "put it back, or make one with: papertrader init --missing"
+        return None, [Finding("settings", Verdict.BAD, each, advice) for each in error.problems]
     return settings, [Finding("settings", Verdict.GOOD, f"{SETTINGS_FILE} is understood")]
 
 
@@ -163,9 +165,28 @@ def _permissions(state: Path) -> list[Finding]:
                     f"run: chmod {wanted:o} {path}",
                 )
             )  # fmt: skip
+    found += _owners(state)
     return found or [
         Finding("permissions", Verdict.GOOD, "keys and stores are their owner's alone")
     ]
+
+
+def _owners(state: Path) -> list[Finding]:
+    """Whether all belongs to one user, who can use it."""
+    strange = foreign(state)
+    if strange:
+        owner = owner_of(state)
+        more = f" (and {len(strange) - 1:,} more)" if strange[1:] else ""
+        what = f"{strange[0]}{more} belongs to {owner_of(strange[0])}, the directory to {owner}"
+        advice = f"as root: chown -R {owner} {state}; from now on run commands as {owner}"
+        return [Finding("permissions", Verdict.BAD, what, advice)]
+    return [
+        Finding(
+            "permissions", Verdict.BAD, f"{path} cannot be used by its owner",
+            f"run: chmod {wanted} {path}",
+        )
+        for path, wanted in locked(state)
+    ]  # fmt: skip
 
 
 # --- certificates --------------------------------------------------------------------------------
@@ -174,6 +195,13 @@ def _permissions(state: Path) -> list[Finding]:
 def _certificates(state: Path, now: datetime) -> list[Finding]:
     directory = tls_directory(state)
     if not (directory / "ca.pem").exists():
+        if (state / "truth.db").exists():
+            what = f"{directory} has no ca.pem, though there is a store"
+            advice = (
+                "put tls/ back as it was; if it is lost: papertrader init --missing makes another"
+                " authority, whose ca.pem clients need; workers elsewhere enrol again"
+            )
+            return [Finding("certificates", Verdict.BAD, what, advice)]
         what = "there are no certificates yet"
         return [Finding("certificates", Verdict.WARNING, what, "make them with: papertrader up")]
     found = []
@@ -197,7 +225,9 @@ def _certificates(state: Path, now: datetime) -> list[Finding]:
 
 
 def _certificate(state: Path, file: Path, now: datetime) -> list[Finding]:
-    advice = _renewal(file.stem)
+    here = read_enrolled(state) is None
+    advice = _renewal(file.stem, here)
+    anew = _anew(file, here)
     try:
         certificates = load_certificates(file)
         key = certificate_files(state, file.stem)[1]
@@ -205,9 +235,9 @@ def _certificate(state: Path, file: Path, now: datetime) -> list[Finding]:
             load_credentials(file, key)
         elif file.stem == "master" or file.stem.startswith("worker-"):
             what = f"{key.name} is missing, the key of {file.name}"
-            return [Finding("certificates", Verdict.BAD, what, "restore it from a backup")]
+            return [Finding("certificates", Verdict.BAD, what, anew)]
     except CredentialsError as error:
-        return [Finding("certificates", Verdict.BAD, str(error), advice)]
+        return [Finding("certificates", Verdict.BAD, str(error), anew)]
     soonest = min(certificates, key=lambda each: each.not_valid_after_utc)
     return [_expiry(file, soonest, now, advice), *_strength(file, certificates[0])]
 
@@ -222,14 +252,28 @@ def _strength(file: Path, leaf: x509.Certificate) -> list[Finding]:
     return [Finding("certificates", Verdict.WARNING, what, advice)]
 
 
-def _renewal(name: str) -> str:
+def _anew(file: Path, here: bool) -> str:
+    """Return how a pair comes back that cannot be used; ``here``: the authority is beside it."""
+    name = file.stem
+    if name == "ca" or name.startswith("authority-"):
+        return "put the files of tls/ back from where they are kept, at their mode"
+    if here:
+        return f"put {file.name} and {name}.key back; if they are lost, remove both, and with the" \
+            " master stopped: papertrader init --missing makes new ones"  # fmt: skip
+    return f"put {file.name} and {name}.key back; if they are lost: papertrader worker add NAME" \
+        " --again beside the master"  # fmt: skip
+
+
+def _renewal(name: str, here: bool) -> str:
     if name == "ca" or name.startswith("authority-"):
         return "change it with: papertrader ca rotate"
     if name == "master":
-        return "the master renews it while it runs: start it with papertrader up"
+        return "the master renews it while it runs; if it has ended: papertrader init --missing"
     if name.endswith("-public"):
         return "a certificate of your own: renew it, then papertrader worker reload-cert;" \
             " one of ours: start the worker, or papertrader worker rotate"  # fmt: skip
+    if here:
+        return "the worker renews it while it runs; if it has ended: papertrader init --missing"
     return "start the worker, it renews it; if it has ended: papertrader worker add NAME --again"
 
 
@@ -337,7 +381,7 @@ def _mib(octets: int) -> str:
 def _asked(path: Path, statement: str) -> Any:
     """Return the first row of an answer of a store. Raises `sqlite3.Error`."""
     # Without a log beside it nobody writes, and looking must not make one.
-    alone = "" if path.with_name("truth.db-wal").exists() else "&immutable=1"
+    alone = "" if path.with_name(f"{path.name}-wal").exists() else "&immutable=1"
     db = sqlite3.connect(f"file:{path}?mode=ro{alone}", uri=True)
     try:
         return db.execute(statement).fetchone()
@@ -345,10 +389,33 @@ def _asked(path: Path, statement: str) -> Any:
         db.close()
 
 
+def _store(state: Path, settings: Settings | None) -> list[Finding]:
+    if settings is not None and settings.store.url:
+        return [Finding("schema", Verdict.SKIPPED, "the store is on a server")]
+    found, views = [_schema(state)], state / "views.db"
+    if views.exists() and os.access(views, os.R_OK):
+        try:
+            _asked(views, "SELECT count(*) FROM sqlite_master")
+        except sqlite3.OperationalError:
+            pass  # Somebody writes to it at this moment.
+        except sqlite3.Error as error:
+            what = f"{views} cannot be read ({error})"
+            advice = "make it again, with the master stopped: papertrader rebuild"
+            found.append(Finding("schema", Verdict.BAD, what, advice))
+    return found
+
+
 def _schema(state: Path) -> Finding:
     path = state / "truth.db"
     if not path.exists():
+        if (state / "views.db").exists() or (tls_directory(state) / "audit.key").exists():
+            what = f"{path} is gone, though a master has run here"
+            advice = "put it back from a backup: papertrader restore FILE"
+            return Finding("schema", Verdict.BAD, what, advice)
         return Finding("schema", Verdict.SKIPPED, "no master has run here")
+    if not os.access(path, os.R_OK):
+        what = f"{path} may not be read by who asks; it is {owner_of(path)}'s"
+        return Finding("schema", Verdict.BAD, what, "ask as the user of the services")
     try:
         row = _asked(path, "SELECT value FROM meta WHERE key = 'schema'")
         number = int(row[0])

@@ -50,6 +50,7 @@ from papertrader.ops.running import (
     StateLock,
     calm_collector,
     end_process,
+    sentence_of,
     tell,
     write_run_file,
 )
@@ -204,7 +205,7 @@ class Driver(Service):
                 self._dump(findings)
             self._spawn()
         except (StartError, OSError) as error:
-            self._end(f"error: {error}", EXIT_FAILED)
+            self._end(f"error: {sentence_of(error)}", EXIT_FAILED)
             return
         self._look()
         self._keep_systemd_calm()

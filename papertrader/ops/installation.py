@@ -21,6 +21,7 @@ from papertrader.ops.certificates import (
     authority_file,
     certificate_files,
     is_due,
+    is_ours,
     issue_again,
     issue_master,
     issue_worker,
@@ -50,6 +51,9 @@ def prepare(
 ) -> None:
     """Make whatever an installation with so many workers lacks; keep whatever is there.
 
+    A worker of this machine whose certificate or key is lost gets new ones, and its place in the
+    registry with them.
+
     ``place``: where its store is; files in ``state`` if it is not given. A ``standby`` leaves the
     workers' registry as it is: the master that has the store made it. ``telling``: who is told how
     far a store of an older version is brought up to date.
@@ -58,20 +62,24 @@ def prepare(
     `StoreError`.
     """
     try:
-        _certificates(state, workers, now, new_uuid)
+        anew = _certificates(state, workers, now, new_uuid)
     except OSError as error:
         raise _unusable(state, error) from None
-    _register(state, place or as_place(state), workers, now, standby, telling)
+    made = _Made(now=now, anew=anew)
+    _register(state, place or as_place(state), workers, made, standby, telling)
 
 
-def lacks_nothing(state: Path, workers: int, place: StorePlace) -> bool:
+def lacks_nothing(state: Path, workers: int, place: StorePlace, *, now: datetime) -> bool:
     """Tell whether certificates and registry of so many workers are there; changes nothing.
 
-    A master may run meanwhile.
+    A certificate of ours that is due for renewal is one that lacks. A master may run meanwhile.
+    Raises `CredentialsError`.
     """
     names = [f"worker-{number}" for number in range(1, workers + 1)]
     wanted = ["master", *names, *(f"{name}-public" for name in names)]
-    if not all(certificate_files(state, each)[0].exists() for each in wanted):
+    if not all(file.exists() for each in wanted for file in certificate_files(state, each)):
+        return False
+    if any(is_due(state, each, now=now) for each in wanted):
         return False
     registry = Registry()
     try:
@@ -107,22 +115,50 @@ def _unusable(state: Path, error: OSError) -> StartError:
     )
 
 
-def _certificates(state: Path, workers: int, now: datetime, new_uuid: Callable[[], UUID]) -> None:
+@attrs.frozen(kw_only=True)
+class _Made:
+    """When, and of which workers new keys were made."""
+
+    now: datetime
+    anew: frozenset[str]
+
+
+def _certificates(
+    state: Path, workers: int, now: datetime, new_uuid: Callable[[], UUID]
+) -> frozenset[str]:
+    """Make the certificates that lack; return the workers that have new keys by it."""
+    anew = set()
     repair(tls_directory(state))
     if not authority_file(state).exists():
         make_authority(state, now=now)
-    if not certificate_files(state, "master")[0].exists():
+    if _lacks(state, "master"):
         issue_master(state, now=now)
     _renew(state, "master", now)
     for number in range(1, workers + 1):
         name = f"worker-{number}"
-        if not certificate_files(state, name)[0].exists():
+        if _lacks(state, name):
             issue_worker(state, name, str(new_uuid()), now=now)
-        if not certificate_files(state, f"{name}-public")[0].exists():
+            anew.add(name)
+        if _lacks(state, f"{name}-public"):
             issue_worker_public(state, name, now=now)
         for each in (name, f"{name}-public"):
-            settle_pair(*certificate_files(state, each))
             _renew(state, each, now)
+    return frozenset(anew)
+
+
+def _lacks(state: Path, name: str) -> bool:
+    """Tell whether a certificate is to be made; one of ours whose key is lost is taken away."""
+    certificate_file, key_file = certificate_files(state, name)
+    settle_pair(certificate_file, key_file)
+    if certificate_file.exists() and not key_file.exists():
+        if not is_ours(state, load_certificates(certificate_file)[0]):
+            raise StartError(
+                f"{key_file} is missing, and another authority than ours signed"
+                f" {certificate_file.name}: put the key back, or remove that file too, and one of"
+                " ours is made"
+            )
+        certificate_file.unlink()
+    return not certificate_file.exists()
 
 
 def _renew(state: Path, name: str, now: datetime) -> None:
@@ -132,7 +168,7 @@ def _renew(state: Path, name: str, now: datetime) -> None:
 
 
 def _register(
-    state: Path, place: StorePlace, workers: int, now: datetime, standby: bool, telling: Telling
+    state: Path, place: StorePlace, workers: int, made: _Made, standby: bool, telling: Telling
 ) -> None:
     """Enter the workers' keys in the master's registry; no master may run meanwhile."""
     lock = StateLock(state, "master")
@@ -146,14 +182,14 @@ def _register(
         store.open()
         with store.changing():
             for number in range(1, workers + 1):
-                _register_worker(state, store, number, from_datetime(now))
+                _register_worker(state, store, number, made)
     finally:
         store.close()
         lock.release()
 
 
-def _register_worker(state: Path, store: TruthStore, number: int, at: int) -> None:
-    name = f"worker-{number}"
+def _register_worker(state: Path, store: TruthStore, number: int, made: _Made) -> None:
+    name, at = f"worker-{number}", from_datetime(made.now)
     certificate = load_certificates(certificate_files(state, name)[0])[0]
     try:
         identity = worker_identity(certificate)
@@ -173,10 +209,14 @@ def _register_worker(state: Path, store: TruthStore, number: int, at: int) -> No
             " with fewer --workers"
         )
     elif known.uuid != identity.uuid or identity.spki not in (known.spki, known.previous):
-        raise StoreError(
-            f"{name} is registered with another key than its certificate has; put the old"
-            f" certificate back in {state / 'tls'}"
-        )
+        if name not in made.anew:
+            raise StoreError(
+                f"{name} is registered with another key than its certificate has; put the old"
+                f" certificate back in {state / 'tls'}, or remove {name}.pem and {name}.key there:"
+                " papertrader init --missing then makes new ones"
+            )
+        known = attrs.evolve(known, uuid=identity.uuid, previous=b"", previous_until=0)
+        store.audit(at, "worker keys made anew", detail=f"{name} {identity.uuid}")(store.db)
     # Its key before a renewal, if it was killed before it could keep the new one.
     kept = attrs.evolve(
         known,

@@ -9,6 +9,8 @@ from papertrader.ops.options import ServerOptions
 class Options(ServerOptions):
     """Options of the master; what is not given comes from the settings file."""
 
+    kind = "master"
+
 
 def makeService(options: Options) -> Driver:
     """Return the service for ``twistd``; nothing is opened before it starts."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
 from datetime import UTC, date, datetime, time
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import platformdirs
 from twisted.python import usage
 
+from papertrader.ops.running import EXIT_FAILED, tell
 from papertrader.ops.settings import Settings
 from papertrader.ops.settings_file import SETTINGS_FILE, SettingsError, load_settings
 
@@ -52,6 +54,9 @@ def store_url(state: Path) -> str:
 class ServerOptions(usage.Options):
     """State directory and settings; all errors in them are told at once, before anything starts."""
 
+    kind = ""
+    """``"master"`` or ``"worker"``."""
+
     optParameters = [
         ["state-dir", "s", None, "Directory of this installation (default: the user's state)."],
     ]
@@ -70,13 +75,22 @@ class ServerOptions(usage.Options):
         self.overrides[name.strip()] = value.strip()
 
     def postOptions(self) -> None:
-        """Read the settings; raises `usage.UsageError` with every error found."""
+        """Read the settings; says every error found on stderr, and ends the program."""
         given = self["state-dir"]
         self.state = (Path(given) if given else default_state_dir()).absolute()
+        file = self.state / SETTINGS_FILE
+        if not file.exists():
+            self.end(f"there is no {file}; make it: papertrader init --state-dir {self.state}")
         try:
-            self.settings = load_settings(self.state / SETTINGS_FILE, os.environ, self.overrides)
+            self.settings = load_settings(file, os.environ, self.overrides)
         except SettingsError as error:
-            raise usage.UsageError("\n".join(error.problems)) from None
+            self.end(*error.problems)
+
+    def end(self, *problems: str) -> NoReturn:
+        """Say what is wrong, and how, without the usage that twistd would put before it."""
+        for problem in problems:
+            tell(self.kind, f"error: {problem}")
+        sys.exit(EXIT_FAILED)
 
     def given(self) -> list[str]:
         """Return the options as they were given, for the workings."""

@@ -29,7 +29,7 @@ from papertrader.eventlog.trail import Note, trail_of
 from papertrader.net.clock import Clock
 from papertrader.net.onethread import OneThread
 from papertrader.net.stalls import StallWatch
-from papertrader.ops.running import EXIT_FAILED, end_process, tell
+from papertrader.ops.running import EXIT_FAILED, StartError, end_process, sentence_of, tell
 
 FAIL_DELAY_S: Final = 0.3
 """Time for the last answers (OUTCOME_UNKNOWN) to leave before a failed process ends."""
@@ -86,9 +86,15 @@ class Process:
         )
 
     def start(self, died: str = "") -> None:
-        """Start the threads and the event log; ``died`` is what it says of the life before."""
+        """Start the threads and the event log; ``died`` is what it says of the life before.
+
+        Raises `StartError` if the log's files cannot be used.
+        """
         self.start_threads()
-        self.event_log.start()
+        try:
+            self.event_log.start()
+        except OSError as error:
+            raise StartError(sentence_of(error)) from None
         if died:
             self.log.warn("the life before this one ended by {died}", died=died)
 

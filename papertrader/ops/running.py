@@ -149,6 +149,13 @@ def tell(name: str, sentence: str) -> None:
         os.write(2, f"papertrader-{name}: {sentence}\n".encode(errors="replace"))
 
 
+def sentence_of(error: BaseException) -> str:
+    """Return what a server that cannot start says of an error; of a file, which one it is."""
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"cannot use {error.filename}: {error.strerror}; papertrader doctor tells more"
+    return str(error)
+
+
 def end_process(reactor: Any, code: int) -> None:
     """End the process with ``code`` after a clean stop of the rest."""
     reactor.addSystemEventTrigger("after", "shutdown", os._exit, code)

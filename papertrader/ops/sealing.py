@@ -62,7 +62,8 @@ def begin_epoch(state: Path, store: TruthStore, at: int = 0) -> SealKeys:
 
     The store must be open and nobody else writing. An installation whose operator removed the key
     begins anew, which the audit log says and the workers take for what it looks like: a forgery.
-    Raises `StoreError`: also for the key of another store, as after an old copy was put back.
+    Raises `StoreError`: also for the key of another store, as after an old copy was put back, and
+    for a new store where there has been one.
     """
     directory = tls_directory(state)
     rows = store.db.execute_sql("SELECT epoch, public, signature FROM audit_key ORDER BY epoch")
@@ -71,6 +72,12 @@ def begin_epoch(state: Path, store: TruthStore, at: int = 0) -> SealKeys:
     current = _settled(directory, last)
     if current is None and last is not None and store.engine.shared:
         current = _handed_over(state, store, last)
+    if last is None and (directory / FILE).exists():
+        raise StoreError(
+            f"{store.where} is new, but a master has run here before ({directory / FILE} is of its"
+            " time): put its store back with papertrader restore FILE --force, or let store.url"
+            " name it; to begin with nothing, remove that key"
+        )
     anew = last is not None and current is None
     if anew and (directory / FILE).exists():
         raise StoreError(
@@ -97,6 +104,24 @@ def begin_epoch(state: Path, store: TruthStore, at: int = 0) -> SealKeys:
     except OSError as error:
         raise StoreError(f"cannot write into {directory}: {error.strerror or error}") from None
     return SealKeys(private=key, chain=(*chain, (store.epoch, public, signature)))
+
+
+def set_aside_foreign(state: Path, last: bytes | None) -> Path | None:
+    """Put the key aside that is not the one of a store whose last public key is ``last``.
+
+    For who puts a store back; no master may run. Returns the file it is kept as, None if there was
+    nothing to do. Raises `StoreError`.
+    """
+    directory = tls_directory(state)
+    path = directory / FILE
+    try:
+        if not path.exists() or _settled(directory, last) is not None:
+            return None
+        kept = path.with_name(f"{FILE}.replaced")
+        path.replace(kept)
+    except OSError as error:
+        raise StoreError(f"cannot write into {directory}: {error.strerror or error}") from None
+    return kept
 
 
 def forget_handed_over(store: TruthStore) -> None:

@@ -13,6 +13,8 @@ from papertrader.ops.variables import WORKERS_MAX
 class Options(ServerOptions):
     """Options of a worker; what is not given comes from the settings file."""
 
+    kind = "worker"
+
     optParameters = [
         ["number", "n", "1", "Which worker of the installation this is, from 1."],
         ["region", None, "0", "Region that clients may ask for."],
@@ -40,9 +42,9 @@ class Options(ServerOptions):
         try:
             self.enrolled = read_enrolled(self.state)
         except ValueError as error:
-            raise usage.UsageError(str(error)) from None
+            self.end(str(error))
         if self.enrolled is None and self["number"] > self.settings.workers:
-            raise usage.UsageError(
+            self.end(
                 f"there is no worker {self['number']}: the settings say workers ="
                 f" {self.settings.workers}"
             )

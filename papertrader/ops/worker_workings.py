@@ -19,7 +19,12 @@ from papertrader.net.webport import WebConfiguration
 from papertrader.ops.heart import Heart, Inherited
 from papertrader.ops.inherited import inherited_endpoint
 from papertrader.ops.process import Process
-from papertrader.ops.running import StartError, calm_collector, write_run_file
+from papertrader.ops.running import (
+    StartError,
+    calm_collector,
+    sentence_of,
+    write_run_file,
+)
 from papertrader.ops.worker_tap import Options
 from papertrader.ops.workerkeys import WorkerKeys
 from papertrader.worker.main import Worker, WorkerConfiguration
@@ -64,7 +69,7 @@ class Workings(Service):
             process.start(self._died)
             self._start(process, options.state)
         except (StartError, CredentialsError, WitnessError, OSError) as error:
-            process.fail(str(error))
+            process.fail(sentence_of(error))
 
     def _start(self, process: Process, state: Path) -> None:
         options, settings = self._options, self._options.settings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import ssl
 import sys
@@ -11,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from papertrader.cli.main import COMMANDS, MEANT, main
+from papertrader.cli.problems import EXIT_BUG, EXIT_USAGE, _problem_of
 from papertrader.wire.kinds import Opcode, Status
 from tests.cli.test_commands import PASSWORD, Terminal, terminal
 
@@ -257,6 +259,15 @@ def test_a_backup_where_it_cannot_be(tmp_path: Path) -> None:
     assert done.stderr.endswith(
         "there is no /none/x.db; name a file that papertrader backup made\n"
     )
+
+
+def test_a_file_that_cannot_be_used_is_no_mistake_of_the_program() -> None:
+    """Which one, and why; and a full disk, which names none."""
+    said = _problem_of(PermissionError(errno.EACCES, "Permission denied", "/root/x"), False, False)
+    assert (said.code, said.text) == ("FILE_UNUSABLE", "/root/x: Permission denied")
+    full = _problem_of(OSError(errno.ENOSPC, "No space left on device"), False, False)
+    assert (full.text, full.exit_code) == ("No space left on device", EXIT_USAGE)
+    assert _problem_of(OSError(errno.EPROTO, "odd"), False, False).exit_code == EXIT_BUG
 
 
 def test_a_group_by_itself_shows_what_there_is(terminal: Terminal) -> None:

@@ -11,9 +11,12 @@ import pytest
 
 from papertrader.master.engines import StoreError, place_at
 from papertrader.ops.backup import backup_place, inspect_backup, make_backup, restore_backup
+from papertrader.ops.certificates import tls_directory
 from papertrader.ops.inspection import audit
 from papertrader.ops.replaycheck import replay_check
 from papertrader.ops.running import StartError, StateLock
+from papertrader.ops.sealing import begin_epoch
+from papertrader.ops.sealkey import keep_seal_key, new_seal_key
 from papertrader.wire import messages as m
 from tests import backends
 from tests.master_kit import MasterClient, MasterKit
@@ -83,6 +86,33 @@ def test_a_backup_goes_into_either_engine(
         back()
     assert audit(place).violations == []
     assert replay_check(place).findings == []
+
+
+def test_the_key_of_another_time_is_put_aside(
+    kit: MasterKit, ann: MasterClient, tmp_path: Path
+) -> None:
+    """The audit log's key changes at each start: one that is none of the backup's is kept beside,
+    and the next start begins a new chain; the backup's own is left where it is."""
+    tls_directory(kit.state_dir).mkdir(0o700)
+    keep_seal_key(kit.state_dir, new_seal_key())
+    begin_epoch(kit.state_dir, kit.main.store)
+    made = make_backup(backends.place(kit.state_dir), tmp_path / "of then")
+    key = tls_directory(kit.state_dir) / "audit.key"
+    kit.stop()
+    place = backends.place(kit.state_dir)
+    assert restore_backup(place, made.path, force=True, accept_loss=True).key_aside is None
+    own = key.read_bytes()
+    kit.boot()
+    begin_epoch(kit.state_dir, kit.main.store)
+    later = key.read_bytes()
+    kit.stop()
+    assert later != own
+    aside = restore_backup(place, made.path, force=True, accept_loss=True).key_aside
+    assert aside is not None
+    assert (aside.read_bytes(), key.exists()) == (later, False)
+    kit.boot()
+    begin_epoch(kit.state_dir, kit.main.store)
+    assert key.exists()
 
 
 def test_nothing_is_replaced_by_mistake(kit: MasterKit, ann: MasterClient, tmp_path: Path) -> None:

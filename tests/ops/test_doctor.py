@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import socket
 import sqlite3
+import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,8 +23,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from papertrader.cli.main import main
 from papertrader.eventlog.tail import Place
-from papertrader.master.database import SCHEMA_VERSION
+from papertrader.master.database import SCHEMA_VERSION, TruthStore
+from papertrader.master.engines import StoreError, place_at
+from papertrader.master.registry import Registry
 from papertrader.master.secondfactor import KEY_FILE
+from papertrader.net.credentials import load_certificates, worker_identity
 from papertrader.ops.certificates import certificate_files
 from papertrader.ops.doctor import (
     BEHIND_MAX,
@@ -35,7 +40,9 @@ from papertrader.ops.doctor import (
     kernel_clock,
 )
 from papertrader.ops.forwarded import FILE, Forwarded
-from papertrader.ops.installation import prepare, prepare_settings
+from papertrader.ops.installation import lacks_nothing, prepare, prepare_settings
+from papertrader.ops.ownership import owner_of
+from papertrader.ops.sealing import begin_epoch
 from papertrader.ops.sealkey import keep_seal_key, new_seal_key
 from papertrader.ops.settings_file import SETTINGS_FILE
 
@@ -91,6 +98,40 @@ def test_what_others_can_read(state: Path, name: str) -> None:
     found = seen(state, "permissions")
     assert found.verdict is Verdict.BAD
     assert found.advice == f"run: chmod {'700' if path.is_dir() else '600'} {path}"
+
+
+def test_what_others_own(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of another user, as a command run as root leaves it: whose it is, and what to do."""
+    (state / "run").mkdir(0o700, exist_ok=True)
+    lock = state / "run" / "master.lock"
+    lock.touch()
+    seen_as_it_is = Path.lstat
+
+    def lstat(path: Path) -> os.stat_result:
+        found = seen_as_it_is(path)
+        values = list(found)
+        values[stat.ST_UID] += 1 if path == lock else 0
+        return os.stat_result(values)
+
+    monkeypatch.setattr(Path, "lstat", lstat)
+    found = seen(state, "permissions")
+    assert found.verdict is Verdict.BAD
+    assert found.what.startswith(f"{lock} belongs to ")
+    assert f"chown -R {owner_of(state)} {state}" in found.advice
+
+
+@pytest.mark.parametrize(("name", "mode"), [("truth.db", 0o400), ("run", 0o500), ("", 0o500)])
+def test_what_its_owner_cannot_use(state: Path, name: str, mode: int) -> None:
+    """A file or a directory that may not be written to."""
+    (state / name).chmod(mode)
+    try:
+        found = seen(state, "permissions")
+    finally:
+        (state / name).chmod(0o700)
+    assert (found.verdict, found.what) == (
+        Verdict.BAD, f"{state / name} cannot be used by its owner",
+    )  # fmt: skip
+    assert found.advice.endswith(str(state / name))
 
 
 @pytest.mark.parametrize(
@@ -247,6 +288,73 @@ def test_the_store(state: Path, version: int | None, verdict: Verdict) -> None:
         db.commit()
         db.close()
     assert seen(state, "schema").verdict is verdict
+
+
+@pytest.mark.parametrize("left", ["views.db", "tls/audit.key"])
+def test_a_store_that_is_gone(state: Path, left: str) -> None:
+    """Where a master has run, a store that is not there is no new installation's."""
+    (state / "truth.db").unlink()
+    assert seen(state, "schema").verdict is Verdict.SKIPPED
+    (state / left).touch(0o600)
+    found = seen(state, "schema")
+    assert (found.verdict, "is gone" in found.what) == (Verdict.BAD, True)
+    assert "papertrader restore" in found.advice
+
+
+def test_views_that_are_damaged(state: Path) -> None:
+    """They are made again, not restored."""
+    (state / "views.db").write_bytes(b"noise" * 1_000)
+    found = seen(state, "schema")
+    assert (found.verdict, "papertrader rebuild" in found.advice) == (Verdict.BAD, True)
+
+
+@pytest.mark.sqlite
+def test_a_store_that_is_gone_is_not_made_anew(state: Path) -> None:
+    """Neither while its views are there, nor, when nothing is left of it, where it had a key."""
+    (state / "truth.db").unlink()
+    (state / "views.db").touch(0o600)
+    with pytest.raises(StoreError, match=r"truth\.db is gone.*papertrader restore"):
+        prepare(state, 1, now=NOW, new_uuid=lambda: UUID(int=7))
+    (state / "views.db").unlink()
+    prepare(state, 1, now=NOW, new_uuid=lambda: UUID(int=7))
+    (state / "tls" / "audit.key").touch(0o600)
+    store = TruthStore(place_at(state).truth, "test")
+    store.open()
+    try:
+        with pytest.raises(StoreError, match="a master has run here before"):
+            begin_epoch(state, store)
+    finally:
+        store.close()
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize("lost", ["worker-1.pem", "worker-1.key", "master.key"])
+def test_a_pair_that_is_lost_is_made_again(state: Path, lost: str) -> None:
+    """By what makes whatever is missing; a worker's place in the registry is its new keys'."""
+    (state / "tls" / lost).unlink()
+    assert not lacks_nothing(state, 1, place_at(state), now=NOW)
+    prepare(state, 1, now=NOW, new_uuid=lambda: UUID(int=8))
+    assert lacks_nothing(state, 1, place_at(state), now=NOW)
+    assert seen(state, "certificates").verdict is Verdict.GOOD
+    registry = Registry()
+    with contextlib.closing(place_at(state).truth.snapshot()) as db:
+        registry.load(db)
+    known, own = registry.get(1), load_certificates(state / "tls" / "worker-1.pem")[0]
+    assert known is not None
+    assert (known.uuid, known.spki) == attrs.astuple(worker_identity(own))[:2]
+    later = NOW + timedelta(days=25)
+    assert not lacks_nothing(state, 1, place_at(state), now=later)
+
+
+@pytest.mark.sqlite
+def test_keys_of_a_stranger_are_not_registered(state: Path, tmp_path: Path) -> None:
+    """A pair that is there, and not the registered one, is told, with the way out."""
+    prepare_settings(tmp_path / "other", lambda line: None)
+    prepare(tmp_path / "other", 1, now=NOW, new_uuid=lambda: UUID(int=9))
+    for each in certificate_files(state, "worker-1"):
+        each.write_bytes((tmp_path / "other" / "tls" / each.name).read_bytes())
+    with pytest.raises(StoreError, match=r"another key .* papertrader init --missing"):
+        prepare(state, 1, now=NOW, new_uuid=lambda: UUID(int=8))
 
 
 def test_the_key_of_the_second_factors(state: Path) -> None:

@@ -13,10 +13,13 @@ from papertrader.core.instants import SECOND
 from papertrader.master import viewstore
 from papertrader.master.main import Main
 from papertrader.ops.files import make_private_directory
-from papertrader.ops.running import StartError, write_run_file
+from papertrader.ops.master_tap import Options as MasterOptions
+from papertrader.ops.options import ServerOptions
+from papertrader.ops.running import EXIT_FAILED, StartError, sentence_of, write_run_file
 from papertrader.ops.settings import Settings
 from papertrader.ops.settings_file import load_settings
 from papertrader.ops.starting import TELL_EVERY_S, StartProgress
+from papertrader.ops.worker_tap import Options as WorkerOptions
 from tests.master_kit import MasterKit
 
 
@@ -108,3 +111,32 @@ def test_views_that_are_made_again_are_told(tmp_path: Path) -> None:
     assert told[-1][0] == told[-1][1] > 5
     main.store.close()
     main.view_store.close()
+
+
+def test_what_a_failed_start_says_of_a_file() -> None:
+    """Which one it is, in words, and where to look; other errors say what they say."""
+    error = PermissionError(13, "Permission denied", "/srv/log/master.ring")
+    assert sentence_of(error) == (
+        "cannot use /srv/log/master.ring: Permission denied; papertrader doctor tells more"
+    )
+    assert sentence_of(StartError("no key")) == "no key"
+
+
+@pytest.mark.parametrize("kind", ["master", "worker"])
+def test_settings_are_told_without_the_usage(
+    kind: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """One line for each error, and how an installation is made where there is none."""
+    options: ServerOptions = MasterOptions() if kind == "master" else WorkerOptions()
+    for text, said in (
+        (None, f"there is no {tmp_path}/papertrader.toml; make it: papertrader init --state-dir"),
+        ("workers = 0", "papertrader.toml:1: workers: 0 is wrong"),
+    ):
+        if text is not None:
+            (tmp_path / "papertrader.toml").write_text(text)
+        with pytest.raises(SystemExit) as ended:
+            options.parseOptions(["--state-dir", str(tmp_path)])
+        out, err = capfd.readouterr()
+        assert (ended.value.code, out) == (EXIT_FAILED, "")
+        assert err.startswith(f"papertrader-{kind}: error: {said}")
+        assert err.count("\n") == 1
