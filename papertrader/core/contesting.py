@@ -157,8 +157,11 @@ class Contesting(Custody):
 
     def next_contest_end(self) -> int:
         """Return the market time at which the next contest ends; 0 if none goes on."""
-        ends = [each.rules.ends_at for each in self.state.contests.values() if not each.ended_at]
-        return min(ends, default=0)
+        return min(self.contest_ends(), default=0)
+
+    def contest_ends(self) -> list[int]:
+        """Return the market times at which those that go on end."""
+        return [each.rules.ends_at for each in self.state.contests.values() if not each.ended_at]
 
 
 def check_contest(

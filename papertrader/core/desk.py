@@ -345,7 +345,8 @@ class Desk(Splits):
                 continue
             if 0 < carry <= market_at and (order is None or carry < order.expire_at):
                 if closes >= CLOSES_MAX:
-                    break
+                    # Contests that end later end with what they are charged until then.
+                    return self._finish()
                 self._carry(at, market_at)
                 closes += 1
                 continue

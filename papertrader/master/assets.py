@@ -198,11 +198,24 @@ class Assets:
         self._held = not self._reserve.covers(now, before)
         if self._held:
             return
-        closing = self._closing(before, now)
-        if closing:
-            self._go_to(closing)
+        for stop in self._stops(before, now):
+            self._go_to(stop)
             self._finish()
         self._go_to(now)
+
+    def _stops(self, before: int, now: int) -> list[int]:
+        """Return the market times before ``now`` at which the newest quotes are taken, rising.
+
+        They are the last instants of the session whose close is gone past, and of contests whose
+        end is: these are valued at the last prices before it, not at those of before the step.
+        """
+        if not self.updates or self.market.market_clock.mode == ClockMode.LIVE:
+            # What was missed while nothing ran is not made up for.
+            return []
+        last = self._source.last_time()
+        ends = {self._closing(before, now)}
+        ends |= {end - 1 for end in self._transactions.desk.contest_ends()}
+        return sorted(each for each in ends if before < each < now and each <= last)
 
     def _closing(self, before: int, now: int) -> int:
         """Return the last instant of the session whose close is gone past, 0 if none.
@@ -210,26 +223,26 @@ class Assets:
         On a fast clock the newest quote may be a quarter of an hour of market time old when the
         close comes: what waits for it, and the last orders of the day, get the session's last one.
         """
-        if not self.updates or self.market.market_clock.mode == ClockMode.LIVE:
-            # What was missed while nothing ran is not made up for.
-            return 0
         calendar = self._source.calendar_main
         last = calendar.next_session(before).close - 1
-        return last if before < last < now and last <= self._source.last_time() else 0
+        return last if before < last < now else 0
 
     def _go_to(self, now: int) -> None:
         before, self._market_at = self._market_at, now
         self.updates += 1
         self._list(now)
-        self._transactions.advance(now)
         self.watcher.advance(now)
         late, self._late = self._late, []
-        actions = late + self._source.actions(before, now)
-        for number, action in enumerate(actions):
-            is_late = number < len(late)
-            if self._transactions.act(action, late=is_late):
-                self.watcher.act(action, now, late=is_late)
-        if actions:
+        actions = self._source.actions(before, now)
+        # Each in its turn among the closes and expiries that a step of the clock goes past.
+        self._transactions.advance(actions[0].at - 1 if actions else now)
+        for action in late:
+            self._act(action, now, late=True)
+        for action in actions:
+            self._transactions.advance(action.at - 1)
+            self._act(action, now)
+        self._transactions.advance(now)
+        if late or actions:
             # Together with them, so that a crash cannot make them due once more.
             self._reserve.note(now)
         self._rest = self._fresh_quotes(now)
@@ -237,6 +250,10 @@ class Assets:
         hours = self.hours.changed(now)
         if hours is not None:
             self._workers.publish([(MARKET_TOPIC, hours)], TopicKind.MARKET)
+
+    def _act(self, action: CorporateAction, now: int, *, late: bool = False) -> None:
+        if self._transactions.act(action, late=late):
+            self.watcher.act(action, now, late=late)
 
     def act_late(self, action: CorporateAction) -> None:
         """Apply an action that fell due before it was known, with the next update."""

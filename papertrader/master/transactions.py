@@ -144,10 +144,20 @@ class Transactions:
         self._post(seq, [inputs.quote_record(seq, quote, interval, used)], events)
 
     def advance(self, market_at: int) -> None:
-        """Let market time go on: what was due until ``market_at`` expires."""
+        """Let market time go on: all that was due until ``market_at`` is done.
+
+        One input goes past `CLOSES_MAX` closes. A step of the clock over more of them is more
+        inputs, before anything of the new time is taken: what is posted then counts as later than
+        all closes before it.
+        """
         due = self.desk.next_expiry()
-        if due == 0 or due > market_at:
-            return
+        while 0 < due <= market_at:
+            self._advance(market_at)
+            done, due = due, self.desk.next_expiry()
+            if due <= done:
+                break
+
+    def _advance(self, market_at: int) -> None:
         seq, at = self._next_seq(), self._clock.wall_ns()
         events = self.desk.advance(seq=seq, at=at, market_at=market_at)
         used, closings = self.desk.quotes_used(), self.desk.closings_used()

@@ -7,15 +7,16 @@ from typing import Any
 
 import pytest
 
-from papertrader.core import contests
+from papertrader.core import contests, desk
 from papertrader.core.contestfile import Account, FileError, curve_of, risk_adjusted, verify, write
 from papertrader.core.contests import Contest, ContestRules, Entry, ranked
 from papertrader.core.events import TransactionPosted
-from papertrader.core.ledger import InvariantViolated
+from papertrader.core.instants import DAY
+from papertrader.core.ledger import InvariantViolated, TransactionKind
 from papertrader.core.money import NULL, SCALE
 from papertrader.core.orders import OrderState, Side, TimeInForce
 from papertrader.core.refusals import Refusal
-from papertrader.core.terms import PortfolioTerms
+from papertrader.core.terms import AccountKind, PortfolioTerms
 
 END = 10**6
 
@@ -82,6 +83,27 @@ def test_what_falls_due_after_a_contest_is_none_of_its_business(cup: Any) -> Non
     assert cup.now_is(late).state == OrderState.CANCELLED
     assert cup.now_is(late).reason == Refusal.CONTEST_CLOSED
     assert cup.desk.state.contests[1].entries[10].equity == 1_000 * SCALE
+
+
+def test_an_entry_ends_with_all_that_it_owes_until_then(
+    floor: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One input goes past two closes here: the contest ends behind those of its time, no sooner."""
+    monkeypatch.setattr(desk, "CLOSES_MAX", 2)
+    ends = 8 * DAY
+    terms = PortfolioTerms(account_kind=AccountKind.MARGIN)
+    cash = 10_000 * SCALE
+    opened(floor, cash=cash, ends_at=ends, opens_at=1, joins_until=ends, terms=terms)
+    joined(floor, 1, 10)
+    floor.order("150", "100", portfolio=10)
+    floor.quote("100", "100", last="100")
+    while 0 < floor.desk.next_expiry() <= 20 * DAY:
+        advance(floor, 20 * DAY)
+    posted = [each.transaction for each in floor.events if isinstance(each, TransactionPosted)]
+    charged = [each for each in posted if each.kind == TransactionKind.INTEREST]
+    until_then = [each.amount for each in charged if each.market_time < ends]
+    assert len(charged) > len(until_then) > 2
+    assert floor.desk.state.contests[1].entries[10].equity == cash + sum(until_then)
 
 
 def test_an_entry_is_a_portfolio_with_the_contests_cash_and_terms(cup: Any) -> None:

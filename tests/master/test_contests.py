@@ -11,7 +11,8 @@ import pytest
 
 from papertrader.core.contestfile import verify
 from papertrader.core.contests import ContestState, StandingOrder
-from papertrader.core.instants import DAY
+from papertrader.core.instants import DAY, MINUTE
+from papertrader.core.marketclock import ClockField
 from papertrader.core.money import NULL, SCALE
 from papertrader.core.terms import PortfolioTerms
 from papertrader.master.operators import Appointment, appoint
@@ -153,3 +154,20 @@ def test_questions_about_contests(fast: MasterKit) -> None:
         assert ann.ask(message).status == Status.NO_SUCH_CONTEST
     assert command(ann, m.ContestJoin(contest=9)).status == Status.NO_SUCH_CONTEST
     assert ann.ask(m.ContestStandings(contest=1)).message.standings == ()
+
+
+def test_a_step_past_the_end_is_valued_at_the_prices_of_the_end(fast: MasterKit) -> None:
+    """Ten days at once: what counts are the last prices of the third, not of before the step."""
+    ann = host(fast)
+    entry = command(ann, m.ContestJoin(contest=command(ann, wish()).message.contest)).message
+    assert command(ann, m.ClockSet(fields=ClockField.PAUSED, paused=True)).status == 0
+    assert ann.order("AAPL", "100", portfolio=entry.portfolio).status == 0
+    assert command(ann, m.ClockSet(fields=ClockField.STEP, step=MINUTE)).status == 0
+    before = ann.ask(m.PortfolioGet(portfolio=entry.portfolio)).message
+    assert [row.quantity for row in before.positions] == [100 * SCALE]
+    assert command(ann, m.ClockSet(fields=ClockField.STEP, step=10 * DAY)).status == 0
+    final = ann.ask(m.ContestStandings(contest=1, order=StandingOrder.EQUITY)).message
+    assert final.ended_at > START + 3 * DAY
+    price = fast.main.assets._source.quote("AAPL", START + 3 * DAY - 1)
+    assert price is not None
+    assert final.standings[0].equity == before.cash + 100 * price.last

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
 
+from papertrader.core.carry import CLOSES_MAX
 from papertrader.core.instants import DAY, MINUTE, SECOND
 from papertrader.core.marketclock import SPEED_MAX, ClockField, ClockMode
 from papertrader.core.money import SCALE
-from papertrader.core.orders import OrderState, OrderType, TimeInForce
+from papertrader.core.orders import OrderState, OrderType, Side, TimeInForce
+from papertrader.core.terms import AccountKind, PortfolioTerms
 from papertrader.master.operators import Appointment, appoint
+from papertrader.master.providers.base import load_calendars
+from papertrader.master.termrecords import terms_block
 from papertrader.master.timekeeper import STEP_MAX
 from papertrader.ops.inspection import rebuild
 from papertrader.wire import messages as m
@@ -374,4 +379,67 @@ def test_the_simulated_market_can_be_set_too(tmp_path: Path) -> None:
     ann.order("ALRB", "2", side=2)
     turn(ann, step=MINUTE)
     assert positions(ann) == {}
+    kit.check()
+
+
+# --- steps over many closes ----------------------------------------------------------------------
+
+
+def owed(transactions: list[m.TransactionRow], until: int) -> list[tuple[int, int]]:
+    """Work out what a debt of January 2012, and the dividends of 900 IBM, brought until a time.
+
+    In the order of market time, as (kind, amount).
+    """
+    calendar = load_calendars()["XNYS"]
+    cash = sum(row.amount for row in transactions if row.kind in (TxKind.DEPOSIT, TxKind.BUY))
+    dividends = {at(f"{day} 00:00") // DAY: amount for day, amount in IBM_2012.items()}
+    found, session = [], calendar.next_session(at("2012-01-03 16:00"))
+    while session.open <= until:
+        paid = dividends.get(session.open // DAY)
+        if paid is not None:
+            cash += 900 * paid
+            found.append((int(TxKind.DIVIDEND), 900 * paid))
+        if session.close > until:
+            break
+        following = calendar.next_session(session.close)
+        days = (following.day - session.day).days
+        cents = round(Fraction(-cash * 8 * days, 100 * 360 * SCALE // 100))
+        cash -= cents * SCALE // 100
+        found.append((int(TxKind.INTEREST), -cents * SCALE // 100))
+        session = following
+    return found
+
+
+IBM_2012 = {
+    "2012-02-08": 75 * SCALE // 100,
+    "2012-05-08": 85 * SCALE // 100,
+    "2012-08-08": 85 * SCALE // 100,
+    "2012-11-07": 85 * SCALE // 100,
+    "2013-02-06": 85 * SCALE // 100,
+}
+"""Ex-dates, and what was paid a share."""
+
+
+def test_a_long_step_leaves_out_no_close_and_keeps_the_order(tmp_path: Path) -> None:
+    """400 days at once: interest of each close, and each dividend before the closes after it.
+
+    That is more closes than one input goes past, and the position is sold right after.
+    """
+    kit, ann = market(tmp_path, "2012-01-03 15:00")
+    kit.turn(1.0)
+    ann.seq += 1
+    terms = PortfolioTerms(account_kind=AccountKind.MARGIN)
+    assert ann.ask(terms_block(m.PortfolioTermsSet, terms), seq=ann.seq).status == 0
+    assert ann.order("IBM", "900").status == 0
+    kit.turn(10.0)
+    assert positions(ann) == {"IBM": 900 * SCALE}
+    assert turn(ann, step=400 * DAY).status == 0
+    assert ann.order("IBM", "900", side=Side.SELL).status == 0
+    kit.turn(1.0)
+    rows = [row for part in ann.ask_all(m.TransactionsGet()) for row in part.message.transactions]
+    carried = (TxKind.INTEREST, TxKind.DIVIDEND)
+    told = [(row.kind, row.amount) for row in rows if row.kind in carried]
+    wanted = owed(rows, ann.ask(m.ClockGet()).message.now)
+    assert len(wanted) > CLOSES_MAX
+    assert told == wanted
     kit.check()
