@@ -46,6 +46,7 @@ from papertrader.client.transport import (
     require_alpn,
     wall_clock,
 )
+from papertrader.client.trust import Trust
 from papertrader.client.workering import AsyncWorkers
 from papertrader.core.instants import SECOND
 from papertrader.core.orders import OrderState, Side, TimeInForce
@@ -62,8 +63,11 @@ _CLOSE_TIMEOUT_S: Final = 2.0
 
 
 def tls_dialer(ca: str | Path) -> DialAsync:
-    """Return what connects with TLS to workers whose certificates come from the CA file."""
-    context = client_context(ca)
+    """Return what connects with TLS to workers whose certificates come from the CA file.
+
+    The file is looked at before each connection: another one may have taken its place.
+    """
+    context = Trust(ca, client_context)
 
     async def dial(endpoint: Endpoint, stream: Stream) -> asyncio.Transport:
         loop = asyncio.get_running_loop()
@@ -71,7 +75,7 @@ def tls_dialer(ca: str | Path) -> DialAsync:
             lambda: stream,
             endpoint.host,
             endpoint.port,
-            ssl=context,
+            ssl=context(),
             server_hostname=endpoint.host,
         )
         tls = transport.get_extra_info("ssl_object")

@@ -29,6 +29,7 @@ from zope.interface import implementer
 from papertrader.client.endpoints import Endpoint
 from papertrader.client.losses import tls_failure
 from papertrader.client.transport import ALPN
+from papertrader.client.trust import Trust
 
 EndpointFor = Callable[[Endpoint], IStreamClientEndpoint]
 
@@ -38,11 +39,26 @@ _PEM_END: Final = b"-----END CERTIFICATE-----"
 def tls_endpoints(reactor: Any, ca: str | Path) -> EndpointFor:
     """Return what makes TLS endpoints for workers whose certificates come from the CA file.
 
-    TLS 1.2 or better, names checked, ALPN offered. Raises `ValueError`, naming the file, if it
-    cannot be used.
+    TLS 1.2 or better, names checked, ALPN offered. The file is looked at before each connection:
+    another one may have taken its place. Raises `ValueError`, naming the file, if it cannot be
+    used.
     """
+    trust = Trust(ca, _trust_root)
+
+    def endpoint_for(endpoint: Endpoint) -> IStreamClientEndpoint:
+        options = optionsForClientTLS(
+            endpoint.host, trustRoot=trust(), acceptableProtocols=[ALPN.encode()]
+        )
+        plain = HostnameEndpoint(reactor, endpoint.host, endpoint.port)
+        return wrapClientTLS(options, plain)
+
+    return endpoint_for
+
+
+def _trust_root(ca: Path) -> Any:
+    """Return what Twisted trusts by the CA file. Raises `ValueError`, naming the file."""
     try:
-        blocks = Path(ca).read_bytes().split(_PEM_END)[:-1]
+        blocks = ca.read_bytes().split(_PEM_END)[:-1]
         certificates = [Certificate.loadPEM(block + _PEM_END) for block in blocks]
     except OSError as error:
         raise ValueError(f"the CA file {ca} cannot be read: {error.strerror}") from None
@@ -51,16 +67,7 @@ def tls_endpoints(reactor: Any, ca: str | Path) -> EndpointFor:
         certificates = []
     if not certificates:
         raise ValueError(f"the CA file {ca} holds no readable PEM certificate")
-    trust = trustRootFromCertificates(certificates)
-
-    def endpoint_for(endpoint: Endpoint) -> IStreamClientEndpoint:
-        options = optionsForClientTLS(
-            endpoint.host, trustRoot=trust, acceptableProtocols=[ALPN.encode()]
-        )
-        plain = HostnameEndpoint(reactor, endpoint.host, endpoint.port)
-        return wrapClientTLS(options, plain)
-
-    return endpoint_for
+    return trustRootFromCertificates(certificates)
 
 
 def _why_lost(reason: Failure) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from papertrader.client.endpoints import Endpoint, parse_endpoint
+from papertrader.client.trust import Trust
 from papertrader.core.instants import from_datetime
 from papertrader.wire.kinds import ALPN_CLIENT
 
@@ -99,14 +100,17 @@ class TlsTransport:
 
 
 def tls_dialer(ca: str | Path) -> Dial:
-    """Return what connects with TLS to workers whose certificates come from the CA file."""
-    context = client_context(ca)
+    """Return what connects with TLS to workers whose certificates come from the CA file.
+
+    The file is looked at before each connection: another one may have taken its place.
+    """
+    context = Trust(ca, client_context)
 
     def dial(endpoint: Endpoint, timeout: float) -> Transport:
         plain = socket.create_connection((endpoint.host, endpoint.port), timeout=timeout)
         try:
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            stream = context.wrap_socket(plain, server_hostname=endpoint.host)
+            stream = context().wrap_socket(plain, server_hostname=endpoint.host)
         except BaseException:
             plain.close()
             raise

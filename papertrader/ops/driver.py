@@ -52,6 +52,7 @@ from papertrader.ops.running import (
     end_process,
     sentence_of,
     tell,
+    widen_files,
     write_run_file,
 )
 from papertrader.ops.variable import place
@@ -189,6 +190,7 @@ class Driver(Service):
         role = self.role
         try:
             self._lock.acquire()
+            widen_files()
             self._socket = listening_socket(role.host, role.port, role.setting)
             if role.web is not None:
                 self._web = listening_socket(*role.web, "web.listen")

@@ -10,6 +10,7 @@ import fcntl
 import gc
 import json
 import os
+import resource
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +27,11 @@ EX_SOFTWARE)."""
 SWITCH_S: Final = 0.0005
 """How long a thread that wants to run waits for one that does not let go. With Python's own 5 ms a
 commit, which changes hands four times, waits 20 ms for a busy reactor."""
+FILES_WANTED: Final = 16_384
+"""Files that a server may open, where the system lets it: connections of clients, browsers and
+programs up to ``CONNECTIONS_MAX`` each, and its own."""
+FILES_MIN: Final = 256
+"""With fewer, Twisted cannot start a process."""
 GC_THRESHOLDS: Final = (50_000, 20, 100)
 """Objects between two young collections; young ones between two of the middle; of those to an
 old one, which walks all and takes 50 ms for 2,000 connections."""
@@ -147,6 +153,24 @@ def tell(name: str, sentence: str) -> None:
     """
     with contextlib.suppress(OSError):
         os.write(2, f"papertrader-{name}: {sentence}\n".encode(errors="replace"))
+
+
+def widen_files() -> None:
+    """Let this process, and those that it starts, open as many files as a server may need.
+
+    The usual soft limit, of 1,024, is for programs that use select(); a worker takes 5,000 clients.
+    Raises `StartError` if not even a start is possible.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES_WANTED if hard == resource.RLIM_INFINITY else min(FILES_WANTED, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        soft = wanted
+    if soft != resource.RLIM_INFINITY and soft < FILES_MIN:
+        raise StartError(
+            f"it may open {soft} files, and needs {FILES_MIN} at least; raise the limit (ulimit -n,"
+            " or LimitNOFILE= of the unit)"
+        )
 
 
 def sentence_of(error: BaseException) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +16,14 @@ from papertrader.master.main import Main
 from papertrader.ops.files import make_private_directory
 from papertrader.ops.master_tap import Options as MasterOptions
 from papertrader.ops.options import ServerOptions
-from papertrader.ops.running import EXIT_FAILED, StartError, sentence_of, write_run_file
+from papertrader.ops.running import (
+    EXIT_FAILED,
+    FILES_WANTED,
+    StartError,
+    sentence_of,
+    widen_files,
+    write_run_file,
+)
 from papertrader.ops.settings import Settings
 from papertrader.ops.settings_file import load_settings
 from papertrader.ops.starting import TELL_EVERY_S, StartProgress
@@ -140,3 +148,30 @@ def test_settings_are_told_without_the_usage(
         assert (ended.value.code, out) == (EXIT_FAILED, "")
         assert err.startswith(f"papertrader-{kind}: error: {said}")
         assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("had", "has"),
+    [
+        ((1_024, 524_288), (FILES_WANTED, 524_288)),
+        ((1_024, 4_096), (4_096, 4_096)),
+        ((65_536, 65_536), None),
+        ((1_024, resource.RLIM_INFINITY), (FILES_WANTED, resource.RLIM_INFINITY)),
+    ],
+)
+def test_a_server_may_open_the_files_it_needs(
+    monkeypatch: pytest.MonkeyPatch, had: tuple[int, int], has: tuple[int, int] | None
+) -> None:
+    """As many as the system lets it, where the usual limit is lower than its connections."""
+    asked: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "getrlimit", lambda what: had)
+    monkeypatch.setattr(resource, "setrlimit", lambda what, limits: asked.append(limits))
+    widen_files()
+    assert asked == ([] if has is None else [has])
+
+
+def test_a_server_that_may_open_too_few_files_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Instead of what the system says when a process cannot be started."""
+    monkeypatch.setattr(resource, "getrlimit", lambda what: (100, 100))
+    with pytest.raises(StartError, match=r"100 files, and needs 256 .*LimitNOFILE"):
+        widen_files()
