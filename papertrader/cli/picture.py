@@ -10,6 +10,7 @@ from papertrader.cli.output import day
 from papertrader.cli.problems import Problem
 from papertrader.client import results as r
 from papertrader.client.curves import Curve, drawdowns, growth
+from papertrader.extras import install_command
 
 _INCHES: Final = (9.0, 8.0)
 _DPI: Final = 120
@@ -26,7 +27,7 @@ def drawing_program() -> None:
     if find_spec("matplotlib") is None:
         raise Problem.usage(
             "a picture needs matplotlib, which is not installed",
-            "pip install 'papertrader[report]' (or: pip install matplotlib); --html needs nothing",
+            f"{install_command('report')}; --html needs nothing",
         )
 
 

@@ -7,6 +7,7 @@ import click
 from papertrader.cli.invocation import Invocation, pass_invocation
 from papertrader.cli.place import find_place, load_login
 from papertrader.cli.problems import Problem
+from papertrader.extras import install_command
 from papertrader.wire.kinds import Scope
 
 
@@ -26,7 +27,7 @@ def tui(invocation: Invocation, symbols: tuple[str, ...], read_only: bool) -> No
         from papertrader.cli.terminal.app import TerminalProgram  # noqa: PLC0415 (an extra)
     except ImportError:
         raise Problem.usage(
-            "the terminal program needs Textual", "pip install 'papertrader[tui]'"
+            "the terminal program needs Textual, which is not installed", install_command("tui")
         ) from None
     scope = Scope.READ if read_only else Scope.TRADE
     TerminalProgram(invocation, place, login, scope, symbols).run()

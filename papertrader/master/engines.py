@@ -17,6 +17,8 @@ from typing import Any, Final, Protocol
 import attrs
 import peewee
 
+from papertrader.extras import install_command
+
 SQLITE_FULL: Final = 13
 
 driver_errors: Final = peewee.__exception_wrapper__  # type: ignore[attr-defined]
@@ -380,8 +382,7 @@ def place_at(state: Path, url: str = "") -> StorePlace:
         from papertrader.master.postgres import PostgresEngine  # noqa: PLC0415 (as above)
     except ImportError:
         raise StoreError(
-            "store.url needs psycopg, which is not installed; run:"
-            " pip install 'papertrader[postgres]'"
+            f"store.url needs psycopg, which is not installed; run: {install_command('postgres')}"
         ) from None
     return StorePlace(
         state, PostgresEngine(url, "truth"), PostgresEngine(url, "views", durable=False)

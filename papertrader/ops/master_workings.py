@@ -23,6 +23,7 @@ from papertrader.core.instants import from_datetime
 from papertrader.core.logrecord import Level
 from papertrader.eventlog.inflight import SUSPECTS_FILE, InFlight, read_poison
 from papertrader.eventlog.shipping import ShippedLogs
+from papertrader.extras import install_command
 from papertrader.master.accounts import AccountRules
 from papertrader.master.admission import AdmissionRules
 from papertrader.master.engines import StoreError
@@ -298,7 +299,7 @@ class Workings(Service):
             root = MetricsRoot(main.operators.rows, lambda: "" if self._main else "stopping")
         except ImportError:
             raise StartError(
-                "metrics.listen needs prometheus_client: pip install 'papertrader[metrics]', or set"
+                f"metrics.listen needs prometheus_client: {install_command('metrics')}; or set"
                 ' metrics.listen = "off"'
             ) from None
         site = WebSite(root, clock, self._reactor)

@@ -118,7 +118,7 @@ def test_without_matplotlib_it_is_said_what_to_install(monkeypatch: pytest.Monke
     monkeypatch.setattr(picture, "find_spec", lambda name: None)
     with pytest.raises(Problem) as caught:
         picture.drawing_program()
-    assert "papertrader[report]" in caught.value.hint
+    assert "[report]" in caught.value.hint
     loaded = "import sys, papertrader.cli.report; print('matplotlib' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", loaded], capture_output=True, text=True, check=True

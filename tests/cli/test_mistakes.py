@@ -201,7 +201,7 @@ def test_a_certificate_of_another_authority(
 @pytest.mark.parametrize(
     ("words", "module", "extra"),
     [
-        (("tui",), "textual", "papertrader[tui]"),
+        (("tui",), "textual", "[tui]"),
         (("report", "--png", "x.png"), "matplotlib", "[report]"),
     ],
     ids=["tui", "report"],

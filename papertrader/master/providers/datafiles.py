@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import attrs
 
+from papertrader.extras import install_command
 from papertrader.master.providers.recorded import DataFileError
 
 FILES_MAX: Final = 4_096
@@ -158,8 +159,8 @@ def _parquet(path: Path) -> Any:
         parquet = import_module("pyarrow.parquet")
     except ImportError:
         raise DataFileError(
-            f"{path} is a Parquet file, which needs another package: pip install"
-            " 'papertrader[parquet]', or save it as CSV"
+            f"{path} is a Parquet file, which needs another package:"
+            f" {install_command('parquet')}; or save it as CSV"
         ) from None
     try:
         return parquet.ParquetFile(path)
