@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import attrs
 
 from papertrader.core.cashier import Cashier
-from papertrader.core.equity import signed_quantity
+from papertrader.core.equity import curve_begins, signed_quantity
 from papertrader.core.events import Outcome, PortfolioFrozen, PortfolioNamed, TermsSet
 from papertrader.core.identifiers import check_id, check_name
 from papertrader.core.ledger import Transaction, TransactionKind
@@ -48,12 +48,17 @@ def likeness_of(transactions: Iterable[Transaction], until: int) -> Likeness:
     """Return what a portfolio was after its transactions up to ``until`` (market time).
 
     All money is accounted for, so what a transaction realized, less what it brought, is the change
-    of the cost: it need not be decided again.
+    of the cost: it need not be decided again. Where the market's clock was turned back it is the
+    last time of ``until`` that counts: what was held at the turn was held from then on.
     """
     cash = moved = 0
     held: dict[str, tuple[int, int]] = {}
-    for each in transactions:
-        if each.market_time > until:
+    posted = list(transactions)
+    begins = curve_begins(posted)
+    begin = max((n for n in begins if posted[n].market_time <= until), default=0)
+    end = min((n for n in begins if n > begin), default=len(posted))
+    for number, each in enumerate(posted[:end]):
+        if number >= begin and each.market_time > until:
             break
         cash = each.cash_after
         change = signed_quantity(each)

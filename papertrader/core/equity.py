@@ -163,13 +163,20 @@ class Fold:
 
 def curve_start(transactions: Iterable[Transaction]) -> int:
     """Return the market time at which the curve of a portfolio begins; 0 without transactions."""
-    start = latest = 0
-    for transaction in transactions:
+    posted = list(transactions)
+    return posted[curve_begins(posted)[-1]].market_time if posted else 0
+
+
+def curve_begins(transactions: Sequence[Transaction]) -> list[int]:
+    """Return the places of the first transaction, and of each first one since a clock's turn."""
+    found, latest = [], 0
+    for place, transaction in enumerate(transactions):
         at = transaction.market_time
-        if start == 0 or _turned_back(transaction, latest):
-            start = latest = at
+        if not place or _turned_back(transaction, latest):
+            found.append(place)
+            latest = at
         latest = max(latest, at)
-    return start
+    return found
 
 
 def _turned_back(transaction: Transaction, latest: int) -> bool:

@@ -103,6 +103,9 @@ class Assets:
         self._bars = FormingBars(source, market.epoch)
         self.hours = MarketHours(source, market, clock, update_interval_ms)
         self._unlisted = dict(source.assets)
+        self._calendars = {
+            asset.calendar: source.calendar(symbol) for symbol, asset in source.assets.items()
+        }
         self._ordered = load_halts(store)
         self._halted: set[str] = set()
         """Symbols whose trade is halted, by the list of assets or an operator."""
@@ -206,26 +209,18 @@ class Assets:
     def _stops(self, before: int, now: int) -> list[int]:
         """Return the market times before ``now`` at which the newest quotes are taken, rising.
 
-        They are the last instants of the session whose close is gone past, and of contests whose
-        end is: these are valued at the last prices before it, not at those of before the step.
+        They are the last instants of each calendar's session whose close is gone past, and of
+        contests whose end is: these are valued at the last prices before it, not at those of before
+        the step. On a fast clock the newest quote may be a quarter of an hour of market time old
+        when a close comes: what waits for it, and the last orders of the day, get the session's.
         """
         if not self.updates or self.market.market_clock.mode == ClockMode.LIVE:
             # What was missed while nothing ran is not made up for.
             return []
         last = self._source.last_time()
-        ends = {self._closing(before, now)}
-        ends |= {end - 1 for end in self._transactions.desk.contest_ends()}
-        return sorted(each for each in ends if before < each < now and each <= last)
-
-    def _closing(self, before: int, now: int) -> int:
-        """Return the last instant of the session whose close is gone past, 0 if none.
-
-        On a fast clock the newest quote may be a quarter of an hour of market time old when the
-        close comes: what waits for it, and the last orders of the day, get the session's last one.
-        """
-        calendar = self._source.calendar_main
-        last = calendar.next_session(before).close - 1
-        return last if before < last < now else 0
+        ends = {*self._transactions.desk.contest_ends()}
+        ends.update(each.next_session(before).close for each in self._calendars.values())
+        return sorted(end - 1 for end in ends if before < end - 1 < now and end - 1 <= last)
 
     def _go_to(self, now: int) -> None:
         before, self._market_at = self._market_at, now

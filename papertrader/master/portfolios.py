@@ -133,8 +133,9 @@ class Portfolios:
 
         async def work() -> bytes:
             posted = await self._curves.posted(session.account, source)
-            if posted and posted[0].market_time > message.at:
-                opened = format_instant(posted[0].market_time)
+            first = min((each.market_time for each in posted), default=0)
+            if first > message.at:
+                opened = format_instant(first)
                 sentence = f"Portfolio {source} was opened at {opened}; name a moment since then."
                 raise Refused(Status.INVALID_FIELD, sentence, field=32)
             likeness = likeness_of(posted, message.at)

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from papertrader.core.instants import DAY, from_datetime
+from papertrader.core.instants import DAY, MINUTE, from_datetime
+from papertrader.core.marketclock import ClockField
 from papertrader.core.money import NULL, SCALE, parse_amount
+from papertrader.core.orders import OrderState, TimeInForce
 from papertrader.core.quotes import QuoteFlag, QuoteProvider
 from papertrader.core.terms import AccountKind
 from papertrader.master.providers.base import load_rates
@@ -204,4 +206,22 @@ def test_what_the_central_bank_publishes_is_added(kit: MasterKit) -> None:
     assert rates.peek("EUR", "USD", day) == before
     assert rates.peek("JPY", "USD", day + DAY) == last.rate("JPY", "USD", day + DAY)
     assert len(rates.table.lines) == len(last.lines) + 1
+    kit.check()
+
+
+def test_a_step_over_the_close_of_another_exchange_meets_its_last_quote(kit: MasterKit) -> None:
+    """Frankfurt closes at 16:30 UTC, when New York goes on: its day's last price is what counts."""
+    ann = trader(kit)
+    kit.turn(1.0)
+    order = ann.order("SAPX", "1", time_in_force=TimeInForce.CLS).message
+    assert order.expire_at == at("2012-01-03 16:30")
+    ann.seq += 1
+    step = m.ClockSet(fields=ClockField.STEP, step=120 * MINUTE)
+    assert ann.ask(step, seq=ann.seq).status == 0
+    kit.turn(0.25)
+    found = ann.ask(m.OrderGet(order=order.order)).message
+    assert found.state == OrderState.FILLED
+    (receipt,) = ann.ask(m.ReceiptGet(order=order.order)).message.receipts
+    assert at("2012-01-03 16:29") <= receipt.source_time < at("2012-01-03 16:30")
+    assert receipt.last == parse_amount("40.20"), "the price at which the day closed"
     kit.check()

@@ -443,3 +443,23 @@ def test_a_long_step_leaves_out_no_close_and_keeps_the_order(tmp_path: Path) -> 
     assert len(wanted) > CLOSES_MAX
     assert told == wanted
     kit.check()
+
+
+def test_a_fork_of_a_moment_is_of_the_time_after_the_turn(tmp_path: Path) -> None:
+    """Opened in 2012, turned back to 2008: what was held then is held since, in that year too."""
+    kit, ann = market(tmp_path, "2012-06-04 14:00")
+    ann.order("AAPL", "10")
+    kit.turn(2.0)
+    assert turn(ann, now=at("2008-06-04 14:00")).status == 0
+    kit.turn(1.0)
+    ann.order("IBM", "20")
+    kit.turn(5.0)
+    then = ann.ask(m.ClockGet()).message.now
+    ann.order("IBM", "30")
+    kit.turn(5.0)
+    ann.seq += 1
+    fork = ann.ask(m.PortfolioFork(name="then", at=then), seq=ann.seq).message
+    shown = ann.ask(m.PortfolioGet(portfolio=fork.portfolio)).message
+    held = {row.symbol: row.quantity for row in shown.positions}
+    assert held == {"AAPL": 10 * SCALE, "IBM": 20 * SCALE}
+    kit.check()
