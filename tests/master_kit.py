@@ -28,6 +28,7 @@ from papertrader.master.marketsource import MarketRules
 from papertrader.master.providers import recorded, replay
 from papertrader.master.registration import Registration
 from papertrader.master.rules import MasterRules, Threads
+from papertrader.master.viewsapart import ViewsApart
 from papertrader.net.clock import Clock
 from papertrader.ops.inspection import Report
 from papertrader.wire import codec
@@ -216,10 +217,15 @@ class MasterKit:
             self.entropy,
             self.failures.append,
             None if self.live is None else self.live(self.clock),
+            self.new_apart(),
         )
         self.main.initialize()
         if start:
             self.start()
+
+    def new_apart(self) -> ViewsApart | None:
+        """Return the process that writes the views; None: the master writes them itself."""
+        return None
 
     def master_rules(self) -> MasterRules:
         """Return what the operator of this master has decided."""

@@ -32,6 +32,7 @@ from papertrader.master.engines import (
     Fence,
     Fenced,
     SqliteEngine,
+    StoreAway,
     StoreError,
     StoreFull,
     first_cause,
@@ -88,13 +89,6 @@ class Batch:
     last_seq: int
     written_at: int
     changes: Sequence[Change] = ()
-
-
-class StoreAway(StoreError):
-    """The database server is away; the outcome of what was written is not known yet.
-
-    Writing the same batch again first finds out whether it is there, and only then writes it.
-    """
 
 
 @attrs.frozen

@@ -52,6 +52,13 @@ class StoreFull(StoreError):
     """There is no room on the disk; what was to be written is not, and can be tried again."""
 
 
+class StoreAway(StoreError):
+    """The database server is away; the outcome of what was written is not known yet.
+
+    Writing the same again first finds out whether it is there, and only then writes it.
+    """
+
+
 class Fenced(StoreError):
     """Another master has taken over; this one must stop, and has written nothing since."""
 
@@ -115,7 +122,10 @@ class Engine(Protocol):
         """Tell whether there is a database to open. Raises `StoreError`."""
 
     def open(self) -> peewee.Database:
-        """Open it for writing, creating it if need be, and check it. Raises `StoreError`."""
+        """Open it for writing, creating it if need be, and check it.
+
+        Raises `StoreError`; `StoreAway` if that may be only for a while.
+        """
 
     def snapshot(self) -> peewee.Database:
         """Open it for reading, as it is now and stays. Raises `StoreError`."""
@@ -126,8 +136,11 @@ class Engine(Protocol):
     def fence(self) -> Fence | None:
         """Return what keeps other masters from writing; None if the state directory's lock does."""
 
-    def epoch(self, db: peewee.Database) -> int:
-        """Return the epoch of the master that may write now; 0 where no other could."""
+    def hold_views(self, db: peewee.Database) -> tuple[int, int]:
+        """Let nobody else write views until the open transaction ends; only where others could.
+
+        Return the epoch of the master that may write now, and up to which input the views are.
+        """
 
     def forbid_changes(self, db: peewee.Database, tables: Sequence[str]) -> None:
         """Let a trigger refuse every UPDATE and DELETE of these tables."""
@@ -289,9 +302,9 @@ class SqliteEngine:
         """Return none: the state directory's lock keeps other masters away."""
         return None
 
-    def epoch(self, db: peewee.Database) -> int:
-        """Return 0: nobody else can write."""
-        return 0
+    def hold_views(self, db: peewee.Database) -> tuple[int, int]:
+        """Nobody else can write a file: its transaction holds it, and the lock of its writer."""
+        raise StoreError(f"{self.where} needs no hold")
 
     def keep_copy(self, db: peewee.Database, label: str, progress: Copied) -> None:
         """Copy the file to NAME.LABEL.bak beside it; one that is there already is of the same."""

@@ -15,8 +15,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from papertrader.core.instants import SECOND
-from papertrader.master.database import Batch, Change, StoreAway, TruthStore
-from papertrader.master.engines import StoreFull
+from papertrader.master.database import Batch, Change, TruthStore
+from papertrader.master.engines import StoreAway, StoreFull
 from papertrader.net.clock import Clock
 
 RETRY_S: Final = 0.2

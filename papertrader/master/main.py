@@ -151,9 +151,9 @@ class Main:
         """
         self.store.open()
         go_on_after(self.clock, self.store.last_written(), self.rules.market.source == "live")
-        self.view_store.epoch = self.store.epoch if self.view_store.engine.shared else 0
+        self.view_store.epoch = self.store.epoch
         if self._apart is not None:
-            self._apart.wait()
+            self._apart.wait(self.store.epoch)
         self.view_store.open()
         desk = Desk()
         desk.calendars.know_all(load_calendars())

@@ -24,11 +24,13 @@ from psycopg.adapt import Dumper
 from papertrader.master.engines import (
     Copied,
     Fenced,
+    StoreAway,
     StoreError,
     driver_errors,
     drop_tables,
     first_cause,
     is_forbidden,
+    is_lost,
     reason,
 )
 from papertrader.master.storeurl import checked_url
@@ -59,6 +61,9 @@ _ALONE: Final = (
     " INSERT INTO journal (batch, first_seq, last_seq, epoch, written_at, previous, hash, frames)"
     " SELECT ?::bigint, ?::bigint, ?::bigint, ?::bigint, ?::bigint, ?::bytea, ?::bytea, ?::bytea"
     " FROM mine"
+)
+_HOLD_VIEWS: Final = (
+    "SELECT (SELECT epoch FROM fence), value FROM view_meta WHERE key = 'watermark' FOR UPDATE"
 )
 _HOLDERS: Final = (
     "SELECT pid, classid::bigint FROM pg_locks WHERE locktype = 'advisory' AND granted"
@@ -93,9 +98,12 @@ class PostgresDatabase(peewee.PostgresqlDatabase):
         """Run one statement, prepared once it has come a few times (psycopg does that)."""
         return super().execute_sql(portable(sql), params, *rest)  # type: ignore[no-untyped-call]
 
-    def atomic(self, *_: Any, **__: Any) -> Any:
-        """Return a transaction; there is no IMMEDIATE here, the fence's row is what is locked."""
-        return super().atomic()
+    def atomic(self, kind: str = "", **__: Any) -> Any:
+        """Return a transaction; a DEFERRED one, which reads, sees all as it was at one moment.
+
+        There is no IMMEDIATE here: a row, the fence's or the watermark, is what is locked.
+        """
+        return super().atomic("REPEATABLE READ" if kind == "DEFERRED" else None)
 
     def _connect(self) -> Any:
         connection = super()._connect()  # type: ignore[misc]
@@ -148,8 +156,13 @@ class PostgresEngine:
         db = self._connect()
         try:
             self.settle(db)
+        except StoreError:
+            _let_go(db)
+            raise
         except peewee.PeeweeException as error:
-            raise StoreError(f"{self.where}: {reason(error)}") from None
+            _let_go(db)
+            kind = StoreAway if is_lost(error) else StoreError
+            raise kind(f"{self.where}: {reason(error)}") from None
         return db
 
     def settle(self, db: peewee.Database) -> None:
@@ -173,11 +186,7 @@ class PostgresEngine:
 
     def reopen(self, db: peewee.Database) -> None:
         """Connect anew after one was lost; raises `peewee.PeeweeException`, `StoreError`."""
-        if not db.is_closed():
-            try:
-                db.close()
-            except peewee.PeeweeException:
-                db.dispose()
+        _let_go(db)
         db.connect()
         self.settle(db)
 
@@ -205,9 +214,14 @@ class PostgresEngine:
         """Return a hold on this store, not taken yet."""
         return Fence()
 
-    def epoch(self, db: peewee.Database) -> int:
-        """Return the epoch that counts now."""
-        return current_epoch(db)
+    def hold_views(self, db: peewee.Database) -> tuple[int, int]:
+        """Lock the row of the watermark: what a lost connection has under way ends before it.
+
+        The epoch is read after this connection took its lock on the views: a master that began a
+        later one before that is seen here, and one that begins it now ends this connection.
+        """
+        epoch, watermark = db.execute_sql(_HOLD_VIEWS).fetchone()
+        return int(epoch), int(watermark)
 
     def keep_copy(self, db: peewee.Database, label: str, progress: Copied) -> None:
         """A server has backups of its own, and its schema changes within one transaction."""
@@ -250,7 +264,7 @@ class PostgresEngine:
             db.connect()
         except peewee.PeeweeException as error:
             why = " ".join(str(first_cause(error)).split())
-            raise StoreError(
+            raise StoreAway(
                 f"cannot connect to {self.where}: {why}; check store.url and the server"
             ) from None
         return db
@@ -397,6 +411,15 @@ class Fence:
         return Fenced(
             f"another master has taken over since epoch {self.epoch} began; this one stops"
         )
+
+
+def _let_go(db: peewee.Database) -> None:
+    """Close a connection, lost or not."""
+    if not db.is_closed():
+        try:
+            db.close()
+        except peewee.PeeweeException:
+            db.dispose()
 
 
 def current_epoch(db: peewee.Database) -> int:

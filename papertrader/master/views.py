@@ -20,8 +20,8 @@ from papertrader.core.desk import Desk
 from papertrader.core.instants import SECOND
 from papertrader.core.restore import restore_state
 from papertrader.master import records
-from papertrader.master.database import GENESIS, StoreAway, journal_batches
-from papertrader.master.engines import StoreError, StoreFull
+from papertrader.master.database import GENESIS, journal_batches
+from papertrader.master.engines import StoreAway, StoreError, StoreFull
 from papertrader.master.journal import AWAY_MAX_S, RETRY_S
 from papertrader.master.viewstore import WRITE_OCTETS_MAX, ViewStore, applied
 from papertrader.net.clock import Clock, Timer
@@ -216,7 +216,7 @@ class Views:
         ``seq`` is what the asker has already been told: one reads one's own writes.
         """
         await self.reached(seq)
-        return await self._in_thread(self._store.asked, question, *arguments)
+        return await self._in_thread(self._store.asked, self.watermark, question, *arguments)
 
     async def drain(self) -> None:
         """Wait until everything queued is written."""

@@ -2,10 +2,14 @@
 
 Writing the views takes a third of a master's work and nothing of it is needed by what is decided
 next; a thread would take that third from the same interpreter. So the workings of a master fork,
-before they have a thread or a store, a child that knows nothing but the views' file. It is given
-the records that the journal has made durable, over a socket, writes them, and says so. The lock on
-its file lets one such child write at a time: one whose master was killed may still be at it when
-the next begins. It ends when its master does.
+before they have a thread or a store, a child that knows nothing but where the views are. It is
+given the records that the journal has made durable, over a socket, writes them, and says so. It
+opens the views, or connects to their server, when it is given the first. It ends when its master
+does.
+
+A lock on a file lets one such child of an installation write at a time: one whose master was killed
+may still be at it when the next begins. To a server other machines' masters come as well: there
+each transaction compares the epoch, and who begins a later one ends the connections before.
 
 If it ends alone, killed or out of memory, the master writes the views itself from then on.
 """
@@ -28,18 +32,20 @@ from typing import Final, NoReturn
 
 from twisted.logger import Logger
 
-from papertrader.master.engines import VIEWS_PRAGMAS, SqliteEngine, StoreError, StoreFull
+from papertrader.master.engines import Engine, Fenced, StoreAway, StoreError, StoreFull
 from papertrader.master.viewstore import ViewStore
 
 READY_S: Final = 30.0
 """How long the child of a master that has ended may take to end as well."""
 ANSWER_S: Final = 120.0
 """How long one transaction may take; a child that takes longer is taken to be gone."""
-_HEAD: Final = struct.Struct(">LQ32s")
-"""Before records: their octets, the last input, the journal's hash at it."""
+_HEAD: Final = struct.Struct(">LQQ32s")
+"""Before records: their octets, the master's epoch, the last input, the journal's hash at it."""
 _ANSWER: Final = struct.Struct(">BH")
 """What became of them, and the octets of the sentence that follows."""
-_DONE, _FULL, _FAILED = range(3)
+_DONE: Final = 0
+_ERRORS: Final = (StoreError, StoreFull, StoreAway, Fenced)
+"""What the other answers, from 1, let `ViewsApart.write` raise."""
 _PR_SET_PDEATHSIG: Final = 1
 
 
@@ -48,10 +54,12 @@ class ViewsApart:
 
     log = Logger()
 
-    def __init__(self, link: socket.socket, pid: int, path: Path) -> None:
+    def __init__(self, link: socket.socket, pid: int, engine: Engine) -> None:
+        """``pid``: of the child at the other end of ``link``; ``engine``: where the views are."""
         self.pid = pid
         self._link: socket.socket | None = link
-        self._path = path
+        self._engine = engine
+        self._epoch = 0
         self._store: ViewStore | None = None
 
     @property
@@ -59,21 +67,25 @@ class ViewsApart:
         """Whether the child still writes."""
         return self._link is not None
 
-    def wait(self) -> None:
-        """Wait until the child has the file alone. Raises `StoreError` if it cannot have it."""
+    def wait(self, epoch: int) -> None:
+        """Wait until no other child writes; what is written from now on is of this epoch.
+
+        Raises `StoreError` if another does not end.
+        """
+        self._epoch = epoch
         try:
             self._answer(READY_S)
         except OSError as error:
             self._gone()
             raise StoreError(
-                f"the process that writes {self._path} did not begin ({error})"
+                f"the process that writes {self._engine.where} did not begin ({error})"
             ) from None
 
     def write(self, frames: bytes, last_seq: int, head: bytes) -> None:
         """Do what `ViewStore.write` does, there; raises as it does."""
         if self._link is not None:
             try:
-                self._link.sendall(_HEAD.pack(len(frames), last_seq, head))
+                self._link.sendall(_HEAD.pack(len(frames), self._epoch, last_seq, head))
                 self._link.sendall(frames)
                 self._answer(ANSWER_S)
             except OSError as error:
@@ -86,8 +98,8 @@ class ViewsApart:
                 return
         if self._store is None:
             # It goes on where the child's last whole transaction ended.
-            self._store = ViewStore(SqliteEngine(self._path, VIEWS_PRAGMAS))
-            self._store.open()
+            self._store = _opened(self._engine)
+            self._store.epoch = self._epoch
         self._store.write(frames, last_seq, head)
 
     def _answer(self, seconds: float) -> None:
@@ -96,10 +108,8 @@ class ViewsApart:
         self._link.settimeout(seconds)
         status, size = _ANSWER.unpack(_exactly(self._link, _ANSWER.size))
         sentence = _exactly(self._link, size).decode(errors="replace")
-        if status == _FULL:
-            raise StoreFull(sentence)
-        if status == _FAILED:
-            raise StoreError(sentence)
+        if status != _DONE:
+            raise _ERRORS[status - 1](sentence)
 
     def _gone(self) -> None:
         link, self._link = self._link, None
@@ -122,23 +132,23 @@ class ViewsApart:
             self._store = None
 
 
-def fork_writer(path: Path, lock: Path, kept: Iterable[int]) -> ViewsApart:
-    """Fork what writes the views at ``path``; ``kept`` are descriptors that it holds open too.
+def fork_writer(engine: Engine, lock: Path, kept: Iterable[int]) -> ViewsApart:
+    """Fork what writes the views of ``engine``, to which nothing is connected yet.
 
-    Only for a process that has no thread yet. ``lock``: the file whose lock says who writes.
-    Raises `OSError`.
+    Only for a process that has no thread yet. ``lock``: the file whose lock says which child of
+    this installation writes; ``kept``: descriptors that the child holds open too. Raises `OSError`.
     """
     parent = os.getpid()
     ours, theirs = socket.socketpair()
     pid = os.fork()
     if pid:
         theirs.close()
-        return ViewsApart(ours, pid, path)
+        return ViewsApart(ours, pid, engine)
     # From here on nothing of the parent's may run, whatever happens.
     try:
         ours.close()
         _settle(parent, theirs.fileno(), kept)
-        serve(theirs, path, lock)
+        serve(theirs, engine, lock)
     finally:
         os._exit(1)
 
@@ -160,7 +170,7 @@ def _settle(parent: int, link: int, kept: Iterable[int]) -> None:
     gc.freeze()
 
 
-def serve(link: socket.socket, path: Path, lock: Path) -> NoReturn:
+def serve(link: socket.socket, engine: Engine, lock: Path) -> NoReturn:
     """Write what comes until the master ends; then end."""
     with open(lock, "a", encoding="ascii") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
@@ -168,7 +178,7 @@ def serve(link: socket.socket, path: Path, lock: Path) -> NoReturn:
         store: ViewStore | None = None
         while True:
             try:
-                size, last_seq, head = _HEAD.unpack(_exactly(link, _HEAD.size))
+                size, epoch, last_seq, head = _HEAD.unpack(_exactly(link, _HEAD.size))
                 frames = _exactly(link, size)
             except OSError:
                 if store is not None:
@@ -176,17 +186,23 @@ def serve(link: socket.socket, path: Path, lock: Path) -> NoReturn:
                 os._exit(0)
             try:
                 if store is None:
-                    # Not before: the master has brought the tables up to date by now.
-                    store = ViewStore(SqliteEngine(path, VIEWS_PRAGMAS))
-                    store.open()
+                    # Not before: the master has the store, and its tables are up to date, by now.
+                    store = _opened(engine)
+                store.epoch = epoch
                 store.write(frames, last_seq, head)
-            except StoreFull as error:
-                _say(link, _FULL, str(error))
+            except StoreError as error:
+                _say(link, 1 + _ERRORS.index(type(error)), str(error))
             except Exception as error:
                 # Whatever it is, the master's log is the place to say it.
-                _say(link, _FAILED, f"{type(error).__name__}: {error}")
+                _say(link, 1, f"{type(error).__name__}: {error}")
             else:
                 _say(link, _DONE)
+
+
+def _opened(engine: Engine) -> ViewStore:
+    store = ViewStore(engine)
+    store.open_beside()
+    return store
 
 
 def _say(link: socket.socket, status: int, sentence: str = "") -> None:

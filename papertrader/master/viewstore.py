@@ -22,12 +22,13 @@ from papertrader.core.quotes import ActionKind
 from papertrader.core.restore import StateImage
 from papertrader.master import quickrecords, records
 from papertrader.master.contestrecords import contests_of
-from papertrader.master.database import GENESIS, StoreAway, journal_batches
+from papertrader.master.database import GENESIS, journal_batches
 from papertrader.master.engines import (
     VIEWS_PRAGMAS,
     Engine,
     Fenced,
     SqliteEngine,
+    StoreAway,
     StoreError,
     StoreFull,
     first_cause,
@@ -40,7 +41,7 @@ from papertrader.master.purses import purse_of
 from papertrader.master.termrecords import terms_kept
 from papertrader.master.viewfeed import Feed
 from papertrader.master.viewrows import ViewRows, clock_kept, position_of
-from papertrader.master.viewtables import SQL, TABLES, views
+from papertrader.master.viewtables import SET_META, SQL, TABLES, views
 from papertrader.wire import limits
 
 VIEWS_VERSION: Final = "10"
@@ -48,10 +49,17 @@ BACKLOG_MAX: Final = 200_000
 """Records waiting to be written; from here on the master takes no further orders (SERVER_BUSY)."""
 WRITE_OCTETS_MAX: Final = 4 * 1024 * 1024
 """Octets of records written in one transaction: about 2,000 orders. One batch may be longer."""
+_UNSURE: Final = -1
+"""A watermark that has to be looked up, and what is missing to be taken from the journal."""
 
 
 class ViewStore:
-    """The tables; used from one thread."""
+    """The tables, on one connection; used from one thread.
+
+    Several may be open: one that writes, and one that reads. On a server whoever writes first locks
+    the watermark's row and compares it with what it has written, for another connection may have
+    written since, this process's last one among them.
+    """
 
     def __init__(self, kept: Engine | Path) -> None:
         """``kept``: where the views are; a path for an SQLite file."""
@@ -61,7 +69,7 @@ class ViewStore:
         self.watermark = 0
         self.head = GENESIS
         self.epoch = 0
-        """The epoch of the master that writes them, where others could; 0: it is not checked."""
+        """That of the master which writes, compared where others could; 0: it is not."""
         self._db: peewee.Database | None = None
         self._lost = False
         self._feed = Feed()
@@ -87,6 +95,20 @@ class ViewStore:
         if not db.table_exists("view_meta") or self._meta("version") != VIEWS_VERSION:
             self.make_anew()
         self._load_watermark()
+        if not self._meta("watermark"):
+            self._note(self.watermark, self.head)
+
+    def open_beside(self) -> None:
+        """Open the tables that a master's own connection has opened, to write them.
+
+        Raises `StoreError`; `StoreAway` if that can be tried again.
+        """
+        self._db = self.engine.open()
+        if self.engine.shared:
+            # Of what was confirmed a server may have forgotten some meanwhile.
+            self.watermark = _UNSURE
+        else:
+            self._load_watermark()
 
     def open_read_only(self) -> None:
         """Open existing tables in one snapshot; raises `StoreError` if they cannot be read."""
@@ -103,8 +125,10 @@ class ViewStore:
             ) from None
 
     def _load_watermark(self) -> None:
-        self.watermark = int(self._meta("watermark") or 0)
-        self.head = bytes.fromhex(self._meta("head") or GENESIS.hex())
+        self.watermark, self.head = self._reached()
+
+    def _reached(self) -> tuple[int, bytes]:
+        return int(self._meta("watermark") or 0), bytes.fromhex(self._meta("head") or GENESIS.hex())
 
     def make_anew(self) -> None:
         """Throw everything away and make the tables again, empty."""
@@ -126,11 +150,7 @@ class ViewStore:
         return "" if row is None else str(row[0])
 
     def _set_meta(self, key: str, value: str) -> None:
-        self.db.execute_sql(
-            "INSERT INTO view_meta (key, value) VALUES (?, ?)"
-            " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-            (key, value),
-        )
+        self.db.execute_sql(SET_META, (key, value))
 
     # --- writing -------------------------------------------------------------------------------
 
@@ -141,7 +161,7 @@ class ViewStore:
         """
         try:
             if self._lost:
-                self._recover(last_seq)
+                self._reconnect()
             if self.watermark < last_seq:
                 self._write_all(frames, last_seq, head)
         except peewee.PeeweeException as error:
@@ -155,55 +175,93 @@ class ViewStore:
                 raise StoreAway(sentence) from error
             raise StoreError(sentence) from error
 
-    def _recover(self, last_seq: int) -> None:
-        """Connect anew, and take from the journal what a server that fell did not keep."""
+    def _reconnect(self) -> None:
+        """Connect anew; what a server that fell did not keep is found out before the next row."""
         self.engine.reopen(self.db)
         self._feed.forget()
-        self._load_watermark()
+        self.watermark = _UNSURE
         self._lost = False
-        if self.watermark >= last_seq:
-            return
-        for _, _, last, _, _, head, frames in journal_batches(self.db, self.watermark):
-            if last > last_seq:
-                break
-            self._write_all(frames, last, head)
 
     def _write_all(self, frames: bytes, last_seq: int, head: bytes) -> None:
         with self.db.atomic("IMMEDIATE"):
-            if self.epoch and self.engine.epoch(self.db) != self.epoch:
-                raise Fenced(f"another master has taken {self.where} over; this one stops")
-            for rows in self._feed.read(self.db, frames):
-                for name, values in rows.items():
-                    if values:
-                        many(self.db, SQL[name], values)
-            self._set_meta("watermark", str(last_seq))
-            self._set_meta("head", head.hex())
+            if self._is_as_left():
+                self._put(frames)
+                self._note(last_seq, head)
+            else:
+                last_seq, head = self._catch_up(last_seq)
         self.watermark, self.head = last_seq, head
+
+    def _is_as_left(self) -> bool:
+        """Keep others from writing until the transaction ends; tell whether any has written.
+
+        Raises `Fenced`.
+        """
+        if not self.engine.shared:
+            return True
+        epoch, watermark = self.engine.hold_views(self.db)
+        if self.epoch and epoch != self.epoch:
+            raise Fenced(f"another master has taken {self.where} over; this one stops")
+        return watermark == self.watermark
+
+    def _catch_up(self, upto: int) -> tuple[int, bytes]:
+        """Take what is missing from the journal, in the transaction that is open.
+
+        Return the last input that is there then, and the journal's hash at it.
+        """
+        self._feed.forget()
+        reached, head = self._reached()
+        for _, _, last_seq, _, _, hash_, frames in journal_batches(self.db, reached):
+            if last_seq > upto:
+                break
+            self._put(frames)
+            reached, head = last_seq, bytes(hash_)
+        self._note(reached, head)
+        return reached, head
+
+    def _put(self, frames: bytes) -> None:
+        for rows in self._feed.read(self.db, frames):
+            for name, values in rows.items():
+                if values:
+                    many(self.db, SQL[name], values)
+
+    def _note(self, watermark: int, head: bytes) -> None:
+        many(self.db, SET_META, [("watermark", str(watermark)), ("head", head.hex())])
 
     # --- reading -------------------------------------------------------------------------------
 
-    def asked(self, question: Callable[..., Any], *arguments: Any) -> Any:
-        """Ask a question; once more on a new connection if a server's was lost.
+    def asked(self, upto: int, question: Callable[..., Any], *arguments: Any) -> Any:
+        """Ask a question of views that somebody has written ``upto`` an input.
 
-        Raises `StoreAway` if the server does not come back.
+        All that is read for one answer is of one moment, for another process may write. It is
+        asked once more on a new connection if a server's was lost. Raises `StoreAway` if the
+        server does not come back.
         """
         try:
-            if self._lost:
-                self._recover(self.watermark)
-            if self.engine.shared:
-                return question(*arguments)
-            # Another process may write: all that is read for one answer is of one moment.
-            with self.db.atomic("DEFERRED"):
-                return question(*arguments)
+            return self._asked(upto, question, arguments)
         except peewee.PeeweeException as error:
             if not (self.engine.shared and is_lost(error)):
                 raise
+            self._lost = True
         try:
-            self._recover(self.watermark)
-            return question(*arguments)
+            return self._asked(upto, question, arguments)
         except (peewee.PeeweeException, StoreError) as error:
             self._lost = True
             raise StoreAway(f"{self.where}: {first_cause(error)}") from error
+
+    def _asked(self, upto: int, question: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+        if self._lost:
+            self._reconnect()
+        if self.watermark == _UNSURE:
+            self._see_to(upto)
+        with self.db.atomic("DEFERRED"):
+            return question(*arguments)
+
+    def _see_to(self, upto: int) -> None:
+        """See that the tables hold what they held before the connection was lost."""
+        self._load_watermark()
+        if self.watermark < upto:
+            self.watermark = _UNSURE
+            self._write_all(b"", upto, GENESIS)
 
     def _ask(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         return list(self.db.execute_sql(sql, values))

@@ -258,6 +258,10 @@ TABLES: Final = (
     ViewRefusal,
 )
 
+SET_META: Final = (
+    "INSERT INTO view_meta (key, value) VALUES (?, ?)"
+    " ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+)
 SQL: Final = {
     "unapplied": "DELETE FROM view_applied WHERE at > ?",
     "contest": "INSERT INTO view_contest (record) VALUES (?)",

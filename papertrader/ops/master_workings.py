@@ -26,7 +26,7 @@ from papertrader.eventlog.shipping import ShippedLogs
 from papertrader.extras import install_command
 from papertrader.master.accounts import AccountRules
 from papertrader.master.admission import AdmissionRules
-from papertrader.master.engines import StoreError
+from papertrader.master.engines import StoreError, place_at
 from papertrader.master.guard import Guard
 from papertrader.master.livemarket import LiveParts
 from papertrader.master.main import Main
@@ -158,7 +158,8 @@ class Workings(Service):
             self._apart = self._fork_writer(settings)
         except OSError as error:
             tell("master", f"error: cannot start the process that writes the views: {error}")
-            self._apart = None
+        except StoreError:
+            pass  # Nor can the master have such a store, and it says so.
         process = Process(self._reactor, self._options.state, "master", settings.log.memory_bytes)
         self._process = process
         self._heart = Heart(self._reactor, process.clock, self._inherited.heart)
@@ -169,17 +170,15 @@ class Workings(Service):
             self._main = None
             process.fail(str(error))
 
-    def _fork_writer(self, settings: Settings) -> ViewsApart | None:
-        """Return the process that writes the views; none where a server keeps them.
+    def _fork_writer(self, settings: Settings) -> ViewsApart:
+        """Return the process that writes the views. Raises `OSError`, `StoreError`.
 
         It holds the lock on the state directory, as the workings do: nobody begins before it ends.
         """
-        if settings.store.url:
-            return None
         state = self._options.state
         make_private_directory(run_directory(state))
-        path, lock = state / "views.db", run_directory(state) / "views.lock"
-        return fork_writer(path, lock, (LOCK_FD,))
+        lock = run_directory(state) / "views.lock"
+        return fork_writer(place_at(state, settings.store.url).views, lock, (LOCK_FD,))
 
     def _start(self, process: Process, settings: Settings) -> None:
         threads = Threads(

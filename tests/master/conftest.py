@@ -40,6 +40,7 @@ BOTH: Final = frozenset(
         "test_session_ends",
         "test_sessions",
         "test_store",
+        "test_viewsapart",
         "test_watchlists",
     }
 )

@@ -21,11 +21,17 @@ from papertrader.master.database import (
     SCHEMA_VERSION,
     SILENT_S,
     Batch,
-    StoreAway,
     TruthStore,
     journal_batches,
 )
-from papertrader.master.engines import Fenced, StoreError, StoreFull, StorePlace, place_at
+from papertrader.master.engines import (
+    Fenced,
+    StoreAway,
+    StoreError,
+    StoreFull,
+    StorePlace,
+    place_at,
+)
 from papertrader.master.rules import Threads
 from papertrader.master.viewtables import TABLES as VIEW_TABLES
 from papertrader.ops.sealing import begin_epoch

@@ -1,12 +1,7 @@
-"""The views' rows, cut out of the journal's records, are those that the desk's events give; and a
-process of their own writes the same file as a thread of the master."""
+"""The views' rows, cut out of the journal's records, are those that the desk's events give."""
 
 from __future__ import annotations
 
-import fcntl
-import pickle
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -184,49 +179,3 @@ def _records(frames: bytes) -> list[bytes]:
         found.append(frames[at : at + size])
         at += size
     return found
-
-
-PROGRAM = """
-import os, pickle, signal, sys
-from pathlib import Path
-from papertrader.master.viewsapart import fork_writer
-
-where = Path(sys.argv[1])
-apart = fork_writer(where / "views.db", where / "views.lock", ())
-print(apart.pid, flush=True)
-apart.wait()
-batches = pickle.loads(Path(sys.argv[2]).read_bytes())
-for number, (last_seq, head, frames) in enumerate(batches):
-    if sys.argv[3] == "killed" and number == len(batches) // 2:
-        os.kill(apart.pid, signal.SIGKILL)
-    if sys.argv[3] == "abandoned" and number == len(batches) // 2:
-        os._exit(3)
-    apart.write(frames, last_seq, head)
-print(apart.lives, flush=True)
-apart.close()
-"""
-
-
-@pytest.mark.parametrize("how", ["whole", "killed", "abandoned"])
-def test_a_process_of_its_own(tmp_path: Path, batches: list[Batch], how: str) -> None:
-    """It writes what a thread would; killed, the master goes on where it ended; when the master
-    dies it ends as well, after whole transactions."""
-    given = tmp_path / "batches"
-    given.write_bytes(pickle.dumps(batches))
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(tmp_path), str(given), how],
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
-    said = done.stdout.split()
-    assert done.returncode == (3 if how == "abandoned" else 0), done.stderr
-    upto = batches[: len(batches) // 2] if how == "abandoned" else batches
-    if how != "abandoned":
-        assert said[1] == str(how == "whole")
-    expected = written(tmp_path / "expected.db", upto)
-    # The pipe of its output is closed only when the child has ended too.
-    store = written(tmp_path / "views.db", [])
-    assert rows_of(store) == rows_of(expected)
-    store.close()
-    expected.close()
-    with open(tmp_path / "views.lock", encoding="ascii") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
