@@ -39,7 +39,7 @@ from papertrader.ops.market_variables import MarketSource
 from papertrader.ops.ownership import foreign, locked, owner_of
 from papertrader.ops.planning import DAY_S, SESSION_S, advice, known_limits, shared_out
 from papertrader.ops.running import StartError, read_run_file
-from papertrader.ops.sealkey import read_seal_key
+from papertrader.ops.sealkey import NO_SHARED_KEY, read_seal_key
 from papertrader.ops.settings import Settings
 from papertrader.ops.settings_file import SETTINGS_FILE, SettingsError, load_settings
 from papertrader.ops.signing import CertificateError
@@ -116,7 +116,7 @@ def examine(state: Path, around: Surroundings) -> list[Finding]:
     findings.append(_disk(state, around, low_water))
     findings.append(_forwarding(state))
     findings += _store(state, settings)
-    findings.append(_second_factors(state))
+    findings.append(_second_factors(state, settings))
     findings.append(_versions(around))
     findings.append(_libraries())
     if settings is not None:
@@ -431,7 +431,7 @@ def _schema(state: Path) -> Finding:
     return Finding("schema", Verdict.GOOD, f"the store has version {number}")
 
 
-def _second_factors(state: Path) -> Finding:
+def _second_factors(state: Path, settings: Settings | None) -> Finding:
     """Whether the key is there that opens the second factors, and fits them.
 
     Of a store on a server only the file is looked at.
@@ -452,6 +452,9 @@ def _second_factors(state: Path) -> Finding:
         if (tls_directory(state) / "audit.key").exists():
             what = f"{KEY_FILE} is missing, which the last start made"
             return Finding(check, Verdict.WARNING, what, f"{advice}, or start: it is made anew")
+        if settings is not None and settings.master.standby:
+            what = f"{KEY_FILE} is missing, which both masters need"
+            return Finding(check, Verdict.BAD, what, NO_SHARED_KEY)
         return Finding(check, Verdict.SKIPPED, "no master has run here")
     if many and not opens(key, account, bytes(sealed)):
         what = f"{KEY_FILE} does not open the second factors in the store"
@@ -493,7 +496,7 @@ def _ports(state: Path, settings: Settings) -> Finding:
         for number in range(1, workers + 1)
     ]
     for name, setting, listen in wanted:
-        if listen.port == 0 or read_run_file(state, f"{name}.json") is not None:
+        if listen.port == 0 or _runs(state, name):
             continue
         family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
         with socket.socket(family, socket.SOCK_STREAM) as probe:
@@ -504,6 +507,22 @@ def _ports(state: Path, settings: Settings) -> Finding:
                 what = f"{name} cannot listen on {listen}: {error.strerror}"
                 return Finding("ports", Verdict.BAD, what, f"change {setting} in the settings")
     return Finding("ports", Verdict.GOOD, "free, or ours")
+
+
+def _runs(state: Path, name: str) -> bool:
+    """Tell whether a server of ours runs, be it that it does not serve yet, as a standby."""
+    if read_run_file(state, f"{name}.json") is not None:
+        return True
+    said = (read_run_file(state, f"{name}-driver.json") or {}).get("driver")
+    if not isinstance(said, int):
+        return False
+    try:
+        os.kill(said, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # It is there, and another user's.
+    return True
 
 
 def _budget(settings: Settings) -> Finding:

@@ -32,6 +32,8 @@ from papertrader.ops.certificates import (
 )
 from papertrader.ops.files import make_private_directory
 from papertrader.ops.running import StartError, StateLock
+from papertrader.ops.sealing import has_handed_over
+from papertrader.ops.sealkey import keep_seal_key, new_seal_key, read_seal_key, seal_key_file
 from papertrader.ops.settings_file import SETTINGS_FILE, default_settings_text, write_settings_file
 from papertrader.ops.signing import fingerprint
 
@@ -81,6 +83,8 @@ def lacks_nothing(state: Path, workers: int, place: StorePlace, *, now: datetime
         return False
     if any(is_due(state, each, now=now) for each in wanted):
         return False
+    if lacks_key(state, place.truth.shared):
+        return False
     registry = Registry()
     try:
         db = place.truth.snapshot()
@@ -92,6 +96,11 @@ def lacks_nothing(state: Path, workers: int, place: StorePlace, *, now: datetime
         return False
     found = [registry.get(number) for number in range(1, workers + 1)]
     return [each and each.name for each in found] == names
+
+
+def lacks_key(state: Path, shared: bool) -> bool:
+    """Tell whether a master that others share the store with has no key that all of them need."""
+    return shared and read_seal_key(state) is None
 
 
 def prepare_settings(state: Path, tell: Tell, what: str = "a new installation") -> None:
@@ -180,12 +189,30 @@ def _register(
             # The master that has it knows its workers.
             return
         store.open()
+        if lacks_key(state, store.engine.shared):
+            _make_key(state, store)
         with store.changing():
             for number in range(1, workers + 1):
                 _register_worker(state, store, number, made)
     finally:
         store.close()
         lock.release()
+
+
+def _make_key(state: Path, store: TruthStore) -> None:
+    """Make the key that all masters of a shared store need, before there are copies of a directory.
+
+    Never beside one that is lost, or another master's: it would stand in its way.
+    """
+    sealed = "SELECT count(*) FROM account WHERE length(totp_seed) > 0"
+    (many,) = store.db.execute_sql(sealed).fetchone()
+    if many or has_handed_over(store):
+        raise StoreError(
+            f"there is no {seal_key_file(state)}, and {store.where} has been worked with one: copy"
+            " tls/ and keys/ from the other master, or put it back; lost for ever: papertrader"
+            " lost-key"
+        )
+    keep_seal_key(state, new_seal_key())
 
 
 def _register_worker(state: Path, store: TruthStore, number: int, made: _Made) -> None:

@@ -11,6 +11,17 @@ class Options(ServerOptions):
 
     kind = "master"
 
+    def postOptions(self) -> None:
+        """Look for what a standby needs besides the settings."""
+        super().postOptions()
+        if self.settings.master.standby:
+            from papertrader.ops import sealkey  # noqa: PLC0415 (few drivers need it)
+
+            if not sealkey.seal_key_file(self.state).exists():
+                self.end(
+                    f"there is no {sealkey.seal_key_file(self.state)}; {sealkey.NO_SHARED_KEY}"
+                )
+
 
 def makeService(options: Options) -> Driver:
     """Return the service for ``twistd``; nothing is opened before it starts."""

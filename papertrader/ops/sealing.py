@@ -133,6 +133,11 @@ def forget_handed_over(store: TruthStore) -> None:
         store.set_meta(_HANDED, "")
 
 
+def has_handed_over(store: TruthStore) -> bool:
+    """Tell whether a master left its key for the next, sealed with the secret that they share."""
+    return bool(store.meta(_HANDED, ""))
+
+
 def _cipher(state: Path) -> ChaCha20Poly1305:
     derived = HKDF(SHA256(), 32, None, b"papertrader audit key").derive(seal_key(state))
     return ChaCha20Poly1305(derived)

@@ -1,6 +1,7 @@
 """The key that seals second factors: a file of its own beside the database.
 
-It is made when a master starts for the first time. A store in which second factors are sealed
+It is made when a master starts for the first time, or with the installation where another master
+needs the same. A store in which second factors are sealed
 already never gets another one: it would hide that theirs is lost, and perhaps stand in its way.
 """
 
@@ -16,6 +17,10 @@ from papertrader.master.secondfactor import KEY_FILE, KEY_OCTETS
 from papertrader.ops.files import PRIVATE_FILE, make_private_directory, write_new_file
 from papertrader.ops.running import StartError
 
+NO_SHARED_KEY: Final = (
+    "copy tls/ and keys/ from the other master; if there is none yet: papertrader init --missing"
+)
+"""What a standby without the key is told: when it takes over it is too late."""
 NEXT: Final = ".next"
 """Behind the name of the file: the key that every seed is being sealed with anew."""
 

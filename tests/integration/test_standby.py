@@ -61,11 +61,15 @@ class Pair:
         prepare_settings(first, lambda line: None)
         prepare(first, 1, now=datetime.now(UTC), new_uuid=uuid.uuid4, place=self.place)
         second.mkdir(mode=0o700)
+        # Before either has run, as the operator may: what both need is there.
+        shutil.copy(first / "papertrader.toml", second)
+        shutil.copytree(first / "tls", second / "tls")
+        refused = self.refused(second)
+        assert refused.startswith("papertrader-master: error: there is no ")
+        assert "copy tls/ and keys/ from the other master" in refused
+        shutil.copytree(first / "keys", second / "keys")
         self.spawn("first", "papertrader-master", first, self.ports[0])
         self.said(first, "master.json")
-        for secrets in ("tls", "keys"):
-            shutil.copytree(first / secrets, second / secrets)
-        shutil.copy(first / "papertrader.toml", second)
         self.spawn("second", "papertrader-master", second, self.ports[1])
         self.said(second, "standby.json")
         self.spawn("worker", "papertrader-worker", first)
@@ -84,6 +88,19 @@ class Pair:
                 command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=self.environ,
                 start_new_session=True, cwd=Path(__file__).parents[2],
             )  # fmt: skip
+
+    def refused(self, state: Path) -> str:
+        """Start a master that cannot be; return what it says."""
+        command = [
+            str(Path(sys.executable).with_name("twistd")), "-n", "--pidfile=", "papertrader-master",
+            "-s", str(state),
+        ]  # fmt: skip
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=60, check=False, env=self.environ,
+            cwd=Path(__file__).parents[2],
+        )  # fmt: skip
+        assert done.returncode == 1
+        return done.stderr
 
     def said(self, state: Path, name: str) -> dict[str, Any]:
         """Wait until a server says something about its run."""

@@ -42,6 +42,7 @@ from papertrader.ops.doctor import (
 from papertrader.ops.forwarded import FILE, Forwarded
 from papertrader.ops.installation import lacks_nothing, prepare, prepare_settings
 from papertrader.ops.ownership import owner_of
+from papertrader.ops.running import write_run_file
 from papertrader.ops.sealing import begin_epoch
 from papertrader.ops.sealkey import keep_seal_key, new_seal_key
 from papertrader.ops.settings_file import SETTINGS_FILE
@@ -406,6 +407,10 @@ def test_a_port_that_somebody_has(state: Path) -> None:
         found = seen(state, "ports")
         assert found.verdict is Verdict.BAD
         assert "worker.listen" in found.advice
+        # A standby has its port though it does not serve; what a dead one left says nothing.
+        for pid, verdict in ((os.getpid(), Verdict.GOOD), (2**22 + 1, Verdict.BAD)):
+            write_run_file(state, "worker-1-driver.json", {"driver": pid})
+            assert seen(state, "ports").verdict is verdict
 
 
 def test_settings_and_budget(state: Path) -> None:
