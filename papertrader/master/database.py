@@ -46,6 +46,8 @@ from papertrader.master.truthtables import APPEND_ONLY, TABLES
 
 SCHEMA_VERSION: Final = 5
 GENESIS: Final = bytes(32)
+COMMIT_OCTETS: Final = 8_192
+"""What a commit writes beside its frames: two pages, at the least."""
 BATCHES_TOGETHER: Final = 256
 """Batches of the journal that are read at once, at most."""
 READ_OCTETS: Final = 2 * 1024 * 1024
@@ -129,6 +131,8 @@ class TruthStore:
         self.head = GENESIS
         self.batch = 0
         self.last_seq = 0
+        self.written = 0
+        """Octets that commits have written since `open`, about."""
         self._holder = holder
         self._audit_seq = 0
         self._audit_head = GENESIS
@@ -369,6 +373,7 @@ class TruthStore:
             if self._fence is not None:
                 self._fence.committed()
         self.head, self.batch, self.last_seq = head, number, last_seq
+        self.written += len(batch.frames) + COMMIT_OCTETS
         return head
 
     def _write_alone(self, db: peewee.Database, row: tuple[Any, ...]) -> None:

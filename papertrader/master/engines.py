@@ -32,8 +32,10 @@ TRUTH_PRAGMAS: Final = {
     "trusted_schema": 0,
     "cell_size_check": 1,
     "busy_timeout": 5000,
+    "wal_autocheckpoint": 8_000,
 }
-"""Set at opening and read back; a store that does not take them is not used."""
+"""Set at opening and read back; a store that does not take them is not used. A master copies its
+log before it has 8,000 pages (`papertrader.master.walcopy`)."""
 VIEWS_PRAGMAS: Final = {
     "journal_mode": "wal",
     "synchronous": 1,
@@ -239,6 +241,20 @@ def _whose(path: Path) -> str:
         if path.stat().st_uid != os.geteuid():
             return f" (it belongs to {path.owner()}, not to who runs this)"
     return ""
+
+
+def copy_wal(db: peewee.Database) -> int:
+    """Copy an SQLite file's write-ahead log into it, as far as nobody stands in the way.
+
+    Return the pages in the log. Raises `StoreFull`: they stay there; `StoreError` for any other
+    error of the disk.
+    """
+    try:
+        _, pages, _ = db.execute_sql("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    except peewee.PeeweeException as error:
+        sentence = f"the write-ahead log cannot be copied: {first_cause(error)}"
+        raise (StoreFull if is_full(error) else StoreError)(sentence) from error
+    return int(pages)
 
 
 class SqliteEngine:

@@ -59,6 +59,7 @@ from papertrader.master.transactions import Transactions
 from papertrader.master.views import Views, load_desk
 from papertrader.master.viewsapart import ViewsApart
 from papertrader.master.viewstore import ViewStore
+from papertrader.master.walcopy import WalCopy
 from papertrader.master.watchlists import Watchlists
 from papertrader.master.workerlink import WorkerLink
 from papertrader.master.workerparts import WorkerParts
@@ -104,6 +105,8 @@ class Main:
         self._entropy = entropy
         self._tell_failure = on_fail
         self._failed = False
+        self.wal_copy: WalCopy | None = None
+        """None where a server keeps the store."""
         self._timers: list[Timer] = []
         place = place_at(rules.state_dir, rules.store_url)
         self.store = TruthStore(place.truth, rules.holder)
@@ -174,6 +177,11 @@ class Main:
             self.store, self.journal, self.clock, self._threads.truth, self._store_failed,
             self.rules.room, self.rules.low_water,
         )  # fmt: skip
+        if not self.store.engine.shared:
+            self.wal_copy = WalCopy(
+                self.store, self._threads.copying, self._threads.truth, self._store_failed,
+                self.rules.wal_pass_octets,
+            )  # fmt: skip
         self.checkpoints = Checkpoints(
             self.clock, desk, self.journal, self._threads.proving,
             lambda: self.store_guard.may_change,
@@ -213,7 +221,7 @@ class Main:
         self.workers = Workers(self.clock, boot, market_rules.update_interval_ms)
         self.workers.listener = self
         # Who has waited for a commit does not wait for one more turn of the reactor as well.
-        self.journal.told = self.workers.flush
+        self.journal.told = self._told
         self.workers.epoch = self.store.epoch
         self.assets = Assets(
             source,
@@ -361,7 +369,15 @@ class Main:
             await self._threads.views(self.view_store.close)
             if self._apart is not None:
                 await self._threads.feeding(self._apart.close)
+            if self.wal_copy is not None:
+                await self.wal_copy.stop()
             await self._threads.truth(self.store.close)
+
+    def _told(self) -> None:
+        """Whoever waited for a commit has been told."""
+        self.workers.flush()
+        if self.wal_copy is not None:
+            self.wal_copy.look()
 
     def _store_failed(self, failure: Failure) -> None:
         self._fail(failure.getErrorMessage())
@@ -528,6 +544,9 @@ class Main:
         yield from self.worker_parts.figures()
         yield "journal_seq", self.journal.seq
         yield "durable_seq", self.journal.durable_seq
+        if self.wal_copy is not None:
+            yield "wal_copies", self.wal_copy.passes
+            yield "wal_rests", self.wal_copy.rests
         yield "events_sent", self.streams.sent
         yield "market_updates", self.assets.updates
         yield "quotes", self.assets.quotes

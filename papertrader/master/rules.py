@@ -44,6 +44,8 @@ class MasterRules:
     """With fewer free octets than this beside the files, nothing is changed."""
     room: Callable[[], int] = lambda: 2**63
     """Gives the free octets there."""
+    wal_pass_octets: int = 1024 * 1024
+    """What is written before the truth's write-ahead log is copied into its file."""
 
 
 @attrs.frozen(kw_only=True)
@@ -51,7 +53,8 @@ class Threads:
     """The threads of a master: one writes the truth, one the views, some hash passwords.
 
     ``feeding`` waits for the process that writes the views, if there is one; the views' own thread
-    then only reads them. ``proving`` takes the hashes of the memory.
+    then only reads them. ``proving`` takes the hashes of the memory, ``copying`` copies the truth's
+    write-ahead log into its file.
     """
 
     truth: InThread
@@ -59,3 +62,4 @@ class Threads:
     hashing: InThread
     feeding: InThread = attrs.field(default=attrs.Factory(lambda self: self.views, takes_self=True))
     proving: InThread = execute
+    copying: InThread = execute

@@ -183,6 +183,7 @@ class Workings(Service):
     def _start(self, process: Process, settings: Settings) -> None:
         threads = Threads(
             truth=process.thread("truth"),
+            copying=process.thread("copying"),
             views=process.thread("views"),
             feeding=process.thread("feeding"),
             hashing=nice_thread(process.thread("hashing", hashing_threads())),

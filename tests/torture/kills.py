@@ -55,7 +55,17 @@ STATEMENTS: Final = {
     "COMMIT": "COMMIT",
 }
 """How a statement of ``truth.db`` begins, and the name of the point before it is executed."""
-POINTS: Final = (*STATEMENTS.values(), "begin", "committed", "reply", "view", "viewed", "start")
+POINTS: Final = (
+    *STATEMENTS.values(),
+    "begin",
+    "committed",
+    "reply",
+    "view",
+    "viewed",
+    "copy",
+    "copied",
+    "start",
+)
 """``start`` is any statement while the books are opened."""
 SIGNALS: Final = (signal.SIGKILL,) * 7 + (signal.SIGSEGV, signal.SIGTERM, signal.SIGSTOP)
 READY_S: Final = 30.0

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
@@ -44,6 +45,8 @@ LOST_TOKEN: Final = b"X"
 """A token that was told does not open its session."""
 READY: Final = b"r"
 TRADERS: Final = 3
+WAL_PASS_OCTETS: Final = 32 * 1024
+"""So little that the write-ahead log is copied, and begins anew, again and again."""
 SYMBOLS: Final = ("IBM", "AAPL", "MSFT", "GOOG")
 _RETRY: Final = frozenset({Status.SERVER_BUSY, Status.RATE_LIMITED})
 
@@ -211,7 +214,7 @@ class Load:
     """The master and its traders, on the reactor of this process.
 
     ``early`` puts a bug in: replies do not wait for the commit. ``crashed`` is called at named
-    points: ``begin``, ``committed`` (before the reactor knows), ``reply``, ``viewed``.
+    points: ``begin``, ``committed`` (before the reactor knows), ``reply``, ``viewed``, ``copied``.
     """
 
     def __init__(
@@ -241,12 +244,13 @@ class Load:
         self.clock = Clock(reactor)
         self.failure = ""
         self.main = Main(
-            rules(state),
+            attrs.evolve(rules(state), wal_pass_octets=WAL_PASS_OCTETS),
             self.clock,
             Threads(
                 truth=self._thread("begin", "committed"),
                 views=self._thread("view", "viewed"),
                 hashing=self._thread("", ""),
+                copying=self._thread("copy", "copied"),
             ),
             os.urandom,
             self._failed,
