@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
 import shutil
@@ -16,6 +17,7 @@ import pytest
 from papertrader.cli.invocation import Invocation
 from papertrader.cli.output import money
 from papertrader.cli.place import find_place, load_login
+from papertrader.client import errors
 from papertrader.client.updates import TransactionUpdate
 from papertrader.core.orders import OrderState
 from papertrader.wire.kinds import Scope
@@ -25,7 +27,7 @@ pytest.importorskip("textual")
 
 from textual.css.query import NoMatches
 from textual.pilot import Pilot
-from textual.widgets import DataTable, Input, RichLog, Static
+from textual.widgets import DataTable, Input, RichLog, Static, TabbedContent
 
 from papertrader.cli.terminal import app as program_module
 from papertrader.cli.terminal.app import TerminalProgram
@@ -358,6 +360,46 @@ def test_who_may_only_look_gets_no_ticket(server: Server) -> None:
 
 
 @pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux")
+def test_what_belongs_to_another_portfolio_is_told_and_not_mixed_in(server: Server) -> None:
+    """Its order is a line of the log; a price alert that fires is one as well, and seen at once."""
+
+    async def body(pilot: Pilot[None]) -> None:
+        app = pilot.app
+        assert isinstance(app, TerminalProgram)
+        shown = set(app.orders)
+        await pilot.press("escape", "4")
+        other = await app.client.portfolio_create("other")
+        order = await app.client.buy(app.symbol, 1, portfolio=other.portfolio)
+        told = f"portfolio {other.portfolio}, order {order.order_id} accepted: buy {app.symbol}"
+        await wait(pilot, lambda: told in log_of(pilot))
+        assert set(app.orders) == shown
+        made = await app.client.alert_create(app.symbol, above="0.01")
+        told = f"alert {made.alert} triggered: {app.symbol} last at least 0.01"
+        await wait(pilot, lambda: told in log_of(pilot))
+
+    play(server, body)
+
+
+def test_the_end_of_the_session_is_seen(server: Server) -> None:
+    """The first line says so, and the log what to do; what is shown is not called live any more."""
+
+    async def body(pilot: Pilot[None]) -> None:
+        app = pilot.app
+        assert isinstance(app, TerminalProgram)
+        with server.client() as client:
+            client.login("ann", PASSWORD)
+            for each in client.sessions():
+                if each.online and not each.current:
+                    # One of an earlier test may be at its end just now.
+                    with contextlib.suppress(errors.RefusedError):
+                        client.session_revoke(each.session_id)
+        await wait(pilot, lambda: "LOGGED OUT" in str(app.query_one("#top", Static).render()))
+        assert app.query_one("#lower", TabbedContent).active == "log"
+        await wait(pilot, lambda: "login ann in a shell" in log_of(pilot))
+
+    play(server, body)
+
+
 def test_a_real_terminal_of_80_columns(server: Server, tmp_path: Path) -> None:
     """As over ssh: it starts, draws within 80 x 24, and ends with q."""
     socket = str(tmp_path / "tmux")

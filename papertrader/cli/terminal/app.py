@@ -24,6 +24,7 @@ from textual.css.query import NoMatches
 from textual.widget import Widget
 from textual.widgets import DataTable, Footer, Input, RichLog, Static, TabbedContent, TabPane
 
+from papertrader.cli.alerts import describe
 from papertrader.cli.invocation import Invocation
 from papertrader.cli.output import amount, gaps, money, name
 from papertrader.cli.place import Place, StoredLogin
@@ -35,6 +36,7 @@ from papertrader.client import errors
 from papertrader.client import results as r
 from papertrader.client import updates as u
 from papertrader.client.aio import AsyncClient
+from papertrader.client.alertresults import AlertUpdate
 from papertrader.core.orders import OrderState, Side
 from papertrader.core.quotes import QuoteFlag
 from papertrader.wire.kinds import Scope, TxKind
@@ -135,6 +137,7 @@ class TerminalProgram(App[None]):
         self._bars_reading = False
         self._clock: r.MarketClock | None = None
         self._connected = False
+        self._ended = ""
         self._ticks = 0
 
     def compose(self) -> ComposeResult:
@@ -272,8 +275,22 @@ class TerminalProgram(App[None]):
             self.note(f"warning: {event.reason}", "down")
             self.refresh_soon()
             self._read_bars()
+        elif isinstance(event, AlertUpdate):
+            shown = event.alert
+            line = f"alert {shown.alert} {name(shown.state)}: {describe(shown)}"
+            self.note(line)
+            self.notify(line, markup=False)
         elif isinstance(event, u.SessionUpdate):
-            self.note(f"the session ended: {event.reason}", "down")
+            self._end(event.reason)
+
+    def _end(self, reason: str) -> None:
+        """Nothing comes any more: say so where it is seen."""
+        self._connected, self._ended = False, reason
+        self.note(f"the session ended: {reason}", "down")
+        again = f"{self.invocation.command_line()} login {self.login.user}"
+        self.note(f"hint: {again} in a shell, then start this again", "down")
+        self.show_tab("log")
+        self._show_top()
 
     def _take_quote(self, quote: r.Quote) -> None:
         self.quotes[quote.symbol] = quote
@@ -289,8 +306,12 @@ class TerminalProgram(App[None]):
 
     def _take_order(self, event: u.OrderUpdate) -> None:
         order = event.order
-        self.orders[order.order_id] = order
         line = f"order {order.order_id} {name(event.kind)}: {name(order.side)} {order.symbol}"
+        if self.portfolio is not None and order.portfolio != self.portfolio.portfolio:
+            # What is shown, and what keys do, is about the first portfolio alone.
+            self.note(f"portfolio {order.portfolio}, {line}")
+            return
+        self.orders[order.order_id] = order
         if event.fill is not None:
             fill = event.fill
             line += f", {amount(fill.quantity)} at {money(fill.price)}"
@@ -349,7 +370,8 @@ class TerminalProgram(App[None]):
             self.refresh_soon()
 
     def _show_top(self) -> None:
-        parts = ["connected" if self._connected else "not connected", self.login.user]
+        state = "connected" if self._connected else "not connected"
+        parts = [f"LOGGED OUT: {self._ended}" if self._ended else state, self.login.user]
         if self.portfolio is not None:
             parts.append(f"equity {money(self.portfolio.equity)} {self.portfolio.currency}")
             parts.append(f"cash {money(self.portfolio.cash)}")
