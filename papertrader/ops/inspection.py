@@ -16,7 +16,7 @@ import attrs
 import peewee
 
 from papertrader.core.desk import Desk
-from papertrader.master.database import GENESIS, audit_hash
+from papertrader.master.database import GENESIS, SCHEMA_VERSION, audit_hash
 from papertrader.master.engines import StoreError, StorePlace, as_place
 from papertrader.master.views import load_desk
 from papertrader.master.viewstore import ViewStore
@@ -114,9 +114,22 @@ def _take_books(found: Books, report: Report) -> None:
 
 
 def require(place: StorePlace) -> None:
-    """Raise `StoreError` if there is no store at a place."""
+    """Raise `StoreError` if there is no store at a place, or one that this program is too old for.
+
+    What a newer one wrote may be read wrongly, and its views must not be thrown away.
+    """
     if not place.truth.exists():
         raise StoreError(f"there is no {place.truth.where}; name the installation with --state-dir")
+    with contextlib.closing(place.truth.snapshot()) as db:
+        try:
+            row = db.execute_sql("SELECT value FROM meta WHERE key = 'schema'").fetchone()
+        except peewee.PeeweeException:
+            return  # No store: who reads it says so.
+    if row is not None and int(row[0]) > SCHEMA_VERSION:
+        raise StoreError(
+            f"{place.truth.where} was written by a newer PaperTrader (schema {row[0]}, this one"
+            f" knows {SCHEMA_VERSION}); upgrade the program"
+        )
 
 
 def _inputs(place: StorePlace) -> int:

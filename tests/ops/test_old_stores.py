@@ -194,6 +194,25 @@ def test_each_engine_answers_for_its_own_inputs(
     ]
 
 
+def test_a_store_of_a_newer_program_is_left_as_it_is(tmp_path: Path) -> None:
+    """An older program reads nothing wrongly, and keeps the views that are there."""
+    state = unpack(NEWEST, tmp_path / "state")
+    with contextlib.closing(sqlite3.connect(state / "truth.db")) as db:
+        db.execute("UPDATE meta SET value = '99' WHERE key = 'schema'")
+        db.commit()
+    views = (state / "views.db").read_bytes()
+    newer = r"written by a newer PaperTrader \(schema 99"
+    with pytest.raises(StoreError, match=newer):
+        inspection.audit(state)
+    with pytest.raises(StoreError, match=newer):
+        inspection.rebuild(state, lambda line: None)
+    with pytest.raises(StoreError, match=newer):
+        replaycheck.replay_check(state)
+    with pytest.raises(StoreError, match=newer):
+        backup.make_backup(place_at(state), tmp_path / "copy")
+    assert ((state / "views.db").read_bytes(), (tmp_path / "copy").exists()) == (views, False)
+
+
 def test_a_lie_about_an_engine_is_found(tmp_path: Path) -> None:
     """The entry that says who decided stands in the audit log's chain."""
     state = unpack(NEWEST, tmp_path / "state")
