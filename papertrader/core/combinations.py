@@ -33,7 +33,7 @@ from papertrader.core.quotes import Asset, market_time
 from papertrader.core.refusals import Refusal, Refused
 from papertrader.core.reserving import reserve_rest
 from papertrader.core.restrictions import check_restrictions
-from papertrader.core.shape import check_shape, check_trading
+from papertrader.core.shape import check_close_only, check_shape, check_trading
 from papertrader.core.terms import DEFAULT_TERMS
 
 _ENDED = int(Refusal.COMBINATION_ENDED)
@@ -60,7 +60,12 @@ class Combinations(Contesting):
         asset = acceptance.find_asset(command, self._assets, portfolio)
         if isinstance(asset, Refused):
             return asset
-        refused = check_trading(asset) if own else check_shape(command, asset, self.rules)
+        refused = (
+            check_trading(asset)
+            if own
+            else _opens_what_ends(command, asset, portfolio)
+            or check_shape(command, asset, self.rules)
+        )
         if refused is not None:
             return refused
         if command.flags and command.flags & OrderFlag.REDUCE_ONLY:
@@ -159,6 +164,9 @@ class Combinations(Contesting):
             found = acceptance.find_portfolio(wish, self.state.portfolios)
             if isinstance(found, Refused):
                 return found
+            refused = _opens_what_ends(wish, asset, portfolio)
+            if refused is not None:
+                return refused
         terms.legs = wishes
         if command.legs[0].role == LegRole.OCO:
             other = self._price(wishes[0], asset, portfolio)
@@ -223,7 +231,7 @@ class Combinations(Contesting):
         asset = acceptance.find_asset(wish, self._assets, owner)
         if isinstance(asset, Refused):
             return asset
-        refused = check_shape(wish, asset, self.rules)
+        refused = _opens_what_ends(wish, asset, owner) or check_shape(wish, asset, self.rules)
         terms = refused or self._price(wish, asset, owner)
         if isinstance(terms, Refused):
             return terms
@@ -320,7 +328,7 @@ class Combinations(Contesting):
         if leader is not None:
             quantity = min(quantity, leader.remaining)
         elif _may_only_close(child, portfolio):
-            quantity = min(quantity, portfolio.available_quantity(child.symbol))
+            quantity = min(quantity, _to_close(child, portfolio))
         wish = wish_of(child, max(quantity, 0), at)
         wish.market_at = self._market_at or self._seen_at(child.symbol) or at
         found = self._price(wish, asset, portfolio)
@@ -402,10 +410,22 @@ class Combinations(Contesting):
         return self.state.marked(order)
 
 
+def _opens_what_ends(command: NewOrder, asset: Asset, portfolio: PortfolioState) -> Refused | None:
+    """Tell why an order may not open a position in an asset that may only be closed."""
+    held = portfolio.quantity(command.symbol)
+    return check_close_only(command, asset, held, is_margin=portfolio.is_margin)
+
+
 def _may_only_close(child: Order, portfolio: PortfolioState) -> bool:
     """Tell whether a leg may trade no more than there is to close."""
-    held = portfolio.quantity(child.symbol)
     if not portfolio.is_margin:
         return child.side != Side.BUY
-    is_exit = child.terms is not None and child.terms.role in EXITS
-    return is_exit and held != 0 and (held > 0) == (child.side != Side.BUY)
+    return child.terms is not None and child.terms.role in EXITS
+
+
+def _to_close(child: Order, portfolio: PortfolioState) -> int:
+    """Return what a leg may close: nothing if its parent closed what there was, or a part of it."""
+    held = portfolio.quantity(child.symbol)
+    if held == 0 or (held > 0) == (child.side == Side.BUY):
+        return 0
+    return portfolio.available_quantity(child.symbol)

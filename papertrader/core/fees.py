@@ -16,7 +16,7 @@ import attrs
 from papertrader.core.exchange import converted_notional
 from papertrader.core.instants import to_datetime
 from papertrader.core.money import CENT, NULL, SCALE, checked
-from papertrader.core.orders import Order, OrderState, OrderType
+from papertrader.core.orders import Order, OrderState, OrderType, TimeInForce
 from papertrader.core.quotes import Asset, AssetKind
 from papertrader.core.rates import TAF_RATES, in_force, sec_rate, trading_day
 from papertrader.core.terms import BASIS_POINTS, FeeModelKind, PortfolioTerms, TermsFlag
@@ -109,7 +109,12 @@ def money_fees(terms: PortfolioTerms, order: Order) -> int:
 
 
 def rests(order: Order) -> bool:
-    """Tell whether an order's next fill makes the market: a limit that has met a quote before."""
+    """Tell whether an order's next fill makes the market: a limit that has met a quote before.
+
+    One for the opening never has: it is let in, and fills, with the first quote of a session.
+    """
+    if order.time_in_force == TimeInForce.OPG:
+        return False
     return order.order_type == OrderType.LIMIT and order.state != OrderState.PENDING
 
 

@@ -29,7 +29,7 @@ from papertrader.core.fills import (
 )
 from papertrader.core.intervals import BAR_NS, Interval
 from papertrader.core.money import NULL
-from papertrader.core.orders import Order, OrderState, Side
+from papertrader.core.orders import Order, OrderState, Side, TimeInForce
 from papertrader.core.quotes import Asset, Bar, Quote, market_time
 from papertrader.core.terms import BASIS_POINTS, FillModelKind, PortfolioTerms
 
@@ -132,7 +132,7 @@ class Offer:
                 return Fill(0, NULL, LimitingRule.COLLAR)
             price = bound
         left, rule = self._left, LimitingRule.SIZE
-        if is_limit and order.state != OrderState.PENDING:
+        if is_limit and _rested(order, quote):
             left, rule = left - _queue_ahead(order, quote, terms.seed), LimitingRule.QUEUE
         return _limited(order, price, left, self.asset.lot, rule)
 
@@ -363,6 +363,16 @@ def _limited(order: Order, price: int, left: int, lot: int, rule: LimitingRule) 
     if order.remaining <= left:
         return Fill(order.remaining, price, LimitingRule.NONE)
     return Fill(max(0, left - left % lot), price, rule)
+
+
+def _rested(order: Order, quote: Quote) -> bool:
+    """Tell whether a limit stood in the market before a quote came.
+
+    One whose stop that quote reached, or that waited for its opening, comes in with it.
+    """
+    if order.state == OrderState.PENDING or order.time_in_force == TimeInForce.OPG:
+        return False
+    return order.terms is None or order.terms.triggered_at != quote.observed_at
 
 
 def _queue_ahead(order: Order, quote: Quote, seed: int) -> int:

@@ -44,7 +44,7 @@ def check_shape(command: NewOrder, asset: Asset, rules: DeskRules) -> Refused | 
     # This runs for every order: what the most usual ones cannot fail is not asked.
     refused = None
     if asset.status != _TRADABLE:
-        refused = _check_status(command, asset)
+        refused = check_trading(asset)
     if command.flags:
         refused = refused or _check_flags(command, asset)
     if command.time_in_force != _GTC or command.expire_at:
@@ -57,19 +57,35 @@ def check_shape(command: NewOrder, asset: Asset, rules: DeskRules) -> Refused | 
     return refused
 
 
-def check_trading(asset: Asset, what: str = "") -> Refused | None:
-    """Check that an asset is neither halted nor delisted, and that ``what`` is not so of it."""
-    if asset.status in (_HALTED, _DELISTED):
-        what = f"is {asset.status.name.lower()}"
-    if not what:
+def check_trading(asset: Asset) -> Refused | None:
+    """Check that an asset is neither halted nor delisted."""
+    if asset.status not in (_HALTED, _DELISTED):
         return None
+    return _halted(asset, f"is {asset.status.name.lower()}")
+
+
+def check_close_only(
+    command: NewOrder, asset: Asset, held: int, *, is_margin: bool
+) -> Refused | None:
+    """Check that an order of a portfolio that holds ``held`` opens nothing that may only be closed.
+
+    What no order of its kind could close is refused elsewhere, with the figures.
+    """
+    if asset.status != _CLOSE_ONLY:
+        return None
+    sells = command.side != Side.BUY
+    if not is_margin:
+        return None if command.side == Side.SELL else _halted(asset, "may only be sold")
+    closes = held > 0 if sells else held < 0
+    flips = command.flags & OrderFlag.ALLOW_FLIP and command.quantity > abs(held)
+    if closes and not flips:
+        return None
+    return _halted(asset, "may only be sold, and bought back by who owes it,")
+
+
+def _halted(asset: Asset, what: str) -> Refused:
     text = f"{asset.symbol} {what} at present; try again when it trades."
     return Refused(Refusal.SYMBOL_HALTED, text)
-
-
-def _check_status(command: NewOrder, asset: Asset) -> Refused | None:
-    no_more = asset.status == _CLOSE_ONLY and command.side != Side.SELL
-    return check_trading(asset, "may only be sold" if no_more else "")
 
 
 def _check_flags(command: NewOrder, asset: Asset) -> Refused | None:

@@ -10,7 +10,7 @@ import pytest
 
 from papertrader.core.carry import charge
 from papertrader.core.money import SCALE
-from papertrader.core.orders import OWN_ORDERS, Order, OrderState, Replacement, Side
+from papertrader.core.orders import OWN_ORDERS, Order, OrderFlag, OrderState, Replacement, Side
 from papertrader.core.quotes import AssetFlag, AssetStatus
 from papertrader.core.refusals import Refusal
 from papertrader.core.rules import DeskRules
@@ -100,13 +100,13 @@ def test_bounds_of_orders_are_none_of_the_desks(
     assert floor.now_is(order).state == OrderState.FILLED
 
 
-def test_a_short_is_bought_back_where_only_sales_are_allowed(floor_class: Any) -> None:
-    """CLOSE_ONLY refuses what the owner buys; a halt refuses the desk as well, until it ends."""
+def test_a_short_is_bought_back_where_only_closing_is_allowed(floor_class: Any) -> None:
+    """CLOSE_ONLY refuses what the owner opens; a halt refuses the desk as well, until it ends."""
     floor = desk_of(floor_class(flags=AssetFlag.SHORTABLE))
     floor.order("90", "100", side=Side.SELL_SHORT)
     floor.quote("100", "100")
     floor.desk.list_asset(attrs.evolve(floor.asset, status=AssetStatus.CLOSE_ONLY))
-    assert floor.submit("1").refusal == Refusal.SYMBOL_HALTED
+    assert floor.submit("1", side=Side.SELL).refusal == Refusal.SYMBOL_HALTED
     (order,) = called(floor, "180")
     assert order.side == Side.BUY
 
@@ -204,3 +204,29 @@ def test_a_charge_is_rounded_once() -> None:
     exact = Fraction(amount * 800, 360 * 10_000 * SCALE)
     assert Fraction(3, 200) - Fraction(1, 10**8) < exact < Fraction(3, 200)
     assert charge(amount, 800, 1) == SCALE // 100
+
+
+@pytest.mark.parametrize("how", ["order", "close"])
+def test_a_short_of_what_may_only_be_closed_is_bought_back(floor_class: Any, how: str) -> None:
+    """By an order or a close; no more is sold short, and nothing is bought beyond what is owed."""
+    floor = desk_of(floor_class(flags=AssetFlag.SHORTABLE))
+    floor.quote("100", "100")
+    floor.order("20", side=Side.SELL_SHORT)
+    floor.quote("100", "100")
+    floor.desk.list_asset(attrs.evolve(floor.asset, status=AssetStatus.CLOSE_ONLY))
+    assert floor.submit("1", side=Side.SELL).refusal == Refusal.SYMBOL_HALTED
+    through = floor.submit("21", flags=int(OrderFlag.ALLOW_FLIP))
+    assert through.refusal == Refusal.SYMBOL_HALTED
+    assert floor.submit("21").refusal == Refusal.INSUFFICIENT_POSITION
+    if how == "order":
+        floor.order("20")
+    else:
+        tick = floor.tick()
+        outcome = floor.desk.close(
+            **tick, received_at=floor.now, market_at=floor.now, account=1, portfolio=1,
+            client_order_id=floor.seq,
+        )  # fmt: skip
+        assert outcome.refusal is None
+        floor.keep(outcome.events)
+    floor.quote("100", "100")
+    assert floor.desk.portfolio(1).quantity("ACME") == 0
