@@ -172,7 +172,10 @@ Copied = Callable[[int, int], object]
 
 
 def many(db: peewee.Database, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Run one statement for each row, at the speed of the driver."""
+    """Run one statement for each row, at the speed of the driver.
+
+    No two rows of an INSERT may have one key, even if one would replace the other.
+    """
     if isinstance(db, peewee.SqliteDatabase):
         with driver_errors:
             db.connection().executemany(sql, rows)
@@ -180,6 +183,18 @@ def many(db: peewee.Database, sql: str, rows: Sequence[tuple[Any, ...]]) -> None
         from papertrader.master.postgres import run_many  # noqa: PLC0415 (psycopg is an extra)
 
         run_many(db, sql, rows)
+
+
+def together(db: peewee.Database) -> contextlib.AbstractContextManager[object]:
+    """Be a block whose statements are sent to a server without waiting for each.
+
+    An error of one of them is raised at the end of the block, at the latest.
+    """
+    if isinstance(db, peewee.SqliteDatabase):
+        return contextlib.nullcontext()
+    from papertrader.master.postgres import run_together  # noqa: PLC0415 (psycopg is an extra)
+
+    return run_together(db)
 
 
 def stream(db: peewee.Database, sql: str) -> Iterator[tuple[Any, ...]]:

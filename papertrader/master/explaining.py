@@ -8,6 +8,7 @@ from twisted.logger import Logger
 
 from papertrader.core.instants import SECOND
 from papertrader.master.commands import Command, Refused
+from papertrader.master.engines import StoreAway
 from papertrader.master.journal import StoreFailed
 from papertrader.wire import codec
 from papertrader.wire.errors import RemoteFault
@@ -16,6 +17,9 @@ from papertrader.wire.kinds import Status
 DENIAL_LOG_NS: Final = SECOND
 """At most one refusal for want of a scope is logged in this time: whoever asks for what is not
 allowed as fast as possible must not push everything else out of the log."""
+
+AWAY_RETRY_MS: Final = 1_000
+"""When who asked for history is to ask again, while the server of the store is away."""
 
 
 class Explaining:
@@ -42,6 +46,9 @@ class Explaining:
             return command.failure(error.status, error.text, error.field, error.retry_after_ms)
         if isinstance(error, RemoteFault):
             return command.failure(error.status, error.text, error.field)
+        if isinstance(error, StoreAway):
+            text = "The server cannot reach its store at the moment; ask again."
+            return command.failure(Status.SERVER_BUSY, text, None, AWAY_RETRY_MS)
         if isinstance(error, StoreFailed):
             return command.unknown_reply()
         self.internal_errors += 1

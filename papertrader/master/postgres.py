@@ -9,10 +9,12 @@ that a master has died; one that hangs is noticed since its beats stop.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import uuid
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -20,6 +22,7 @@ import peewee
 import psycopg
 from psycopg import conninfo
 from psycopg.adapt import Dumper
+from psycopg.types.numeric import Int8BinaryDumper
 
 from papertrader.master.engines import (
     Copied,
@@ -51,6 +54,11 @@ _TYPES: Final = (
     (re.compile(r"\bINTEGER\b"), "BIGINT"),
     (re.compile(r"\bBLOB\b"), "BYTEA"),
     (re.compile(r"\s*\bSTRICT\b(,\s*WITHOUT ROWID)?|\s*\bWITHOUT ROWID\b"), ""),
+)
+PARAMETERS: Final = 50
+"""Parameters of a statement of several rows, at most: psycopg remembers those of so many."""
+_ROW: Final = re.compile(
+    r"(?P<before>INSERT INTO .* VALUES )(?P<row>\([?, ]+\))(?P<after>.*)", re.DOTALL
 )
 _EMPTY_BLOB: Final = re.compile(r"\b[xX]''")
 
@@ -108,13 +116,43 @@ class PostgresDatabase(peewee.PostgresqlDatabase):
     def _connect(self) -> Any:
         connection = super()._connect()  # type: ignore[misc]
         connection.adapters.register_dumper(float, NoFloat)
+        # Of one width: by their values there would be many statements to prepare for each table.
+        connection.adapters.register_dumper(int, Int8BinaryDumper)
         return connection
 
 
+@lru_cache(maxsize=512)
+def several(sql: str) -> tuple[str, int]:
+    """Return the INSERT of so many rows at once, portable; of any other statement itself, and 1."""
+    found = _ROW.fullmatch(sql)
+    count = PARAMETERS // found["row"].count("?") if found else 1
+    if found is None or count < 2:
+        return portable(sql), 1
+    rows = ", ".join([found["row"]] * count)
+    return portable(f"{found['before']}{rows}{found['after']}"), count
+
+
 def run_many(db: peewee.Database, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Run one statement for each row; psycopg sends them without waiting in between."""
+    """Run one statement for each row; psycopg sends them without waiting in between.
+
+    Rows that are inserted go several in a statement: that is why no two may have one key.
+    """
+    at_once, count = several(sql)
+    upto = len(rows) // count * count
     with driver_errors:
-        db.cursor().executemany(portable(sql), rows)
+        cursor = db.cursor()
+        if upto:
+            parts = (rows[at : at + count] for at in range(0, upto, count))
+            cursor.executemany(at_once, [tuple(chain.from_iterable(part)) for part in parts])
+        if upto < len(rows):
+            cursor.executemany(portable(sql), rows[upto:])
+
+
+@contextlib.contextmanager
+def run_together(db: peewee.Database) -> Iterator[None]:
+    """Send statements without waiting in between, those of different tables as well."""
+    with driver_errors, db.connection().pipeline():
+        yield
 
 
 def run_stream(db: peewee.Database, sql: str) -> Iterator[tuple[Any, ...]]:

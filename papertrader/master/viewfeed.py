@@ -208,6 +208,7 @@ class _Piece:
         self._accounts: dict[int, tuple[int, int, int]] = {}
         self._totals: dict[int, list[int]] = {}
         self._refusers: set[int] = set()
+        self._replies: dict[tuple[int, int], tuple[Any, ...]] = {}
 
     def rows(self) -> Rows:
         """Return them, those of one table in the order in which they lie there."""
@@ -215,6 +216,7 @@ class _Piece:
         rows["purse"] = feed.purses.changed()
         rows["balance"] = feed.balances.added(self._db, rows["balance"])
         rows["order"] = list(self._orders.values())
+        rows["reply"] = list(self._replies.values())
         rows["position"] = [
             (portfolio, _text(symbol), block, lots)
             for (portfolio, symbol), (block, lots) in self._positions.items()
@@ -331,7 +333,7 @@ class _Piece:
         """Take a STORE_REPLY."""
         _, session, seq, hash_, when = _reply(frames, at + _HEAD)
         reply = frames[at + _HEAD + m.StoreReply.SIZE + _SECTION : end]
-        self._rows["reply"].append((session, seq, hash_, when, reply))
+        self._replies[session, seq] = (session, seq, hash_, when, reply)
         if not seq % PRUNE_EVERY:
             self._rows["prune_reply"].append((session, session, limits.REPLIES_KEPT))
 

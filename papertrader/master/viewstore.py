@@ -36,6 +36,7 @@ from papertrader.master.engines import (
     is_lost,
     many,
     reason,
+    together,
 )
 from papertrader.master.purses import purse_of
 from papertrader.master.termrecords import terms_kept
@@ -220,9 +221,10 @@ class ViewStore:
 
     def _put(self, frames: bytes) -> None:
         for rows in self._feed.read(self.db, frames):
-            for name, values in rows.items():
-                if values:
-                    many(self.db, SQL[name], values)
+            with together(self.db):
+                for name, values in rows.items():
+                    if values:
+                        many(self.db, SQL[name], values)
 
     def _note(self, watermark: int, head: bytes) -> None:
         many(self.db, SET_META, [("watermark", str(watermark)), ("head", head.hex())])

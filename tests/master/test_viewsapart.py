@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import peewee
 import pytest
 
 from papertrader.master.database import TruthStore, journal_batches
@@ -25,6 +26,7 @@ from papertrader.master.viewstore import ViewStore
 from papertrader.master.viewtables import TABLES
 from papertrader.ops.inspection import audit
 from papertrader.wire import messages as m
+from papertrader.wire.kinds import Status
 from tests import backends
 from tests.apart_kit import ApartKit
 from tests.master.conftest import trader
@@ -380,3 +382,21 @@ def test_a_server_that_may_not_be_used_is_told(traded: StorePlace) -> None:
     epoch.db.execute_sql("ALTER TABLE away RENAME TO view_event")
     store.close()
     epoch.close()
+
+
+@pytest.mark.postgresql
+def test_a_question_while_the_server_is_away(
+    kit: MasterKit, ann: MasterClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asks is told to ask again; that is no error of ours."""
+    cut(kit.state_dir)
+
+    def nobody_there(db: peewee.Database) -> None:
+        raise peewee.OperationalError("nobody there")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(kit.main.view_store.engine, "reopen", nobody_there)
+        answer = ann.ask(m.TransactionsGet())
+    assert answer.status == Status.SERVER_BUSY
+    assert answer.message.retry_after_ms
+    assert len(ann.ask(m.TransactionsGet()).message.transactions) == 1
