@@ -86,15 +86,26 @@ def _text(value: Any) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+"""What text begins with that a spreadsheet would calculate."""
+
+
+def _harmless(value: Any) -> str:
+    text = _text(value)
+    is_formula = type(value) is str and text.startswith(_FORMULA)
+    return f"'{text}" if is_formula else text
+
+
 def as_csv(kind: type, found: list[dict[str, Any]]) -> str:
     """Return rows of a class as CSV: decimals exact, instants as ISO 8601 in UTC.
 
-    The heading is there without rows, too.
+    The heading is there without rows, too. Before text that a spreadsheet would take for a formula
+    stands an apostrophe: it may be another's, such as why an operator corrected something.
     """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow("_".join(path) for path in columns(kind, nested=True))
-    writer.writerows([_text(value) for value in row.values()] for row in found)
+    writer.writerows([_harmless(value) for value in row.values()] for row in found)
     return out.getvalue()
 
 
@@ -141,7 +152,8 @@ def export(
 ) -> None:
     """Write your transactions, orders, positions or equity curve for other programs.
 
-    --format ghostfolio makes a file that Ghostfolio imports; it has transactions only.
+    --format ghostfolio makes a file that Ghostfolio imports; it has transactions only. In CSV an
+    apostrophe stands before text that a spreadsheet would take for a formula.
     """
     if form == "ghostfolio" and what != "transactions":
         raise Problem.usage("Ghostfolio imports transactions", "papertrader export transactions")
@@ -158,7 +170,8 @@ def export(
     else:
         text = as_csv(_KINDS[what], records(rows, nested=True))
     if output is None:
-        click.echo(text, nl=False)
+        # Octets: what is made for other programs is UTF-8, whatever the terminal is.
+        click.echo(text.encode(), nl=False)
         return
     try:
         with open(output, "x", encoding="utf-8") as file:

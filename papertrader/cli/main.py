@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from difflib import get_close_matches
 from importlib import import_module
@@ -122,6 +123,13 @@ _OWN_STATE_DIR: Final = (
 """Commands with an option of their own for the state directory."""
 
 
+def _print_anything() -> None:
+    """Let a terminal that lacks a character show another one in its place: it is no mistake."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="replace")
+
+
 class LazyGroup(Group):
     """A group whose commands are imported when they are needed."""
 
@@ -178,6 +186,7 @@ class LazyGroup(Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; every way to fail becomes a message and an exit code."""
+        _print_anything()
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:

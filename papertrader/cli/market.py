@@ -42,7 +42,10 @@ SPAN_BARS = 5_000
 def quote(invocation: Invocation, symbols: tuple[str, ...]) -> None:
     """Show the newest prices of one or more symbols."""
     with logged_in(invocation) as client:
-        found = client.quotes(symbols)
+        try:
+            found = client.quotes(symbols)
+        except ValueError as error:
+            raise Problem.usage(str(error)) from None
     if invocation.as_json:
         write_json(quotes=found, as_of=found.as_of)
         return

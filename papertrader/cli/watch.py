@@ -10,12 +10,14 @@ from papertrader.cli.alerts import describe
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
 from papertrader.cli.output import amount, money, name, write_json
 from papertrader.cli.parameters import SYMBOL, WATCHLIST_NAME
+from papertrader.cli.problems import Problem
 from papertrader.cli.visit import logged_in
 from papertrader.client import errors
 from papertrader.client import results as r
 from papertrader.client import updates as u
 from papertrader.client.alertresults import AlertUpdate
 from papertrader.core.quotes import QuoteFlag
+from papertrader.wire import limits
 from papertrader.wire.kinds import Status
 
 _KINDS = {
@@ -47,9 +49,14 @@ def watch(invocation: Invocation, symbols: tuple[str, ...], title: str | None) -
             wanted = symbols if title is None else symbols + client.watchlist(title).symbols
             watched = wanted or tuple(each.symbol for each in client.portfolio().positions)
             watched = tuple(dict.fromkeys(watched))
+            if len(watched) > limits.SYMBOLS_MAX:
+                raise Problem.usage(
+                    f"{len(watched)} symbols are too many; {limits.SYMBOLS_MAX} can be watched"
+                )
             if watched:
                 # A symbol that there is not is told now: its prices would never come.
-                client.quotes(watched)
+                for begin in range(0, len(watched), limits.QUOTE_SYMBOLS_MAX):
+                    client.quotes(watched[begin : begin + limits.QUOTE_SYMBOLS_MAX])
                 client.subscribe_quotes(watched)
             if not invocation.as_json:
                 what = f"{', '.join(watched)} and your orders" if watched else "your orders"

@@ -20,6 +20,7 @@ from papertrader.cli.main import COMMANDS, LazyGroup, main
 from papertrader.cli.place import find_place
 from papertrader.client.endpoints import Endpoint
 from papertrader.core.orders import OrderState
+from papertrader.wire import limits
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import Mechanism, Opcode, Status
 from tests.client_kit import BlockingMarket
@@ -547,6 +548,30 @@ def test_watch_until_interrupted(terminal: Terminal) -> None:
     result = terminal.run("watch", "--json")
     events = [json.loads(line) for line in result.stdout.splitlines()]
     assert {event["event"] for event in events} == {"quote"}
+
+
+def test_more_symbols_than_one_question_holds_are_watched(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether they are there is asked in several; a watchlist has more than one question takes."""
+    monkeypatch.setattr(limits, "QUOTE_SYMBOLS_MAX", 2)
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    terminal.logged_in().market.idle.append(interrupt)
+    assert terminal.run("watch", "AAPL", "IBM", "MSFT").exit_code == 0
+    asked = terminal.market.bodies(Opcode.QUOTE_GET)
+    assert [[row.symbol for row in each.symbols] for each in asked] == [["AAPL", "IBM"], ["MSFT"]]
+
+
+def test_a_terminal_that_lacks_a_character_shows_another() -> None:
+    """A question mark; neither a traceback nor a mistake of this program."""
+    words = [sys.executable, "-m", "papertrader.cli.main", "no\u00e9\u2019such"]
+    place = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+    done = subprocess.run(words, env=place, capture_output=True, check=False, timeout=60)
+    assert done.returncode == 2
+    assert b"error: there is no command 'no\xe9?such'" in done.stderr
 
 
 def test_an_interrupted_order_says_what_may_have_happened(terminal: Terminal) -> None:

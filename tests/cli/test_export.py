@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from papertrader.cli import picture
+from papertrader.cli import export, picture
 from papertrader.cli.problems import Problem
 from papertrader.client.conditions import Conditions
+from papertrader.client.curves import CurvePoint
 from tests.server_kit import PASSWORD, Server, running
 
 pytestmark = pytest.mark.slow
@@ -43,6 +44,13 @@ def test_csv_is_exact(server: Server) -> None:
         assert sum(Decimal(row["amount"]) for row in rows) == client.portfolio().cash
     orders = list(csv.DictReader(io.StringIO(server.cli("export", "orders").stdout)))
     assert [row["state"] for row in orders] == ["FILLED", "FILLED"]
+
+
+def test_what_a_spreadsheet_would_calculate_is_text() -> None:
+    """An apostrophe stands before it; amounts and what is plain stay as they are."""
+    rows = [{"amount": Decimal("-5.00"), "note": each} for each in ("=1+1", "@x", "-", "a=b", "")]
+    lines = export.as_csv(CurvePoint, rows).splitlines()[1:]
+    assert lines == ["-5.00,'=1+1", "-5.00,'@x", "-5.00,'-", "-5.00,a=b", "-5.00,"]
 
 
 def test_orders_with_and_without_conditions_have_the_same_columns(server: Server) -> None:

@@ -20,6 +20,11 @@ __all__ = ["terminal"]
 
 REFUSED, USAGE, CONNECT, LOGIN = 1, 2, 3, 4
 
+
+def _symbols(count: int) -> str:
+    return " ".join(f"S{number}" for number in range(count))
+
+
 MISTAKES = [
     ("a symbol that there is not", "quote NOPE", REFUSED, "symbol", "assets"),
     ("buying what there is not", "buy NOPE 1", REFUSED, "symbol", "assets"),
@@ -31,6 +36,20 @@ MISTAKES = [
     ("a day in words", "history --from yesterday", USAGE, "2010-01-31", "history --help"),
     ("a day before 1970", "history --from 1800-01-01", USAGE, "1970-01-01", "history --help"),
     ("a day after 2262", "bars AAPL --to 9999-12-31", USAGE, "2262-04-11", "bars --help"),
+    (
+        "too many symbols",
+        f"quote {' '.join(f'S{n}' for n in range(65))}",
+        USAGE,
+        "64",
+        "quote --help",
+    ),
+    (
+        "too many to watch",
+        f"watch {' '.join(f'S{n}' for n in range(513))}",
+        USAGE,
+        "512",
+        "watch --h",
+    ),
     ("a period before 1970", "performance --from 1900-01-01", USAGE, "1970", "performance --help"),
     ("a clock before 1970", "clock jump 1800-01-01", USAGE, "1970", "clock jump --help"),
     (
