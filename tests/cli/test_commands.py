@@ -565,13 +565,16 @@ def test_more_symbols_than_one_question_holds_are_watched(
     assert [[row.symbol for row in each.symbols] for each in asked] == [["AAPL", "IBM"], ["MSFT"]]
 
 
-def test_a_terminal_that_lacks_a_character_shows_another() -> None:
+def test_a_terminal_that_lacks_a_character_shows_another(terminal: Terminal) -> None:
     """A question mark; neither a traceback nor a mistake of this program."""
-    words = [sys.executable, "-m", "papertrader.cli.main", "no\u00e9\u2019such"]
-    place = {**os.environ, "PYTHONIOENCODING": "latin-1"}
-    done = subprocess.run(words, env=place, capture_output=True, check=False, timeout=60)
-    assert done.returncode == 2
-    assert b"error: there is no command 'no\xe9?such'" in done.stderr
+    terminal.logged_in()
+    words = ["--state-dir", str(terminal.state)]
+    given = Invocation(**terminal.market.options(), program="papertrader")
+    order = [*words, "buy", "AAPL", "1", "--tag", "caf\u00e9 \u25b2", "--wait", "0"]
+    assert CliRunner().invoke(main, order, obj=given).exit_code == 0
+    shown = CliRunner(charset="latin-1").invoke(main, [*words, "orders"], obj=given)
+    assert shown.exit_code == 0
+    assert b"caf\xe9 ?" in shown.stdout_bytes
 
 
 def test_an_interrupted_order_says_what_may_have_happened(terminal: Terminal) -> None:
