@@ -254,6 +254,12 @@ class Combinations(Contesting):
     def _succeed(self, old: Order, wish: NewOrder) -> Refused | Order:
         """Put the order that ``wish`` asks for in the place of ``old``, in its combinations too."""
         at = wish.at
+        if wish.expire_at != old.expire_at and self._expires_with_others(old):
+            return Refused(
+                Refusal.BAD_COMBINATION,
+                f"Order {old.order_id} expires together with the orders it belongs to; leave its"
+                " expiry, or cancel them and send them anew.",
+            )
         if old.state == OrderState.HELD:
             asset = self._assets.get(old.symbol)
             refused: Refused | None = None
@@ -275,6 +281,18 @@ class Combinations(Contesting):
         order = self._accept(wish, terms, old.order_id, old.terms if linked else None)
         self._adopt(old, order, at)
         return order
+
+    def _expires_with_others(self, order: Order) -> bool:
+        """Tell whether others end when an order expires that would not follow another expiry.
+
+        Its legs would leave it without them, and its partner would end it.
+        """
+        terms = order.terms
+        others = list(self.state.children.get(order.order_id, ()))
+        if terms is not None and terms.pair:
+            others += self.state.pairs.get(terms.pair, ())
+        found = (self.state.orders[number] for number in others if number != order.order_id)
+        return any(each.is_open and each.expire_at == order.expire_at for each in found)
 
     # What follows
 
