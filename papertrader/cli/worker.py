@@ -15,7 +15,7 @@ import click
 from papertrader.cli.grouping import Group
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
 from papertrader.cli.output import counted, moment, name, pairs, plain, table, write_json
-from papertrader.cli.problems import EXIT_CONNECT, Problem
+from papertrader.cli.problems import EXIT_CONNECT, EXIT_REFUSED, Problem
 from papertrader.cli.visit import logged_in
 from papertrader.core.limithits import DRAINED
 from papertrader.wire.kinds import Scope, WorkerState
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 
 _PLACE: Final = "a place for a worker"
+_NO_WORKERS: Final = ("master", "standby", "workers")
+"""Files of ``run`` that are not of workers."""
 
 
 @click.group(cls=Group)
@@ -70,11 +72,18 @@ def add(
     Hand the line over in a way that nobody else reads, within 15 minutes, for
     `papertrader worker enrol` on its machine.
     """
+    from papertrader.client.errors import RefusedError  # noqa: PLC0415
     from papertrader.ops.enrolling import EnrollmentLine  # noqa: PLC0415
 
     where, port = _master_address(invocation, address)
     with logged_in(invocation, scope=Scope.ADMIN) as client:
-        made = client.worker_add(name_, again=again, networks=cidr, hosts=host)
+        try:
+            made = client.worker_add(name_, again=again, networks=cidr, hosts=host)
+        except RefusedError as error:
+            if error.code != "NAME_TAKEN":
+                raise
+            hint = f"for new keys on its machine: {{program}} worker add {name_} --again"
+            raise Problem(error.code, error.text, hint, EXIT_REFUSED) from None
     line = EnrollmentLine(
         host=where, port=port, name=name_, uuid=made.uuid, token=made.token,
         authority=bytes.fromhex(made.authority),
@@ -147,7 +156,7 @@ def enrol(invocation: Invocation, line_file: Path | None) -> None:
     state = _state(invocation)
     try:
         line = read_line(_line_from(line_file))
-        _require_no_master(state)
+        _require_own(state, line.name)
         prepare_settings(state, lambda text: click.echo(text, err=True), _PLACE)
         done: EnrolledWorker = _run(lambda reactor, clock: enroll(line, state, reactor, clock))
     except (EnrollError, StartError, OSError) as error:
@@ -159,13 +168,26 @@ def enrol(invocation: Invocation, line_file: Path | None) -> None:
     click.echo(f"next: {invocation.command_line()} worker run")
 
 
-def _require_no_master(state: Path) -> None:
-    """A worker has a state directory of its own: a master's has another authority's files."""
+def _require_own(state: Path, name_: str) -> None:
+    """A worker has a state directory of its own: neither a master's nor another worker's.
+
+    A master's has another authority's files; of a store on a server they are all that tells.
+    """
+    from papertrader.ops.certificates import certificate_files  # noqa: PLC0415
+    from papertrader.ops.enrolled import read_enrolled  # noqa: PLC0415
     from papertrader.ops.enrolling import EnrollError  # noqa: PLC0415
 
-    if (state / "truth.db").exists():
+    whose = ""
+    if (state / "truth.db").exists() or certificate_files(state, "master")[0].exists():
+        whose = "a master"
+    else:
+        # One that cannot be read is mended by enrolling.
+        with contextlib.suppress(ValueError):
+            own = read_enrolled(state)
+            whose = own.name if own is not None and own.name != name_ else ""
+    if whose:
         raise EnrollError(
-            f"{state} is a master's; choose another place for the worker with --state-dir"
+            f"{state} is {whose}'s; choose another place for the worker with --state-dir"
         )
 
 
@@ -426,7 +448,7 @@ def csr(invocation: Invocation, name_: str, uuid_: str, master: str) -> None:
     state = _state(invocation)
     try:
         endpoint = parse_endpoint(master)
-        _require_no_master(state)
+        _require_own(state, name_)
         prepare_settings(state, lambda text: click.echo(text, err=True), _PLACE)
         click.echo(write_requests(state, name_, uuid_, endpoint.host, endpoint.port), nl=False)
     except Exception as error:
@@ -447,6 +469,14 @@ def install(invocation: Invocation, file: Path) -> None:
     click.echo(f"{done.name} is enrolled as worker {done.worker_id}")
 
 
+def _is_server(pid: int) -> bool:
+    """Tell whether a process is one of ours: the number of one that was killed may be another's."""
+    try:
+        return b"papertrader" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return not Path("/proc/self").exists()
+
+
 @worker.command("reload-cert")
 @click.argument("wanted", metavar="[NAME]", required=False)
 @pass_invocation
@@ -460,12 +490,20 @@ def reload_cert(invocation: Invocation, wanted: str | None) -> None:
     state = _state(invocation)
     told = []
     for path in sorted(run_directory(state).glob("*.json")):
-        if path.stem in ("master", "workers") or wanted not in (None, path.stem):
+        if path.stem in _NO_WORKERS or wanted not in (None, path.stem):
             continue
-        said = read_run_file(state, path.name)
-        with contextlib.suppress(ProcessLookupError, KeyError, TypeError):
-            os.kill(int((said or {})["pid"]), signal.SIGHUP)
-            told.append(path.stem)
+        pid = (read_run_file(state, path.name) or {}).get("pid")
+        if not isinstance(pid, int) or not _is_server(pid):
+            continue
+        try:
+            os.kill(pid, signal.SIGHUP)
+        except ProcessLookupError:
+            continue
+        except PermissionError:
+            raise Problem.usage(
+                f"{path.stem} is another user's process", "do this as the user of the services"
+            ) from None
+        told.append(path.stem)
     if not told:
         raise Problem.usage(f"no worker runs in {state}" if not wanted else f"no {wanted} runs")
     click.echo(f"told: {', '.join(told)}; what came of it is in the event log")

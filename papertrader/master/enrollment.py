@@ -141,9 +141,7 @@ class Enrollment:
         if again and known is None:
             raise Refused(Status.NO_DATA, f"There is no worker {name} to enroll again.")
         if known is not None and not again:
-            raise Refused(
-                Status.NAME_TAKEN, f"There is a worker {name}; to enroll it again, say so."
-            )
+            raise Refused(Status.NAME_TAKEN, f"There is a worker {name} already.")
         if known is None and waiting is None and len(self._registry) >= WORKERS_MAX:
             raise Refused(Status.SERVER_BUSY, f"There are {WORKERS_MAX} workers already.")
         try:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,9 +14,10 @@ from click.testing import CliRunner
 from papertrader.cli.main import main
 from papertrader.net.credentials import load_certificates, worker_identity
 from papertrader.ops.certificates import certificate_files, make_authority
-from papertrader.ops.enrolled import read_enrolled
+from papertrader.ops.enrolled import EnrolledWorker, read_enrolled, write_enrolled
 from papertrader.ops.enrolling import EnrollError, EnrollmentLine, read_line
 from papertrader.ops.handcarried import read_requests, signed_text
+from papertrader.ops.running import write_run_file
 from papertrader.ops.signer import LocalSigner
 from papertrader.wire.kinds import AuthorityStep, BootMode, Opcode, Status
 from tests.cli.test_commands import Terminal, terminal
@@ -91,6 +94,59 @@ def test_a_directory_that_cannot_be_a_workers(terminal: Terminal, tmp_path: Path
     run = terminal.run(*where, "run", state=False)
     assert run.exit_code == 2
     assert f"--state-dir {place} worker enrol" in run.stderr
+
+
+@pytest.mark.parametrize("whose", ["master", "paris"])
+def test_a_directory_that_is_anothers(terminal: Terminal, tmp_path: Path, whose: str) -> None:
+    """A master's, wherever its store is, or another worker's: nothing in it is replaced."""
+    place = tmp_path / "own"
+    (place / "tls").mkdir(mode=0o700, parents=True)
+    if whose == "master":
+        (place / "tls" / "master.pem").touch()
+    else:
+        write_enrolled(
+            place,
+            EnrolledWorker(
+                name=whose, worker_id=4, uuid=UUID, master_host="192.0.2.1", master_port=2048
+            ),
+        )
+    line = tmp_path / "line"
+    line.write_text(str(LINE))
+    done = terminal.run(
+        "--state-dir", str(place), "worker", "enrol", "--line-file", str(line), state=False
+    )
+    assert done.exit_code == 3
+    assert f"{whose}'s; choose another place" in done.stderr
+
+
+def test_a_name_that_is_taken(operator: Terminal) -> None:
+    """How a worker that is registered gets new keys."""
+    operator.market.plan(Opcode.WORKER_ADD, Status.NAME_TAKEN)
+    done = operator.run("worker", "add", "far", "--address", "192.0.2.1:2048")
+    assert (done.exit_code, "worker add far --again" in done.stderr) == (1, True)
+
+
+def test_certificates_are_read_again_by_workers_alone(
+    operator: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither a standby, nor a process that has the number of a worker that was killed, is told."""
+    state = tmp_path / "told"
+    (state / "run").mkdir(mode=0o700, parents=True)
+    other = subprocess.Popen(["sleep", "60"])
+    sent: list[int] = []
+    monkeypatch.setattr(os, "kill", lambda pid, signal: sent.append(pid))
+    try:
+        for name, pid in (("worker-1", other.pid), ("standby", os.getpid())):
+            write_run_file(state, f"{name}.json", {"pid": pid})
+        where = ("--state-dir", str(state), "worker", "reload-cert")
+        assert "no worker runs" in operator.run(*where, state=False).stderr
+        monkeypatch.setattr("papertrader.cli.worker._is_server", lambda pid: True)
+        assert "told: worker-1;" in operator.run(*where, state=False).stdout
+        assert sent == [other.pid]
+    finally:
+        monkeypatch.undo()
+        other.kill()
+        other.wait()
 
 
 def test_the_authority_in_words(operator: Terminal) -> None:
