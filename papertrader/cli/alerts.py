@@ -78,7 +78,7 @@ def list_alerts(invocation: Invocation, symbol: str | None) -> None:
         )
         for each in found
     ]  # fmt: skip
-    headings = (">alert", "condition", "state", ">seen", "ended (UTC)", "expires (UTC)")
+    headings = (">alert", "condition", "state", ">seen", "ended (market)", "expires (market)")
     of = f" of {symbol}" if symbol else ""
     click.echo(table(headings, rows) if rows else f"You have no alerts{of}.")
 

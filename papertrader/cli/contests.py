@@ -96,7 +96,7 @@ def list_contests(invocation: Invocation) -> None:
         for each in found
     ]  # fmt: skip
     headings = (
-        ">contest", "name", "host", "state", "opens (UTC)", "ends (UTC)", "join until",
+        ">contest", "name", "host", "state", "opens (market)", "ends (market)", "join until",
         ">entries", ">your portfolio",
     )  # fmt: skip
     click.echo(table(headings, rows))
@@ -234,8 +234,8 @@ def _show(invocation: Invocation, found: ContestInfo) -> None:
         ("contest", f"{found.contest} ({found.name}), by {found.host}"),
         ("state", name(found.state)),
         ("cash", f"{money(found.cash)} {found.currency}"),
-        ("opens (UTC)", moment(found.opens_at)),
-        ("ends (UTC)", moment(found.ends_at)),
+        ("opens (market)", moment(found.opens_at)),
+        ("ends (market)", moment(found.ends_at)),
         ("join until", moment(found.joins_until)),
         ("entries", str(found.entries)),
         ("your portfolio", str(found.portfolio) if found.portfolio else "-"),

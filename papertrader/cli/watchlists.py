@@ -15,7 +15,7 @@ from papertrader.cli.visit import logged_in
 _TITLE = click.argument("title", type=WATCHLIST_NAME, metavar="NAME")
 
 
-NO_LISTS: Final = "no watchlists; make one with: papertrader watchlist set NAME SYMBOL..."
+NO_LISTS: Final = "no watchlists; make one with: {program} watchlist set NAME SYMBOL..."
 
 
 @click.group(cls=Group)
@@ -38,6 +38,10 @@ def set_list(invocation: Invocation, title: str, symbols: tuple[str, ...]) -> No
     click.echo(f"{made.name}: {' '.join(made.symbols)}")
 
 
+def _nothing(invocation: Invocation) -> str:
+    return NO_LISTS.format(program=invocation.command_line())
+
+
 @watchlist.command()
 @click.argument("title", type=WATCHLIST_NAME, metavar="[NAME]", required=False)
 @json_option
@@ -52,7 +56,7 @@ def show(invocation: Invocation, title: str | None) -> None:
     for each in found:
         click.echo(f"{each.name}: {' '.join(each.symbols)}")
     if not found:
-        click.echo(NO_LISTS)
+        click.echo(_nothing(invocation))
 
 
 @watchlist.command("list")
@@ -66,7 +70,7 @@ def list_watchlists(invocation: Invocation) -> None:
         write_json(watchlists=[each.name for each in found])
         return
     rows = [(each.name, str(len(each.symbols))) for each in found]
-    click.echo(table(("name", ">symbols"), rows) if rows else NO_LISTS)
+    click.echo(table(("name", ">symbols"), rows) if rows else _nothing(invocation))
 
 
 @watchlist.command()

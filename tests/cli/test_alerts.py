@@ -73,6 +73,8 @@ def test_alerts_from_the_command_line(terminal: Terminal) -> None:
     assert json.loads(below.stdout)["alert"]["condition"] == "BID_AT_MOST"
     terminal.market.peers[-1].push_alert(1, 1_221 * SCALE)
     listed = terminal.run("alert", "list").stdout.splitlines()
+    # In a replay the market's day is not the server's: the heading says whose it is.
+    assert listed[0].endswith("ended (market)       expires (market)")
     assert "AAPL last at least 1,220.50" in listed[1]
     assert "triggered" in listed[1]
     assert "1,221.00" in listed[1]
@@ -103,3 +105,10 @@ def test_what_cannot_be_asked(terminal: Terminal, words: tuple[str, ...]) -> Non
     assert terminal.logged_in().run(*words).exit_code == 2
     for opcode in (Opcode.ALERT_CREATE, Opcode.ALERT_DELETE, Opcode.WATCHLIST_SET):
         assert terminal.market.bodies(opcode) == []
+
+
+def test_without_watchlists_the_next_step_fits_this_installation(terminal: Terminal) -> None:
+    """What to type is for the place that was asked."""
+    step = f"papertrader --state-dir {terminal.state} watchlist set NAME SYMBOL..."
+    for words in (("watchlist", "list"), ("watchlist", "show")):
+        assert terminal.logged_in().run(*words).stdout == f"no watchlists; make one with: {step}\n"
