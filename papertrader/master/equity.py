@@ -125,22 +125,28 @@ def period_key(interval_s: int) -> Callable[[int], object]:
 async def curve(
     holdings: Sequence[Holdings],
     closes: Closes | Ticks,
+    begins: Closes | Ticks,
     last: Callable[[str], int],
     interval_s: int,
     worth: Callable[[str, int, int], int],
 ) -> list[EquityPoint]:
     """Return the points of a curve; ``last`` gives the newest price, for the last point.
 
+    ``begins`` gives the prices of the first one, which may lie amid a session.
     ``worth`` (symbol, price, market time) gives a price in the portfolio's money. Raises
     `Refused` if a value is more than can be counted.
     """
     symbols = sorted({symbol for each in holdings for symbol in each.quantities})
     await closes.read(symbols, holdings[0].at if holdings else 0)
+    if begins is not closes and holdings:
+        await begins.read(sorted(holdings[0].quantities), holdings[0].at)
+
+    def price(symbol: str, at: int) -> int:
+        source = begins if at == holdings[0].at else closes
+        return worth(symbol, source.price(symbol, at), at)
+
     try:
-        points = [
-            value(each, lambda symbol, at: worth(symbol, closes.price(symbol, at), at))
-            for each in holdings[:-1]
-        ]
+        points = [value(each, price) for each in holdings[:-1]]
         points += [value(each, lambda symbol, _at: last(symbol)) for each in holdings[-1:]]
     except AmountOverflow:
         raise Refused(
@@ -213,7 +219,9 @@ class EquityCurves:
         first = curve_start(posted)
         ends = session_ends(self._source.calendar_main, first, now) if first else []
         holdings = await self._folded(ends, posted, now)
-        return await self._valued(portfolio, holdings, self.closes(now), interval_s, now)
+        # Who begins amid a session does so at the prices of then, not at those of its end.
+        begins = self.closes(holdings[0].at if holdings else now)
+        return await self._valued(portfolio, holdings, self.closes(now), begins, interval_s, now)
 
     async def _within_days(
         self, account: int, portfolio: int, message: m.EquityGet
@@ -232,7 +240,7 @@ class EquityCurves:
         # Who began within it begins with what they began with.
         holdings = [each for each in folded if times and each.at >= times[0]]
         ticks = Ticks(self._source, self._clock, told, interval_s)
-        return await self._valued(portfolio, holdings, ticks, interval_s, now)
+        return await self._valued(portfolio, holdings, ticks, ticks, interval_s, now)
 
     async def _folded(
         self, ends: Sequence[int], posted: list[Transaction], now: int
@@ -247,6 +255,7 @@ class EquityCurves:
         portfolio: int,
         holdings: Sequence[Holdings],
         closes: Closes | Ticks,
+        begins: Closes | Ticks,
         interval_s: int,
         now: int,
     ) -> list[EquityPoint]:
@@ -259,7 +268,7 @@ class EquityCurves:
         def worth(symbol: str, price: int, at: int) -> int:
             return desk.price_in(state.currency, symbol, price, at)
 
-        return await curve(holdings, closes, last, interval_s, worth)
+        return await curve(holdings, closes, begins, last, interval_s, worth)
 
     async def posted(self, account: int, portfolio: int) -> list[Transaction]:
         """Return all transactions of a portfolio that anybody may have been told of."""

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import pytest
 
 from papertrader.core.instants import SECOND, from_datetime
+from papertrader.core.marketclock import ClockField
 from papertrader.core.money import CENT, SCALE
 from papertrader.core.quotes import Bar
 from papertrader.master.providers.base import UnknownSymbol
@@ -72,6 +73,33 @@ def test_the_curve_of_replayed_days(fast: MasterKit) -> None:
     assert points(ann, from_time=found[2].time)[0] == found[2]
     assert points(ann, to_time=found[2].time) == found[:2]
     assert len(points(ann, interval_s=30 * DAY_S)) <= 3
+
+
+def test_a_curve_that_begins_amid_a_session_begins_at_the_prices_of_then(kit: MasterKit) -> None:
+    """The clock was turned back: the day's price moves on, where the curve starts from does not."""
+    ann = trader(kit, "ann", 1)
+    assert ann.order("AAPL", "100").status == 0
+    kit.turn(1.0)
+    started = points(ann)[0].time
+
+    def to(moment: int) -> None:
+        ann.seq += 1
+        asked = m.ClockSet(fields=ClockField.NOW | ClockField.PAUSED, paused=True, now=moment)
+        assert ann.ask(asked, seq=ann.seq).status == 0
+
+    for moment in (started + 7 * DAY_S * SECOND, started + 3_600 * SECOND):
+        to(moment)
+        ann.seq += 1
+        assert ann.ask(m.PortfolioCash(amount=500 * SCALE), seq=ann.seq).status == 0
+    first = points(ann)[0]
+    assert first.time == started + 3_600 * SECOND
+    equities = set()
+    for minutes in (61, 120, 180):
+        to(started + minutes * 60 * SECOND)
+        found = points(ann)
+        assert found[0] == first
+        equities.add(found[-1].equity)
+    assert len(equities) == 3, "the price has moved"
 
 
 def test_a_curve_survives_a_crash(fast: MasterKit) -> None:
