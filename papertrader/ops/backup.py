@@ -36,8 +36,7 @@ from papertrader.master.migrations import migrate
 from papertrader.master.table import truth
 from papertrader.master.truthtables import APPEND_ONLY, TABLES
 from papertrader.master.viewtables import TABLES as VIEW_TABLES
-from papertrader.ops.inspection import Progress, Report, audit, require
-from papertrader.ops.running import StateLock
+from papertrader.ops.inspection import Progress, Report, audit, no_master, require
 from papertrader.ops.sealing import set_aside_foreign
 
 ROWS: Final = 500
@@ -179,7 +178,7 @@ def restore_backup(
 ) -> Backup:
     """Put a backup back as the truth; the views are thrown away, and made again at the start.
 
-    No master may run. Raises `StartError` if one does; `StoreError` if the backup's books are
+    No master may run. Raises `StartError` or `StoreError` if one does; the latter if the books are
     wrong, if there is a store already and ``force`` does not say to replace it, or if that store,
     or what this machine's workers have witnessed, knows of more than the backup and ``accept_loss``
     does not say to lose it. A file that is
@@ -191,33 +190,39 @@ def restore_backup(
     if found.report.violations_in_all:
         raise StoreError(f"the books of {path} are wrong: {found.report.violations[0]}")
     _compare_witnesses(place, path, accept_loss)
-    lock = StateLock(place.state, "master")
-    lock.acquire()
     work = place.state / ".restoring.db"
-    try:
-        before = _present(place)
-        if before is not None and not force:
-            raise StoreError(f"there is a store already ({place.truth.where}); --force replaces it")
-        if before is not None and before[0] > found.last_seq and not accept_loss:
-            raise StoreError(
-                f"the store knows of inputs up to {before[0]}, the backup only up to"
-                f" {found.last_seq}: what lies between would be lost; --accept-loss says so"
-            )
-        epoch = max(found.epoch, before[1] if before else found.epoch + EPOCH_LEAP)
-        progress(-1, 0, "copying")
-        work.unlink(missing_ok=True)
-        _prepare(path, work, epoch)
-        last = _last_key(work)
-        place.views.remove(VIEW_TABLES)
-        if isinstance(place.truth, SqliteEngine):
-            _put_file(place.truth, work)
-        else:
-            _put_tables(place, work)
-        aside = set_aside_foreign(place.state, last)
-    finally:
-        work.unlink(missing_ok=True)
-        lock.release()
+    with no_master(place) as held:
+        try:
+            before = _replaceable(place, found, force, accept_loss)
+            epoch = max(found.epoch, before[1] if before else found.epoch + EPOCH_LEAP)
+            progress(-1, 0, "copying")
+            work.unlink(missing_ok=True)
+            _prepare(path, work, epoch)
+            last = _last_key(work)
+            place.views.remove(VIEW_TABLES)
+            if isinstance(place.truth, SqliteEngine):
+                _put_file(place.truth, work)
+            elif held is not None:
+                _put_tables(place, work, held)
+            aside = set_aside_foreign(place.state, last)
+        finally:
+            work.unlink(missing_ok=True)
     return attrs.evolve(found, key_aside=aside)
+
+
+def _replaceable(
+    place: StorePlace, found: Backup, force: bool, accept_loss: bool
+) -> tuple[int, int] | None:
+    """Return what is there (`_present`); raises `StoreError` if it is not to be replaced."""
+    before = _present(place)
+    if before is not None and not force:
+        raise StoreError(f"there is a store already ({place.truth.where}); --force replaces it")
+    if before is not None and before[0] > found.last_seq and not accept_loss:
+        raise StoreError(
+            f"the store knows of inputs up to {before[0]}, the backup only up to"
+            f" {found.last_seq}: what lies between would be lost; --accept-loss says so"
+        )
+    return before
 
 
 def _compare_witnesses(place: StorePlace, path: Path, accept_loss: bool) -> None:
@@ -291,15 +296,9 @@ def _put_file(engine: SqliteEngine, work: Path) -> None:
     settle_file(work, engine.path)
 
 
-def _put_tables(place: StorePlace, work: Path) -> None:
-    fence = place.truth.fence()
+def _put_tables(place: StorePlace, work: Path, db: peewee.Database) -> None:
     source = SqliteEngine(work, {}).snapshot()
-    db = place.truth.open()
     try:
-        if fence is not None:
-            fence.prepare(db)
-            if not fence.wait(db):
-                raise StoreError(f"a master runs on {place.truth.where}; stop it first")
         truth.initialize(db)
         with db.atomic():
             drop_tables(db, reversed(TABLES))
@@ -311,4 +310,3 @@ def _put_tables(place: StorePlace, work: Path) -> None:
         raise StoreError(f"{place.truth.where}: {reason(error)}") from None
     finally:
         source.close()
-        db.close()

@@ -17,7 +17,7 @@ import peewee
 
 from papertrader.core.desk import Desk
 from papertrader.master.database import GENESIS, SCHEMA_VERSION, audit_hash
-from papertrader.master.engines import StoreError, StorePlace, as_place
+from papertrader.master.engines import StoreError, StorePlace, as_place, reason
 from papertrader.master.views import load_desk
 from papertrader.master.viewstore import ViewStore
 from papertrader.master.viewtables import TABLES as VIEW_TABLES
@@ -214,13 +214,11 @@ def rebuild(
 ) -> Report:
     """Throw the views away and make them again from the journal; no master may run.
 
-    Raises `StartError` if one does, `StoreError` if the journal cannot be read.
+    Raises `StartError` or `StoreError` if one does, `StoreError` if the journal cannot be read.
     """
     place = as_place(where)
     require(place)
-    lock = StateLock(place.state, "master")
-    lock.acquire()
-    try:
+    with no_master(place):
         place.views.remove(VIEW_TABLES)
         tell("reading the journal ...")
         views = ViewStore(place.views)
@@ -232,6 +230,31 @@ def rebuild(
         finally:
             truth.close()
             views.close()
+    return audit(place)
+
+
+@contextlib.contextmanager
+def no_master(place: StorePlace) -> Iterator[peewee.Database | None]:
+    """Be a block in which no master can have the store, on whatever machine.
+
+    Gives the connection whose lock keeps them away; None for files. Raises `StartError` or
+    `StoreError` if a master runs.
+    """
+    lock = StateLock(place.state, "master")
+    lock.acquire()
+    try:
+        fence = place.truth.fence()
+        if fence is None:
+            yield None
+            return
+        with contextlib.closing(place.truth.open()) as db:
+            try:
+                fence.prepare(db)
+                is_free = fence.wait(db)
+            except peewee.PeeweeException as error:
+                raise StoreError(f"{place.truth.where}: {reason(error)}") from None
+            if not is_free:
+                raise StoreError(f"a master runs on {place.truth.where}; stop it first")
+            yield db
     finally:
         lock.release()
-    return audit(place)

@@ -7,12 +7,14 @@ import sqlite3
 import stat
 from pathlib import Path
 
+import attrs
 import pytest
 
+from papertrader.master import postgres
 from papertrader.master.engines import StoreError, place_at
 from papertrader.ops.backup import backup_place, inspect_backup, make_backup, restore_backup
 from papertrader.ops.certificates import tls_directory
-from papertrader.ops.inspection import audit
+from papertrader.ops.inspection import audit, rebuild
 from papertrader.ops.replaycheck import replay_check
 from papertrader.ops.running import StartError, StateLock
 from papertrader.ops.sealing import begin_epoch
@@ -160,3 +162,26 @@ def test_what_is_no_good_backup(kit: MasterKit, ann: MasterClient, tmp_path: Pat
         restore_backup(place, target)
     assert not place.truth.exists()
     assert backup_place(target).views.exists() is False
+
+
+@pytest.mark.postgresql
+def test_not_under_a_master_of_another_machine(
+    kit: MasterKit, ann: MasterClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither restored nor rebuilt: the views that it works with stay as they are."""
+    monkeypatch.setattr(postgres, "WAIT_TRIES", 1)
+    busy(kit, ann)
+    place = backends.place(kit.state_dir)
+    kept = make_backup(place, tmp_path / "kept.backup").path
+    elsewhere = attrs.evolve(place, state=tmp_path / "elsewhere")
+    elsewhere.state.mkdir()
+    with pytest.raises(StoreError, match="a master runs on"):
+        restore_backup(elsewhere, kept, force=True, accept_loss=True)
+    with pytest.raises(StoreError, match="a master runs on"):
+        rebuild(elsewhere, lambda line: None)
+    assert len(ann.ask(m.TransactionsGet()).message.transactions) == 4
+    kit.stop()
+    assert rebuild(elsewhere, lambda line: None).violations == []
+    kit.boot()
+    ann.resume()
+    assert len(ann.ask(m.TransactionsGet()).message.transactions) == 4
