@@ -89,15 +89,16 @@ def refusals(
 def _show(found: Sequence[RefusedOrder]) -> None:
     rows = [
         (
-            str(each.refusal), moment(each.at), str(each.client_order_id), name(each.side),
+            str(each.refusal), moment(each.at), str(each.portfolio), str(each.client_order_id),
+            name(each.side),
             each.symbol, amount(each.quantity), each.reason.replace("_", " ").lower(),
             _figure(each.unit, each.asked), _figure(each.unit, each.there),
         )
         for each in found
     ]  # fmt: skip
     headings = (
-        ">number", "refused (UTC)", ">client order id", "side", "symbol", ">quantity", "why",
-        ">asked", ">there",
+        ">number", "refused (UTC)", ">portfolio", ">client order id", "side", "symbol",
+        ">quantity", "why", ">asked", ">there",
     )  # fmt: skip
     click.echo(table(headings, rows))
 

@@ -96,7 +96,7 @@ class Process:
         except OSError as error:
             raise StartError(sentence_of(error)) from None
         if died:
-            self.log.warn("the life before this one ended by {died}", died=died)
+            self.log.error("the life before this one ended by {died}", died=died)
 
     def start_threads(self) -> None:
         """Start the threads that were asked for since the last time."""

@@ -172,6 +172,9 @@ def test_refusals_have_codes_and_sentences(tmp_path: Path) -> None:
         short = told["INSUFFICIENT_POSITION"]
         assert (float(short["asked"]), float(short["there"]), short["symbol"]) == (1, 0, "AAPL")
         cash = told["INSUFFICIENT_CASH"]
+        listed = ok(server, "refusals").splitlines()
+        assert listed[0].split()[:4] == ["number", "refused", "(UTC)", "portfolio"]
+        assert f" {cash['portfolio']} " in listed[-1]
         lines = ok(server, "refusals", str(cash["refusal"]))
         assert cash["text"] in lines and "there 100,000.00" in lines and "quote" in lines
         assert ok(server, "replay-check")

@@ -181,6 +181,8 @@ def test_a_death_leaves_its_log_and_loses_nobody(
     assert ("in order_new" in stacks) is (kind in WITH_STACKS)
     way = "none" if kind in ("TERM", "BOOKS") else "opcode 0x0201 of account 1"
     assert f"--- command under way: {way}" in text
+    shown = server.cli("log", "show", "--level", "error").stdout
+    assert f"the life before this one ended by {KINDS[kind]}" in shown
     print(f"{kind}: answered after {took:.1f} s")
 
 
