@@ -35,6 +35,7 @@ from papertrader.master.engines import (
     StoreAway,
     StoreError,
     StoreFull,
+    driver_errors,
     first_cause,
     is_full,
     is_lost,
@@ -486,15 +487,18 @@ class TruthStore:
 def journal_batches(db: peewee.Database, after_seq: int = 0) -> Iterator[tuple[Any, ...]]:
     """Give the journal's rows with a last_seq above ``after_seq``, in order.
 
-    Each is (batch, first_seq, last_seq, epoch, previous, hash, frames).
+    Each is (batch, first_seq, last_seq, epoch, previous, hash, frames). Raises
+    `peewee.PeeweeException` where the database is damaged.
     """
     last, limit = -1, 1
     while True:
-        rows = db.execute_sql(
-            "SELECT batch, first_seq, last_seq, epoch, previous, hash, frames FROM journal"
-            " WHERE last_seq > ? AND batch > ? ORDER BY batch LIMIT ?",
-            (after_seq, last, limit),
-        ).fetchall()
+        # A damaged page may be met by what fetches a row as well as by what asks for it.
+        with driver_errors:
+            rows = db.execute_sql(
+                "SELECT batch, first_seq, last_seq, epoch, previous, hash, frames FROM journal"
+                " WHERE last_seq > ? AND batch > ? ORDER BY batch LIMIT ?",
+                (after_seq, last, limit),
+            ).fetchall()
         if not rows:
             return
         yield from rows

@@ -21,7 +21,7 @@ from papertrader.core.instants import SECOND
 from papertrader.core.restore import restore_state
 from papertrader.master import records
 from papertrader.master.database import GENESIS, journal_batches
-from papertrader.master.engines import StoreAway, StoreError, StoreFull
+from papertrader.master.engines import StoreAway, StoreError, StoreFull, is_lost
 from papertrader.master.journal import AWAY_MAX_S, RETRY_S
 from papertrader.master.viewstore import WRITE_OCTETS_MAX, ViewStore, applied
 from papertrader.net.clock import Clock, Timer
@@ -45,8 +45,25 @@ def load_desk(
 
     Old decisions are never decided again: only outcomes are applied. Returns the stored replies
     that came after the watermark. Raises `StoreError` if the views are damaged or belong to another
-    journal.
+    journal, and if the journal is damaged.
     """
+    try:
+        return _load_desk(store, truth, desk, progress)
+    except peewee.DatabaseError as error:
+        if is_lost(error):
+            raise
+        raise StoreError(
+            f"the journal, or what follows from it, cannot be read ({error}); see what is damaged"
+            " with papertrader audit, then put a backup back: papertrader restore FILE --force"
+        ) from None
+
+
+def _load_desk(
+    store: ViewStore,
+    truth: peewee.Database,
+    desk: Desk,
+    progress: Callable[[int, int], None],
+) -> list[records.StoredReply]:
     try:
         desk.state = restore_state(store.image())
     except (LookupError, ValueError, TypeError, struct.error) as error:

@@ -317,6 +317,26 @@ def test_every_table_of_the_views_is_under_the_audit(state: Path) -> None:
         assert any(f" {name} " in f"{change} " for change in VIEW_CHANGES), name
 
 
+def test_a_damaged_page_of_the_journal_is_one_sentence(state: Path) -> None:
+    """SQLite meets it while rows are fetched, and tells that in another way."""
+    path = state / "truth.db"
+    db = sqlite3.connect(path)
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    (page,) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'journal'").fetchone()
+    db.close()
+    octets = path.read_bytes()
+    with path.open("r+b") as file:
+        # The root of the table: what stands in it are the pages of its rows.
+        file.seek((page - 1) * 4_096)
+        file.write(bytes(4_096))
+    with pytest.raises(StoreError, match="cannot be read"):
+        audit(state)
+    with pytest.raises(StoreError, match="papertrader restore FILE"):
+        rebuild(state, lambda _: None)
+    path.write_bytes(octets)
+    assert audit(state).violations == []
+
+
 def test_a_start_on_damaged_views_says_what_to_do(state: Path) -> None:
     """Not a traceback but: rebuild."""
     forge = views(state)
