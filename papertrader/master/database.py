@@ -262,11 +262,7 @@ class TruthStore:
 
     def _check_version(self) -> None:
         version = int(self.meta("schema", "0"))
-        if version > SCHEMA_VERSION:
-            raise StoreError(
-                f"{self.where} was written by a newer PaperTrader (schema {version}, this one knows"
-                f" {SCHEMA_VERSION}); upgrade the program"
-            )
+        refuse_newer(self.where, version)
         if version < SCHEMA_VERSION:
             migrate(self.db, version, SCHEMA_VERSION, self._tell_step)
             self.set_meta("schema", str(SCHEMA_VERSION))
@@ -482,6 +478,15 @@ class TruthStore:
         with contextlib.suppress(peewee.InterfaceError):
             self._db.close()
         self._db = None
+
+
+def refuse_newer(where: str, version: int) -> None:
+    """Raise `StoreError` if a store's schema is of a newer program than this one."""
+    if version > SCHEMA_VERSION:
+        raise StoreError(
+            f"{where} was written by a newer PaperTrader (schema {version}, this one knows"
+            f" {SCHEMA_VERSION}); upgrade the program"
+        )
 
 
 def journal_batches(db: peewee.Database, after_seq: int = 0) -> Iterator[tuple[Any, ...]]:

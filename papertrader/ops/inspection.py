@@ -16,7 +16,7 @@ import attrs
 import peewee
 
 from papertrader.core.desk import Desk
-from papertrader.master.database import GENESIS, SCHEMA_VERSION, audit_hash
+from papertrader.master.database import GENESIS, audit_hash, refuse_newer
 from papertrader.master.engines import StoreError, StorePlace, as_place, reason
 from papertrader.master.views import load_desk
 from papertrader.master.viewstore import ViewStore
@@ -125,11 +125,8 @@ def require(place: StorePlace) -> None:
             row = db.execute_sql("SELECT value FROM meta WHERE key = 'schema'").fetchone()
         except peewee.PeeweeException:
             return  # No store: who reads it says so.
-    if row is not None and int(row[0]) > SCHEMA_VERSION:
-        raise StoreError(
-            f"{place.truth.where} was written by a newer PaperTrader (schema {row[0]}, this one"
-            f" knows {SCHEMA_VERSION}); upgrade the program"
-        )
+    if row is not None:
+        refuse_newer(place.truth.where, int(row[0]))
 
 
 def _inputs(place: StorePlace) -> int:
