@@ -467,7 +467,8 @@ class TerminalProgram(App[None]):
         """Show what the cursor stands on."""
         symbol = event.row_key.value if event.row_key is not None else None
         if symbol and symbol != self.symbol and self.client is not None and self._connected:
-            self.choose(symbol)
+            with contextlib.suppress(NoMatches):
+                self.choose(symbol)
 
     def show_tab(self, tab: str) -> None:
         """Show one of the lower tabs; the focus stays where it is."""
