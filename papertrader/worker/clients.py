@@ -215,6 +215,13 @@ class ClientProtocol(FrameProtocol):
         self._around.clients.add(self)
         self._relay.tell(self.announcement())
 
+    def note(self, request: OpenRequest, what: str) -> None:
+        """Write into the trail of a request, whose opcode leaves one, what becomes of it."""
+        trail = self._around.trail
+        if trail is not None:
+            text = f"{TRAILED[request.opcode]} {what}"
+            trail(text, self._around.worker_id, self.number, request.correlation)
+
     def announcement(self) -> ClientOpen:
         """Return what the master is told about this client; its credit begins anew with it."""
         self._relayed, self._granted = 0, limits.RELAY_CREDIT_OCTETS
@@ -269,12 +276,6 @@ class ClientProtocol(FrameProtocol):
             self.refuse(Header._make(fields), status, text, 1000)
         else:
             waiting[correlation] = request
-            trail = self._around.trail
-            if opcode in TRAILED and trail is not None:
-                relayed = request.worker_seq
-                what = f"relayed as {relayed}" if relayed else "waits for the link to the master"
-                text = f"{TRAILED[opcode]} of session {session}, seq {fields[10]}: {what}"
-                trail(text, self._around.worker_id, self.number, correlation)
 
     def forestalled(self, data: bytes, now: int) -> int:
         """Answer QUOTE_GETs of the session that were asked before, all of a read by few writes.
@@ -400,12 +401,12 @@ class ClientProtocol(FrameProtocol):
             if not flags & MORE:
                 del self.open[correlation]
                 self._relay.answered(request)
-                trail = self._around.trail
-                if opcode in TRAILED and trail is not None:
+                if opcode in TRAILED:
                     took = (self.clock.wall_ns() - request.received_at) / MILLISECOND
-                    text = f"{TRAILED[opcode]} answered to the client: {status_name(status)}, "
-                    text += f"{took:.1f} ms after it came"
-                    trail(text, self._around.worker_id, self.number, correlation)
+                    self.note(
+                        request,
+                        f"answered to the client: {status_name(status)}, {took:.1f} ms after it came",
+                    )
                 if opcode in _NOTEWORTHY or request.cache_key:
                     self._complete(request, Header._make(fields), inner, cache_s)
         elif opcode == _EV_SESSION and flags & EVENT:

@@ -34,6 +34,7 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 
 from papertrader.core.instants import SECOND
+from papertrader.eventlog.trail import TRAILED
 from papertrader.net.caller import CallError, CallLostError, CallRefusedError
 from papertrader.net.clock import Clock, Timer
 from papertrader.net.records import RecordFactory
@@ -390,6 +391,9 @@ class Upstream:
         if not resent:
             request.worker_seq = self._next_seq
             self._next_seq += 1
+        if request.opcode in TRAILED:
+            # Before it leaves: the master's entries are to come after this one.
+            self._note(request, f"relayed{' again' if resent else ''} as {request.worker_seq}")
         octets = request.client.envelope.wrap(
             request.received_at, request.worker_seq, request.octets, resent
         )
@@ -402,6 +406,10 @@ class Upstream:
         statistics.octets_up += len(octets)
         self._link.send(octets)
 
+    def _note(self, request: OpenRequest, what: str) -> None:
+        seq = codec.Header._make(codec.HEADER.unpack_from(request.octets)).seq
+        request.client.note(request, f"of session {request.session}, seq {seq}: {what}")
+
     # --- while the link is lost -----------------------------------------------------------------
 
     def _hold(self, request: OpenRequest, size: int) -> Status:
@@ -411,6 +419,8 @@ class Upstream:
         ):
             return Status.MASTER_UNAVAILABLE
         self._keep(request, size)
+        if request.opcode in TRAILED:
+            self._note(request, "waits for the link to the master")
         self._waiting[request.received_at] = request
         self._count_waiting(request, 1)
         self._arm_wait()

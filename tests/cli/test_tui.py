@@ -18,6 +18,7 @@ from papertrader.cli.invocation import Invocation
 from papertrader.cli.output import money
 from papertrader.cli.place import find_place, load_login
 from papertrader.client import errors
+from papertrader.client.aio import AsyncClient
 from papertrader.client.updates import TransactionUpdate
 from papertrader.core.orders import OrderState
 from papertrader.wire.kinds import Scope
@@ -397,6 +398,31 @@ def test_the_end_of_the_session_is_seen(server: Server) -> None:
         await wait(pilot, lambda: "login ann in a shell" in log_of(pilot))
 
     play(server, body)
+
+
+def test_a_session_that_ends_while_all_is_read_is_seen_too(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Revoked between the login and the first question: LOGGED OUT, as at any other time."""
+    real = AsyncClient.watchlists
+
+    async def revoked_first(client: AsyncClient) -> object:
+        with server.client() as other:
+            other.login("ann", PASSWORD)
+            mine = await client.sessions()
+            other.session_revoke(next(each.session_id for each in mine if each.current))
+        deadline = time.monotonic() + WAIT_S
+        while time.monotonic() < deadline:
+            await real(client)
+        pytest.fail("the session went on")
+
+    async def body(pilot: Pilot[None]) -> None:
+        app = pilot.app
+        await wait(pilot, lambda: "LOGGED OUT" in str(app.query_one("#top", Static).render()))
+        await wait(pilot, lambda: "login ann in a shell" in log_of(pilot))
+
+    monkeypatch.setattr(AsyncClient, "watchlists", revoked_first)
+    play(server, body, rows=0)
 
 
 def test_a_real_terminal_of_80_columns(server: Server, tmp_path: Path) -> None:

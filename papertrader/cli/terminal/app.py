@@ -210,7 +210,9 @@ class TerminalProgram(App[None]):
                 return
             self._connected = True
             self.note(f"logged in as {self.login.user}")
-            await self._begin()
+            # Ended while all is read for the first time: the event that says why comes below.
+            with contextlib.suppress(errors.NotLoggedIn, errors.SessionEnded):
+                await self._begin()
             async for event in self.client.events():
                 await self._take(event)
         except NoMatches:
