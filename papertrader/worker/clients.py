@@ -403,10 +403,8 @@ class ClientProtocol(FrameProtocol):
                 self._relay.answered(request)
                 if opcode in TRAILED:
                     took = (self.clock.wall_ns() - request.received_at) / MILLISECOND
-                    self.note(
-                        request,
-                        f"answered to the client: {status_name(status)}, {took:.1f} ms after it came",
-                    )
+                    what = f"answered to the client: {status_name(status)}, {took:.1f} ms after"
+                    self.note(request, f"{what} it came")
                 if opcode in _NOTEWORTHY or request.cache_key:
                     self._complete(request, Header._make(fields), inner, cache_s)
         elif opcode == _EV_SESSION and flags & EVENT:
