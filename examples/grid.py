@@ -15,6 +15,7 @@ from typing import Any
 
 from papertrader.client.aio import AsyncClient
 from papertrader.client.updates import OrderUpdate
+from papertrader.core.orders import Side
 
 STEP = Decimal("0.01")
 """One percent from the price."""
@@ -50,7 +51,8 @@ async def run(address: str, ca: str, key: str, symbol: str) -> None:
         await place(client, symbol)
         async for event in client.events():
             if isinstance(event, OrderUpdate) and event.fill is not None:
-                print(f"{event.order.side} {event.fill.quantity} at {event.fill.price}", flush=True)
+                side = "bought" if event.order.side == Side.BUY else "sold"
+                print(f"{side} {event.fill.quantity} at {event.fill.price}", flush=True)
                 if not event.order.is_open:
                     await place(client, symbol)
 

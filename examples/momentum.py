@@ -2,12 +2,13 @@
 
     python examples/momentum.py HOST:PORT CA_FILE KEY_FILE
 
-It asks once in a market day, holds at most five assets, and can be stopped at any time: orders are
-numbered by the library, so that a restart sends nothing twice.
+It asks once in a market day, holds at most five assets, and can be stopped at any time: the number
+of an order follows from the day, so that whoever starts it again buys and sells nothing twice.
 """
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections.abc import Callable
 from decimal import Decimal
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from papertrader.client.blocking import Client
+from papertrader.client.errors import RefusedError
 
 LOOK_BACK = 20
 HOLD_MAX = 5
@@ -30,6 +32,25 @@ def momentum(client: Any, symbol: str) -> Decimal | None:
     return (bars[-1].close - bars[0].close) / bars[0].close
 
 
+def number(client: Any, what: str) -> int:
+    """Return the client order id of what is done today; a clock turned back begins other days."""
+    clock = client.clock()
+    text = f"momentum {clock.epoch} {clock.now.date()} {what}"
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7], "big") + 1
+
+
+def send(client: Any, what: str, symbol: str, quantity: Decimal) -> bool:
+    """Buy or sell, once a day; False where today's order was for another quantity."""
+    order = client.buy if what == "buy" else client.sell
+    try:
+        order(symbol, quantity, client_order_id=number(client, f"{what} {symbol}"))
+    except RefusedError as error:
+        if error.code != "DUPLICATE_ORDER":
+            raise
+        return False
+    return True
+
+
 def rebalance(client: Any, say: Callable[[str], None] = print) -> None:
     """Sell what fell behind, buy what leads."""
     gains = {asset.symbol: momentum(client, asset.symbol) for asset in client.assets(limit=30)}
@@ -38,16 +59,14 @@ def rebalance(client: Any, say: Callable[[str], None] = print) -> None:
     portfolio = client.portfolio()
     held = {position.symbol: position.quantity for position in portfolio.positions}
     for symbol, quantity in held.items():
-        if symbol not in ranked:
-            client.sell(symbol, quantity)
+        if symbol not in ranked and send(client, "sell", symbol, quantity):
             say(f"sell {quantity} {symbol}")
     budget = (portfolio.equity or portfolio.cash) * PART
     wanted = [symbol for symbol in ranked if symbol not in held]
     for quote in client.quotes(wanted) if wanted else ():
         if quote.ask:
             quantity = budget // quote.ask
-            if quantity > 0:
-                client.buy(quote.symbol, quantity)
+            if quantity > 0 and send(client, "buy", quote.symbol, quantity):
                 say(f"buy {quantity} {quote.symbol}")
 
 

@@ -187,6 +187,7 @@ class MasterKit:
         registration: Registration = Registration.OPEN,
         admission: AdmissionRules | None = None,
         live: Callable[[Clock], LiveParts] | None = None,
+        currency: str = "USD",
         **market: Any,
     ) -> None:
         self.state_dir = state_dir
@@ -195,6 +196,7 @@ class MasterKit:
         self.live = live
         self.registration = registration
         self.admission = admission
+        self.currency = currency
         self.demand = Demand.OFFERED
         self.idle_days = IDLE_DAYS
         self.seal_key = bytes(range(32))
@@ -230,7 +232,9 @@ class MasterKit:
     def master_rules(self) -> MasterRules:
         """Return what the operator of this master has decided."""
         chosen = rules(self.state_dir, **self.market)
-        accounts = attrs.evolve(chosen.accounts, registration=self.registration)
+        accounts = attrs.evolve(
+            chosen.accounts, registration=self.registration, currency=self.currency
+        )
         admission = self.admission or chosen.admission
         return attrs.evolve(
             chosen, accounts=accounts, admission=admission, seal_key=self.seal_key,

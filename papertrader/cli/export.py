@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import click
 
+from papertrader.cli.ghostfolio import activities_of
 from papertrader.cli.invocation import Invocation, pass_invocation
 from papertrader.cli.output import counted
 from papertrader.cli.parameters import portfolio_option
@@ -24,7 +25,7 @@ from papertrader.client.blocking import Client
 from papertrader.client.curves import CurvePoint
 from papertrader.client.moneyresults import Position
 from papertrader.client.tables import columns, records
-from papertrader.wire.kinds import Scope, TxKind
+from papertrader.wire.kinds import Scope
 
 PAGE_ROWS: Final = 5_000
 _FORMATS: Final = ("csv", "json", "ghostfolio")
@@ -34,11 +35,6 @@ _KINDS: Final[dict[str, type]] = {
     "positions": Position,
     "equity": CurvePoint,
 }
-_GHOSTFOLIO: Final = {
-    TxKind.BUY: "BUY", TxKind.COVER: "BUY", TxKind.SELL: "SELL", TxKind.SHORT: "SELL",
-    TxKind.DIVIDEND: "DIVIDEND", TxKind.INTEREST: "INTEREST", TxKind.BORROW: "FEE",
-}  # fmt: skip
-"""What Ghostfolio calls each kind; deposits and the rest are no activities of its import."""
 
 
 def _pages(read: Callable[[int], r.Page[Any]]) -> Iterator[Any]:
@@ -109,35 +105,6 @@ def as_csv(kind: type, found: list[dict[str, Any]]) -> str:
     return out.getvalue()
 
 
-def ghostfolio(transactions: Iterable[r.Transaction]) -> dict[str, Any]:
-    """Return what Ghostfolio's import takes: its activities, with a manual data source."""
-    activities = []
-    for each in transactions:
-        kind = _GHOSTFOLIO.get(each.kind) if isinstance(each.kind, TxKind) else None
-        if kind is None or each.executed_at is None:
-            continue
-        traded = kind in ("BUY", "SELL")
-        amount = abs(each.amount)
-        activities.append(
-            {
-                "currency": each.currency,
-                "dataSource": "MANUAL",
-                "date": (each.market_at or each.executed_at).isoformat(),
-                "fee": float(each.fees) if traded else float(amount) if kind == "FEE" else 0,
-                "quantity": float(abs(each.quantity)) if traded else 1,
-                "symbol": each.symbol or each.currency,
-                "type": kind,
-                "unitPrice": float(each.price or 0)
-                if traded
-                else 0
-                if kind == "FEE"
-                else float(amount),
-                "comment": f"PaperTrader transaction {each.transaction}",
-            }
-        )
-    return {"meta": {"version": "papertrader"}, "activities": activities}
-
-
 @click.command()
 @click.argument("what", type=click.Choice(list(_KINDS)))
 @click.option("--format", "form", type=click.Choice(_FORMATS), default="csv", show_default=True)
@@ -152,15 +119,16 @@ def export(
 ) -> None:
     """Write your transactions, orders, positions or equity curve for other programs.
 
-    --format ghostfolio makes a file that Ghostfolio imports; it has transactions only. In CSV an
-    apostrophe stands before text that a spreadsheet would take for a formula.
+    --format ghostfolio makes a file that Ghostfolio imports; it has transactions only, with all
+    money in the portfolio's currency. In CSV an apostrophe stands before text that a spreadsheet
+    would take for a formula.
     """
     if form == "ghostfolio" and what != "transactions":
         raise Problem.usage("Ghostfolio imports transactions", "papertrader export transactions")
     with logged_in(invocation, scope=Scope.READ) as client:
         rows = list(_rows(client, what, portfolio or 0))
     if form == "ghostfolio":
-        text = json.dumps(ghostfolio(rows), indent=1) + "\n"
+        text = json.dumps(activities_of(rows), indent=1) + "\n"
     elif form == "json":
         listed = [
             {name: _plain(value) for name, value in row.items()}

@@ -48,6 +48,8 @@ class Portfolios:
         """Answer PORTFOLIO_CREATE: the portfolio that was opened."""
         name, cash = self._name(message.name, 0), self._cash(message.cash, 24)
         number = max(self._desk.state.portfolios, default=0) + 1
+        state = self._desk.state
+        currency = state.portfolios[self._transactions.first_portfolio(session)].currency
 
         def decide(seq: int) -> Outcome:
             return self._desk.create_portfolio(
@@ -56,7 +58,7 @@ class Portfolios:
                 account=session.account,
                 portfolio=number,
                 name=name,
-                currency=self._rules.currency,
+                currency=currency,
                 deposit=cash,
                 market_at=self._transactions.input_at,
             )

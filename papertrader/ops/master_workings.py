@@ -71,8 +71,6 @@ STARTING: Final = (
     RuntimeError,
 )
 """What keeps a master from starting and is told in one line."""
-CURRENCY = "USD"
-"""Every asset of the recorded and of the simulated market is priced in it."""
 INNER_CAPS = AcceptCaps(total=1_024, per_address=256, rate=100, burst=200)
 """Connections of workers: only those with a registered key get further than TLS."""
 
@@ -100,7 +98,7 @@ def master_rules(options: ServerOptions, settings: Settings) -> MasterRules:
         ),
         accounts=AccountRules(
             starting_cash=settings.accounts.starting_cash,
-            currency=CURRENCY,
+            currency=settings.accounts.currency,
             registration=settings.accounts.registration,
         ),
         argon2_memory_kib=settings.auth.argon2_memory_kib,

@@ -102,9 +102,10 @@ class MarketSettings:
 
 @attrs.frozen(kw_only=True)
 class AccountsSettings:
-    """New accounts. ``starting_cash`` is in 1e-8 units of the market's currency."""
+    """New accounts. ``starting_cash`` is in 1e-8 units of ``currency``."""
 
     starting_cash: int
+    currency: str
     registration: Registration
 
 

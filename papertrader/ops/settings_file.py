@@ -207,6 +207,7 @@ class _Sources:
             ),
             accounts=AccountsSettings(
                 starting_cash=take(known.ACCOUNTS_STARTING_CASH),
+                currency=take(known.ACCOUNTS_CURRENCY),
                 registration=take(known.ACCOUNTS_REGISTRATION),
             ),
             auth=AuthSettings(

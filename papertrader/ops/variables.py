@@ -52,6 +52,11 @@ LOG_BYTES_MIN: Final = 64 * KIB
 LOG_BYTES_MAX: Final = GIB
 STARTING_CASH_MIN: Final = parse_amount("1.00")
 STARTING_CASH_MAX: Final = parse_amount("1000000000.00")
+CURRENCIES: Final = (
+    "AUD", "BRL", "CAD", "CHF", "CNY", "CZK", "DKK", "EUR", "GBP", "HKD", "HUF", "INR", "JPY",
+    "KRW", "MXN", "NOK", "NZD", "PLN", "SEK", "SGD", "TRY", "USD", "ZAR",
+)  # fmt: skip
+"""Those of the package's table of exchange rates."""
 ARGON2_MEMORY_KIB_MIN: Final = 7_168
 ARGON2_MEMORY_KIB_MAX: Final = 1_048_576
 ARGON2_TIME_MAX: Final = 10
@@ -130,6 +135,12 @@ def _cash(raw: object) -> int:
         f'{shown(raw)} is wrong; allowed is a decimal number in quotes from "1.00" to '
         '"1000000000.00", without commas, such as "100000.00"'
     )
+
+
+def _currency(raw: object) -> str:
+    if raw in CURRENCIES:
+        return str(raw)
+    raise ValueError(f"{shown(raw)} is wrong; allowed is one of {', '.join(CURRENCIES)}")
 
 
 WORKERS: Final = Variable(
@@ -213,6 +224,16 @@ ACCOUNTS_STARTING_CASH: Final[Variable[int]] = Variable(
     comment="""\
 What a new account begins with, as a decimal number in quotes.""",
 )
+ACCOUNTS_CURRENCY: Final[Variable[str]] = Variable(
+    name="accounts.currency",
+    default='"USD"',
+    read=_currency,
+    show=text_literal,
+    comment="""\
+In which currency new accounts and contests are kept, such as "EUR" or "JPY". The accounts that
+there are keep theirs. Margin portfolios and contests trade only what is priced in it; the market
+that comes with the package and the simulated one are priced in "USD".""",
+)
 ACCOUNTS_REGISTRATION: Final = Variable(
     name="accounts.registration",
     default='"open"',
@@ -275,6 +296,7 @@ VARIABLES: Final[tuple[Variable[Any], ...]] = (
     METRICS_LISTEN,
     *MARKET_VARIABLES,
     ACCOUNTS_STARTING_CASH,
+    ACCOUNTS_CURRENCY,
     ACCOUNTS_REGISTRATION,
     AUTH_ARGON2_MEMORY_KIB,
     AUTH_ARGON2_TIME,

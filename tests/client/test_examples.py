@@ -43,6 +43,23 @@ def test_momentum_buys_what_rose_and_sells_what_fell_behind() -> None:
         assert len(client.portfolio().positions) == len(held)
 
 
+def test_momentum_that_is_started_again_sends_nothing_twice() -> None:
+    """Not while its orders wait for a price, nor when another price makes them other orders."""
+    bot = load("momentum")
+    with Market(seed=5, speed=60) as market:
+        client = market.client("bot")
+        bot.rebalance(client, lambda line: None)
+        waiting = client.orders(every=True)
+        assert 0 < len(waiting) <= bot.HOLD_MAX
+        bot.rebalance(client, lambda line: None)
+        bot.PART /= 2
+        said: list[str] = []
+        bot.rebalance(client, said.append)
+        orders = client.orders(every=True)
+        assert [each.order_id for each in orders] == [each.order_id for each in waiting]
+        assert said == []
+
+
 def test_grid_levels_are_a_percent_from_the_price() -> None:
     """To the cent."""
     bot = load("grid")

@@ -46,11 +46,11 @@ def write_market(place: Path) -> Path:
     return data
 
 
-def begin(tmp_path: Path, start: str) -> MasterKit:
+def begin(tmp_path: Path, start: str, currency: str = "USD") -> MasterKit:
     """Begin a master on that market."""
     state = tmp_path / "state"
     state.mkdir()
-    return MasterKit(state, start=at(start), data=write_market(tmp_path))
+    return MasterKit(state, currency=currency, start=at(start), data=write_market(tmp_path))
 
 
 @pytest.fixture
@@ -224,4 +224,35 @@ def test_a_step_over_the_close_of_another_exchange_meets_its_last_quote(kit: Mas
     (receipt,) = ann.ask(m.ReceiptGet(order=order.order)).message.receipts
     assert at("2012-01-03 16:29") <= receipt.source_time < at("2012-01-03 16:30")
     assert receipt.last == parse_amount("40.20"), "the price at which the day closed"
+    kit.check()
+
+
+def test_an_installation_in_euros(tmp_path: Path) -> None:
+    """Accounts and contests are in the setting's currency; an account that there is keeps its own,
+    and so do the portfolios that it opens, when the setting changes."""
+    kit = begin(tmp_path, "2012-01-03 15:30", "EUR")
+    ann = trader(kit)
+    kit.turn(1.0)
+    assert ann.order("SAPX", "10").status == ann.order("HOME", "10").status == 0
+    kit.turn(2.0)
+    home, sapx = sorted(transactions(ann), key=lambda row: row[0].symbol)
+    assert {row.currency for row, _ in (home, sapx)} == {"EUR"}
+    assert (sapx[1].rate, sapx[0].amount) == (NULL, -10 * sapx[0].price)
+    # A buyer of dollars pays the rate's other side, rounded up.
+    rate = -(-SCALE * SCALE // RATE)
+    assert (home[1].rate, home[1].asset_currency) == (rate, "USD")
+    assert -home[0].amount == -(-home[0].price * 10 * rate // SCALE)
+    kit.currency = "JPY"
+    kit.crash()
+    ann.resume()
+    ann.seq = 10
+    made = ann.ask(m.PortfolioCreate(name="more"), seq=11)
+    assert made.status == 0
+    assert ann.ask(m.PortfolioGet(portfolio=made.message.portfolio)).message.currency == "EUR"
+    bob = kit.client(connection=2)
+    refused = bob.ask(m.Register(username="bob", password="a good password", currency="EUR"))
+    assert refused.status == Status.INVALID_FIELD
+    bob.register("bob")
+    bob.login("bob")
+    assert bob.ask(m.AccountGet()).message.currency == "JPY"
     kit.check()

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from papertrader.core.money import parse_amount
 from papertrader.master.demand import Demand
+from papertrader.master.providers.base import load_rates
 from papertrader.master.providers.catalog import PROVIDERS, facts_of
 from papertrader.master.registration import Registration
 from papertrader.ops.market_variables import MARKET_DATA, MARKET_SPEED, MarketSource
@@ -28,7 +29,7 @@ from papertrader.ops.settings_file import (
 )
 from papertrader.ops.toml_lines import lines_of
 from papertrader.ops.variable import Variable
-from papertrader.ops.variables import VARIABLES, Listen
+from papertrader.ops.variables import CURRENCIES, VARIABLES, Listen
 
 
 @pytest.fixture
@@ -87,6 +88,7 @@ def test_defaults(file: Path) -> None:
         assert settings.provider(name).delay_s == 0
         assert settings.provider(name).limits == facts_of(name).limits
     assert settings.accounts.starting_cash == parse_amount("100000")
+    assert settings.accounts.currency == "USD"
     assert settings.accounts.registration is Registration.OPEN
     assert settings.auth.argon2_memory_kib == 19_456
     assert settings.auth.argon2_time == 2
@@ -134,6 +136,7 @@ answer_timeout_s = 60
 assets = "my list.csv"
 [accounts]
 starting_cash = "25000.50"
+currency = "JPY"
 registration = "closed"
 [auth]
 argon2_memory_kib = 65536
@@ -201,6 +204,7 @@ def test_every_variable_from_the_file(file: Path) -> None:
         assert (chosen.limits.calls_per_minute, chosen.limits.calls_per_hour) == (50, 900)
         assert (chosen.limits.calls_per_day, chosen.limits.symbols_per_call) == (5_000, 3)
     assert settings.accounts.starting_cash == parse_amount("25000.5")
+    assert settings.accounts.currency == "JPY"
     assert settings.accounts.registration is Registration.CLOSED
     assert settings.auth.argon2_memory_kib == 65_536
     assert settings.auth.argon2_time == 3
@@ -331,6 +335,7 @@ def test_syntax_errors_have_their_line(file: Path, text: str, line: int) -> None
         ("market.seed", ["-1", "9223372036854775808", '"x"']),
         ("accounts.starting_cash", ["100000", "100000.00", '"0.99"', '"1000000000.01"', '"1,000"']),
         ("accounts.starting_cash", ['"1e5"', '"-5"', '"1.123456789"', '"NaN"']),
+        ("accounts.currency", ['"usd"', '"XXX"', '""', "1", "true"]),
         ("accounts.registration", ['"invited"', "true"]),
         ("auth.argon2_memory_kib", ["7167", "1048577"]),
         ("auth.argon2_time", ["0", "11"]),
@@ -370,6 +375,7 @@ def test_values_that_are_refused(file: Path, name: str, literals: list[str]) -> 
         ("market.speed", ["0.001", "10000", "1.500", '"0.25"']),
         ("market.start", ["2000-03-01", "2013-03-01", '"2012-02-29"']),
         ("accounts.starting_cash", ['"1"', '"1000000000.00"', '"0001.00000001"']),
+        ("accounts.currency", ['"EUR"', '"JPY"', '"USD"', '"AUD"', '"ZAR"']),
         ("auth.argon2_memory_kib", ["7168", "1048576"]),
     ],
 )
@@ -445,7 +451,7 @@ def test_ports_on_other_addresses_do_not_collide(file: Path) -> None:
         ("[[market]]\nspeed = 1\n", "papertrader.toml:1: market: is a section; write [market]"),
         ("market = 3\n", "papertrader.toml:1: market: is a section"),
         ("[zzz]\n", "papertrader.toml:1: [zzz]: unknown section; there are accounts, alpaca"),
-        ("zzz = 1\n", "papertrader.toml:1: zzz: unknown setting; there are accounts.registration"),
+        ("zzz = 1\n", "papertrader.toml:1: zzz: unknown setting; there are accounts.currency"),
         ("[workers]\nn = 1\n", "papertrader.toml:1: workers: {'n': 1} is wrong"),
         (
             "[ecb]\ndelay_s = 86401\n",
@@ -495,6 +501,11 @@ def test_default_text_explains_and_changes_nothing(file: Path) -> None:
     """The file written at first use leaves every value at its default."""
     settings = load(file, default_settings_text())
     assert all(value.origin == "default" for value in settings.values)
+
+
+def test_currencies_are_those_of_the_table_of_rates() -> None:
+    """In each of them all that is traded can be valued; the table is read at the start alone."""
+    assert tuple(sorted({"EUR", *load_rates().currencies})) == CURRENCIES
 
 
 def test_default_text_shows_the_real_defaults(file: Path) -> None:
