@@ -9,6 +9,7 @@ from typing import Final, Self
 import click
 
 from papertrader.cli.invocation import Invocation
+from papertrader.core.redaction import visible
 
 EXIT_REFUSED: Final = 1
 EXIT_USAGE: Final = 2
@@ -232,5 +233,5 @@ def report(error: Exception, invocation: Invocation, command: str = "") -> int:
 
 
 def _sentence(text: str) -> str:
-    """Join lines: an error is one line."""
-    return " ".join(text.split())
+    """Join lines: an error is one line. What would move a cursor is shown, not done."""
+    return visible(" ".join(text.split()))

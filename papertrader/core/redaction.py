@@ -182,3 +182,13 @@ def _forms(value: object) -> list[str]:
         base64.b64encode(octets).decode("ascii").rstrip("="),
         base64.urlsafe_b64encode(octets).decode("ascii").rstrip("="),
     ]
+
+
+def visible(text: str) -> str:
+    """Return text with all that could begin a line or move a cursor written as an escape."""
+    if text.isprintable():
+        return text
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode("ascii")
+        for each in text
+    )

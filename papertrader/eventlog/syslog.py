@@ -23,6 +23,7 @@ from typing import Final
 
 from papertrader.core.instants import SECOND, to_datetime
 from papertrader.core.logrecord import Level, LogRecord, RecordFlag
+from papertrader.core.redaction import visible
 
 FACILITY: Final = 3
 """System daemons: RFC 5424, table 1."""
@@ -106,7 +107,7 @@ def _message(
     name = _plain(f"papertrader-{process}", _NAME_CHARACTERS_MAX)
     head = f"<{priority}>1 {_timestamp(wall_ns)} {host} {name} {_NIL} {kind} [{kind}@32473"
     head += "".join(f' {key}="{_value(value)}"' for key, value in values)
-    octets = _visible(text).encode("utf-8")
+    octets = visible(text).encode("utf-8")
     whole = head.encode("utf-8") + (b' cut="true"] ' if cut else b"] ") + _BOM
     if len(whole) + len(octets) <= FRAME_OCTETS_MAX:
         return whole + octets
@@ -136,13 +137,3 @@ def _value(text: str) -> str:
     if not (text.isascii() and text.isprintable()):
         text = text.encode("unicode_escape").decode("ascii")[-VALUE_CHARACTERS_MAX:]
     return text.translate(_ESCAPED)
-
-
-def _visible(text: str) -> str:
-    """Return text with all that could begin a line or move a cursor written as an escape."""
-    if text.isprintable():
-        return text
-    return "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode("ascii")
-        for each in text
-    )

@@ -17,6 +17,7 @@ from typing import Any, Final, TypeVar
 
 import attrs
 
+from papertrader.core.redaction import visible
 from papertrader.ops import limit_variables as bounds
 from papertrader.ops import market_variables as markets
 from papertrader.ops import store_variables as stores
@@ -281,7 +282,11 @@ class _Sources:
                 for key, value in content.items():
                     self._take_value(f"{top}.{key}", value, lines.get(f"{top}.{key}", line))
             elif top in sections:
-                self._problem(line, f"{self._at(line)}: {top}: is a section; write [{top}] above")
+                near = get_close_matches(top, _of_no_section(), n=1)
+                hint = f"; did you mean {near[0]}?" if near else ""
+                self._problem(
+                    line, f"{self._at(line)}: {top}: is a section; write [{top}] above{hint}"
+                )
             elif isinstance(content, dict | list) and top not in _names():
                 near = get_close_matches(top, sorted(sections), n=1)
                 hint = (
@@ -328,7 +333,9 @@ class _Sources:
         return f"{self._file_name}:{line}"
 
     def _problem(self, line: int, text: str) -> None:
-        self._problems.append((line, text))
+        # Names and values are repeated as they stand in the file; what moves a cursor, or begins
+        # another line, is not for a terminal.
+        self._problems.append((line, visible(text)))
 
 
 def _default(variable: Variable[Any]) -> _Raw:
@@ -340,11 +347,21 @@ def _names() -> list[str]:
     return [variable.name for variable in known.VARIABLES]
 
 
+def _of_no_section() -> list[str]:
+    return [variable.name for variable in known.VARIABLES if not variable.section]
+
+
 def _suggestion(name: str) -> str:
-    key = name.rpartition(".")[2]
+    section, _, key = name.rpartition(".")
     same_key = [each for each in _names() if each.rpartition(".")[2] == key]
     near = same_key or get_close_matches(name, _names(), n=1)
-    return f"; did you mean {near[0]}?" if near else f"; there are {_listed(_names())}"
+    if near:
+        return f"; did you mean {near[0]}?"
+    beside = [each for each in _names() if each.rpartition(".")[0] == section]
+    if section and beside:
+        return f"; in [{section}] there are {_listed(beside)}"
+    sections = {variable.section for variable in known.VARIABLES} - {""}
+    return f"; there are {_listed(_of_no_section())} and the sections {_listed(sections)}"
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -451,7 +451,25 @@ def test_ports_on_other_addresses_do_not_collide(file: Path) -> None:
         ("[[market]]\nspeed = 1\n", "papertrader.toml:1: market: is a section; write [market]"),
         ("market = 3\n", "papertrader.toml:1: market: is a section"),
         ("[zzz]\n", "papertrader.toml:1: [zzz]: unknown section; there are accounts, alpaca"),
-        ("zzz = 1\n", "papertrader.toml:1: zzz: unknown setting; there are accounts.currency"),
+        (
+            "worker = 2\n",
+            "papertrader.toml:1: worker: is a section; write [worker] above; did you mean workers?",
+        ),
+        (
+            "zzz = 1\n",
+            "papertrader.toml:1: zzz: unknown setting; there are workers and the sections"
+            " accounts, alpaca",
+        ),
+        (
+            "[ecb]\nqqqqqqqqqqqqqq = 1\n",
+            "papertrader.toml:2: ecb.qqqqqqqqqqqqqq: unknown setting; in [ecb] there are",
+        ),
+        ('"a\\u001bb" = 1\n[web]\n', "papertrader.toml:1: a\\x1bb: unknown setting"),
+        (
+            '[web]\nlisten = "\\u001b[31m\\nx"\n',
+            'papertrader.toml:2: web.listen: "\\x1b[31m\\nx" is',
+        ),
+        ('["a\\u0007"]\n', "papertrader.toml:1: [a\\x07]: unknown section"),
         ("[workers]\nn = 1\n", "papertrader.toml:1: workers: {'n': 1} is wrong"),
         (
             "[ecb]\ndelay_s = 86401\n",
@@ -462,9 +480,13 @@ def test_ports_on_other_addresses_do_not_collide(file: Path) -> None:
     ],
 )
 def test_wrong_shapes(file: Path, text: str, message: str) -> None:
-    """Sections in the place of values and values in the place of sections are told as such."""
+    """Sections in the place of values and values in the place of sections are told as such.
+
+    Each in one line: nothing of the file moves the cursor of whoever reads it.
+    """
     (found,) = problems(file, text)
     assert found.startswith(message)
+    assert found.isprintable()
 
 
 def test_unusable_files(file: Path) -> None:
