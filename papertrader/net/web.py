@@ -122,12 +122,21 @@ class BoundedRequest(Request):
 class WebConnection(Protocol):
     """One connection with a browser, over whatever Twisted builds for it.
 
-    ``when_lost`` is called last. A connection that is not `upgraded` ends after `LIFE_S`, counted
-    from its beginning or, if ``renewable``, from its last complete request.
+    ``when_lost`` is called last, ``leave`` before it. A connection that is not `upgraded` ends
+    after `LIFE_S`, counted from its beginning or, if ``renewable``, its last complete request.
     """
 
-    def __init__(self, inner: Any, clock: Clock, renewable: bool = False) -> None:
+    def __init__(
+        self,
+        inner: Any,
+        clock: Clock,
+        renewable: bool = False,
+        leave: Callable[[WebConnection], None] | None = None,
+    ) -> None:
         self.when_lost: Callable[[], None] | None = None
+        self.has_asked = False
+        """A request was complete."""
+        self._leave = leave
         self._renewable = renewable
         self._inner = inner
         self._clock = clock
@@ -145,6 +154,7 @@ class WebConnection(Protocol):
 
     def renew(self) -> None:
         """Count from now on: a request is complete."""
+        self.has_asked = True
         if self._renewable and self._timer is not None:
             self._timer.cancel()
             self._timer = self._clock.call_later(LIFE_S, self.abort)
@@ -163,6 +173,8 @@ class WebConnection(Protocol):
         """End."""
         self.upgraded()
         self._inner.connectionLost(reason)
+        if self._leave is not None:
+            self._leave(self)
         when_lost, self.when_lost = self.when_lost, None
         if when_lost is not None:
             when_lost()
@@ -196,7 +208,8 @@ class WebSite(Site):
 
     ``idle_s`` is the longest silence on one. ``renewable``: they live as long as requests come, for
     programs that keep theirs open and must not lose one within a request. ``strict_transport`` is
-    one of `STRICT_TRANSPORT`.
+    one of `STRICT_TRANSPORT`. ``crowd``: with so many open, a new one takes the place of the oldest
+    that has asked nothing yet, or of the oldest; 0: of none.
     """
 
     def __init__(
@@ -207,6 +220,7 @@ class WebSite(Site):
         idle_s: int = IDLE_S,
         renewable: bool = False,
         strict_transport: str = "off",
+        crowd: int = 0,
     ) -> None:
         super().__init__(  # type: ignore[no-untyped-call]
             root, requestFactory=BoundedRequest, timeout=idle_s
@@ -216,6 +230,11 @@ class WebSite(Site):
         self.displayTracebacks = False
         self._clock = clock
         self._reactor = reactor
+        self.made_room = 0
+        """Connections that were cut for newer ones."""
+        self._crowd = crowd
+        # In the order in which they came. What is cut is out of it before it is lost.
+        self._open: dict[WebConnection, None] = {}
 
     def build(self, peer: IAddress) -> WebConnection:
         """Return the protocol of a new connection."""
@@ -226,7 +245,23 @@ class WebSite(Site):
         channel.timeOut = self.timeOut
         # Twisted's own time-out of a silent connection needs the calls of a reactor.
         channel.callLater = self._reactor.callLater
-        return WebConnection(channel, self._clock, self._renewable)
+        if not self._crowd:
+            return WebConnection(channel, self._clock, self._renewable)
+        if len(self._open) >= self._crowd:
+            self._make_room()
+        connection = WebConnection(channel, self._clock, self._renewable, self._left)
+        self._open[connection] = None
+        return connection
+
+    def _make_room(self) -> None:
+        silent = (each for each in self._open if not each.has_asked)
+        going = next(silent, None) or next(iter(self._open))
+        del self._open[going]
+        self.made_room += 1
+        going.abort()
+
+    def _left(self, connection: WebConnection) -> None:
+        self._open.pop(connection, None)
 
     def log(self, request: object) -> None:
         """Write no access log: what was asked for may say who someone is."""

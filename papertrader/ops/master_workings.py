@@ -291,7 +291,7 @@ class Workings(Service):
             return None
         # Only a master that is watched loads what it takes.
         from papertrader.net.web import WebSite  # noqa: PLC0415
-        from papertrader.ops.metrics import MetricsRoot  # noqa: PLC0415
+        from papertrader.ops.metrics import CAPS, CROWD, MetricsRoot  # noqa: PLC0415
 
         try:
             root = MetricsRoot(main.operators.rows, lambda: "" if self._main else "stopping")
@@ -300,11 +300,11 @@ class Workings(Service):
                 f"metrics.listen needs prometheus_client: {install_command('metrics')}; or set"
                 ' metrics.listen = "off"'
             ) from None
-        site = WebSite(root, clock, self._reactor)
+        site = WebSite(root, clock, self._reactor, crowd=CROWD)
+        acceptor = AcceptorFactory(site.build, clock, caps=CAPS)
+        acceptor.name = "metrics.listen"
         try:
-            return self._reactor.listenTCP(
-                listen.port, AcceptorFactory(site.build, clock), interface=listen.host
-            )
+            return self._reactor.listenTCP(listen.port, acceptor, interface=listen.host)
         except CannotListenError as error:
             raise StartError(
                 f"cannot listen on {listen}: {error.socketError}; set metrics.listen to another"

@@ -2,7 +2,8 @@
 
 ``/metrics`` has what STATS_GET tells an operator (``papertrader stats``), the workers' figures with
 a label for each worker; ``/health`` answers 200 while workers can be served. Nothing personal is in
-either, and there is no login: keep the port where only your monitoring reaches it.
+either, and there is no login: keep the port where only your monitoring reaches it. Whoever reaches
+it and says nothing keeps nobody out: a new connection takes the place of the oldest that is silent.
 """
 
 from __future__ import annotations
@@ -14,11 +15,18 @@ from typing import Any, Final
 from twisted.web.resource import Resource
 from twisted.web.server import Request
 
+from papertrader.net.factory import AcceptCaps
 from papertrader.net.web import Health, Refusal
 
 PREFIX: Final = "papertrader_"
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _NOT_IN_NAMES: Final = re.compile(r"[^a-z0-9_]")
+
+CROWD: Final = 24
+"""Connections at once; one more takes the place of another."""
+CAPS: Final = AcceptCaps(total=128, per_address=128, rate=200, burst=100)
+"""As one address asks for all, it may have what all may. What made room counts until it is lost, in
+the reactor's next turn: there is room for a burst beside the crowd."""
 
 Row = tuple[int, str, int]
 """(worker, or 0 for the master; name; value)"""

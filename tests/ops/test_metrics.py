@@ -12,9 +12,10 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.testing import MemoryReactorClock
 
 from papertrader.net.clock import Clock
+from papertrader.net.factory import AcceptorFactory
 from papertrader.net.web import WebSite
-from papertrader.ops.metrics import MetricsRoot, metric_name
-from tests.link_kit import join
+from papertrader.ops.metrics import CAPS, CROWD, MetricsRoot, metric_name
+from tests.link_kit import Wire, join
 from tests.server_kit import running
 from tests.web_kit import NAME, RawBrowser, WebHouse
 
@@ -52,6 +53,52 @@ def test_health_says_why_not() -> None:
     assert b" 503 " in refused.splitlines()[0]
     assert refused.endswith(b"stopping\n")
     assert b" 404 " in get("/").splitlines()[0]
+
+
+def test_the_silent_keep_nobody_out() -> None:
+    """However many connections say nothing, who asks is answered; who has asked stays."""
+    reactor = MemoryReactorClock()
+    clock = Clock(reactor)
+    site = WebSite(MetricsRoot(lambda: ROWS, lambda: ""), clock, reactor, crowd=CROWD)
+    port = AcceptorFactory(site.build, clock, caps=CAPS)
+    address = IPv4Address("TCP", "127.0.0.1", 4000)
+
+    def connect() -> tuple[RawBrowser, Wire]:
+        raw, near = RawBrowser(), port.buildProtocol(address)
+        assert near is not None
+        return raw, join(near, raw, reactor, near_is_server=True, peer=address)
+
+    prometheus, scrapes = connect()
+    for _ in range(2):
+        prometheus.say(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        scrapes.flush()
+        silent = [connect() for _ in range(CAPS.burst - 3)]
+        for _, wire in silent:
+            wire.flush()
+        probe, wire = connect()
+        probe.say(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        wire.flush()
+        assert probe.octets.endswith(b"ok\n")
+        assert sum(not each.lost for each, _ in silent) < CROWD
+        reactor.advance(1)
+    assert prometheus.octets.count(b"ok\n") == 2
+    assert not prometheus.lost
+    assert site.made_room == 2 * (CAPS.burst - 2) - (CROWD - 1) - 1
+    assert not port.counters.refused
+
+
+def test_of_those_that_asked_the_oldest_goes() -> None:
+    """A crowd of connections that all asked something makes room as well."""
+    reactor = MemoryReactorClock()
+    site = WebSite(MetricsRoot(lambda: ROWS, lambda: ""), Clock(reactor), reactor, crowd=2)
+    address = IPv4Address("TCP", "127.0.0.1", 4000)
+    raws = [RawBrowser() for _ in range(3)]
+    for raw in raws:
+        wire = join(site.build(address), raw, reactor, near_is_server=True, peer=address)
+        raw.say(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        wire.flush()
+    assert [each.octets[-3:] for each in raws] == [b"ok\n"] * 3
+    assert site.made_room == 1
 
 
 def test_a_workers_health_follows_its_link() -> None:

@@ -42,6 +42,7 @@ BOUNDS = (
     ("net.factory", "ACCEPT_RATE", "new connections a second from one address: closed before TLS"),
     ("net.factory", "ACCEPT_BURST", "of them at once: closed before TLS"),
     ("net.factory", "ADDRESSES_MAX", "addresses remembered: the longest unseen is forgotten"),
+    ("ops.metrics", "CROWD", "connections to metrics.listen: one more takes a silent one's place"),
     ("net.onethread", "JOBS_MAX", "calls that wait for one thread: the next one fails"),
     ("net.services", "STOP_S", "seconds that a stopping server waits for its connections: cut"),
     ("worker.cache", "CACHE_OCTETS", "octets of a worker's cache: the longest unused reply goes"),
