@@ -8,6 +8,9 @@ import socket
 from collections.abc import Mapping
 from typing import Final
 
+SAY_S: Final = 1.0
+"""How long a word waits for room in the queue of whoever listens; then it is lost. A READY=1 that
+were thrown away at once would never be said again, and systemd would take the start for hung."""
 _MICROSECOND: Final = 1_000_000
 
 
@@ -30,9 +33,12 @@ class Notifier:
         return int(given) / _MICROSECOND
 
     def say(self, words: str) -> None:
-        """Send ``READY=1``, ``WATCHDOG=1``, ``STATUS=...``; that nobody listens is no failure."""
+        """Send ``READY=1``, ``WATCHDOG=1``, ``STATUS=...``; that nobody listens is no failure.
+
+        Blocks for `SAY_S` at most, while the listener's queue is full.
+        """
         if not self._address:
             return
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
-            end.setblocking(False)
+            end.settimeout(SAY_S)
             end.sendto(words.encode(), self._address)

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import os
+import socket
+import threading
 from pathlib import Path
 
 import pytest
 
+from papertrader.ops import notify
 from papertrader.ops.notify import Notifier
 from papertrader.ops.watching import ABORT_S, HANG_S, LOOK_S, START_S, LastFigures, Watchdog
+
+WAIT_S = 60.0
+WORDS_MAX = 100_000
+"""More than any system's queue of datagrams holds."""
 
 
 def test_silence_is_ended_once_and_then_for_good() -> None:
@@ -88,6 +95,38 @@ def test_systemd_is_told_nothing_where_there_is_none(tmp_path: Path) -> None:
     Notifier({}).say("READY=1")
     Notifier({"NOTIFY_SOCKET": str(tmp_path / "nobody")}).say("READY=1")
     assert Notifier({}).watchdog_s == 0.0
+
+
+def test_a_word_waits_for_room_and_is_lost_if_there_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As long as `notify.SAY_S`: systemd may be at something else when its queue is full."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ear:
+        ear.bind(str(tmp_path / "ear"))
+        notifier = Notifier({"NOTIFY_SOCKET": str(tmp_path / "ear")})
+        waits = filled(ear)
+        with monkeypatch.context() as patch:
+            patch.setattr(notify, "SAY_S", 0.01)
+            notifier.say("lost")
+        monkeypatch.setattr(notify, "SAY_S", WAIT_S)
+        saying = threading.Thread(target=notifier.say, args=("READY=1",))
+        saying.start()
+        ear.settimeout(WAIT_S)
+        heard = [ear.recv(64) for _ in range(waits + 1)]
+        saying.join(WAIT_S)
+    assert heard == [b"x"] * waits + [b"READY=1"]
+
+
+def filled(ear: socket.socket) -> int:
+    """Fill a socket's queue; return how many words it holds."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
+        end.setblocking(False)
+        for count in range(WORDS_MAX):
+            try:
+                end.sendto(b"x", ear.getsockname())
+            except BlockingIOError:
+                return count
+    raise AssertionError("it is never full")
 
 
 @pytest.mark.parametrize(
