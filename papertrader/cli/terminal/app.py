@@ -252,7 +252,8 @@ class TerminalProgram(App[None]):
                 amount(abs(each.quantity)), money(each.price),
             )  # fmt: skip
         self._show_fills()
-        if watched:
+        # The cursor may have been moved while all this was read: what it stands on stays.
+        if watched and not self.symbol:
             self.choose(watched[0])
 
     # --- what comes -----------------------------------------------------------------------------
