@@ -16,9 +16,9 @@ from typing import Any
 from papertrader.client.blocking import Client
 from papertrader.ops.inspection import Report, audit
 
-START_S = 60.0
-STOP_S = 30.0
-EVENTS_S = 60.0
+START_S = 120.0
+STOP_S = 60.0
+EVENTS_S = 90.0
 """How long something is waited for that comes within a second on a machine at rest."""
 PASSWORD = "a long enough one"
 PROGRAM = Path(sys.executable).with_name("papertrader")
@@ -87,7 +87,7 @@ class Server:
         os.kill(pid, number)
         return pid
 
-    def wait_for_new(self, name: str, old_pid: int, seconds: float = 20.0) -> int:
+    def wait_for_new(self, name: str, old_pid: int, seconds: float = START_S) -> int:
         """Wait until a killed process was replaced; return the new pid."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -123,8 +123,16 @@ class Server:
         """Run the command line as a person would."""
         return subprocess.run(
             [str(PROGRAM), "--state-dir", str(self.state), *arguments],
-            input=stdin, capture_output=True, text=True, timeout=60, check=False,
+            input=stdin, capture_output=True, text=True, timeout=START_S, check=False,
         )  # fmt: skip
+
+
+def lives(pid: int) -> bool:
+    """Tell whether a process is there and no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 @contextlib.contextmanager

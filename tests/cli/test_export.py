@@ -30,8 +30,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         with server.client() as client:
             client.register("ann", PASSWORD)
         assert server.cli("login", "ann", stdin=f"{PASSWORD}\n").returncode == 0
-        assert server.cli("buy", "BRKF", "10").returncode == 0
-        assert server.cli("sell", "BRKF", "4").returncode == 0
+        assert server.cli("buy", "BRKF", "10", "--wait", "60").returncode == 0
+        assert server.cli("sell", "BRKF", "4", "--wait", "60").returncode == 0
         yield server
 
 

@@ -45,7 +45,7 @@ def kraken() -> Iterator[str]:
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     server.server_close()
-    thread.join(10)
+    thread.join(60)
 
 
 def run(state: Path, *words: str) -> subprocess.CompletedProcess[str]:

@@ -112,7 +112,7 @@ BAD = {
 def test_a_bad_frame_gets_one_goodbye(server: Server, name: str) -> None:
     """The code says what was wrong, the connection closes, and another client trades on."""
     octets, status = BAD[name]
-    with Client(server.workers, server.ca, timeout=10) as other:
+    with Client(server.workers, server.ca) as other:
         other.login("ann", PASSWORD)
         frames = talk(server, octets)
         goodbyes = [message for _, message in frames if isinstance(message, m.Goodbye)]
@@ -125,7 +125,7 @@ def test_a_truncated_frame_times_out_alone(server: Server) -> None:
     """Half a frame and a silent peer: closed at the end of its time, others undisturbed."""
     with connect(server) as tls:
         tls.sendall(HELLO + frame(Opcode.LOGIN, bytes(40))[:50])
-        tls.settimeout(14)
+        tls.settimeout(QUIET_S)
         data = b""
         while chunk := tls.recv(65536):
             data += chunk

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from papertrader.client.blocking import Client
 from papertrader.client.errors import PaperTraderError
 from papertrader.wire.kinds import AccountAction, Scope
-from tests.server_kit import running
+from tests.server_kit import EVENTS_S, running
 
 PASSWORD = "CANARY-passphrase-7f3a91"
 NEXT = "CANARY-second-passphrase-c2"
@@ -84,7 +84,7 @@ def test_marked_secrets_are_nowhere(tmp_path: Path) -> None:
     key_file.write_text(f"{PROVIDER_KEY}\n{PROVIDER_KEY}\n")
     key_file.chmod(0o600)
     with running(state) as server:
-        until = time.monotonic() + 30
+        until = time.monotonic() + EVENTS_S
         said = None
         while said is None and time.monotonic() < until:
             said = re.search(r"this code: ([0-9a-f]{32})", server.output.read_text())

@@ -31,7 +31,7 @@ def test_a_share_in_euros_bought_with_dollars(tmp_path: Path) -> None:
         secret.chmod(0o600)
         logged_in = server.cli("--password-file", str(secret), "login", "ada")
         assert logged_in.returncode == 0, logged_in
-        bought = server.cli("buy", "SAPX", "10", "--wait", "20")
+        bought = server.cli("buy", "SAPX", "10", "--wait", "60")
         assert f"Converted at {RATE} USD for 1 EUR." in bought.stdout, bought
         receipt = server.cli("receipt", "1")
         assert f"  converted at {RATE} USD for 1 EUR" in receipt.stdout, receipt

@@ -20,7 +20,7 @@ from tests.server_kit import PASSWORD, PROGRAM, Server, running
 
 pytestmark = pytest.mark.slow
 
-LOOKS_MAX = 600
+LOOKS_MAX = 2_000
 
 
 def said_in_terminal(server: Server) -> str:

@@ -25,6 +25,10 @@ from tests.server_kit import Server, running
 
 pytestmark = pytest.mark.slow
 CONFORM_S = 240
+CANARY_MS = "30000"
+"""How long the honest client may wait for an answer on a busy machine: that it is answered, and
+keeps its connection, is what is looked at here."""
+RUN_S = "120"
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +74,7 @@ def test_a_campaign_finds_nothing(server: Server, tmp_path: Path) -> None:
     before = pids(server)
     done = harness(
         server, "fuzz", "--seconds", "10", "--seed", "5", "--findings", str(tmp_path / "found"),
-        "--corpus", str(tmp_path / "corpus"), "--canary-ms", "3000", *before,
+        "--corpus", str(tmp_path / "corpus"), "--canary-ms", CANARY_MS, *before,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert pids(server) == before
@@ -115,7 +119,7 @@ def test_a_worker_that_lies_finds_nothing(tmp_path: Path) -> None:
             server, "fuzz", "--profile", "relay", "--seconds", "8", "--findings",
             str(tmp_path / "found"), "--inner", f"127.0.0.1:{server.said('master.json')['port']}",
             "--certificate", f"{certificate}.pem", "--key", f"{certificate}.key",
-            "--worker-id", "2", "--canary-ms", "3000", *before,
+            "--worker-id", "2", "--canary-ms", CANARY_MS, *before,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
         assert "rounds on the worker link" in done.stdout
@@ -149,7 +153,8 @@ def served(server: Server, tmp_path: Path, program: str) -> subprocess.Completed
         [
             sys.executable, "-m", "papertrader.fuzz", "serve", "--listen", f"127.0.0.1:{port}",
             "--certificate", f"{public}.pem", "--key", f"{public}.key", "--seconds", "6",
-            "--lies", "0.5", "--run", f"{sys.executable} {file} {{address}} {server.ca}",
+            "--lies", "0.5", "--run-seconds", RUN_S,
+            "--run", f"{sys.executable} {file} {{address}} {server.ca}",
         ],
         capture_output=True, text=True, timeout=CONFORM_S, check=False,
     )  # fmt: skip

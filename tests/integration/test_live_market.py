@@ -28,7 +28,7 @@ from papertrader.ops.certificates import (
     make_authority,
 )
 from tests.provider_kit import KEY, SHAPES, Row, kraken_pairs
-from tests.server_kit import PASSWORD, PROGRAM, running
+from tests.server_kit import EVENTS_S, PASSWORD, PROGRAM, running
 
 pytestmark = pytest.mark.slow
 SILENT_S = 120.0
@@ -246,14 +246,14 @@ def test_a_server_trades_on_live_prices(
             client.register("ada", PASSWORD)
             client.login("ada", PASSWORD)
             client.subscribe_account()
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + EVENTS_S
             while not client.quotes(["BTC/USD"]) and time.monotonic() < deadline:
                 time.sleep(0.1)
             client.buy("BTC/USD", 1)
-            changes = (e for e in client.events(20.0) if isinstance(e, TransactionUpdate))
+            changes = (e for e in client.events(EVENTS_S) if isinstance(e, TransactionUpdate))
             filled = next(changes).transaction
             assert str(filled.price) in ("100.1", "100.10", "100.10000000")
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + EVENTS_S
             while not shares.seen and time.monotonic() < deadline:
                 time.sleep(0.1)
         stats = server.cli("provider", "list")

@@ -47,7 +47,7 @@ def test_listed_assets_and_the_live_user_base(tmp_path: Path) -> None:
         refused = server.cli("buy", "IBM", "1")
         assert refused.returncode == 1
         assert "IBM" in refused.stderr
-        assert server.cli("buy", "AAPL", "3").returncode == 0
+        assert server.cli("buy", "AAPL", "3", "--wait", "60").returncode == 0
         assert server.cli("buy", "MSFT", "1", "--limit", "5.00").returncode == 0
         (plan,) = said(server, "plan", "finnhub", "--live")["plans"]
         counts = {each["symbol_class"]: each["symbols"] for each in plan["classes"]}

@@ -11,7 +11,7 @@ from papertrader.client import errors
 from papertrader.client.blocking import Client
 from papertrader.client.updates import OrderUpdate, TransactionUpdate
 from papertrader.core.orders import OrderState, Side
-from tests.server_kit import PASSWORD, Server, running
+from tests.server_kit import EVENTS_S, PASSWORD, Server, running
 
 pytestmark = pytest.mark.slow
 
@@ -34,7 +34,7 @@ def test_a_second_portfolio_from_its_creation_to_its_reset(server: Server) -> No
         cost = client.order_preview(Side.BUY, "IBM", 10, portfolio=number).cost
         assert 0 < cost < 5_000
         client.buy("IBM", 10, portfolio=number)
-        changes = (e for e in client.events(20.0) if isinstance(e, TransactionUpdate))
+        changes = (e for e in client.events(EVENTS_S) if isinstance(e, TransactionUpdate))
         assert next(changes).transaction.portfolio == number
         old = client.buy("IBM", 1, limit="1", portfolio=number)
         new = client.order_replace(old.order_id, quantity=2, portfolio=number)
@@ -45,7 +45,7 @@ def test_a_second_portfolio_from_its_creation_to_its_reset(server: Server) -> No
         ioc = client.buy("IBM", 1, limit="1", time_in_force="ioc", portfolio=number)
         ended = (
             e.order
-            for e in client.events(20.0)
+            for e in client.events(EVENTS_S)
             if isinstance(e, OrderUpdate) and e.order.order_id == ioc.order_id
         )
         states = [next(ended).state, next(ended).state]

@@ -31,7 +31,7 @@ from papertrader.ops.inspection import audit
 from papertrader.ops.installation import prepare, prepare_settings
 from tests.ports import free_port
 from tests.postgres_kit import NoPostgres, server
-from tests.server_kit import PASSWORD
+from tests.server_kit import PASSWORD, STOP_S
 
 TAKEOVER_S = 5.0
 ROOM_S = 30.0
@@ -44,7 +44,8 @@ class Pair:
     def __init__(self, base: Path) -> None:
         self.url = server().schema_url("standby_" + base.name.replace("-", "_"))
         self.states = [base / "first", base / "second"]
-        self.ports = [free_port(), free_port()]
+        first = free_port(following=2)
+        self.ports = [first, first + 2]
         self.place: StorePlace = place_at(self.states[0], self.url)
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.environ = {
@@ -140,7 +141,7 @@ class Pair:
             process.terminate()
         for name, process in self.processes.items():
             try:
-                process.wait(20)
+                process.wait(STOP_S)
             except subprocess.TimeoutExpired:
                 stubborn.append(name)
                 process.kill()

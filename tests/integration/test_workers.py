@@ -24,7 +24,7 @@ from papertrader.ops import authorities
 from papertrader.ops.certificates import certificate_files
 from papertrader.wire.kinds import AuthorityPhase, Scope, WorkerState
 from papertrader.worker.witness import read_lines
-from tests.server_kit import PASSWORD, PROGRAM, Server
+from tests.server_kit import PASSWORD, PROGRAM, STOP_S, Server
 
 WAIT_S = 90.0
 
@@ -56,7 +56,7 @@ def running(state: Path) -> Iterator[str]:
     finally:
         process.send_signal(signal.SIGINT)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(15)
+            process.wait(STOP_S)
         if process.poll() is None:
             process.kill()
             process.wait()
@@ -226,7 +226,7 @@ def reloaded(far: Path) -> None:
     """SIGHUP: the public certificate is read again; clients stay."""
     told = subprocess.run(
         [str(PROGRAM), "--state-dir", str(far), "worker", "reload-cert"],
-        capture_output=True, text=True, timeout=30, check=False,
+        capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert told.stdout.startswith("told: far"), told.stderr
 

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ from tests.master.conftest import trader
 from tests.master_kit import MasterClient, MasterKit
 from tests.postgres_kit import schema_of, server
 
+WAIT_S = 60.0
 Rows = dict[str, list[tuple[Any, ...]]]
 Batch = tuple[int, bytes, bytes]
 """Last input, hash, records."""
@@ -282,13 +284,11 @@ def test_what_another_connection_wrote_is_not_written_twice(traded: StorePlace) 
         waiting = threading.Thread(target=written, args=(second, batches[7:9]))
         waiting.start()
         (pid,) = first.db.execute_sql("SELECT pg_backend_pid()").fetchone()
-        for _ in range(2_000):
-            blocked = f"SELECT 1 FROM pg_stat_activity WHERE {pid} = ANY(pg_blocking_pids(pid))"
-            if server().sql(blocked):
-                break
-        else:
-            raise AssertionError("the other one does not wait")
-    waiting.join(30)
+        blocked = f"SELECT 1 FROM pg_stat_activity WHERE {pid} = ANY(pg_blocking_pids(pid))"
+        deadline = time.monotonic() + WAIT_S
+        while not server().sql(blocked):
+            assert time.monotonic() < deadline, "the other one does not wait"
+    waiting.join(WAIT_S)
     written(second, batches[9:])
     for store in (first, second):
         store.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -16,7 +17,7 @@ from papertrader.net.factory import AcceptorFactory
 from papertrader.net.web import WebSite
 from papertrader.ops.metrics import CAPS, CROWD, MetricsRoot, metric_name
 from tests.link_kit import Wire, join
-from tests.server_kit import running
+from tests.server_kit import EVENTS_S, running
 from tests.web_kit import NAME, RawBrowser, WebHouse
 
 ROWS = [(0, "orders", 7), (0, "stall ms >100", 2), (1, "rtt_us", 150), (2, "rtt_us", 90)]
@@ -120,10 +121,13 @@ def test_a_master_that_is_watched(tmp_path: Path) -> None:
     settings.write_text('metrics.listen = "127.0.0.1:0"\n')
     with running(state) as server:
         address = f"http://127.0.0.1:{server.said('master.json')['metrics']}"
-        with urllib.request.urlopen(f"{address}/health", timeout=20) as answer:
+        with urllib.request.urlopen(f"{address}/health", timeout=EVENTS_S) as answer:
             assert answer.read() == b"ok\n"
-        with urllib.request.urlopen(f"{address}/metrics", timeout=20) as answer:
-            text = answer.read().decode()
-        assert 'papertrader_worker_connections{worker="1"}' in text
+        text, deadline = "", time.monotonic() + EVENTS_S
+        # A worker tells its figures from time to time.
+        while 'papertrader_worker_connections{worker="1"}' not in text:
+            assert time.monotonic() < deadline, text
+            with urllib.request.urlopen(f"{address}/metrics", timeout=EVENTS_S) as answer:
+                text = answer.read().decode()
         with pytest.raises(urllib.error.HTTPError):
-            urllib.request.urlopen(f"{address}/log", timeout=20)
+            urllib.request.urlopen(f"{address}/log", timeout=EVENTS_S)

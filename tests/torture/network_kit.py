@@ -16,7 +16,7 @@ from tests.server_kit import STOP_S, running
 
 ROOT = Path(__file__).parents[2]
 TWISTD = str(Path(sys.executable).with_name("twistd"))
-WAIT_S = 60.0
+WAIT_S = 90.0
 
 
 def wait_for(what: str, check: Callable[[], Any], seconds: float = WAIT_S) -> float:

@@ -13,7 +13,7 @@ from papertrader.master.engines import place_at
 from papertrader.ops import backup
 from papertrader.ops.inspection import audit, rebuild
 from papertrader.ops.replaycheck import replay_check
-from tests.server_kit import PASSWORD, PROGRAM, Server, running
+from tests.server_kit import PASSWORD, PROGRAM, START_S, Server, running
 from tests.torture.network_kit import wait_for
 
 BACKUPS = int(os.environ.get("PAPERTRADER_BACKUPS", "6"))
@@ -56,12 +56,12 @@ def test_backups_under_load(tmp_path: Path) -> None:
             told, target = trader.told, tmp_path / f"copy{number}"
             done = subprocess.run(
                 [str(PROGRAM), "backup", "--state-dir", str(tmp_path / "state"), str(target)],
-                capture_output=True, text=True, check=False, timeout=60,
+                capture_output=True, text=True, check=False, timeout=START_S,
             )  # fmt: skip
             assert done.returncode == 0, done.stderr
             made.append((target, told))
         trader.stopping.set()
-        trader.join(30)
+        trader.join(START_S)
         assert trader.failure is None, repr(trader.failure)
         server.stop()
     for target, told in made:

@@ -20,7 +20,7 @@ import pytest
 from papertrader.client.blocking import Client
 from papertrader.client.errors import RefusedError
 from papertrader.eventlog.crashes import THE_END
-from tests.server_kit import PASSWORD, Server
+from tests.server_kit import EVENTS_S, PASSWORD, Server
 
 pytestmark = pytest.mark.slow
 
@@ -141,7 +141,7 @@ def crash_files(server: Server) -> set[Path]:
 
 def wait_for_crash(server: Server, known: set[Path]) -> str:
     """Return the new crash file's text."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + EVENTS_S
     while time.monotonic() < deadline:
         new = crash_files(server) - known
         if new:
@@ -181,8 +181,11 @@ def test_a_death_leaves_its_log_and_loses_nobody(
     assert ("in order_new" in stacks) is (kind in WITH_STACKS)
     way = "none" if kind in ("TERM", "BOOKS") else "opcode 0x0201 of account 1"
     assert f"--- command under way: {way}" in text
-    shown = server.cli("log", "show", "--level", "error").stdout
-    assert f"the life before this one ended by {KINDS[kind]}" in shown
+    shown, deadline = "", time.monotonic() + EVENTS_S
+    # The log's files are written now and then.
+    while f"the life before this one ended by {KINDS[kind]}" not in shown:
+        assert time.monotonic() < deadline, shown
+        shown = server.cli("log", "show", "--level", "error").stdout
     print(f"{kind}: answered after {took:.1f} s")
 
 

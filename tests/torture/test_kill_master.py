@@ -14,6 +14,7 @@ from papertrader.client.blocking import Client
 from papertrader.client.errors import OutcomeUnknown, PaperTraderError, RefusedError
 from papertrader.client.results import Order
 from tests.server_kit import PASSWORD, Server, running
+from tests.torture.network_kit import wait_for
 
 KILLS = int(os.environ.get("PAPERTRADER_KILLS", "4"))
 TRADERS = 3
@@ -68,11 +69,11 @@ def test_kill_9_in_a_stream_of_orders(tmp_path: Path) -> None:
         traders = [Trader(server, f"trader{n}", stop) for n in range(TRADERS)]
         for trader in traders:
             trader.start()
-        time.sleep(1.0)
+        all_trade(traders)
         for _ in range(KILLS):
             time.sleep(chance.uniform(0.05, 0.6))
             server.wait_for_new("master", server.kill("master"))
-        time.sleep(1.5)
+        all_trade(traders)
         stop.set()
         for trader in traders:
             trader.join(90)
@@ -82,6 +83,17 @@ def test_kill_9_in_a_stream_of_orders(tmp_path: Path) -> None:
         server.stop()
         report = server.audit()
         assert report.violations == []
+
+
+def all_trade(traders: list[Trader]) -> None:
+    """Wait until each has had some more orders acknowledged."""
+    before = [len(trader.acknowledged) for trader in traders]
+
+    def more() -> bool:
+        pairs = zip(traders, before, strict=True)
+        return all(len(trader.acknowledged) > n + 3 or trader.failure for trader, n in pairs)
+
+    wait_for("orders", more)
 
 
 def all_orders(client: Client) -> list[Order]:
@@ -101,7 +113,7 @@ def check(server: Server, traders: list[Trader]) -> None:
     """Compare what each client was told with what the server has."""
     acknowledged = 0
     for trader in traders:
-        with Client(server.workers, server.ca, timeout=30) as client:
+        with Client(server.workers, server.ca, timeout=60) as client:
             client.login(trader.name, PASSWORD)
             orders = all_orders(client)
             by_client_id = {order.client_order_id: order for order in orders}

@@ -90,7 +90,7 @@ def test_the_shell_tells_who_said_it_and_that_it_is_old(server: Server) -> None:
     (row,) = json.loads(server.cli("--json", "quote", "BTC/USD").stdout)["quotes"]
     assert "STALE" in str(row["flags"]).upper()
     address = f"http://127.0.0.1:{server.said('master.json')['metrics']}/metrics"
-    with urllib.request.urlopen(address, timeout=20) as answer:
+    with urllib.request.urlopen(address, timeout=WAIT_S) as answer:
         lines = answer.read().decode().splitlines()
     failures = [line.split() for line in lines if "kraken_failures" in line and line[0] != "#"]
     assert [float(value) >= 1 for _, value in failures] == [True], failures
