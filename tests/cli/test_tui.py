@@ -275,6 +275,33 @@ def test_the_cursor_stays_on_the_order_that_was_chosen(server: Server) -> None:
         client.order_cancel_all()
 
 
+def test_the_cursor_may_be_moved_while_all_is_read(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it stands on is what is shown when the program has read everything."""
+    real = AsyncClient.transactions
+    moved = asyncio.Event()
+
+    async def late(client: AsyncClient, **options: object) -> object:
+        await moved.wait()
+        return await real(client, **options)  # type: ignore[arg-type]
+
+    async def body(pilot: Pilot[None]) -> None:
+        app = pilot.app
+        assert isinstance(app, Followed)
+        watch = app.query_one("#watch", DataTable)
+        await wait(pilot, lambda: app.symbol and watch.row_count >= 3)
+        await pilot.press("down", "down")
+        chosen = str(watch.get_row_at(2)[0])
+        await wait(pilot, lambda: app.symbol == chosen)
+        moved.set()
+        await wait(pilot, lambda: app.begun)
+        assert (app.symbol, watch.cursor_row) == (chosen, 2)
+
+    monkeypatch.setattr(AsyncClient, "transactions", late)
+    play(server, body, rows=0)
+
+
 def test_the_command_line_has_the_grammar_of_the_shell(server: Server) -> None:
     """What the shell would do is done, and what it would say stands in the log; errors too."""
 

@@ -467,7 +467,7 @@ def test_a_hanging_master_is_ended(place: StorePlace, store: TruthStore) -> None
     assert not waiting.claim(0.0, patient=True)
     assert not waiting.claim(SILENT_S - 0.1, patient=True)
     assert not waiting.claim(SILENT_S, patient=True)
-    for _ in range(100):
+    for _ in range(3_000):
         if waiting.claim(SILENT_S + 1, patient=True):
             break
         waiting.db.execute_sql("SELECT pg_sleep(0.02)")

@@ -16,6 +16,8 @@ from tests.server_kit import PASSWORD, Server
 
 webdriver = pytest.importorskip("selenium.webdriver")
 from selenium.common.exceptions import (  # noqa: E402
+    ElementClickInterceptedException,
+    ElementNotInteractableException,
     StaleElementReferenceException,
     TimeoutException,
 )
@@ -27,6 +29,11 @@ from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
 CHROMIUM = shutil.which("chromium")
 DRIVER = shutil.which("chromedriver")
 WAIT_S = 90
+PASSING = (
+    StaleElementReferenceException, ElementClickInterceptedException,
+    ElementNotInteractableException,
+)  # fmt: skip
+"""What comes of a page that is drawn anew just now: it is looked at again."""
 SHOTS = os.environ.get("PAPERTRADER_SCREENSHOTS", "")
 FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -60,15 +67,18 @@ class Page:
         service = webdriver.ChromeService(str(DRIVER))
         self.driver = webdriver.Chrome(options=options, service=service)
         self.address = address
-        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
+        self.driver.set_script_timeout(WAIT_S)
+        # Without motion a look at the page is one at the page, not at a moment of a flash.
+        media = [
+            {"name": "prefers-color-scheme", "value": "dark" if dark else "light"},
+            {"name": "prefers-reduced-motion", "value": "reduce"},
+        ]
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
         self.driver.get(address)
 
     def wait(self, what: Callable[[], Any]) -> Any:
         """Wait until something is true, and return it; what is missed is told by the page."""
-        waiting = WebDriverWait(
-            self.driver, WAIT_S, 0.1, ignored_exceptions=[StaleElementReferenceException]
-        )
+        waiting = WebDriverWait(self.driver, WAIT_S, 0.1, ignored_exceptions=PASSING)
         try:
             return waiting.until(lambda _: what())
         except TimeoutException:
@@ -89,9 +99,37 @@ class Page:
         return str(self.driver.find_element(By.TAG_NAME, "body").text)
 
     def press(self, label: str, within: str = "button, a") -> None:
-        """Click what is called so."""
-        found = self.wait(lambda: [each for each in self.all(within) if each.text.strip() == label])
-        self.driver.execute_script("arguments[0].click()", found[0])
+        """Click what is called so, as soon as it can be."""
+
+        def pressed() -> bool:
+            for each in self.all(within):
+                if each.text.strip() == label and each.is_enabled():
+                    self.driver.execute_script("arguments[0].click()", each)
+                    return True
+            return False
+
+        self.wait(pressed)
+
+    def click(self, selector: str) -> None:
+        """Click an element with the mouse, as soon as it can be."""
+
+        def clicked() -> bool:
+            for each in self.all(selector)[:1]:
+                if each.is_enabled():
+                    each.click()
+                    return True
+            return False
+
+        self.wait(clicked)
+
+    def shows(self, selector: str, *words: str) -> str:
+        """Wait until an element says all of these; return what it says."""
+
+        def said() -> str:
+            text = str(self.one(selector).text)
+            return text if all(each in text for each in words) else ""
+
+        return str(self.wait(said))
 
     def type(self, name: str, text: str) -> None:
         """Fill in a field."""
@@ -101,8 +139,15 @@ class Page:
 
     def go(self, view: str) -> None:
         """Follow a link of the head, which may count what is behind it."""
-        link = self.wait(lambda: [e for e in self.all("nav a") if e.text.startswith(view)])[0]
-        self.driver.execute_script("arguments[0].click()", link)
+
+        def gone() -> bool:
+            for each in self.all("nav a"):
+                if each.text.startswith(view):
+                    self.driver.execute_script("arguments[0].click()", each)
+                    return True
+            return False
+
+        self.wait(gone)
 
     def enter(self, name: str, *, new: bool, scope: str = "trade") -> None:
         """Open an account, or log in."""
@@ -114,8 +159,7 @@ class Page:
             self.type("again", PASSWORD)
         elif scope != "trade":
             self.one(".door select").send_keys(scope)
-        self.wait(lambda: self.one("form button.main").is_enabled())
-        self.one("form button.main").click()
+        self.click("form button.main")
         self.one("nav")
 
     def shot(self, name: str) -> None:

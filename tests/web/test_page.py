@@ -50,19 +50,19 @@ def test_a_first_trade(server: Server, browsers: Callable[..., Page], narrow: bo
     page.wait(lambda: page.one(".quote h2").text == "BRKF")
     page.one(".chart canvas")
     page.type("size", "10")
-    estimate = page.wait(lambda: "buying power after" in page.text and page.one(".estimate").text)
+    estimate = page.shows(".estimate", "buying power after")
     assert re.search(r"cost\s+[\d,]+\.\d\d", estimate)
     page.shot(f"{name}-market")
-    page.one(".ticket button.main").click()
+    page.click(".ticket button.main")
     page.wait(lambda: re.search(r"Bought 10 BRKF at [\d.]+", page.text))
     page.go("Portfolio")
     page.wait(lambda: [row for row in page.all("tbody tr") if "BRKF" in row.text])
     page.shot(f"{name}-portfolio")
     page.go("Orders")
-    row = page.wait(lambda: [row for row in page.all("tbody tr") if "10 / 10" in row.text])[0]
-    assert "filled" in row.text
-    row.find_element(By.CSS_SELECTOR, "button.link").click()
-    receipt = page.one(".receipt").text
+    page.wait(lambda: [row for row in page.all("tbody tr") if "10 / 10" in row.text])
+    page.wait(lambda: "filled" in page.all("tbody tr")[0].text)
+    page.click("tbody tr button.link")
+    receipt = page.shows(".receipt", "filled 10 at", "bid", "ask")
     assert re.search(r"filled 10 at [\d.]+", receipt)
     assert re.search(r"bid [\d.]+ \W [\d,]+, ask [\d.]+ \W [\d,]+", receipt)
     page.shot(f"{name}-orders")
@@ -105,7 +105,7 @@ def test_what_would_be_refused_is_said_before_it_is_sent(browsers: Callable[...,
     page.enter("eager", new=True)
     page.one(".chart canvas")
     page.type("size", "99999999")
-    told = page.wait(lambda: "would be refused" in page.text and page.one(".estimate").text)
+    told = page.shows(".estimate", "would be refused")
     assert "insufficient cash" in told or "quantity limit" in told
     page.press("Sell", ".sides button")
     page.type("size", "5")
@@ -144,8 +144,7 @@ def test_a_reload_and_a_lost_connection_are_survived(
     page.wait(lambda: "connected" in page.text)
     page.one(".chart canvas")
     page.type("size", "3")
-    page.wait(lambda: page.one(".ticket button.main").is_enabled())
-    page.one(".ticket button.main").click()
+    page.click(".ticket button.main")
     page.wait(lambda: re.search(r"Bought 3 \w+ at", page.text))
     with server.client("steady") as client:
         assert [order.filled for order in client.orders(every=True)] == [3]
@@ -223,10 +222,9 @@ def test_a_second_factor_is_asked_for(server: Server, browsers: Callable[..., Pa
     page.one("input[name=username]")
     page.type("username", "guarded")
     page.type("password", PASSWORD)
-    page.wait(lambda: page.one("form button.main").is_enabled())
-    page.one("form button.main").click()
+    page.click("form button.main")
     page.type("code", codes[0])
-    page.one("form button.main").click()
+    page.click("form button.main")
     page.one("nav")
     assert page.complaints() == []
 
