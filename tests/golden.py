@@ -46,6 +46,7 @@ from papertrader.core.quotes import (
 )
 from papertrader.core.refusals import Refusal
 from papertrader.core.rules import DeskRules
+from papertrader.core.statehash import StateHash
 from papertrader.core.terms import PortfolioTerms, TermsFlag
 
 CASES = Path(__file__).parent.parent / "specs" / "vectors" / "ledger"
@@ -162,9 +163,11 @@ class Player:
 
     def play(self) -> None:
         """Play all steps, and prove that the events alone lead to the same state."""
+        hashing = StateHash(self.desk.state)
         for number, step in enumerate(self.case["steps"], 1):
             try:
                 self._step(step)
+                assert hashing.take() == self.desk.state_hash(), "the hash by parts is another one"
             except AssertionError as wrong:
                 raise AssertionError(f"step {number}, {next(iter(step))}: {wrong}") from None
         other = self.new_desk()

@@ -8,7 +8,7 @@ what it read, and later ones are put away.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol, TypeAlias
 
 from papertrader.core.orders import Order, OrderState
@@ -104,17 +104,21 @@ class Orders(Mapping[int, Order]):
         glance = self._known_form().glance(self._rows[number])
         return glance[5], glance[3]
 
-    def kept(self) -> list[Order | Row]:
-        """Return all by number, each as it is kept: as they are now, to be `read` at any time."""
+    def kept_of(self, numbers: Iterable[int]) -> list[Order | Row]:
+        """Return those there are of some, each as it is kept now, to be `read` at any time."""
         rows, here = self._rows, self._here
-        return [rows[number] if number in rows else here[number] for number in sorted(self)]
+        return [
+            rows[number] if number in rows else here[number]
+            for number in numbers
+            if number in rows or number in here
+        ]
 
     def read(self, kept: Order | Row) -> Order:
-        """Return the order of something that `kept` has given."""
+        """Return the order of something that `kept_of` has given."""
         return kept if isinstance(kept, Order) else self._known_form().order(kept)
 
     def plain_values(self, kept: Order | Row) -> tuple[Any, ...] | None:
-        """Return `OrderRows.values` of something that `kept` has given; None if it is no row."""
+        """Return `OrderRows.values` of something that `kept_of` has given; None if it is no row."""
         return None if isinstance(kept, Order) else self._known_form().values(kept)
 
     def _known_form(self) -> OrderRows:

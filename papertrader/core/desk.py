@@ -11,7 +11,7 @@ start. To repeat a decision, repeat with it `Desk.last_quote` as it then was.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 import attrs
@@ -20,7 +20,7 @@ from papertrader.core import acceptance
 from papertrader.core.acceptance import new_order
 from papertrader.core.actions import Posting, check_action
 from papertrader.core.amendment import amended, check_replaceable, not_to_end
-from papertrader.core.audit import OrderEncodings, find_violations, state_hash_later
+from papertrader.core.audit import find_violations
 from papertrader.core.carry import CLOSES_MAX
 from papertrader.core.endings import ENDINGS
 from papertrader.core.events import (
@@ -63,6 +63,7 @@ from papertrader.core.refusedorders import refused_order, refused_replacement
 from papertrader.core.reserving import affordable
 from papertrader.core.rules import DeskRules
 from papertrader.core.splits import Splits
+from papertrader.core.statehash import state_hash
 
 ENGINE: Final = 6
 """The number of the rules that decide, and of the data that come with them: calendars, rates, fees.
@@ -518,13 +519,9 @@ class Desk(Splits):
         """Count everything again; return one sentence for each invariant that does not hold."""
         return find_violations(self.state)
 
-    def state_hash(self, encodings: OrderEncodings | None = None) -> bytes:
-        """Return SHA-256 over all state that events have made; quotes and assets are left out."""
-        return self.state_hash_later(encodings)()
-
-    def state_hash_later(self, encodings: OrderEncodings | None = None) -> Callable[[], bytes]:
-        """Return what works out the hash of the state as it is now, perhaps in a thread."""
-        return state_hash_later(self.state, encodings)
+    def state_hash(self) -> bytes:
+        """Return the hash of all state that events have made; quotes and assets are left out."""
+        return state_hash(self.state)
 
     # Deciding
 

@@ -269,6 +269,14 @@ class Ledger:
         """Return the balance of one account in one asset; 0 where nothing was posted."""
         return self._balances.get(asset, {}).get(ledger_account.number, 0)
 
+    def assets(self) -> Iterable[str]:
+        """Give every asset that has balances."""
+        return self._balances
+
+    def balances_of(self, asset: str) -> dict[int, int]:
+        """Return the balances of an asset as they are now, by the number of each account."""
+        return dict(self._balances.get(asset, {}))
+
     def balances(self) -> Iterator[tuple[LedgerAccount, str, int]]:
         """Give every account, asset and balance, in no order that matters."""
         for asset, balances in self._balances.items():

@@ -122,7 +122,7 @@ class PortfolioState:
     fees: int = 0
     positions: dict[str, Position] = attrs.Factory(dict)
     reserved_quantity: dict[str, int] = attrs.Factory(dict)
-    client_order_ids: dict[int, int] = attrs.Factory(dict)
+    client_order_ids: dict[int, int] = attrs.field(factory=dict, eq=False)
     name: str = attrs.field(default="", metadata={ADDED: True})
     season: int = attrs.field(default=1, metadata={ADDED: True})
     season_at: int = attrs.field(default=0, metadata={ADDED: True})

@@ -14,7 +14,8 @@ import attrs
 
 from papertrader.core.allorders import Orders
 from papertrader.core.book import Book
-from papertrader.core.contests import Contest, Entry
+from papertrader.core.contestevents import apply_contest
+from papertrader.core.contests import Contest
 from papertrader.core.events import (
     ActionApplied,
     ClockSet,
@@ -52,6 +53,7 @@ from papertrader.core.portfolio import PortfolioState
 from papertrader.core.quotes import ActionKind
 from papertrader.core.takings import Takings
 from papertrader.core.terms import DEFAULT_TERMS, FillModelKind
+from papertrader.core.touched import ACCOUNTS_TOGETHER, ORDERS_TOGETHER, Touched
 from papertrader.core.triggers import Prices, with_mark
 
 # Python 3.11 looks the members of an enumeration up slowly: each costs as much as a call.
@@ -135,6 +137,8 @@ class DeskState:
         """Symbols that an action has ended: changed or delisted."""
         self.order_last = 0
         self.sequence_last = 0
+        self.touched = Touched()
+        """What the next hash is to look at: `papertrader.core.statehash` begins it anew."""
         self.expiries: list[tuple[int, int]] = []
         """Heap of (market time, order id). One that ended otherwise stays until its time."""
 
@@ -259,6 +263,8 @@ class DeskState:
             raise InvariantViolated(
                 f"account {event.account}: event {event.event_seq} follows {account.event_seq}"
             )
+        self.touched.accounts.add(event.account // ACCOUNTS_TOGETHER)
+        self.touched.portfolios.add(event.portfolio // ACCOUNTS_TOGETHER)
         return account, portfolio
 
     def _apply_opening(self, event: PortfolioOpened) -> None:
@@ -271,6 +277,7 @@ class DeskState:
         self.portfolios[event.portfolio] = PortfolioState(
             event.portfolio, event.account, event.currency
         )
+        self.touched.portfolio(event.portfolio, event.account)
 
     def _named(
         self, event: PortfolioNamed | SeasonBegun | TermsSet | PortfolioMarked | PortfolioFrozen
@@ -280,6 +287,7 @@ class DeskState:
             raise InvariantViolated(
                 f"account {event.account} has no portfolio {event.portfolio}, but an event for it"
             )
+        self.touched.portfolio(event.portfolio, event.account)
         return portfolio
 
     def _apply_season(self, event: SeasonBegun) -> None:
@@ -338,6 +346,8 @@ class DeskState:
             self.note_ended()
             for portfolio in self.portfolios.values():
                 portfolio.purse = portfolio.purse.turned_back(event.market_at)
+                self.touched.portfolios.add(portfolio.portfolio // ACCOUNTS_TOGETHER)
+            self.touched.actions = True
         self.clocks[event.market] = event
 
     def note_ended(self) -> None:
@@ -357,6 +367,7 @@ class DeskState:
         if key in self.applied:
             raise InvariantViolated(f"{action.kind.name} of {action.symbol} is applied twice")
         self.applied.add(key)
+        self.touched.actions = True
         if action.kind in (ActionKind.SYMBOL_CHANGE, ActionKind.DELISTING):
             self.ended.add(action.symbol)
 
@@ -371,6 +382,7 @@ class DeskState:
             self._replace(old, order, account)
         account.event_seq = event.event_seq
         self.orders[order.order_id] = order
+        self.touched.orders.add(order.order_id // ORDERS_TOGETHER)
         if event.fill and event.receipt is not None:
             terms = portfolio.terms
             family = _QUOTE if terms is DEFAULT_TERMS else FAMILIES[terms.fill_model]
@@ -501,6 +513,8 @@ class DeskState:
         transaction, position = event.transaction, event.position
         self._check_transaction(event, account, portfolio)
         self.ledger.post(event.entries)
+        for entry in event.entries:
+            self.touched.assets.add(entry.asset)
         account.event_seq = event.event_seq
         account.transaction_id = transaction.transaction_id
         portfolio.cash = transaction.cash_after
@@ -558,32 +572,3 @@ def _unlink(table: dict[int, list[int]], number: int, order_id: int) -> None:
         members.remove(order_id)
         if not members:
             del table[number]
-
-
-def apply_contest(state: DeskState, event: ContestOpened | ContestJoined | ContestEnded) -> None:
-    """Change the contests as ``event`` says; raises `InvariantViolated` as `DeskState.apply`."""
-    known = state.contests.get(event.contest)
-    name = f"contest {event.contest}"
-    if isinstance(event, ContestOpened):
-        if known is not None:
-            raise InvariantViolated(f"{name} is opened twice")
-        state.contests[event.contest] = Contest(event.contest, event.account, event.rules, event.at)
-        return
-    if known is None or known.ended_at:
-        raise InvariantViolated(f"{name} does not go on, but there is an event for it")
-    if isinstance(event, ContestJoined):
-        portfolio = state.portfolios.get(event.portfolio)
-        if portfolio is None or portfolio.account != event.account or portfolio.contest:
-            raise InvariantViolated(f"portfolio {event.portfolio} cannot enter {name}")
-        portfolio.contest = event.contest
-        known.entries[event.portfolio] = Entry(event.portfolio, event.account, event.market_at)
-        return
-    if [portfolio for portfolio, _ in event.results] != list(known.entries):
-        raise InvariantViolated(f"{name} ends without a result for each entry")
-    for number, equity in event.results:
-        if state.open_orders[number]:
-            raise InvariantViolated(f"{name} ends while portfolio {number} has open orders")
-        if state.portfolios[number].equity(dict(event.marks)) != equity:
-            raise InvariantViolated(f"{name}: the result of portfolio {number} is another one")
-        known.entries[number].equity = equity
-    known.ended_at, known.marks = event.market_at, event.marks

@@ -1,8 +1,8 @@
 """Checkpoints: once in a while the hash of the desk's memory is put beside the journal.
 
 The audit makes the same hash from the books: what the memory of a running master had lost or
-changed would show. It is worked out in a thread, as it takes some seconds where there are a million
-orders, and less often where it takes longer.
+changed would show. What events have touched since the last one is encoded anew, in a thread, and
+some of the rest in turn; all of it when a master has started.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from papertrader.core.desk import Desk
+from papertrader.core.statehash import StateHash
 from papertrader.master.journal import Journal
 from papertrader.master.rules import InThread
 from papertrader.net.clock import Clock
@@ -23,6 +24,9 @@ CHECKPOINT_S: Final = 60.0
 """How often a hash is taken, if anything changed."""
 SHARE: Final = 20
 """The next hash is taken no sooner than after this many times what the last one took."""
+SCRUBBED: Final = 64
+"""So many groups of each part of the memory are looked at each time though nothing touched them:
+4,096 orders are, in 20 ms of a thread; a million in four hours."""
 
 
 class Checkpoints:
@@ -43,6 +47,7 @@ class Checkpoints:
         self._journal = journal
         self._in_thread = in_thread
         self._may_change = may_change
+        self._hash: StateHash | None = None
         self._seq = 0
         self._not_before = 0
         self._working: Deferred[None] | None = None
@@ -68,7 +73,16 @@ class Checkpoints:
         done: Deferred[None] = Deferred()
         self._working = done
 
+        known = self._begun().damaged
+
         def taken(value: bytes) -> None:
+            damaged = self._begun().damaged - known
+            if damaged:
+                self.log.error(
+                    "{damaged} parts of the memory are not what they were, though nothing changed"
+                    " them: stop the master, check the machine's memory, and run the audit",
+                    damaged=damaged,
+                )
             now = self._clock.monotonic_ns()
             self._not_before = now + (now - begun) * SHARE
             row = (seq, at, value)
@@ -85,6 +99,13 @@ class Checkpoints:
             self._working = None
             done.callback(None)
 
-        work = self._in_thread(self._desk.state_hash_later())
+        parts = self._begun().begin()
+        work = self._in_thread(lambda: parts().hash())
         work.addCallbacks(taken, failed).addErrback(failed).addBoth(end)
         return done
+
+    def _begun(self) -> StateHash:
+        """Return what takes the hashes of the desk's state, which a start puts together."""
+        if self._hash is None or self._hash.state is not self._desk.state:
+            self._hash = StateHash(self._desk.state, SCRUBBED)
+        return self._hash

@@ -224,6 +224,28 @@ def _order(blob: bytes, offset: int, end: int, state: DeskState) -> Found:
     )  # fmt: skip
 
 
+def order_values(blob: bytes, offset: int) -> tuple[Any, ...]:
+    """Return the fields of the order of a plain STORE_ORDER, up to its terms, as plain numbers.
+
+    Whether it is plain, who calls has seen. Raises `struct.error` and `ValueError`.
+    """
+    (
+        _, _, _, _, _, _, reserved_quantity, sequence, high, low,
+        _, _, _, _, _, _, _, _, _, _, _, _, _,
+        _, order_id, client_order_id, owner, of_portfolio, symbol, side, order_type, tif,
+        order_flags, order_state, _, reason, quantity, filled, limit_price, stop_price,
+        collar_price, reserved_cash, fees, received_at, accepted_at, updated_at, expire_at,
+        number, fills, replaces,
+    ) = _ORDER(blob, offset)  # fmt: skip
+    name = ascii_get(symbol) or symbol.rstrip(b"\0").decode("ascii")
+    return (
+        order_id, client_order_id, owner, of_portfolio, name, side, order_type, tif, order_flags,
+        quantity, filled, limit_price, stop_price, high << 64 | low, reserved_cash,
+        reserved_quantity, collar_price, fees, order_state, reason, received_at, accepted_at,
+        updated_at, expire_at, number, fills, replaces, sequence,
+    )  # fmt: skip
+
+
 def _text(octets: bytes) -> str:
     """Return a symbol met before; what was not, the declared codec reads, and remembers."""
     text = ascii_get(octets)

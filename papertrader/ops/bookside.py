@@ -1,28 +1,28 @@
 """The books' half of an audit: the desk made again from the journal's outcomes, record by record.
 
 Every event is checked as the desk applies it; the fees of every fill are worked out again, the
-invariants counted from the ground up, and the state's hash compared with those that the running
-master took of its own memory.
+invariants counted from the ground up, and the parts of the state's hash, but for the orders' that
+the rows' half has, are taken where the running master took that of its own memory.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import attrs
 
-from papertrader.core.audit import OrderEncodings
 from papertrader.core.desk import Desk
-from papertrader.core.events import MarksMoved, OrderChanged, PortfolioMarked, TransactionPosted
+from papertrader.core.events import OrderChanged, TransactionPosted
 from papertrader.core.ledger import InvariantViolated
 from papertrader.core.moneyaudit import FeeAudit
 from papertrader.core.state import DeskState
+from papertrader.core.statehash import StateHash, StateParts
 from papertrader.master import quickrecords, records
 from papertrader.master.database import journal_batches
 from papertrader.master.engines import StorePlace
-from papertrader.ops.apart import Tell, Violations
+from papertrader.ops.apart import Apart, Tell, Violations
 from papertrader.ops.journalrows import LENGTH_AT, LENGTH_OPCODE, UNREADABLE
 from papertrader.wire import limits
 from papertrader.wire import messages as m
@@ -34,8 +34,6 @@ _NO_FACTS: Final = frozenset(
 """Records that change nothing of the desk."""
 _QUICK: Final = frozenset((OrderChanged, TransactionPosted))
 """What `quickrecords.read` makes of a record; what it does not know comes as a message."""
-_LEAVES_ENDED: Final = (OrderChanged, TransactionPosted, MarksMoved, PortfolioMarked)
-"""What leaves every order that has ended where it is; to turn the clock back does not."""
 
 
 @attrs.frozen
@@ -44,23 +42,20 @@ class Wanted:
 
     last_batch: int
     """Up to where the journal is read."""
-    watermark: int
-    """After which input the views' state is to be compared; -1: there are no views."""
-    hashes: dict[int, bytes]
-    """What the master took of its memory, by the input after which it did."""
+    moments: frozenset[int]
+    """After which inputs the parts of the state's hash are wanted."""
 
 
 @attrs.define
 class Books(Violations):
     """What was found: see `BookSide.found`."""
 
-    state_hash: bytes = b""
-    """Of the state after the input that the views have reached."""
+    parts_at: dict[int, StateParts] = attrs.Factory(dict)
+    """Of the state after each input for which they were wanted, without the orders."""
     batches: int = 0
     inputs: int = 0
     transactions: int = 0
     orders: int = 0
-    checkpoints: int = 0
     accounts: set[int] = attrs.Factory(set)
     """Those that have portfolios."""
     unreadable: list[str] = attrs.Factory(list)
@@ -87,33 +82,29 @@ class BookSide:
             found.orders, found.accounts = len(desk.state.orders), set(desk.state.accounts)
         return self._found
 
+    def close(self) -> None:
+        """Let go of nothing: for who has it apart."""
+
     def _replay(self, desk: Desk, found: Books) -> None:
         """Apply every outcome of the journal."""
-        wanted, tell = self._wanted, self._tell
-        hashes, watermark, total = dict(wanted.hashes), wanted.watermark, wanted.last_batch
+        moments, tell, total = self._wanted.moments, self._tell, self._wanted.last_batch
         making, done = _Making(desk, found), 0
-        if watermark == 0:
-            found.state_hash = making.hash()
         for batch, first, last, frames in self._batches():
             found.batches += 1
             for seq, said in _records(frames, batch, found, desk.state):
                 if seq != done:
-                    if done in hashes:
-                        making.compare(hashes.pop(done), done)
+                    if done in moments:
+                        making.note(done)
                     done = seq
                 if said is not None:
                     making.take(seq, said)
             found.inputs += last - first + 1
-            if last == watermark:
-                found.state_hash = making.hash()
+            if last in moments:
+                making.note(last)
             if found.batches % 64 == 0:
                 tell(found.batches, total)
-        if done in hashes:
-            making.compare(hashes.pop(done), done)
-        for seq in hashes:
-            found.violated(
-                f"the hash of memory after input {seq} belongs to no input of the journal"
-            )
+        if done in moments:
+            making.note(done)
         tell(total, total)
 
     def _batches(self) -> Iterator[tuple[int, int, int, bytes]]:
@@ -128,23 +119,48 @@ class BookSide:
             truth.close()
 
 
+class BookSideApart:
+    """The same, in a process of its own: it has nothing to tidy up, this one nothing to keep."""
+
+    def __init__(self, place: StorePlace, wanted: Wanted, tell: Tell) -> None:
+        self._apart = Apart(half, place)
+        self._apart.say(wanted)
+        self._tell = tell
+        self._found: Books | None = None
+
+    def found(self) -> Books:
+        """See `BookSide.found`. Raises `StoreError` if the journal cannot be read."""
+        while self._found is None:
+            said = self._apart.hear()
+            if isinstance(said, Books):
+                self._found = said
+            else:
+                self._tell(*said)
+        return self._found
+
+    def close(self) -> None:
+        """End it."""
+        self._apart.close()
+
+
+def half(place: StorePlace, say: Callable[[object], None], hear: Callable[[], Any]) -> None:
+    """Do in a process of its own what `BookSideApart` asks for."""
+    side = BookSide(place, hear(), lambda done, total: say((done, total)))
+    say(side.found())
+
+
 class _Making:
-    """The books as they are made again, and the hashes of them, each worked out once."""
+    """The books as they are made again."""
 
     def __init__(self, desk: Desk, found: Books) -> None:
         self._desk = desk
         self._found = found
         self._fees = FeeAudit()
-        self._encodings = OrderEncodings()
-        self._taken = 0
-        self._hashed = -1
-        """How much was taken when the hash was worked out."""
-        self._hash = b""
+        self._hashing = StateHash(desk.state, with_orders=False)
 
     def take(self, seq: int, said: Any) -> None:
         """Apply what a record of input ``seq`` says."""
         desk, into = self._desk, self._found
-        self._taken += 1
         try:
             quick = type(said) in _QUICK
             fact = said if quick else records.fact_of(said, desk.state)
@@ -155,24 +171,14 @@ class _Making:
             desk.apply(fact)
         except (InvariantViolated, *UNREADABLE) as error:
             into.violated(f"input {seq}: {error}")
-            self._encodings.clear()
             return
         if isinstance(fact, TransactionPosted):
             into.transactions += 1
-        elif not quick and not isinstance(fact, _LEAVES_ENDED):
-            self._encodings.clear()
 
-    def hash(self) -> bytes:
-        """Return the hash of the state."""
-        if self._hashed != self._taken:
-            self._hash, self._hashed = self._desk.state_hash(self._encodings), self._taken
-        return self._hash
-
-    def compare(self, taken: bytes, seq: int) -> None:
-        """Compare what the master's memory was after input ``seq`` with what the books make it."""
-        self._found.checkpoints += 1
-        if self.hash() != taken:
-            self._found.violated(f"after input {seq} the master's memory was not as in the books")
+    def note(self, done: int) -> None:
+        """Note the parts of the hash after input ``done``, once."""
+        if done not in self._found.parts_at:
+            self._found.parts_at[done] = self._hashing.begin()()
 
 
 def _records(

@@ -16,16 +16,17 @@ import attrs
 import peewee
 
 from papertrader.core.desk import Desk
+from papertrader.core.statehash import FORM_1_SIZE
 from papertrader.master.database import GENESIS, audit_hash, refuse_newer
 from papertrader.master.engines import StoreError, StorePlace, as_place, reason
 from papertrader.master.views import load_desk
 from papertrader.master.viewstore import ViewStore
 from papertrader.master.viewtables import TABLES as VIEW_TABLES
 from papertrader.ops.apart import Tell, Violations, worth_it
-from papertrader.ops.bookside import Books, BookSide, Wanted
+from papertrader.ops.bookside import Books, BookSide, BookSideApart, Wanted
 from papertrader.ops.journalrows import fits
 from papertrader.ops.running import StateLock
-from papertrader.ops.viewside import ViewSide, ViewSideApart
+from papertrader.ops.viewside import Found, ViewSide, ViewSideApart
 from papertrader.ops.witnessing import check_heads, check_keys, check_witness
 
 Progress = Tell
@@ -86,11 +87,12 @@ def _audit(place: StorePlace, progress: Progress, witnesses: Sequence[Path], now
         closing.callback(truth.close)
         try:
             (last,) = truth.execute_sql("SELECT coalesce(max(batch), 0) FROM journal").fetchone()
-            side.begin(int(last))
-            watermark = -1 if side.seen is None else side.seen.watermark
-            # While the other process, if there is one, looks at the rows.
-            wanted = Wanted(int(last), watermark, dict(hashes_taken(truth)))
-            books = BookSide(place, wanted, progress)
+            taken = dict(hashes_taken(truth))
+            moments = frozenset(taken if side.seen is None else {*taken, side.seen.watermark})
+            side.begin(int(last), moments)
+            wanted = Wanted(int(last), moments)
+            books = (BookSideApart if apart else BookSide)(place, wanted, progress)
+            closing.callback(books.close)
             _take_books(books.found(), report)
             _audit_log(truth, report)
             check_keys(truth, report.violated)
@@ -98,7 +100,9 @@ def _audit(place: StorePlace, progress: Progress, witnesses: Sequence[Path], now
             compared = check_witness(truth, witnesses, report.violated)
             report.witnessed_keys, report.witnessed_heads = compared.keys, compared.heads
             _accounts(truth, books.found().accounts, report)
-            _compare(side, books.found(), report)
+            hashes = _hashes(side.found(), books.found())
+            _compare_memory(taken, hashes, report)
+            _compare(side, books.found(), hashes, report)
             _living_replies(truth, side, report, now)
         except peewee.PeeweeException as error:
             raise StoreError(f"{place.truth.where} cannot be read: {error}") from None
@@ -110,7 +114,28 @@ def _take_books(found: Books, report: Report) -> None:
     report.take(found)
     report.batches, report.inputs = found.batches, found.inputs
     report.transactions, report.orders = found.transactions, found.orders
-    report.checkpoints = found.checkpoints
+
+
+def _hashes(rows: Found, books: Books) -> dict[int, bytes]:
+    """Put together the hash of the state at each moment, from what both halves have of it."""
+    return {
+        done: attrs.evolve(parts, orders=rows.orders_at[done]).hash()
+        for done, parts in books.parts_at.items()
+        if done in rows.orders_at
+    }
+
+
+def _compare_memory(taken: dict[int, bytes], hashes: dict[int, bytes], report: Report) -> None:
+    """Compare what the master's memory was with what the books make it."""
+    for seq, value in taken.items():
+        if seq not in hashes:
+            report.violated(
+                f"the hash of memory after input {seq} belongs to no input of the journal"
+            )
+            continue
+        report.checkpoints += 1
+        if hashes[seq] != value:
+            report.violated(f"after input {seq} the master's memory was not as in the books")
 
 
 def require(place: StorePlace) -> None:
@@ -142,9 +167,13 @@ def _inputs(place: StorePlace) -> int:
 
 
 def hashes_taken(truth: peewee.Database) -> Iterator[tuple[int, bytes]]:
-    """Give the hashes that the master took of its memory: (after which input, hash)."""
+    """Give the hashes that the master took of its memory: (after which input, hash).
+
+    Those of earlier programs, which were of the whole state at once, nobody can take any more.
+    """
     for seq, value in truth.execute_sql("SELECT seq, state_hash FROM checkpoint ORDER BY id"):
-        yield int(seq), bytes(value)
+        if len(value) != FORM_1_SIZE:
+            yield int(seq), bytes(value)
 
 
 def _audit_log(truth: peewee.Database, report: Report) -> None:
@@ -170,7 +199,9 @@ def _accounts(truth: peewee.Database, traded: set[int], report: Report) -> None:
         report.violated(f"account {account} has no portfolio")
 
 
-def _compare(side: ViewSide | ViewSideApart, books: Books, report: Report) -> None:
+def _compare(
+    side: ViewSide | ViewSideApart, books: Books, hashes: dict[int, bytes], report: Report
+) -> None:
     """Take over what the rows' half has found."""
     found = side.found()
     report.take(found)
@@ -180,7 +211,7 @@ def _compare(side: ViewSide | ViewSideApart, books: Books, report: Report) -> No
             report.violated(sentence)
     if side.seen is not None:
         report.views_at = side.seen.watermark
-        if not found.unreadable and found.state_hash != books.state_hash:
+        if not found.unreadable and found.state_hash != hashes.get(side.seen.watermark):
             report.violated(f"the views at input {side.seen.watermark} differ from the journal")
 
 

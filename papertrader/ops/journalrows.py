@@ -20,6 +20,7 @@ from papertrader.master.database import GENESIS, chain, journal_batches
 from papertrader.master.receipts import receipt_row
 from papertrader.master.refusalrecords import refusal_cut
 from papertrader.ops.digests import Digests
+from papertrader.ops.orderdigests import OrderDigests
 from papertrader.wire import codec, limits
 from papertrader.wire import messages as m
 from papertrader.wire.errors import RemoteFault
@@ -57,8 +58,8 @@ _TX_BEGIN: Final = struct.Struct(">4s4x8s16x8xQ16xHI4s4x8s8xQQQB").unpack_from
 _GROUP_HEAD: Final = struct.Struct(">HIHI").unpack_from
 _SEQ: Final = struct.Struct(">Q").unpack_from
 _EVENT: Final = m.OrderEvent.LAYOUT.unpack_from
-_ORDER_ROW: Final = struct.Struct(">Q24x16x6xHqq").unpack_from
-"""Number, reason, quantity and filled of an order's row."""
+_ORDER_ROW: Final = struct.Struct(">Q24x16x4xBxHqq").unpack_from
+"""Number, state, reason, quantity and filled of an order's row."""
 _EXECUTED_AT: Final = struct.Struct(">Q").unpack_from
 _PLAIN: Final = packing.ORDER_END
 _FILL: Final = packing.ORDER_END + _GROUP + m.ReceiptRow.SIZE
@@ -75,15 +76,24 @@ _ENTRIES: Final = int(Tag.ENTRIES)
 
 
 class JournalRows:
-    """Reads a journal. ``violated`` is told a sentence for each thing that is wrong."""
+    """Reads a journal. ``violated`` is told a sentence for each thing that is wrong.
 
-    def __init__(self, digests: Digests, violated: Callable[[str], None]) -> None:
+    ``moments``: after these inputs the digest of all orders is put into ``orders_at``.
+    """
+
+    def __init__(
+        self, digests: Digests, violated: Callable[[str], None], moments: frozenset[int]
+    ) -> None:
         self.digests = digests
+        self.orders_at: dict[int, bytes] = {}
         self._violated = violated
+        self._moments = moments
+        self._orders = OrderDigests()
 
     def read(self, truth: peewee.Database, until: int, watermark: int, head: bytes) -> None:
         """Read up to batch ``until``; the views have the rows up to input ``watermark``, after
         which the chain's hash is ``head``."""
+        self._note(0)
         previous, expected = GENESIS, 1
         for number, (batch, first, last, epoch, before, hash_, frames) in enumerate(
             journal_batches(truth), 1
@@ -98,12 +108,13 @@ class JournalRows:
                 self._violated(f"batch {batch}: the hash chain is broken")
             previous, expected = hash_, last + 1
             self._take(frames, batch, first, last, counted=last <= watermark)
+            self._note(last)
             if last == watermark and hash_ != head:
                 self._violated("the views follow from another journal")
 
     def _take(self, frames: bytes, batch: int, first: int, last: int, counted: bool) -> None:
-        digests, octets = self.digests, memoryview(frames)
-        offset, size = 0, len(frames)
+        digests, octets, orders = self.digests, memoryview(frames), self._orders
+        offset, size, done = 0, len(frames), first - 1
         try:
             while offset < size:
                 length, opcode = LENGTH_OPCODE(frames, offset + LENGTH_AT)
@@ -112,13 +123,17 @@ class JournalRows:
                 (seq,) = _SEQ(frames, begin)
                 if not first <= seq <= last:
                     self._violated(f"batch {batch}: a record of input {seq} stands in it")
+                if seq != done:
+                    if done in self._moments:
+                        self._note(done)
+                    done = seq
                 reader, summed = _READERS.get(opcode), end - _CRC_SIZE
                 if (
                     reader is None
                     or end > size
                     or summed < begin
                     or _CRC(frames, summed)[0] != crc32(octets[offset:summed])
-                    or not reader(frames, offset, end, digests, counted)
+                    or not reader(frames, offset, end, digests, orders, counted)
                 ):
                     self._by_codec(frames, offset, counted)
                 offset = end
@@ -126,9 +141,17 @@ class JournalRows:
             self._violated(f"batch {batch}: a record cannot be read ({fault})")
         digests.gather()
 
+    def _note(self, done: int) -> None:
+        """Note what the orders are after input ``done``, if that is wanted."""
+        if done in self._moments and done not in self.orders_at:
+            self.orders_at[done] = self._orders.digest()
+
     def _by_codec(self, frames: bytes, offset: int, counted: bool) -> None:
         message: Any = records.read_frame(frames, offset)
         kinds = m.StoreOrder | m.StoreTransaction | m.StoreReply | m.StoreRefusal
+        if isinstance(message, m.StoreOrder):
+            changed: Any = records.fact_of(message)
+            self._orders.other(changed.order)
         if not isinstance(message, kinds) or not counted:
             return
         if isinstance(message, m.StoreRefusal):
@@ -167,7 +190,9 @@ def fits(wanted: bytes, make: Callable[..., bytes], *values: Any) -> bool:
         return False
 
 
-def _order(blob: bytes, offset: int, end: int, digests: Digests, counted: bool) -> bool:
+def _order(
+    blob: bytes, offset: int, end: int, digests: Digests, orders: OrderDigests, counted: bool
+) -> bool:
     """Take the rows of a plain STORE_ORDER; False: it is another one."""
     head, rest, account, happened_at, tag, size, head2, rest2, event_seq = _ORDER_BEGIN(
         blob, offset
@@ -181,12 +206,13 @@ def _order(blob: bytes, offset: int, end: int, digests: Digests, counted: bool) 
         or size not in (_PLAIN, _FILL)
     ):
         return False
+    number, state, reason, quantity, filled = _ORDER_ROW(blob, at + packing.ORDER_AT)
+    orders.plain(number, state, blob, offset, end)
     if not counted:
         return True
     push = blob[at : at + size]
     digests.event(account, event_seq, push)
     if size == _FILL:
-        number, reason, quantity, filled = _ORDER_ROW(push, packing.ORDER_AT)
         figures = _EVENT(push, _HEAD)
         block = packing.receipt_block(
             event_seq, happened_at, figures, reason, quantity - filled, push
@@ -195,7 +221,9 @@ def _order(blob: bytes, offset: int, end: int, digests: Digests, counted: bool) 
     return True
 
 
-def _transaction(blob: bytes, offset: int, end: int, digests: Digests, counted: bool) -> bool:
+def _transaction(
+    blob: bytes, offset: int, end: int, digests: Digests, orders: OrderDigests, counted: bool
+) -> bool:
     """Take the rows of a plain STORE_TX; False: it is another one."""
     (
         head, rest, account, tag, size, head2, rest2, event_seq, number, portfolio, kind,
@@ -230,7 +258,9 @@ def _transaction(blob: bytes, offset: int, end: int, digests: Digests, counted: 
     return True
 
 
-def _reply(blob: bytes, offset: int, end: int, digests: Digests, counted: bool) -> bool:
+def _reply(
+    blob: bytes, offset: int, end: int, digests: Digests, orders: OrderDigests, counted: bool
+) -> bool:
     reply = quickrecords.plain_reply(blob, offset, end)
     if reply is None:
         return False
@@ -239,11 +269,13 @@ def _reply(blob: bytes, offset: int, end: int, digests: Digests, counted: bool) 
     return True
 
 
-def _command(blob: bytes, offset: int, end: int, digests: Digests, counted: bool) -> bool:
+def _command(
+    blob: bytes, offset: int, end: int, digests: Digests, orders: OrderDigests, counted: bool
+) -> bool:
     return quickrecords.is_plain_command(blob, offset, end)
 
 
-_READERS: Final[dict[int, Callable[[bytes, int, int, Digests, bool], bool]]] = {
+_READERS: Final[dict[int, Callable[[bytes, int, int, Digests, OrderDigests, bool], bool]]] = {
     _ORDER: _order,
     _TRANSACTION: _transaction,
     _REPLY: _reply,

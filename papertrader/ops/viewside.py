@@ -47,6 +47,8 @@ class Found(Violations):
     """Why they cannot be read."""
     replied: Counter[int] = attrs.Factory(Counter)
     """Stored replies of each session in the journal."""
+    orders_at: dict[int, bytes] = attrs.Factory(dict)
+    """The digest of all orders after each input for which it was wanted."""
 
 
 class ViewSide:
@@ -56,6 +58,7 @@ class ViewSide:
         self._place = place
         self._views: ViewStore | None = None
         self._last_batch = 0
+        self._moments: frozenset[int] = frozenset()
         self._found: Found | None = None
         self.seen: Seen | None = None
         if place.views.exists():
@@ -64,9 +67,9 @@ class ViewSide:
             sessions = views.db.execute_sql("SELECT DISTINCT session FROM view_reply").fetchall()
             self.seen = Seen(views.watermark, views.head, {row[0] for row in sessions})
 
-    def begin(self, last_batch: int) -> None:
-        """Read the journal up to this batch, and compare."""
-        self._last_batch = last_batch
+    def begin(self, last_batch: int, moments: frozenset[int]) -> None:
+        """Read the journal up to this batch, and compare; ``moments``: see `JournalRows`."""
+        self._last_batch, self._moments = last_batch, moments
 
     def found(self) -> Found:
         """Return what was found: whether the journal is whole, and whether the views' rows are what
@@ -89,7 +92,9 @@ class ViewSide:
             expected.kept = set(db.execute_sql("SELECT session, seq FROM view_reply").fetchall())
         truth = self._place.truth.snapshot()
         try:
-            JournalRows(expected, found.violated).read(truth, self._last_batch, watermark, head)
+            rows = JournalRows(expected, found.violated, self._moments)
+            rows.read(truth, self._last_batch, watermark, head)
+            found.orders_at = rows.orders_at
         finally:
             truth.close()
         expected.close()
@@ -125,9 +130,9 @@ class ViewSideApart:
         self._found: Found | None = None
         self.seen: Seen | None = self._apart.hear()
 
-    def begin(self, last_batch: int) -> None:
+    def begin(self, last_batch: int, moments: frozenset[int]) -> None:
         """See `ViewSide.begin`."""
-        self._apart.say(last_batch)
+        self._apart.say((last_batch, moments))
 
     def found(self) -> Found:
         """See `ViewSide.found`."""
@@ -144,7 +149,7 @@ def half(place: StorePlace, say: Callable[[object], None], hear: Callable[[], An
     """Do in a process of its own what `ViewSideApart` asks for."""
     side = ViewSide(place)
     say(side.seen)
-    side.begin(hear())
+    side.begin(*hear())
     say(side.found())
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from papertrader.core.allorders import Orders
-from papertrader.core.audit import state_hash
 from papertrader.core.money import SCALE
 from papertrader.core.orders import Order, OrderState, OrderType, Side, TimeInForce
 from papertrader.core.state import DeskState
+from papertrader.core.statehash import state_hash
 from tests.orders_as_rows import OrdersAsRows
 
 
@@ -81,7 +81,7 @@ def test_only_who_asks_makes_orders_of_rows(orders: Orders) -> None:
     assert orders.standing(1) == (OrderState.FILLED, "OLD")
     assert orders.standing(2) == (OrderState.WORKING, "ACME")
     assert [order.order_id for order in orders.here()] == [4, 2]
-    kept = orders.kept()
+    kept = orders.kept_of(range(1, 9))
     assert len(kept) == len(orders)
     assert CountingReader.made == 0
     assert [orders.read(each).order_id for each in kept] == [1, 2, 3, 4]
@@ -90,7 +90,7 @@ def test_only_who_asks_makes_orders_of_rows(orders: Orders) -> None:
 
 def test_what_was_kept_stays_while_the_others_go_on(orders: Orders) -> None:
     """A thread reads it later."""
-    kept = orders.kept()
+    kept = orders.kept_of([1, 2])
     orders[2] = order_of(2, OrderState.CANCELLED)
     assert orders.read(kept[1]).state == OrderState.WORKING
     assert orders[2].state == OrderState.CANCELLED

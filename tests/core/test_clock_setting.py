@@ -7,12 +7,12 @@ from typing import Any
 import attrs
 import pytest
 
-from papertrader.core.audit import state_hash
 from papertrader.core.desk import Desk
 from papertrader.core.events import ClockSet
 from papertrader.core.ledger import InvariantViolated
 from papertrader.core.marketclock import SPEED_MAX, ClockMode
 from papertrader.core.state import DeskState
+from papertrader.core.statehash import state_hash
 
 SETTING = ClockSet(
     market="replay", epoch=0, mode=ClockMode.REPLAY, paused=True, speed_milli=60_000,

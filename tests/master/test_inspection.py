@@ -368,8 +368,8 @@ def test_a_changed_row_of_the_audit_log(state: Path, change: str) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        "UPDATE checkpoint SET state_hash = zeroblob(32) WHERE rowid = 1",
-        "UPDATE checkpoint SET state_hash = zeroblob(32) WHERE rowid = 2",
+        "UPDATE checkpoint SET state_hash = zeroblob(33) WHERE rowid = 1",
+        "UPDATE checkpoint SET state_hash = zeroblob(33) WHERE rowid = 2",
         "UPDATE checkpoint SET seq = seq - 1 WHERE rowid = 1",
         "UPDATE checkpoint SET seq = 7777 WHERE rowid = 2",
     ],
@@ -407,8 +407,8 @@ def test_two_processes_find_the_same(state: Path, monkeypatch: pytest.MonkeyPatc
         audit(state)
 
 
-def test_a_process_with_one_thread_forks_the_other(state: Path) -> None:
-    """As the command does it; with more threads (as here, perhaps) another one begins anew."""
+def test_a_process_with_one_thread_forks_the_others(state: Path) -> None:
+    """As the command does it; with more threads (as here, perhaps) others begin anew."""
     run = (
         "import sys, threading; from papertrader.ops import apart, inspection;"
         " from pathlib import Path; apart.WORTH_IT = 0; begun = [];"
@@ -421,7 +421,7 @@ def test_a_process_with_one_thread_forks_the_other(state: Path) -> None:
         [sys.executable, "-c", run, str(state)], capture_output=True, text=True, check=True
     )
     how = "fork" if sys.platform == "linux" else "spawn"
-    assert said.stdout.split() == [how, "[]", str(audit(state).views_at)]
+    assert said.stdout.split() == [how, how, "[]", str(audit(state).views_at)]
 
 
 def test_what_is_no_installation_is_said(tmp_path: Path) -> None:

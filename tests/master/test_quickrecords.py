@@ -21,6 +21,7 @@ from papertrader.master.engines import connect
 from papertrader.ops import journalrows
 from papertrader.ops.digests import Digests
 from papertrader.ops.journalrows import UNREADABLE, JournalRows
+from papertrader.ops.orderdigests import OrderDigests
 from papertrader.wire import codec, limits
 from papertrader.wire import messages as m
 from tests.master_kit import MasterKit
@@ -96,7 +97,7 @@ def test_both_ways_read_the_same(frames: list[bytes]) -> None:
 def rows_of(frames: list[bytes], short: bool, monkeypatch: pytest.MonkeyPatch) -> Digests:
     """Return what the journal makes of the views' rows, by the short way or by the codec."""
     wrong: list[str] = []
-    rows = JournalRows(Digests(), wrong.append)
+    rows = JournalRows(Digests(), wrong.append, frozenset())
     with monkeypatch.context() as patch:
         if not short:
             patch.setattr(journalrows, "_READERS", {})
@@ -118,7 +119,9 @@ def test_the_rows_are_the_same_by_both_ways(
         for at in range(0, len(octets), 61):
             wrong: list[str] = []
             changed = octets[:at] + bytes((octets[at] ^ 4,)) + octets[at + 1 :]
-            JournalRows(Digests(), wrong.append)._take(changed, 1, 1, 2**62, counted=True)
+            JournalRows(Digests(), wrong.append, frozenset())._take(
+                changed, 1, 1, 2**62, counted=True
+            )
             assert wrong, f"octet {at} was changed, and nobody noticed"
 
 
@@ -157,7 +160,7 @@ def test_a_record_that_is_cut_short_is_left_to_the_codec(frames: list[bytes]) ->
             # Of a transaction the lots, its last part, are no row: there the checksum tells.
             reader = journalrows._READERS.get(opcode)
             if reader is not None and opcode != m.StoreTransaction.OPCODE:
-                assert not reader(octets + octets, 0, size, Digests(), True)
+                assert not reader(octets + octets, 0, size, Digests(), OrderDigests(), True)
         if opcode == m.StorePortfolio.OPCODE:
             desk.apply(slow(octets, desk)[1])  # type: ignore[arg-type]
 

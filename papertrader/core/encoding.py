@@ -1,0 +1,88 @@
+"""The canonical encoding of parts of the desk's state, by their declarations: what is hashed."""
+
+from __future__ import annotations
+
+from functools import cache
+from operator import attrgetter
+from typing import Any, Final
+
+import attrs
+
+from papertrader.core.added import ADDED, NAMED
+from papertrader.core.orders import Order
+
+_ORDER_NAMES: Final = tuple(
+    field.name for field in attrs.fields(Order) if ADDED not in field.metadata
+)
+_ORDER_VALUES: Final = attrgetter(*_ORDER_NAMES)
+_SYMBOL: Final = _ORDER_NAMES.index("symbol")
+_ORDER_FORMAT: Final = b"(%d:" % len(_ORDER_NAMES) + b"".join(
+    b"s%d:%b" if name == "symbol" else b"i%d," for name in _ORDER_NAMES
+)
+
+
+def encoded_order(order: Order) -> bytes:
+    """Return the encoding of an order.
+
+    Nearly all are plain: integers but for the symbol, no terms and no tag. Of them it is put
+    together at once, which takes a third of the time.
+    """
+    if order.terms is not None or order.tag:
+        return encoded(order)
+    return encoded_values(_ORDER_VALUES(order))
+
+
+def encoded_values(values: tuple[Any, ...]) -> bytes:
+    """Return the encoding of a plain order with these fields, those up to its terms."""
+    symbol = values[_SYMBOL].encode()
+    return _ORDER_FORMAT % (
+        *values[:_SYMBOL], len(symbol), symbol, *values[_SYMBOL + 1 :],
+    )  # fmt: skip
+
+
+def encoded(value: Any) -> bytes:
+    """Return the encoding of any part of the state, by its declaration."""
+    octets: list[bytes] = []
+    _write(value, octets)
+    return b"".join(octets)
+
+
+def _write(value: Any, octets: list[bytes]) -> None:
+    """Append the encoding of ``value``, each part with its type and length."""
+    if isinstance(value, dict):
+        parts = [part for key in sorted(value) for part in (key, value[key])]
+    elif isinstance(value, list | tuple):
+        parts = value  # type: ignore[assignment]
+    else:
+        parts = []
+        for name, added, default in _fields_of(value.__class__):
+            part = getattr(value, name)
+            if added:
+                if part == default:
+                    continue
+                if added == NAMED:
+                    parts.append(name)
+            parts.append(part)
+    octets.append(b"(%d:" % len(parts))
+    for part in parts:
+        # Nearly all parts are one of these; to call for each is what a hash would cost most.
+        if isinstance(part, int):
+            octets.append(b"i%d," % part)
+        elif isinstance(part, str):
+            data = part.encode()
+            octets.append(b"s%d:%b" % (len(data), data))
+        else:
+            _write(part, octets)
+
+
+@cache
+def _fields_of(kind: type[Any]) -> tuple[tuple[str, Any, Any], ...]:
+    """Return the fields of a class: name, whether it came later and how, and its default.
+
+    What is not compared follows from the others, and is left out.
+    """
+    return tuple(
+        (field.name, field.metadata.get(ADDED), field.default)
+        for field in attrs.fields(kind)
+        if field.eq
+    )

@@ -1,0 +1,144 @@
+"""The hash by parts: it covers everything, is always that of the whole, and sees hidden damage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+import pytest
+
+from papertrader.core import statehash
+from papertrader.core.encoding import encoded, encoded_order
+from papertrader.core.money import parse_amount
+from papertrader.core.orders import Order, OrderTerms, Side
+from papertrader.core.state import DeskState
+from papertrader.core.statehash import FORM, StateHash, state_hash
+from papertrader.core.touched import ORDERS_TOGETHER, Touched
+
+m = parse_amount
+
+
+@pytest.fixture
+def state(floor: Any) -> DeskState:
+    """Give a state with a position, a done order (1), an open buy (2) and an open sell (3)."""
+    floor.hold("10", "100")
+    floor.order("5", "90")
+    floor.order("4", "120", side=Side.SELL)
+    result: DeskState = floor.desk.state
+    return result
+
+
+def test_the_hash_covers_every_field(state: DeskState, floor: Any) -> None:
+    """Any field of any row changes the hash; quotes and assets do not."""
+    start = floor.desk.state_hash()
+    assert start.startswith(FORM) and len(start) == 33
+    floor.desk.note_quote(floor.quote_of("1", "2"))
+    assert floor.desk.state_hash() == start
+    seen = {start}
+    for row in (state.accounts[1], state.portfolios[1], state.orders[2]):
+        for name in type(row).__slots__:
+            value = getattr(row, name, None)
+            if isinstance(value, int):
+                setattr(row, name, value + 1)
+                seen.add(floor.desk.state_hash())
+                setattr(row, name, value)
+    numbers = sum(
+        isinstance(getattr(row, name, None), int)
+        for row in (state.accounts[1], state.portfolios[1], state.orders[2])
+        for name in type(row).__slots__
+    )
+    assert len(seen) == numbers + 1
+    assert floor.desk.state_hash() == start
+
+
+HIDDEN: dict[str, Callable[[DeskState], object]] = {
+    "a balance": lambda state: state.ledger.restore(
+        state.portfolios[1].cash_account, "$USD", m("1")
+    ),
+    "a client order id": lambda state: state.portfolios[1].client_order_ids.update(
+        {state.orders[1].client_order_id: 2}
+    ),
+    "a lot": lambda state: setattr(state.portfolios[1].positions["ACME"], "lots", ()),
+    "an order": lambda state: setattr(state.orders[1], "fees", 1),
+    "an account": lambda state: state.accounts[1].open_orders_by_symbol.update(ACME=7),
+}
+
+
+@pytest.mark.parametrize("damage", HIDDEN.values(), ids=HIDDEN)
+def test_what_no_event_has_touched_is_looked_at_in_turn(
+    state: DeskState, damage: Callable[[DeskState], object]
+) -> None:
+    """Damage of the memory is not seen by who believes it, and is by who scrubs."""
+    whole = state_hash(state)
+    believing, scrubbing = StateHash(state), StateHash(state, scrubbed=9)
+    assert believing.take() == scrubbing.take() == whole
+    state.touched = Touched()
+    damage(state)
+    assert believing.take() == whole != state_hash(state)
+    assert believing.damaged == 0
+    assert scrubbing.take() == state_hash(state)
+    assert scrubbing.damaged == 1
+    assert scrubbing.take() == state_hash(state)
+    assert scrubbing.damaged == 1
+
+
+def test_all_groups_have_their_turn(state: DeskState) -> None:
+    """One at a time: after as many times as there are groups, damage anywhere was seen."""
+    many = 5 * ORDERS_TOGETHER
+    for number in range(10, many):
+        state.orders[number] = attrs.evolve(state.orders[1], order_id=number)
+    hashing = StateHash(state, scrubbed=1)
+    hashing.take()
+    for number in (20, many - 1):
+        state.orders[number].fees += 1
+    for _ in range(6):
+        hashing.take()
+    assert hashing.damaged == 2
+
+
+def test_only_what_changed_is_encoded(
+    state: DeskState, floor: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many orders there are, one more costs the groups that it touched."""
+    for number in range(1_000, 1_000 + 50 * ORDERS_TOGETHER):
+        state.orders[number] = attrs.evolve(state.orders[1], order_id=number)
+    hashing, met = StateHash(state), []
+
+    def counted(order: Order) -> bytes:
+        met.append(order.order_id)
+        return encoded_order(order)
+
+    monkeypatch.setattr(statehash, "encoded_order", counted)
+    hashing.take()
+    assert len(met) == len(state.orders)
+    met.clear()
+    before = hashing.take()
+    assert met == []
+    order = state.orders[2]
+    floor.cancel(2)
+    assert state.orders[2] is not order
+    assert hashing.take() == state_hash(state) != before
+    assert 0 < met.index(2) + 1 <= ORDERS_TOGETHER
+
+
+def test_a_thread_works_out_what_was(state: DeskState, floor: Any) -> None:
+    """What happens between the beginning and the end is not in it."""
+    hashing = StateHash(state)
+    for _ in range(2):
+        before, later = state_hash(state), hashing.begin()
+        floor.hold("1", "100")
+        floor.order("5", "90")
+        assert later().hash() == before != state_hash(state)
+    assert hashing.take() == state_hash(state)
+
+
+@pytest.mark.parametrize("terms", [None, OrderTerms(parent=7)])
+def test_an_order_is_encoded_by_its_declaration(state: DeskState, terms: OrderTerms | None) -> None:
+    """The short way of plain orders gives the octets of the long one, and leaves no field out."""
+    order = attrs.evolve(next(iter(state.orders.values())), terms=terms, notional_filled=2**70)
+    assert encoded_order(order) == encoded(order)
+    for field in attrs.fields(Order):
+        if isinstance(getattr(order, field.name), int):
+            other = attrs.evolve(order, **{field.name: getattr(order, field.name) + 1})
+            assert encoded_order(other) == encoded(other) != encoded_order(order)
