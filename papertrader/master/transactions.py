@@ -503,14 +503,15 @@ class Transactions:
     def _assets_told(self, seq: int) -> list[bytes]:
         """Return records of the assets that this input used and the journal does not know yet."""
         frames = []
-        if self._told_epoch != self.desk.state.epoch:
-            # The clock was turned back: what is listed then is told anew.
-            self._told.clear()
-            self._told_epoch = self.desk.state.epoch
         for asset in self.desk.assets_used():
             if self._told.get(asset.symbol) is not asset:
                 self._told[asset.symbol] = asset
                 frames.append(inputs.asset_record(seq, asset))
+        if self._told_epoch != self.desk.state.epoch:
+            # This input has turned the clock back, and looked at what was listed before: what is
+            # listed then is told anew.
+            self._told.clear()
+            self._told_epoch = self.desk.state.epoch
         return frames
 
     def _sender(self, pushes: list[tuple[int, int, bytes]]) -> Callable[[], None]:

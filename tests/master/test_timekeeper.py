@@ -143,6 +143,22 @@ def test_turned_back_orders_end_and_money_stays(tmp_path: Path) -> None:
     kit.check()
 
 
+def test_what_the_turn_itself_looked_at_is_told_again(tmp_path: Path) -> None:
+    """Orders that it cancels are judged by the assets of before; what comes, by those of then. A
+    journal that told them once would have the next order of the symbol decided without."""
+    kit, ann = market(tmp_path, "2012-06-04 14:00")
+    kit.crash()  # Since a start the journal knows no asset.
+    ann.resume()
+    ann.seq = 1
+    ann.order("AAPL", "4", limit_price=SCALE, **LIMIT)
+    turn(ann, now=at("2010-01-04 15:00"), paused=True)
+    assert order_of(ann, 1).reason == Status.CLOCK_TURNED_BACK
+    refused = ann.order("AAPL", "1", side=2)
+    assert refused.status == Status.INSUFFICIENT_POSITION
+    assert ann.order("AAPL", "1").status == 0
+    kit.check()
+
+
 def test_what_is_not_listed_yet_is_unlisted(tmp_path: Path) -> None:
     """FB began in 2012: in 2010 nobody can see or trade it, and a position of it waits."""
     kit, ann = market(tmp_path, "2012-06-04 14:00")
