@@ -13,7 +13,7 @@ import click
 from papertrader.cli.grouping import Group
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
 from papertrader.cli.output import counted, moment, money, name, pairs, percent, table, write_json
-from papertrader.cli.parameters import AMOUNT, MOMENT, PORTFOLIO_NAME
+from papertrader.cli.parameters import AMOUNT, CONTEST_NAME, MOMENT
 from papertrader.cli.problems import EXIT_REFUSED, Problem
 from papertrader.cli.terms import differing, terms_options
 from papertrader.cli.visit import logged_in
@@ -36,7 +36,7 @@ def contest() -> None:
 
 
 @contest.command()
-@click.argument("title", type=PORTFOLIO_NAME, metavar="NAME")
+@click.argument("title", type=CONTEST_NAME, metavar="NAME")
 @click.option("--ends", type=MOMENT, required=True, help="Market time of the end (UTC).")
 @click.option("--opens", type=MOMENT, help="Market time of the beginning; now otherwise.")
 @click.option(

@@ -95,6 +95,7 @@ class PortfolioNameType(Kind):
 
 
 PORTFOLIO_NAME = PortfolioNameType()
+CONTEST_NAME = PortfolioNameType("contest")
 WATCHLIST_NAME = PortfolioNameType("watchlist")
 
 

@@ -27,6 +27,7 @@ from papertrader.client import results as r
 from papertrader.client import updates as u
 from papertrader.client.accessing import AsyncAccess
 from papertrader.client.alerting import AsyncAlerts
+from papertrader.client.arguments import timeout_of
 from papertrader.client.blocking import CLIENT_ORDER_ID_BITS, PRIVATE
 from papertrader.client.commands import Amount, Command
 from papertrader.client.conditions import Conditions
@@ -128,9 +129,7 @@ class AsyncClient(
         self._dial = dial if dial is not None else tls_dialer(cast("str | Path", ca))
         self._now = now_ns if now_ns is not None else wall_clock()
         self._randbits = randbits
-        profile = Profile(
-            timeout=round(timeout * SECOND), patient=patient, learn_workers=learn_workers
-        )
+        profile = Profile(timeout=timeout_of(timeout), patient=patient, learn_workers=learn_workers)
         self._session = ClientSession(profile, endpoints_of(workers), randbits)
         self._stream: _Octets | None = None
         self._transport: asyncio.Transport | None = None

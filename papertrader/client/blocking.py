@@ -37,6 +37,7 @@ from papertrader.client import results as r
 from papertrader.client import updates as u
 from papertrader.client.accessing import BlockingAccess
 from papertrader.client.alerting import BlockingAlerts
+from papertrader.client.arguments import timeout_of
 from papertrader.client.commands import Amount, Command
 from papertrader.client.conditions import Conditions
 from papertrader.client.contesting import BlockingContests
@@ -112,9 +113,7 @@ class Client(
         self._sleep = sleep
         self._randbits = randbits
         self._while_waiting = while_waiting
-        profile = Profile(
-            timeout=round(timeout * SECOND), patient=patient, learn_workers=learn_workers
-        )
+        profile = Profile(timeout=timeout_of(timeout), patient=patient, learn_workers=learn_workers)
         self._session = ClientSession(profile, endpoints_of(workers), randbits)
         self._transport: Transport | None = None
         self._answers: dict[int, Any] = {}

@@ -16,6 +16,7 @@ import attrs
 from papertrader.client import conditions
 from papertrader.client import conversion as convert
 from papertrader.client import results as r
+from papertrader.client.arguments import bits_of, of_kind
 from papertrader.client.moments import Moment, instant_of
 from papertrader.client.results import units_of
 from papertrader.core.identifiers import ID_MAX, check_symbol
@@ -116,6 +117,8 @@ def _username(value: str) -> str:
 
 
 def _symbols(symbols: str | Iterable[str], most: int) -> tuple[m.SymbolRow, ...]:
+    if isinstance(symbols, bytes) or not isinstance(symbols, Iterable):
+        raise TypeError(f"symbols must be text, or several, not {type(symbols).__name__}")
     names = (symbols,) if isinstance(symbols, str) else tuple(dict.fromkeys(symbols))
     if len(names) > most:
         raise ValueError(f"{len(names)} symbols are too many; give at most {most}")
@@ -279,14 +282,16 @@ def order_wish(
     given: conditions.Conditions | None = None,
 ) -> m.OrderNew:
     """Build the request of an order."""
-    wanted = given or conditions.NO_CONDITIONS
+    wanted = conditions.NO_CONDITIONS
+    if given is not None:
+        wanted = of_kind(given, "conditions", conditions.Conditions)
     in_force = conditions.time_in_force_of(time_in_force)
     number = _number(client_order_id, "client_order_id", least=1)
     return m.OrderNew(
         client_order_id=number,
         portfolio=_number(portfolio, "portfolio"),
         symbol=check_symbol(symbol),
-        side=side,
+        side=of_kind(side, "the side", Side),
         order_type=conditions.order_type_of(wanted, limit),
         time_in_force=in_force,
         flags=conditions.flags_of(wanted),
@@ -302,9 +307,9 @@ def order_wish(
 
 def tag_of(tag: str | None) -> str | None:
     """Return what is to be written on an order; None for nothing."""
-    if not tag:
+    if tag is None or tag == "":
         return None
-    if not tag.isprintable():
+    if not of_kind(tag, "the tag", str).isprintable():
         raise ValueError("a tag is one line of printable characters")
     return text_of(tag, "the tag", limits.ORDER_TAG_MAX)
 
@@ -352,11 +357,11 @@ def orders(
     newest_first: bool = False,
 ) -> Command[r.Page[r.Order]]:
     """Read open orders, those in ``states``, or every order."""
-    wanted = frozenset(states) if states is not None else OPEN_STATES
+    wanted = OPEN_STATES if states is None else states
     message = m.OrderList(
         portfolio=_number(portfolio, "portfolio"),
         symbol=check_symbol(symbol) if symbol else "",
-        states=ALL_STATES if every else sum(1 << state for state in wanted),
+        states=ALL_STATES if every else bits_of(wanted, "states", OrderState),
         limit=_number(limit, "limit", ROWS_ASKED_MAX),
         after=_number(after, "after"),
         direction=direction_of(newest_first),
@@ -472,7 +477,7 @@ def transactions(
         from_time=instant_of(from_time, "from_time"),
         to_time=instant_of(to_time, "to_time"),
         after=_number(after, "after"),
-        kinds=sum(1 << kind for kind in frozenset(kinds)),
+        kinds=bits_of(kinds, "kinds", TxKind),
         limit=_number(limit, "limit", ROWS_ASKED_MAX),
         username=_username(username) if username else None,
         direction=direction_of(newest_first),

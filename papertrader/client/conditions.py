@@ -8,6 +8,7 @@ from typing import Final
 
 import attrs
 
+from papertrader.client.arguments import of_kind
 from papertrader.client.moments import instant_of
 from papertrader.client.results import units_of
 from papertrader.core.money import NULL, SCALE
@@ -86,7 +87,7 @@ def time_in_force_of(given: str | TimeInForce) -> TimeInForce:
     """Return a time in force by its name; raises `ValueError` for another."""
     if isinstance(given, TimeInForce):
         return given
-    if given.lower() not in IN_FORCE:
+    if of_kind(given, "time_in_force", str).lower() not in IN_FORCE:
         raise ValueError(f"time_in_force must be one of {', '.join(IN_FORCE)}")
     return IN_FORCE[given.lower()]
 
@@ -155,6 +156,8 @@ def leg_rows(
     legs: tuple[Leg, ...], client_order_id: int, time_in_force: TimeInForce
 ) -> tuple[m.LegRow, ...]:
     """Return the rows of the LEGS section."""
+    for leg in legs:
+        of_kind(leg, "a leg", Leg)
     return tuple(
         _leg_row(leg, leg.client_order_id or leg_number(client_order_id, number), time_in_force)
         for number, leg in enumerate(legs, 1)

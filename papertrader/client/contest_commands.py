@@ -111,7 +111,7 @@ def contest_create(
         joins_until = ends
     fields: dict[str, Any] = {each: getattr(chosen, each) for each in _TERMS}
     message = m.ContestCreate(
-        name=check_name(name),
+        name=check_name(name, "contest"),
         cash=NULL if cash is None else units_of(cash, "cash"),
         opens_at=instant_of(opens, "opens"),
         ends_at=instant_of(ends, "ends"),

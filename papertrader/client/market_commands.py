@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from papertrader.client import results as r
 from papertrader.client import updates as u
+from papertrader.client.arguments import of_kind
 from papertrader.client.commands import (
     INTERVAL_MS_MAX,
     Amount,
@@ -118,6 +119,7 @@ def clock_set(
     if now is not None:
         fields, message.now = fields | ClockField.NOW, instant_of(now, "now")
     if step is not None:
+        of_kind(step, "step", timedelta)
         length = (step // timedelta(microseconds=1)) * 1_000
         if not 0 < length <= STEP_NS_MAX:
             raise ValueError("step must be more than nothing and 400 days at most")

@@ -16,11 +16,13 @@ INSTANT_MAX: Final = 2**63 - 1
 def instant_of(moment: Moment, what: str) -> int:
     """Turn a date (its midnight UTC) or an aware datetime into nanoseconds since 1970; 0 for None.
 
-    Raises `ValueError` for a datetime without time zone, and for what lies outside of 1970 to 2262;
-    ``what`` names it in the message.
+    Raises `TypeError` for anything else, `ValueError` for a datetime without time zone, and for
+    what lies outside of 1970 to 2262; ``what`` names it in the message.
     """
     if moment is None:
         return 0
+    if not isinstance(moment, date):
+        raise TypeError(f"{what} must be a date or a datetime, not {type(moment).__name__}")
     if isinstance(moment, datetime):
         if moment.tzinfo is None:
             raise ValueError(f"{what} needs a time zone, for example datetime(..., tzinfo=UTC)")

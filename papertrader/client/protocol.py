@@ -27,6 +27,7 @@ from papertrader.client import results as r
 from papertrader.client import updates as u
 from papertrader.client.accessing import TwistedAccess
 from papertrader.client.alerting import TwistedAlerts
+from papertrader.client.arguments import timeout_of
 from papertrader.client.blocking import CLIENT_ORDER_ID_BITS, PRIVATE
 from papertrader.client.commands import Amount, Command
 from papertrader.client.conditions import Conditions
@@ -97,9 +98,7 @@ class TwistedClient(
         )
         self._clock = clock if clock is not None else Clock(reactor)
         self._randbits = randbits
-        profile = Profile(
-            timeout=round(timeout * SECOND), patient=patient, learn_workers=learn_workers
-        )
+        profile = Profile(timeout=timeout_of(timeout), patient=patient, learn_workers=learn_workers)
         self._session = ClientSession(profile, endpoints_of(workers), randbits)
         self._deferreds: dict[int, Deferred[Any]] = {}
         self._listeners: list[Listener] = []

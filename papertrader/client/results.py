@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Generic, Self, TypeVar, overload
+from typing import Final, Generic, Self, TypeVar, overload
 
 import attrs
 
@@ -17,6 +17,7 @@ from papertrader.client.moneyresults import Earnings, Margin, Position
 from papertrader.client.orderterms import OrderTerms
 from papertrader.client.tables import ROWS_SHOWN, Tabular, html_table, sparkline
 from papertrader.core.fills import LimitingRule
+from papertrader.core.identifiers import quoted
 from papertrader.core.instants import to_datetime
 from papertrader.core.marketclock import ClockMode
 from papertrader.core.money import AMOUNT_MAX, NULL, AmountOverflow, format_amount, parse_amount
@@ -26,6 +27,10 @@ from papertrader.wire import kinds
 from papertrader.wire.kinds import AccountStatus, Privacy, Scope, TxKind
 
 ItemT = TypeVar("ItemT")
+
+_VAST_DIGITS: Final = 40
+_VAST: Final = 10**_VAST_DIGITS
+"""Far more than any amount: written out in full a `Decimal` may have 10**18 digits."""
 
 
 def decimal_of(units: int) -> Decimal:
@@ -50,21 +55,31 @@ def units_of(value: str | int | Decimal, what: str) -> int:
             f"{what} must be text, an integer or a Decimal, "
             f'not {type(value).__name__}{hint}; write for example "12.5"'
         )
-    if isinstance(value, Decimal):
-        text = format(value, "f")
-        text = text.rstrip("0").rstrip(".") if "." in text else text
-    else:
-        text = str(value).strip()
+    text = _text_of(value)
     try:
         return parse_amount(text)
     except AmountOverflow:
         most = format_amount(AMOUNT_MAX)
-        raise ValueError(f"{what} {text!r} is out of range; it is at most {most}") from None
+        raise ValueError(f"{what} {quoted(text)} is out of range; it is at most {most}") from None
     except ValueError:
         raise ValueError(
-            f"{what} {text!r} is not a decimal number with at most 8 decimals and 11 digits "
-            "before the point"
+            f"{what} {quoted(text)} is not a decimal number with at most 8 decimals and 11 digits "
+            "before the point, such as 0.5"
         ) from None
+
+
+def _text_of(value: str | int | Decimal) -> str:
+    """Return what a user gave for an amount as text, for which no octets beyond it are made."""
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, int):
+        return str(value) if abs(value) < _VAST else f"{'-' if value < 0 else ''}1e40 and more"
+    if not value:
+        return "0"
+    if value.is_finite() and abs(value.adjusted()) > _VAST_DIGITS:
+        return str(value)
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def moment_of(instant: int) -> datetime | None:

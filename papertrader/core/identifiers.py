@@ -11,10 +11,17 @@ from typing import Final
 ID_MAX: Final = 2**64 - 1
 SYMBOL_CHARACTERS_MAX: Final = 16
 NAME_CHARACTERS_MAX: Final = 24
+SHOWN_MAX: Final = 40
+"""Characters of a wrong text that a message repeats."""
 
 _SYMBOL = re.compile(r"[A-Z0-9^][A-Z0-9.^=/-]{0,15}\Z", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,23}\Z", re.ASCII)
 _CURRENCY = re.compile(r"[A-Z]{3}\Z", re.ASCII)
+
+
+def quoted(text: str) -> str:
+    """Return a text as messages repeat what is wrong: one line, at most so long."""
+    return repr(text if len(text) <= SHOWN_MAX else text[:SHOWN_MAX] + "...")
 
 
 def is_id(number: int) -> bool:
@@ -30,14 +37,18 @@ def check_id(number: int, what: str) -> int:
 
 
 def check_symbol(symbol: str) -> str:
-    """Return ``symbol``, or raise `ValueError`.
+    """Return ``symbol``, or raise `ValueError`; `TypeError` if it is no text.
 
     1 to 16 characters: capital letters, digits and ``. ^ = / -``, the first a letter, digit or
     ``^`` (``"BRK.B"``, ``"BTC-USD"``, ``"^GSPC"``).
     """
-    if _SYMBOL.match(symbol) is None:
+    try:
+        found = _SYMBOL.match(symbol)
+    except TypeError:
+        raise TypeError(f"a symbol must be text, not {type(symbol).__name__}") from None
+    if found is None:
         raise ValueError(
-            f"{symbol!r} is not a valid symbol; use 1 to {SYMBOL_CHARACTERS_MAX} of"
+            f"{quoted(symbol)} is not a valid symbol; use 1 to {SYMBOL_CHARACTERS_MAX} of"
             " A-Z 0-9 . ^ = / -"
         )
     return symbol
@@ -48,9 +59,13 @@ def check_name(name: str, what: str = "portfolio") -> str:
 
     1 to 24 characters: letters, digits and ``_ . -``, the first a letter or digit.
     """
-    if _NAME.match(name) is None:
+    try:
+        found = _NAME.match(name)
+    except TypeError:
+        raise TypeError(f"a {what}'s name must be text, not {type(name).__name__}") from None
+    if found is None:
         raise ValueError(
-            f"{name!r} cannot name a {what}; use 1 to {NAME_CHARACTERS_MAX} letters, digits"
+            f"{quoted(name)} cannot name a {what}; use 1 to {NAME_CHARACTERS_MAX} letters, digits"
             " and _ . -, a letter or digit first"
         )
     return name
