@@ -111,6 +111,8 @@ def test_a_word_waits_for_room_and_is_lost_if_there_is_none(
         monkeypatch.setattr(notify, "SAY_S", WAIT_S)
         saying = threading.Thread(target=notifier.say, args=("READY=1",))
         saying.start()
+        saying.join(0.2)
+        assert saying.is_alive(), "it does not wait"
         ear.settimeout(WAIT_S)
         heard = [ear.recv(64) for _ in range(waits + 1)]
         saying.join(WAIT_S)
