@@ -22,7 +22,8 @@ from tests.server_kit import PASSWORD, Server
 
 BUY = {"side": OrderSide.BUY, "time_in_force": TimeInForce.GTC}
 SELL = {"side": OrderSide.SELL, "time_in_force": TimeInForce.GTC}
-WAIT_S = 60.0
+WAIT_S = 150.0
+"""More than a minute, after which a bar is complete, and what a busy machine needs besides."""
 STOCK, OTHER, PAIR = "BRKF", "ALRB", "AURUSD"
 
 

@@ -56,10 +56,12 @@ class GroupCommit:
         for _ in range(in_flight):
             orders.put(next(self._numbers))
         writer.start()
-        start, total = time.perf_counter(), 0
-        while (elapsed := time.perf_counter() - start) < seconds:
-            count = done.get(timeout=10)
+        start, total, elapsed = time.perf_counter(), 0, 0.0
+        # One commit at least, however late it comes.
+        while not total or elapsed < seconds:
+            count = done.get(timeout=60)
             total += count
+            elapsed = time.perf_counter() - start
             for _ in range(count):
                 orders.put(next(self._numbers))
         stop.set()

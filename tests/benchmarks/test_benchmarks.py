@@ -22,6 +22,7 @@ from papertrader.core.orders import Side
 from papertrader.wire import codec as wire
 from papertrader.wire import messages as m
 
+ROUNDS_MAX = 100
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -136,8 +137,12 @@ def test_orders_are_accepted_under_load(tmp_path: Path) -> None:
         product.product(tmp_path / "state") as running,
         product_load(bench, running, product.orders(), 2, 1, of_one=1) as load,
     ):
-        said = load.run(bench.seconds, bench.warm)
+        # A moment in which this machine does something else may see no order at all.
+        rounds = [load.run(bench.seconds, bench.warm)]
+        while not rounds[-1].rate and len(rounds) < ROUNDS_MAX:
+            rounds.append(load.run(bench.seconds, bench.warm))
+    said = rounds[-1]
     assert said.rate > 0
-    assert said.errors == 0
+    assert [each.errors for each in rounds] == [0] * len(rounds)
     assert 0 < said.load_cpu < 1
     assert processes.busy_seconds() > 0

@@ -5,6 +5,7 @@ Each test is named in ``specs/gateway.rst`` by the methods that it shows.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import queue
 import threading
@@ -453,8 +454,10 @@ class Listening:
         return self
 
     def __exit__(self, *raised: object) -> None:
+        # It waits five seconds for its own thread to hear of it, which hears of it later as well.
+        with contextlib.suppress(TimeoutError):
+            self.stream.stop()
         # It looks whether it is to stop when something comes.
-        self.stream.stop()
         self.wake()
         self._thread.join(WAIT_S)
         assert not self._thread.is_alive()

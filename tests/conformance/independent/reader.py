@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 CODES = {1: "B", 2: "H", 4: "I", 8: "Q"}
-FIRST_DIAL_S = 20.0
-WAIT_S = 20.0
+FIRST_DIAL_S = 60.0
+WAIT_S = 60.0
 
 
 class Refused(Exception):
