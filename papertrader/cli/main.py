@@ -63,7 +63,7 @@ COMMANDS: Final = {
     "plan": "papertrader.cli.plan:plan",
     "bench": "papertrader.cli.bench:bench",
     "import": "papertrader.cli.history:import_command",
-    "admin": "papertrader.cli.operator:admin_command",
+    "admin": "papertrader.cli.appoint:admin_command",
     "auth": "papertrader.cli.calibrate:auth",
     "doctor": "papertrader.cli.doctor:doctor",
     "audit": "papertrader.cli.operator:audit_command",
