@@ -1,7 +1,8 @@
-"""A million ledger entries: how long their audit takes, and a restart of the master after kill -9.
+"""A million ledger entries: their audit, the hashes of memory, a restart after kill -9.
 
-The entries are made by a master of the benchmark's own (`inside.py`), as quickly as it trades. The
-audit is ``papertrader audit``, the master ``twistd papertrader-master``, as an operator has them.
+The entries are made by a master of the benchmark's own (`inside.py`), as quickly as it trades; each
+few thousand orders it takes the hash of its memory, as a busy master does each minute. The audit is
+``papertrader audit``, the master ``twistd papertrader-master``, as an operator has them.
 """
 
 from __future__ import annotations
@@ -30,6 +31,10 @@ ENTRIES: Final = 1_000_000
 ACCOUNTS: Final = 50
 AUDIT_S: Final = 10.0
 RESTART_S: Final = 2.0
+FLAT: Final = 2.0
+"""A hash of memory may cost so many times what it cost at first."""
+SOME: Final = 10
+"""Hashes whose middle is taken at the beginning and at the end; not the first, of everything."""
 RESTARTS: Final = 8
 """Kills of each round."""
 RESTART_MAX_S: Final = 60.0
@@ -40,7 +45,13 @@ SPARE_S: Final = SPARE_AFTER_S + 4.0
 def measure_books(bench: Bench) -> None:
     """Measure both, of one state."""
     state = bench.directory / "books"
-    entries = make_state(state, ENTRIES)
+    entries, hashes = make_state(state, ENTRIES)
+    first, last = hashes[1 : SOME + 1], hashes[-SOME:]
+    bench.results.add("books", "hash of memory, at first", "CPU ms", first)
+    bench.results.add("books", "hash of memory", "CPU ms", last, size=entries)
+    text = f"books: the hash of memory at {entries:,} entries to that at first"
+    ratio = sorted(last)[SOME // 2] / sorted(first)[SOME // 2]
+    bench.results.conclude(Verdict(text=text, ratio=ratio, wanted=FLAT, least=False))
     times = [_audit_s(state) for _ in range(bench.rounds)]
     bench.results.add("books", "papertrader audit", "s", times, size=entries)
     text = f"books: audit of {entries:,} entries, s"
@@ -53,16 +64,22 @@ def measure_books(bench: Bench) -> None:
     bench.results.conclude(Verdict(text=text, ratio=p99, wanted=RESTART_S, least=False))
 
 
-def make_state(state: Path, entries: int) -> int:
-    """Make an installation whose ledger has so many entries, or a few more; return how many."""
+def make_state(state: Path, entries: int) -> tuple[int, list[float]]:
+    """Make an installation whose ledger has so many entries, or a few more.
+
+    Return how many, and the milliseconds of a processor that each hash of memory took.
+    """
     product.install(state)
     master = Inside(state)
     master.open(ACCOUNTS)
     master.turn(0.2)
     hold(master)
-    made = 0
+    made, hashes = 0, []
     while made < entries:
         master.trade(4)
+        start = time.process_time()
+        master.main.checkpoints.take()
+        hashes.append((time.process_time() - start) * 1_000)
         ((octets,),) = master.main.view_store.db.execute_sql(
             "SELECT sum(length(entries)) FROM view_transaction"
         ).fetchall()
@@ -71,7 +88,7 @@ def make_state(state: Path, entries: int) -> int:
     master.turn()
     if not stopped.called:
         raise BenchmarkError("the master that made the entries does not stop")
-    return made
+    return made, hashes
 
 
 def _audit_s(state: Path) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from operator import attrgetter
 from typing import Any, Final
@@ -10,6 +11,7 @@ import attrs
 
 from papertrader.core.added import ADDED, NAMED
 from papertrader.core.orders import Order
+from papertrader.core.portfolio import Lot
 
 _ORDER_NAMES: Final = tuple(
     field.name for field in attrs.fields(Order) if ADDED not in field.metadata
@@ -40,6 +42,16 @@ def encoded_values(values: tuple[Any, ...]) -> bytes:
     )  # fmt: skip
 
 
+_LOT_NAMES: Final = tuple(field.name for field in attrs.fields(Lot))
+_LOT_VALUES: Final = attrgetter(*_LOT_NAMES)
+_LOT_FORMAT: Final = b"(%d:" % len(_LOT_NAMES) + b"i%d," * len(_LOT_NAMES)
+
+
+def _encoded_lots(lots: Sequence[Lot]) -> bytes:
+    """Return the encoding of lots: of some portfolios they are what there is most of."""
+    return b"(%d:" % len(lots) + b"".join([_LOT_FORMAT % _LOT_VALUES(lot) for lot in lots])
+
+
 def encoded(value: Any) -> bytes:
     """Return the encoding of any part of the state, by its declaration."""
     octets: list[bytes] = []
@@ -52,6 +64,9 @@ def _write(value: Any, octets: list[bytes]) -> None:
     if isinstance(value, dict):
         parts = [part for key in sorted(value) for part in (key, value[key])]
     elif isinstance(value, list | tuple):
+        if value and value[0].__class__ is Lot:
+            octets.append(_encoded_lots(value))
+            return
         parts = value  # type: ignore[assignment]
     else:
         parts = []

@@ -12,6 +12,7 @@ from papertrader.core import statehash
 from papertrader.core.encoding import encoded, encoded_order
 from papertrader.core.money import parse_amount
 from papertrader.core.orders import Order, OrderTerms, Side
+from papertrader.core.portfolio import Lot, Position
 from papertrader.core.state import DeskState
 from papertrader.core.statehash import FORM, StateHash, state_hash
 from papertrader.core.touched import ORDERS_TOGETHER, Touched
@@ -142,3 +143,12 @@ def test_an_order_is_encoded_by_its_declaration(state: DeskState, terms: OrderTe
         if isinstance(getattr(order, field.name), int):
             other = attrs.evolve(order, **{field.name: getattr(order, field.name) + 1})
             assert encoded_order(other) == encoded(other) != encoded_order(order)
+
+
+def test_lots_are_encoded_by_their_declaration() -> None:
+    """The short way gives what the long one would, which all the rest goes."""
+    lots = (Lot(1, 2, 3, 4, 5), Lot(5, 6, 7, 2**70, 9))
+    assert encoded(Position("ACME", lots=lots)).endswith(
+        b"(2:" + b"".join(encoded(lot) for lot in lots)
+    )
+    assert encoded(Position("ACME")).endswith(b"(0:")
