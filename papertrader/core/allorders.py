@@ -105,13 +105,13 @@ class Orders(Mapping[int, Order]):
         return glance[5], glance[3]
 
     def kept_of(self, numbers: Iterable[int]) -> list[Order | Row]:
-        """Return those there are of some, each as it is kept now, to be `read` at any time."""
-        rows, here = self._rows, self._here
-        return [
-            rows[number] if number in rows else here[number]
-            for number in numbers
-            if number in rows or number in here
-        ]
+        """Return those there are of some, each as it is kept now, to be `read` at any time.
+
+        A thread may ask: what is put away meanwhile is found in the one place or the other.
+        """
+        rows, here = self._rows.get, self._here.get
+        found = [rows(number) or here(number) or rows(number) for number in numbers]
+        return [kept for kept in found if kept is not None]
 
     def read(self, kept: Order | Row) -> Order:
         """Return the order of something that `kept_of` has given."""

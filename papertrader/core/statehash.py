@@ -42,7 +42,7 @@ def state_hash(state: DeskState) -> bytes:
     Quotes and assets are not part of it, nor what only speeds things up. The same events in the
     same order give the same octets on any machine.
     """
-    return _Taker(_parts_of(state)).begin(state, None)().hash()
+    return _Taker(_parts_of(state)).begin(state, Touched())().hash()
 
 
 @attrs.frozen
@@ -72,12 +72,19 @@ class StateHash:
     def __init__(self, state: DeskState, scrubbed: int = 0, with_orders: bool = True) -> None:
         self.state: Final = state
         self._taker = _Taker(_parts_of(state, with_orders), scrubbed)
-        self._touched: Touched | None = None
+        state.touched = Touched()
 
     @property
     def damaged(self) -> int:
         """Groups that were not as remembered though no event had touched them, so far."""
         return self._taker.damaged
+
+    def prime(self) -> Callable[[], None]:
+        """Return what works out the digests of the orders there are, for a thread as well.
+
+        The first `begin` after that has ended copies only those that were touched meanwhile.
+        """
+        return self._taker.prime(self.state.order_last)
 
     def begin(self) -> Callable[[], StateParts]:
         """Return what works out the parts of the state as it is now, whenever and wherever called.
@@ -85,9 +92,8 @@ class StateHash:
         A thread may call it while the state goes on, but before the next `begin`. What is copied
         here, in the caller's turn, is what was touched since the last time; at first, all.
         """
-        first, touched = self._touched is None, self.state.touched
-        self._touched = self.state.touched = Touched()
-        return self._taker.begin(self.state, None if first else touched)
+        touched, self.state.touched = self.state.touched, Touched()
+        return self._taker.begin(self.state, touched)
 
     def take(self) -> bytes:
         """Return the hash of the state as it is now."""
@@ -115,6 +121,8 @@ class _Digests:
     """The digests of a part's groups."""
 
     part: _Part
+    known: bool = False
+    """Whether there are digests of all groups, but for what was touched since."""
     by_group: dict[Any, bytes] = attrs.Factory(dict)
     turn: list[Any] = attrs.Factory(list)
     """The groups that are still to be scrubbed before all are again."""
@@ -134,12 +142,27 @@ class _Taker:
         self._parts = [_Digests(part) for part in parts]
         self.damaged = 0
 
-    def begin(self, state: DeskState, touched: Touched | None) -> Callable[[], StateParts]:
-        """Return what works out the parts; ``touched``: None for everything."""
+    def prime(self, last: int) -> Callable[[], None]:
+        """Return what works out the digests of all orders up to ``last``."""
+        digests = self._parts[0]
+        digests.known = True
+
+        def run() -> None:
+            part, by_group = digests.part, digests.by_group
+            for group in range(last // ORDERS_TOGETHER + 1):
+                copied = part.copied(group)
+                if copied:
+                    by_group[group] = hashlib.sha256(part.encoded(copied)).digest()
+
+        return run
+
+    def begin(self, state: DeskState, touched: Touched) -> Callable[[], StateParts]:
+        """Return what works out the parts: what was touched, at first all."""
         copies: list[tuple[_Digests, list[tuple[Any, Any]], list[tuple[Any, Any]]]] = []
         for digests in self._parts:
             part = digests.part
-            changed = set(part.groups() if touched is None else part.touched(touched))
+            changed = set(part.touched(touched) if digests.known else part.groups())
+            digests.known = True
             scrubbed = [
                 group for group in digests.next_in_turn(self._scrubbed) if group not in changed
             ]

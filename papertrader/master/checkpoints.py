@@ -60,23 +60,38 @@ class Checkpoints:
     def take(self) -> Deferred[None]:
         """Take one now, if anything changed since the last; fires when it is given to the journal.
 
-        What is hashed is the memory at this moment, whatever happens while that is worked out.
+        What is hashed is the memory at one moment, whatever happens while that is worked out: this
+        one, or, when a master has just started, the one at which a thread has read all orders.
         """
         if self._working is not None:
             return self._working
-        seq = self._journal.seq
-        if seq in (0, self._seq) or not self._may_change():
+        if self._journal.seq in (0, self._seq) or not self._may_change():
             return succeed(None)
-        self._seq = seq
-        begun = self._clock.monotonic_ns()
-        at = self._clock.wall_ns()
         done: Deferred[None] = Deferred()
         self._working = done
 
-        known = self._begun().damaged
+        def failed(failure: Failure) -> None:
+            self.log.failure("the hash of the memory could not be taken", failure=failure)
+
+        def end(_: object) -> None:
+            self._working = None
+            done.callback(None)
+
+        primed = succeed(None)
+        if self._hash is None or self._hash.state is not self._desk.state:
+            self._hash = StateHash(self._desk.state, SCRUBBED)
+            primed = self._in_thread(self._hash.prime())
+        hashing = self._hash
+        primed.addCallback(lambda _: self._take(hashing)).addErrback(failed).addBoth(end)
+        return done
+
+    def _take(self, hashing: StateHash) -> Deferred[None]:
+        seq, at, known = self._journal.seq, self._clock.wall_ns(), hashing.damaged
+        begun = self._clock.monotonic_ns()
+        self._seq = seq
 
         def taken(value: bytes) -> None:
-            damaged = self._begun().damaged - known
+            damaged = hashing.damaged - known
             if damaged:
                 self.log.error(
                     "{damaged} parts of the memory are not what they were, though nothing changed"
@@ -92,20 +107,5 @@ class Checkpoints:
                 )
             )
 
-        def failed(failure: Failure) -> None:
-            self.log.failure("the hash of the memory could not be taken", failure=failure)
-
-        def end(_: object) -> None:
-            self._working = None
-            done.callback(None)
-
-        parts = self._begun().begin()
-        work = self._in_thread(lambda: parts().hash())
-        work.addCallbacks(taken, failed).addErrback(failed).addBoth(end)
-        return done
-
-    def _begun(self) -> StateHash:
-        """Return what takes the hashes of the desk's state, which a start puts together."""
-        if self._hash is None or self._hash.state is not self._desk.state:
-            self._hash = StateHash(self._desk.state, SCRUBBED)
-        return self._hash
+        parts = hashing.begin()
+        return self._in_thread(lambda: parts().hash()).addCallback(taken)

@@ -15,7 +15,7 @@ from papertrader.core.orders import Order, OrderTerms, Side
 from papertrader.core.portfolio import Lot, Position
 from papertrader.core.state import DeskState
 from papertrader.core.statehash import FORM, StateHash, state_hash
-from papertrader.core.touched import ORDERS_TOGETHER, Touched
+from papertrader.core.touched import ORDERS_TOGETHER
 
 m = parse_amount
 
@@ -72,9 +72,9 @@ def test_what_no_event_has_touched_is_looked_at_in_turn(
 ) -> None:
     """Damage of the memory is not seen by who believes it, and is by who scrubs."""
     whole = state_hash(state)
+    # A state has one of them; the other one is never told of anything, and nothing happens.
     believing, scrubbing = StateHash(state), StateHash(state, scrubbed=9)
     assert believing.take() == scrubbing.take() == whole
-    state.touched = Touched()
     damage(state)
     assert believing.take() == whole != state_hash(state)
     assert believing.damaged == 0
@@ -132,6 +132,23 @@ def test_a_thread_works_out_what_was(state: DeskState, floor: Any) -> None:
         floor.order("5", "90")
         assert later().hash() == before != state_hash(state)
     assert hashing.take() == state_hash(state)
+
+
+def test_orders_are_read_while_the_state_goes_on(state: DeskState, floor: Any) -> None:
+    """What is touched between the priming and the first hash is looked at again."""
+    hashing = StateHash(state)
+    run = hashing.prime()
+    floor.order("5", "90")
+    run()
+    floor.cancel(2)
+    floor.order("6", "90")
+    assert hashing.take() == state_hash(state)
+    late = StateHash(state)
+    run = late.prime()
+    for _ in range(ORDERS_TOGETHER):
+        floor.hold("1", "100")
+    run()
+    assert late.take() == state_hash(state)
 
 
 @pytest.mark.parametrize("terms", [None, OrderTerms(parent=7)])
