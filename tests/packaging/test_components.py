@@ -31,7 +31,7 @@ def make(target: str, tools: Path) -> subprocess.CompletedProcess[str]:
             "make", "--no-print-directory", "-o", ".venv/.installed-runtime", target,
             f"TOOLS={where / 'tools'}", f"INSTALLED={where / 'installed'}",
         ],
-        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False,
+        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=180, check=False,
     )  # fmt: skip
 
 

@@ -123,6 +123,6 @@ def test_a_master_that_starts_after_a_step(tmp_path: Path, step: Callable[[int],
 
 def logged_in(server: Server) -> bool:
     """Log in as a newcomer would."""
-    with server.client(timeout=5) as other:
+    with server.client() as other:
         other.login("ann", PASSWORD)
     return True
