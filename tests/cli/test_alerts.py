@@ -8,7 +8,7 @@ import pytest
 
 from papertrader.core.money import SCALE
 from papertrader.wire.kinds import Opcode
-from tests.cli.test_commands import Terminal, terminal
+from tests.terminal_kit import Terminal, terminal
 
 __all__ = ["terminal"]
 

@@ -9,7 +9,7 @@ import pytest
 from papertrader.core.instants import DAY, SECOND
 from papertrader.core.marketclock import ClockField
 from papertrader.wire.kinds import Opcode, Scope
-from tests.cli.test_commands import PASSWORD, Terminal, terminal
+from tests.terminal_kit import PASSWORD, Terminal, terminal
 
 __all__ = ["terminal"]
 

@@ -19,8 +19,8 @@ from papertrader.core.orders import (
 )
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import Opcode
-from tests.cli.test_commands import PASSWORD, Terminal, fill_while_waiting
 from tests.client_kit import BlockingMarket
+from tests.terminal_kit import PASSWORD, Terminal, fill_while_waiting
 
 P = parse_amount
 

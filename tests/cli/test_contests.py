@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from papertrader.wire.kinds import Opcode, Scope
-from tests.cli.test_commands import Terminal, terminal
 from tests.core.conftest import floor
 from tests.core.test_contests import cup, played
+from tests.terminal_kit import Terminal, terminal
 
 __all__ = ["cup", "floor", "played", "terminal"]
 

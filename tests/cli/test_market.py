@@ -8,8 +8,8 @@ import pytest
 
 from papertrader.core.instants import DAY
 from papertrader.wire.kinds import Opcode
-from tests.cli.test_commands import Terminal, terminal
 from tests.client_accounts import START
+from tests.terminal_kit import Terminal, terminal
 
 __all__ = ["terminal"]
 

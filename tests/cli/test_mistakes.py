@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from papertrader.cli.main import COMMANDS, MEANT, main
 from papertrader.cli.problems import EXIT_BUG, EXIT_USAGE, _problem_of
 from papertrader.wire.kinds import Opcode, Status
-from tests.cli.test_commands import PASSWORD, Terminal, terminal
+from tests.terminal_kit import PASSWORD, Terminal, terminal
 
 __all__ = ["terminal"]
 

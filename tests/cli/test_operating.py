@@ -12,8 +12,8 @@ from click.testing import CliRunner
 from papertrader.cli.invocation import state_dir_option
 from papertrader.cli.main import _OWN_STATE_DIR, main
 from papertrader.wire.kinds import DrainMode, Opcode, Scope, Status
-from tests.cli.test_commands import PASSWORD, Terminal, terminal
 from tests.master_kit import MasterKit
+from tests.terminal_kit import PASSWORD, Terminal, terminal
 
 __all__ = ["terminal"]
 

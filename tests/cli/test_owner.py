@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from papertrader.wire.kinds import Mechanism, Opcode, Privacy, Scope, Status
-from tests.cli.test_commands import PASSWORD, Terminal, terminal
+from tests.terminal_kit import PASSWORD, Terminal, terminal
 
 __all__ = ["terminal"]
 

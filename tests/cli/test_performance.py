@@ -6,7 +6,7 @@ import json
 from decimal import Decimal
 
 from papertrader.wire.kinds import Opcode
-from tests.cli.test_commands import Terminal, fill_while_waiting, terminal
+from tests.terminal_kit import Terminal, fill_while_waiting, terminal
 
 __all__ = ["terminal"]
 

@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from papertrader.cli.main import main
-from tests.cli.test_commands import PASSWORD, Terminal, terminal
 from tests.master_kit import MasterKit
+from tests.terminal_kit import PASSWORD, Terminal, terminal
 
 __all__ = ["terminal"]
 

@@ -10,7 +10,7 @@ import pytest
 from papertrader.core.money import SCALE
 from papertrader.core.orders import TimeInForce
 from papertrader.wire.kinds import Opcode, Scope
-from tests.cli.test_commands import Terminal, fill_while_waiting, terminal
+from tests.terminal_kit import Terminal, fill_while_waiting, terminal
 
 __all__ = ["terminal"]
 

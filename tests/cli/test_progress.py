@@ -18,8 +18,8 @@ from papertrader.client.blocking import Client
 from papertrader.master.engines import StoreError
 from papertrader.progress import Progress
 from papertrader.wire.kinds import Scope
-from tests.cli.test_commands import PASSWORD, Terminal, terminal
 from tests.master_kit import MasterKit
+from tests.terminal_kit import PASSWORD, Terminal, terminal
 
 __all__ = ["terminal"]
 

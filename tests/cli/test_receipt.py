@@ -11,8 +11,8 @@ from papertrader.core.orders import OrderEventKind
 from papertrader.core.terms import FillModelKind
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import Status
-from tests.cli.test_commands import Terminal, terminal
 from tests.master_kit import MasterKit
+from tests.terminal_kit import Terminal, terminal
 
 __all__ = ["terminal"]
 

@@ -20,8 +20,8 @@ from papertrader.ops.handcarried import read_requests, signed_text
 from papertrader.ops.running import write_run_file
 from papertrader.ops.signer import LocalSigner
 from papertrader.wire.kinds import AuthorityStep, BootMode, Opcode, Status
-from tests.cli.test_commands import Terminal, terminal
 from tests.cli.test_operating import operator
+from tests.terminal_kit import Terminal, terminal
 
 __all__ = ["operator", "terminal"]
 

@@ -20,8 +20,8 @@ from papertrader.core.logrecord import Level
 from papertrader.core.marketclock import ClockField, ClockMode
 from papertrader.wire import limits
 from papertrader.wire.kinds import DrainMode, MarketState, Opcode, Scope, Status, Topic
+from tests.blocking_kit import logged_in
 from tests.client.test_aio import Bench as AsyncBench
-from tests.client.test_blocking import logged_in
 from tests.client.test_protocol import Bench
 from tests.client_accounts import BID, START
 from tests.client_kit import BlockingMarket

@@ -18,8 +18,8 @@ from papertrader.core.orders import Side, SideFilter, TimeInForce
 from papertrader.core.terms import AccountKind, PortfolioTerms, TermsFlag
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import Opcode, OrderFlag, Status
+from tests.blocking_kit import logged_in
 from tests.client.test_aio import Bench as AsyncBench
-from tests.client.test_blocking import logged_in
 from tests.client.test_protocol import Bench
 from tests.client_kit import BlockingMarket
 

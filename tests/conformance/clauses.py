@@ -170,7 +170,7 @@ SHOWN: Final[Mapping[str, str]] = MappingProxyType(
         """,
         "8.3": """
             tests/wire/test_connection.py::test_heartbeat_tells_the_next_event
-            tests/client/test_blocking.py::test_a_lost_tail_is_seen_by_the_heartbeat
+            tests/client/test_blocking_losses.py::test_a_lost_tail_is_seen_by_the_heartbeat
         """,
         "8.4": """
             tests/wire/test_connection.py::test_ping_is_answered_at_once
@@ -296,8 +296,8 @@ SHOWN: Final[Mapping[str, str]] = MappingProxyType(
             tests/master/test_session_ends.py::test_logout_voids_the_token
         """,
         "11.7": """
-            tests/client/test_blocking.py::test_a_detached_session_is_resumed_on_the_same_connection
-            tests/client/test_blocking.py::test_a_detach_while_idle_keeps_the_subscriptions
+            tests/client/test_blocking_losses.py::test_a_detached_session_is_resumed_on_the_same_connection
+            tests/client/test_blocking_losses.py::test_a_detach_while_idle_keeps_the_subscriptions
             tests/worker/test_upstream.py::test_sessions_are_detached_by_a_loss_of_the_link
         """,
         "11.8": """
@@ -345,7 +345,7 @@ SHOWN: Final[Mapping[str, str]] = MappingProxyType(
         """,
         "12.1": """
             tests/master/test_transactions.py::test_commands_without_a_number_are_refused
-            tests/client/test_blocking.py::test_a_registration_in_doubt_is_not_called_taken
+            tests/client/test_blocking_losses.py::test_a_registration_in_doubt_is_not_called_taken
             dialogue:seq-required
             dialogue:username-taken
         """,
@@ -385,11 +385,11 @@ SHOWN: Final[Mapping[str, str]] = MappingProxyType(
         "12.9": """
             tests/master/test_transactions.py::test_resume_tells_where_everything_is
             tests/master/test_streams.py::test_what_is_pruned_is_a_gap
-            tests/client/test_blocking.py::test_an_order_whose_reply_was_lost_has_one_result
+            tests/client/test_blocking_losses.py::test_an_order_whose_reply_was_lost_has_one_result
             dialogue:resume-after-a-loss
         """,
         "12.10": """
-            tests/client/test_blocking.py::test_a_gap_in_the_events_is_asked_for
+            tests/client/test_blocking_losses.py::test_a_gap_in_the_events_is_asked_for
             tests/master/test_transactions.py::test_an_event_seen_twice_has_the_same_octets
         """,
         "12.11": """
@@ -401,7 +401,7 @@ SHOWN: Final[Mapping[str, str]] = MappingProxyType(
         "12.12": """
             tests/worker/test_upstream.py::test_without_a_link_for_long_each_request_is_told_what_is_known
             tests/master/test_durability.py::test_a_failing_commit_leaves_the_outcome_unknown
-            tests/client/test_blocking.py::test_outcome_unknown_is_asked_again_with_the_same_number
+            tests/client/test_blocking_losses.py::test_outcome_unknown_is_asked_again_with_the_same_number
         """,
         "12.13": """
             tests/master/test_transactions.py::test_a_fill_names_the_quote_that_priced_it
@@ -498,7 +498,7 @@ SHOWN: Final[Mapping[str, str]] = MappingProxyType(
             tests/master/test_streams.py::test_events_are_pruned_at_their_limit
         """,
         "14.4": """
-            tests/client/test_blocking.py::test_a_gap_in_the_events_is_asked_for
+            tests/client/test_blocking_losses.py::test_a_gap_in_the_events_is_asked_for
             tests/master/test_streams.py::test_a_new_subscription_during_a_replay
             dialogue:gap-filled
         """,
@@ -509,7 +509,7 @@ SHOWN: Final[Mapping[str, str]] = MappingProxyType(
         """,
         "14.6": """
             tests/worker/test_clients.py::test_the_session_ends_with_logout_and_with_the_masters_event
-            tests/client/test_blocking.py::test_a_session_taken_over_is_told
+            tests/client/test_blocking_losses.py::test_a_session_taken_over_is_told
             tests/master/test_session_ends.py::test_a_session_expires
         """,
         "14.7": """
@@ -621,7 +621,7 @@ SHOWN: Final[Mapping[str, str]] = MappingProxyType(
         "17.3": """
             tests/master/test_durability.py::test_a_failing_commit_leaves_the_outcome_unknown
             tests/worker/test_upstream.py::test_without_a_link_for_long_each_request_is_told_what_is_known
-            tests/client/test_blocking.py::test_no_outcome_is_made_up_at_the_deadline
+            tests/client/test_blocking_losses.py::test_no_outcome_is_made_up_at_the_deadline
         """,
         "18.1": """
             tests/wire/test_schema.py::test_every_request_has_a_reply_and_every_reply_a_request
