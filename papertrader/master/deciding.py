@@ -97,9 +97,11 @@ def decide(desk: Desk, given: Input) -> Decided | None:
             status = 0 if outcome.refusal is None else int(outcome.refusal)
             return Decided(outcome.events, status, outcome.refused)
         if isinstance(record, m.StoreTime):
-            desk.recall([records.quote_of(row) for row in record.quotes])
+            # Of very many quotes, or closes, there are several records.
+            parts = given.of(m.StoreTime)
+            desk.recall([records.quote_of(row) for part in parts for row in part.quotes])
             at, market_at = record.accepted_at, record.market_at
-            closings = {row.symbol: interval_of(row) for row in record.closings}
+            closings = {row.symbol: interval_of(row) for part in parts for row in part.closings}
             events = desk.advance(seq=seq, at=at, market_at=market_at, closings=closings)
             return Decided(events)
         if isinstance(record, m.StoreAction):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import islice
 from types import MappingProxyType
 from typing import Final
 
@@ -24,7 +23,8 @@ from papertrader.wire import messages as m
 from papertrader.wire.kinds import Category, FrameFlag, Opcode, Tag
 
 QUOTES_KEPT_MAX: Final = 4_096
-"""Quotes kept with one input; beyond it only the outcomes tell what they were."""
+"""Quotes, and closes, kept in one record. Market time that went on has as many records as it needs;
+of what else an input looked at beyond it, only the outcomes tell what it was."""
 NO_CLOSINGS: Final[Mapping[str, Interval]] = MappingProxyType({})
 _COMMAND: Final = int(Category.COMMAND)
 _CHECKSUM: Final = int(FrameFlag.CHECKSUM)
@@ -41,21 +41,27 @@ def quote_record(
     return codec.frame(_COMMAND, Opcode.STORE_QUOTE, block, sections, flags=records.CHECKED)
 
 
-def time_record(
+def time_records(
     seq: int,
     at: int,
     market_at: int,
     quotes: Sequence[Quote] = (),
     closings: Mapping[str, Interval] = NO_CLOSINGS,
-) -> bytes:
-    """Return the record of market time having gone on; ``quotes`` are the newest of what ended.
+) -> list[bytes]:
+    """Return the records of market time having gone on; ``quotes`` are the newest of what ended.
 
-    ``closings`` are the intervals with which sessions closed for orders that needed them.
+    ``closings`` are the intervals with which sessions closed for orders that needed them. It is
+    one record, or several of the same input where these are more than `QUOTES_KEPT_MAX`.
     """
     block = m.StoreTime(seq=seq, accepted_at=at, market_at=market_at).pack()
-    kept = dict(islice(closings.items(), QUOTES_KEPT_MAX))
-    sections = quotes_section(quotes) + closings_section(kept)
-    return codec.frame(_COMMAND, Opcode.STORE_TIME, block, sections, flags=records.CHECKED)
+    closed, found = list(closings.items()), []
+    for start in range(0, max(len(quotes), len(closed), 1), QUOTES_KEPT_MAX):
+        end = start + QUOTES_KEPT_MAX
+        sections = quotes_section(quotes[start:end]) + closings_section(dict(closed[start:end]))
+        found.append(
+            codec.frame(_COMMAND, Opcode.STORE_TIME, block, sections, flags=records.CHECKED)
+        )
+    return found
 
 
 def action_record(

@@ -161,7 +161,7 @@ class Transactions:
         seq, at = self._next_seq(), self._clock.wall_ns()
         events = self.desk.advance(seq=seq, at=at, market_at=market_at)
         used, closings = self.desk.quotes_used(), self.desk.closings_used()
-        self._post(seq, [inputs.time_record(seq, at, market_at, used, closings)], events)
+        self._post(seq, inputs.time_records(seq, at, market_at, used, closings), events)
 
     def act(self, action: CorporateAction, *, late: bool = False) -> bool:
         """Apply a corporate action, once for ever; tell whether it was not applied before.

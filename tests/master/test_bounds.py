@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from papertrader.core.quotes import Quote
-from papertrader.master import inputs
+from papertrader.core.instants import MINUTE
+from papertrader.core.money import SCALE
+from papertrader.core.orders import OrderState, TimeInForce
+from papertrader.core.quotes import Quote, QuoteFlag
+from papertrader.core.terms import FillModelKind, PortfolioTerms
+from papertrader.master import deciding, inputs
 from papertrader.master.bars import FormingBars
+from papertrader.master.termrecords import terms_block
 from papertrader.master.workerlink import WorkerLink
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import Status
@@ -60,6 +65,44 @@ def test_so_many_quotes_are_kept_with_an_input(monkeypatch: pytest.MonkeyPatch) 
     assert len(inputs.quotes_section(quotes)) == len(inputs.quotes_section(quotes[:3]))
     assert len(inputs.quotes_section(quotes[:2])) < len(inputs.quotes_section(quotes))
     assert inputs.quotes_section([]) == b""
+
+
+def test_a_close_of_many_symbols_is_kept_whole(
+    kit: MasterKit, ann: MasterClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More bars than one record holds, completed by one close: each fill is decided again."""
+    monkeypatch.setattr(inputs, "QUOTES_KEPT_MAX", 1)
+    ann.seq += 1
+    terms = terms_block(m.PortfolioTermsSet, PortfolioTerms(fill_model=FillModelKind.BAR))
+    assert ann.ask(terms, seq=ann.seq).status == 0
+    symbols, closes = ("AAPL", "IBM", "MSFT"), 0
+    for symbol in symbols:
+        closes = ann.order(symbol, "1").message.expire_at
+    for number, minutes in enumerate((-2.5, -0.9, -0.1)):
+        for symbol in symbols:
+            at = closes + int(minutes * MINUTE)
+            kit.quote(
+                symbol, "28.50", "28.55", source_time=at, day_volume=number * 700 * SCALE,
+                flags=int(QuoteFlag.REPLAYED),
+            )  # fmt: skip
+        for symbol in symbols if number == 0 else ():
+            ann.order(symbol, "2", time_in_force=TimeInForce.CLS)
+    kit.main.transactions.advance(closes)
+    kit.turn()
+    orders = ann.ask(m.OrderList(states=0xFFFF)).message.orders
+    assert [order.state for order in orders] == [OrderState.FILLED] * 6
+    seen: list[int] = []
+    of = deciding.Input.of
+    monkeypatch.setattr(
+        deciding.Input,
+        "of",
+        lambda given, kind: (
+            seen.append(len(of(given, kind)) * (kind is m.StoreTime)) or of(given, kind)
+        ),
+    )
+    kit.check()
+    assert max(seen) == len(symbols)
+    kit.boot()
 
 
 def test_a_publication_is_split(kit: MasterKit, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -91,7 +91,7 @@ BOUNDS = (
     (
         "master.inputs",
         "QUOTES_KEPT_MAX",
-        "quotes kept with one input: of the rest only the outcomes tell",
+        "quotes and closes in one record of an input: market time that goes on has several",
     ),
     ("core.portfolio", "LOTS_MAX", "lots of one position: the two oldest become one"),
     ("client.calls", "CALLS_MAX", "requests that wait in one client: TooManyCalls"),
