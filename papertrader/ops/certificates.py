@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from ipaddress import ip_address
 from pathlib import Path
@@ -183,6 +183,29 @@ def is_due(state: Path, name: str, *, now: datetime) -> bool:
     """
     leaf = load_certificates(certificate_files(state, name)[0])[0]
     return renew_at(leaf) <= now and is_ours(state, leaf)
+
+
+def check_dates(state: Path, names: Iterable[str], *, now: datetime) -> None:
+    """Raise `CertificateError` if one of these certificates is not good yet, or not any more.
+
+    No link comes about with it, and of the two sides only the other one is told why. Raises
+    `CredentialsError` for a file that cannot be read.
+    """
+    for name in names:
+        file = certificate_files(state, name)[0]
+        leaf = load_certificates(file)[0]
+        first, last = leaf.not_valid_before_utc, leaf.not_valid_after_utc
+        if now < first:
+            raise CertificateError(
+                f"{file} is good from {first:%Y-%m-%d} on, but this machine's clock says"
+                f" {now:%Y-%m-%d}: set the clock right, then start again"
+            )
+        if now >= last:
+            raise CertificateError(
+                f"{file} ended on {last:%Y-%m-%d}: with the master stopped, papertrader init"
+                " --missing makes a new one; on another machine: papertrader worker add NAME"
+                " --again beside the master"
+            )
 
 
 def is_ours(state: Path, leaf: x509.Certificate) -> bool:

@@ -20,6 +20,7 @@ from papertrader.ops.authorities import load_authority, load_set, repair
 from papertrader.ops.certificates import (
     authority_file,
     certificate_files,
+    check_dates,
     is_due,
     is_ours,
     issue_again,
@@ -152,6 +153,8 @@ def _certificates(
             issue_worker_public(state, name, now=now)
         for each in (name, f"{name}-public"):
             _renew(state, each, now)
+    names = [f"worker-{number}" for number in range(1, workers + 1)]
+    check_dates(state, ["master", *names], now=now)
     return frozenset(anew)
 
 

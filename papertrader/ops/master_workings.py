@@ -57,6 +57,7 @@ from papertrader.ops.running import (
     tell,
     write_run_file,
 )
+from papertrader.ops.sealing import check_shared_secret
 from papertrader.ops.sealkey import keep_seal_key, new_seal_key, read_seal_key
 from papertrader.ops.settings import Settings
 from papertrader.ops.starting import StartProgress
@@ -201,6 +202,7 @@ class Workings(Service):
         keys = MasterKeys(self._options.state, main, process.clock)
         self._main = main
         if main.store.engine.shared:
+            check_shared_secret(self._options.state, main.store.engine)
             waiting = Deferred.fromCoroutine(self._wait(main, settings.master.standby))
             waiting.addCallback(lambda _: self._begin(main, process, keys, read_log))
             waiting.addErrback(self._cannot_start)

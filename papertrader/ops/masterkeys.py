@@ -13,7 +13,12 @@ from papertrader.master.main import Main
 from papertrader.net.clock import Clock
 from papertrader.net.tls import ConnectionCreator, Reloading, inner_server_factory
 from papertrader.ops.authorities import repair
-from papertrader.ops.certificates import authority_file, certificate_files, tls_directory
+from papertrader.ops.certificates import (
+    authority_file,
+    certificate_files,
+    check_dates,
+    tls_directory,
+)
 from papertrader.ops.sealing import begin_epoch
 from papertrader.ops.signer import LocalSigner
 
@@ -45,11 +50,16 @@ class MasterKeys:
         self.log.info("the master shows and trusts what is on the disk now")
 
     def begin(self) -> None:
-        """Give the master what it needs, once its store is open. Raises `StoreError`."""
+        """Give the master what it needs, once its store is open.
+
+        Raises `StoreError`, and `CertificateError` if its own certificate is not good now and
+        cannot be renewed.
+        """
         parts = self._main.worker_parts
         parts.enrollment.signer = self.signer
         parts.notary.keys = begin_epoch(self._state, self._main.store, self._clock.wall_ns())
         self._look()
+        check_dates(self._state, ["master"], now=to_datetime(self._clock.true_ns()))
 
     def _look(self) -> None:
         self._clock.call_later(LOOK_S, self._look)

@@ -13,6 +13,7 @@ import secrets
 from pathlib import Path
 from typing import Final
 
+import peewee
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
@@ -28,7 +29,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from papertrader.core.seals import BEGUN_ANEW, key_statement
 from papertrader.master.database import TruthStore
-from papertrader.master.engines import StoreError
+from papertrader.master.engines import Engine, StoreError
 from papertrader.master.notary import SealKeys
 from papertrader.net.credentials import CredentialsError, load_private_key
 from papertrader.ops.certificates import tls_directory
@@ -138,6 +139,27 @@ def has_handed_over(store: TruthStore) -> bool:
     return bool(store.meta(_HANDED, ""))
 
 
+def check_shared_secret(state: Path, engine: Engine) -> None:
+    """Raise `StoreError` if what a master left in a shared store does not open with our secret.
+
+    For one that waits for the store: when it takes over it is too late. A store that cannot be read
+    now, or has nothing in it yet, says nothing.
+    """
+    try:
+        db = engine.snapshot()
+        try:
+            found = db.execute_sql("SELECT value FROM meta WHERE key = ?", (_HANDED,)).fetchone()
+            last = db.execute_sql(
+                "SELECT public FROM audit_key ORDER BY epoch DESC LIMIT 1"
+            ).fetchone()
+        finally:
+            db.close()
+    except (StoreError, peewee.PeeweeException):
+        return
+    if found and found[0] and last:
+        _opened(state, engine.where, bytes.fromhex(found[0]), bytes(last[0]))
+
+
 def _cipher(state: Path) -> ChaCha20Poly1305:
     derived = HKDF(SHA256(), 32, None, b"papertrader audit key").derive(seal_key(state))
     return ChaCha20Poly1305(derived)
@@ -153,15 +175,18 @@ def _handed_over(state: Path, store: TruthStore, last: bytes) -> Ed25519PrivateK
     kept = bytes.fromhex(store.meta(_HANDED, ""))
     if not kept:
         return None
+    key = load_pem_private_key(_opened(state, store.where, kept, last), None)
+    return key if isinstance(key, Ed25519PrivateKey) and _public(key) == last else None
+
+
+def _opened(state: Path, where: str, kept: bytes, last: bytes) -> bytes:
     try:
-        text = _cipher(state).decrypt(kept[:_NONCE_OCTETS], kept[_NONCE_OCTETS:], last)
+        return _cipher(state).decrypt(kept[:_NONCE_OCTETS], kept[_NONCE_OCTETS:], last)
     except InvalidTag:
         raise StoreError(
-            f"{seal_key_file(state)} is not that of the other masters on {store.where}; copy"
-            " tls and keys from one of them"
+            f"{seal_key_file(state)} is not that of the other masters on {where}; copy"
+            " tls/ and keys/ from one of them"
         ) from None
-    key = load_pem_private_key(text, None)
-    return key if isinstance(key, Ed25519PrivateKey) and _public(key) == last else None
 
 
 def _settled(directory: Path, last: bytes | None) -> Ed25519PrivateKey | None:

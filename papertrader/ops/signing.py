@@ -127,7 +127,10 @@ def sign_leaf(
     last = min(now - SKEW + timedelta(days=days), authority.certificate.not_valid_after_utc)
     if last <= now:
         raise CertificateError(
-            f"the authority expired on {last:%Y-%m-%d}; run: papertrader ca rotate"
+            f"the authority ended on {last:%Y-%m-%d}, and all that it signed: stop the master, put"
+            " tls/ of the state directory elsewhere, and make another by: papertrader init"
+            " --missing; clients get the new ca.pem, workers elsewhere: papertrader worker add NAME"
+            " --again"
         )
     above = authority.key.public_key()
     return (

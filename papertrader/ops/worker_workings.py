@@ -6,16 +6,18 @@ import os
 import random
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from papertrader.core.instants import to_datetime
 from papertrader.net.credentials import CredentialsError
 from papertrader.net.factory import TOTAL_BURST, TOTAL_RATE, AcceptCaps
 from papertrader.net.webport import WebConfiguration
+from papertrader.ops.certificates import CertificateError, check_dates
 from papertrader.ops.heart import Heart, Inherited
 from papertrader.ops.inherited import inherited_endpoint
 from papertrader.ops.process import Process
@@ -32,6 +34,9 @@ from papertrader.worker.witness import Witness, WitnessError
 
 if TYPE_CHECKING:
     from papertrader.gateway.server import Gateway
+
+
+STARTING: Final = (StartError, CredentialsError, CertificateError, WitnessError, OSError)
 
 
 class Workings(Service):
@@ -68,7 +73,7 @@ class Workings(Service):
         try:
             process.start(self._died)
             self._start(process, options.state)
-        except (StartError, CredentialsError, WitnessError, OSError) as error:
+        except STARTING as error:
             process.fail(sentence_of(error))
 
     def _start(self, process: Process, state: Path) -> None:
@@ -76,6 +81,7 @@ class Workings(Service):
         listen = settings.worker_listen(options["number"])
         enrolled, master = options.enrolled, settings.master.listen
         keys = WorkerKeys(state, self._name)
+        check_dates(state, [self._name], now=to_datetime(process.clock.true_ns()))
         caps = AcceptCaps(
             per_address=settings.limits.connections_per_address,
             rate=settings.limits.connects_per_second,

@@ -18,6 +18,7 @@ LINK_WAIT_S is answered MASTER_UNAVAILABLE if it was never written, else OUTCOME
 from __future__ import annotations
 
 import random
+import re
 from collections import deque
 from collections.abc import Callable
 from typing import Final
@@ -63,6 +64,10 @@ SEVERAL_KEEPALIVE_S: Final = 1
 SEVERAL_ANSWER_S: Final = 1.0
 """How long one of several masters may take from connecting to accepting the worker."""
 BACKOFF_MAX_S: Final = 5.0
+IN_VAIN_S: Final = 60
+"""How often the log says why no link comes about, as long as the reason stays the same."""
+_OF_TLS: Final = re.compile(r"\('[^']*', '[^']*', '([^']+)'\)")
+"""What OpenSSL says, in the list of what it found wrong."""
 LINK_WAIT_S: Final = 10
 """How long a request waits for the link to come back before it is answered without the master."""
 LOG_EVERY_S: Final = 1
@@ -118,6 +123,8 @@ class Upstream:
         self._waiting_new = 0
         self._waiting_octets = 0
         self._lost_at = 0
+        self._left: MasterLink | None = None
+        self._vain, self._vain_at = "", 0
         self._wait_timer: Timer | None = None
         self._stats_timer: Timer | None = None
         self._log_timer: Timer | None = None
@@ -187,6 +194,7 @@ class Upstream:
         if not self._several:
             return MasterLink(self, self.clock, self.boot)
         link = MasterLink(self, self.clock, self.boot, SEVERAL_KEEPALIVE_S)
+        self._left = None
         self._stop_answer_timer()
         self._answer_timer = self.clock.call_later(SEVERAL_ANSWER_S, self._no_answer, link)
         return link
@@ -195,6 +203,7 @@ class Upstream:
         """A master that is reached but does not answer: it hangs, or waits for its turn."""
         self._answer_timer = None
         if link.transport is not None and not link.ended:
+            self._left = link
             link.abort()
 
     def _stop_answer_timer(self) -> None:
@@ -265,6 +274,8 @@ class Upstream:
     def link_closed(self, link: MasterLink, why: str) -> None:
         """The link is of no more use: keep what is under way until it is back."""
         if link is not self._link:
+            if link is not self._left and self._service is not None:
+                self._tell_in_vain(why)
             return
         self._link = None
         for timer in (self._stats_timer, self._log_timer):
@@ -286,6 +297,17 @@ class Upstream:
         under_way.sort(key=lambda request: request.received_at)
         self._waiting = {request.received_at: request for request in under_way}
         self._arm_wait()
+
+    def _tell_in_vain(self, why: str) -> None:
+        """Say that a master was reached and no link came about: each reason once a minute."""
+        now = self.clock.monotonic_ns()
+        if why == self._vain and now - self._vain_at < IN_VAIN_S * SECOND:
+            return
+        self._vain, self._vain_at = why, now
+        of_tls = "; ".join(_OF_TLS.findall(why))
+        if of_tls:
+            why = f"{of_tls}; papertrader doctor on both machines tells which certificate or clock"
+        self.log.warn("no link with the master came about: {why}", why=why or "no reason given")
 
     def published(self, inner: bytes) -> None:
         """Public events came for many clients."""

@@ -29,6 +29,7 @@ from papertrader.master.engines import StorePlace, place_at
 from papertrader.ops.certificates import authority_file
 from papertrader.ops.inspection import audit
 from papertrader.ops.installation import prepare, prepare_settings
+from papertrader.ops.sealkey import keep_seal_key, new_seal_key, seal_key_file
 from tests.ports import free_port
 from tests.postgres_kit import NoPostgres, server
 from tests.server_kit import PASSWORD, STOP_S
@@ -68,9 +69,14 @@ class Pair:
         refused = self.refused(second)
         assert refused.startswith("papertrader-master: error: there is no ")
         assert "copy tls/ and keys/ from the other master" in refused
-        shutil.copytree(first / "keys", second / "keys")
         self.spawn("first", "papertrader-master", first, self.ports[0])
         self.said(first, "master.json")
+        (second / "keys").mkdir(mode=0o700)
+        keep_seal_key(second, new_seal_key())
+        refused = self.refused(second)
+        assert f"{seal_key_file(second)} is not that of the other masters" in refused
+        seal_key_file(second).unlink()
+        shutil.copytree(first / "keys", second / "keys", dirs_exist_ok=True)
         self.spawn("second", "papertrader-master", second, self.ports[1])
         self.said(second, "standby.json")
         self.spawn("worker", "papertrader-worker", first)

@@ -36,6 +36,7 @@ from papertrader.ops.certificates import (
     CertificateError,
     authority_file,
     certificate_files,
+    check_dates,
     issue_master,
     issue_worker,
     issue_worker_public,
@@ -135,8 +136,25 @@ def test_leaf_never_outlives_its_authority(state: Path) -> None:
     end = authority.not_valid_after_utc
     issued = issue_master(state, now=end - timedelta(days=10))
     assert issued.not_after == end
-    with pytest.raises(CertificateError, match="expired"):
+    with pytest.raises(
+        CertificateError, match=r"the authority ended on .*papertrader init --missing"
+    ):
         issue_worker(state, "worker-1", UUID_1, now=end)
+
+
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [
+        (-2, r"worker-1.pem is good from .* but this machine's clock says .*: set the clock right"),
+        (31, r"worker-1.pem ended on .*papertrader init --missing makes a new one"),
+    ],
+)
+def test_a_certificate_that_is_not_good_now(state: Path, days: int, said: str) -> None:
+    """It is told at the start: no link comes about with it, and nothing else says why."""
+    issue_worker(state, "worker-1", UUID_1, now=NOW)
+    check_dates(state, ["worker-1"], now=NOW)
+    with pytest.raises(CertificateError, match=said):
+        check_dates(state, ["worker-1"], now=NOW + timedelta(days=days))
 
 
 def test_chain_is_accepted_by_an_independent_verifier(state: Path) -> None:

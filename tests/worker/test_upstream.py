@@ -5,12 +5,16 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
+from twisted.internet.error import ConnectionLost
+from twisted.internet.testing import StringTransport
+from twisted.logger import Logger, formatEvent
+from twisted.python.failure import Failure
 
 from papertrader.wire import codec, limits
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import Opcode, RelayUpFlag, Status
 from papertrader.worker.linkstate import TRANSITIONS, LinkState, LinkTransitionError
-from papertrader.worker.upstream import BACKOFF_MAX_S, BACKOFF_MIN_S, LINK_WAIT_S
+from papertrader.worker.upstream import BACKOFF_MAX_S, BACKOFF_MIN_S, IN_VAIN_S, LINK_WAIT_S
 from tests.worker_kit import House, failure_of, login, subscribe
 
 
@@ -87,6 +91,26 @@ def test_a_refused_worker_keeps_trying_more_and_more_slowly() -> None:
     gaps = [later - earlier for earlier, later in pairwise(attempts)]
     assert 5 < len(attempts) < 20
     assert gaps[-1] >= 2.5
+
+
+def test_it_says_why_no_link_comes_about() -> None:
+    """A master that is reached and ends the connection, as over a certificate: once a minute."""
+    it = House()
+    told: list[str] = []
+    it.worker.upstream.log = Logger(
+        observer=lambda event: told.append(formatEvent(event)), source=it.worker.upstream
+    )
+    tried = 0
+    for _ in range(2 * int(IN_VAIN_S) - 2):
+        if len(it.reactor.tcpClients) > tried:
+            tried = len(it.reactor.tcpClients)
+            near = it.reactor.tcpClients[-1][2].buildProtocol(None)
+            near.makeConnection(StringTransport())
+            near.connectionLost(Failure(ConnectionLost("[('SSL routines', '', 'tls alert bad')]")))
+        it.advance(1)
+    said = [each for each in told if each.startswith("no link with the master came about: ")]
+    assert len(said) == 2 < tried
+    assert "came about: tls alert bad; papertrader doctor on both machines tells" in said[0]
 
 
 @pytest.mark.parametrize(
