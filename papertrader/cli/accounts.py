@@ -214,15 +214,18 @@ def reset_token(invocation: Invocation, username: str) -> None:
 
 @account.command()
 @click.argument("username", metavar="[NAME]", required=False)
-@click.confirmation_option(prompt="This cannot be undone. Close the account for ever?")
+@click.option("--yes", is_flag=True, help="Confirm the action without prompting.")
 @json_option
 @pass_invocation
-def close(invocation: Invocation, username: str | None) -> None:
+def close(invocation: Invocation, username: str | None, yes: bool) -> None:
     """Close your account for ever, or, for operators, that of NAME.
 
     What is personal is forgotten; orders and transactions stay, under a number. Your open orders
     are canceled first.
     """
+    if not yes:
+        whose = "your account" if username is None else f"the account of {username}"
+        click.confirm(f"This cannot be undone. Close {whose} for ever?", abort=True, err=True)
     if username is not None:
         _control(invocation, username, AccountAction.CLOSE)
         return

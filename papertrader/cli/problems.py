@@ -34,7 +34,9 @@ EXIT_CODES: Final = (
 )
 
 _HINTS: Final = {
-    "AUTH_FAILED": "check the name, or make an account with: {program} register NAME",
+    "AUTH_FAILED": "check the name and the password; an account is made with: {program} register"
+    " NAME; who forgot the password asks an operator for a token",
+    "READ_ONLY": "nothing was done: do it again when the operator has put that right",
     "SECOND_FACTOR_REQUIRED": "a code of your authenticator is asked for at a terminal, or read"
     " as a line of the standard input",
     "SECOND_FACTOR_DEMANDED": "set one up with: {program} totp setup, then do this again",
@@ -211,7 +213,8 @@ def report(error: Exception, invocation: Invocation, command: str = "") -> int:
     problem = _problem_of(
         error, remote=invocation.connect is not None, with_key=invocation.key_file is not None
     )
-    if problem.code == "AUTH_FAILED" and invocation.user is None and invocation.key_file is None:
+    in_general = problem.hint == hint_of("AUTH_FAILED")
+    if in_general and invocation.user is None and invocation.key_file is None:
         problem.hint = _SECRET_HINTS.get(command, problem.hint)
     if invocation.of_others:
         problem.hint = _OTHERS_HINTS.get(problem.code, problem.hint)

@@ -13,7 +13,7 @@ import click
 
 from papertrader.cli.invocation import Invocation
 from papertrader.cli.place import Place, find_place, load_login
-from papertrader.cli.problems import Problem
+from papertrader.cli.problems import EXIT_REFUSED, Problem
 from papertrader.client import errors
 from papertrader.client.blocking import Client
 from papertrader.wire.kinds import Scope
@@ -86,14 +86,30 @@ def ask_secret(label: str) -> str:
 
 
 ResultT = TypeVar("ResultT")
+WRONG_CODE: Final = (
+    "each is good once: wait half a minute for the next one; the clock of the device that makes it"
+    " must be right; who has lost device and recovery codes asks an operator"
+)
+"""What to do about a code that was refused."""
 
 
 def code_if_needed(attempt: Callable[[str | None], ResultT]) -> ResultT:
-    """Do what may need a second factor; if it does, ask for a code and do it with that."""
+    """Do what may need a second factor; if it does, ask for a code and do it with that.
+
+    Who is asked for a code has given the right password: what is refused then is the code.
+    """
     try:
         return attempt(None)
     except errors.SecondFactorRequired:
-        return attempt(ask_secret("Code of your authenticator (or a recovery code)"))
+        code = ask_secret("Code of your authenticator (or a recovery code)")
+    try:
+        return attempt(code)
+    except errors.RefusedError as error:
+        if error.code != "AUTH_FAILED":
+            raise
+        raise Problem(
+            "AUTH_FAILED", "That code is not good, or not any more.", WRONG_CODE, EXIT_REFUSED
+        ) from None
 
 
 def connect(invocation: Invocation, place: Place, learn_workers: bool = False) -> Client:

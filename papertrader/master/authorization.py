@@ -201,9 +201,9 @@ class Authorization:
             self.confinement.check_account(account)
         if parent is not None:
             parent.last_seen_at = parent.noted_at = command.accepted_at
+        session, token = self._open(command, message, account, parent, key)
         account.last_login_at = command.accepted_at
         failed, account.failed_tries = account.failed_tries, 0
-        session, token = self._open(command, message, account, parent, key)
         _, next_event = self.stream_of(account.account)
         reply = m.LoginReply(
             token=token,

@@ -27,7 +27,10 @@ LOOK_S: Final = 1.0
 RETRY_AFTER_MS: Final = 2_000
 CHANGING: Final = STATE_CHANGING | {Opcode.REGISTER}
 """What is refused while nothing may be changed. Logins are not: they are few and small, and who
-wants to read needs one; the low-water mark leaves room for them."""
+wants to read needs one; the low-water mark leaves room for them, as long as it does."""
+FOR_LOGINS: Final = 64
+"""Below this part of the low-water mark a login is refused as well: it would wait for room, and its
+client would not know for what."""
 
 
 class StoreGuard:
@@ -60,6 +63,8 @@ class StoreGuard:
         self._beating = False
         self._beat_at = 0
         self.read_only = False
+        self.full = False
+        """There is no room for a login either."""
         self.sure = True
         """False while it is not known whether this master still has the store."""
         self.refused = 0
@@ -92,12 +97,14 @@ class StoreGuard:
                 "The server was stopped for a while and looks whether another has taken over.",
                 retry_after_ms=500,
             )
-        if opcode in CHANGING and not self.may_change:
+        full = opcode == Opcode.LOGIN and self.full
+        if full or (opcode in CHANGING and not self.may_change):
             self.refused += 1
             why = "has no room on its disk" if self.read_only else "cannot reach its store"
+            goes_on = "nobody can log in" if full else "questions are answered, nothing is changed"
             raise Refused(
                 Status.READ_ONLY,
-                f"The server {why}: until that is over questions are answered, nothing is changed.",
+                f"The server {why}: until that is over {goes_on}.",
                 retry_after_ms=RETRY_AFTER_MS,
             )
 
@@ -124,6 +131,7 @@ class StoreGuard:
         except OSError as error:
             self.log.error("the room on the disk cannot be told: {error}", error=str(error))
             return
+        self.full = room < self._low_water // FOR_LOGINS
         if room < self._low_water and not self.read_only:
             self.read_only = True
             self.pauses += 1

@@ -134,6 +134,27 @@ def test_a_changed_second_factor_may_end_the_other_sessions(shell: Shell) -> Non
         shell.phone.account()
 
 
+def test_a_code_that_is_not_good_is_no_wrong_password(shell: Shell) -> None:
+    """Who is asked for a code typed the right password: the name is not doubted."""
+    codes = shell.codes()
+    assert shell.run("login", "ann", typed=f"{PASSWORD}\n{codes[0]}\n").exit_code == 0
+    for words in (("login", "ann"), ("account", "close", "--yes")):
+        spent = shell.run(*words, typed=f"{PASSWORD}\n{codes[0]}\n")
+        assert spent.exit_code == 1
+        assert "error: That code is not good, or not any more." in spent.stderr
+        assert "hint: each is good once" in spent.stderr
+    wrong = shell.run("login", "ann", typed="no password\n")
+    assert "hint: check the name and the password" in wrong.stderr
+
+
+def test_who_closes_an_account_is_asked_whose(shell: Shell) -> None:
+    """Before anything is done; an operator sees the name."""
+    mine = shell.run("account", "close", typed="n\n")
+    assert "Close your account for ever?" in mine.stderr
+    assert "question was not answered with yes" in mine.stderr
+    assert "Close the account of bob for ever?" in shell.run("account", "close", "bob").stderr
+
+
 def test_a_mistyped_first_code_is_asked_for_again(
     shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -61,6 +61,17 @@ def test_the_failed_tries_are_told_at_the_next_login(kit: MasterKit, ann: Master
     assert other.login().message.failed_tries == 0
 
 
+def test_a_login_that_is_refused_tells_no_failed_tries_away(
+    kit: MasterKit, ann: MasterClient
+) -> None:
+    """With the right password and rights that the account has not: the owner still hears of it."""
+    other = kit.client(connection=2)
+    other.ask(m.Login(username="ann", password="a wrong one"), session=0)
+    refused = other.ask(m.Login(username="ann", password=PASSWORD, scope=4), session=0)
+    assert refused.status == Status.SCOPE_DENIED
+    assert other.login().message.failed_tries == 1
+
+
 def test_a_password_is_good_for_ever(kit: MasterKit, ann: MasterClient) -> None:
     """Twenty years later it opens a session as on the first day, and nothing asks for another."""
     kit.kill()

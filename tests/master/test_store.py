@@ -33,6 +33,7 @@ from papertrader.master.engines import (
     place_at,
 )
 from papertrader.master.rules import Threads
+from papertrader.master.storeguard import FOR_LOGINS
 from papertrader.master.viewtables import TABLES as VIEW_TABLES
 from papertrader.ops.sealing import begin_epoch
 from papertrader.ops.sealkey import keep_seal_key, new_seal_key
@@ -220,6 +221,14 @@ def test_too_little_room_is_a_pause(tmp_path: Path) -> None:
     other = kit.client(connection=2)
     assert other.login().status == 0
     kit.turn(5.0)
+    kit.room.free = 1_000 // FOR_LOGINS - 1
+    kit.turn(1.1)
+    refused = kit.client(connection=4).login()
+    assert (refused.status, refused.message.text) == (
+        Status.READ_ONLY,
+        "The server has no room on its disk: until that is over nobody can log in.",
+    )
+    assert ann.ask(m.PortfolioGet()).status == 0
     assert (kit.main.assets.updates, kit.main.journal.seq) == (updates, seq)
     kit.room.free = 1_000
     kit.turn(1.1)
@@ -502,7 +511,7 @@ def test_the_audit_logs_key_is_handed_from_master_to_master(
     for before, now in itertools.pairwise(chain):
         signer = Ed25519PublicKey.from_public_bytes(before[1])
         signer.verify(now[2], key_statement(now[0], now[1]))
-    with pytest.raises(StoreError, match="copy tls and keys from one of them"):
+    with pytest.raises(StoreError, match="copy tls/ and keys/ from one of them"):
         begin_epoch(states[2], store)
     store.close()
 
