@@ -22,7 +22,7 @@ from papertrader.ops.files import make_private_directory
 from papertrader.ops.installation import lacks_nothing, prepare
 from papertrader.ops.market_variables import MarketSource
 from papertrader.ops.options import default_state_dir
-from papertrader.ops.running import StartError
+from papertrader.ops.running import LockedError, StartError
 from papertrader.ops.settings import Settings
 from papertrader.ops.settings_file import (
     SETTINGS_FILE,
@@ -114,7 +114,14 @@ def _complete(state: Path) -> str:
     place = place_at(state, settings.store.url)
     if lacks_nothing(state, settings.workers, place, now=datetime.now(UTC)):
         return f"Nothing is missing in {state}."
-    _prepare(state, settings)
+    try:
+        _prepare(state, settings)
+    except LockedError as error:
+        raise StartError(
+            f"something is missing or due in {state}, and its master runs (pid {error.owner}):"
+            " nothing was changed; stop the master, then do this again (a worker that runs renews"
+            " its certificate itself)"
+        ) from None
     return f"What was missing in {state} is there now: {counted(settings.workers, 'worker')}."
 
 

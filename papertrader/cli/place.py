@@ -141,7 +141,9 @@ def save_login(place: Place, login: StoredLogin) -> None:
         "expires_at": login.expires_at,
     }
     try:
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not directory.exists():
+            directory.mkdir(parents=True, mode=0o700)
+            _give(directory, directory.parent)
         directory.chmod(0o700)
         partial.unlink(missing_ok=True)
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -149,6 +151,7 @@ def save_login(place: Place, login: StoredLogin) -> None:
             file.write(json.dumps(content) + "\n")
             file.flush()
             os.fsync(file.fileno())
+            _give(file.fileno(), directory)
         partial.replace(place.login_file)
     except OSError as error:
         with contextlib.suppress(OSError):
@@ -159,6 +162,16 @@ def save_login(place: Place, login: StoredLogin) -> None:
             "make the directory writable, or give --user and --password-file with each command",
             EXIT_LOGIN,
         ) from None
+
+
+def _give(made: Path | int, to_whom: Path) -> None:
+    """Give what root has made to whom the directory around it belongs, who has to use it."""
+    if os.geteuid() == 0 and (seen := to_whom.stat()).st_uid:
+        if isinstance(made, int):
+            os.fchown(made, seen.st_uid, seen.st_gid)
+        else:
+            # Never what a link leads to: whose directory this is could have put one there.
+            os.chown(made, seen.st_uid, seen.st_gid, follow_symlinks=False)
 
 
 def forget_login(place: Place) -> None:

@@ -104,7 +104,7 @@ def add(
 def _master_address(invocation: Invocation, address: str | None) -> tuple[str, int]:
     """Where a worker reaches the master: as said, or as the master that runs here listens."""
     from papertrader.client.endpoints import parse_endpoint  # noqa: PLC0415
-    from papertrader.ops.running import read_run_file  # noqa: PLC0415
+    from papertrader.ops.running import read_live_run_file  # noqa: PLC0415
     from papertrader.ops.settings_file import SETTINGS_FILE, load_settings  # noqa: PLC0415
 
     if address is not None:
@@ -114,7 +114,7 @@ def _master_address(invocation: Invocation, address: str | None) -> tuple[str, i
             raise Problem.usage(f"--address: {error}") from None
         return endpoint.host, endpoint.port
     state = _state(invocation)
-    said = read_run_file(state, "master.json")
+    said = read_live_run_file(state, "master.json")
     if said is None:
         raise Problem.usage("no master runs here", "say --address HOST:PORT, the master's")
     listen = load_settings(state / SETTINGS_FILE, os.environ, {}).master.listen

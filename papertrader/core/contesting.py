@@ -115,7 +115,9 @@ class Contesting(Custody):
         if len(mine) >= self.rules.portfolios_max:
             return self._no(
                 Refusal.PORTFOLIO_LIMIT,
-                f"You have {len(mine)} portfolios, and {self.rules.portfolios_max} are allowed.",
+                f"A contest needs a portfolio of its own: you have {len(mine)},"
+                f" {self.rules.portfolios_max} are allowed, and none is ever given back; enter with"
+                " another account.",
             )
         return None
 

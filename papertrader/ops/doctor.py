@@ -38,7 +38,7 @@ from papertrader.ops.forwarded import ForwardedError, octets_behind, read_forwar
 from papertrader.ops.market_variables import MarketSource
 from papertrader.ops.ownership import foreign, locked, owner_of
 from papertrader.ops.planning import DAY_S, SESSION_S, advice, known_limits, shared_out
-from papertrader.ops.running import StartError, read_run_file
+from papertrader.ops.running import StartError, read_live_run_file
 from papertrader.ops.sealkey import NO_SHARED_KEY, read_seal_key
 from papertrader.ops.settings import Settings
 from papertrader.ops.settings_file import SETTINGS_FILE, SettingsError, load_settings
@@ -97,6 +97,7 @@ class Surroundings:
     clock_offset: Callable[[], float | None] = lambda: None
     """Seconds that the clock is off by what keeps it, None if nothing does."""
     free_octets: Callable[[Path], int] = lambda path: shutil.disk_usage(path).free
+    read_only: Callable[[Path], bool] = lambda path: bool(os.statvfs(path).f_flag & os.ST_RDONLY)
     python: tuple[int, int] = sys.version_info[:2]
     openssl: tuple[int, ...] = ssl.OPENSSL_VERSION_INFO[:2]
 
@@ -311,6 +312,9 @@ def _clock(around: Surroundings) -> Finding:
 
 
 def _disk(state: Path, around: Surroundings, low_water: int) -> Finding:
+    if around.read_only(state):
+        what = f"{state} is on a file system that can only be read: no server can run there"
+        return Finding("disk", Verdict.BAD, what, "find out why (dmesg), and mount it for writing")
     free = around.free_octets(state)
     shown, advice = f"{_mib(free)} MiB free at {state}", "make room, or move the state directory"
     if free < low_water:
@@ -511,18 +515,8 @@ def _ports(state: Path, settings: Settings) -> Finding:
 
 def _runs(state: Path, name: str) -> bool:
     """Tell whether a server of ours runs, be it that it does not serve yet, as a standby."""
-    if read_run_file(state, f"{name}.json") is not None:
-        return True
-    said = (read_run_file(state, f"{name}-driver.json") or {}).get("driver")
-    if not isinstance(said, int):
-        return False
-    try:
-        os.kill(said, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass  # It is there, and another user's.
-    return True
+    files = (f"{name}.json", f"{name}-driver.json")
+    return any(read_live_run_file(state, each) is not None for each in files)
 
 
 def _budget(settings: Settings) -> Finding:

@@ -64,12 +64,17 @@ def prepare(
     Raises `StartError` if the directory cannot be used, `CertificateError`, `CredentialsError`,
     `StoreError`.
     """
+    # Before any key is made: what cannot be entered in the registry would stand in the way.
+    lock = StateLock(state, "master")
+    lock.acquire()
     try:
         anew = _certificates(state, workers, now, new_uuid)
+        made = _Made(now=now, anew=anew)
+        _register(state, place or as_place(state), workers, made, standby, telling)
     except OSError as error:
         raise _unusable(state, error) from None
-    made = _Made(now=now, anew=anew)
-    _register(state, place or as_place(state), workers, made, standby, telling)
+    finally:
+        lock.release()
 
 
 def lacks_nothing(state: Path, workers: int, place: StorePlace, *, now: datetime) -> bool:
@@ -183,8 +188,6 @@ def _register(
     state: Path, place: StorePlace, workers: int, made: _Made, standby: bool, telling: Telling
 ) -> None:
     """Enter the workers' keys in the master's registry; no master may run meanwhile."""
-    lock = StateLock(state, "master")
-    lock.acquire()
     store = TruthStore(place.truth, "papertrader up")
     store.tell = telling
     try:
@@ -199,7 +202,6 @@ def _register(
                 _register_worker(state, store, number, made)
     finally:
         store.close()
-        lock.release()
 
 
 def _make_key(state: Path, store: TruthStore) -> None:

@@ -53,6 +53,7 @@ from papertrader.ops.running import (
     StartError,
     calm_collector,
     hold_collector,
+    remove_run_file,
     run_directory,
     tell,
     write_run_file,
@@ -213,12 +214,15 @@ class Workings(Service):
         """Wait until the store may be had; a standby may for days, and lives meanwhile."""
         if standby and self._heart is not None:
             said = {"pid": os.getpid(), "driver": os.getppid(), "where": main.store.where}
+            # One that was robbed serves no more, whatever it said before.
+            remove_run_file(self._options.state, "master.json")
             write_run_file(self._options.state, "standby.json", said)
             self._heart.start()
             self._heart.ready()
         await main.claim(standby)
         if self._main is not main:
             raise StartError("it was told to stop while it waited for the store")
+        remove_run_file(self._options.state, "standby.json")
         if standby and self._heart is not None:
             self._heart.stop()
 

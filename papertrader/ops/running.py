@@ -74,6 +74,14 @@ class StartError(Exception):
     """A server cannot start; the text is one sentence with what to do."""
 
 
+class LockedError(StartError):
+    """Another process has the lock; ``owner`` is its number, as text."""
+
+    def __init__(self, text: str, owner: str) -> None:
+        super().__init__(text)
+        self.owner = owner
+
+
 def run_directory(state: Path) -> Path:
     """Return where running processes say who and where they are."""
     return state / "run"
@@ -88,6 +96,11 @@ def write_run_file(state: Path, name: str, content: dict[str, Any]) -> None:
     partial.replace(directory / name)
 
 
+def remove_run_file(state: Path, name: str) -> None:
+    """Take back what was said, if it was."""
+    (run_directory(state) / name).unlink(missing_ok=True)
+
+
 def read_run_file(state: Path, name: str) -> dict[str, Any] | None:
     """Return what a process said about its run; None if there is nothing readable."""
     try:
@@ -95,6 +108,24 @@ def read_run_file(state: Path, name: str) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return content if isinstance(content, dict) else None
+
+
+def read_live_run_file(state: Path, name: str) -> dict[str, Any] | None:
+    """Return what a process said, if its driver still lives: who is killed takes nothing back.
+
+    A process that has got its number since is not told from it.
+    """
+    said = read_run_file(state, name)
+    driver = (said or {}).get("driver")
+    if not isinstance(driver, int) or driver < 1:
+        return None
+    try:
+        os.kill(driver, 0)
+    except ProcessLookupError:
+        return None
+    except PermissionError:
+        pass  # It is there, and another user's.
+    return said
 
 
 class StateLock:
@@ -107,7 +138,7 @@ class StateLock:
         self._file: int | None = None
 
     def acquire(self) -> None:
-        """Take the lock. Raises `StartError` if another process has it, or nobody can."""
+        """Take the lock. Raises `LockedError` if another has it, `StartError` if nobody can."""
         try:
             make_private_directory(self._path.parent)
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -121,9 +152,10 @@ class StateLock:
         except OSError:
             owner = os.read(descriptor, 32).decode(errors="replace").strip() or "unknown"
             os.close(descriptor)
-            raise StartError(
+            raise LockedError(
                 f"another {self._name} runs on {self._path.parent.parent} (pid {owner}); stop it,"
-                " or choose another place with --state-dir"
+                " or choose another place with --state-dir",
+                owner,
             ) from None
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -145,6 +147,23 @@ def test_a_code_that_is_not_good_is_no_wrong_password(shell: Shell) -> None:
         assert "hint: each is good once" in spent.stderr
     wrong = shell.run("login", "ann", typed="no password\n")
     assert "hint: check the name and the password" in wrong.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_login_by_root_is_the_owners(shell: Shell) -> None:
+    """Who else has to use the directory can log in there afterwards; a link is not followed."""
+    shutil.rmtree(shell.state / "client")
+    os.chown(shell.state, 4321, 4321)
+    elsewhere = shell.state.parent / "elsewhere"
+    for _ in range(2):
+        assert shell.run("login", "ann", typed=f"{PASSWORD}\n").exit_code == 0
+        login = next((shell.state / "client").iterdir())
+        assert {each.stat().st_uid for each in (login.parent, login)} == {4321}
+    elsewhere.mkdir()
+    shutil.rmtree(shell.state / "client")
+    (shell.state / "client").symlink_to(elsewhere)
+    assert shell.run("login", "ann", typed=f"{PASSWORD}\n").exit_code == 0
+    assert elsewhere.stat().st_uid == 0
 
 
 def test_who_closes_an_account_is_asked_whose(shell: Shell) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import attrs
 import pytest
 
 from papertrader.core import contests, desk
@@ -145,6 +146,11 @@ def test_who_may_join_and_when(floor: Any, monkeypatch: pytest.MonkeyPatch) -> N
     opened(floor, 2, name="strict", joins_until=100)
     assert joined(floor, 1, 12, number=2, market_at=100).refusal == Refusal.CONTEST_CLOSED
     assert joined(floor, 1, 12, number=2, market_at=99).refusal is None
+    opened(floor, 3, name="third")
+    floor.desk.rules = attrs.evolve(floor.desk.rules, portfolios_max=3)
+    full = joined(floor, 1, 13, number=3)
+    assert full.refusal == Refusal.PORTFOLIO_LIMIT
+    assert "needs a portfolio of its own: you have 3, 3 are allowed" in full.text
     monkeypatch.setattr("papertrader.core.contesting.ENTRIES_MAX", 1)
     assert joined(floor, 2, 13).refusal == Refusal.CONTEST_FORBIDS
     with pytest.raises(ValueError, match="exists already"):

@@ -141,7 +141,8 @@ class Pair:
     def end(self) -> None:
         """Leave nothing behind; one that waits for the store ends as soon as one that has it."""
         stubborn = []
-        with contextlib.suppress(AssertionError):
+        # One that was robbed, and waits, has taken its master.json back.
+        if (self.states[0] / "run" / "master.json").exists():
             self.strike(signal.SIGCONT)
         for process in self.processes.values():
             process.terminate()

@@ -398,6 +398,14 @@ def test_versions_and_libraries(state: Path) -> None:
     )  # fmt: skip
 
 
+def test_a_disk_that_can_only_be_read(state: Path) -> None:
+    """A file system that the kernel has mounted so after an error: there is room, and no use."""
+    found = seen(state, "disk", read_only=lambda path: True)
+    assert found.verdict is Verdict.BAD
+    assert "can only be read" in found.what
+    assert seen(state, "disk").verdict is Verdict.GOOD
+
+
 def test_a_port_that_somebody_has(state: Path) -> None:
     """Which setting to change."""
     with socket.socket() as taken:
@@ -408,9 +416,10 @@ def test_a_port_that_somebody_has(state: Path) -> None:
         assert found.verdict is Verdict.BAD
         assert "worker.listen" in found.advice
         # A standby has its port though it does not serve; what a dead one left says nothing.
-        for pid, verdict in ((os.getpid(), Verdict.GOOD), (2**22 + 1, Verdict.BAD)):
-            write_run_file(state, "worker-1-driver.json", {"driver": pid})
-            assert seen(state, "ports").verdict is verdict
+        for file in ("worker-1-driver.json", "worker-1.json"):
+            for pid, verdict in ((os.getpid(), Verdict.GOOD), (2**22 + 1, Verdict.BAD)):
+                write_run_file(state, file, {"driver": pid})
+                assert seen(state, "ports").verdict is verdict
 
 
 def test_settings_and_budget(state: Path) -> None:
