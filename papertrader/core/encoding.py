@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from functools import cache
 from operator import attrgetter
@@ -42,14 +43,23 @@ def encoded_values(values: tuple[Any, ...]) -> bytes:
     )  # fmt: skip
 
 
-_LOT_NAMES: Final = tuple(field.name for field in attrs.fields(Lot))
-_LOT_VALUES: Final = attrgetter(*_LOT_NAMES)
-_LOT_FORMAT: Final = b"(%d:" % len(_LOT_NAMES) + b"i%d," * len(_LOT_NAMES)
+_LOT: Final = struct.Struct(">5q").pack
 
 
 def _encoded_lots(lots: Sequence[Lot]) -> bytes:
-    """Return the encoding of lots: of some portfolios they are what there is most of."""
-    return b"(%d:" % len(lots) + b"".join([_LOT_FORMAT % _LOT_VALUES(lot) for lot in lots])
+    """Return the encoding of lots, which are what there is most of in some portfolios.
+
+    As eight octets for each number, a third of the time; lots with one that is greater than any
+    ledger allows go the way of everything else.
+    """
+    try:
+        rows = [
+            _LOT(each.quantity, each.price, each.cost, each.opened_at, each.transaction)
+            for each in lots
+        ]
+    except struct.error:
+        rows = [b"%b;" % encoded(each) for each in lots]
+    return b"[%d:" % len(lots) + b"".join(rows)
 
 
 def encoded(value: Any) -> bytes:
