@@ -20,7 +20,7 @@ from papertrader.wire import messages as m
 from papertrader.wire.codec import RESPONSE
 from papertrader.wire.connection import Connection, Link
 from papertrader.wire.kinds import Role, Scope
-from tests.server_kit import PASSWORD, Server, events_until
+from tests.server_kit import EVENTS_S, PASSWORD, Server, events_until
 
 REQUESTS = 40
 ROWS = 5_000
@@ -53,7 +53,7 @@ def stalled(server: Server, worker: str) -> tuple[socket.socket, Connection]:
 def rows_read(stream: socket.socket, connection: Connection) -> int:
     """Read everything that was asked for; return the number of bars."""
     rows = done = 0
-    stream.settimeout(30)
+    stream.settimeout(EVENTS_S)
     while done < REQUESTS:
         data = stream.recv(262_144)
         assert data, connection.goodbye

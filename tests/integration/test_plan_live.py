@@ -48,7 +48,7 @@ def test_listed_assets_and_the_live_user_base(tmp_path: Path) -> None:
         assert refused.returncode == 1
         assert "IBM" in refused.stderr
         assert server.cli("buy", "AAPL", "3", "--wait", "60").returncode == 0
-        assert server.cli("buy", "MSFT", "1", "--limit", "5.00").returncode == 0
+        assert server.cli("buy", "MSFT", "1", "--limit", "5.00", "--gtc").returncode == 0
         (plan,) = said(server, "plan", "finnhub", "--live")["plans"]
         counts = {each["symbol_class"]: each["symbols"] for each in plan["classes"]}
         assert counts["ORDERS"] == 1

@@ -13,7 +13,7 @@ from papertrader.client.blocking import Client
 from papertrader.client.updates import OrderUpdate, QuoteUpdate, TransactionUpdate
 from tests.server_kit import PASSWORD, Server, running
 
-WATCH_S = 60.0
+WATCH_S = 150.0
 QUOTES = 6
 """Of one symbol; some of them come after the worker has gone."""
 
@@ -23,7 +23,7 @@ class Watcher(threading.Thread):
 
     def __init__(self, server: Server, workers: list[str]) -> None:
         super().__init__()
-        self.client = Client(workers, server.ca, timeout=30)
+        self.client = Client(workers, server.ca, timeout=60)
         self.last: int | None = None
         self.subscribed = threading.Event()
         self.seen: list[tuple[int, str, int, str]] = []

@@ -165,7 +165,9 @@ def test_a_disk_that_fills_up(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> No
         with server.client() as other:
             other.register("ann", PASSWORD)
         known(lambda: ann.login("ann", PASSWORD, remember=True))
-        first = known(lambda: ann.buy("IBM", 1, limit="1.00", client_order_id=1))
+        first = known(
+            lambda: ann.buy("IBM", 1, limit="1.00", time_in_force="gtc", client_order_id=1)
+        )
         disk.leave(LOW_WATER_MIB * MIB // 2)
 
         def refused() -> bool:
