@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import invariant, precondition, rule, run_state_machine_as_test
 
 from papertrader.core.contests import ContestRules
 from papertrader.core.custody import likeness_of, present_likeness
@@ -22,6 +22,7 @@ from papertrader.core.money import NULL, SCALE
 from papertrader.core.orders import NewOrder, OrderType, Side, TimeInForce
 from papertrader.core.quotes import ActionKind, CorporateAction
 from papertrader.core.restore import restore_state
+from papertrader.core.statehash import StateHash
 from papertrader.core.terms import AccountKind, FeeModelKind, PortfolioTerms, TermsFlag
 from tests.model.test_combinations_model import PRICE, CombinationMachine, image_of
 
@@ -41,6 +42,15 @@ TERMS = st.builds(
 
 class WholeMachine(CombinationMachine):
     """See the module."""
+
+    hashing: StateHash | None = None
+
+    @invariant()
+    def the_hash_by_parts_is_that_of_the_whole(self) -> None:
+        """Whatever was done, and over a new beginning."""
+        if self.hashing is None or self.hashing.state is not self.desk.state:
+            self.hashing = StateHash(self.desk.state)
+        assert self.hashing.take() == self.desk.state_hash()
 
     def owner_of(self, portfolio: int) -> dict[str, int]:
         """Name a portfolio and whose it is."""

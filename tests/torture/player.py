@@ -35,6 +35,7 @@ from papertrader.core.quotes import (
     QuoteFlag,
     market_time,
 )
+from papertrader.core.statehash import StateHash
 from papertrader.core.terms import BASIS_POINTS, FillModelKind
 from tests.torture.draws import CENT, HOURS, OWNERS, SYMBOLS, Draws
 
@@ -51,6 +52,7 @@ class Player(Draws):
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
         self.moves = self.orders = self.accepted = 0
+        self.hashing = StateHash(self.table.desk.state)
         self.told: list[str] = []
         self.sizes: dict[tuple[int, bool], int] = {}
         """What is left of each quote's displayed size for those who buy, and for those who sell."""
@@ -356,9 +358,12 @@ class Player(Draws):
     def restart(self) -> None:
         """Go on with what the events alone lead to, as a master that was started again."""
         self.told.append("restart")
+        whole = self.table.desk.state_hash()
+        assert self.hashing.take() == whole, "the hash by parts is another one"
         again = self.table.recovered()
-        assert again.state_hash() == self.table.desk.state_hash(), "recovery has another hash"
+        assert again.state_hash() == whole, "recovery has another hash"
         self.table.desk = again
+        self.hashing = StateHash(again.state)
 
 
 MOVES: Final = (
