@@ -150,6 +150,8 @@ def _problem_of(error: Exception, remote: bool, with_key: bool) -> Problem:
             if isinstance(error, click.NoSuchOption) and _is_global(context, error.option_name):
                 rest = " ".join(words)
                 hint = f"it stands before the command: {{program}} {error.option_name} ... {rest}"
+        if isinstance(error, click.NoSuchOption) and error.option_name[1:2].isdigit():
+            return Problem.usage("a number of less than 0 is of no use here", hint)
         if isinstance(error, click.exceptions.NoArgsIsHelpError):
             return Problem.usage("which command?", hint)
         return Problem.usage(error.format_message().replace(_RANGE, _WHOLE), hint)

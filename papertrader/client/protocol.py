@@ -7,8 +7,9 @@
     order = await client.buy("AAPL", 10)
 
 It connects with the first request, reconnects and resumes by itself, and keeps alive until `close`.
-Arguments that cannot be sent raise at once (`TypeError`, `ValueError`, `NotLoggedIn`); everything
-else fails the Deferred with an error of `papertrader.client.errors`.
+Arguments that cannot be sent raise at once (`TypeError`, `ValueError`), and so does what this
+client cannot take: `NotLoggedIn`, `TooManyCalls`, `ConnectionLost` after `close`. Everything else
+fails the Deferred with an error of `papertrader.client.errors`.
 """
 
 from __future__ import annotations

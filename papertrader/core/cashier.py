@@ -297,7 +297,7 @@ class Cashier(Grounds):
         return self._no(
             Refusal.CONTEST_FORBIDS,
             f"Portfolio {portfolio.portfolio} is an entry of contest {portfolio.contest}: its cash"
-            " and its terms are the contest's, and it cannot be reset.",
+            " and its terms are the contest's, and it can be neither reset nor forked.",
         )
 
     def _name_taken(self, account: int, name: str, but: int = 0) -> Outcome | None:

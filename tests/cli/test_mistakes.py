@@ -26,6 +26,8 @@ def _symbols(count: int) -> str:
 
 
 MISTAKES = [
+    ("a deposit of less than 0", "portfolio deposit -5", USAGE, "less than 0", "deposit --help"),
+    ("a step back in time", "clock step -1d", USAGE, "less than 0", "clock step --help"),
     ("a symbol that there is not", "quote NOPE", REFUSED, "symbol", "assets"),
     ("buying what there is not", "buy NOPE 1", REFUSED, "symbol", "assets"),
     ("watching what there is not", "watch NOPE", REFUSED, "symbol", "assets"),
