@@ -124,9 +124,12 @@ def prepare_settings(state: Path, tell: Tell, what: str = "a new installation") 
 
 
 def _unusable(state: Path, error: OSError) -> StartError:
+    if error.strerror is None:
+        # Ours, which says what to do.
+        return StartError(f"cannot use {state}: {error}")
     return StartError(
-        f"cannot use {state}: {error.strerror or error}; make it writable for you or choose"
-        " another place with --state-dir"
+        f"cannot use {state}: {error.strerror}; make it writable for you or choose another place"
+        " with --state-dir"
     )
 
 

@@ -92,6 +92,18 @@ def test_what_is_missing_is_made(tmp_path: Path) -> None:
     assert (code, said) == (0, f"Nothing is missing in {state}.\n")
 
 
+def test_a_directory_that_is_open_to_others(tmp_path: Path) -> None:
+    """One advice, not two: what to run."""
+    state = tmp_path / "state"
+    assert run("--yes", "--state-dir", str(state))[0] == 0
+    (state / "tls" / "master.pem").unlink()
+    state.chmod(0o755)
+    (state / "tls").chmod(0o755)
+    code, said = run("--missing", "--state-dir", str(state))
+    assert code == 1
+    assert said.rstrip().endswith(f"run: chmod 700 {state / 'tls'}")
+
+
 def test_nothing_is_made_while_a_master_runs(tmp_path: Path) -> None:
     """New keys that the registry does not know would stand in the way of the next try."""
     state = tmp_path / "state"
