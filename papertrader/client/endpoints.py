@@ -35,7 +35,12 @@ class Endpoint:
 
 
 def parse_endpoint(text: str) -> Endpoint:
-    """Read ``HOST:PORT``, ``HOST`` (port 2049) or ``[IPV6]:PORT``; raises `ValueError`."""
+    """Read ``HOST:PORT``, ``HOST`` (port 2049) or ``[IPV6]:PORT``.
+
+    Raises `ValueError`, and `TypeError` for what is no text.
+    """
+    if not isinstance(text, str):
+        raise TypeError(f"a worker must be HOST:PORT or an Endpoint, not {type(text).__name__}")
     wrong = ValueError(f"{text!r} is not HOST:PORT; write for example 127.0.0.1:{DEFAULT_PORT}")
     bracketed = text.startswith("[")
     host, separator, rest = text[1:].partition("]") if bracketed else text.partition(":")

@@ -46,7 +46,7 @@ def wall_clock() -> Callable[[], int]:
 
 
 def endpoints_of(workers: str | Endpoint | Iterable[str | Endpoint]) -> Sequence[Endpoint]:
-    """Read one or several ``HOST:PORT``; raises `ValueError`."""
+    """Read one or several ``HOST:PORT``; raises `ValueError` and `TypeError`."""
     listed = [workers] if isinstance(workers, str | Endpoint) else list(workers)
     return [one if isinstance(one, Endpoint) else parse_endpoint(one) for one in listed]
 

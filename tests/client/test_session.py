@@ -15,6 +15,7 @@ from papertrader.client.buffer import EventBuffer
 from papertrader.client.endpoints import ENDPOINTS_MAX, Endpoint, WorkerChoice, parse_endpoint
 from papertrader.client.results import decimal_of, units_of
 from papertrader.client.stream import AccountStream, Verdict
+from papertrader.client.transport import endpoints_of
 from papertrader.core.money import AMOUNT_MAX, AMOUNT_MIN
 from papertrader.wire.kinds import Opcode, Status
 from tests.client_kit import BlockingMarket
@@ -117,6 +118,13 @@ def test_endpoints_that_are_none(text: str) -> None:
     """Anything else is a ValueError that shows how to write it."""
     with pytest.raises(ValueError, match="HOST:PORT"):
         parse_endpoint(text)
+
+
+@pytest.mark.parametrize("wrong", [[("127.0.0.1", 2049)], [b"127.0.0.1:2049"], [None]])
+def test_what_is_no_address_is_told(wrong: list[object]) -> None:
+    """A pair of host and port is what many libraries take, and this one does not."""
+    with pytest.raises(TypeError, match=r"HOST:PORT or an Endpoint, not (tuple|bytes|NoneType)"):
+        endpoints_of(wrong)  # type: ignore[arg-type]
 
 
 def test_the_pause_between_dials_grows_and_is_bounded() -> None:
