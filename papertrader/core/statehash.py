@@ -26,10 +26,11 @@ from papertrader.core.quotes import ActionKind
 from papertrader.core.state import DeskState
 from papertrader.core.touched import ACCOUNTS_TOGETHER, ORDERS_TOGETHER, Touched
 
-FORM: Final = b"\x02"
-"""What a hash begins with."""
+FORM: Final = b"\x03"
+"""What a hash begins with: another octet whenever the same state is encoded in other octets, or an
+audit would call the memory of earlier masters wrong."""
 FORM_1_SIZE: Final = 32
-"""Octets of a hash of form 1, which was of the whole state at once."""
+"""Octets of a hash of form 1, which was of the whole state at once and does not say its form."""
 
 
 NUMBER: Final = b"i%d,"

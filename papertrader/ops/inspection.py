@@ -16,7 +16,7 @@ import attrs
 import peewee
 
 from papertrader.core.desk import Desk
-from papertrader.core.statehash import FORM_1_SIZE
+from papertrader.core.statehash import FORM, FORM_1_SIZE
 from papertrader.master.database import GENESIS, audit_hash, refuse_newer
 from papertrader.master.engines import StoreError, StorePlace, as_place, reason
 from papertrader.master.views import load_desk
@@ -169,10 +169,10 @@ def _inputs(place: StorePlace) -> int:
 def hashes_taken(truth: peewee.Database) -> Iterator[tuple[int, bytes]]:
     """Give the hashes that the master took of its memory: (after which input, hash).
 
-    Those of earlier programs, which were of the whole state at once, nobody can take any more.
+    Those of earlier programs, which encoded the state in other ways, nobody can take any more.
     """
     for seq, value in truth.execute_sql("SELECT seq, state_hash FROM checkpoint ORDER BY id"):
-        if len(value) != FORM_1_SIZE:
+        if len(value) != FORM_1_SIZE and bytes(value[:1]) == FORM:
             yield int(seq), bytes(value)
 
 
