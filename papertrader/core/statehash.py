@@ -29,6 +29,8 @@ from papertrader.core.touched import ACCOUNTS_TOGETHER, ORDERS_TOGETHER, Touched
 FORM: Final = b"\x03"
 """What a hash begins with: another octet whenever the same state is encoded in other octets, or an
 audit would call the memory of earlier masters wrong."""
+EARLIER_FORMS: Final = frozenset({b"\x02"})
+"""Of masters whose encoding was another; what is none of these is of this form, or is damaged."""
 FORM_1_SIZE: Final = 32
 """Octets of a hash of form 1, which was of the whole state at once and does not say its form."""
 

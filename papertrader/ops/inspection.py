@@ -16,7 +16,7 @@ import attrs
 import peewee
 
 from papertrader.core.desk import Desk
-from papertrader.core.statehash import FORM, FORM_1_SIZE
+from papertrader.core.statehash import EARLIER_FORMS, FORM_1_SIZE
 from papertrader.master.database import GENESIS, audit_hash, refuse_newer
 from papertrader.master.engines import StoreError, StorePlace, as_place, reason
 from papertrader.master.views import load_desk
@@ -172,7 +172,7 @@ def hashes_taken(truth: peewee.Database) -> Iterator[tuple[int, bytes]]:
     Those of earlier programs, which encoded the state in other ways, nobody can take any more.
     """
     for seq, value in truth.execute_sql("SELECT seq, state_hash FROM checkpoint ORDER BY id"):
-        if len(value) != FORM_1_SIZE and bytes(value[:1]) == FORM:
+        if len(value) != FORM_1_SIZE and bytes(value[:1]) not in EARLIER_FORMS:
             yield int(seq), bytes(value)
 
 
