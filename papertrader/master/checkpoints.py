@@ -71,6 +71,8 @@ class Checkpoints:
         self._working = done
 
         def failed(failure: Failure) -> None:
+            # What events had told it to look at is lost: the next one begins with everything.
+            self._hash = None
             self.log.failure("the hash of the memory could not be taken", failure=failure)
 
         def end(_: object) -> None:

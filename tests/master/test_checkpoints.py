@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
+from twisted.python.failure import Failure
 
 from papertrader.master.checkpoints import CHECKPOINT_S
 from papertrader.ops.inspection import audit
-from tests.master_kit import AT_ONCE, Gate, MasterClient, MasterKit
+from tests.master_kit import AT_ONCE, Gate, MasterClient, MasterKit, at_once
 
 
 @pytest.fixture
@@ -96,3 +98,28 @@ def test_what_happens_while_orders_are_read_is_in_the_first(tmp_path: Path) -> N
     report = audit(tmp_path)
     assert report.violations == []
     assert report.checkpoints == 2
+
+
+def test_one_that_failed_loses_nothing(
+    tmp_path: Path, flush_logged_errors: Callable[..., list[Failure]]
+) -> None:
+    """What it was to look at is looked at by the next, or the audit would call memory damaged."""
+    calls: list[object] = []
+
+    def proving(function: Any, *arguments: Any) -> Deferred[Any]:
+        calls.append(function)
+        return fail(MemoryError("no room")) if len(calls) == 4 else at_once(function, *arguments)
+
+    kit = MasterKit(tmp_path, threads=attrs.evolve(AT_ONCE, proving=proving))
+    ann = trader(kit)
+    kit.main.checkpoints.take()
+    for _ in range(2):
+        ann.order("MSFT", "1")
+        kit.quote("MSFT", "28.50", "28.51")
+        kit.main.checkpoints.take()
+        kit.turn()
+    assert len(calls) == 4 and len(flush_logged_errors(MemoryError)) == 1
+    ann.order("MSFT", "2")
+    kit.main.checkpoints.take()
+    assert len(calls) == 6, "it begins anew"
+    assert kit.check().checkpoints >= 3
