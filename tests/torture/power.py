@@ -16,6 +16,7 @@ import argparse
 import hashlib
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -39,6 +40,8 @@ from tests.torture.disk import load
 from tests.torture.disk.images import Image, Operation, images, read_trace
 from tests.torture.disk.shim import NoCompiler, library
 
+DAMAGED: Final = (peewee.DatabaseError, sqlite3.DatabaseError)
+"""What a damaged page raises: where a query begins, or while its rows are fetched."""
 CONTROLS: Final = {
     "": (),
     "normal": ("--synchronous", "1"),
@@ -183,7 +186,7 @@ class Examination:
         image.write(self._place, recording.marks)
         try:
             count, hashes = self._recover()
-        except (StoreError, peewee.DatabaseError, ValueError) as error:
+        except (StoreError, *DAMAGED, ValueError) as error:
             tally.add("corrupt", f"{image}: {error}")
             return
         lost = [n for n in self._acked if recording.batch_of.get(n, 1 << 62) > count]
@@ -221,7 +224,7 @@ class Examination:
         try:
             MasterKit(self._place).check()
             violations = audit(self._place).violations
-        except (AssertionError, StoreError, InvariantViolated, RuntimeError) as error:
+        except (AssertionError, StoreError, InvariantViolated, RuntimeError, *DAMAGED) as error:
             violations = [repr(error)]
         if violations:
             self._tally.add("corrupt", f"{image}: {violations[0]}")
