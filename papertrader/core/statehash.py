@@ -256,6 +256,7 @@ def _copy(row: Any) -> Any:
     copied = copy.copy(row)
     for name in row.__slots__:
         value = getattr(row, name, None)
+        # The client order ids, as many as orders, only grow, and are hashed with the orders.
         if isinstance(value, dict | list) and name != "client_order_ids":
             setattr(copied, name, value.copy())
     return copied

@@ -13,6 +13,7 @@ from papertrader.core.money import NULL, SCALE, parse_amount
 from papertrader.core.orders import NewOrder, Order, OrderType, Side, TimeInForce
 from papertrader.core.quotes import ActionKind, Asset, AssetKind, CorporateAction, Quote
 from papertrader.core.rules import DeskRules
+from papertrader.core.state import DeskState
 
 
 class Floor:
@@ -194,3 +195,12 @@ def floor_class() -> type[Floor]:
 def floor() -> Floor:
     """Give a floor with 10,000.00 USD in portfolio 1."""
     return Floor()
+
+
+@pytest.fixture
+def state(floor: Floor) -> DeskState:
+    """Give a state with a position, a done order (1), an open buy (2) and an open sell (3)."""
+    floor.hold("10", "100")
+    floor.order("5", "90")
+    floor.order("4", "120", side=Side.SELL)
+    return floor.desk.state

@@ -9,21 +9,11 @@ import pytest
 
 from papertrader.core.ledger import ROUNDING, Entry
 from papertrader.core.money import parse_amount
-from papertrader.core.orders import OrderState, Side
+from papertrader.core.orders import OrderState
 from papertrader.core.portfolio import Position
 from papertrader.core.state import DeskState
 
 m = parse_amount
-
-
-@pytest.fixture
-def state(floor: Any) -> DeskState:
-    """Give a state with a position, a done order (1), an open buy (2) and an open sell (3)."""
-    floor.hold("10", "100")
-    floor.order("5", "90")
-    floor.order("4", "120", side=Side.SELL)
-    result: DeskState = floor.desk.state
-    return result
 
 
 def set_portfolio(name: str, value: int) -> Callable[[DeskState], None]:

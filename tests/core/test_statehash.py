@@ -11,23 +11,13 @@ import pytest
 from papertrader.core import statehash
 from papertrader.core.encoding import encoded, encoded_order
 from papertrader.core.money import parse_amount
-from papertrader.core.orders import Order, OrderTerms, Side
+from papertrader.core.orders import Order, OrderTerms
 from papertrader.core.portfolio import Lot, Position
 from papertrader.core.state import DeskState
 from papertrader.core.statehash import FORM, StateHash, state_hash
 from papertrader.core.touched import ORDERS_TOGETHER
 
 m = parse_amount
-
-
-@pytest.fixture
-def state(floor: Any) -> DeskState:
-    """Give a state with a position, a done order (1), an open buy (2) and an open sell (3)."""
-    floor.hold("10", "100")
-    floor.order("5", "90")
-    floor.order("4", "120", side=Side.SELL)
-    result: DeskState = floor.desk.state
-    return result
 
 
 def test_the_form_is_of_these_octets(state: DeskState, floor: Any) -> None:
