@@ -92,7 +92,7 @@ class PacedTransport(RecordTransport):
             if len(self._early) > EARLY_MAX:
                 self.abortConnection()  # type: ignore[no-untyped-call]
         elif self._is_settled or self._queue.take():
-            super().dataReceived(data)  # type: ignore[no-untyped-call]
+            super().dataReceived(data)
         else:
             self._early += data
             self._queue.wait(self)
@@ -107,7 +107,7 @@ class PacedTransport(RecordTransport):
         data = bytes(self._early)
         self._early.clear()
         if self.connected:
-            super().dataReceived(data)  # type: ignore[no-untyped-call]
+            super().dataReceived(data)
 
     def _tlsShutdownFinished(self, reason: Failure | None) -> None:
         # A failure's traceback refers to itself; the collector, which finds it, stops the reactor.
@@ -120,7 +120,7 @@ class PacedTransport(RecordTransport):
         if self._early:
             self._queue.leave(self)
             self._early.clear()
-        super().connectionLost(reason)  # type: ignore[no-untyped-call]
+        super().connectionLost(reason)
         # A peer that ends leaves the producer registered, which is the protocol, which has us: a
         # ring that only the collector would find, with 6 KiB, and it comes rarely.
         self._producer = None
