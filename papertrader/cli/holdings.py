@@ -14,7 +14,7 @@ from papertrader.cli.output import amount, moment, money, name, pairs, table, wr
 from papertrader.cli.parameters import DATE, SYMBOL, TAG, of_option, portfolio_option
 from papertrader.cli.visit import logged_in
 from papertrader.client.moneyresults import Margin, Position
-from papertrader.client.results import ItemT, Order, Page
+from papertrader.client.results import ItemT, Order, Page, Transaction
 from papertrader.core.orders import OrderType, TimeInForce
 
 ROWS_MAX: Final = 50_000
@@ -223,6 +223,13 @@ def orders(
     click.echo(table(headings, rows) if rows else nothing)
 
 
+def converted(row: Transaction) -> str:
+    """Return at which rate the price became the amount; empty if both are in one currency."""
+    if row.rate is None:
+        return ""
+    return f"{money(row.rate)} {row.currency} for 1 {row.asset_currency}"
+
+
 @click.command()
 @click.option("--from", "first", type=DATE, help="First day (UTC, the server's clock).")
 @click.option("--to", "last", type=DATE, help="Last day (UTC, the server's clock).")
@@ -262,13 +269,15 @@ def history(
             moment(each.market_at), name(each.kind), each.symbol,
             amount(each.quantity) if each.symbol else "", money(each.price),
             money(each.fees) if each.fees else "", money(each.amount), money(each.cash_after),
-            money(each.realized) if each.realized else "", " ".join(each.note.split()),
+            money(each.realized) if each.realized else "", converted(each),
+            " ".join(each.note.split()),
         )
         for each in newest
     ]  # fmt: skip
     headings = (
         "market time (UTC)", "kind", "symbol", ">quantity", ">price", ">fees", ">amount",
-        ">cash after", ">realized", "why" if any(each.note for each in newest) else "",
+        ">cash after", ">realized", "converted at" if any(map(converted, newest)) else "",
+        "why" if any(each.note for each in newest) else "",
     )  # fmt: skip
     click.echo(table(headings, rows) if rows else "Nothing happened then.")
     if not rows and (first or last):

@@ -35,6 +35,9 @@ def test_a_share_in_euros_bought_with_dollars(tmp_path: Path) -> None:
         assert f"Converted at {RATE} USD for 1 EUR." in bought.stdout, bought
         receipt = server.cli("receipt", "1")
         assert f"  converted at {RATE} USD for 1 EUR" in receipt.stdout, receipt
+        history = server.cli("history").stdout.splitlines()
+        assert history[0].endswith("converted at"), history
+        assert [line.endswith(f"{RATE} USD for 1 EUR") for line in history[1:3]] == [False, True]
         assert server.audit().violations == []
         server.stop()
         assert replay_check(server.state).findings == []

@@ -166,6 +166,7 @@ def test_a_contest_is_opened_joined_and_ranked(browsers: Callable[..., Page]) ->
     page.press("Join", "button.main")
     page.wait(lambda: "You are in." in page.text)
     page.wait(lambda: [row for row in page.all("tbody tr") if "joiner" in row.text])
+    assert page.one(".standings tbody td:nth-child(4)").text == "0.00 %"
     assert "ends in" in page.text
     page.shot("contests")
     assert page.complaints() == []

@@ -47,7 +47,8 @@ export function Door() {
       <form class="card" onSubmit=${submit}>
         <h1><img src="icon.svg" alt="" width="32" height="32" /> PaperTrader</h1>
         <p>Practise investing with fake money.</p>
-        ${state.ended && html`<p class="notice">You were logged out: ${words(state.ended)}.</p>`}
+        ${state.ended && html`<p class="notice">${state.ended === "SESSION_TAKEN_OVER"
+          ? "This session goes on in another tab: a copy of this one took it along." : `You were logged out: ${words(state.ended)}.`}</p>`}
         <div class="tabs" role="tablist">
           ${[["login", "Log in"], ["register", "Open an account"]].map(([name, label]) => html`
             <button type="button" role="tab" aria-selected=${mode === name} onClick=${() => { setMode(name); setError(""); }}>${label}</button>`)}

@@ -86,7 +86,9 @@ function Transactions() {
     const reply = await attempt(() => link.request("TransactionsGet",
       { portfolio: state.portfolio, after: from, limit: 100, direction: NEWEST_FIRST }));
     if (!reply) return;
-    setRows((before) => [...(from ? before : []), ...(reply.transactions ?? [])]);
+    const priced = new Map((reply.details ?? []).map((row) => [row.transaction, row.asset_currency]));
+    const more = (reply.transactions ?? []).map((row) => ({ ...row, priced: priced.get(row.transaction) }));
+    setRows((before) => [...(from ? before : []), ...more]);
     setAfter(reply.next_after);
   };
   useEffect(() => { read(0n); }, [String(state.portfolio), String(state.holding?.event_seq)]);
@@ -94,7 +96,7 @@ function Transactions() {
   return html`<div class="scroll"><table class="wide folds"><thead><tr><th>executed (UTC)</th><th>kind</th><th>symbol</th><th class="number extra">quantity</th>
       <th class="number extra">price</th><th class="number extra">fees</th><th class="number">amount</th><th class="number extra">cash after</th><th class="number extra">realized</th></tr></thead>
     <tbody>${rows.map((row) => html`<tr key=${String(row.transaction)}><td>${instant(row.executed_at)}</td><td>${words(member("TxKind", row.kind))} <${Written} order=${row.order} /></td><td>${row.symbol}</td>
-      <td class="number extra">${row.quantity ? quantity(row.quantity) : ""}</td><td class="number extra">${row.price ? price(row.price) : ""}</td>
+      <td class="number extra">${row.quantity ? quantity(row.quantity) : ""}</td><td class="number extra">${row.price ? price(row.price) : ""}${row.priced ? ` ${row.priced}` : ""}</td>
       <td class="number extra">${row.fees ? money(row.fees) : ""}</td><td class=${`number ${tone(row.amount)}`}>${signed(row.amount)}</td>
       <td class="number extra">${money(row.cash_after)}</td><td class=${`number extra ${tone(row.realized ?? 0n)}`}>${row.realized ? signed(row.realized) : ""}</td></tr>`)}</tbody></table></div>
     ${after ? html`<button type="button" class="plain" onClick=${() => read(after)}>More</button>` : ""}`;

@@ -148,7 +148,7 @@ export function Performance() {
   const shown = [["return", percent(figures.total), figures.total], ["largest drawdown", percent(figures.worst), figures.worst],
     ...(whole ? [["volatility a year", share(figures.volatility)],
       ["Sharpe ratio", figures.sharpe === null ? "–" : figures.sharpe.toFixed(2)]] : []),
-    ["equity now", rows.length ? money(rows[rows.length - 1].equity) : "–"]];
+    ["equity at last prices", rows.length ? money(rows[rows.length - 1].equity) : "–"]];
   return html`
     <section class="card">
       <div class="tabs" role="tablist" aria-label="Time">

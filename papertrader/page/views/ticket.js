@@ -92,9 +92,10 @@ function Estimate({ order, told }) {
   }
   const preview = told.preview;
   if (!preview) return html`<p class="estimate hint">The order can be sent.</p>`;
+  const abroad = preview.asset_currency;
   return html`<dl class="estimate">
-    <dt>at about</dt><dd>${price(preview.price)}</dd>
-    <dt>${order.side === "BUY" ? "cost" : "proceeds"}</dt><dd>${money(preview.cost)}</dd>
+    <dt>at about</dt><dd>${price(preview.price)}${abroad ? ` ${abroad}` : ""}</dd>
+    <dt>${order.side === "BUY" ? "cost" : "proceeds"}</dt><dd>${money(preview.cost)}${abroad ? ` ${preview.currency}` : ""}</dd>
     <dt>fees</dt><dd>${money(preview.fees)}</dd>
     ${preview.margin ? html`<dt>margin</dt><dd>${money(preview.margin)}</dd>` : null}
     <dt>buying power after</dt><dd>${money(preview.buying_power_after)}</dd>
