@@ -28,13 +28,20 @@ _ZERO = Decimal(0)
 
 
 def position_body(
-    position: Position, asset: r.Asset, previous_close: Decimal | None, today: Today
+    position: Position, asset: r.Asset, quote: r.Quote | None, today: Today, currency: str
 ) -> dict[str, Any]:
-    """Write a position. Its price is what it could be closed at, so that equity adds up."""
+    """Write a position. Its price is what it could be closed at, so that equity adds up.
+
+    ``currency`` is that of the portfolio: what is priced in another one has no price of the last
+    close in it, since its rate of then is not known, and changes in its own.
+    """
     price, quantity = position.mark, position.quantity
     value, cost = position.market_value, position.cost_basis
     profit = position.unrealized_pnl
-    change = price - previous_close if price is not None and previous_close is not None else None
+    previous_close = None if quote is None else quote.prev_close
+    is_foreign = asset.currency != currency
+    now = own_mark(quantity, quote) if is_foreign else price
+    change = now - previous_close if now is not None and previous_close is not None else None
     return {
         "asset_id": asset_uuid(position.symbol),
         "symbol": position.symbol,
@@ -52,9 +59,17 @@ def position_body(
         "unrealized_intraday_pl": amount(today.profit),
         "unrealized_intraday_plpc": ratio(today.profit, today.base),
         "current_price": amount(price),
-        "lastday_price": amount(previous_close),
+        "lastday_price": amount(None if is_foreign else previous_close),
         "change_today": ratio(change, previous_close),
     }
+
+
+def own_mark(quantity: Decimal, quote: r.Quote | None) -> Decimal | None:
+    """Return what a position could be closed at in the currency of its asset."""
+    if quote is None:
+        return None
+    side = quote.bid if quantity > 0 else quote.ask
+    return quote.last if side is None else side
 
 
 @attrs.frozen
@@ -66,12 +81,12 @@ class Positions:
     async def all(self, call: Call) -> list[dict[str, Any]]:
         """GET /v2/positions."""
         portfolio = await call.seat.client.portfolio(call.seat.portfolio)
-        return await self._bodies(call, portfolio.positions, portfolio.positions)
+        return await self._bodies(call, portfolio.positions, portfolio)
 
     async def one(self, call: Call) -> dict[str, Any]:
         """GET /v2/positions/{symbol or id}."""
-        held, every = await self._held(call)
-        (body,) = await self._bodies(call, [held], every)
+        held, portfolio = await self._held(call)
+        (body,) = await self._bodies(call, [held], portfolio)
         return body
 
     async def close(self, call: Call) -> dict[str, Any]:
@@ -120,35 +135,34 @@ class Positions:
             raise unprocessable(closing.text or "the position could not be closed")
         return closing.orders[0]
 
-    async def _held(self, call: Call) -> tuple[Position, Sequence[Position]]:
-        """Return the position that is named, and all of the portfolio."""
+    async def _held(self, call: Call) -> tuple[Position, r.Portfolio]:
+        """Return the position that is named, and the portfolio."""
         symbol = (await self.orders.book.find(call.seat, call.names["symbol"])).symbol
         portfolio = await call.seat.client.portfolio(call.seat.portfolio)
         for each in portfolio.positions:
             if each.symbol == symbol:
-                return each, portfolio.positions
+                return each, portfolio
         raise not_found("position does not exist")
 
     async def _bodies(
-        self, call: Call, positions: Sequence[Position], every: Sequence[Position]
+        self, call: Call, positions: Sequence[Position], portfolio: r.Portfolio
     ) -> list[dict[str, Any]]:
-        """Write ``positions``, some of ``every`` one of the portfolio."""
+        """Write ``positions``, some of the portfolio's."""
         if not positions:
             return []
         quotes: dict[str, r.Quote] = {}
         for first in range(0, len(positions), QUOTE_SYMBOLS_MAX):
             symbols = [each.symbol for each in positions[first : first + QUOTE_SYMBOLS_MAX]]
             quotes |= {each.symbol: each for each in await call.seat.client.quotes(symbols)}
-        trades = await newest_trades(call, every)
+        trades = await newest_trades(call, portfolio.positions)
         bodies = []
         for each in positions:
             asset, quote = (
                 await self.orders.book.get(call.seat, each.symbol),
                 quotes.get(each.symbol),
             )
-            today = today_of(each, asset, quote, trades)
-            previous_close = None if quote is None else quote.prev_close
-            bodies.append(position_body(each, asset, previous_close, today))
+            today = today_of(each, asset, quote, trades, portfolio.currency)
+            bodies.append(position_body(each, asset, quote, today, portfolio.currency))
         return bodies
 
 

@@ -77,12 +77,18 @@ async def newest_trades(call: Call, positions: Iterable[Position]) -> tuple[r.Tr
 
 
 def today_of(
-    position: Position, asset: r.Asset, quote: r.Quote | None, trades: Iterable[r.Transaction]
+    position: Position,
+    asset: r.Asset,
+    quote: r.Quote | None,
+    trades: Iterable[r.Transaction],
+    currency: str,
 ) -> Today:
     """Return what ``position`` gained on the day of its newest quote.
 
     What was held at the close before counts from it, what was bought (or sold short) since from its
     price, fees apart. A sale takes from what was held before first; today's prices are averaged.
+    Of an asset in another currency than the portfolio's, ``currency``, only what was all bought
+    today has a figure: the rate of the close before is not known.
     """
     if quote is None or quote.source_time is None or position.mark is None:
         return Today()
@@ -96,6 +102,8 @@ def today_of(
     if not parts.before:
         # All of it is today's: then it is the whole profit, to the last digit.
         return Today(position.unrealized_pnl, abs(position.cost_basis))
+    if asset.currency != currency:
+        return Today()
     for quantity, price in signed:
         parts = parts.traded(quantity, price)
     if parts.before and quote.prev_close is None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import attrs
 import pytest
 
 from papertrader.client.moneyresults import Position
@@ -13,6 +14,7 @@ from papertrader.client.protocol import TwistedClient
 from papertrader.client.results import Asset, Page, Quote, Transaction
 from papertrader.core.quotes import AssetFlag, AssetKind, AssetStatus, QuoteFlag
 from papertrader.gateway import today
+from papertrader.gateway.positions import own_mark, position_body
 from papertrader.wire.kinds import TxKind
 from tests.gateway_kit import GatewayMarket
 
@@ -103,7 +105,7 @@ CASES = {
 def test_the_rule(case: str) -> None:
     """What was held at the close counts from it, what was bought since from its price."""
     held, trades, told = CASES[case]
-    found = today.today_of(position(*held), asset(), quote(), trades)
+    found = today.today_of(position(*held), asset(), quote(), trades, "USD")
     assert (found.profit, found.base) == told
 
 
@@ -111,11 +113,29 @@ def test_what_is_not_known() -> None:
     """Without a price, a quote or a close there is no figure, but today's needs no close."""
     held, bought = position("10", "1130"), [row(TxKind.BUY, "10", "113")]
     nothing = today.Today()
-    assert today.today_of(held, asset(), None, bought) == nothing
-    assert today.today_of(held, asset(), quote(at=None), bought) == nothing
-    assert today.today_of(position("10", "1130", None), asset(), quote(), bought) == nothing
-    assert today.today_of(held, asset(), quote(None), []) == nothing
-    assert today.today_of(held, asset(), quote(None), bought).profit == -10
+    assert today.today_of(held, asset(), None, bought, "USD") == nothing
+    assert today.today_of(held, asset(), quote(at=None), bought, "USD") == nothing
+    assert today.today_of(position("10", "1130", None), asset(), quote(), bought, "USD") == nothing
+    assert today.today_of(held, asset(), quote(None), [], "USD") == nothing
+    assert today.today_of(held, asset(), quote(None), bought, "USD").profit == -10
+
+
+def test_what_is_priced_in_another_currency() -> None:
+    """A close in dollars and a value in euros make no profit; what was bought today has its own."""
+    held, bought = position("10", "1130"), [row(TxKind.BUY, "10", "150")]
+    assert today.today_of(held, asset(), quote(), [], "EUR") == today.Today()
+    assert today.today_of(held, asset(), quote(), bought[:0], "USD").profit == 120
+    assert today.today_of(held, asset(), quote(), bought, "EUR").profit == -10
+    newest = attrs.evolve(quote(), bid=Decimal(148), ask=Decimal(149))
+    body = position_body(held, asset(), newest, today.Today(), "EUR")
+    assert (body["current_price"], body["lastday_price"], body["change_today"]) == (
+        "112", None, "0.48",
+    )  # fmt: skip
+    assert body["unrealized_intraday_pl"] is body["unrealized_intraday_plpc"] is None
+    at_home = position_body(held, asset(), newest, today.Today(), "USD")
+    assert (at_home["lastday_price"], at_home["change_today"]) == ("100", "0.12")
+    assert own_mark(Decimal(-1), newest) == 149
+    assert own_mark(Decimal(1), quote()) is own_mark(Decimal(1), None) is None
 
 
 @pytest.mark.parametrize(
@@ -131,7 +151,8 @@ def test_a_day_is_told_by_the_exchange(kind: AssetKind, exchange: str, is_today:
     """Half past seven in the evening of New York is another day elsewhere."""
     late = datetime(2020, 1, 8, 0, 30, tzinfo=UTC)
     bought = [row(TxKind.BUY, "10", "113", NOON)]
-    found = today.today_of(position("10", "1130"), asset(kind, exchange), quote(at=late), bought)
+    what = asset(kind, exchange)
+    found = today.today_of(position("10", "1130"), what, quote(at=late), bought, "USD")
     assert found.profit == (-10 if is_today else 120)
 
 
