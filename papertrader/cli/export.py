@@ -144,6 +144,8 @@ def export(
     try:
         with open(output, "x", encoding="utf-8") as file:
             file.write(text)
+    except FileExistsError:
+        raise Problem.usage(f"{output} exists already", "name another file, or remove it") from None
     except OSError as error:
         raise Problem.usage(
             f"{output} cannot be written: {error.strerror or error}",

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
@@ -42,6 +42,17 @@ class SymbolType(Kind):
             self.fail(str(error), param, ctx)
 
 
+_GROUPED: Final = re.compile(r"\s*[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?\s*")
+
+
+def ungrouped(text: str) -> str:
+    """Leave out commas that group thousands; any other stays, and makes the text no number.
+
+    A comma where others write a point must not make 15 of 1,5.
+    """
+    return text.replace(",", "") if _GROUPED.fullmatch(text) else text
+
+
 class AmountType(Kind):
     """A quantity or price: decimal digits, at most 8 after the point; commas group thousands."""
 
@@ -53,7 +64,7 @@ class AmountType(Kind):
         """Return the exact value."""
         label = param.human_readable_name.lower() if param is not None else "the number"
         try:
-            return decimal_of(units_of(str(value).replace(",", ""), label))
+            return decimal_of(units_of(ungrouped(str(value)), label))
         except ValueError as error:
             self.fail(str(error), param, ctx)
 

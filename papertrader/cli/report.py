@@ -214,6 +214,8 @@ def _write(path: Path, octets: bytes) -> None:
     try:
         with open(path, "xb") as file:
             file.write(octets)
+    except FileExistsError:
+        raise Problem.usage(f"{path} exists already", "name another file, or remove it") from None
     except OSError as error:
         raise Problem.usage(
             f"{path} cannot be written: {error.strerror or error}",

@@ -216,8 +216,8 @@ def _parsed(octets: bytes) -> tuple[Contest, list[Account], Prices, list[Any]]:
         return contest, accounts, priced, standings["standings"]
     except FileError:
         raise
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise FileError(f"this is not a whole file of a contest: {error!r}") from None
+    except (ValueError, LookupError, TypeError, AttributeError):
+        raise FileError("this is not a whole file of a contest") from None
 
 
 def _account(line: Mapping[str, Any], currency: str) -> Account:

@@ -50,9 +50,13 @@ export const number = (value) => (value === null || value === undefined ? NaN : 
 
 export const change = (now, before) => (before ? (number(now) - number(before)) / number(before) : null);
 
+/** A comma may group thousands, and nothing else: 1,5 is not 15. */
+const GROUPED = /^\s*[−-]?\d{1,3}(,\d{3})+(\.\d*)?\s*$/;
+
 /** Decimal text to 1e-8 units; null when it is none. At most 8 decimals are meant. */
 export function parse(text) {
-  const match = /^\s*([−-]?)(\d{1,11})(?:\.(\d{0,8}))?\s*$/.exec(String(text).replaceAll(",", ""));
+  const plain = GROUPED.test(text) ? String(text).replaceAll(",", "") : String(text);
+  const match = /^\s*([−-]?)(\d{1,11})(?:\.(\d{0,8}))?\s*$/.exec(plain);
   if (!match) return null;
   const value = BigInt(match[2]) * UNIT + BigInt((match[3] ?? "").padEnd(8, "0"));
   return match[1] ? -value : value;

@@ -82,7 +82,9 @@ def test_json_and_a_file_that_is_not_overwritten(server: Server, tmp_path: Path)
     assert Decimal(row["quantity"]) == 6
     again = server.cli("export", "positions", "--output", str(target))
     assert again.returncode == 2
-    assert "cannot be written" in again.stderr
+    assert again.stderr.splitlines() == [
+        f"error: {target} exists already", "hint: name another file, or remove it",
+    ]  # fmt: skip
 
 
 def test_what_ghostfolio_imports(server: Server) -> None:

@@ -351,6 +351,11 @@ def test_a_ticket_says_what_it_does_not_understand(server: Server) -> None:
         await wait(
             pilot, lambda: "limit is to be a number above 0, not '1x'" in str(estimate.render())
         )
+        await pilot.press("backspace", *",5")
+        await wait(
+            pilot, lambda: "limit is to be a number above 0, not '1,5'" in str(estimate.render())
+        )
+        await pilot.press("backspace", "backspace", "x")
         await pilot.press("enter", "backspace")
         await wait(pilot, lambda: "buying power" in str(estimate.render()))
         await pilot.press("escape")

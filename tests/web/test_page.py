@@ -110,6 +110,9 @@ def test_what_would_be_refused_is_said_before_it_is_sent(browsers: Callable[...,
     page.press("Sell", ".sides button")
     page.type("size", "5")
     page.wait(lambda: "insufficient position" in page.one(".estimate").text)
+    for text, said in (("1,5", "A comma groups thousands"), ("1,500", "insufficient position")):
+        page.type("size", text)
+        page.shows(".estimate", said)
     page.go("Orders")
     page.wait(lambda: "No orders yet" in page.text)
     assert page.complaints() == []

@@ -14,6 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Select, Static
 
 from papertrader.cli.output import money, name
+from papertrader.cli.parameters import ungrouped
 from papertrader.client import errors
 from papertrader.client import results as r
 from papertrader.client.aio import AsyncClient
@@ -39,7 +40,7 @@ _FIELDS = (
 
 def _decimal(text: str) -> Decimal | None:
     try:
-        value = Decimal(text.strip().replace(",", ""))
+        value = Decimal(ungrouped(text).strip())
     except InvalidOperation:
         return None
     return value if value.is_finite() and value > 0 else None

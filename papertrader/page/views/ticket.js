@@ -20,6 +20,7 @@ const EMPTY = { side: "BUY", by: "quantity", size: "", type: "MARKET", limit: ""
 /** The values of ORDER_NEW, or a sentence that says what is missing. */
 function orderOf(form, symbol) {
   const size = parse(form.size);
+  if (size === null && form.size.includes(",")) return "Write a decimal point: 1.5. A comma groups thousands.";
   if (!size || size <= 0n) return form.by === "quantity" ? "How many?" : "How much?";
   const order = { symbol, side: form.side, order_type: form.type, time_in_force: form.tif, quantity: size, flags: 0 };
   if (form.by === "amount") order.flags |= FLAG.NOTIONAL;
