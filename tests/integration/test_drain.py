@@ -17,9 +17,9 @@ from papertrader.client.blocking import Client
 from papertrader.client.updates import BarUpdate, ConnectionUpdate, MarketUpdate
 from papertrader.wire import codec, limits
 from papertrader.wire import messages as m
-from papertrader.wire.codec import RESPONSE
+from papertrader.wire.codec import RESPONSE, Failure
 from papertrader.wire.connection import Connection, Link
-from papertrader.wire.kinds import Role, Scope
+from papertrader.wire.kinds import Role, Scope, Status
 from tests.server_kit import EVENTS_S, PASSWORD, Server, events_until
 
 REQUESTS = 40
@@ -45,9 +45,14 @@ def stalled(server: Server, worker: str) -> tuple[socket.socket, Connection]:
             if header.flags & RESPONSE:
                 session = header.session
     for number in range(REQUESTS):
-        bars = m.BarsGet(symbol="AAPL", interval_s=60, limit=ROWS - number)
-        stream.sendall(codec.encode(bars, session=session, correlation=10 + number))
+        stream.sendall(question(number, session))
     return stream, connection
+
+
+def question(number: int, session: int) -> bytes:
+    """Ask for bars."""
+    bars = m.BarsGet(symbol="AAPL", interval_s=60, limit=ROWS - number)
+    return codec.encode(bars, session=session, correlation=10 + number)
 
 
 def rows_read(stream: socket.socket, connection: Connection) -> int:
@@ -59,6 +64,11 @@ def rows_read(stream: socket.socket, connection: Connection) -> int:
         assert data, connection.goodbye
         for header, octets in connection.receive(data, time.time_ns()):
             message = codec.decode_body(header, octets)
+            if isinstance(message, Failure) and header.status == Status.SERVER_BUSY:
+                # History is the first to be put off where others use the machine.
+                time.sleep((message.retry_after_ms or 0) / 1_000)
+                stream.sendall(question(header.correlation - 10, header.session))
+                continue
             assert isinstance(message, m.BarsPart), message
             rows += message.rows
             done += message.part == message.parts
