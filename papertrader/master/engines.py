@@ -20,6 +20,8 @@ import peewee
 from papertrader.extras import install_command
 
 SQLITE_FULL: Final = 13
+DAMAGE: Final = frozenset({11, 26})
+"""SQLITE_CORRUPT, a page that is none, and SQLITE_NOTADB, a file that is none."""
 
 driver_errors: Final = peewee.__exception_wrapper__  # type: ignore[attr-defined]
 """Turns the errors of a driver into peewee's, around what goes past `execute_sql`."""
@@ -48,6 +50,10 @@ VIEWS_PRAGMAS: Final = {
 
 class StoreError(Exception):
     """The store cannot be used; the text says why and what to do."""
+
+
+class Damaged(StoreError):
+    """What stands in a file is no database; the text names it and says what to do."""
 
 
 class StoreFull(StoreError):
@@ -165,6 +171,8 @@ MAKE_SCHEMA: Final = (
     "the schema of the URL's search_path is not there, or the role may not use it; make it with:"
     " CREATE SCHEMA ...; GRANT USAGE ON SCHEMA ... TO ..."
 )
+READ_ONLY: Final = "?mode=ro"
+"""What an SQLite URI says of a file that is not to be written."""
 COPY_PAGES: Final = 2_048
 """Pages that are copied between two words about it: 8 MiB of 4 KiB each."""
 Copied = Callable[[int, int], object]
@@ -176,8 +184,8 @@ def many(db: peewee.Database, sql: str, rows: Sequence[tuple[Any, ...]]) -> None
 
     No two rows of an INSERT may have one key, even if one would replace the other.
     """
-    if isinstance(db, peewee.SqliteDatabase):
-        with driver_errors:
+    if isinstance(db, SqliteFile):
+        with db.telling():
             db.connection().executemany(sql, rows)
     else:
         from papertrader.master.postgres import run_many  # noqa: PLC0415 (psycopg is an extra)
@@ -207,23 +215,87 @@ def stream(db: peewee.Database, sql: str) -> Iterator[tuple[Any, ...]]:
         yield from run_stream(db, sql)
 
 
+class SqliteFile(peewee.SqliteDatabase):
+    """An SQLite file whose damage is `Damaged`, whatever meets it."""
+
+    cure = ""
+    """What is to be done then."""
+
+    def cursor(self, named_cursor: Any = None) -> Any:
+        """Return a cursor of the open connection."""
+        cursor = self.connection().cursor(_Cursor)
+        cursor.file = self
+        return cursor
+
+    @contextlib.contextmanager
+    def telling(self) -> Iterator[None]:
+        """Turn the driver's errors into peewee's, and damage into `Damaged`."""
+        try:
+            with driver_errors:
+                yield
+        except peewee.DatabaseError as error:
+            cause = first_cause(error)
+            if getattr(cause, "sqlite_errorcode", 0) & 0xFF not in DAMAGE:
+                raise
+            raise Damaged(self.damaged(str(cause))) from error
+
+    def damaged(self, why: str) -> str:
+        """Return the sentence that says so, and what to do."""
+        path = self.database.removeprefix("file:").removesuffix(READ_ONLY)
+        return f"{path} is damaged ({why}){self.cure and f'; {self.cure}'}"
+
+
+class _Cursor(sqlite3.Cursor):
+    """Asks, and fetches rows: a damaged page may be met by either."""
+
+    file: SqliteFile
+
+    def execute(self, *given: Any) -> Any:
+        try:
+            return super().execute(*given)
+        except sqlite3.Error:
+            with self.file.telling():
+                raise
+
+    def fetchone(self) -> Any:
+        try:
+            return super().fetchone()
+        except sqlite3.Error:
+            with self.file.telling():
+                raise
+
+    def fetchall(self) -> Any:
+        try:
+            return super().fetchall()
+        except sqlite3.Error:
+            with self.file.telling():
+                raise
+
+    def __iter__(self) -> Any:
+        try:
+            yield from iter(super().fetchone, None)
+        except sqlite3.Error:
+            with self.file.telling():
+                raise
+
+
 def connect(
     path: Path, pragmas: dict[str, Any], read_only: bool = False, cure: str = ""
-) -> peewee.SqliteDatabase:
+) -> SqliteFile:
     """Open an SQLite file and check that the pragmas hold; raises `StoreError`.
 
     ``cure``: what is to be done about a file that is damaged.
     """
     if read_only:
-        db = peewee.SqliteDatabase(
-            f"file:{path}?mode=ro",
+        db = SqliteFile(
+            f"file:{path}{READ_ONLY}",
             pragmas={"query_only": 1},
             uri=True,
             autoconnect=False,
             thread_safe=False,
         )
     else:
-        db = peewee.SqliteDatabase(
+        db = SqliteFile(
             str(path),
             pragmas=pragmas,
             autoconnect=False,
@@ -231,6 +303,7 @@ def connect(
             check_same_thread=False,
             thread_safe=False,
         )
+    db.cure = cure
     try:
         db.connect()
         if not read_only:
@@ -256,6 +329,21 @@ def _whose(path: Path) -> str:
         if path.stat().st_uid != os.geteuid():
             return f" (it belongs to {path.owner()}, not to who runs this)"
     return ""
+
+
+def damage_of(db: peewee.Database) -> str:
+    """Return what SQLite finds wrong in its own pages, those of indexes too; empty for nothing.
+
+    It reads the whole file: about a second for each GiB that is in the kernel's memory.
+    """
+    if not isinstance(db, SqliteFile):
+        return ""
+    try:
+        said = db.execute_sql("PRAGMA integrity_check(3)").fetchall()
+    except Damaged as damage:
+        return str(damage)
+    found = [line for (text,) in said for line in text.splitlines() if line != "ok"]
+    return db.damaged(", ".join(found)) if found else ""
 
 
 def copy_wal(db: peewee.Database) -> int:

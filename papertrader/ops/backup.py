@@ -40,6 +40,7 @@ from papertrader.ops.inspection import Progress, Report, audit, no_master, requi
 from papertrader.ops.sealing import set_aside_foreign
 
 ROWS: Final = 500
+NO_GOOD: Final = "use another backup; papertrader audit tells whether the store is whole"
 WITNESS_DIRECTORY: Final = "witness"
 EPOCH_LEAP: Final = 1_000_000
 """How far a restored store's epoch is ahead, when nobody knows what its workers have seen."""
@@ -62,7 +63,7 @@ def backup_place(path: Path) -> StorePlace:
     """Return a backup as a place without views: what the audit reads."""
     return StorePlace(
         path.parent,
-        SqliteEngine(path, TRUTH_PRAGMAS),
+        SqliteEngine(path, TRUTH_PRAGMAS, cure=NO_GOOD),
         SqliteEngine(path.with_name(f".{path.name}.no-views"), VIEWS_PRAGMAS),
     )
 

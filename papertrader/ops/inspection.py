@@ -18,7 +18,7 @@ import peewee
 from papertrader.core.desk import Desk
 from papertrader.core.statehash import EARLIER_FORMS, FORM_1_SIZE
 from papertrader.master.database import GENESIS, audit_hash, refuse_newer
-from papertrader.master.engines import StoreError, StorePlace, as_place, reason
+from papertrader.master.engines import StoreError, StorePlace, as_place, damage_of, reason
 from papertrader.master.views import load_desk
 from papertrader.master.viewstore import ViewStore
 from papertrader.master.viewtables import TABLES as VIEW_TABLES
@@ -93,6 +93,7 @@ def _audit(place: StorePlace, progress: Progress, witnesses: Sequence[Path], now
             wanted = Wanted(int(last), moments)
             books = (BookSideApart if apart else BookSide)(place, wanted, progress)
             closing.callback(books.close)
+            _check_pages(place, report)
             _take_books(books.found(), report)
             _audit_log(truth, report)
             check_keys(truth, report.violated)
@@ -107,6 +108,15 @@ def _audit(place: StorePlace, progress: Progress, witnesses: Sequence[Path], now
         except peewee.PeeweeException as error:
             raise StoreError(f"{place.truth.where} cannot be read: {error}") from None
     return report
+
+
+def _check_pages(place: StorePlace, report: Report) -> None:
+    """Let the engines look at their own pages: of most tables and indexes nothing else is read."""
+    for engine in (place.truth, place.views):
+        if engine.exists():
+            with contextlib.closing(engine.snapshot()) as db:
+                if sentence := damage_of(db):
+                    report.violated(sentence)
 
 
 def _take_books(found: Books, report: Report) -> None:

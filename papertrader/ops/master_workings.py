@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, Final
 
+import peewee
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
@@ -26,7 +27,7 @@ from papertrader.eventlog.shipping import ShippedLogs
 from papertrader.extras import install_command
 from papertrader.master.accounts import AccountRules
 from papertrader.master.admission import AdmissionRules
-from papertrader.master.engines import StoreError, place_at
+from papertrader.master.engines import StoreError, place_at, reason
 from papertrader.master.guard import Guard
 from papertrader.master.livemarket import LiveParts
 from papertrader.master.main import Main
@@ -249,7 +250,10 @@ class Workings(Service):
             self._heart.loading if self._heart is not None else lambda: None,
         )
         main.store.tell = progress.store
-        main.initialize(progress)
+        try:
+            main.initialize(progress)
+        except peewee.PeeweeException as error:
+            raise StoreError(f"{main.store.where} cannot be read: {reason(error)}") from error
         self._has_begun = True
         if main.rules.seal_key_is_new:
             # Not before the store has said that nothing waits for an older one.

@@ -17,9 +17,11 @@ from papertrader.core.money import SCALE
 from papertrader.core.orders import OrderType, TimeInForce, TrailKind
 from papertrader.core.terms import PortfolioTerms
 from papertrader.master.database import StoreError, chain
+from papertrader.master.engines import place_at
 from papertrader.master.operators import Appointment, appoint
 from papertrader.master.termrecords import terms_block
 from papertrader.ops import apart
+from papertrader.ops.backup import make_backup
 from papertrader.ops.inspection import Report, audit, rebuild
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import Scope
@@ -317,24 +319,70 @@ def test_every_table_of_the_views_is_under_the_audit(state: Path) -> None:
         assert any(f" {name} " in f"{change} " for change in VIEW_CHANGES), name
 
 
-def test_a_damaged_page_of_the_journal_is_one_sentence(state: Path) -> None:
-    """SQLite meets it while rows are fetched, and tells that in another way."""
-    path = state / "truth.db"
+def damage(path: Path, tree: str) -> bytes:
+    """Let a table's or an index's root be no page; return what the file was."""
     db = sqlite3.connect(path)
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    (page,) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'journal'").fetchone()
+    (page,) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (tree,)).fetchone()
     db.close()
     octets = path.read_bytes()
     with path.open("r+b") as file:
-        # The root of the table: what stands in it are the pages of its rows.
+        # What stands in it are the pages of the rows, if there are some.
         file.seek((page - 1) * 4_096)
         file.write(bytes(4_096))
-    with pytest.raises(StoreError, match="cannot be read"):
+    return octets
+
+
+def test_a_damaged_page_of_the_journal_is_one_sentence(state: Path) -> None:
+    """SQLite meets it while rows are fetched, and tells that in another way."""
+    path = state / "truth.db"
+    octets = damage(path, "journal")
+    with pytest.raises(StoreError, match=r"truth\.db is damaged .*papertrader restore FILE"):
         audit(state)
     with pytest.raises(StoreError, match="papertrader restore FILE"):
         rebuild(state, lambda _: None)
     path.write_bytes(octets)
     assert audit(state).violations == []
+
+
+@pytest.mark.parametrize("tree", ["account", "audit", "session", "watchlist", "alert", "worker"])
+def test_a_start_on_a_damaged_page_names_the_store(state: Path, tree: str) -> None:
+    """Of whichever table, and whether what asks meets it or what fetches."""
+    damage(state / "truth.db", tree)
+    with pytest.raises(StoreError, match=r"truth\.db is damaged .*papertrader restore FILE"):
+        MasterKit(state, start=1_109_364_900_000_000_000)
+
+
+@pytest.mark.parametrize("tree", ["view_order", "view_event", "view_reply", "view_meta"])
+def test_a_damaged_page_of_the_views_is_no_reason_for_a_backup(state: Path, tree: str) -> None:
+    """They are made again; to put a backup back would throw away what came after it."""
+    damage(state / "views.db", tree)
+    cure = r"views\.db is damaged .*papertrader rebuild"
+    with pytest.raises(StoreError, match=cure):
+        MasterKit(state, start=1_109_364_900_000_000_000)
+    with pytest.raises(StoreError, match=cure):
+        audit(state)
+    assert rebuild(state, lambda _: None).violations == []
+
+
+@pytest.mark.parametrize("tree", ["account", "session_token_hash", "watchlist", "api_key_account"])
+def test_a_damaged_page_that_no_audit_reads_is_found(state: Path, tree: str) -> None:
+    """Of accounts it reads an index alone, of others nothing; a backup is held against it too."""
+    damage(state / "truth.db", tree)
+    (sentence,) = audit(state).violations
+    assert "truth.db is damaged (" in sentence
+    assert "papertrader restore FILE" in sentence
+    (sentence,) = make_backup(place_at(state), state / "copy.db").report.violations
+    assert "copy.db is damaged (" in sentence
+    assert "use another backup" in sentence
+
+
+def test_a_damaged_index_of_the_views_is_found(state: Path) -> None:
+    """Their rows are all there; who asks for those of a portfolio would not get them."""
+    damage(state / "views.db", "view_order_portfolio")
+    (sentence,) = audit(state).violations
+    assert "papertrader rebuild" in sentence
+    assert rebuild(state, lambda _: None).violations == []
 
 
 def test_a_start_on_damaged_views_says_what_to_do(state: Path) -> None:
