@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
@@ -89,7 +90,8 @@ class Client(
     trying for that long even if no worker was ever reached. ``dial``, ``now_ns``, ``sleep`` and
     ``randbits`` replace the network, the clock and the random source. ``while_waiting`` gives
     what each wait for an answer is done within, such as what tells a person after some seconds
-    which `worker` is waited for. Not for several threads.
+    which `worker` is waited for. Each thread needs a client of its own: while one works this
+    one's connection, a call of another raises `RuntimeError`.
     """
 
     def __init__(
@@ -117,6 +119,7 @@ class Client(
         self._session = ClientSession(profile, endpoints_of(workers), randbits)
         self._transport: Transport | None = None
         self._answers: dict[int, Any] = {}
+        self._one_thread = threading.RLock()
 
     def __enter__(self) -> Self:
         return self
@@ -421,7 +424,8 @@ class Client(
 
     def unsubscribe(self, subscription: int, symbols: Iterable[str] = ()) -> None:
         """End a subscription, or leave ``symbols`` out of it."""
-        self._await(self._session.unsubscribe(subscription, symbols, self._now()))
+        with self._alone():
+            self._await(self._session.unsubscribe(subscription, symbols, self._now()))
 
     def events(self, timeout: float | None = None) -> Iterator[u.Event]:
         """Give what the server pushes, for ``timeout`` seconds in all; None goes on for ever.
@@ -436,7 +440,8 @@ class Client(
             elif until is not None and self._now() >= until:
                 return
             else:
-                self._step(until)
+                with self._alone():
+                    self._step(until)
 
     def workers(self, region: int = 0) -> tuple[r.WorkerInfo, ...]:
         """Read which workers clients may use; ``region`` 0 for any."""
@@ -460,10 +465,12 @@ class Client(
     # --- working the connection -------------------------------------------------------------------
 
     def _ask(self, command: Command[ResultT]) -> ResultT:
-        return cast("ResultT", self._await(self._session.submit(command, self._now())))
+        with self._alone():
+            return cast("ResultT", self._await(self._session.submit(command, self._now())))
 
     def _subscribe(self, request: m.Subscribe) -> int:
-        return cast("int", self._await(self._session.subscribe(request, self._now())))
+        with self._alone():
+            return cast("int", self._await(self._session.subscribe(request, self._now())))
 
     def _await(self, number: int) -> Any:
         try:
@@ -471,6 +478,18 @@ class Client(
                 return self._answer(number)
         finally:
             self._session.abandon(number)
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep other threads out: each would take answers that the other waits for."""
+        if not self._one_thread.acquire(blocking=False):
+            raise RuntimeError(
+                "another thread is at work with this client; each thread needs its own"
+            )
+        try:
+            yield
+        finally:
+            self._one_thread.release()
 
     def _answer(self, number: int) -> Any:
         while True:

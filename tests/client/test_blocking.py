@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import doctest
 import functools
+import threading
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -200,3 +203,34 @@ def test_a_tag_comes_back_and_finds_its_order(market: BlockingMarket) -> None:
     with pytest.raises(ValueError, match="not by both"):
         client.order(sent.order_id, tag="swing / é")
     assert len(market.seen(Opcode.ORDER_NEW)) == sent_before
+
+
+def test_another_thread_is_told_to_have_a_client_of_its_own(market: BlockingMarket) -> None:
+    """While a call is under way another thread's is refused, and not sent; afterwards it is not."""
+    refused: list[BaseException] = []
+
+    def other() -> None:
+        try:
+            client.buy("AAPL", 1)
+        except RuntimeError as error:
+            refused.append(error)
+
+    @contextlib.contextmanager
+    def beside(_: Client) -> Iterator[None]:
+        if threading.current_thread() is threading.main_thread():
+            thread = threading.Thread(target=other)
+            thread.start()
+            thread.join()
+        yield
+
+    client = client_of(market, while_waiting=beside)
+    client.login("ada", "correct horse")
+    assert [str(error) for error in refused] == [
+        "another thread is at work with this client; each thread needs its own"
+    ]
+    assert list(client.orders(every=True)) == []
+    client = logged_in(market)
+    thread = threading.Thread(target=client.buy, args=("AAPL", 1))
+    thread.start()
+    thread.join()
+    assert len(client.orders(every=True)) == 1
