@@ -79,7 +79,10 @@ def _text(value: Any) -> str:
         return ""
     if isinstance(value, Decimal):
         return f"{value:f}"
-    return value.isoformat() if isinstance(value, datetime) else str(value)
+    if isinstance(value, datetime):
+        # All in one form: a program takes that of a column from its first row.
+        return value.isoformat(timespec="microseconds")
+    return str(value)
 
 
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
@@ -93,7 +96,8 @@ def _harmless(value: Any) -> str:
 
 
 def as_csv(kind: type, found: list[dict[str, Any]]) -> str:
-    """Return rows of a class as CSV: decimals exact, instants as ISO 8601 in UTC.
+    """Return rows of a class as CSV: decimals exact, instants as ISO 8601 in UTC,
+    to the microsecond.
 
     The heading is there without rows, too. Before text that a spreadsheet would take for a formula
     stands an apostrophe: it may be another's, such as why an operator corrected something.

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -51,6 +52,15 @@ def test_what_a_spreadsheet_would_calculate_is_text() -> None:
     rows = [{"amount": Decimal("-5.00"), "note": each} for each in ("=1+1", "@x", "-", "a=b", "")]
     lines = export.as_csv(CurvePoint, rows).splitlines()[1:]
     assert lines == ["-5.00,'=1+1", "-5.00,'@x", "-5.00,'-", "-5.00,a=b", "-5.00,"]
+
+
+def test_instants_are_all_in_one_form() -> None:
+    """With and without a fraction of a second: pandas takes the first one's for all."""
+    whole = datetime(2012, 1, 3, 15, 2, 10, tzinfo=UTC)
+    rows = [{"at": each} for each in (whole, whole.replace(microsecond=500))]
+    assert export.as_csv(CurvePoint, rows).splitlines()[1:] == [
+        "2012-01-03T15:02:10.000000+00:00", "2012-01-03T15:02:10.000500+00:00",
+    ]  # fmt: skip
 
 
 def test_orders_with_and_without_conditions_have_the_same_columns(server: Server) -> None:
