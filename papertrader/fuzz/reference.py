@@ -53,6 +53,18 @@ class Judged(NamedTuple):
     verdict: Verdict
 
 
+def rows_of(part: Message) -> int:
+    """Return how many rows a part of a transfer has: lines are rows of a log, and each part is one
+    of a file."""
+    if isinstance(part, m.LogPart):
+        return part.lines.count("\n") + 1 if part.lines else 0
+    if isinstance(part, m.ContestFilePart):
+        return 1
+    # Further groups tell more of some rows; the first one has them.
+    groups = [each.attribute for each in part.SECTIONS if each.kind == "group"]
+    return len(getattr(part, groups[0])) if groups else 0
+
+
 class Reference:
     """The reference (see the module). ``now`` is a monotonic clock in seconds."""
 
@@ -328,14 +340,12 @@ class Reference:
         name = codec.describe(header.opcode)
         parts, total = getattr(message, "parts", 0), getattr(message, "total_rows", 0)
         rows = getattr(message, "rows", 0)
-        groups = [s.attribute for s in message.SECTIONS if s.kind == "group"]
         found = []
         if part != pending.part + 1 or (pending.part and (parts, total) != (
             pending.parts, pending.total,
         )):  # fmt: skip
             found.append(Breach("framing", f"{name}: part {part} of {parts} is out of order"))
-        # Further groups tell more of some rows; the first one has them.
-        if rows != sum(len(getattr(message, each)) for each in groups[:1]):
+        if rows != rows_of(message):
             found.append(Breach("framing", f"{name}: part {part} has not the rows it says"))
         pending.part, pending.parts, pending.total = part, parts, total
         pending.rows += rows

@@ -14,6 +14,7 @@ from papertrader.fuzz.campaign import Campaign, Plan
 from papertrader.fuzz.corpus import Kind, Opening, Sequence, Step, Wait
 from papertrader.fuzz.observe import Breach, LeakWatch
 from papertrader.fuzz.player import play
+from papertrader.fuzz.reference import rows_of
 from papertrader.fuzz.report import campaign_facts, campaign_line
 from papertrader.fuzz.resources import Usage, Watch, compared, usage
 from papertrader.fuzz.sequences import Sequences, send
@@ -56,6 +57,17 @@ def test_a_bug_is_found(bug: str) -> None:
     oracle, frames = BUGS[bug]
     assert played(world(bug), *frames)[:1] == [oracle]
     assert played(world(), *frames) == []
+
+
+def test_rows_of_a_part_are_those_of_its_kind() -> None:
+    """Of the first group, lines of a log, and one for each part of a contest's file."""
+    head = {"part": 1, "parts": 1, "rows": 2, "total_rows": 2}
+    assert rows_of(m.LogPart(**head, lines='{"a": 1}\n{"b": 2}')) == 2
+    assert rows_of(m.LogPart(**head)) == 0
+    assert rows_of(m.ContestFilePart(**head, contest=1, size=2, octets=b"ab")) == 1
+    watches = (m.WatchRow(name="a", symbol="IBM"), m.WatchRow(name="a", symbol="AAPL"))
+    assert rows_of(m.WatchlistPart(**head, watches=watches)) == 2
+    assert rows_of(m.WatchlistPart(**head)) == 0
 
 
 def test_a_leak_is_found() -> None:
