@@ -70,7 +70,7 @@ function Head({ route, views }) {
   }, [route]);
   return html`
     <header>
-      <a class="brand" href="#/market"><img src="icon.svg" alt="" width="24" height="24" />PaperTrader</a>
+      <h1><a class="brand" href="#/market"><img src="icon.svg" alt="" width="24" height="24" />PaperTrader</a></h1>
       <nav aria-label="Views">
         ${Object.entries(views).map(([name, [label]]) => html`
           <a href=${`#/${name}`} aria-current=${route === name ? "page" : null}>${label}${

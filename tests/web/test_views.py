@@ -56,6 +56,17 @@ return poor;
 """
 """Texts whose contrast is below what WCAG asks of small text (1.4.3)."""
 
+PARTS = """
+const parts = [document.querySelectorAll("main").length, document.querySelectorAll("h1").length];
+const stuck = [...document.querySelectorAll("*")].filter((each) =>
+  /auto|scroll/.test(getComputedStyle(each).overflow)
+  && (each.scrollHeight > each.clientHeight + 1 || each.scrollWidth > each.clientWidth + 1)
+  && each.tabIndex < 0 && !each.querySelector("a, button, input, select"));
+return [...parts, ...stuck.map((each) => each.outerHTML.slice(0, 80))];
+"""
+"""Of a page: how often it has a main part and a heading of the first level, and what can be
+scrolled but is not reached by the keys (2.1.1)."""
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
@@ -323,6 +334,19 @@ def test_every_text_can_be_read(browsers: Callable[..., Page], dark: bool) -> No
     assert poor == []
     page.driver.execute_script("document.querySelector('main h2').style.color = '#777'")
     assert len(page.driver.execute_script(CONTRAST)) == 1, "what is poor is found"
+
+
+def test_each_view_has_its_parts_and_scrolls_by_the_keys(browsers: Callable[..., Page]) -> None:
+    """For who hears the page, or has no mouse: one main part, one title, nothing out of reach."""
+    page = browsers(narrow=True)
+    page.one(".door h1")
+    assert page.driver.execute_script(PARTS) == [1, 1]
+    page.enter("operator", new=False, scope="administer")
+    for view in ("Market", "Portfolio", "Orders", "Performance", "Contests", "Clock", "Admin"):
+        page.go(view)
+        page.wait(lambda: page.all("main .card"))
+        page.wait(lambda: view != "Admin" or page.all(".log p"))  # noqa: B023
+        assert page.driver.execute_script(PARTS) == [1, 1], view
 
 
 def test_an_administrator_sees_workers_plan_and_log(browsers: Callable[..., Page]) -> None:

@@ -30,7 +30,7 @@ const address = (text) => {
 function Workers() {
   const [reply, error] = usePolled(() => link.request("WorkerList", {}));
   return html`<section class="card"><h2>Workers</h2>${error && html`<p class="error">${error}</p>`}
-    <div class="scroll"><table class="wide"><thead><tr><th>address</th><th class="number">port</th><th class="number">region</th><th class="number">sessions</th><th class="number">load</th><th class="number">round trip</th><th>state</th></tr></thead>
+    <div class="scroll" tabindex="0" role="group" aria-label="Workers"><table class="wide"><thead><tr><th>address</th><th class="number">port</th><th class="number">region</th><th class="number">sessions</th><th class="number">load</th><th class="number">round trip</th><th>state</th></tr></thead>
     <tbody>${(reply?.workers ?? []).map((row) => html`<tr><td>${row.host || address(row.address)}</td><td class="number">${row.port}</td><td class="number">${row.region}</td>
       <td class="number">${row.sessions}</td><td class="number">${Math.round(row.load / 2.55)} %</td><td class="number">${(row.rtt_us / 1000).toFixed(1)} ms</td>
       <td>${has("WorkerFlag", row.flags, "DRAINING") ? "draining" : "taking clients"}</td></tr>`)}</tbody></table></div></section>`;
@@ -66,7 +66,7 @@ function Figures({ reply, error }) {
   const rows = (reply?.stats ?? []).filter((row) => row.key.includes(wanted));
   return html`<section class="card"><h2>Figures</h2>${error && html`<p class="error">${error}</p>`}
     <label class="inline">only with <input value=${wanted} onInput=${(event) => setWanted(event.target.value)} placeholder="orders, sessions, stall ..." /></label>
-    <div class="scroll tall"><table><thead><tr><th>of</th><th>figure</th><th class="number">value</th></tr></thead>
+    <div class="scroll tall" tabindex="0" role="group" aria-label="Figures"><table><thead><tr><th>of</th><th>figure</th><th class="number">value</th></tr></thead>
     <tbody>${rows.map((row) => html`<tr><td>${row.worker ? `worker ${row.worker}` : "master"}</td><td>${row.key}</td><td class="number">${row.value.toLocaleString("en-US")}</td></tr>`)}</tbody></table></div></section>`;
 }
 
@@ -77,7 +77,7 @@ function Log() {
   const when = (entry) => (entry.ts ?? entry.time ?? "").replace("T", " ").replace(/(\.\d{3})\d*Z?$/, "$1");
   return html`<section class="card grow"><h2>Log <span class="hint">the newest first</span></h2>${error && html`<p class="error">${error}</p>`}
     <label class="inline">from level <select value=${least} onChange=${(event) => setLeast(event.target.value)}>${LEVELS.map((level) => html`<option value=${level}>${words(level)}</option>`)}</select></label>
-    <div class="scroll tall log">${entries.map((entry) => html`<p class=${entry.level}><span class="hint">${when(entry)} <b>${entry.level}</b> ${String(entry.module).replace(/^papertrader\./, "")}</span> ${entry.msg ?? entry.message}</p>`)}</div></section>`;
+    <div class="scroll tall log" tabindex="0" role="group" aria-label="Log">${entries.map((entry) => html`<p class=${entry.level}><span class="hint">${when(entry)} <b>${entry.level}</b> ${String(entry.module).replace(/^papertrader\./, "")}</span> ${entry.msg ?? entry.message}</p>`)}</div></section>`;
 }
 
 export function Admin() {

@@ -53,7 +53,7 @@ function Standings({ contest }) {
     <label class="inline">ranked by <select value=${order} onChange=${(event) => setOrder(event.target.value)}>
       <option value="EQUITY">return</option><option value="RISK_ADJUSTED">risk-adjusted return</option></select></label>
     ${contest.state === 3 ? "" : html` <span class="hint">provisional until it ends</span>`}
-    <div class="scroll"><table class="standings"><thead><tr><th>rank</th><th>who</th><th class="number">equity</th><th class="number">return</th><th class="number extra">Sharpe</th></tr></thead>
+    <div class="scroll" tabindex="0" role="group" aria-label="Standings"><table class="standings"><thead><tr><th>rank</th><th>who</th><th class="number">equity</th><th class="number">return</th><th class="number extra">Sharpe</th></tr></thead>
       <tbody>${rows.map((row) => html`<tr key=${String(row.portfolio)} class=${row.username === state.user ? "chosen" : ""}>
         <td>${row.rank}</td><td>${row.username}</td><td class="number">${money(row.equity)}</td>
         <td class=${`number ${tone(row.gain)}`}>${percent(number(row.gain))}</td><td class="number extra">${row.risk_adjusted === null ? "–" : decimal(row.risk_adjusted, 2, 4)}</td></tr>`)}

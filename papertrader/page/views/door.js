@@ -43,7 +43,7 @@ export function Door() {
   };
   const opening = mode === "register";
   return html`
-    <div class="door">
+    <main class="door">
       <form class="card" onSubmit=${submit}>
         <h1><img src="icon.svg" alt="" width="32" height="32" /> PaperTrader</h1>
         <p>Practise investing with fake money.</p>
@@ -77,5 +77,5 @@ export function Door() {
         ${state.link !== "live" && html`<p class="hint">${state.link === "closed"
           ? "The service cannot be reached; trying again." : "Connecting ..."}</p>`}
       </form>
-    </div>`;
+    </main>`;
 }

@@ -62,7 +62,7 @@ export function Factor() {
   };
   const label = codes !== null ? "I have kept them; go on" : made ? "Turn it on" : "Begin";
   return html`
-    <div class="door">
+    <main class="door">
       <form class="card" onSubmit=${submit}>
         <h1>Second factor</h1>
         ${codes !== null ? html`<${Codes} codes=${codes} />` : made ? html`<${Seed} made=${made} />` : html`<${Asked} />`}
@@ -70,5 +70,5 @@ export function Factor() {
         <button class="main" disabled=${busy || state.link !== "live"}>${busy ? "One moment ..." : label}</button>
         <button type="button" class="plain" onClick=${() => attempt(() => link.logout())}>Log out</button>
       </form>
-    </div>`;
+    </main>`;
 }

@@ -93,7 +93,7 @@ function Transactions() {
   };
   useEffect(() => { read(0n); }, [String(state.portfolio), String(state.holding?.event_seq)]);
   if (!rows) return html`<p class="hint">Reading ...</p>`;
-  return html`<div class="scroll"><table class="wide folds"><thead><tr><th>executed (UTC)</th><th>kind</th><th>symbol</th><th class="number extra">quantity</th>
+  return html`<div class="scroll" tabindex="0" role="group" aria-label="History"><table class="wide folds"><thead><tr><th>executed (UTC)</th><th>kind</th><th>symbol</th><th class="number extra">quantity</th>
       <th class="number extra">price</th><th class="number extra">fees</th><th class="number">amount</th><th class="number extra">cash after</th><th class="number extra">realized</th></tr></thead>
     <tbody>${rows.map((row) => html`<tr key=${String(row.transaction)}><td>${instant(row.executed_at)}</td><td>${words(member("TxKind", row.kind))} <${Written} order=${row.order} /></td><td>${row.symbol}</td>
       <td class="number extra">${row.quantity ? quantity(row.quantity) : ""}</td><td class="number extra">${row.price ? price(row.price) : ""}${row.priced ? ` ${row.priced}` : ""}</td>

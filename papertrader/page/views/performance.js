@@ -123,7 +123,7 @@ function useBenchmark(symbol, rows, interval) {
 }
 
 function Months({ table }) {
-  return html`<div class="scroll"><table class="wide months"><thead><tr><th>year</th>${MONTHS.map((name) => html`<th class="number">${name}</th>`)}<th class="number">year</th></tr></thead>
+  return html`<div class="scroll" tabindex="0" role="group" aria-label="Months"><table class="wide months"><thead><tr><th>year</th>${MONTHS.map((name) => html`<th class="number">${name}</th>`)}<th class="number">year</th></tr></thead>
     <tbody>${table.map(([year, each, whole]) => html`<tr key=${year}><th>${year}</th>
       ${each.map((value) => html`<td class=${`number ${tone(value ?? 0)}`}>${value === null ? "" : percent(value)}</td>`)}
       <td class=${`number ${tone(whole)}`}><b>${percent(whole)}</b></td></tr>`)}</tbody></table></div>`;
