@@ -50,7 +50,9 @@ async def run(address: str, ca: str, key: str, symbol: str) -> None:
         await client.subscribe_account()
         await place(client, symbol)
         async for event in client.events():
-            if isinstance(event, OrderUpdate) and event.fill is not None:
+            if not isinstance(event, OrderUpdate) or event.order.symbol != symbol:
+                continue  # another program of the same account may trade another symbol
+            if event.fill is not None:
                 side = "bought" if event.order.side == Side.BUY else "sold"
                 print(f"{side} {event.fill.quantity} at {event.fill.price}", flush=True)
                 if not event.order.is_open:

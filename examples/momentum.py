@@ -39,16 +39,18 @@ def number(client: Any, what: str) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7], "big") + 1
 
 
-def send(client: Any, what: str, symbol: str, quantity: Decimal) -> bool:
-    """Buy or sell, once a day; False where today's order was for another quantity."""
+def send(
+    client: Any, what: str, symbol: str, quantity: Decimal, say: Callable[[str], None]
+) -> None:
+    """Buy or sell, once a day, and say so; or why the server refused it, which ends nothing."""
     order = client.buy if what == "buy" else client.sell
     try:
         order(symbol, quantity, client_order_id=number(client, f"{what} {symbol}"))
     except RefusedError as error:
         if error.code != "DUPLICATE_ORDER":
-            raise
-        return False
-    return True
+            say(f"cannot {what} {quantity} {symbol}: {error}")
+    else:
+        say(f"{what} {quantity} {symbol}")
 
 
 def rebalance(client: Any, say: Callable[[str], None] = print) -> None:
@@ -59,15 +61,15 @@ def rebalance(client: Any, say: Callable[[str], None] = print) -> None:
     portfolio = client.portfolio()
     held = {position.symbol: position.quantity for position in portfolio.positions}
     for symbol, quantity in held.items():
-        if symbol not in ranked and send(client, "sell", symbol, quantity):
-            say(f"sell {quantity} {symbol}")
+        if symbol not in ranked:
+            send(client, "sell", symbol, quantity, say)
     budget = (portfolio.equity or portfolio.cash) * PART
     wanted = [symbol for symbol in ranked if symbol not in held]
     for quote in client.quotes(wanted) if wanted else ():
         if quote.ask:
             quantity = budget // quote.ask
-            if quantity > 0 and send(client, "buy", quote.symbol, quantity):
-                say(f"buy {quantity} {quote.symbol}")
+            if quantity > 0:
+                send(client, "buy", quote.symbol, quantity, say)
 
 
 def main(address: str, ca: str, key_file: str) -> None:

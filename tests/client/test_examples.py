@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
 from types import ModuleType
+from typing import Self
 
 import pytest
 
+from papertrader.client.updates import Event, OrderUpdate
 from papertrader.testing import Market
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -60,11 +64,77 @@ def test_momentum_that_is_started_again_sends_nothing_twice() -> None:
         assert said == []
 
 
+def test_momentum_goes_on_when_an_order_is_refused() -> None:
+    """What is in an open order of somebody else's cannot be sold: it is said, and the rest done."""
+    bot = load("momentum")
+    with Market(seed=5, speed=60) as market:
+        client = market.client("bot")
+        gains = {each.symbol: bot.momentum(client, each.symbol) for each in client.assets(limit=30)}
+        behind = min(gains, key=lambda symbol: gains[symbol] or 0)
+        client.buy(behind, 1)
+        market.advance(5)
+        client.sell(behind, 1, limit="99999.00", time_in_force="gtc")
+        said: list[str] = []
+        bot.rebalance(client, said.append)
+        assert said[0].startswith(f"cannot sell 1.00 {behind}: The order sells 1 {behind}")
+        assert [line.split()[0] for line in said[1:]] == ["buy"] * (len(said) - 1)
+        assert len(said) > 1
+
+
 def test_grid_levels_are_a_percent_from_the_price() -> None:
     """To the cent."""
     bot = load("grid")
     assert bot.levels(Decimal("100.00")) == (Decimal("99.00"), Decimal("101.00"))
     assert bot.levels(Decimal("33.33")) == (Decimal("33.00"), Decimal("33.66"))
+
+
+def test_grid_leaves_other_symbols_of_the_account_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Their fills are not told as its own, and nothing is placed anew for them."""
+    bot = load("grid")
+    with Market(seed=5, speed=60) as market:
+        client = market.client("bot")
+        client.subscribe_account()
+        mine, other = [each.symbol for each in client.assets(limit=2)]
+        for symbol in (mine, other):
+            client.buy(symbol, 1)
+        market.advance(5)
+        told = list(client.events(timeout=5))
+    assert {e.order.symbol for e in told if isinstance(e, OrderUpdate) and e.fill} == {mine, other}
+    placed: list[str] = []
+
+    async def place(client: object, symbol: str) -> None:
+        placed.append(symbol)
+
+    monkeypatch.setattr(bot, "AsyncClient", lambda *_: _Told(told))
+    monkeypatch.setattr(bot, "place", place)
+    asyncio.run(bot.run("", "", "", mine))
+    assert placed == [mine, mine]
+    assert capsys.readouterr().out.count("bought") == 1
+
+
+class _Told:
+    """What the grid asks of its client, with events that are there already."""
+
+    def __init__(self, told: list[Event]) -> None:
+        self._told = told
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Nothing is held."""
+
+    async def login(self, *_: object, api_key: str) -> None:
+        """Anybody may."""
+
+    async def subscribe_account(self) -> None:
+        """The events come anyhow."""
+
+    async def events(self) -> AsyncIterator[Event]:
+        for each in self._told:
+            yield each
 
 
 @pytest.mark.parametrize("name", ["momentum", "grid", "backtrader_alpaca"])
