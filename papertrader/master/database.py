@@ -45,7 +45,7 @@ from papertrader.master.migrations import migrate
 from papertrader.master.table import truth
 from papertrader.master.truthtables import APPEND_ONLY, TABLES
 
-SCHEMA_VERSION: Final = 5
+SCHEMA_VERSION: Final = 6
 GENESIS: Final = bytes(32)
 COMMIT_OCTETS: Final = 8_192
 """What a commit writes beside its frames: two pages, at the least."""
@@ -489,13 +489,36 @@ def refuse_newer(where: str, version: int) -> None:
         )
 
 
+LAST_SEQ: Final = "SELECT coalesce((SELECT last_seq FROM journal ORDER BY batch DESC LIMIT 1), 0)"
+"""The last input of a journal, 0 if it has none."""
+
+
+def batch_after(db: peewee.Database, seq: int) -> int:
+    """Return the number from which on the last inputs of all batches come after ``seq``.
+
+    Found by halves, for neither numbers nor inputs ever fall from a batch to the next.
+    """
+    (newest,) = db.execute_sql("SELECT coalesce(max(batch), -1) FROM journal").fetchone()
+    low, high = 0, int(newest) + 1
+    while low < high:
+        middle = (low + high) // 2
+        batch, last = db.execute_sql(
+            "SELECT batch, last_seq FROM journal WHERE batch >= ? ORDER BY batch LIMIT 1", (middle,)
+        ).fetchone()
+        if last > seq:
+            high = middle
+        else:
+            low = int(batch) + 1
+    return low
+
+
 def journal_batches(db: peewee.Database, after_seq: int = 0) -> Iterator[tuple[Any, ...]]:
     """Give the journal's rows with a last_seq above ``after_seq``, in order.
 
     Each is (batch, first_seq, last_seq, epoch, previous, hash, frames). Raises
     `peewee.PeeweeException` where the database is damaged.
     """
-    last, limit = -1, 1
+    last, limit = -1 if after_seq <= 0 else batch_after(db, after_seq) - 1, 1
     while True:
         # A damaged page may be met by what fetches a row as well as by what asks for it.
         with driver_errors:

@@ -20,7 +20,7 @@ from papertrader.core.desk import Desk
 from papertrader.core.instants import SECOND
 from papertrader.core.restore import restore_state
 from papertrader.master import records
-from papertrader.master.database import GENESIS, journal_batches
+from papertrader.master.database import GENESIS, LAST_SEQ, batch_after, journal_batches
 from papertrader.master.engines import StoreAway, StoreError, StoreFull, is_lost
 from papertrader.master.journal import AWAY_MAX_S, RETRY_S
 from papertrader.master.viewstore import WRITE_OCTETS_MAX, ViewStore, applied
@@ -71,8 +71,8 @@ def _load_desk(
             f"{store.where} is damaged ({error}); make it again with: papertrader rebuild"
         ) from None
     row = truth.execute_sql(
-        "SELECT hash FROM journal WHERE last_seq <= ? ORDER BY batch DESC LIMIT 1",
-        (store.watermark,),
+        "SELECT hash FROM journal WHERE batch < ? ORDER BY batch DESC LIMIT 1",
+        (batch_after(truth, store.watermark),),
     ).fetchone()
     if (row[0] if row else GENESIS) != store.head:
         raise StoreError(
@@ -80,7 +80,7 @@ def _load_desk(
             " papertrader rebuild"
         )
     replies: list[records.StoredReply] = []
-    (total,) = truth.execute_sql("SELECT coalesce(max(last_seq), 0) FROM journal").fetchone()
+    (total,) = truth.execute_sql(LAST_SEQ).fetchone()
     waiting: list[bytes] = []
     octets = 0
     for _, _, last_seq, _, _, head, frames in journal_batches(truth, store.watermark):

@@ -16,7 +16,7 @@ from typing import Any, Final
 import attrs
 import peewee
 
-from papertrader.master.database import GENESIS, SCHEMA_VERSION
+from papertrader.master.database import GENESIS, LAST_SEQ, SCHEMA_VERSION
 from papertrader.master.engines import (
     TRUTH_PRAGMAS,
     VIEWS_PRAGMAS,
@@ -249,8 +249,7 @@ def _present(place: StorePlace) -> tuple[int, int] | None:
     with contextlib.suppress(StoreError, peewee.PeeweeException):
         db = place.truth.snapshot()
         try:
-            sql = "SELECT coalesce(max(last_seq), 0) FROM journal"
-            return int(db.execute_sql(sql).fetchone()[0]), _epoch(db)
+            return int(db.execute_sql(LAST_SEQ).fetchone()[0]), _epoch(db)
         finally:
             db.close()
     return 0, 0

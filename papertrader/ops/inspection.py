@@ -17,7 +17,7 @@ import peewee
 
 from papertrader.core.desk import Desk
 from papertrader.core.statehash import EARLIER_FORMS, FORM_1_SIZE
-from papertrader.master.database import GENESIS, audit_hash, refuse_newer
+from papertrader.master.database import GENESIS, LAST_SEQ, audit_hash, refuse_newer
 from papertrader.master.engines import StoreError, StorePlace, as_place, damage_of, reason
 from papertrader.master.views import load_desk
 from papertrader.master.viewstore import ViewStore
@@ -168,7 +168,7 @@ def _inputs(place: StorePlace) -> int:
     """Return about how many inputs there are."""
     truth = place.truth.snapshot()
     try:
-        (last,) = truth.execute_sql("SELECT coalesce(max(last_seq), 0) FROM journal").fetchone()
+        (last,) = truth.execute_sql(LAST_SEQ).fetchone()
     except peewee.PeeweeException as error:
         raise StoreError(f"{place.truth.where} cannot be read: {error}") from None
     finally:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import peewee
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from papertrader.master.database import TruthStore
+from papertrader.master.database import LAST_SEQ, TruthStore, batch_after, journal_batches
 
 
 @pytest.fixture
@@ -43,3 +45,34 @@ def test_what_is_written_stays_written(store: TruthStore, table: str) -> None:
             continue
         with pytest.raises(peewee.IntegrityError, match="append-only"):
             store.db.execute_sql(statement)
+
+
+def test_a_commit_writes_the_journal_alone(store: TruthStore) -> None:
+    """An index would be a page more of each commit: where an input is, the batches' order tells."""
+    rows = store.db.execute_sql("SELECT name FROM pragma_index_list('journal')").fetchall()
+    assert rows == []
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(st.tuples(st.integers(1, 3), st.integers(0, 3)), max_size=12))
+def test_a_batch_is_found_by_its_input(steps: list[tuple[int, int]]) -> None:
+    """Whatever numbers are left out, and however many batches bring no input."""
+    db = peewee.SqliteDatabase(":memory:")
+    db.execute_sql(
+        "CREATE TABLE journal (batch INTEGER PRIMARY KEY, first_seq INTEGER, last_seq INTEGER,"
+        " epoch INTEGER, previous BLOB, hash BLOB, frames BLOB)"
+    )
+    batch, last, there = 0, 0, []
+    for further, inputs in steps:
+        batch, last = batch + further, last + inputs
+        there.append((batch, last))
+        row = (batch, last, last, 1, b"", b"", b"frames")
+        db.execute_sql("INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+    assert db.execute_sql(LAST_SEQ).fetchone() == (last,)
+    for seq in range(last + 2):
+        wanted = [number for number, reached in there if reached > seq]
+        begin = batch_after(db, seq)
+        assert [number for number, _ in there if number >= begin] == wanted
+        found = [row[0] for row in journal_batches(db, seq)]
+        assert found == wanted
+    db.close()

@@ -53,10 +53,10 @@ def test_a_store_that_is_brought_up_to_date() -> None:
     for mib in range(0, 1_000, 100):
         progress.store("truth.db is copied", mib << 20, 1_000 << 20)
         now[0] += SECOND
-    progress.store("truth.db is brought to schema 5 of 5", 0, 0)
+    progress.store("truth.db is brought to schema 6 of 6", 0, 0)
     assert said == [
         *(f"truth.db is copied: {mib} of 1,000 MiB" for mib in (200, 400, 600, 800)),
-        "truth.db is brought to schema 5 of 5",
+        "truth.db is brought to schema 6 of 6",
     ]
     assert len(alive) == len(said)
 

@@ -13,12 +13,19 @@ from papertrader.master.migrations import (
     v0003_alerts,
     v0004_access,
     v0005_enrollment,
+    v0006_journal,
 )
 
 Step = Callable[[peewee.Database], None]
 
 STEPS: Final[Mapping[int, Step]] = MappingProxyType(
-    {2: v0002_api_keys.up, 3: v0003_alerts.up, 4: v0004_access.up, 5: v0005_enrollment.up}
+    {
+        2: v0002_api_keys.up,
+        3: v0003_alerts.up,
+        4: v0004_access.up,
+        5: v0005_enrollment.up,
+        6: v0006_journal.up,
+    }
 )
 """What brings a store to each version from the one before it."""
 
