@@ -111,7 +111,12 @@ class Side:
 class Scene:
     """A worker's end and a client's, connected."""
 
-    def __init__(self, state: Path, client: type[TLSMemoryBIOFactory] = RecordFactory) -> None:
+    def __init__(
+        self,
+        state: Path,
+        client: type[TLSMemoryBIOFactory] = RecordFactory,
+        first: tuple[bytes, bytes] = (b"", b""),
+    ) -> None:
         self.reactor = MemoryReactorClock()
         server = public_server_factory(*certificate_files(state, "worker-1-public"))
         creator = client_context_factory(authority_file(state), "localhost")
@@ -123,6 +128,9 @@ class Scene:
         factory = Factory.forProtocol(Ending)
         self.worker = Side(PacedFactory(server, factory, self.reactor, queue), near, self.reactor)
         self.client = Side(client(creator, True, factory, self.reactor), far, self.reactor)
+        # What is written before the handshake is through follows it at once.
+        self.worker.tls.write(first[0])
+        self.client.tls.write(first[1])
         self.settle()
         assert self.worker.tls._handshakeDone and self.client.tls._handshakeDone
 
@@ -171,6 +179,23 @@ def test_the_socket_is_handed_over_when_the_handshake_is_through(scene: Scene) -
     assert scene.client.app.received == b"answer"
     with pytest.raises(TypeError):
         scene.worker.tls.getHandle().bio_read(1)
+
+
+@pytest.mark.parametrize("twisted", [False, True])
+def test_what_comes_with_the_handshake_s_end(state: Path, twisted: bool) -> None:
+    """The socket is handed over in the middle of a record, and with answers under way."""
+    noise = random.Random(5)
+    first = noise.randbytes(150_000), noise.randbytes(150_001)
+    it = Scene(state, TLSMemoryBIOFactory if twisted else RecordFactory, first)
+    assert it.client.app.received == first[0]
+    assert it.worker.app.received == first[1]
+    it.worker.tls.write(b"more")
+    it.client.tls.write(b"more")
+    it.settle()
+    assert it.client.app.received == first[0] + b"more"
+    assert it.worker.app.received == first[1] + b"more"
+    assert it.worker.tls.is_direct
+    it.close()
 
 
 def test_without_the_call_all_goes_as_before(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
