@@ -123,6 +123,30 @@ def write_settings_file(path: Path, text: str) -> None:
     write_new_file(path, text.encode(), PUBLIC_FILE)
 
 
+_TWICE: Final = re.compile(r"Cannot (?:declare|overwrite|redefine|mutate)|Duplicate")
+_IN_OTHER_WORDS: Final = (
+    ("Unescaped '\\'", "a \\ in a text in double quotes; use single quotes, or write \\\\ for it"),
+    ("Unterminated string", "a text's closing quotes are missing"),
+    ("Illegal character", "a text's closing quotes are missing on its line"),
+    ("Expected ']'", "a section's closing ] is missing; write [section]"),
+    ("Invalid value", "a value is none; write text in quotes, and numbers, true and false without"),
+    ("Expected newline", "something follows the value; write one key = value on a line"),
+    ("Invalid statement", "neither a [section] nor key = value"),
+    ("Unclosed array", "a list's closing ] is missing"),
+)
+"""What the parser says of a text, and what that means to who wrote it."""
+
+
+def _syntax_words(said: str) -> str:
+    """Return what is wrong, and what to write, in place of the parser's own words."""
+    if _TWICE.match(said):
+        return "this key or section stands above already; keep one of the two"
+    for beginning, words in _IN_OTHER_WORDS:
+        if said.startswith(beginning):
+            return words
+    return f"{said}; write key = value, with text in quotes"
+
+
 @attrs.frozen
 class _Raw:
     """A value as it was found: ``place`` for error messages, ``origin`` for people."""
@@ -323,11 +347,8 @@ class _Sources:
     def _syntax_problem(self, text: str, message: str) -> None:
         place = _SYNTAX_PLACE.search(message)
         line = int(place[1]) if place and place[1] else text.rstrip("\n").count("\n") + 1
-        what = _SYNTAX_PLACE.sub("", message)
-        self._problem(
-            line,
-            f"{self._at(line)}: not valid TOML: {what}; write key = value, with text in quotes",
-        )
+        what = _syntax_words(_SYNTAX_PLACE.sub("", message))
+        self._problem(line, f"{self._at(line)}: not valid TOML: {what}")
 
     def _at(self, line: int) -> str:
         return f"{self._file_name}:{line}"

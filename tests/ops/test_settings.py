@@ -296,22 +296,28 @@ starting_cash = 100.0
 
 
 @pytest.mark.parametrize(
-    ("text", "line"),
+    ("text", "line", "words"),
     [
-        ("workers = ", 1),
-        ("workers = 1\nworkers = 2\n", 2),
-        ("\n\n[market\n", 3),
-        ('[market]\nsource = "replay\n', 2),
-        ('[market]\nsource = """replay\n\n', 2),
-        ("workers = 1\n= 3", 2),
+        ("workers = ", 1, "a value is none"),
+        ("workers = two", 1, "a value is none; write text in quotes"),
+        ("workers = 1\nworkers = 2\n", 2, "stands above already"),
+        ("[store]\n[store]\n", 2, "stands above already"),
+        ("\n\n[market\n", 3, "closing ] is missing"),
+        ('[market]\nsource = "replay\n', 2, "closing quotes are missing on its line"),
+        ('[market]\nsource = """replay\n\n', 2, "closing quotes are missing"),
+        ('[market]\ndata = "C:\\prices"', 2, "use single quotes"),
+        ("workers = 1\n= 3", 2, "neither a [section] nor key = value"),
+        ("workers 3", 1, "write key = value"),
+        ("workers = 1 2", 1, "something follows the value"),
     ],
 )
-def test_syntax_errors_have_their_line(file: Path, text: str, line: int) -> None:
-    """What is no TOML is told with its line; what other sources say is still checked."""
+def test_syntax_errors_have_their_line(file: Path, text: str, line: int, words: str) -> None:
+    """What is no TOML is told with its line, in words of who writes one; the rest is checked."""
     found = problems(file, text, None, {"workers": "0"})
     assert len(found) == 2
     assert found[0].startswith("command line: workers: ")
     assert found[1].startswith(f"papertrader.toml:{line}: not valid TOML: ")
+    assert words in found[1]
 
 
 @pytest.mark.parametrize(
