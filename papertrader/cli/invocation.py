@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shlex
 import shutil
@@ -67,8 +68,20 @@ class Invocation:
         return f" --portfolio {self.portfolio}" if self.portfolio else ""
 
 
+def as_its_owner(
+    ctx: click.Context, _parameter: click.Parameter, state: Path | None
+) -> Path | None:
+    """Let what root makes in another's installation be its owner's when the command ends."""
+    if state is not None and os.geteuid() == 0:
+        from papertrader.ops.ownership import given_back  # noqa: PLC0415 (only root needs it)
+
+        ctx.call_on_close(given_back(state))
+    return state
+
+
 state_dir_option = click.option(
     "--state-dir",
+    callback=as_its_owner,
     type=click.Path(path_type=Path, file_okay=False),
     help="The installation (default: the user's).",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from papertrader.cli.main import main
 from papertrader.master.registration import Registration
 from papertrader.ops.certificates import certificate_files
 from papertrader.ops.market_variables import MarketSource
+from papertrader.ops.ownership import foreign
 from papertrader.ops.running import StateLock
 from papertrader.ops.settings_file import load_settings
 from papertrader.ops.variables import Listen
@@ -138,3 +140,26 @@ def test_what_it_makes_can_be_started(tmp_path: Path) -> None:
     with running(state) as server:
         assert "making a new installation" not in server.output.read_text()
         assert server.audit().violations == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_what_root_makes_is_the_owners(tmp_path: Path) -> None:
+    """Else no server could open it. A link is not followed; a file with two names is not given."""
+    state, elsewhere = tmp_path / "state", tmp_path / "elsewhere"
+    assert run("--state-dir", str(state), "--yes")[0] == 0
+    for path in (state, *state.rglob("*")):
+        os.chown(path, 4321, 4321)
+    elsewhere.touch()
+    before = state / "run" / "before"
+    before.touch()
+    (state / "run" / "link").symlink_to(elsewhere)
+    os.link(elsewhere, state / "run" / "second")
+    for path in (state / "tls").glob("worker-1*"):
+        path.unlink()
+    for options in (["--state-dir", str(state), "init"], ["init", "--state-dir", str(state)]):
+        (state / "truth.db").unlink()
+        made = CliRunner().invoke(main, [*options, "--missing"])
+        assert made.exit_code == 0, made.output
+        assert not {path.name for path in foreign(state)} - {"before", "link", "second"}
+    assert (state / "truth.db").stat().st_uid == 4321
+    assert (elsewhere.stat().st_uid, before.stat().st_uid) == (0, 0)
