@@ -10,6 +10,7 @@ from urllib.parse import quote
 import attrs
 
 from papertrader.client.account_commands import SessionInfo, session_of
+from papertrader.client.arguments import of_kind
 from papertrader.client.commands import Command, text_of, username_of, whole_number
 from papertrader.client.results import moment_of
 from papertrader.wire import limits
@@ -156,7 +157,8 @@ def account_close(password: str, code: str | None) -> Command[int]:
 
 def invite_create(role: AccountRole, lifetime_s: int, label: str) -> Command[NewInvitation]:
     """Make an invitation."""
-    if len(label.encode()) > limits.TAG_TEXT_MAX or not label.isprintable():
+    of_kind(role, "role", AccountRole, "an")
+    if len(of_kind(label, "label", str).encode()) > limits.TAG_TEXT_MAX or not label.isprintable():
         raise ValueError(f"the label must be one line of at most {limits.TAG_TEXT_MAX} octets")
     message = m.InviteCreate(
         role=role,

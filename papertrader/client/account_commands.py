@@ -8,6 +8,7 @@ from typing import Final, cast
 
 import attrs
 
+from papertrader.client.arguments import of_kind
 from papertrader.client.commands import Command, text_of, whole_number
 from papertrader.client.conversion import address_text
 from papertrader.client.results import moment_of
@@ -134,7 +135,9 @@ def account_update(privacy: Privacy | None, email: str | None) -> Command[Accoun
     """Set what others see, or the e-mail address ("" removes it)."""
     if privacy is None and email is None:
         raise ValueError("say what to change: privacy, email, or both")
-    if email and len(email.encode()) > limits.EMAIL_MAX:
+    if privacy is not None:
+        of_kind(privacy, "privacy", Privacy)
+    if email and len(of_kind(email, "email", str).encode()) > limits.EMAIL_MAX:
         raise ValueError(f"the e-mail address must have at most {limits.EMAIL_MAX} octets")
     mask = AccountField(0)
     mask |= AccountField.PRIVACY if privacy is not None else 0

@@ -71,7 +71,10 @@ def bar_update_of(subscription: int, event: m.BarEvent) -> u.BarUpdate:
 
 def market(exchange: str) -> Command[r.MarketState]:
     """Read whether an exchange is open; ``""`` for the one that drives the market's clock."""
-    if len(exchange) not in (0, EXCHANGE_OCTETS) or not exchange.isascii():
+    if (
+        len(of_kind(exchange, "exchange", str)) not in (0, EXCHANGE_OCTETS)
+        or not exchange.isascii()
+    ):
         raise ValueError(f"an exchange has a code of 4 letters, for example XNYS, not {exchange!r}")
     return Command(
         message=m.MarketStatus(exchange=exchange),

@@ -11,6 +11,7 @@ import attrs
 from papertrader.client import conditions
 from papertrader.client import conversion as convert
 from papertrader.client import results as r
+from papertrader.client.arguments import of_kind
 from papertrader.client.commands import Amount, Command, order_wish, tag_of, whole_number
 from papertrader.client.moments import Moment, instant_of
 from papertrader.client.results import decimal_of, decimal_or_none, moment_of, units_of
@@ -277,6 +278,7 @@ def portfolio_terms(portfolio: int) -> Command[PortfolioTerms]:
 def portfolio_terms_set(portfolio: int, terms: PortfolioTerms) -> Command[PortfolioTerms]:
     """Choose the terms by which an empty portfolio trades."""
     number = whole_number(portfolio, "portfolio")
+    of_kind(terms, "terms", PortfolioTerms)
     fields = {name: getattr(terms, name) for name in _TERMS}
     symbols = tuple(m.SymbolRow(symbol) for symbol in terms.assets)
     message = m.PortfolioTermsSet(portfolio=number, **fields, symbols=symbols)
@@ -306,7 +308,7 @@ def portfolio_freeze(portfolio: int, frozen: bool) -> Command[PortfolioInfo]:
 
 def portfolio_correct(portfolio: int, amount: Amount, reason: str) -> Command[PortfolioInfo]:
     """Post a correction to any portfolio."""
-    if not reason.strip() or len(reason.encode()) > limits.TEXT_MAX:
+    if not of_kind(reason, "reason", str).strip() or len(reason.encode()) > limits.TEXT_MAX:
         raise ValueError(f"give a reason of at most {limits.TEXT_MAX} octets")
     message = m.PortfolioCorrect(
         portfolio=whole_number(portfolio, "portfolio"),

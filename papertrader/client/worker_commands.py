@@ -9,6 +9,7 @@ from typing import Final
 from uuid import UUID
 
 from papertrader.client import workerresults as r
+from papertrader.client.arguments import of_kind
 from papertrader.client.commands import Command
 from papertrader.client.commands import whole_number as whole
 from papertrader.core.instants import to_datetime
@@ -26,7 +27,8 @@ STEPS: Final = MappingProxyType({step.name.lower(): step for step in AuthoritySt
 def _words(given: Iterable[str]) -> str | None:
     if isinstance(given, str):
         raise TypeError("give the parts one by one, not as one text")
-    return " ".join(given) or None
+    parts = list(of_kind(given, "networks and hosts", Iterable, "an"))
+    return " ".join(of_kind(each, "each part", str) for each in parts) or None
 
 
 def _hex(octets: bytes) -> str:
@@ -67,6 +69,10 @@ def worker_sign(name: str, csr: str, public_csr: str | None) -> Command[r.Signed
             trust=reply.trust or "",
         )
 
+    of_kind(name, "name", str)
+    of_kind(csr, "csr", str)
+    if public_csr is not None:
+        of_kind(public_csr, "public_csr", str)
     return Command(message=m.WorkerSign(name=name, csr=csr, public_csr=public_csr), read=read)
 
 

@@ -11,6 +11,8 @@ import pytest
 from twisted.internet.testing import MemoryReactorClock
 
 from papertrader.client import commands, market_commands
+from papertrader.client.access_commands import invite_create
+from papertrader.client.account_commands import account_update
 from papertrader.client.aio import AsyncClient
 from papertrader.client.alert_commands import watchlist_set
 from papertrader.client.arguments import TIMEOUT_MAX_S, timeout_of
@@ -19,9 +21,11 @@ from papertrader.client.conditions import Conditions, Leg
 from papertrader.client.moments import instant_of
 from papertrader.client.protocol import TwistedClient
 from papertrader.client.results import units_of
+from papertrader.client.trading_commands import portfolio_correct, portfolio_terms_set
+from papertrader.client.worker_commands import worker_add, worker_sign
 from papertrader.core.instants import SECOND
 from papertrader.core.orders import OrderState, Side
-from papertrader.wire.kinds import TxKind
+from papertrader.wire.kinds import AccountRole, TxKind
 
 ANY: Any = None
 
@@ -78,6 +82,16 @@ def clock(step: Any) -> Any:
         (lambda: commands.quotes(b"AAPL", 0), "symbols must be text, or several, not bytes"),
         (lambda: watchlist_set(5, "AAPL"), "a watchlist's name must be text, not int"),
         (lambda: clock(5), "step must be a timedelta, not int"),
+        (lambda: account_update(None, 5), "email must be a str, not int"),
+        (lambda: account_update("x", None), "privacy must be a Privacy, not str"),
+        (lambda: invite_create("host", 0, ""), "role must be an AccountRole, not str"),
+        (lambda: invite_create(AccountRole.HOST, 0, ANY), "label must be a str, not NoneType"),
+        (lambda: portfolio_correct(1, 1, ANY), "reason must be a str, not NoneType"),
+        (lambda: portfolio_terms_set(0, ANY), "terms must be a PortfolioTerms, not NoneType"),
+        (lambda: market_commands.market(ANY), "exchange must be a str, not NoneType"),
+        (lambda: worker_add("w", False, 5, ()), "networks and hosts must be an Iterable, not int"),
+        (lambda: worker_add("w", False, (5,), ()), "each part must be a str, not int"),
+        (lambda: worker_sign("w", 5, None), "csr must be a str, not int"),
         (lambda: timeout_of("x"), "timeout must be a number of seconds, not str"),
     ],
 )
