@@ -210,6 +210,10 @@ class Driver(Service):
             self._end(f"error: {sentence_of(error)}", EXIT_FAILED)
             return
         self._look()
+        # Of a terminal that is closed nobody could tell any more that it was one.
+        terminal = sys.stdin is not None and sys.stdin.isatty()
+        hung_up = self._reactor.stop if terminal else self._hung_up
+        signal.signal(signal.SIGHUP, lambda number, frame: self._reactor.callFromThread(hung_up))
         self._keep_systemd_calm()
         calm_collector()
 
@@ -304,6 +308,15 @@ class Driver(Service):
             life.send(signal.SIGABRT)
         elif what == "kill":
             life.send(signal.SIGKILL)
+
+    def _hung_up(self) -> None:
+        """Pass SIGHUP on: where no terminal was closed, it is for the workings.
+
+        systemd takes it for a clean end, and would not start again what it ended.
+        """
+        life = self._life
+        if life is not None and life.watchdog.is_ready:
+            life.send(signal.SIGHUP)
 
     def _keep_systemd_calm(self) -> None:
         if self._notifier.watchdog_s and self._clock is not None and not self._stopping:

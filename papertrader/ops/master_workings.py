@@ -10,6 +10,7 @@ import os
 import platform
 import secrets
 import shutil
+import signal
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, Final
 
@@ -154,6 +155,7 @@ class Workings(Service):
         """Start everything; a failure is one line on stderr and an exit code that is not 0."""
         super().startService()  # type: ignore[no-untyped-call]
         settings = self._options.settings
+        signal.signal(signal.SIGHUP, lambda number, frame: self._reactor.callFromThread(self._told))
         try:
             # Before anything else: what forks must have no threads.
             self._apart = self._fork_writer(settings)
@@ -170,6 +172,10 @@ class Workings(Service):
         except STARTING as error:
             self._main = None
             process.fail(str(error))
+
+    def _told(self) -> None:
+        """Take SIGHUP, by which a worker reads certificates again."""
+        self.log.info("SIGHUP: a master reads settings and certificates when it starts; going on")
 
     def _fork_writer(self, settings: Settings) -> ViewsApart:
         """Return the process that writes the views. Raises `OSError`, `StoreError`.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import pty
 import queue
 import signal
 import socket
@@ -21,6 +22,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -80,7 +82,9 @@ while True:
 class Driven:
     """A driver of a master whose workings are a few lines."""
 
-    def __init__(self, tmp_path: Path, life: str, **environ: str) -> None:
+    def __init__(
+        self, tmp_path: Path, life: str, terminal: int = subprocess.DEVNULL, **environ: str
+    ) -> None:
         self.state = tmp_path / "state"
         prepare_settings(self.state, lambda line: None)
         prepare(self.state, 1, now=datetime.now(UTC), new_uuid=uuid.uuid4)
@@ -95,6 +99,7 @@ class Driven:
                     "papertrader-master", "--state-dir", str(self.state),
                     "--set", "master.listen=127.0.0.1:0",
                 ],
+                stdin=terminal,
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
                 env={**os.environ, "PYTHONPATH": str(tmp_path), **environ},
@@ -144,8 +149,8 @@ def driven(tmp_path: Path) -> Iterator[Callable[..., Driven]]:
     """Start drivers and leave none behind."""
     made: list[Driven] = []
 
-    def make(life: str, **environ: str) -> Driven:
-        made.append(Driven(tmp_path, life, **environ))
+    def make(life: str, **given: Any) -> Driven:
+        made.append(Driven(tmp_path, life, **given))
         return made[-1]
 
     yield make
@@ -228,6 +233,37 @@ def test_a_spare_takes_over(driven: Callable[..., Driven]) -> None:
     assert any("SIGSEGV" in text and "Current thread" in text for text in server.crash_files())
     server.end()
     server.until(lambda: not any(lives(int(pid)) for pid in spares.read_text().split()))
+
+
+def test_a_hang_up_is_passed_on(driven: Callable[..., Driven]) -> None:
+    """``systemctl kill -s HUP`` means each process: the driver goes on, and its workings hear."""
+    heard = 'signal.signal(signal.SIGHUP, lambda *_: open(f"{state}/heard", "w").close())\n'
+    server = driven(heard + SERVE)
+    pid = server.ask()
+
+    def is_heard() -> bool:
+        # Workings that the driver does not know yet to serve are not told.
+        server.process.send_signal(signal.SIGHUP)
+        return (server.state / "heard").exists()
+
+    server.until(is_heard)
+    assert server.ask() == pid
+    assert server.process.poll() is None
+    server.end()
+
+
+def test_a_terminal_that_is_closed_ends_a_server(driven: Callable[..., Driven]) -> None:
+    """In good order, as SIGTERM does."""
+    near, far = pty.openpty()
+    try:
+        server = driven("signal.signal(signal.SIGHUP, signal.SIG_IGN)\n" + SERVE, terminal=far)
+        server.ask()
+        server.process.send_signal(signal.SIGHUP)
+        assert server.process.wait(EVENTS_S) == 0
+        server.until(lambda: not any(map(lives, server.lives)))
+    finally:
+        os.close(near)
+        os.close(far)
 
 
 def test_a_spare_is_not_left_behind(driven: Callable[..., Driven]) -> None:
