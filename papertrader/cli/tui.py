@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from papertrader.cli.invocation import Invocation, pass_invocation
+from papertrader.cli.parameters import SYMBOL
 from papertrader.cli.place import find_place, load_login
 from papertrader.cli.problems import Problem
 from papertrader.extras import install_command
@@ -12,7 +13,7 @@ from papertrader.wire.kinds import Scope
 
 
 @click.command()
-@click.argument("symbols", metavar="[SYMBOL]...", nargs=-1)
+@click.argument("symbols", metavar="[SYMBOL]...", nargs=-1, type=SYMBOL)
 @click.option("--read-only", is_flag=True, help="Only look: no order can be sent.")
 @pass_invocation
 def tui(invocation: Invocation, symbols: tuple[str, ...], read_only: bool) -> None:

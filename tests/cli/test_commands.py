@@ -166,6 +166,7 @@ def test_refusals_are_exit_code_1(terminal: Terminal, words: tuple[str, ...], co
         ("buy", "AAPL"),
         ("buy", "AAPL", "ten"),
         ("buy", "AAPL", "1,5"),
+        ("tui", "not a symbol"),
         ("buy", "AAPL", "1000,5"),
         ("buy", "AAPL", "1", "--limit", "213,5"),
         ("buy", "AAPL", "0.000000001"),
