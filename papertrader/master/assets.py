@@ -117,6 +117,8 @@ class Assets:
         """An update waits for a commit, for an interval at the most: whoever waits for that commit
         would else wait for the update as well."""
         self._turned = False
+        self._told_before: list[Quote] = []
+        """Quotes that a run before this one may have told: they fill nothing that waits."""
         # Quote numbers go on from nothing that is on disk: each epoch has its own range.
         self._number = store.epoch << 32
         self._numbers: dict[str, int] = {}
@@ -136,6 +138,9 @@ class Assets:
         """List the assets, apply what is due, and begin to update."""
         now = self.market.now()
         self._market_at = min(self._market_at or now, now)
+        if self.market.market_clock.mode != ClockMode.LIVE:
+            # The clock goes on from where it may have been seen; a live price is asked for anew.
+            self._told_before = self._source.quotes(now)
         self._workers.newest = self._newest_frame
         self._workers.is_listed = self._is_listed
         self._workers.forget = self._forget
@@ -240,6 +245,9 @@ class Assets:
         if late or actions:
             # Together with them, so that a crash cannot make them due once more.
             self._reserve.note(now)
+        known, self._told_before = self._told_before, []
+        if known:
+            self._take(known, note=True)
         self._rest = self._fresh_quotes(now)
         self._take_some()
         hours = self.hours.changed(now)
@@ -385,8 +393,12 @@ class Assets:
         if rest:
             self._take(rest)
 
-    def _take(self, quotes: list[Quote], until: int = 0) -> int:
-        """Take quotes, all or until a monotonic instant; return how many."""
+    def _take(self, quotes: list[Quote], until: int = 0, *, note: bool = False) -> int:
+        """Take quotes, all or until a monotonic instant; return how many.
+
+        ``note``: they may have been seen before this run, so no order is worked against them.
+        """
+        take = self._transactions.note if note else self._transactions.observe
         published = []
         used = self._transactions.quotes_used
         for quote in quotes:
@@ -399,7 +411,7 @@ class Assets:
             if quote.symbol in self._halted:
                 quote.flags |= QuoteFlag.HALTED
             self.newest[quote.symbol] = quote
-            self._transactions.observe(quote)
+            take(quote)
             self.watcher.observe(quote, self._market_at)
             published.append((quote.symbol, records.quote_event(quote)))
             if until and self._transactions.quotes_used != used:

@@ -143,6 +143,11 @@ class Transactions:
         interval, used = self.desk.interval_used(), self.desk.quotes_used()
         self._post(seq, [inputs.quote_record(seq, quote, interval, used)], events)
 
+    def note(self, quote: Quote) -> None:
+        """Remember a quote, and work no order against it."""
+        self.desk.rates.learn(quote)
+        self.desk.note_quote(quote)
+
     def advance(self, market_at: int) -> None:
         """Let market time go on: all that was due until ``market_at`` is done.
 

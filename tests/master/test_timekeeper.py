@@ -77,6 +77,34 @@ def test_a_paused_clock_stands_and_goes_on(tmp_path: Path) -> None:
     kit.check()
 
 
+@pytest.mark.parametrize("crash", [False, True])
+@pytest.mark.parametrize("paused", [False, True])
+def test_what_was_seen_before_a_restart_fills_nothing(
+    tmp_path: Path, paused: bool, crash: bool
+) -> None:
+    """The market goes on where it may have been seen: its price there is told, and no order has
+    it, for whoever sent one could look at it before."""
+    kit, ann = market(tmp_path, "2012-06-04 14:00")
+    kit.turn(1.0)
+    turn(ann, paused=paused)
+    ann.order("AAPL", "10")
+    if crash:
+        kit.kill()
+    else:
+        kit.stop()
+    kit.boot()
+    assert ann.resume().status == 0
+    assert "AAPL" in kit.main.assets.newest
+    assert positions(ann) == {}
+    if paused:
+        kit.turn(5.0)
+        assert positions(ann) == {}
+        assert not turn(ann, paused=False).message.paused
+    kit.turn(1.0)
+    assert positions(ann) == {"AAPL": 10 * SCALE}
+    kit.check()
+
+
 def test_another_speed_counts_from_now_on(tmp_path: Path) -> None:
     """The market's time does not jump when its speed changes."""
     kit, ann = market(tmp_path, "2012-06-04 14:00")
