@@ -9,7 +9,6 @@ import socket
 import ssl
 import weakref
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +29,7 @@ from papertrader.net.handshakes import HandshakeQueue, PacedFactory
 from papertrader.net.records import RECORD_MAX, RecordFactory, TlsSocket
 from papertrader.net.tls import client_context_factory, public_server_factory
 from papertrader.net.unsent import octets_unsent
-from papertrader.ops.certificates import (
-    authority_file,
-    certificate_files,
-    issue_worker_public,
-    make_authority,
-)
+from papertrader.ops.certificates import authority_file, certificate_files
 
 TURNS = 4_000
 
@@ -146,16 +140,6 @@ class Scene:
         """Let the sockets go."""
         for each in self.ends:
             each.close()
-
-
-@pytest.fixture(scope="module")
-def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A worker's public certificate and its authority."""
-    path = tmp_path_factory.mktemp("state")
-    now = datetime.now(UTC)
-    make_authority(path, now=now)
-    issue_worker_public(path, "worker-1", now=now)
-    return path
 
 
 @pytest.fixture(params=[RecordFactory, TLSMemoryBIOFactory], ids=["ours", "twisted"])

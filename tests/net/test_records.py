@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import gc
 import weakref
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.internet.error import ConnectionDone
@@ -22,12 +20,7 @@ from papertrader.net.clock import Clock
 from papertrader.net.handshakes import HandshakeQueue, PacedFactory
 from papertrader.net.records import RecordFactory
 from papertrader.net.tls import client_context_factory, public_server_factory
-from papertrader.ops.certificates import (
-    authority_file,
-    certificate_files,
-    issue_worker_public,
-    make_authority,
-)
+from papertrader.ops.certificates import authority_file, certificate_files
 
 
 class Socket:
@@ -109,16 +102,6 @@ class Scene:
     def watched(self) -> bool:
         """Whether the reactor was asked to say when the socket has room."""
         return self.wire in self.reactor.getWriters()
-
-
-@pytest.fixture(scope="module")
-def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A worker's public certificate and its authority."""
-    path = tmp_path_factory.mktemp("state")
-    now = datetime.now(UTC)
-    make_authority(path, now=now)
-    issue_worker_public(path, "worker-1", now=now)
-    return path
 
 
 def test_an_idle_socket_gets_the_record_at_once(state: Path) -> None:

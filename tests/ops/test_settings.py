@@ -30,12 +30,6 @@ from papertrader.ops.variable import Variable
 from papertrader.ops.variables import CURRENCIES, VARIABLES, Listen
 
 
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    """Where the settings file of a test goes."""
-    return tmp_path / "papertrader.toml"
-
-
 def load(
     file: Path,
     text: str,
