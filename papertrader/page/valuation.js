@@ -22,9 +22,16 @@ export function valued(holding, positions, quotes, isForeign = () => false) {
     if (mark === null || mark === undefined || row.market_value === null) return row;
     const value = down(mark * row.quantity);
     more += value - row.market_value;
-    return { ...row, mark, market_value: value, unrealized_pnl: value - row.cost_basis };
+    return { ...row, mark, last: quotes.get(row.symbol).last ?? row.last, market_value: value, unrealized_pnl: value - row.cost_basis };
   });
   if (!more) return [holding, rows];
   const sum = (name) => (holding[name] === null || holding[name] === undefined ? holding[name] : holding[name] + more);
   return [{ ...holding, market_value: sum("market_value"), equity: sum("equity"), unrealized_pnl: sum("unrealized_pnl") }, rows];
+}
+
+/** What the portfolio is worth at last prices, as the points of its curve are: never to be compared with what is at the mark. */
+export function equityAtLast(holding, positions) {
+  if (holding.equity === null || holding.equity === undefined) return null;
+  return positions.reduce((equity, { quantity, last, market_value: value }) =>
+    last === null || last === undefined || value === null ? equity : equity + down(last * quantity) - value, holding.equity);
 }

@@ -148,7 +148,11 @@ def test_what_is_held_is_shown_at_the_prices_of_now(
         value = f"{holding.positions[0].market_value:,.2f}"
         page.wait(lambda: value in page.one("tbody").text)
         page.shows(".equity", f"{holding.equity:,.2f}")
-        gain = f"{holding.equity - 100_000:+,.2f}".replace("-", "\u2212").replace("+0.00", "0.00")
+        # Both at last prices: the spread, which closing would cost, is no loss of the day.
+        (held,) = holding.positions
+        won = holding.cash + held.quantity * (held.last or 0) - 100_000
+        assert won != holding.equity - 100_000
+        gain = f"{won:+,.2f}".replace("-", "\u2212").replace("+0.00", "0.00")
         page.wait(lambda: f"{gain} since the last close" in page.text)
     page.driver.refresh()
     page.go("Orders")

@@ -4,6 +4,7 @@ import { html, useState } from "../vendor/htm/htm-preact.js";
 import { attempt, choose, closePosition, marketNow, state } from "../store.js";
 import { useCurve } from "./performance.js";
 import { arrow, change, instant, money, number, percent, price, quantity, signed, tone } from "../format.js";
+import { equityAtLast } from "../valuation.js";
 
 const TURN = 2 * Math.PI;
 
@@ -58,7 +59,8 @@ function moveOf(row) {
 
 const DAYS = 14n * 86400n * 1000000000n;
 
-/** What was won or lost since the session before, or since the beginning: what was paid in is no gain. */
+/** What was won or lost since the session before, or since the beginning: what was paid in is no gain.
+ *  `equity` is at last prices, as `rows` are. */
 export function gained(equity, rows) {
   if (!rows?.length || equity === null || equity === undefined) return null;
   if (rows.length === 1) return equity - rows[0].equity;
@@ -73,7 +75,7 @@ export function Portfolio({ go }) {
   if (!holding) return html`<p class="hint">Reading the portfolio ...</p>`;
   const parts = [["cash", Math.max(0, number(holding.cash))], ...state.positions.map((row) =>
     [row.symbol, Math.abs(number(row.market_value ?? 0n))])];
-  const day = gained(holding.equity, curve.rows);
+  const day = gained(equityAtLast(holding, state.positions), curve.rows);
   const close = async (symbol) => {
     setClosing(null);
     await attempt(() => closePosition(symbol), `Closing ${symbol || "everything"}.`);
