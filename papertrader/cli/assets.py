@@ -11,6 +11,7 @@ import click
 
 from papertrader.cli.grouping import Group
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
+from papertrader.cli.newfile import write_new
 from papertrader.cli.output import amount, day, moment, money, name, table, write_json
 from papertrader.cli.parameters import SYMBOL
 from papertrader.cli.problems import Problem
@@ -145,26 +146,14 @@ def import_assets(
         if (each.symbol.startswith(start) or each.name.upper().startswith(start))
         and currency.upper() in ("", each.currency)
     ]
-    _put(write_assets(kept), out)
+    text = write_assets(kept)
+    if out is None:
+        click.echo(text, nl=False)
+    else:
+        write_new(out, text.encode())
     click.echo(f"{len(kept):,} of {len(found):,} assets of {provider}", err=True)
     if out is not None:
         click.echo(f'next: assets = "{out.absolute()}" in [market] of {path}', err=True)
-
-
-def _put(text: str, out: Path | None) -> None:
-    if out is None:
-        click.echo(text, nl=False)
-        return
-    try:
-        with out.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        raise Problem.usage(f"{out} exists already", "name another file, or remove it") from None
-    except OSError as error:
-        raise Problem.usage(
-            f"{out} cannot be written: {error.strerror}",
-            "name a file in a directory that is there and may be written",
-        ) from None
 
 
 @assets.command("check")

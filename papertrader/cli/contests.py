@@ -12,6 +12,7 @@ import click
 
 from papertrader.cli.grouping import Group
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
+from papertrader.cli.newfile import write_new
 from papertrader.cli.output import counted, moment, money, name, pairs, percent, table, write_json
 from papertrader.cli.parameters import AMOUNT, CONTEST_NAME, MOMENT
 from papertrader.cli.problems import EXIT_REFUSED, Problem
@@ -170,11 +171,7 @@ def export(invocation: Invocation, number: int, target: Path) -> None:
     """
     with logged_in(invocation) as client:
         octets = client.contest_file(number)
-    try:
-        with open(target, "xb") as file:
-            file.write(octets)
-    except OSError as error:
-        raise Problem("FILE", f"{target}: {error.strerror}", "name another file", 1) from None
+    write_new(target, octets)
     if invocation.as_json:
         write_json(file=str(target), octets=len(octets))
         return

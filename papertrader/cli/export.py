@@ -16,6 +16,7 @@ import click
 
 from papertrader.cli.ghostfolio import activities_of
 from papertrader.cli.invocation import Invocation, pass_invocation
+from papertrader.cli.newfile import write_new
 from papertrader.cli.output import counted
 from papertrader.cli.parameters import portfolio_option
 from papertrader.cli.problems import Problem
@@ -145,14 +146,5 @@ def export(
         # Octets: what is made for other programs is UTF-8, whatever the terminal is.
         click.echo(text.encode(), nl=False)
         return
-    try:
-        with open(output, "x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        raise Problem.usage(f"{output} exists already", "name another file, or remove it") from None
-    except OSError as error:
-        raise Problem.usage(
-            f"{output} cannot be written: {error.strerror or error}",
-            "name a file in a directory that is there and may be written",
-        ) from None
+    write_new(output, text.encode())
     click.echo(f"In {output}: {counted(len(rows), 'row')}.", err=True)

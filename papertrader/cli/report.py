@@ -11,6 +11,7 @@ from typing import Any, Final
 import click
 
 from papertrader.cli.invocation import Invocation, pass_invocation
+from papertrader.cli.newfile import must_be_new, write_new
 from papertrader.cli.output import day, moment, money, name, percent
 from papertrader.cli.parameters import SYMBOL, portfolio_option
 from papertrader.cli.performance import costs_of, transactions_of
@@ -191,8 +192,8 @@ def report(
     if picture is not None:
         drawing_program()
     for path in (page, picture):
-        if path is not None and path.exists():
-            raise Problem.usage(f"{path} is there already", "name a new file")
+        if path is not None:
+            must_be_new(path)
     number = portfolio or 0
     with logged_in(invocation, scope=Scope.READ) as client:
         owner = client.account().username
@@ -211,14 +212,5 @@ def report(
 
 
 def _write(path: Path, octets: bytes) -> None:
-    try:
-        with open(path, "xb") as file:
-            file.write(octets)
-    except FileExistsError:
-        raise Problem.usage(f"{path} exists already", "name another file, or remove it") from None
-    except OSError as error:
-        raise Problem.usage(
-            f"{path} cannot be written: {error.strerror or error}",
-            "name a file in a directory that is there and may be written",
-        ) from None
+    write_new(path, octets)
     click.echo(f"The report is in {path}.")

@@ -62,11 +62,11 @@ def test_a_file_is_fetched(terminal: Terminal, tmp_path: Path) -> None:
     done = terminal.logged_in().run("contest", "export", "1", str(target))
     assert done.exit_code == 0
     assert target.read_bytes() == bytes(range(150))
-    assert terminal.run("contest", "export", "1", str(tmp_path / "no" / "f")).exit_code == 1
+    assert terminal.run("contest", "export", "1", str(tmp_path / "no" / "f")).exit_code == 2
     target.write_bytes(b"another")
     again = terminal.run("contest", "export", "1", str(target))
-    assert (again.exit_code, target.read_bytes()) == (1, b"another")
-    assert "File exists" in again.stderr
+    assert (again.exit_code, target.read_bytes()) == (2, b"another")
+    assert "exists already" in again.stderr
 
 
 def test_a_file_is_verified_without_a_server(
