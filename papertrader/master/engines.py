@@ -144,10 +144,11 @@ class Engine(Protocol):
     def fence(self) -> Fence | None:
         """Return what keeps other masters from writing; None if the state directory's lock does."""
 
-    def hold_views(self, db: peewee.Database) -> tuple[int, int]:
-        """Let nobody else write views until the open transaction ends; only where others could.
+    def hold_views(self, db: peewee.Database) -> tuple[int, int] | None:
+        """Let nobody else write views until the open transaction ends.
 
-        Return the epoch of the master that may write now, and up to which input the views are.
+        Return the epoch of the master that may write now, and up to which input the views are;
+        None where nobody else can have written.
         """
 
     def forbid_changes(self, db: peewee.Database, tables: Sequence[str]) -> None:
@@ -421,9 +422,9 @@ class SqliteEngine:
         """Return none: the state directory's lock keeps other masters away."""
         return None
 
-    def hold_views(self, db: peewee.Database) -> tuple[int, int]:
-        """Nobody else can write a file: its transaction holds it, and the lock of its writer."""
-        raise StoreError(f"{self.where} needs no hold")
+    def hold_views(self, db: peewee.Database) -> tuple[int, int] | None:
+        """Nobody else writes a file: its transaction holds it, and the lock of its writer."""
+        return None
 
     def keep_copy(self, db: peewee.Database, label: str, progress: Copied) -> None:
         """Copy the file to NAME.LABEL.bak beside it; one that is there already is of the same."""

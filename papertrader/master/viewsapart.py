@@ -184,7 +184,7 @@ def serve(link: socket.socket, engine: Engine, lock: Path) -> NoReturn:
         fcntl.flock(held, fcntl.LOCK_EX)
         _say(link, _DONE)
         store: ViewStore | None = None
-        log = _Log(engine)
+        wal = _WriteAheadLog(engine)
         while True:
             try:
                 size, epoch, last_seq, head = _HEAD.unpack(_exactly(link, _HEAD.size))
@@ -206,10 +206,10 @@ def serve(link: socket.socket, engine: Engine, lock: Path) -> NoReturn:
                 _say(link, 1, f"{type(error).__name__}: {error}")
             else:
                 _say(link, _DONE)
-                log.write_out()
+                wal.write_out()
 
 
-class _Log:
+class _WriteAheadLog:
     """The views' write-ahead log. The kernel begins to write it while others are waited for.
 
     SQLite has it written when it has grown to 32 MiB, all at once: every commit of the journal, on

@@ -197,9 +197,10 @@ class ViewStore:
 
         Raises `Fenced`.
         """
-        if not self.engine.shared:
+        held = self.engine.hold_views(self.db)
+        if held is None:
             return True
-        epoch, watermark = self.engine.hold_views(self.db)
+        epoch, watermark = held
         if self.epoch and epoch != self.epoch:
             raise Fenced(f"another master has taken {self.where} over; this one stops")
         return watermark == self.watermark

@@ -22,7 +22,7 @@ from papertrader.master.database import TruthStore
 from papertrader.master.engines import StoreFull, copy_wal
 from papertrader.master.rules import InThread
 
-PASSES: Final = 4
+PASSES_OF_A_LOG: Final = 4
 """So much is in a log before the writing thread copies the rest of it: what is written between so
 many passes. A log is hardly longer, unless somebody reads what is older."""
 PAGE_OCTETS: Final = 4_096
@@ -52,7 +52,7 @@ class WalCopy:
         self._writing = writing
         self._on_fail = on_fail
         self._pass_octets = pass_octets
-        self._reset_pages = PASSES * pass_octets // PAGE_OCTETS
+        self._reset_pages = PASSES_OF_A_LOG * pass_octets // PAGE_OCTETS
         self._next_at = pass_octets
         self._db: peewee.Database | None = None
         self._pass: Deferred[None] | None = None

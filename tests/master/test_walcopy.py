@@ -19,7 +19,7 @@ from papertrader.master.walcopy import WalCopy
 
 OCTETS = 40_000
 PASS = 200_000
-LONGEST = (walcopy.PASSES + 2) * PASS * 1.2
+LONGEST = (walcopy.PASSES_OF_A_LOG + 2) * PASS * 1.2
 """A log is copied after so many passes; two may come until that is done."""
 
 
