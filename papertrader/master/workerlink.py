@@ -48,13 +48,16 @@ if TYPE_CHECKING:
 
 PING_S: Final = 2.0
 SKEW_MAX: Final = 30 * SECOND
-"""A worker whose clock is off by more is not let in."""
+"""A worker whose clock is off by more is not let in, and one whose clock has moved by more since
+is not kept: it comes again, and is judged anew."""
 STAMP_AGE_MAX: Final = 15 * SECOND
 """A frame may have waited so long at a worker that had lost its link."""
 ACK_DELAY_S: Final = 0.05
 BOOT_ABORT_S: Final = 0.5
 """How long a worker that is shut out has to close its link itself."""
 STATS_EVERY_S: Final = 10
+RTT_US_MAX: Final = 2**32 - 1
+"""More does not stand in a frame; a master that was stopped finds answers that are as old."""
 PUBLISH_OCTETS_MAX: Final = 512 * 1024
 Topic: TypeAlias = str | tuple[str, int]
 """What workers may follow: a symbol (its quotes), a symbol and an interval (its bars), or
@@ -109,6 +112,8 @@ class WorkerLink(FrameProtocol):
         self.hits: tuple[m.LimitRow, ...] = ()
         self.log_dropped = 0
         self.bound = ClockBound(0)
+        self._ahead = 0
+        """How far the worker's clock was ahead of the system's when it came."""
         self.clients: dict[int, m.ClientOpen] = {}
         self.flows = ClientFlows(self)
         self.last_seq = 0
@@ -161,8 +166,12 @@ class WorkerLink(FrameProtocol):
         self._ping_timer = self.clock.call_later(PING_S, self._ping)
 
     def _pong(self, reply: m.PingReply, now: int) -> None:
+        # It was read at some instant between the PING and now.
+        moved = reply.received_at - now + self.clock.wall_ns() - self.clock.true_ns() - self._ahead
+        if moved > SKEW_MAX or moved + now - reply.sent_at < -SKEW_MAX:
+            raise RemoteFault(Status.CLOCK_SKEW, "the worker's clock is not what it was")
         self.bound.measured(reply.sent_at, reply.received_at, now)
-        self.rtt_us = (now - reply.sent_at) // 1_000
+        self.rtt_us = min((now - reply.sent_at) // 1_000, RTT_US_MAX)
         if reply.token == PROBE_TOKEN:
             self._workers.duplicates.answered(self)
 
@@ -281,6 +290,7 @@ class WorkerLink(FrameProtocol):
         # A master that has just started has acknowledged nothing; the worker counts on.
         self._acked = max(self.last_seq, message.next_worker_seq - 1)
         self.bound = ClockBound(message.clock - now)
+        self._ahead = message.clock - self.clock.true_ns()
         self._workers.joined(self)
         self._ping()
 

@@ -9,6 +9,7 @@ After a fault there is one GOODBYE with the code, and everything further is igno
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from enum import Enum
 from types import MappingProxyType
@@ -25,6 +26,8 @@ from papertrader.wire.kinds import MAGIC, Opcode, Role, Status
 from papertrader.wire.messages import Goodbye, Heartbeat, Hello, HelloReply, Ping, PingReply
 
 HEADER_SIZE: Final = limits.HEADER_SIZE
+PINGS_OPEN: Final = 8
+"""PINGs of ours whose answers are waited for; an answer to an older one counts no more."""
 _CONTROL_MAX: Final = 0x00FF
 _CANCEL: Final = int(Opcode.CANCEL)
 _STORED: Final = range(kinds.STORE_OPCODES, kinds.STORE_OPCODES + 0x100)
@@ -112,6 +115,7 @@ class Connection:
         self.keepalive = link.keepalive_s * SECOND
         self.frame_max_peer = limits.CLIENT_FRAME_MAX
         self.on_pong: Callable[[PingReply, int], None] | None = None
+        """Told of the first answer to each PING of ours. What answers none of them is ignored."""
         self.next_event_seq = 0
         self._buffer = bytearray()
         self._need = 2
@@ -120,6 +124,7 @@ class Connection:
         self._received = now
         self._sent = now
         self._out: list[bytes] = []
+        self._pings: deque[tuple[int, int]] = deque(maxlen=PINGS_OPEN)
         self._control = TokenBucket(limits.CONTROL_RATE, limits.CONTROL_BURST, now)
         if link.initiator:
             self._out.append(self._hello())
@@ -332,13 +337,19 @@ class Connection:
             reply = PingReply(token=message.token, sent_at=message.sent_at, received_at=now)
             self._out.append(codec.encode(reply, correlation=header.correlation))
         elif isinstance(message, PingReply):
-            if self.on_pong is not None:
-                self.on_pong(message, now)
+            self._answered(message, now)
         elif isinstance(message, Heartbeat):
             self.next_event_seq = message.next_event_seq
         elif isinstance(message, Goodbye):
             self.goodbye = message
             self._pass(Happening.GOODBYE)
+
+    def _answered(self, message: PingReply, now: int) -> None:
+        asked = (message.token, message.sent_at)
+        if asked in self._pings:
+            self._pings.remove(asked)
+            if self.on_pong is not None:
+                self.on_pong(message, now)
 
     # --- sending -------------------------------------------------------------------------------
 
@@ -358,6 +369,7 @@ class Connection:
         """Queue a PING; its answer goes to `on_pong`."""
         if self.state is not State.OPEN:
             raise LocalFault("a PING needs an open connection")
+        self._pings.append((token, now))
         self._out.append(codec.encode(Ping(token=token, sent_at=now), correlation=0))
 
     def say_goodbye(

@@ -13,7 +13,14 @@ from papertrader.core.instants import MILLISECOND, SECOND
 from papertrader.wire import codec, kinds, limits
 from papertrader.wire import messages as m
 from papertrader.wire.codec import Header
-from papertrader.wire.connection import TRANSITIONS, Connection, Happening, Link, State
+from papertrader.wire.connection import (
+    PINGS_OPEN,
+    TRANSITIONS,
+    Connection,
+    Happening,
+    Link,
+    State,
+)
 from papertrader.wire.derived import Message
 from papertrader.wire.errors import LocalFault, RemoteFault
 from papertrader.wire.kinds import Opcode, Role, Status
@@ -433,6 +440,23 @@ def test_pong_is_handed_on() -> None:
         acceptor.receive(initiator.data_to_send(), START)
         initiator.receive(acceptor.data_to_send(), START + 9)
     assert heard == [(3, START + 9)]
+
+
+def test_what_answers_no_ping_of_ours_is_ignored() -> None:
+    """Another token, another instant, a second answer, or one older than `PINGS_OPEN`."""
+    initiator, acceptor = client(), worker()
+    acceptor.receive(initiator.data_to_send(), START)
+    initiator.receive(acceptor.data_to_send(), START)
+    heard: list[tuple[int, int]] = []
+    initiator.on_pong = lambda reply, now: heard.append((reply.token, reply.sent_at))
+    for token in range(PINGS_OPEN + 1):
+        initiator.ping(token, START + token)
+    answers = [(0, 0), (1, 2), (9, 1), (1, 1), (1, 1), (PINGS_OPEN, PINGS_OPEN)]
+    for token, after in answers:
+        reply = m.PingReply(token=token, sent_at=START + after, received_at=START)
+        initiator.receive(codec.encode(reply), START + 20)
+    assert heard == [(1, START + 1), (PINGS_OPEN, START + PINGS_OPEN)]
+    assert initiator.state is State.OPEN
 
 
 def test_ping_needs_an_open_connection() -> None:
