@@ -246,33 +246,29 @@ class SqliteFile(peewee.SqliteDatabase):
         return f"{path} is damaged ({why}){self.cure and f'; {self.cure}'}"
 
 
+def _told(method: Callable[..., Any]) -> Any:
+    """Return a method of a cursor whose errors are told as those of its file."""
+
+    def telling(cursor: _Cursor, *given: Any) -> Any:
+        try:
+            return method(cursor, *given)
+        except sqlite3.Error:
+            with cursor.file.telling():
+                raise
+
+    return telling
+
+
 class _Cursor(sqlite3.Cursor):
     """Asks, and fetches rows: a damaged page may be met by either."""
 
     file: SqliteFile
-
-    def execute(self, *given: Any) -> Any:
-        try:
-            return super().execute(*given)
-        except sqlite3.Error:
-            with self.file.telling():
-                raise
-
-    def fetchone(self) -> Any:
-        try:
-            return super().fetchone()
-        except sqlite3.Error:
-            with self.file.telling():
-                raise
-
-    def fetchall(self) -> Any:
-        try:
-            return super().fetchall()
-        except sqlite3.Error:
-            with self.file.telling():
-                raise
+    execute = _told(sqlite3.Cursor.execute)
+    fetchone = _told(sqlite3.Cursor.fetchone)
+    fetchall = _told(sqlite3.Cursor.fetchall)
 
     def __iter__(self) -> Any:
+        # Many rows: one call for all.
         try:
             yield from iter(super().fetchone, None)
         except sqlite3.Error:
