@@ -48,7 +48,7 @@ class Wanted:
 
 @attrs.define
 class Books(Violations):
-    """What was found: see `BookSide.found`."""
+    """What was found."""
 
     parts_at: dict[int, StateParts] = attrs.Factory(dict)
     """Of the state after each input for which they were wanted, without the orders."""
@@ -62,91 +62,74 @@ class Books(Violations):
     """What the rows' half must have seen as well."""
 
 
-class BookSide:
-    """The books of a place, made again once. ``tell`` hears how far that is."""
+def make_books(place: StorePlace, wanted: Wanted, tell: Tell) -> Books:
+    """Make the books of a place again and return what was found; ``tell`` hears how far that is.
 
-    def __init__(self, place: StorePlace, wanted: Wanted, tell: Tell) -> None:
-        self._place = place
-        self._wanted = wanted
-        self._tell = tell
-        self._found: Books | None = None
-
-    def found(self) -> Books:
-        """Return what was found. Raises `peewee.PeeweeException` if the journal cannot be read."""
-        if self._found is None:
-            self._found = found = Books()
-            desk = Desk()
-            self._replay(desk, found)
-            for sentence in desk.check_invariants():
-                found.violated(sentence)
-            found.orders, found.accounts = len(desk.state.orders), set(desk.state.accounts)
-        return self._found
-
-    def close(self) -> None:
-        """Let go of nothing: for who has it apart."""
-
-    def _replay(self, desk: Desk, found: Books) -> None:
-        """Apply every outcome of the journal."""
-        moments, tell, total = self._wanted.moments, self._tell, self._wanted.last_batch
-        making, done = _Making(desk, found), 0
-        for batch, first, last, frames in self._batches():
-            found.batches += 1
-            for seq, said in _records(frames, batch, found, desk.state):
-                if seq != done:
-                    if done in moments:
-                        making.note(done)
-                    done = seq
-                if said is not None:
-                    making.take(seq, said)
-            found.inputs += last - first + 1
-            if last in moments:
-                making.note(last)
-            if found.batches % 64 == 0:
-                tell(found.batches, total)
-        if done in moments:
-            making.note(done)
-        tell(total, total)
-
-    def _batches(self) -> Iterator[tuple[int, int, int, bytes]]:
-        """Give (batch, first input, last input, records) of those that are wanted."""
-        truth = self._place.truth.snapshot()
-        try:
-            for batch, first, last, _, _, _, frames in journal_batches(truth):
-                if batch > self._wanted.last_batch:
-                    break
-                yield batch, first, last, frames
-        finally:
-            truth.close()
+    Raises `StoreError` or `peewee.PeeweeException` if the journal cannot be read.
+    """
+    found, desk = Books(), Desk()
+    _replay(place, wanted, tell, desk, found)
+    for sentence in desk.check_invariants():
+        found.violated(sentence)
+    found.orders, found.accounts = len(desk.state.orders), set(desk.state.accounts)
+    return found
 
 
-class BookSideApart:
-    """The same, in a process of its own: it has nothing to tidy up, this one nothing to keep."""
+def _replay(place: StorePlace, wanted: Wanted, tell: Tell, desk: Desk, found: Books) -> None:
+    """Apply every outcome of the journal."""
+    moments, total = wanted.moments, wanted.last_batch
+    making, done = _Making(desk, found), 0
+    for batch, first, last, frames in _batches(place, total):
+        found.batches += 1
+        for seq, said in _records(frames, batch, found, desk.state):
+            if seq != done:
+                if done in moments:
+                    making.note(done)
+                done = seq
+            if said is not None:
+                making.take(seq, said)
+        found.inputs += last - first + 1
+        if last in moments:
+            making.note(last)
+        if found.batches % 64 == 0:
+            tell(found.batches, total)
+    if done in moments:
+        making.note(done)
+    tell(total, total)
 
-    def __init__(self, place: StorePlace, wanted: Wanted, tell: Tell) -> None:
-        self._apart = Apart(half, place)
+
+def _batches(place: StorePlace, upto: int) -> Iterator[tuple[int, int, int, bytes]]:
+    """Give (batch, first input, last input, records) of those that are wanted."""
+    truth = place.truth.snapshot()
+    try:
+        for batch, first, last, _, _, _, frames in journal_batches(truth):
+            if batch > upto:
+                break
+            yield batch, first, last, frames
+    finally:
+        truth.close()
+
+
+class BooksApart:
+    """The same, made in a process of its own while this one goes on."""
+
+    def __init__(self, place: StorePlace, wanted: Wanted) -> None:
+        self._apart = Apart(_half, place)
         self._apart.say(wanted)
-        self._tell = tell
-        self._found: Books | None = None
 
-    def found(self) -> Books:
-        """See `BookSide.found`. Raises `StoreError` if the journal cannot be read."""
-        while self._found is None:
-            said = self._apart.hear()
-            if isinstance(said, Books):
-                self._found = said
-            else:
-                self._tell(*said)
-        return self._found
+    def found(self, tell: Tell) -> Books:
+        """Wait for what `make_books` returns there. Raises `StoreError`."""
+        while not isinstance(said := self._apart.hear(), Books):
+            tell(*said)
+        return said
 
     def close(self) -> None:
         """End it."""
         self._apart.close()
 
 
-def half(place: StorePlace, say: Callable[[object], None], hear: Callable[[], Any]) -> None:
-    """Do in a process of its own what `BookSideApart` asks for."""
-    side = BookSide(place, hear(), lambda done, total: say((done, total)))
-    say(side.found())
+def _half(place: StorePlace, say: Callable[[object], None], hear: Callable[[], Any]) -> None:
+    say(make_books(place, hear(), lambda done, total: say((done, total))))
 
 
 class _Making:

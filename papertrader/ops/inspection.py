@@ -23,10 +23,10 @@ from papertrader.master.views import load_desk
 from papertrader.master.viewstore import ViewStore
 from papertrader.master.viewtables import TABLES as VIEW_TABLES
 from papertrader.ops.apart import Tell, Violations, worth_it
-from papertrader.ops.bookside import Books, BookSide, BookSideApart, Wanted
+from papertrader.ops.bookside import Books, BooksApart, Wanted, make_books
 from papertrader.ops.journalrows import fits
 from papertrader.ops.running import StateLock
-from papertrader.ops.viewside import Found, ViewSide, ViewSideApart
+from papertrader.ops.viewside import Found, Seen, ViewSide, ViewSideApart
 from papertrader.ops.witnessing import check_heads, check_keys, check_witness
 
 Progress = Tell
@@ -91,20 +91,27 @@ def _audit(place: StorePlace, progress: Progress, witnesses: Sequence[Path], now
             moments = frozenset(taken if side.seen is None else {*taken, side.seen.watermark})
             side.begin(int(last), moments)
             wanted = Wanted(int(last), moments)
-            books = (BookSideApart if apart else BookSide)(place, wanted, progress)
-            closing.callback(books.close)
+            books_apart = BooksApart(place, wanted) if apart else None
+            if books_apart is not None:
+                closing.callback(books_apart.close)
             _check_pages(place, report)
-            _take_books(books.found(), report)
+            books = (
+                books_apart.found(progress) if books_apart else make_books(place, wanted, progress)
+            )
+            _take_books(books, report)
             _audit_log(truth, report)
             check_keys(truth, report.violated)
             check_heads(truth, report.violated)
             compared = check_witness(truth, witnesses, report.violated)
             report.witnessed_keys, report.witnessed_heads = compared.keys, compared.heads
-            _accounts(truth, books.found().accounts, report)
-            hashes = _hashes(side.found(), books.found())
+            _accounts(truth, books.accounts, report)
+            rows = side.found()
+            hashes = _hashes(rows, books)
             _compare_memory(taken, hashes, report)
-            _compare(side, books.found(), hashes, report)
-            _living_replies(truth, side, report, now)
+            _compare(rows, books, report)
+            if side.seen is not None:
+                _compare_views(side.seen, rows, hashes, report)
+                _living_replies(truth, side.seen, rows, report, now)
         except peewee.PeeweeException as error:
             raise StoreError(f"{place.truth.where} cannot be read: {error}") from None
     return report
@@ -209,28 +216,26 @@ def _accounts(truth: peewee.Database, traded: set[int], report: Report) -> None:
         report.violated(f"account {account} has no portfolio")
 
 
-def _compare(
-    side: ViewSide | ViewSideApart, books: Books, hashes: dict[int, bytes], report: Report
-) -> None:
+def _compare(rows: Found, books: Books, report: Report) -> None:
     """Take over what the rows' half has found."""
-    found = side.found()
-    report.take(found)
+    report.take(rows)
     for sentence in books.unreadable:
         # It has seen the same, if it looked as closely.
-        if sentence not in found.violations:
+        if sentence not in rows.violations:
             report.violated(sentence)
-    if side.seen is not None:
-        report.views_at = side.seen.watermark
-        if not found.unreadable and found.state_hash != hashes.get(side.seen.watermark):
-            report.violated(f"the views at input {side.seen.watermark} differ from the journal")
+
+
+def _compare_views(seen: Seen, rows: Found, hashes: dict[int, bytes], report: Report) -> None:
+    """Compare the state that the views hold with that of the books."""
+    report.views_at = seen.watermark
+    if not rows.unreadable and rows.state_hash != hashes.get(seen.watermark):
+        report.violated(f"the views at input {seen.watermark} differ from the journal")
 
 
 def _living_replies(
-    truth: peewee.Database, side: ViewSide | ViewSideApart, report: Report, now: int
+    truth: peewee.Database, seen: Seen, rows: Found, report: Report, now: int
 ) -> None:
     """Notice when all stored replies of a living session are gone, not only some of them."""
-    if side.seen is None:
-        return
     (known,) = truth.execute_sql(
         "SELECT max(at) FROM (SELECT max(at) AS at FROM audit UNION ALL"
         " SELECT max(written_at) FROM journal) AS latest"
@@ -239,9 +244,8 @@ def _living_replies(
         "SELECT id FROM session WHERE ended_at = 0 AND expires_at > ?",
         (max(known or 0, now),),
     ).fetchall()
-    replied = side.found().replied
     for (session,) in alive:
-        if replied[session] and session not in side.seen.sessions:
+        if rows.replied[session] and session not in seen.sessions:
             report.violated(f"the views miss all replies of session {session}")
 
 

@@ -39,7 +39,7 @@ class Seen:
 
 @attrs.define
 class Found(Violations):
-    """What was found: see `ViewSide.found`."""
+    """What was found: whether the journal is whole, and the views as it makes them."""
 
     state_hash: bytes = b""
     """Of the state that the views hold."""
@@ -59,7 +59,6 @@ class ViewSide:
         self._views: ViewStore | None = None
         self._last_batch = 0
         self._moments: frozenset[int] = frozenset()
-        self._found: Found | None = None
         self.seen: Seen | None = None
         if place.views.exists():
             self._views = views = ViewStore(place.views)
@@ -72,15 +71,13 @@ class ViewSide:
         self._last_batch, self._moments = last_batch, moments
 
     def found(self) -> Found:
-        """Return what was found: whether the journal is whole, and whether the views' rows are what
-        it makes them."""
-        if self._found is None:
-            self._found = found = Found()
-            expected = self._expected(found)
-            found.replied = expected.replied
-            if self._views is not None:
-                self._compare(self._views, expected, found)
-        return self._found
+        """Read, compare, and return what was found; asked for once."""
+        found = Found()
+        expected = self._expected(found)
+        found.replied = expected.replied
+        if self._views is not None:
+            self._compare(self._views, expected, found)
+        return found
 
     def _expected(self, found: Found) -> Digests:
         expected = Digests()
@@ -126,8 +123,7 @@ class ViewSideApart:
     """The same, in a process of its own."""
 
     def __init__(self, place: StorePlace) -> None:
-        self._apart = Apart(half, place)
-        self._found: Found | None = None
+        self._apart = Apart(_half, place)
         self.seen: Seen | None = self._apart.hear()
 
     def begin(self, last_batch: int, moments: frozenset[int]) -> None:
@@ -136,17 +132,15 @@ class ViewSideApart:
 
     def found(self) -> Found:
         """See `ViewSide.found`."""
-        if self._found is None:
-            self._found = self._apart.hear()
-        return self._found
+        found: Found = self._apart.hear()
+        return found
 
     def close(self) -> None:
         """End it."""
         self._apart.close()
 
 
-def half(place: StorePlace, say: Callable[[object], None], hear: Callable[[], Any]) -> None:
-    """Do in a process of its own what `ViewSideApart` asks for."""
+def _half(place: StorePlace, say: Callable[[object], None], hear: Callable[[], Any]) -> None:
     side = ViewSide(place)
     say(side.seen)
     side.begin(*hear())
