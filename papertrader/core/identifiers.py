@@ -6,6 +6,7 @@ Numbers are unsigned 64-bit on the wire, and 0 there means "none"; so a valid on
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address
 from typing import Final
 
 ID_MAX: Final = 2**64 - 1
@@ -17,6 +18,11 @@ SHOWN_MAX: Final = 40
 _SYMBOL = re.compile(r"[A-Z0-9^][A-Z0-9.^=/-]{0,15}\Z", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,23}\Z", re.ASCII)
 _CURRENCY = re.compile(r"[A-Z]{3}\Z", re.ASCII)
+_DNS_NAME = re.compile(
+    r"(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*"
+    r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z",
+    re.ASCII,
+)
 
 
 def quoted(text: str) -> str:
@@ -69,6 +75,27 @@ def check_name(name: str, what: str = "portfolio") -> str:
             " and _ . -, a letter or digit first"
         )
     return name
+
+
+def is_dns_name(name: str) -> bool:
+    """Tell whether a certificate can bear this name: small letters, as IDNA writes it."""
+    return _DNS_NAME.match(name) is not None
+
+
+def check_host(host: str) -> str:
+    """Return ``host``, or raise `ValueError` unless it is an IP address or a DNS name.
+
+    Without a port and without what goes before a name in a URL.
+    """
+    try:
+        ip_address(host)
+    except ValueError:
+        if not is_dns_name(host.lower().removesuffix(".")):
+            raise ValueError(
+                f"{quoted(host)} is neither an IP address nor a DNS name; write it in ASCII"
+                " (xn--...), without a port and without https://"
+            ) from None
+    return host
 
 
 def check_currency(currency: str) -> str:

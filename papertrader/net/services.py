@@ -20,6 +20,7 @@ from zope.interface import implementer
 
 from papertrader.net.clock import Clock
 from papertrader.net.factory import AcceptorFactory
+from papertrader.net.ports import cannot_listen
 
 STOP_S: Final = 3
 """Connections that are still there so long after the stop began are cut."""
@@ -116,12 +117,6 @@ class ListeningService(Service):
     def _failed(self, failure: Failure) -> None:
         error = failure.value
         if isinstance(error, CannotListenError):
-            why = getattr(error.socketError, "strerror", None) or error.socketError
-        else:
-            why = failure.getErrorMessage()
-        self.listening.errback(
-            PortUnavailableError(
-                f"cannot listen on {self._where}: {why}; stop the program that uses this port, or"
-                f" set {self._setting} to another"
-            )
-        )
+            error = error.socketError
+        said = cannot_listen(self._where, self._setting, error)
+        self.listening.errback(PortUnavailableError(said))

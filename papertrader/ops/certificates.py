@@ -29,6 +29,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
+from papertrader.core.identifiers import is_dns_name
 from papertrader.net.credentials import (
     INNER_DOMAIN,
     MASTER_NAME,
@@ -66,11 +67,6 @@ LOCAL_HOSTS: Final = ("localhost", "127.0.0.1", "::1")
 """Names that every worker's public certificate carries."""
 
 _WORKER_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,22}[a-z0-9])?\Z", re.ASCII)
-_DNS_NAME = re.compile(
-    r"(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*"
-    r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z",
-    re.ASCII,
-)
 
 
 Sign = Callable[[ec.EllipticCurvePrivateKey], x509.Certificate]
@@ -333,7 +329,7 @@ def public_names(hosts: Sequence[str], *, here: bool = True) -> list[x509.Genera
     """
     machine = socket.gethostname().lower() if here else ""
     # A machine may bear a name that no certificate can; it is then reached by another one.
-    usable = [machine] if _DNS_NAME.match(machine) and not _is_inner(machine) else []
+    usable = [machine] if is_dns_name(machine) and not _is_inner(machine) else []
     names = {_general_name(host): None for host in (*LOCAL_HOSTS, *usable, *hosts)}
     if len(names) > HOSTS_MAX:
         raise CertificateError(
@@ -350,7 +346,7 @@ def _general_name(host: str) -> x509.GeneralName:
         name = host.lower().removesuffix(".")
     if _is_inner(name):
         raise CertificateError(f"{host} belongs to the inner world; a worker cannot answer to it.")
-    if _DNS_NAME.match(name) is None:
+    if not is_dns_name(name):
         raise CertificateError(
             f"{host!r} is neither an IP address nor a DNS name; write names in ASCII (xn--...), "
             "without a port and without *."

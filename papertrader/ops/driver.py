@@ -27,6 +27,7 @@ from twisted.internet.threads import deferToThread
 from twisted.python.failure import Failure
 
 from papertrader.net.clock import Clock, Timer, install_monotonic
+from papertrader.net.ports import cannot_listen
 from papertrader.ops.autopsy import Autopsy, Findings
 from papertrader.ops.files import make_private_directory
 from papertrader.ops.heart import (
@@ -93,7 +94,6 @@ class Role:
 
 def listening_socket(host: str, port: int, setting: str) -> socket.socket:
     """Open a socket that queues connections. Raises `StartError`, with what to do."""
-    where = place(host, port)
     opened = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     try:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -102,10 +102,7 @@ def listening_socket(host: str, port: int, setting: str) -> socket.socket:
         opened.setblocking(False)
     except OSError as error:
         opened.close()
-        raise StartError(
-            f"cannot listen on {where}: {error.strerror or error}; stop the program that uses this"
-            f" port, or set {setting} to another"
-        ) from None
+        raise StartError(cannot_listen(place(host, port), setting, error)) from None
     return opened
 
 

@@ -39,6 +39,7 @@ from papertrader.master.viewsapart import ViewsApart, fork_writer
 from papertrader.net.clock import Clock
 from papertrader.net.credentials import CredentialsError
 from papertrader.net.factory import AcceptCaps, AcceptorFactory
+from papertrader.net.ports import cannot_listen
 from papertrader.net.services import ListeningService
 from papertrader.ops.certificates import CertificateError
 from papertrader.ops.files import make_private_directory
@@ -322,9 +323,8 @@ class Workings(Service):
         try:
             return self._reactor.listenTCP(listen.port, acceptor, interface=listen.host)
         except CannotListenError as error:
-            raise StartError(
-                f"cannot listen on {listen}: {error.socketError}; set metrics.listen to another"
-            ) from None
+            said = cannot_listen(str(listen), "metrics.listen", error.socketError)
+            raise StartError(said) from None
 
     def _guard(self) -> Guard | None:
         """Return what marks the commands; without room on the disk the master does without."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
@@ -70,17 +71,35 @@ class ServerOptions(usage.Options):
     def opt_set(self, pair: str) -> None:
         """Set one deployment variable for this run, as in --set market.speed=10 (repeatable)."""
         name, equals, value = pair.partition("=")
-        if not equals:
+        if not equals or not name.strip():
             raise usage.UsageError(f"--set takes name=value, not {pair!r}")
         self.overrides[name.strip()] = value.strip()
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """Take the command line; says in one line what is wrong with it, and ends the program."""
+        try:
+            super().parseOptions(options)  # type: ignore[no-untyped-call]
+        except usage.UsageError as error:
+            self.end(f"{error}; see twistd papertrader-{self.kind} --help")
+
+    def parseArgs(self, *arguments: str) -> None:
+        """There are options alone."""
+        if arguments:
+            raise usage.UsageError(f"{arguments[0]!r} is no option")
 
     def postOptions(self) -> None:
         """Read the settings; says every error found on stderr, and ends the program."""
         given = self["state-dir"]
+        if given == "":
+            self.end("--state-dir is empty; name the directory of this installation")
         self.state = (Path(given) if given else default_state_dir()).absolute()
         file = self.state / SETTINGS_FILE
-        if not file.exists():
+        try:
+            file.stat()
+        except FileNotFoundError:
             self.end(f"there is no {file}; make it: papertrader init --state-dir {self.state}")
+        except OSError as error:
+            self.end(f"cannot read {file}: {error.strerror}; check --state-dir, and whose it is")
         try:
             self.settings = load_settings(file, os.environ, self.overrides)
         except SettingsError as error:

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from twisted.python import usage
 
+from papertrader.core.identifiers import check_host
 from papertrader.ops.driver import Driver, Role
 from papertrader.ops.enrolled import EnrolledWorker, read_enrolled
 from papertrader.ops.options import ServerOptions
 from papertrader.ops.variables import WORKERS_MAX
+
+PUBLIC_HOST_MAX: Final = 64
+"""Octets of the name that clients are told, as `papertrader.wire.primitives.Host64` has it."""
+
+
+def check_public_host(host: str) -> None:
+    """Raise `ValueError` for what clients could not be told to connect to; "" is nothing."""
+    if not host:
+        return
+    if len(check_host(host)) > PUBLIC_HOST_MAX:
+        raise ValueError(f"a name of {len(host)} characters; clients can be told {PUBLIC_HOST_MAX}")
 
 
 class Options(ServerOptions):
@@ -39,6 +53,10 @@ class Options(ServerOptions):
                 raise usage.UsageError(f"--{name} takes a number, not {self[name]!r}") from None
             if not least <= self[name] <= most:
                 raise usage.UsageError(f"--{name} must be {least} to {most}")
+        try:
+            check_public_host(self["public-host"])
+        except ValueError as error:
+            self.end(f"--public-host: {error}")
         try:
             self.enrolled = read_enrolled(self.state)
         except ValueError as error:

@@ -20,7 +20,6 @@ from typing import Any, Final
 
 from twisted.internet import reactor
 from twisted.logger import globalLogBeginner
-from twisted.python import usage
 
 from papertrader.net.clock import install_monotonic
 from papertrader.ops.heart import (
@@ -33,7 +32,7 @@ from papertrader.ops.heart import (
     WEB_FD,
     Inherited,
 )
-from papertrader.ops.running import EXIT_FAILED, tell
+from papertrader.ops.running import EXIT_FAILED
 
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_DUMPABLE: Final = 4
@@ -76,11 +75,7 @@ def run(kind: str, arguments: Sequence[str]) -> None:
         died, arguments = arguments[1], arguments[2:]
     module = module_of(kind)
     options = module.Options()
-    try:
-        options.parseOptions(list(arguments))
-    except usage.UsageError as error:
-        tell(kind, f"error: {error}")
-        sys.exit(EXIT_FAILED)
+    options.parseOptions(list(arguments))
     # What is printed, and what Twisted logs, goes to the event log alone.
     globalLogBeginner.beginLoggingTo([], redirectStandardIO=True, discardBuffer=True)
     inherited = Inherited(listen=LISTEN_FD, heart=HEART_FD, web=WEB_FD, gateway=GATEWAY_FD)

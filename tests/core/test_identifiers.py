@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from papertrader.core.identifiers import ID_MAX, check_currency, check_id, check_symbol
+from papertrader.core.identifiers import (
+    ID_MAX,
+    check_currency,
+    check_host,
+    check_id,
+    check_symbol,
+)
 
 
 @pytest.mark.parametrize("symbol", ["A", "BRK.B", "BTC-USD", "^GSPC", "EURUSD=X", "9" * 16])
@@ -35,3 +41,18 @@ def test_currencies_have_three_capitals(currency: str) -> None:
     assert check_currency("USD") == "USD"
     with pytest.raises(ValueError, match="currency code"):
         check_currency(currency)
+
+
+@pytest.mark.parametrize("host", ["a", "a.example.", "A-1.Example.org", "192.0.2.1", "::1"])
+def test_hosts(host: str) -> None:
+    """Names in ASCII and addresses; they come back as they are."""
+    assert check_host(host) == host
+
+
+@pytest.mark.parametrize(
+    "host", ["", "a b", "a/b", "a:1", "[::1]", "https://a", "-a", "a..b", "*.a", "é.org", "a" * 64]
+)
+def test_what_is_no_host(host: str) -> None:
+    """The sentence repeats it, and says how one is written."""
+    with pytest.raises(ValueError, match="is neither an IP address nor a DNS name"):
+        check_host(host)

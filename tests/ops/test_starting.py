@@ -150,6 +150,70 @@ def test_settings_are_told_without_the_usage(
         assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize("kind", ["master", "worker"])
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["--nope"], "option --nope not recognized; see twistd papertrader-"),
+        (["extra"], "'extra' is no option; see twistd papertrader-"),
+        (["--state-dir"], "option --state-dir requires argument; see"),
+        (["--state-dir", ""], "--state-dir is empty; name the directory"),
+        (["--state-dir", "/dev/null"], "cannot read /dev/null/papertrader.toml: Not a directory;"),
+        (["--set", "workers"], "--set takes name=value, not 'workers'; see"),
+        (["--set", "=1"], "--set takes name=value, not '=1'; see"),
+    ],
+)
+def test_wrong_options_are_one_line(
+    kind: str, given: list[str], said: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """What is wrong, not the whole usage; and no stack where a directory cannot be looked into."""
+    options: ServerOptions = MasterOptions() if kind == "master" else WorkerOptions()
+    with pytest.raises(SystemExit) as ended:
+        options.parseOptions(given)
+    out, err = capfd.readouterr()
+    assert (ended.value.code, out) == (EXIT_FAILED, "")
+    assert err.startswith(f"papertrader-{kind}: error: {said}")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["--number", "x"], "--number takes a number, not 'x'; see"),
+        (["--number", "0"], "--number must be 1 to 64; see"),
+        (["--region", ""], "--region takes a number, not ''; see"),
+        (["--public-host", "https://a.example"], "--public-host: 'https://a.example' is neither"),
+        (["--public-host", "a.example:2049"], "--public-host: 'a.example:2049' is neither"),
+        (["--public-host", "a b"], "--public-host: 'a b' is neither"),
+        (
+            ["--public-host", "b\u00fccher.example"],
+            "--public-host: 'b\u00fccher.example' is neither",
+        ),
+        (["--public-host", "a" * 60 + ".example"], "--public-host: a name of 68 characters"),
+    ],
+)
+def test_wrong_options_of_a_worker(
+    given: list[str], said: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """They end it before it starts: a name that cannot be told kept it out for ever."""
+    (tmp_path / "papertrader.toml").touch()
+    with pytest.raises(SystemExit) as ended:
+        WorkerOptions().parseOptions(["--state-dir", str(tmp_path), *given])
+    out, err = capfd.readouterr()
+    assert (ended.value.code, out) == (EXIT_FAILED, "")
+    assert err.startswith(f"papertrader-worker: error: {said}")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("host", ["", "192.0.2.1", "2001:db8::1", "London.example.org", "nas"])
+def test_a_public_host(host: str, tmp_path: Path) -> None:
+    """A name, an address of either kind, or none; clients are told it as it is."""
+    (tmp_path / "papertrader.toml").touch()
+    options = WorkerOptions()
+    options.parseOptions(["--state-dir", str(tmp_path), "--public-host", host])
+    assert f"--public-host={host}" in options.given()
+
+
 @pytest.mark.parametrize(
     ("had", "has"),
     [
