@@ -12,7 +12,9 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from twisted.internet.defer import Deferred
+from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from papertrader.core.instants import SECOND
 from papertrader.master.clockbound import ClockBound
@@ -23,6 +25,7 @@ from papertrader.master.flow import ClientFlows, Mark
 from papertrader.master.registry import RegisteredWorker
 from papertrader.net.clock import Clock, Timer
 from papertrader.net.protocol import Closed, FrameProtocol
+from papertrader.net.tls import refusal
 from papertrader.wire import codec, limits
 from papertrader.wire import messages as m
 from papertrader.wire.codec import Fields, Header
@@ -142,6 +145,13 @@ class WorkerLink(FrameProtocol):
         self.connection.on_pong = self._pong
         if self._workers.is_enrollment(self):
             self._newcomer = self._workers.credentialing.newcomer(self)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """End; if it is TLS that let nobody in, the operator is to know."""
+        why = refusal(reason) if not self.is_open else ""
+        if why:
+            self._workers.turned_away(self._peer_host(), why)
+        super().connectionLost(reason)
 
     def closed(self, why: Closed) -> None:
         """The link is gone. To who has been silent no polite end is sent and waited for."""
@@ -296,13 +306,15 @@ class WorkerLink(FrameProtocol):
 
     def peer_address(self) -> bytes:
         """Return where the link comes from, as it stands in frames."""
-        transport: Any = self.transport
-        host = getattr(transport.getPeer(), "host", "") if transport is not None else ""
         try:
-            address = ip_address(str(host))
+            address = ip_address(self._peer_host())
         except ValueError:
             return bytes(16)
         return address.packed if address.version == 6 else bytes(10) + b"\xff\xff" + address.packed
+
+    def _peer_host(self) -> str:
+        transport: Any = self.transport
+        return str(getattr(transport.getPeer(), "host", "")) if transport is not None else ""
 
     # --- up ------------------------------------------------------------------------------------
 

@@ -66,5 +66,6 @@ class WorkerParts:
         yield "workers_enrolled", self.enrollment.enrolled
         yield "enrollments_refused", self.enrollment.refused
         yield "workers_renewed", self.enrollment.renewed
+        yield "links_turned_away", self._workers.turned_away_count
         yield "worker_duplicates", self._workers.duplicates.counts.total()
         yield "audit_heads", self.notary.heads

@@ -40,6 +40,11 @@ from papertrader.wire.kinds import (
 BOOT_ABORT_S: Final = 0.5
 """How long a worker that is shut out has to close its link itself."""
 
+TURNED_AWAY_NS: Final = 60 * SECOND
+TURNED_AWAY_TOLD: Final = 16
+"""The log tells of so many connections that TLS let not in, each address and reason once, in so
+long; the others are counted."""
+
 
 class Listener(Protocol):
     """Who is told what comes over the links."""
@@ -83,6 +88,9 @@ class Workers:
         # Links in the order of their coming, not of their addresses in memory: what is sent in
         # which order follows from what came, in every run.
         self._topics: dict[Topic, dict[WorkerLink, None]] = {}
+        self.turned_away_count = 0
+        self._turned_away: set[tuple[str, str]] = set()
+        self._turned_away_since = -TURNED_AWAY_NS
         self.listener: Listener
         self.clock_is_stale: Callable[[], None] = lambda: None
         """Told when a worker is right about the time and this process is not."""
@@ -134,6 +142,20 @@ class Workers:
         if worker.state is not WorkerState.ACTIVE:
             return None, Status.WORKER_UNKNOWN
         return worker, Status.OK
+
+    def turned_away(self, host: str, why: str) -> None:
+        """Somebody at ``host`` did not get through TLS."""
+        self.turned_away_count += 1
+        now = self._clock.monotonic_ns()
+        if now - self._turned_away_since >= TURNED_AWAY_NS:
+            self._turned_away_since = now
+            self._turned_away.clear()
+        if (host, why) in self._turned_away or len(self._turned_away) >= TURNED_AWAY_TOLD:
+            return
+        self._turned_away.add((host, why))
+        self.log.warn(
+            "a connection from {host} was turned away: {why}", host=host or "nowhere", why=why
+        )
 
     def is_enrollment(self, link: WorkerLink) -> bool:
         """Tell whether the peer of a link came to enroll."""

@@ -50,6 +50,7 @@ from twisted.internet.ssl import (
     trustRootFromCertificates,
 )
 from twisted.protocols.tls import TLSMemoryBIOProtocol
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from papertrader.net.credentials import (
@@ -269,6 +270,16 @@ def is_enrollment(transport: object) -> bool:
         and connection.settled
         and connection.get_alpn_proto_negotiated() == ENROLL_ALPN
     )
+
+
+def refusal(reason: Failure) -> str:
+    """Return what was wrong with a handshake, ours or the peer's sentence; empty when a connection
+    ended for anything else."""
+    error = reason.value
+    if isinstance(error, PeerRefused):
+        return error.sentence
+    queue = error.args[0] if isinstance(error, SSL.Error) and error.args else ()
+    return "; ".join(each[2] for each in queue) if isinstance(queue, list) else ""
 
 
 def peer_certificate(transport: ISystemHandle) -> x509.Certificate | None:
