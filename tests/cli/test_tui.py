@@ -67,11 +67,11 @@ class Followed(TerminalProgram):
         self.begun = True
 
 
-def program(server: Server, scope: Scope = Scope.TRADE) -> Followed:
+def program(server: Server, scope: Scope = Scope.TRADE, symbols: tuple[str, ...] = ()) -> Followed:
     """Return the program for that login."""
     invocation = Invocation(state_dir=server.state, program=str(PROGRAM))
     place = find_place(invocation)
-    return Followed(invocation, place, load_login(place), scope)
+    return Followed(invocation, place, load_login(place), scope, symbols)
 
 
 async def wait(pilot: Pilot[None], what: Callable[[], object]) -> None:
@@ -117,6 +117,7 @@ def play(
     body: Callable[[Pilot[None]], Awaitable[None]],
     scope: Scope = Scope.TRADE,
     rows: int = 10,
+    symbols: tuple[str, ...] = (),
 ) -> None:
     """Run the program at 80 x 24 while ``body`` presses keys; ``rows``: so many are watched.
 
@@ -124,7 +125,7 @@ def play(
     """
 
     async def run() -> None:
-        app = program(server, scope)
+        app = program(server, scope, symbols)
         async with app.run_test(size=(80, 24)) as pilot:
             if rows:
                 await wait(pilot, lambda: app.begun and app.symbol)
@@ -393,6 +394,26 @@ def test_the_chart_lives_and_fills_its_place(server: Server) -> None:
         assert "error" not in log_of(pilot)
 
     play(server, body)
+
+
+def test_a_symbol_that_there_is_not_is_told_and_not_watched(server: Server) -> None:
+    """Its prices would never come; and where bars cannot be read, the chart says why."""
+
+    async def body(pilot: Pilot[None]) -> None:
+        app = pilot.app
+        assert isinstance(app, TerminalProgram)
+        watched = app.query_one("#watch", DataTable)
+        rows = [watched.get_row_at(row)[0] for row in range(watched.row_count)]
+        assert rows[0] == "ALRB" and "NOPE" not in rows
+        await pilot.press("4")
+        await wait(pilot, lambda: "error: There is no asset NOPE in this market." in log_of(pilot))
+        app.choose("GONE")
+        chart = app.query_one(Picture)
+        await wait(pilot, lambda: "no asset GONE" in str(chart.render()))
+        app.choose("ALRB")
+        await wait(pilot, lambda: "▒" in str(chart.render()))
+
+    play(server, body, rows=1, symbols=("NOPE", "ALRB"))
 
 
 def test_help_lists_the_bindings_and_views_change(server: Server) -> None:

@@ -12,8 +12,7 @@ import contextlib
 import shlex
 import sys
 from collections.abc import Iterable
-from datetime import datetime
-from typing import Any, ClassVar, Final, TypeVar
+from typing import ClassVar, Final, TypeVar
 
 from rich.text import Text
 from textual import on, work
@@ -29,7 +28,7 @@ from papertrader.cli.invocation import Invocation
 from papertrader.cli.output import amount, gaps, money, name
 from papertrader.cli.place import Place, StoredLogin
 from papertrader.cli.terminal.help import Help
-from papertrader.cli.terminal.listing import fill
+from papertrader.cli.terminal.listing import arrow, coloured, day_change, fill, moment
 from papertrader.cli.terminal.picture import BARS_MAX, STYLES, Picture
 from papertrader.cli.terminal.ticket import Ticket
 from papertrader.client import errors
@@ -60,21 +59,6 @@ BAR_MS: Final = 1_000
 """The bar in formation is pushed once in this time at most."""
 _NEVER: Final = frozenset({"tui", "up", "watch"})
 """Commands that do not end by themselves."""
-
-
-def arrow(change: Any) -> str:
-    """Return a sign for up, down or neither."""
-    return "▲" if change > 0 else "▼" if change < 0 else "·"
-
-
-def coloured(text: str, change: Any) -> Text:
-    """Return text in the colour of its direction."""
-    return Text(text, style=STYLES["up" if change > 0 else "down" if change < 0 else ""])
-
-
-def _moment(at: datetime | None) -> str:
-    """Return when a fill was, by the server's clock."""
-    return at.strftime("%m-%d %H:%M:%S") if at is not None else ""
 
 
 class TerminalProgram(App[None]):
@@ -232,7 +216,8 @@ class TerminalProgram(App[None]):
 
     async def _begin(self) -> None:
         lists = await self.client.watchlists()
-        symbols = [*self._given, *(symbol for each in lists for symbol in each.symbols)]
+        given = [symbol for symbol in self._given if await self._is_there(symbol)]
+        symbols = [*given, *(symbol for each in lists for symbol in each.symbols)]
         if not symbols:
             symbols = [asset.symbol for asset in await self.client.assets(limit=20)]
         await self.refresh_account()
@@ -248,13 +233,23 @@ class TerminalProgram(App[None]):
         self._show_orders()
         for each in await self.client.transactions(kinds=TRADES, limit=ROWS_MAX, newest_first=True):
             self.fills[each.transaction] = (
-                _moment(each.executed_at), name(each.kind), each.symbol,
+                moment(each.executed_at), name(each.kind), each.symbol,
                 amount(abs(each.quantity)), money(each.price),
             )  # fmt: skip
         self._show_fills()
         # The cursor may have been moved while all this was read: what it stands on stays.
         if watched and not self.symbol:
             self.choose(watched[0])
+
+    async def _is_there(self, symbol: str) -> bool:
+        """Return whether there is such an asset; one that is not is told, for it has no prices."""
+        try:
+            await self.client.asset(symbol)
+        except errors.NoSuchSymbol as error:
+            self.note(f"error: {error}", "down")
+            self.notify(str(error), severity="error", markup=False)
+            return False
+        return True
 
     # --- what comes -----------------------------------------------------------------------------
 
@@ -300,7 +295,7 @@ class TerminalProgram(App[None]):
         table = self._at("#watch", DataTable)
         columns = list(table.columns)
         if quote.symbol in {row.value for row in table.rows}:
-            change = _day(quote)
+            change = day_change(quote)
             text = "" if change is None else f"{arrow(change)}{abs(change):6.2f}%"
             table.update_cell(quote.symbol, columns[1], f"{money(quote.last):>11}")
             table.update_cell(quote.symbol, columns[2], coloured(text, change or 0))
@@ -319,7 +314,7 @@ class TerminalProgram(App[None]):
             fill = event.fill
             line += f", {amount(fill.quantity)} at {money(fill.price)}"
             self.fills[fill.transaction] = (
-                _moment(order.updated_at), name(order.side), order.symbol,
+                moment(order.updated_at), name(order.side), order.symbol,
                 amount(fill.quantity), money(fill.price),
             )  # fmt: skip
             self._show_fills()
@@ -407,7 +402,7 @@ class TerminalProgram(App[None]):
         quote = self.quotes.get(self.symbol)
         shown = Text(f"{self.symbol} {self._interval}  ", style="bold")
         if quote is not None:
-            change = _day(quote)
+            change = day_change(quote)
             shown.append(f"{money(quote.last)} ")
             if change is not None:
                 shown.append(coloured(f"{arrow(change)} {change:+.2f} %", change))
@@ -457,6 +452,8 @@ class TerminalProgram(App[None]):
             series = await self.client.bars(symbol, interval, limit=BARS_MAX, adjust="split")
         except (errors.PaperTraderError, ValueError) as error:
             self.note(f"error: {error}", "down")
+            if not self._bars_wanted:
+                self._at("#chart", Picture).fail(str(error))
             return
         if not self._bars_wanted:
             self._at("#chart", Picture).show(series.bars)
@@ -587,10 +584,3 @@ class TerminalProgram(App[None]):
 _CANCELLABLE: Final = (
     OrderState.PENDING, OrderState.WORKING, OrderState.PARTIALLY_FILLED, OrderState.HELD,
 )  # fmt: skip
-
-
-def _day(quote: r.Quote) -> float | None:
-    """Return the change since the close before, in percent."""
-    if not quote.prev_close or quote.last is None:
-        return None
-    return float((quote.last - quote.prev_close) / quote.prev_close * 100)

@@ -1,12 +1,17 @@
-"""Tables that are shown anew while somebody has the cursor in them."""
+"""Tables that are shown anew while somebody has the cursor in them, and what stands in them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
+from rich.text import Text
 from textual.coordinate import Coordinate
 from textual.widgets import DataTable
+
+from papertrader.cli.terminal.picture import STYLES
+from papertrader.client import results as r
 
 
 def fill(table: DataTable[Any], rows: Iterable[tuple[str, Sequence[Any]]]) -> None:
@@ -33,3 +38,25 @@ def fill(table: DataTable[Any], rows: Iterable[tuple[str, Sequence[Any]]]) -> No
         line = keys.index(chosen)
     if keys:
         table.move_cursor(row=min(line, len(keys) - 1), animate=False)
+
+
+def arrow(change: Any) -> str:
+    """Return a sign for up, down or neither."""
+    return "▲" if change > 0 else "▼" if change < 0 else "·"
+
+
+def coloured(text: str, change: Any) -> Text:
+    """Return text in the colour of its direction."""
+    return Text(text, style=STYLES["up" if change > 0 else "down" if change < 0 else ""])
+
+
+def moment(at: datetime | None) -> str:
+    """Return when a fill was, by the server's clock."""
+    return at.strftime("%m-%d %H:%M:%S") if at is not None else ""
+
+
+def day_change(quote: r.Quote) -> float | None:
+    """Return the change since the close before, in percent."""
+    if not quote.prev_close or quote.last is None:
+        return None
+    return float((quote.last - quote.prev_close) / quote.prev_close * 100)

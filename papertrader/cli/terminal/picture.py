@@ -24,11 +24,17 @@ class Picture(Widget):
     def __init__(self, name: str) -> None:
         super().__init__(id=name)
         self._bars: tuple[r.Bar, ...] | None = None
+        self._failed = ""
         self._as_line = False
 
     def show(self, bars: tuple[r.Bar, ...] | None) -> None:
         """Show these bars, oldest first; None while they are being read."""
-        self._bars = bars
+        self._bars, self._failed = bars, ""
+        self.refresh()
+
+    def fail(self, reason: str) -> None:
+        """Say why there are no bars to show."""
+        self._bars, self._failed = None, reason
         self.refresh()
 
     def add(self, bar: r.Bar) -> None:
@@ -50,8 +56,8 @@ class Picture(Widget):
     def render(self) -> Text:
         """Draw as much as there is room for."""
         if not self._bars:
-            said = "reading the bars ..." if self._bars is None else "no bars of this interval yet"
-            return Text(said, style=STYLES["axis"])
+            waits = "reading the bars ..." if self._bars is None else "no bars of this interval yet"
+            return Text(self._failed or waits, style=STYLES["axis"])
         width = max(WIDTH_MIN, self.content_size.width)
         height = max(HEIGHT_MIN, self.content_size.height)
         if self._as_line:
