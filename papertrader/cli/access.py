@@ -7,6 +7,7 @@ from typing import Final
 
 import click
 
+from papertrader.cli.exclusions import EitherOption
 from papertrader.cli.grouping import Group
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
 from papertrader.cli.output import moment, write_json
@@ -54,6 +55,7 @@ def _enable(client: Client) -> tuple[str, ...]:
 _others = click.option(
     "--end-others/--keep-others",
     "others",
+    cls=EitherOption,
     default=None,
     help="End your other sessions as well, or not; without this you are asked at a terminal.",
 )

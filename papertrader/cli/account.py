@@ -7,6 +7,7 @@ from typing import Final
 
 import click
 
+from papertrader.cli.exclusions import EitherOption
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
 from papertrader.cli.output import counted, moment, money, name, pairs, plain, write_json
 from papertrader.cli.place import (
@@ -154,6 +155,7 @@ def logout(invocation: Invocation, everywhere: bool) -> None:
 @click.option(
     "--public/--private",
     "public",
+    cls=EitherOption,
     default=None,
     help="Let others see your portfolio and history, and be listed / show nothing.",
 )

@@ -7,6 +7,7 @@ from typing import Any, Final
 import click
 
 from papertrader.cli.account import own
+from papertrader.cli.exclusions import one_of
 from papertrader.cli.grouping import Group
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
 from papertrader.cli.output import moment, name, pairs, table, write_json
@@ -119,6 +120,7 @@ def list_sessions(
     invocation: Invocation, username: str, revoke: int | None, revoke_all: bool
 ) -> None:
     """List or end the sessions of an account (operators only)."""
+    one_of("revoke", "revoke_all")
     if revoke is not None or revoke_all:
         _control(invocation, username, AccountAction.END_SESSIONS, session_id=revoke or 0)
         return

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from papertrader.cli.exclusions import one_of
 from papertrader.cli.invocation import state_dir_option
 from papertrader.cli.operator import EXIT_UNREADABLE
 from papertrader.core.instants import from_datetime
@@ -38,6 +39,7 @@ def admin_command(
     state = (state_dir or default_state_dir()).absolute()
     if invite == (username is not None) or (invite and (host or revoke)):
         raise click.UsageError("give either NAME or --invite")
+    one_of("host", "revoke")
     if username is None:
         _invite(state)
         return

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import click
 
+from papertrader.cli.exclusions import one_of
 from papertrader.cli.forward import forward
 from papertrader.cli.grouping import Group
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
@@ -120,6 +121,7 @@ def show(
     remote: bool,
 ) -> None:  # fmt: skip
     """Show the newest entries, of all servers, in the order of their time."""
+    one_of("remote", "names")
     if until is not None and until <= since:
         raise Problem.usage("--until is not after --since", "10m means 10 minutes before now")
     selection = Selection(

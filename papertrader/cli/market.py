@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 
 import click
 
+from papertrader.cli.exclusions import one_of
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
 from papertrader.cli.output import (
     NOTHING,
@@ -103,6 +104,8 @@ def bars(
     span: str | None,
 ) -> None:
     """Show the prices of the past: the newest --limit bars of the range."""
+    for instead in ("interval", "first", "last", "limit"):
+        one_of("span", instead)
     if first is not None and last is not None and first > last:
         raise Problem.usage(f"--from {first} comes after --to {last}", "give the earlier day first")
     until = None if last is None else last + timedelta(days=1)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from papertrader.cli.chart import styled
+from papertrader.cli.exclusions import EitherOption
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
 from papertrader.cli.output import day, money, pairs, percent, table, write_json
 from papertrader.cli.parameters import DATE, SYMBOL, of_option, portfolio_option
@@ -49,7 +50,7 @@ _LINES: Final = (8, 4)
 )  # fmt: skip
 @click.option("--costs", is_flag=True, help="What trading cost, line by line.")
 @click.option(
-    "--plot/--no-plot", default=None,
+    "--plot/--no-plot", cls=EitherOption, default=None,
     help="Draw the curve instead of listing it (the default at a terminal).",
 )  # fmt: skip
 @portfolio_option

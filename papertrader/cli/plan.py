@@ -9,6 +9,7 @@ from typing import Any, Final
 import attrs
 import click
 
+from papertrader.cli.exclusions import one_of
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
 from papertrader.cli.output import table, write_json
 from papertrader.cli.problems import Problem
@@ -104,6 +105,8 @@ def plan(
     Says which interval holds, how old quotes get, how many calls are made, and what to change.
     Without a provider all known ones are compared; options state other limits than theirs.
     """
+    one_of("live", "symbols")
+    one_of("live", "users")
     chosen = _chosen(invocation, providers, limits)
     found = []
     for each in chosen:

@@ -9,6 +9,7 @@ from typing import Final
 
 import click
 
+from papertrader.cli.exclusions import one_of
 from papertrader.cli.holdings import newest_rows
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
 from papertrader.cli.output import amount, moment, money, name, table, write_json
@@ -53,6 +54,7 @@ def refusals(
 
     Each has a receipt: what it asked for, what there was, by which rule and which quote.
     """
+    one_of("number", "client_order_id")
     kept_from = 0
     with logged_in(invocation) as client:
 

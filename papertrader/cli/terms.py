@@ -10,6 +10,7 @@ from typing import Any, Final
 import attrs
 import click
 
+from papertrader.cli.exclusions import EitherOption
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
 from papertrader.cli.output import amount, money, name, pairs, plain, write_json
 from papertrader.cli.parameters import AMOUNT, SYMBOL, FunctionT, WideRange, portfolio_option
@@ -50,6 +51,10 @@ _NO_LIMIT: Final = {
 """What 0 stands for."""
 
 
+def _either(sides: str, meaning: str) -> Callable[[FunctionT], FunctionT]:
+    return click.option(sides, default=None, cls=EitherOption, help=meaning)
+
+
 def _names(kind: type[AccountKind | FillModelKind | FeeModelKind]) -> click.Choice[str]:
     return click.Choice([member.name.lower().replace("_", "-") for member in kind])
 
@@ -63,10 +68,10 @@ _OPTIONS: Final = (
     click.option("--fee-maker", type=AMOUNT, help="Likewise, for orders that rested in the book."),
     click.option("--fee-minimum", type=AMOUNT, help="Least fee of an order that fills."),
     click.option("--fee-maximum", type=_POINTS, help="Most, in basis points of the notional."),
-    click.option("--regulatory-fees/--no-regulatory-fees", default=None, help="On sales."),
-    click.option("--delayed-settlement/--no-delayed-settlement", default=None, help="T+1."),
-    click.option("--no-shorting/--shorting", default=None, help="Whether it may sell short."),
-    click.option("--mark-to-market/--mark-at-close", default=None, help="When margin is checked."),
+    _either("--regulatory-fees/--no-regulatory-fees", "On sales."),
+    _either("--delayed-settlement/--no-delayed-settlement", "T+1."),
+    _either("--no-shorting/--shorting", "Whether it may sell short."),
+    _either("--mark-to-market/--mark-at-close", "When margin is checked."),
     click.option("--slippage", type=_POINTS, help="Basis points, for the conservative fill model."),
     click.option("--participation", type=_POINTS, help="Basis points, for the volume fill models."),
     click.option("--impact", type=_POINTS, help="Basis points, for the volume-share fill model."),

@@ -18,6 +18,7 @@ from papertrader.cli.conditions import (
     leg_line,
     price_of,
 )
+from papertrader.cli.exclusions import EitherOption, excluding
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
 from papertrader.cli.output import amount, moment, money, name, pairs, write_json
 from papertrader.cli.parameters import (
@@ -102,6 +103,8 @@ def _order_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--gtc/--day",
             "good_till_canceled",
+            cls=EitherOption,
+            default=None,
             help="Keep it until it is filled or canceled / until the market closes (default).",
         ),
         click.option(
@@ -159,7 +162,7 @@ def _trade(
     quantity: Decimal | None,
     *,
     limit: Decimal | None,
-    good_till_canceled: bool,
+    good_till_canceled: bool | None,
     ioc: bool,
     fok: bool,
     preview: bool,
@@ -169,11 +172,7 @@ def _trade(
     portfolio: int | None,
     **more: Any,
 ) -> None:
-    given = (("gtc", good_till_canceled), ("ioc", ioc), ("fok", fok))
-    chosen = [each for each, is_given in given if is_given]
-    if len(chosen) > 1:
-        raise Problem.usage(f"--{chosen[0]} and --{chosen[1]} exclude one another")
-    asked = asked_for(quantity, chosen[0] if chosen else "", more)
+    asked = asked_for(quantity, _named(good_till_canceled, ioc, fok), more)
     try:
         order_type_of(asked.conditions, limit)
     except ValueError as error:
@@ -218,6 +217,20 @@ def _trade(
         _tell(invocation, progress, wait)
     if progress.order.state in {OrderState.REJECTED, OrderState.EXPIRED}:
         raise click.exceptions.Exit(EXIT_REFUSED)
+
+
+def _named(good_till_canceled: bool | None, ioc: bool, fok: bool) -> str:
+    """Return how long an order stands by the option that says it; "" without one."""
+    given = {
+        "gtc": good_till_canceled is True,
+        "day": good_till_canceled is False,
+        "ioc": ioc,
+        "fok": fok,
+    }
+    chosen = [each for each, is_given in given.items() if is_given]
+    if len(chosen) > 1:
+        raise excluding(f"--{chosen[0]}", f"--{chosen[1]}")
+    return chosen[0] if chosen else ""
 
 
 @contextmanager
