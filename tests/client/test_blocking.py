@@ -96,6 +96,7 @@ def test_amounts_that_are_not_exact_are_refused(market: BlockingMarket, quantity
     assert market.seen(Opcode.ORDER_NEW) == []
 
 
+@pytest.mark.clause("9.6")
 def test_multi_part_replies_are_put_together(market: BlockingMarket) -> None:
     """Lists that come in parts are one result, in order."""
     client = logged_in(market)
@@ -108,6 +109,7 @@ def test_multi_part_replies_are_put_together(market: BlockingMarket) -> None:
     assert (sent.interval_s, sent.limit) == (86_400, 5)
 
 
+@pytest.mark.clause("9.8")
 @pytest.mark.parametrize("wrong", ["number", "total", "early"])
 def test_a_broken_transfer_ends_the_connection(market: BlockingMarket, wrong: str) -> None:
     """Missing parts, wrong totals or an early end are a protocol fault, answered by GOODBYE."""

@@ -33,6 +33,7 @@ def test_an_order_lost_before_it_was_acted_on_is_sent_again_with_its_number(
     assert market.bodies(Opcode.RESUME)[0].flags == 2
 
 
+@pytest.mark.clause("12.9")
 def test_an_order_whose_reply_was_lost_has_one_result(market: BlockingMarket) -> None:
     """Connection lost between sending and reply: same seq again, the stored reply, one order."""
     client = logged_in(market)
@@ -61,6 +62,7 @@ def test_tokens_rotate(market: BlockingMarket) -> None:
     assert len(market.sessions) == 3
 
 
+@pytest.mark.clause("11.7")
 def test_a_detached_session_is_resumed_on_the_same_connection(market: BlockingMarket) -> None:
     """SESSION_DETACHED, by event and by reply: RESUME once, the same command again."""
     client = logged_in(market)
@@ -73,6 +75,7 @@ def test_a_detached_session_is_resumed_on_the_same_connection(market: BlockingMa
     assert len(market.peers) == 1
 
 
+@pytest.mark.clause("11.7")
 def test_a_detach_while_idle_keeps_the_subscriptions(market: BlockingMarket) -> None:
     """After EV_SESSION(SESSION_DETACHED) both subscriptions are made again, without a gap."""
     client = logged_in(market)
@@ -110,6 +113,7 @@ def test_events_go_on_after_a_lost_connection(market: BlockingMarket) -> None:
     assert fill.fill.receipt.quote_seq == 7
 
 
+@pytest.mark.clause("12.10", "14.4")
 def test_a_gap_in_the_events_is_asked_for(market: BlockingMarket) -> None:
     """An event that never came is fetched by SUBSCRIBE from its number; order is kept."""
     client = logged_in(market)
@@ -123,6 +127,7 @@ def test_a_gap_in_the_events_is_asked_for(market: BlockingMarket) -> None:
     assert [b.from_event_seq for b in market.bodies(Opcode.SUBSCRIBE)] == [0, 2]
 
 
+@pytest.mark.clause("8.3")
 def test_a_lost_tail_is_seen_by_the_heartbeat(market: BlockingMarket) -> None:
     """A heartbeat that names a later next event makes the client ask."""
     client = logged_in(market)
@@ -156,6 +161,7 @@ def test_overload_is_retried_with_the_next_number(market: BlockingMarket) -> Non
     assert len(market.accounts["ada"].orders) == 1
 
 
+@pytest.mark.clause("12.12")
 def test_outcome_unknown_is_asked_again_with_the_same_number(market: BlockingMarket) -> None:
     """OUTCOME_UNKNOWN keeps the seq, since a copy may have been executed."""
     client = logged_in(market)
@@ -164,6 +170,7 @@ def test_outcome_unknown_is_asked_again_with_the_same_number(market: BlockingMar
     assert [header.seq for header in market.seen(Opcode.ORDER_NEW)] == [1, 1, 1]
 
 
+@pytest.mark.clause("17.3")
 def test_no_outcome_is_made_up_at_the_deadline(market: BlockingMarket) -> None:
     """A command still in doubt at its deadline raises OutcomeUnknown with its client order id."""
     client = logged_in(market, timeout=3.0)
@@ -238,6 +245,7 @@ def test_a_session_that_is_gone_leaves_doubt(market: BlockingMarket) -> None:
     assert len(client.orders()) == 1
 
 
+@pytest.mark.clause("14.6")
 def test_a_session_taken_over_is_told(market: BlockingMarket) -> None:
     """EV_SESSION(SESSION_TAKEN_OVER) ends the session here; nothing is resumed."""
     client = logged_in(market)
@@ -249,6 +257,7 @@ def test_a_session_taken_over_is_told(market: BlockingMarket) -> None:
     assert market.seen(Opcode.RESUME) == []
 
 
+@pytest.mark.clause("12.1")
 def test_a_registration_in_doubt_is_not_called_taken(market: BlockingMarket) -> None:
     """USERNAME_TAKEN on a repeated REGISTER may be our own doing, and the error says so."""
     client = client_of(market)

@@ -116,6 +116,7 @@ def refusal_of(floor: Any, change: dict[str, Any]) -> tuple[Refusal | None, str]
     return outcome.refusal, outcome.text
 
 
+@pytest.mark.clause("13.1")
 @pytest.mark.parametrize(
     ("change", "refusal", "text"), [each[1:] for each in CASES], ids=[each[0] for each in CASES]
 )
@@ -130,6 +131,7 @@ def test_every_refusal(
     assert sentence.endswith(".")
 
 
+@pytest.mark.clause("3.3")
 @pytest.mark.parametrize("side", [Side.BUY, Side.SELL])
 def test_money_that_cannot_be_counted(floor: Any, side: Side) -> None:
     """A quantity and a price that each fit, and whose product does not, are refused."""
@@ -215,6 +217,7 @@ PAIRS = [
 ]
 
 
+@pytest.mark.clause("13.5")
 @pytest.mark.parametrize(
     ("first", "second"), PAIRS, ids=[f"{a[0].name}+{b[0].name}" for a, b in PAIRS]
 )

@@ -119,6 +119,7 @@ def test_an_entry_is_a_portfolio_with_the_contests_cash_and_terms(cup: Any) -> N
     assert cup.recovered().state_hash() == cup.desk.state_hash()
 
 
+@pytest.mark.clause("13.35")
 def test_what_an_entry_may_not_do(cup: Any) -> None:
     """No cash in or out, no reset, no other terms: CONTEST_FORBIDS, and nothing is changed."""
     asked = [
@@ -135,6 +136,7 @@ def test_what_an_entry_may_not_do(cup: Any) -> None:
         assert cup.desk.state_hash() == before
 
 
+@pytest.mark.clause("13.34")
 def test_who_may_join_and_when(floor: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once, in time, if there is room; and such a contest must be."""
     floor.open(2, 2)
@@ -173,6 +175,7 @@ def test_contests_are_bounded(floor: Any, monkeypatch: pytest.MonkeyPatch) -> No
         opened(floor, 2)
 
 
+@pytest.mark.clause("13.35")
 def test_entries_trade_only_while_it_runs(cup: Any) -> None:
     """Neither before it opens nor from its end on; others trade on."""
     assert cup.submit("1", "10", portfolio=10, market_at=99).refusal == Refusal.CONTEST_CLOSED
@@ -181,6 +184,7 @@ def test_entries_trade_only_while_it_runs(cup: Any) -> None:
     assert cup.submit("1", "10", market_at=END).refusal is None
 
 
+@pytest.mark.clause("13.35")
 def test_at_the_end_everything_is_valued_at_last_prices(cup: Any) -> None:
     """Open orders are cancelled; the result does not change any more."""
     cup.quote("9", "10", last="10")
@@ -227,6 +231,7 @@ def test_rules_that_contradict_themselves(changes: dict[str, Any]) -> None:
         rules(**changes)
 
 
+@pytest.mark.clause("13.36")
 def test_equals_share_a_rank() -> None:
     """By equity, or by risk with those that have none last; who joined first stands first."""
     entries = {n: Entry(n, n, joined_at=n) for n in (1, 2, 3, 4)}
@@ -301,6 +306,7 @@ def _changed(played: bytes, line: int, change: Any) -> bytes:
     return b"\n".join(lines) + b"\n"
 
 
+@pytest.mark.clause("13.37")
 @pytest.mark.parametrize(
     ("line", "change", "problem"),
     [

@@ -12,6 +12,7 @@ from tests.golden import Player, case_files
 KEYS = {"title", "rule", "start", "assets", "portfolios", "rules", "rates", "steps"}
 
 
+@pytest.mark.clause("13.22", "13.23", "13.24", "13.25", "13.26", "13.27")
 @pytest.mark.parametrize("path", case_files(), ids=lambda path: path.stem)
 def test_a_golden_case(path: Path) -> None:
     """Every step causes what it says, all invariants hold, and the events alone lead there too."""

@@ -30,6 +30,7 @@ def test_bad_text_is_refused(text: str) -> None:
         parse_amount(text)
 
 
+@pytest.mark.clause("3.3")
 def test_range_ends_at_64_bits() -> None:
     """The range is symmetric, and what lies beyond it raises."""
     assert money.checked(money.AMOUNT_MAX) == -money.checked(money.AMOUNT_MIN)

@@ -49,6 +49,7 @@ PARTIALLY_FILLED  ADJUSTED   PARTIALLY_FILLED  PARTIALLY_FILLED
 TABLE = {tuple(row.split()[:2]): tuple(row.split()[2:]) for row in LEGAL.strip().splitlines()}
 
 
+@pytest.mark.clause("13.3")
 @pytest.mark.parametrize(
     ("state", "kind"),
     list(itertools.product(OrderState, OrderEventKind)),

@@ -23,6 +23,7 @@ def choose(floor: Any, **terms: Any) -> None:
     floor.keep(outcome.events)
 
 
+@pytest.mark.clause("13.16")
 def test_only_the_assets_named_may_be_opened(floor: Any) -> None:
     """A list without ACME; with it, the order enters."""
     floor.quote("99", "100")
@@ -36,6 +37,7 @@ def test_only_the_assets_named_may_be_opened(floor: Any) -> None:
     assert floor.submit("1").refusal is None
 
 
+@pytest.mark.clause("13.16")
 def test_a_least_price(floor: Any) -> None:
     """By the last price; without one, by the order's own limit. Closing is always allowed."""
     choose(floor, price_minimum=5 * SCALE)
@@ -48,6 +50,7 @@ def test_a_least_price(floor: Any) -> None:
     assert floor.submit("1", side=Side.SELL).refusal is None
 
 
+@pytest.mark.clause("13.16")
 def test_a_cap_on_one_asset_counts_open_orders(floor: Any) -> None:
     """A tenth of 10,000 is 1,000: ten shares at 100, however many orders ask for them."""
     floor.quote("100", "100", last="100")
@@ -60,6 +63,7 @@ def test_a_cap_on_one_asset_counts_open_orders(floor: Any) -> None:
     assert floor.submit("1", "80").refusal == Refusal.TERMS_FORBID
 
 
+@pytest.mark.clause("13.16")
 def test_a_position_is_held_for_a_while(floor: Any) -> None:
     """From its first fill; the refusal says how long it still is."""
     choose(floor, hold_seconds=60)

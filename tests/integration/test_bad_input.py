@@ -108,6 +108,7 @@ BAD = {
 }
 
 
+@pytest.mark.clause("8.6")
 @pytest.mark.parametrize("name", BAD)
 def test_a_bad_frame_gets_one_goodbye(server: Server, name: str) -> None:
     """The code says what was wrong, the connection closes, and another client trades on."""
@@ -152,6 +153,7 @@ def inner_context(server: Server) -> ssl.SSLContext:
     return context
 
 
+@pytest.mark.clause("1.1")
 def test_the_inner_port_is_shut(server: Server) -> None:
     """No certificate, a client's, an unregistered one, plain octets: no frame is answered."""
     with pytest.raises(OSError, match=r"."):

@@ -209,6 +209,7 @@ class Trader(threading.Thread):
             self.refused.append(number)
 
 
+@pytest.mark.clause("15.20")
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["killed", "stopped"])
 def test_the_second_takes_over(pair: Pair, how: str) -> None:

@@ -183,6 +183,7 @@ def test_a_name_is_free_again_if_its_hash_was_refused(gated: MasterKit, hashing:
     assert late.replies(asked)[0].status == 0
 
 
+@pytest.mark.clause("12.11")
 def test_a_frame_sent_again_gets_the_first_answer(kit: MasterKit) -> None:
     """R11: the same RELAY_UP, marked RESENT after a lost link, opens nothing twice."""
     ann = kit.client()
@@ -219,6 +220,7 @@ def test_a_frame_sent_again_while_the_first_is_at_work(gated: MasterKit, hashing
 # --- what outsiders can find out -----------------------------------------------------------------
 
 
+@pytest.mark.clause("11.2")
 def test_an_unknown_user_and_a_wrong_password_look_the_same(
     gated: MasterKit, hashing: Gate
 ) -> None:
@@ -268,6 +270,7 @@ def test_an_account_that_is_private_looks_like_none(kit: MasterKit, ann: MasterC
 # --- failed tries --------------------------------------------------------------------------------
 
 
+@pytest.mark.clause("11.2")
 def test_five_failures_make_a_name_wait(kit: MasterKit, ann: MasterClient) -> None:
     """By name, from wherever: 2, 4, 8 ... seconds, and no hash is made; 15 minutes at most."""
     client = kit.client(connection=2)
@@ -334,6 +337,7 @@ def test_the_owner_is_not_shut_out_by_strangers(kit: MasterKit, ann: MasterClien
     assert from_address(client, HERE, login(password=PASSWORD)).status == 0
 
 
+@pytest.mark.clause("11.2")
 def test_an_address_has_so_many_failures(kit: MasterKit, ann: MasterClient) -> None:
     """By address, whatever the names; a /64 is one address; from elsewhere one may log in."""
     client = kit.client(connection=2)

@@ -69,6 +69,7 @@ def bracket(client: MasterClient, **fields: Any) -> Any:
     return client.order("AAPL", "10", limit_price=P("100"), **(given | fields))
 
 
+@pytest.mark.clause("13.22")
 def test_a_stop_triggers_and_fills(kit: MasterKit, holder: MasterClient) -> None:
     """It is told as TRIGGERED and FILL, with its terms beside the row, and may be asked for."""
     answer = holder.order(
@@ -90,6 +91,7 @@ def test_a_stop_triggers_and_fills(kit: MasterKit, holder: MasterClient) -> None
     assert found.order_terms[0].triggered_at > 0
 
 
+@pytest.mark.clause("13.23")
 def test_a_trailing_stop_survives_a_restart(kit: MasterKit, holder: MasterClient) -> None:
     """Its best price is not lost: neither with the views nor when they are made anew."""
     trail = m.TriggerRow(trail_kind=TrailKind.PERCENT, trail=SCALE // 10)
@@ -121,6 +123,7 @@ def test_a_trailing_stop_survives_a_restart(kit: MasterKit, holder: MasterClient
     kit.start()
 
 
+@pytest.mark.clause("13.26", "13.27")
 def test_a_bracket_shows_its_legs(kit: MasterKit, holder: MasterClient) -> None:
     """The reply shows the held legs; one cancels the other; a crash between changes nothing."""
     answer = bracket(holder)
@@ -175,6 +178,7 @@ def test_a_combination_is_taken_whole_or_not(
     assert after == before + (3 if status == 0 else 0)
 
 
+@pytest.mark.clause("13.25")
 def test_an_order_for_money(kit: MasterKit, holder: MasterClient) -> None:
     """The quantity on the wire is money; the fill says how much that was."""
     flags = int(OrderFlag.NOTIONAL)
@@ -199,6 +203,7 @@ def test_an_order_for_money(kit: MasterKit, holder: MasterClient) -> None:
     )
 
 
+@pytest.mark.clause("13.24")
 def test_an_order_for_the_close_knows_its_session(kit: MasterKit, holder: MasterClient) -> None:
     """OPG waits for the next opening, CLS for this session's close."""
     market = kit.main.assets.market
@@ -252,6 +257,7 @@ def test_a_stop_is_replaced(kit: MasterKit, holder: MasterClient) -> None:
     assert (nearer.status, nearer.message.stop_price) == (0, P("97"))
 
 
+@pytest.mark.clause("13.28")
 def test_all_positions_are_closed_in_one_step(kit: MasterKit, holder: MasterClient) -> None:
     """Open orders go first; the reply shows what closes, and asking again changes nothing."""
     holder.order("MSFT", "2", order_type=OrderType.LIMIT, limit_price=P("40"))

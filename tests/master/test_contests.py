@@ -58,6 +58,7 @@ def wish(**changes: Any) -> m.ContestCreate:
     return terms_block(m.ContestCreate, terms, **(given | changes))
 
 
+@pytest.mark.clause("13.37")
 def test_a_contest_from_its_opening_to_its_file(fast: MasterKit) -> None:
     """Clauses 13.33 to 13.37: created, joined, traded, ranked, ended, written, counted again."""
     ann = host(fast)
@@ -106,6 +107,7 @@ def test_a_contest_from_its_opening_to_its_file(fast: MasterKit) -> None:
     }
 
 
+@pytest.mark.clause("13.33")
 def test_only_hosts_open_contests(fast: MasterKit) -> None:
     """Clause 13.33: scope HOST is for those whom the operator appointed; TRADE is too little."""
     trader = fast.client()
@@ -120,6 +122,7 @@ def test_only_hosts_open_contests(fast: MasterKit) -> None:
     assert ann.order("AAPL", "1").status == 0
 
 
+@pytest.mark.clause("13.33")
 @pytest.mark.parametrize(
     ("changes", "status"),
     [
@@ -140,6 +143,7 @@ def test_contests_that_cannot_be(fast: MasterKit, changes: Any, status: Status) 
     assert ann.ask(m.ContestList()).message.contests == ()
 
 
+@pytest.mark.clause("13.36")
 def test_questions_about_contests(fast: MasterKit) -> None:
     """Clause 13.36: lists page; what there is not is NO_SUCH_CONTEST."""
     ann = host(fast)

@@ -73,6 +73,7 @@ def order(number: int = 1, quantity: int = SCALE) -> m.OrderNew:
     return m.OrderNew(client_order_id=number, symbol="AAPL", quantity=quantity)
 
 
+@pytest.mark.clause("12.3", "12.8")
 def test_neither_reply_nor_event_leaves_before_the_commit(kit: GatedKit, ann: MasterClient) -> None:
     """P-01, R8: all wait for the write; then the events come before the reply."""
     ann.send(order(), seq=1)
@@ -115,6 +116,7 @@ def test_a_refusal_that_shows_another_order_waits_for_it(kit: GatedKit, ann: Mas
     assert statuses == [0, Status.DUPLICATE_ORDER, Status.SEQ_REUSED]
 
 
+@pytest.mark.clause("16.2")
 def test_what_comes_in_during_a_commit_is_the_next_batch(kit: GatedKit, ann: MasterClient) -> None:
     """Group commit: while one write runs, all others gather in one more."""
     ann.send(order(1), seq=1)
@@ -141,6 +143,7 @@ def test_a_login_is_answered_when_it_is_durable(kit: GatedKit, ann: MasterClient
     assert other.inbox()[-1].status == third.inbox()[-1].status == 0
 
 
+@pytest.mark.clause("12.12", "17.3")
 @pytest.mark.parametrize("written", [False, True], ids=["not written", "written all the same"])
 def test_a_failing_commit_leaves_the_outcome_unknown(
     kit: GatedKit, ann: MasterClient, written: bool

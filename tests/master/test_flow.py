@@ -143,6 +143,7 @@ def test_too_many_events_close_the_client(monkeypatch: pytest.MonkeyPatch) -> No
     assert len(it.sent) == 1
 
 
+@pytest.mark.clause("9.10")
 def test_cancel_ends_a_transfer_with_one_reply() -> None:
     """CANCELLED follows, without MORE, and no further part; other transfers go on."""
     it = Outlet()
@@ -163,6 +164,7 @@ def test_cancel_ends_a_transfer_with_one_reply() -> None:
     assert it.flows.cancelled == 1
 
 
+@pytest.mark.clause("9.10")
 def test_cancel_after_the_last_part_does_nothing() -> None:
     """The two crossed: the whole reply is on its way."""
     it = Outlet()
@@ -221,6 +223,7 @@ STEPS = st.lists(
 )
 
 
+@pytest.mark.clause("15.11")
 @given(STEPS)
 def test_never_beyond_the_credit_and_nothing_lost(steps: list[tuple[str, int]]) -> None:
     """Whatever happens in whatever order: octets sent <= credit, and all comes in the end."""
@@ -250,6 +253,7 @@ def test_never_beyond_the_credit_and_nothing_lost(steps: list[tuple[str, int]]) 
 # --- over the link -------------------------------------------------------------------------------
 
 
+@pytest.mark.clause("15.11")
 def test_the_link_keeps_to_the_credit_and_to_cancel(kit: MasterKit) -> None:
     """RELAY_CREDIT lets bars go on; CANCEL ends them; GOODBYE and other clients need no credit."""
     worker = Yard(kit).connect(1)

@@ -66,6 +66,7 @@ def check_parts(parts: list[Answer], rows: int) -> None:
     assert all(len(part.octets) <= limits.PART_BODY_MAX + limits.HEADER_SIZE for part in parts)
 
 
+@pytest.mark.clause("9.6", "9.7")
 def test_a_long_list_comes_in_parts(rich: MasterClient) -> None:
     """600 orders and 601 transactions need two parts each."""
     for parts, rows in (
@@ -166,6 +167,7 @@ def test_each_page_of_orders_looks_at_its_own_rows(rich: MasterClient) -> None:
         assert counted.looks <= 5
 
 
+@pytest.mark.clause("9.7")
 @pytest.mark.parametrize("message", [m.OrderList(limit=50_001), m.TransactionsGet(limit=65_535)])
 def test_too_many_rows_are_refused(ann: MasterClient, message: Any) -> None:
     """RANGE_TOO_LARGE beyond ROWS_MAX."""

@@ -66,6 +66,7 @@ def test_a_closed_market_says_when_it_opens(tmp_path: Path) -> None:
     assert (state.next_open, state.next_close) == (at("2012-06-11 13:30"), at("2012-06-11 20:00"))
 
 
+@pytest.mark.clause("14.9")
 def test_an_exchange_without_listings_is_refused(tmp_path: Path) -> None:
     """NO_DATA, naming those that there are; and a session is needed."""
     kit, ann = market(tmp_path, "2012-06-04 14:00")
@@ -76,6 +77,7 @@ def test_an_exchange_without_listings_is_refused(tmp_path: Path) -> None:
         assert kit.client(connection=2).ask(message).status == Status.NOT_LOGGED_IN
 
 
+@pytest.mark.clause("14.10")
 @pytest.mark.parametrize("keep", [True, False])
 def test_the_clock_tells_its_mode_and_speed(tmp_path: Path, keep: bool) -> None:
     """Market time goes on at the speed told."""
@@ -89,6 +91,7 @@ def test_the_clock_tells_its_mode_and_speed(tmp_path: Path, keep: bool) -> None:
     assert first.ends_at > first.now
 
 
+@pytest.mark.clause("14.9")
 def test_openings_and_closes_are_published(tmp_path: Path) -> None:
     """Who comes gets the state at once; then an event at the close and one at the next opening."""
     kit, _ = market(tmp_path, "2012-06-04 19:50")
@@ -106,6 +109,7 @@ def test_openings_and_closes_are_published(tmp_path: Path) -> None:
     assert follower.take() == []
 
 
+@pytest.mark.clause("14.8")
 @pytest.mark.parametrize("interval_s", [60, 300, 3600, 86_400])
 def test_bars_form_as_bars_get_has_them(tmp_path: Path, interval_s: int) -> None:
     """Every closed bar of the time is told once, in order, with the values that BARS_GET gives."""

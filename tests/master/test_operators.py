@@ -65,6 +65,7 @@ def test_an_operator_reads_the_counters(tmp_path: Path) -> None:
     assert found["internal_errors"] == 0
 
 
+@pytest.mark.clause("11.16")
 def test_an_operator_drains_a_worker(tmp_path: Path) -> None:
     """Whether it is up or not; what was ordered stands in the audit log."""
     kit, ann = with_operator(tmp_path)
@@ -81,6 +82,7 @@ def test_an_operator_drains_a_worker(tmp_path: Path) -> None:
     assert audit(tmp_path).violations == []
 
 
+@pytest.mark.clause("11.16")
 @pytest.mark.parametrize("scope", [Scope.READ, Scope.TRADE])
 @pytest.mark.parametrize("message", ASKED, ids=lambda message: type(message).__name__)
 def test_another_scope_may_not_ask(tmp_path: Path, scope: Scope, message: object) -> None:
@@ -91,6 +93,7 @@ def test_another_scope_may_not_ask(tmp_path: Path, scope: Scope, message: object
     assert other.ask(message).status == Status.SCOPE_DENIED
 
 
+@pytest.mark.clause("11.16")
 def test_an_ordinary_account_gets_no_such_session(tmp_path: Path) -> None:
     """Neither by its password nor beside a session that is less."""
     kit, _ = with_operator(tmp_path)
@@ -143,6 +146,7 @@ def entry(number: int, level: Level = Level.INFO, text: str = "x") -> LogRecord:
     )  # fmt: skip
 
 
+@pytest.mark.clause("11.16")
 def test_the_log_comes_in_parts_that_fit(tmp_path: Path) -> None:
     """All lines once, in order; what was asked reaches the reader."""
     kit, ann = with_operator(tmp_path)

@@ -74,6 +74,7 @@ def audited(kit: MasterKit, kind: str) -> list[str]:
 # --- sessions ------------------------------------------------------------------------------------
 
 
+@pytest.mark.clause("11.10")
 def test_the_list_shows_every_session_and_which_one_asks(kit: MasterKit, ann: MasterClient) -> None:
     """Address, device, scope, parent, online, current; other accounts' sessions are not in it."""
     trader(kit, "bob", 9)
@@ -110,6 +111,7 @@ def test_the_list_survives_a_restart(kit: MasterKit, ann: MasterClient) -> None:
         assert row.last_seen_at > before[number].last_seen_at
 
 
+@pytest.mark.clause("11.10")
 def test_a_revoked_session_is_told_and_void(kit: MasterKit, ann: MasterClient) -> None:
     """Its connection gets the event, its token is worthless, and so are those beside it."""
     web = kit.client(connection=2)
@@ -125,6 +127,7 @@ def test_a_revoked_session_is_told_and_void(kit: MasterKit, ann: MasterClient) -
     assert audited(kit, "session revoked") == [f"session {number}"]
 
 
+@pytest.mark.clause("11.10")
 def test_only_other_sessions_of_ones_own_are_revoked(kit: MasterKit, ann: MasterClient) -> None:
     """Another user's and none at all look the same; one's own login is for LOGOUT."""
     bob = trader(kit, "bob", 9)
@@ -230,6 +233,7 @@ def test_neither_password_nor_key_stand_in_the_store(
 # --- password ------------------------------------------------------------------------------------
 
 
+@pytest.mark.clause("11.11")
 def test_a_new_password_ends_every_other_session(kit: MasterKit, ann: MasterClient) -> None:
     """Also the one beside which the asking one was opened; the asking one goes on."""
     web = kit.client(connection=2)
@@ -251,6 +255,7 @@ def test_a_new_password_ends_every_other_session(kit: MasterKit, ann: MasterClie
     assert [row.parent for row in rows(child).values() if row.current] == [0]
 
 
+@pytest.mark.clause("11.11")
 @pytest.mark.parametrize(
     ("old", "new", "status"),
     [
@@ -273,6 +278,7 @@ def test_passwords_that_are_not_taken(
     assert change(ann, good, ann.seq).status == 0
 
 
+@pytest.mark.clause("11.11")
 def test_guessing_the_present_password_is_bounded(kit: MasterKit, ann: MasterClient) -> None:
     """Tries count with the failed logins of the name: whoever holds a session may not guess on."""
     for _ in range(TRIES_FREE):
@@ -287,6 +293,7 @@ def test_guessing_the_present_password_is_bounded(kit: MasterKit, ann: MasterCli
 # --- privacy and e-mail --------------------------------------------------------------------------
 
 
+@pytest.mark.clause("11.12")
 def test_an_update_sets_what_its_mask_names(kit: MasterKit, ann: MasterClient) -> None:
     """Privacy and e-mail, each alone; without EMAIL section the address is removed."""
     first = change(ann, m.AccountUpdate(mask=AccountField.EMAIL, email="ann@example.org"))
@@ -335,6 +342,7 @@ def test_some_changes_need_a_password_of_lately(kit: MasterKit, ann: MasterClien
     assert change(ann, email).status == Status.PROOF_TOO_OLD
 
 
+@pytest.mark.clause("11.12")
 @pytest.mark.parametrize(
     "message",
     [
@@ -353,6 +361,7 @@ def test_updates_that_contradict_themselves(
     assert (told.privacy, told.email) == (0, None)
 
 
+@pytest.mark.clause("11.13")
 @pytest.mark.parametrize(
     ("privacy", "portfolio", "history"),
     [
@@ -387,6 +396,7 @@ def test_others_see_what_privacy_allows(
     assert ann.ask(m.PortfolioGet()).message.account == 1
 
 
+@pytest.mark.clause("11.13")
 def test_another_users_portfolio_is_not_reached_by_its_number(
     kit: MasterKit, ann: MasterClient
 ) -> None:
@@ -408,6 +418,7 @@ def test_another_users_portfolio_is_not_reached_by_its_number(
 # --- API keys ------------------------------------------------------------------------------------
 
 
+@pytest.mark.clause("11.14")
 def test_a_key_opens_sessions_until_it_is_revoked(kit: MasterKit, ann: MasterClient) -> None:
     """With and without the owner's name, after a restart too; then it opens nothing any more."""
     made = change(ann, m.ApiKeyCreate(scope=Scope.TRADE, label="bot")).message
@@ -437,6 +448,7 @@ def test_a_key_opens_sessions_until_it_is_revoked(kit: MasterKit, ann: MasterCli
     assert change(ann, another).message.key == made.key + 1
 
 
+@pytest.mark.clause("11.14")
 def test_a_session_of_a_key_has_its_scope_and_its_end(kit: MasterKit, ann: MasterClient) -> None:
     """READ stays READ, and the session ends with the key at the latest."""
     made = change(ann, m.ApiKeyCreate(scope=Scope.READ, lifetime_s=60, label="reader")).message
@@ -450,6 +462,7 @@ def test_a_session_of_a_key_has_its_scope_and_its_end(kit: MasterKit, ann: Maste
     assert with_key(kit.client(connection=3), made).status == Status.AUTH_FAILED
 
 
+@pytest.mark.clause("11.15")
 def test_a_program_with_a_key_may_not_manage_the_account(kit: MasterKit, ann: MasterClient) -> None:
     """Whoever finds a key must not be able to stay: no keys, no password, no list of sessions."""
     made = change(ann, m.ApiKeyCreate(scope=Scope.TRADE, label="bot")).message
@@ -486,6 +499,7 @@ def test_what_is_no_key_opens_nothing(kit: MasterKit, ann: MasterClient, wrong: 
     assert bot.ask(message, session=0).status == Status.RATE_LIMITED
 
 
+@pytest.mark.clause("11.14")
 def test_what_a_key_may_not_be(kit: MasterKit, ann: MasterClient) -> None:
     """A label of one line; no wider scope than its maker's; KEYS_PER_ACCOUNT at most."""
     bad = change(ann, m.ApiKeyCreate(scope=Scope.READ, label="a\x1b[2J"))
@@ -519,6 +533,7 @@ def test_programs_never_shut_their_owner_out(kit: MasterKit, ann: MasterClient) 
     assert change(web, m.ApiKeyRevoke(key=made.key)).message.ended == 14
 
 
+@pytest.mark.clause("11.14")
 def test_a_key_whose_reply_was_lost(kit: MasterKit, ann: MasterClient) -> None:
     """The stored reply shows it again; after a restart it shows that there is no secret left."""
     message = m.ApiKeyCreate(scope=Scope.READ, label="bot")

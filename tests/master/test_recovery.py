@@ -185,6 +185,7 @@ def step(kit: CrashKit, trader: Trader, name: str, value: Any) -> None:
     trader.look()
 
 
+@pytest.mark.clause("16.2", "16.3")
 @pytest.mark.one_store
 @settings(max_examples=11, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps=STEPS)
@@ -232,6 +233,7 @@ def busy(kit: MasterKit) -> MasterClient:
     return ann
 
 
+@pytest.mark.clause("16.3")
 @pytest.mark.parametrize("views", ["complete", "behind", "lost"])
 def test_memory_is_the_same_after_a_start(tmp_path: Path, views: str) -> None:
     """From complete views, from views that lag, or from the journal alone: one state hash."""

@@ -25,6 +25,7 @@ from tests.master_kit import PASSWORD, FakeLink, MasterClient, MasterKit
 from tests.session_kit import ORDER, beside, close, notices, resume
 
 
+@pytest.mark.clause("11.6")
 def test_logout_voids_the_token(kit: MasterKit, ann: MasterClient) -> None:
     """After LOGOUT neither the handle nor the token is worth anything, now or after a restart."""
     token = ann.token
@@ -35,6 +36,7 @@ def test_logout_voids_the_token(kit: MasterKit, ann: MasterClient) -> None:
     assert resume(ann, token).status == Status.SESSION_EXPIRED
 
 
+@pytest.mark.clause("11.8")
 def test_logout_everywhere_ends_and_tells_all_sessions_of_the_account(
     kit: MasterKit, ann: MasterClient
 ) -> None:
@@ -54,6 +56,7 @@ def test_logout_everywhere_ends_and_tells_all_sessions_of_the_account(
     assert bob.ask(m.PortfolioGet()).status == 0
 
 
+@pytest.mark.clause("10.1", "11.8")
 def test_an_account_has_sixteen_sessions(kit: MasterKit, ann: MasterClient) -> None:
     """One more is TOO_MANY_SESSIONS while all are in use, else the oldest idle one makes room."""
     others = [kit.client(connection=number) for number in range(2, 2 + limits.SESSIONS_PER_ACCOUNT)]
@@ -68,6 +71,7 @@ def test_an_account_has_sixteen_sessions(kit: MasterKit, ann: MasterClient) -> N
     assert others[4].resume().status == 0
 
 
+@pytest.mark.clause("11.6")
 @pytest.mark.parametrize("remember", [True, False])
 def test_a_lost_connection_leaves_a_minute_of_grace(
     kit: MasterKit, ann: MasterClient, remember: bool
@@ -83,6 +87,7 @@ def test_a_lost_connection_leaves_a_minute_of_grace(
     assert client.resume().status == (0 if remember else Status.SESSION_EXPIRED)
 
 
+@pytest.mark.clause("11.6")
 @pytest.mark.parametrize("remember", [True, False])
 def test_goodbye_ends_what_is_not_remembered(
     kit: MasterKit, ann: MasterClient, remember: bool
@@ -94,6 +99,7 @@ def test_goodbye_ends_what_is_not_remembered(
     assert client.resume().status == (0 if remember else Status.SESSION_EXPIRED)
 
 
+@pytest.mark.clause("12.11")
 def test_a_lost_worker_detaches_its_sessions_only(kit: MasterKit, ann: MasterClient) -> None:
     """Clients of another worker go on; the lost ones resume there."""
     other = kit.client(FakeLink(2), 1)
@@ -105,6 +111,7 @@ def test_a_lost_worker_detaches_its_sessions_only(kit: MasterKit, ann: MasterCli
     assert resume(moved, ann.token, take_over=False).status == 0
 
 
+@pytest.mark.clause("11.6", "14.6")
 def test_a_session_expires(kit: MasterKit, ann: MasterClient) -> None:
     """With a notice if it is in use; its commands are refused from that moment on."""
     client = kit.client(connection=2)

@@ -23,6 +23,7 @@ from tests.session_kit import ORDER, beside, close, notices, resume
 # --- login ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.clause("1.4")
 def test_a_login_says_who_and_until_when(kit: MasterKit, ann: MasterClient) -> None:
     """The reply's header carries the handle; remembered sessions live 30 days, others 12 hours."""
     other = kit.client(connection=2)
@@ -82,6 +83,7 @@ def test_a_password_is_good_for_ever(kit: MasterKit, ann: MasterClient) -> None:
     assert later.ask(m.AccountGet()).status == Status.OK
 
 
+@pytest.mark.clause("11.3")
 def test_one_connection_has_one_session(kit: MasterKit, ann: MasterClient) -> None:
     """A second LOGIN, or a RESUME of another session, is refused while there is one."""
     assert ann.login().status == Status.SESSION_IN_USE
@@ -141,6 +143,7 @@ def test_a_login_whose_connection_is_gone_opens_nothing(tmp_path: Path) -> None:
 # --- tokens --------------------------------------------------------------------------------------
 
 
+@pytest.mark.clause("11.4")
 def test_resume_rotates_the_token(kit: MasterKit, ann: MasterClient) -> None:
     """Each RESUME gives another token, and the session goes on with its handle."""
     tokens = {ann.token}
@@ -152,6 +155,7 @@ def test_resume_rotates_the_token(kit: MasterKit, ann: MasterClient) -> None:
     assert len(tokens) == 6
 
 
+@pytest.mark.clause("11.4")
 def test_a_lost_reply_does_not_lock_out(kit: MasterKit, ann: MasterClient) -> None:
     """The old token works until the new one was used: the reply to RESUME may get lost."""
     old = ann.token
@@ -163,6 +167,7 @@ def test_a_lost_reply_does_not_lock_out(kit: MasterKit, ann: MasterClient) -> No
     assert resume(ann, lost).status == Status.SESSION_EXPIRED
 
 
+@pytest.mark.clause("11.4")
 def test_a_spent_token_ends_the_whole_family(kit: MasterKit, ann: MasterClient) -> None:
     """Whoever shows a token after its successor was used has stolen it, or was robbed."""
     stolen = ann.token
@@ -218,6 +223,7 @@ def test_an_unknown_token_opens_nothing(kit: MasterKit, ann: MasterClient) -> No
 # --- siblings ------------------------------------------------------------------------------------
 
 
+@pytest.mark.clause("11.2")
 def test_a_sibling_leaves_the_token_alone_and_ends_with_its_parent(
     kit: MasterKit, ann: MasterClient
 ) -> None:
@@ -232,6 +238,7 @@ def test_a_sibling_leaves_the_token_alone_and_ends_with_its_parent(
     assert resume(second, second.token).status == Status.SESSION_EXPIRED
 
 
+@pytest.mark.clause("11.2")
 def test_a_sibling_is_never_more_than_its_parent(kit: MasterKit, ann: MasterClient) -> None:
     """Its scope is no wider, its life no longer, and it is not remembered itself."""
     parent = kit.client(connection=2)
@@ -267,6 +274,7 @@ def test_only_the_owner_of_a_remembered_session_gets_a_sibling(
 # --- who asks, from where ------------------------------------------------------------------------
 
 
+@pytest.mark.clause("1.4", "11.3")
 def test_a_session_belongs_to_its_connection(kit: MasterKit, ann: MasterClient) -> None:
     """T-33: the handle of a session is worth nothing on any other connection or worker."""
     elsewhere = [kit.client(ann.link, 2), kit.client(FakeLink(2), 1), kit.client(FakeLink(1), 1)]
@@ -277,6 +285,7 @@ def test_a_session_belongs_to_its_connection(kit: MasterKit, ann: MasterClient) 
     assert ann.ask(m.OrderList()).message.total_rows == 0
 
 
+@pytest.mark.clause("11.1")
 @pytest.mark.parametrize(
     ("message", "seq"),
     [
@@ -301,6 +310,7 @@ def test_nothing_goes_without_a_session(kit: MasterKit, message: Any, seq: int) 
     assert kit.client().ask(message, seq=seq).status == Status.NOT_LOGGED_IN
 
 
+@pytest.mark.clause("11.1")
 def test_the_list_of_workers_is_for_everyone(kit: MasterKit, ann: MasterClient) -> None:
     """WORKER_LIST is answered without a session and with one."""
     assert kit.client(connection=2).ask(m.WorkerList()).status == Status.OK
@@ -308,6 +318,7 @@ def test_the_list_of_workers_is_for_everyone(kit: MasterKit, ann: MasterClient) 
     assert (answer.status, answer.header.session) == (Status.OK, ann.session)
 
 
+@pytest.mark.clause("11.8")
 def test_scope_read_reads_only(kit: MasterKit, ann: MasterClient) -> None:
     """SCOPE_DENIED for what changes something; the number is not used up; reads are answered."""
     reader = kit.client(connection=2)
@@ -319,6 +330,7 @@ def test_scope_read_reads_only(kit: MasterKit, ann: MasterClient) -> None:
     assert ann.ask(m.OrderList(states=0xFFFF)).message.total_rows == 0
 
 
+@pytest.mark.clause("11.5")
 def test_taking_over_is_asked_for_and_told(kit: MasterKit, ann: MasterClient) -> None:
     """Without TAKE_OVER: SESSION_IN_USE. With it, the older connection gets a notice."""
     newer = kit.client(connection=2)
@@ -363,6 +375,7 @@ def test_events_go_to_the_connection_that_asked(kit: MasterKit, ann: MasterClien
 # --- secrets -------------------------------------------------------------------------------------
 
 
+@pytest.mark.clause("11.9")
 def test_secrets_stand_nowhere(kit: MasterKit, ann: MasterClient, capfd: Any) -> None:
     """P-18: no token and no password in the files, in the log or in any repr."""
     secret = "correct horse battery"

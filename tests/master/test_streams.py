@@ -49,6 +49,7 @@ def make_events(client: MasterClient, count: int) -> None:
     client.kit.turn()
 
 
+@pytest.mark.clause("14.2")
 def test_only_who_asked_is_told(kit: MasterKit, ann: MasterClient) -> None:
     """No SUBSCRIBE, no events; another account's are never sent."""
     bob = kit.client(connection=2)
@@ -62,6 +63,7 @@ def test_only_who_asked_is_told(kit: MasterKit, ann: MasterClient) -> None:
     assert seqs(bob) == [2, 3]
 
 
+@pytest.mark.clause("14.3")
 def test_zero_means_from_now_on(kit: MasterKit, ann: MasterClient) -> None:
     """from_event_seq 0: the reply names the next event, which is the first that comes."""
     make_events(ann, 4)
@@ -71,6 +73,7 @@ def test_zero_means_from_now_on(kit: MasterKit, ann: MasterClient) -> None:
     assert seqs(ann) == [6, 7]
 
 
+@pytest.mark.clause("4.5")
 def test_events_name_the_subscription(kit: MasterKit, ann: MasterClient) -> None:
     """Session and correlation of every event are those of the newest SUBSCRIBE."""
     first = ann.follow().header.correlation
@@ -81,6 +84,7 @@ def test_events_name_the_subscription(kit: MasterKit, ann: MasterClient) -> None
     assert told == [(2, first), (3, first), (4, second), (5, second)]
 
 
+@pytest.mark.clause("14.3")
 def test_a_long_replay_comes_in_batches(kit: MasterKit, ann: MasterClient) -> None:
     """More than REPLAY_BATCH events are all replayed, in order and flagged; live ones follow."""
     make_events(ann, 3 * limits.REPLAY_BATCH)
@@ -102,6 +106,7 @@ def test_the_future_cannot_be_asked_for(kit: MasterKit, ann: MasterClient) -> No
     assert seqs(ann) == [2, 3]
 
 
+@pytest.mark.clause("14.1")
 @pytest.mark.parametrize(
     "topics",
     [0, Topic.QUOTES, Topic.BARS, Topic.ACCOUNT | Topic.QUOTES, Topic.ACCOUNT | Topic.MARKET],
@@ -111,6 +116,7 @@ def test_account_stands_alone(kit: MasterKit, ann: MasterClient, topics: int) ->
     assert ann.ask(m.Subscribe(topics=topics)).status == Status.INVALID_FIELD
 
 
+@pytest.mark.clause("12.9", "14.3")
 def test_what_is_pruned_is_a_gap(kit: MasterKit, ann: MasterClient) -> None:
     """RESUME_GAP from RESUME and SUBSCRIBE: the session is live, and goes on with new events."""
     make_events(ann, 8)
@@ -129,6 +135,7 @@ def test_what_is_pruned_is_a_gap(kit: MasterKit, ann: MasterClient) -> None:
     assert seqs(ann) == list(range(5, 12))
 
 
+@pytest.mark.clause("14.3")
 def test_events_are_pruned_at_their_limit(kit: MasterKit, ann: MasterClient) -> None:
     """The views keep EVENTS_KEPT events of an account; each pruning takes what is older."""
     make_events(ann, 6)
@@ -225,6 +232,7 @@ def run(state: Path, steps: list[tuple[str, int]]) -> None:
     assert audit(state).violations == []
 
 
+@pytest.mark.clause("14.2")
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps=STEPS)
 def test_no_gap_and_no_double_however_it_interleaves(steps: list[tuple[str, Any]]) -> None:
@@ -233,6 +241,7 @@ def test_no_gap_and_no_double_however_it_interleaves(steps: list[tuple[str, Any]
         run(Path(name), steps)
 
 
+@pytest.mark.clause("14.4")
 def test_a_new_subscription_during_a_replay(tmp_path: Path) -> None:
     """One from an earlier event, while a batch of the older replay is on its way."""
     run(

@@ -132,6 +132,7 @@ def test_a_step_goes_forward_and_stands(tmp_path: Path) -> None:
     kit.check()
 
 
+@pytest.mark.clause("14.11")
 def test_forward_everything_between_falls_due(tmp_path: Path) -> None:
     """A split and a session's end that are jumped over count, and the new prices fill."""
     kit, ann = market(tmp_path, "2005-02-25 15:00")
@@ -149,6 +150,7 @@ def test_forward_everything_between_falls_due(tmp_path: Path) -> None:
     kit.check()
 
 
+@pytest.mark.clause("14.12")
 def test_turned_back_orders_end_and_money_stays(tmp_path: Path) -> None:
     """An epoch begins: no open order, no known quote; cash and shares are what they were."""
     kit, ann = market(tmp_path, "2012-06-04 14:00")
@@ -187,6 +189,7 @@ def test_what_the_turn_itself_looked_at_is_told_again(tmp_path: Path) -> None:
     kit.check()
 
 
+@pytest.mark.clause("14.12")
 def test_what_is_not_listed_yet_is_unlisted(tmp_path: Path) -> None:
     """FB began in 2012: in 2010 nobody can see or trade it, and a position of it waits."""
     kit, ann = market(tmp_path, "2012-06-04 14:00")
@@ -203,6 +206,7 @@ def test_what_is_not_listed_yet_is_unlisted(tmp_path: Path) -> None:
     kit.check()
 
 
+@pytest.mark.clause("14.12")
 @pytest.mark.parametrize("end", ["none", "crash", "stop", "rebuild"])
 def test_an_action_applies_again_in_another_epoch(tmp_path: Path, end: str) -> None:
     """The same split twice, once in each epoch, however the master ended in between."""
@@ -302,6 +306,7 @@ def test_settings_changed_since_then_count(tmp_path: Path) -> None:
     kit.check()
 
 
+@pytest.mark.clause("14.11")
 def test_a_step_is_taken_once(tmp_path: Path) -> None:
     """The same command again is answered from what was kept, also after a crash."""
     kit, ann = market(tmp_path, "2012-06-04 14:00")
@@ -323,6 +328,7 @@ def test_a_step_is_taken_once(tmp_path: Path) -> None:
 # --- who may, and what not -----------------------------------------------------------------------
 
 
+@pytest.mark.clause("14.11")
 def test_with_others_only_an_operator_may(tmp_path: Path) -> None:
     """Alone one owns the market; with a second account it takes an operator's session."""
     kit, ann = market(tmp_path, "2012-06-04 14:00")
@@ -349,6 +355,7 @@ def test_a_session_that_reads_may_not(tmp_path: Path) -> None:
     kit.check()
 
 
+@pytest.mark.clause("14.11")
 @pytest.mark.parametrize(
     ("wish", "status"),
     [
@@ -391,6 +398,7 @@ def test_naming_the_right_market_is_fine(tmp_path: Path) -> None:
 # --- who is told ---------------------------------------------------------------------------------
 
 
+@pytest.mark.clause("14.12")
 def test_followers_are_told(tmp_path: Path) -> None:
     """EV_MARKET with the new time, and the bar as it is at that time."""
     kit, ann = market(tmp_path, "2012-06-04 14:00")

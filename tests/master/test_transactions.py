@@ -36,6 +36,7 @@ def orders_of(client: MasterClient) -> list[m.OrderRow]:
 # --- the whole way -------------------------------------------------------------------------------
 
 
+@pytest.mark.clause("13.3")
 def test_an_order_fills_on_the_next_quote_and_is_told_in_order(
     kit: MasterKit, ann: MasterClient
 ) -> None:
@@ -65,6 +66,7 @@ def test_an_order_fills_on_the_next_quote_and_is_told_in_order(
     assert ann.ask(m.PortfolioGet()).message.cash == (100_000 - 5_601 + 5_610) * SCALE
 
 
+@pytest.mark.clause("12.13")
 def test_a_fill_names_the_quote_that_priced_it(kit: MasterKit, ann: MasterClient) -> None:
     """R13: receipt and transaction carry the quote_seq of the quote, and its prices."""
     ann.follow()
@@ -77,6 +79,7 @@ def test_a_fill_names_the_quote_that_priced_it(kit: MasterKit, ann: MasterClient
     assert receipt.observed_at == quote.observed_at > filled.message.orders[0].received_at
 
 
+@pytest.mark.clause("13.4")
 def test_an_order_that_rests_is_cancelled_and_frees_its_cash(
     kit: MasterKit, ann: MasterClient
 ) -> None:
@@ -121,6 +124,7 @@ def test_nobody_touches_the_orders_of_another(kit: MasterKit, ann: MasterClient)
     assert ann.ask(m.OrderGet(order=order.order)).message.state == OrderState.PENDING
 
 
+@pytest.mark.clause("12.7", "17.1")
 @pytest.mark.parametrize(
     ("fields", "status"),
     [
@@ -165,6 +169,7 @@ def test_a_faulty_client_order_id_is_answered_and_uses_nothing_up(ann: MasterCli
 # --- exactly once: R1 to R9 ------------------------------------------------------------
 
 
+@pytest.mark.clause("12.1")
 def test_commands_without_a_number_are_refused(ann: MasterClient) -> None:
     """R1: ORDER_NEW and ORDER_CANCEL need seq >= 1; nothing is done without."""
     assert ann.ask(buy(1), seq=0).status == Status.SEQ_REQUIRED
@@ -172,6 +177,7 @@ def test_commands_without_a_number_are_refused(ann: MasterClient) -> None:
     assert orders_of(ann) == []
 
 
+@pytest.mark.clause("12.2")
 def test_numbers_may_have_gaps(ann: MasterClient) -> None:
     """R2: numbers must only rise."""
     assert ann.ask(buy(1), seq=5).status == 0
@@ -180,6 +186,7 @@ def test_numbers_may_have_gaps(ann: MasterClient) -> None:
     assert len(orders_of(ann)) == 2
 
 
+@pytest.mark.clause("12.3")
 def test_a_command_and_its_reply_are_in_one_transaction(kit: MasterKit, ann: MasterClient) -> None:
     """R3: after a crash the order, its reply and the session's number are there together."""
     reply = ann.order("AAPL", "1")
@@ -190,6 +197,7 @@ def test_a_command_and_its_reply_are_in_one_transaction(kit: MasterKit, ann: Mas
     assert body(again.octets) == body(reply.octets)
 
 
+@pytest.mark.clause("12.4")
 def test_the_same_command_again_gets_the_stored_reply(kit: MasterKit, ann: MasterClient) -> None:
     """R4: octet for octet, with REPLAYED and the new correlation, though the order has changed."""
     first = ann.order("AAPL", "10")
@@ -202,6 +210,7 @@ def test_the_same_command_again_gets_the_stored_reply(kit: MasterKit, ann: Maste
     assert len(orders_of(ann)) == 1
 
 
+@pytest.mark.clause("12.4")
 def test_another_command_under_a_used_number_is_refused(kit: MasterKit, ann: MasterClient) -> None:
     """R4: one octet of difference, or another opcode, is SEQ_REUSED, and nothing is done."""
     ann.order("AAPL", "10")
@@ -211,6 +220,7 @@ def test_another_command_under_a_used_number_is_refused(kit: MasterKit, ann: Mas
     assert (order.quantity, order.state) == (10 * SCALE, OrderState.PENDING)
 
 
+@pytest.mark.clause("12.5")
 def test_replies_are_kept_up_to_their_limit(ann: MasterClient) -> None:
     """R5: beyond REPLIES_KEPT the oldest reply is forgotten: SEQ_TOO_OLD, and nothing is done."""
     for number in range(1, limits.REPLIES_KEPT + 2):
@@ -224,6 +234,7 @@ def test_replies_are_kept_up_to_their_limit(ann: MasterClient) -> None:
     assert kept.header.flags & REPLAYED
 
 
+@pytest.mark.clause("12.5")
 def test_replies_are_kept_up_to_their_limit_over_a_crash(kit: MasterKit, ann: MasterClient) -> None:
     """R5: the same bound holds for what is loaded at a start."""
     for number in range(1, limits.REPLIES_KEPT + 3):
@@ -237,6 +248,7 @@ def test_replies_are_kept_up_to_their_limit_over_a_crash(kit: MasterKit, ann: Ma
     assert ann.ask(m.OrderCancel(order=7_000 + number), seq=number).header.flags & REPLAYED
 
 
+@pytest.mark.clause("12.6")
 def test_a_client_order_id_is_used_once_for_ever(kit: MasterKit, ann: MasterClient) -> None:
     """R6: from another session, after the end of the order, after a crash: the first order."""
     first = ann.order("AAPL", "10", client_order_id=41)
@@ -254,6 +266,7 @@ def test_a_client_order_id_is_used_once_for_ever(kit: MasterKit, ann: MasterClie
     assert len(orders_of(other)) == 1
 
 
+@pytest.mark.clause("12.6")
 def test_two_accounts_may_use_the_same_client_order_id(kit: MasterKit, ann: MasterClient) -> None:
     """R6: the id is the account's own."""
     bob = kit.client(connection=2)
@@ -263,6 +276,7 @@ def test_two_accounts_may_use_the_same_client_order_id(kit: MasterKit, ann: Mast
     assert bob.order("AAPL", "1", client_order_id=5).status == 0
 
 
+@pytest.mark.clause("12.7")
 def test_overload_is_not_stored(kit: MasterKit, ann: MasterClient) -> None:
     """R7: SERVER_BUSY does not use the number up; the same command is done later."""
     kit.main.views.backlog += 10**9
@@ -275,6 +289,7 @@ def test_overload_is_not_stored(kit: MasterKit, ann: MasterClient) -> None:
     assert not done.header.flags & REPLAYED
 
 
+@pytest.mark.clause("12.8", "14.2")
 def test_the_account_stream_is_one_for_all_sessions(kit: MasterKit, ann: MasterClient) -> None:
     """R8: both sessions see the same events, contiguous from where they began."""
     other = kit.client(connection=2)
@@ -289,6 +304,7 @@ def test_the_account_stream_is_one_for_all_sessions(kit: MasterKit, ann: MasterC
     assert [body(each.octets) for each in mine] == [body(each.octets) for each in theirs]
 
 
+@pytest.mark.clause("12.9")
 def test_resume_tells_where_everything_is(kit: MasterKit, ann: MasterClient) -> None:
     """R9: last_command_seq, oldest_event_seq and next_event_seq; then the stream from there."""
     ann.order("AAPL", "1")
@@ -303,6 +319,7 @@ def test_resume_tells_where_everything_is(kit: MasterKit, ann: MasterClient) -> 
     assert all(each.header.flags & REPLAYED for each in events)
 
 
+@pytest.mark.clause("12.10")
 def test_an_event_seen_twice_has_the_same_octets(kit: MasterKit, ann: MasterClient) -> None:
     """R10: whoever asks again from an older event gets what went out the first time."""
     ann.follow()
@@ -337,6 +354,7 @@ def test_buying_power_is_spent_once(kit: MasterKit, ann: MasterClient) -> None:
 # --- no look-ahead ------------------------------------------------------------
 
 
+@pytest.mark.clause("13.2")
 def test_an_order_never_uses_a_quote_from_before_it(kit: MasterKit, ann: MasterClient) -> None:
     """The quote that a trader has seen fills nothing; only a later observation does."""
     kit.quote("AAPL", "560.00", "560.10")

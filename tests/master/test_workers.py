@@ -30,16 +30,10 @@ from papertrader.ops.certificates import (
 )
 from papertrader.wire import codec, limits
 from papertrader.wire import messages as m
-from papertrader.wire.kinds import (
-    ClosedBy,
-    FrameFlag,
-    Opcode,
-    RelayUpFlag,
-    Status,
-    TopicKind,
-)
+from papertrader.wire.kinds import ClosedBy, FrameFlag, Opcode, RelayUpFlag, Status, TopicKind
 from tests.link_kit import Peer
 from tests.master_kit import MasterKit
+from tests.wire.frames import frames_in
 from tests.yard_kit import (
     BAD,
     LOGIN,
@@ -78,7 +72,7 @@ def test_a_registered_worker_is_let_in_and_relays(yard: Yard) -> None:
 
 @pytest.mark.parametrize("wrong", ["no certificate", "key", "name", "number", "booted out"])
 def test_an_unknown_worker_is_refused(yard: Yard, wrong: str) -> None:
-    """T-30: key, name and number must be those of one registered, active worker."""
+    """T-30: key, name and number must be those of one registered, active worker. Clause 15.1."""
     worker = yard.connect(1, key=spki(3) if wrong == "key" else b"")
     if wrong == "no certificate":
         yard.identities[worker.link] = None
@@ -159,7 +153,7 @@ def test_over_real_tls(kit: MasterKit, tmp_path: Path, good: bool) -> None:
     ids=lambda each: type(each).__name__,
 )
 def test_nothing_comes_before_worker_auth(yard: Yard, first: Any) -> None:
-    """Anything else first closes the link."""
+    """Anything else first closes the link. Clause 15.1."""
     worker = yard.connect()
     worker.send(first)
     assert worker.goodbye == Status.PROTOCOL_STATE
@@ -179,7 +173,7 @@ def test_what_a_worker_may_not_send(yard: Yard, frame: Any) -> None:
 
 @pytest.mark.parametrize(("ahead", "good"), [(29, True), (-29, True), (31, False), (-31, False)])
 def test_a_clock_that_is_far_off_is_refused(yard: Yard, ahead: int, good: bool) -> None:
-    """Beyond SKEW_MAX: CLOCK_SKEW."""
+    """Beyond SKEW_MAX: CLOCK_SKEW. Clause 15.1."""
     worker = yard.connect(ahead=ahead * SECOND)
     header = worker.authenticate()
     assert header.status == (0 if good else Status.CLOCK_SKEW)
@@ -272,6 +266,7 @@ def test_who_waits_for_room_may_say_nothing(yard: Yard) -> None:
     assert yard.kit.main.workers.links() == [older.link]
 
 
+@pytest.mark.clause("15.2")
 def test_numbers_are_remembered_per_boot(yard: Yard) -> None:
     """R11: WORKER_AUTH's reply says the highest number taken since that boot, 0 for another."""
     worker = yard.join()
@@ -288,7 +283,7 @@ def test_numbers_are_remembered_per_boot(yard: Yard) -> None:
 
 
 def test_relays_are_acknowledged_without_answers(yard: Yard) -> None:
-    """RELAY_ACK follows soon when nothing goes down that could carry it."""
+    """RELAY_ACK follows soon when nothing goes down that could carry it. Clause 15.6."""
     worker = yard.join()
     worker.ask(REGISTER)
     session = worker.ask(LOGIN).session
@@ -307,6 +302,7 @@ def test_relays_are_acknowledged_without_answers(yard: Yard) -> None:
 # --- stamps --------------------------------------------------------------------------------------
 
 
+@pytest.mark.clause("15.8")
 def test_the_bound_of_a_clock_is_its_best_measurement() -> None:
     """As in NTP: of the last eight the one with the shortest way; before the first, a second."""
     bound = ClockBound(5 * SECOND)
@@ -342,7 +338,7 @@ def test_an_honest_stamp_is_always_allowed(offset: int, up: int, down: int, age:
 
 
 def test_pings_measure_the_worker(yard: Yard) -> None:
-    """A worker that is 3 s ahead is known to be, within the time that a PING takes."""
+    """A worker that is 3 s ahead is known to be, within the time that a PING takes. Clause 15.8."""
     worker = yard.join(ahead=3 * SECOND)
     for _ in range(3):
         yard.kit.turn(1.0)
@@ -386,6 +382,7 @@ def test_old_stamps_are_refused_unless_sent_again(yard: Yard) -> None:
     assert worker.ask(BAD, at=now - 4 * SECOND).status == Status.AUTH_FAILED
 
 
+@pytest.mark.clause("15.8")
 def test_stamps_only_rise(yard: Yard) -> None:
     """An equal or an earlier stamp is refused; a frame that is RESENT may be earlier."""
     worker = yard.join()
@@ -498,20 +495,18 @@ def quotes(worker: Worker) -> list[str]:
     """The symbols of the quotes published to a worker since the last look."""
     found = []
     for publish in worker.take(m.TopicPublish):
-        rest = publish.inner
-        for _ in range(publish.frames):
-            header = codec.parse_header(rest)
-            size = limits.HEADER_SIZE + header.length
+        frames = list(frames_in(publish.inner))
+        assert len(frames) == publish.frames
+        for header, made in frames:
             assert (header.opcode, header.session, header.correlation) == (Opcode.EV_QUOTE, 0, 0)
             assert header.flags & FrameFlag.EVENT
-            found.append(codec.decode(rest[:size])[1].symbol)
-            rest = rest[size:]
-        assert rest == b""
+            assert isinstance(made, m.QuoteEvent)
+            found.append(made.symbol)
     return found
 
 
 def test_quotes_go_to_the_workers_that_want_them(yard: Yard) -> None:
-    """The newest at once, then each new one, until it is not wanted any more."""
+    """The newest at once, then each new one, until it is not wanted any more. Clause 15.7."""
     first, second = yard.join(1), yard.join(2)
     first.send(interest("AAPL"))
     second.send(interest("MSFT"))

@@ -55,6 +55,7 @@ def test_addresses_are_counted_by_block(address: object, block: str) -> None:
     assert address_block(address) == block
 
 
+@pytest.mark.clause("10.1")
 def test_one_address_has_its_cap_and_others_are_not_disturbed() -> None:
     """The connection above the cap is closed before TLS; a closed one makes room."""
     clock, _ = clock_and_reactor()

@@ -150,6 +150,7 @@ def test_many_connections_share_one_timer_and_a_turn_is_bounded() -> None:
     assert clock.waiting == timers
 
 
+@pytest.mark.clause("2.3")
 @given(st.lists(st.integers(1, 200), min_size=1, max_size=30), st.data())
 def test_any_chunking_gives_the_same_frames(sizes: list[int], data: st.DataObject) -> None:
     """Frames arrive whole and in order however the octets are cut."""
@@ -216,6 +217,7 @@ def test_a_lost_transport_ends_it_once() -> None:
     assert it.clock.waiting == 0
 
 
+@pytest.mark.clause("8.8")
 def test_goodbye_goes_out_after_everything_that_waited() -> None:
     """What was sent before GOODBYE still arrives, even when the transport was full."""
     it = scene()
@@ -232,6 +234,7 @@ def test_goodbye_goes_out_after_everything_that_waited() -> None:
     assert [end.reason for end in it.near.ends] == [Reason.OURS]
 
 
+@pytest.mark.clause("8.5")
 def test_a_connection_that_does_not_close_is_aborted_after_the_linger() -> None:
     """loseConnection alone would wait for ever for a peer that does not read."""
     it = scene()
@@ -292,6 +295,7 @@ def test_a_burst_that_the_peer_reads_is_no_slow_consumer() -> None:
     assert sum(map(len, it.wire.near.writes)) == 60_000
 
 
+@pytest.mark.clause("8.8")
 def test_large_output_is_written_in_pieces_of_whole_frames() -> None:
     """No write is much above WRITE_MAX, and nothing is lost or reordered."""
     it = scene(bounds=OutputBounds(soft=10 * WRITE_MAX, hard=20 * WRITE_MAX))

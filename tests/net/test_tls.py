@@ -149,6 +149,7 @@ def test_worker_of_another_authority(state: Path, stranger: Path) -> None:
     assert meeting.server.handshakes == 0
 
 
+@pytest.mark.clause("2.2")
 def test_worker_that_is_not_registered(state: Path) -> None:
     """A good certificate of our authority that the registry does not know: refused, and said."""
     meeting = meet(master_side(state), worker_side(state, "worker-2"))
@@ -161,6 +162,7 @@ def test_worker_that_is_not_registered(state: Path) -> None:
     )
 
 
+@pytest.mark.clause("2.2")
 def test_registered_uuid_with_another_key(state: Path) -> None:
     """The registry compares the key, not only the name."""
     meeting = meet(master_side(state, spki=bytes(32)), worker_side(state))
@@ -208,6 +210,7 @@ def test_self_signed_worker(state: Path, tmp_path: Path) -> None:
     assert meet(master_side(state), foreign_side(files=files)).refused
 
 
+@pytest.mark.clause("2.2")
 def test_inner_link_is_tls_1_3_only(state: Path) -> None:
     """TLS 1.2 is refused on the inner link, from either side."""
     worker = certificate_files(state, "worker-1")
@@ -217,6 +220,7 @@ def test_inner_link_is_tls_1_3_only(state: Path) -> None:
     assert meet(old, worker_side(state)).refused
 
 
+@pytest.mark.clause("2.2")
 @pytest.mark.parametrize("alpn", [[], [PUBLIC_ALPN], [b"h2", b"http/1.1"]])
 def test_inner_link_requires_its_alpn(state: Path, alpn: list[bytes]) -> None:
     """No ALPN or another one is refused on the inner link, from either side."""
@@ -254,6 +258,7 @@ def test_client_reaches_a_worker_by_its_names(state: Path, host: str) -> None:
     assert meeting.server.peer is None
 
 
+@pytest.mark.clause("2.1")
 @pytest.mark.parametrize("host", ["example.org", "192.0.2.1", "master.papertrader.internal"])
 def test_client_refuses_a_wrong_name(state: Path, host: str) -> None:
     """A certificate for other names is refused, and the error names what was expected."""
@@ -287,6 +292,7 @@ def test_client_of_the_platform_does_not_trust_us(state: Path) -> None:
     assert meet(worker, client_context_factory(None, "localhost")).refused
 
 
+@pytest.mark.clause("2.1")
 @pytest.mark.parametrize("alpn", [[], [INNER_ALPN], [b"http/1.1"]])
 def test_public_link_requires_its_alpn(state: Path, alpn: list[bytes]) -> None:
     """No ALPN or another one is refused, by the worker and by the client."""
@@ -302,6 +308,7 @@ def test_public_link_requires_its_alpn(state: Path, alpn: list[bytes]) -> None:
     assert meeting.client.handshakes == 0
 
 
+@pytest.mark.clause("2.1")
 def test_public_link_versions(state: Path) -> None:
     """TLS 1.2 and 1.3 are spoken with clients."""
     worker = public_server_factory(*certificate_files(state, "worker-1-public"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from typing import Any
 
 from papertrader.wire import codec, limits, reference
@@ -31,6 +32,14 @@ def decoded(octets: bytes) -> tuple[codec.Header, Message] | None:
         return codec.decode(octets)
     except RemoteFault:
         return None
+
+
+def frames_in(octets: bytes) -> Iterator[tuple[codec.Header, Message]]:
+    """Give the frames that a connection wants to send."""
+    while octets:
+        size = HEAD + codec.parse_header(octets).length
+        yield codec.decode(octets[:size])
+        octets = octets[size:]
 
 
 def referred(octets: bytes) -> tuple[Any, str, dict[str, Any]] | None:

@@ -58,6 +58,7 @@ def _unchecked(declared: Any, section: Section, size: int) -> bytes:
     return with_body(frame, frame[HEAD : HEAD + declared.struct.sizeof()] + payload)
 
 
+@pytest.mark.clause("3.4", "10.1")
 @pytest.mark.parametrize(("declared", "section"), SECTIONS, ids=SECTION_IDS)
 def test_every_section_at_its_bounds(declared: Any, section: Section) -> None:
     """A section at its bound passes; one octet or row more is SECTION_TOO_LARGE, less a fault."""
@@ -83,6 +84,7 @@ def test_every_section_at_its_bounds(declared: Any, section: Section) -> None:
         assert least.status is Status.INVALID_FIELD
 
 
+@pytest.mark.clause("6.4")
 @pytest.mark.parametrize(
     ("declared", "section"),
     [pair for pair in SECTIONS if pair[1].required],
@@ -134,6 +136,7 @@ def test_header_values_out_of_range(name: str) -> None:
             codec.encode(m.Ping(), **{name: value})
 
 
+@pytest.mark.clause("10.1")
 def test_largest_frame() -> None:
     """FRAME_MAX octets can be sent and read; one more can be neither."""
     inner = bytes(limits.FRAME_MAX - HEAD - m.RelayDown.SIZE - 6)
@@ -146,6 +149,7 @@ def test_largest_frame() -> None:
     assert fault_of(grown).status is Status.FRAME_TOO_LARGE
 
 
+@pytest.mark.clause("4.3")
 def test_frame_bound_of_a_client() -> None:
     """The bound is the receiver's: a client's frame may have CLIENT_FRAME_MAX octets."""
     room = limits.CLIENT_FRAME_MAX - HEAD - m.QuoteGet.SIZE
@@ -158,6 +162,7 @@ def test_frame_bound_of_a_client() -> None:
     assert (fault.status, fault.fatal) == (Status.FRAME_TOO_LARGE, True)
 
 
+@pytest.mark.clause("10.1")
 def test_number_of_sections() -> None:
     """SECTIONS_MAX sections pass; one more is BAD_LENGTH."""
     block = ORDER[HEAD : HEAD + m.OrderNew.SIZE]
@@ -166,6 +171,7 @@ def test_number_of_sections() -> None:
     assert fault_of(with_body(ORDER, block + b"".join(sections))).status is Status.BAD_LENGTH
 
 
+@pytest.mark.clause("6.6")
 def test_checksum() -> None:
     """CHECKSUM appends the CRC-32 of all before it; any changed bit is BAD_CHECKSUM, fatally."""
     frame = codec.encode(m.Ping(token=5), flags=codec.CHECKSUM)
@@ -180,6 +186,7 @@ def test_checksum() -> None:
     assert fault_of(short).status is Status.BAD_CHECKSUM
 
 
+@pytest.mark.clause("6.6")
 def test_checksum_does_not_hide_a_long_block() -> None:
     """A root block that reaches into the checksum is BAD_LENGTH."""
     frame = codec.encode(m.Heartbeat(next_event_seq=1), flags=codec.CHECKSUM)
@@ -188,6 +195,7 @@ def test_checksum_does_not_hide_a_long_block() -> None:
     assert fault_of(summed).status is Status.BAD_LENGTH
 
 
+@pytest.mark.clause("6.2", "6.5", "7.8")
 def test_newer_peers_are_understood() -> None:
     """A longer root block, longer rows and unknown sections are skipped, the rest is read."""
     block = m.QuoteGet(max_age_ms=9).pack() + b"newer"
@@ -198,6 +206,7 @@ def test_newer_peers_are_understood() -> None:
     assert made == m.QuoteGet(max_age_ms=9, symbols=(ibm, ibm))
 
 
+@pytest.mark.clause("7.6")
 @pytest.mark.parametrize("opcode", kinds.GREASE_OPCODES)
 def test_grease_opcodes_are_answered(opcode: int) -> None:
     """A reserved opcode is an unknown one: the request is refused, the connection lives."""
@@ -205,6 +214,7 @@ def test_grease_opcodes_are_answered(opcode: int) -> None:
     assert (fault.status, fault.fatal) == (Status.UNKNOWN_OPCODE, False)
 
 
+@pytest.mark.clause("6.4", "7.6")
 @pytest.mark.parametrize("tag", kinds.GREASE_TAGS)
 def test_grease_tags_are_ignored(tag: int) -> None:
     """A reserved tag is skipped wherever it stands."""
@@ -213,6 +223,7 @@ def test_grease_tags_are_ignored(tag: int) -> None:
     assert codec.decode(with_body(ORDER, block + codec.section(tag, b"any")))[1] == plain
 
 
+@pytest.mark.clause("3.5")
 def test_unknown_members_in_replies_are_kept() -> None:
     """A number that an enumeration has not stays a number in a reply; a request is refused."""
     frame = codec.encode(m.AccountReply())
@@ -224,6 +235,7 @@ def test_unknown_members_in_replies_are_kept() -> None:
     assert fault_of(patched(ORDER, HEAD + 32, "B", 200)).field == 32
 
 
+@pytest.mark.clause("9.4")
 def test_faults_name_the_place() -> None:
     """FIELD is the offset in the body: of a field, of a row's field, of a section's head."""
     assert fault_of(patched(ORDER, HEAD + 33, "B", 99)).field == 33
@@ -238,6 +250,7 @@ def test_faults_name_the_place() -> None:
     )
 
 
+@pytest.mark.clause("9.4")
 def test_a_failure_carries_status_text_place_and_wait() -> None:
     """A failure's text is cut to TEXT_MAX octets, between characters; no place beyond 16 bits."""
     octets = codec.failure(
@@ -248,6 +261,7 @@ def test_a_failure_carries_status_text_place_and_wait() -> None:
     assert made == codec.Failure("é" * (limits.TEXT_MAX // 2), None, 5)
 
 
+@pytest.mark.clause("9.5")
 def test_a_reply_with_status_and_block_is_the_message() -> None:
     """DUPLICATE_ORDER carries the order: it is an OrderReply, not a Failure."""
     octets = codec.encode(m.OrderReply(order=9), status=Status.DUPLICATE_ORDER, correlation=1)
@@ -275,6 +289,7 @@ def test_readdress_changes_three_fields_only() -> None:
     assert made == codec.decode(octets)[1]
 
 
+@pytest.mark.clause("11.9")
 def test_secrets_do_not_show() -> None:
     """Passwords, tokens and relayed frames are not in a message's repr."""
     login = m.Login(username="ann", password="open sesame")
@@ -300,6 +315,7 @@ def test_describe_names_opcodes() -> None:
     assert [codec.describe(0x0201), codec.describe(0x0A5A)] == ["ORDER_NEW", "0x0a5a"]
 
 
+@pytest.mark.clause("4.6", "5.3")
 def test_statuses_outside_replies_and_double_shapes() -> None:
     """Only a reply has a status; no frame is reply and event at once."""
     assert fault_of(patched(ORDER, 14, "H", 1)).status is Status.INVALID_FIELD
@@ -339,6 +355,7 @@ def test_blocks_refuse_in_both_directions(declared: Any) -> None:
     assert refused or all(field.reserved for field in picky)
 
 
+@pytest.mark.clause("3.5")
 @pytest.mark.parametrize("declared", [*MESSAGES, *BLOCKS.values()], ids=lambda d: d.name)
 def test_every_field_that_can_be_wrong(declared: Any) -> None:
     """A bad value in any field is INVALID_FIELD at its offset, and construct refuses it too."""
@@ -363,6 +380,7 @@ def test_a_boolean_is_what_its_truth_is() -> None:
         assert m.Logout(everywhere=value).pack() == bytes([octet, 0])  # type: ignore[arg-type]
 
 
+@pytest.mark.clause("1.3")
 @pytest.mark.parametrize("declared", MESSAGES, ids=lambda declared: declared.name)
 def test_shapes(declared: Any) -> None:
     """encode sets RESPONSE for replies, EVENT for events and neither for requests."""

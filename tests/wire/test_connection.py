@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
@@ -13,19 +13,12 @@ from papertrader.core.instants import MILLISECOND, SECOND
 from papertrader.wire import codec, kinds, limits
 from papertrader.wire import messages as m
 from papertrader.wire.codec import Header
-from papertrader.wire.connection import (
-    PINGS_OPEN,
-    TRANSITIONS,
-    Connection,
-    Happening,
-    Link,
-    State,
-)
+from papertrader.wire.connection import PINGS_OPEN, TRANSITIONS, Connection, Happening, Link, State
 from papertrader.wire.derived import Message
 from papertrader.wire.errors import LocalFault, RemoteFault
 from papertrader.wire.kinds import Opcode, Role, Status
 from tests.strategies import messages
-from tests.wire.frames import HEAD, patched
+from tests.wire.frames import HEAD, frames_in, patched
 
 START = 1_000 * SECOND
 QUICK = settings(deadline=None, max_examples=100)
@@ -57,15 +50,6 @@ def opened(**changes: int | bool) -> Connection:
     return connection
 
 
-def frames_in(octets: bytes) -> Iterator[tuple[Header, Message]]:
-    """Decode what a connection wants to send."""
-    while octets:
-        header = codec.parse_header(octets)
-        size = HEAD + header.length
-        yield codec.decode(octets[:size])
-        octets = octets[size:]
-
-
 def goodbyes(connection: Connection) -> list[int]:
     """Return the codes of the GOODBYE frames that the connection wants to send."""
     sent = frames_in(connection.data_to_send())
@@ -80,6 +64,7 @@ HELLO = client().data_to_send()
 # --- HELLO -------------------------------------------------------------------------------------
 
 
+@pytest.mark.clause("1.2", "7.1", "7.5")
 @QUICK
 @given(grease=st.integers(0, 2**32 - 1), wish=st.integers(1, 120), own=st.integers(1, 120))
 def test_hello_opens_both_ends(grease: int, wish: int, own: int) -> None:
@@ -99,6 +84,7 @@ def test_hello_opens_both_ends(grease: int, wish: int, own: int) -> None:
     assert acceptor.frame_max_peer == limits.FRAME_MAX
 
 
+@pytest.mark.clause("7.6")
 def test_grease_is_sent() -> None:
     """With grease, HELLO carries a reserved flag, reserved features and an unknown section."""
     octets = client(grease=0xABCDEF01).data_to_send()
@@ -122,7 +108,7 @@ def test_hello_is_read_whatever_version_its_header_names(version: int) -> None:
 
 
 def test_no_common_version() -> None:
-    """Without a common version the reply tells the range, and GOODBYE follows."""
+    """Without a common version the reply tells the range, and GOODBYE follows. Clause 7.2."""
     connection = worker()
     hello = codec.encode(m.Hello(min_version=2, max_version=3), correlation=1)
     connection.receive(hello, START)
@@ -135,7 +121,7 @@ def test_no_common_version() -> None:
 
 
 def test_the_initiator_gives_up_on_a_refusal() -> None:
-    """A refused initiator closes and says which versions the peer speaks."""
+    """A refused initiator closes and says which versions the peer speaks. Clause 7.2."""
     for octets in (
         codec.encode(m.HelloReply(min_version=4, max_version=6), status=0x0102, correlation=1),
         codec.encode(m.HelloReply(version=4, min_version=4, max_version=6), correlation=1),
@@ -150,6 +136,7 @@ def test_the_initiator_gives_up_on_a_refusal() -> None:
     assert initiator.state is State.CLOSED
 
 
+@pytest.mark.clause("7.3")
 def test_goodbye_instead_of_hello() -> None:
     """A server that cannot take the connection says GOODBYE at once; the client learns why."""
     initiator = client()
@@ -162,6 +149,7 @@ def test_goodbye_instead_of_hello() -> None:
     assert initiator.data_to_send() == b""
 
 
+@pytest.mark.clause("1.2")
 @pytest.mark.parametrize(
     ("end", "octets"),
     [
@@ -178,6 +166,7 @@ def test_hello_of_the_wrong_side(end: Callable[[], Connection], octets: bytes) -
     assert connection.fault.status in (Status.HELLO_EXPECTED, Status.BAD_CATEGORY)
 
 
+@pytest.mark.clause("7.5", "10.2")
 def test_the_peers_least_frame() -> None:
     """Whatever HELLO says, FRAME_MAX_LEAST is taken to fit, and never more than FRAME_MAX."""
     for told, used in ((0, limits.FRAME_MAX_LEAST), (2**32 - 1, limits.FRAME_MAX)):
@@ -216,6 +205,7 @@ def _in_state(state: State) -> Connection:
     return connection
 
 
+@pytest.mark.clause("8.1")
 @pytest.mark.parametrize("happening", Happening)
 @pytest.mark.parametrize("state", State)
 def test_every_state_and_happening(state: State, happening: Happening) -> None:
@@ -237,7 +227,7 @@ def test_every_state_and_happening(state: State, happening: Happening) -> None:
 
 
 def test_the_table_is_complete() -> None:
-    """Every pair of a living state is in the table, or is a fault of its own kind."""
+    """Every pair of a living state is in the table, or is a fault of its own kind. Clause 8.1."""
     living = {(s, h) for s in (State.WAIT_HELLO, State.OPEN) for h in Happening}
     assert living == TRANSITIONS.keys() | ABSENT.keys()
 
@@ -265,6 +255,7 @@ FAULTS: dict[str, tuple[bytes, Status]] = {
 }
 
 
+@pytest.mark.clause("4.2")
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_ends_the_connection_with_one_goodbye(name: str) -> None:
     """Frames before the fault are handed on, one GOODBYE has its code, all after it is ignored."""
@@ -281,6 +272,7 @@ def test_a_fault_ends_the_connection_with_one_goodbye(name: str) -> None:
     assert connection.next_deadline() is None
 
 
+@pytest.mark.clause("8.4")
 @pytest.mark.parametrize("opcode", [0x0006, 0x00FF])
 def test_unknown_control_requests_are_answered(opcode: int) -> None:
     """A control request that is not known is answered UNKNOWN_OPCODE and the connection lives."""
@@ -293,7 +285,7 @@ def test_unknown_control_requests_are_answered(opcode: int) -> None:
 
 
 def test_a_bad_ping_is_answered_with_its_place() -> None:
-    """What is wrong inside one control request is answered, not punished."""
+    """What is wrong inside one control request is answered, not punished. Clause 8.4."""
     connection = opened()
     connection.receive(codec.frame(3, Opcode.PING, b"short", correlation=4), START)
     ((header, _),) = frames_in(connection.data_to_send())
@@ -308,7 +300,7 @@ def test_other_unknown_opcodes_are_handed_on(opcode: int) -> None:
 
 
 def test_journal_records_cross_no_link() -> None:
-    """On the worker link inner opcodes pass, but records of the journal do not."""
+    """On the worker link inner opcodes pass, but records of the journal do not. Clause 16.1."""
     master = Connection(link(Role.MASTER, False, keepalive_s=2), START)
     master.receive(HELLO, START)
     ack = codec.encode(m.RelayAck(ack_worker_seq=1))
@@ -339,6 +331,7 @@ def _cut(octets: bytes, places: list[int]) -> list[bytes]:
     return [octets[a:b] for a, b in pairwise(ends)]
 
 
+@pytest.mark.clause("2.3")
 @QUICK
 @given(
     made=st.lists(messages(), max_size=4),
@@ -409,6 +402,7 @@ def test_a_slow_drip_is_looked_at_a_few_times_only() -> None:
     assert connection.looked - before <= 3
 
 
+@pytest.mark.clause("4.3")
 def test_too_large_is_said_before_the_body_comes() -> None:
     """The header alone of a frame that is too large ends the connection: nothing is stored."""
     connection = opened()
@@ -420,7 +414,7 @@ def test_too_large_is_said_before_the_body_comes() -> None:
 
 
 def test_ping_is_answered_at_once() -> None:
-    """The answer has the token and both clocks."""
+    """The answer has the token and both clocks. Clause 8.4."""
     connection = opened()
     connection.receive(PING, START + 5)
     ((header, made),) = frames_in(connection.data_to_send())
@@ -466,7 +460,7 @@ def test_ping_needs_an_open_connection() -> None:
 
 
 def test_heartbeat_tells_the_next_event() -> None:
-    """What the peer's heartbeat says of the account stream can be read."""
+    """What the peer's heartbeat says of the account stream can be read. Clause 8.3."""
     connection = opened()
     connection.receive(codec.encode(m.Heartbeat(next_event_seq=41)), START)
     assert (connection.next_event_seq, connection.data_to_send()) == (41, b"")
@@ -479,6 +473,7 @@ def test_a_reply_of_control_that_is_a_failure_is_ignored() -> None:
     assert (connection.state, connection.data_to_send()) == (State.OPEN, b"")
 
 
+@pytest.mark.clause("8.4")
 def test_control_frames_are_rationed() -> None:
     """CONTROL_BURST at once (HELLO is one) and CONTROL_RATE a second; more is PROTOCOL_STATE."""
     connection = opened()
@@ -503,7 +498,7 @@ def test_the_worker_link_is_not_rationed() -> None:
 
 
 def test_goodbye_carries_where_else_to_go() -> None:
-    """GOODBYE can name other workers and a wait; said twice it is sent once."""
+    """GOODBYE can name other workers and a wait; said twice it is sent once. Clause 8.5."""
     connection = opened()
     row = m.WorkerRow(port=2049, host="a.example")
     connection.say_goodbye(Status.SHUTDOWN, "maintenance", 500, (row,))
@@ -518,7 +513,7 @@ def test_goodbye_carries_where_else_to_go() -> None:
 
 
 def test_hello_in_time() -> None:
-    """Without HELLO the connection ends after HELLO_TIMEOUT_S, drip or not."""
+    """Without HELLO the connection ends after HELLO_TIMEOUT_S, drip or not. Clause 7.3."""
     connection = worker()
     due = START + limits.HELLO_TIMEOUT_S * SECOND
     assert connection.next_deadline() == due
@@ -532,7 +527,7 @@ def test_hello_in_time() -> None:
 
 
 def test_heartbeat_when_nothing_else_was_sent() -> None:
-    """A heartbeat is due one interval after the last frame sent, again and again."""
+    """A heartbeat is due one interval after the last frame sent, again and again. Clause 8.2."""
     connection = opened()
     due = START + limits.KEEPALIVE_S * SECOND
     assert connection.next_deadline() == due
@@ -546,6 +541,7 @@ def test_heartbeat_when_nothing_else_was_sent() -> None:
     assert connection.next_deadline() == due + SECOND + limits.KEEPALIVE_S * SECOND
 
 
+@pytest.mark.clause("8.2")
 def test_silence_ends_the_connection() -> None:
     """Nothing heard for two and a half intervals is KEEPALIVE_TIMEOUT; any octet is life."""
     connection = opened()
@@ -572,7 +568,7 @@ def test_a_short_interval_on_the_worker_link() -> None:
 
 
 def test_an_unfinished_frame_ends_the_connection() -> None:
-    """A frame that drips in must be whole FRAME_TIMEOUT_S after its first octet."""
+    """A frame that drips in must be whole FRAME_TIMEOUT_S after its first octet. Clause 8.2."""
     connection = opened()
     limit = limits.FRAME_TIMEOUT_S * SECOND
     connection.receive(REQUEST + REQUEST[:1], START)

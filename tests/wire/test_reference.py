@@ -20,6 +20,7 @@ CORNERS = (0, 1, 0x7F, 0x80, 0xFE, 0xFF)
 BY_NAME = pytest.mark.parametrize("message", MESSAGES, ids=lambda message: message.name)
 
 
+@pytest.mark.clause("3.1")
 @BY_NAME
 @settings(QUICK, max_examples=10)
 @given(data=st.data(), flags=st.sampled_from([0, codec.CHECKSUM, codec.MORE, 0x0800]))
@@ -44,6 +45,7 @@ def test_every_shorter_body(message: Message) -> None:
         assert not accepted or size >= block_len
 
 
+@pytest.mark.clause("6.3")
 @BY_NAME
 def test_every_octet_at_its_corners(message: Message) -> None:
     """With any one octet of the root block or the first section heads changed, both agree."""
@@ -54,6 +56,7 @@ def test_every_octet_at_its_corners(message: Message) -> None:
             compare(patched(octets, offset, "B", value))
 
 
+@pytest.mark.clause("3.6")
 @settings(QUICK, max_examples=250)
 @given(
     made=messages(),
@@ -86,6 +89,7 @@ def test_foreign_sections(made: Made, sections: list[tuple[int, bytes]]) -> None
     compare(with_body(octets, body))
 
 
+@pytest.mark.clause("6.5")
 @settings(QUICK, max_examples=100)
 @given(data=st.data(), extra=st.binary(max_size=5), count=st.integers(0, 4))
 def test_groups_that_lie(data: st.DataObject, extra: bytes, count: int) -> None:
@@ -97,6 +101,7 @@ def test_groups_that_lie(data: st.DataObject, extra: bytes, count: int) -> None:
     compare(codec.frame(1, Opcode.QUOTE_GET, body[:8], body[8:]))
 
 
+@pytest.mark.clause("9.4")
 @settings(QUICK, max_examples=100)
 @given(
     opcode=st.sampled_from([*Opcode, 0x0A5A]),

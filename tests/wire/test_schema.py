@@ -53,6 +53,7 @@ def _tree(construct: Any) -> Iterator[Any]:
             yield from _tree(child)
 
 
+@pytest.mark.clause("2.4")
 @pytest.mark.parametrize("name", STRUCTS)
 def test_declarations_are_made_of_strict_blocks_only(name: str) -> None:
     """Each declaration is a flat Struct of fixed-size fields, all of them strict."""
@@ -156,6 +157,7 @@ def test_tags_say_what_they_are() -> None:
     assert all(not tag & kinds.TAG_CRITICAL for tag in kinds.GREASE_TAGS)
 
 
+@pytest.mark.clause("1.3", "18.1")
 def test_every_request_has_a_reply_and_every_reply_a_request() -> None:
     """What is asked is answered under the same opcode; events stand alone."""
     assert REQUESTS.keys() == REPLIES.keys()
@@ -165,6 +167,7 @@ def test_every_request_has_a_reply_and_every_reply_a_request() -> None:
         assert opcode == REPLIES[opcode].OPCODE or opcode in also[REPLIES[opcode].__name__]
 
 
+@pytest.mark.clause("3.1", "7.1")
 def test_layouts_never_change_by_accident() -> None:
     """Every layout is the frozen one: lengthening one is a decision, written down here as well."""
     frozen = dict(line.split() for line in LAYOUTS.read_text(encoding="utf-8").splitlines())
@@ -178,6 +181,7 @@ def test_layouts_never_change_by_accident() -> None:
         assert STRUCTS[name].sizeof() == cls.SIZE
 
 
+@pytest.mark.clause("2.4", "4.1")
 def test_the_header_is_32_octets() -> None:
     """The table of the header, its construct and its struct agree."""
     assert sum(size for _, size, _, _ in HEADER_FIELDS) == limits.HEADER_SIZE
@@ -202,6 +206,7 @@ def test_an_integer_section_can_be_declared() -> None:
     assert "SectionSpec(0x0004, 'field', 'u16', 2, False, 2, None)" in source
 
 
+@pytest.mark.clause("16.1")
 def test_journal_records_are_not_reachable_from_links() -> None:
     """Exactly the records of the journal have opcodes of 0x7Exx, and all are events."""
     journal = {message.opcode for message in GROUPS["journal"].messages}
@@ -210,6 +215,7 @@ def test_journal_records_are_not_reachable_from_links() -> None:
     assert max(journal) < kinds.STORE_OPCODES + 0x100
 
 
+@pytest.mark.clause("17.1")
 def test_statuses_fit_the_refusals_and_their_ranges() -> None:
     """Refusals of the core have the wire's numbers; each status has a rule and a sentence."""
     for refusal in refusals.Refusal:
@@ -229,6 +235,7 @@ def test_statuses_fit_the_refusals_and_their_ranges() -> None:
     }
 
 
+@pytest.mark.clause("10.1")
 def test_every_limit_has_a_row_in_the_table() -> None:
     """The table of limits and the constants name each other, none left out."""
     constants = {name for name, value in vars(limits).items() if isinstance(value, int)}

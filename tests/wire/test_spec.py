@@ -121,6 +121,7 @@ def _built(cls: type[Any], values: dict[str, Any]) -> Any:
     return cls(**{name: _value(cls, name, value) for name, value in values.items()})
 
 
+@pytest.mark.clause("3.3", "3.6", "19.1")
 @pytest.mark.parametrize("vector", FRAMES, ids=lambda vector: vector["id"])
 def test_frames_hold_both_ways(vector: dict[str, Any]) -> None:
     """The octets decode to header and values; header and values build the octets."""
@@ -136,6 +137,7 @@ def test_frames_hold_both_ways(vector: dict[str, Any]) -> None:
     assert (rebuilt(header, _built(cls, vector["values"])) == octets) == vector["canonical"]
 
 
+@pytest.mark.clause("3.4", "4.4", "6.1", "6.3", "19.2")
 @pytest.mark.parametrize("vector", REFUSED, ids=lambda vector: vector["id"])
 def test_refused_frames_are_refused_as_said(vector: dict[str, Any]) -> None:
     """Each is refused with its status, and construct refuses it as well."""
@@ -148,6 +150,7 @@ def test_refused_frames_are_refused_as_said(vector: dict[str, Any]) -> None:
     assert referred(octets) is None
 
 
+@pytest.mark.clause("18.1")
 def test_every_message_has_vectors() -> None:
     """Each message has a frame with everything and one with as little as possible."""
     ids = {vector["id"] for vector in FRAMES}

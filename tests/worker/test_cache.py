@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.testing import MemoryReactorClock
@@ -28,6 +29,7 @@ def reply(size: int = 10, correlation: int = 3, flags: int = 0) -> bytes:
     )
 
 
+@pytest.mark.clause("9.9")
 def test_a_hit_is_readdressed_and_flagged() -> None:
     """All parts come back in order for another session and request, CACHED, not REPLAYED."""
     it, _ = cache()
@@ -58,6 +60,7 @@ def test_an_entry_ends_with_its_time() -> None:
     assert (it.octets, len(it), it.counters.expired) == (0, 0, 1)
 
 
+@pytest.mark.clause("6.6")
 def test_what_may_not_be_kept_is_not_kept() -> None:
     """No time, a checksum, too large, a huge request."""
     it, _ = cache()

@@ -31,6 +31,7 @@ def house(**changes: object) -> House:
     return it
 
 
+@pytest.mark.clause("15.4")
 def test_a_frame_is_relayed_octet_for_octet_with_when_and_from_whom() -> None:
     """The envelope says all; the body is not looked at, even of an opcode unknown here."""
     it = house()
@@ -50,6 +51,7 @@ def test_a_frame_is_relayed_octet_for_octet_with_when_and_from_whom() -> None:
     assert up.received_at >= it.clock.wall_ns()
 
 
+@pytest.mark.clause("9.1")
 def test_replies_go_back_as_they_are_and_may_overtake_each_other() -> None:
     """Each reply reaches its client; the order is the master's."""
     it = house()
@@ -92,6 +94,7 @@ def test_many_requests_and_replies_take_few_writes() -> None:
     assert len(client.frames) == 50
 
 
+@pytest.mark.clause("9.6")
 def test_parts_of_a_transfer_belong_to_one_request() -> None:
     """The request stays open until the part without MORE."""
     it = house()
@@ -109,6 +112,7 @@ def test_parts_of_a_transfer_belong_to_one_request() -> None:
     assert it.worker.statistics.late_replies == 1
 
 
+@pytest.mark.clause("9.3")
 def test_the_requests_open_at_once_are_bounded() -> None:
     """The one above the bound is answered TOO_MANY_INFLIGHT; the connection lives."""
     it = house()
@@ -127,6 +131,7 @@ def test_the_requests_open_at_once_are_bounded() -> None:
     assert client.take() == []
 
 
+@pytest.mark.clause("9.3")
 def test_commands_have_a_rate() -> None:
     """Above the burst: RATE_LIMITED with the wait; after it the client may go on."""
     it = house()
@@ -150,6 +155,7 @@ def test_commands_have_a_rate() -> None:
     assert it.worker.statistics.rate_limited == len(statuses) - good
 
 
+@pytest.mark.clause("9.1")
 def test_an_open_correlation_must_not_be_used_again() -> None:
     """DUPLICATE_CORRELATION closes this client and disturbs no other."""
     it = house()
@@ -162,6 +168,7 @@ def test_an_open_correlation_must_not_be_used_again() -> None:
     it.log_in(other, 71)
 
 
+@pytest.mark.clause("8.6")
 @pytest.mark.parametrize(
     ("octets", "code"),
     [
@@ -201,6 +208,7 @@ def test_a_bad_frame_gives_one_goodbye_and_disturbs_nothing_else(
     assert len(it.relayed()) == 1
 
 
+@pytest.mark.clause("9.2")
 def test_opcodes_outside_the_range_are_answered_here() -> None:
     """Grease and private opcodes get UNKNOWN_OPCODE; the master never sees them."""
     it = house()
@@ -213,6 +221,7 @@ def test_opcodes_outside_the_range_are_answered_here() -> None:
     assert it.master.take() == []
 
 
+@pytest.mark.clause("11.1")
 def test_without_a_session_only_the_door_is_open() -> None:
     """NOT_LOGGED_IN for market data and everything else; LOGIN and WORKER_LIST are relayed."""
     it = house()
@@ -230,6 +239,7 @@ def test_without_a_session_only_the_door_is_open() -> None:
     assert len(it.relayed()) == 2
 
 
+@pytest.mark.clause("14.6")
 def test_the_session_ends_with_logout_and_with_the_masters_event() -> None:
     """After either the old handle is worth nothing here."""
     it = house()
@@ -248,6 +258,7 @@ def test_the_session_ends_with_logout_and_with_the_masters_event() -> None:
     assert it.worker.clients.sessions == 0
 
 
+@pytest.mark.clause("9.5")
 def test_a_resume_with_a_gap_begins_a_session() -> None:
     """RESUME_GAP is a status, but the session lives."""
     it = house()
@@ -257,6 +268,7 @@ def test_a_resume_with_a_gap_begins_a_session() -> None:
     assert it.worker.clients.sessions == 1
 
 
+@pytest.mark.clause("1.1", "7.7")
 def test_only_clients_connect_to_the_public_port() -> None:
     """A peer that calls itself a worker or master is turned away."""
     it = house()
@@ -269,6 +281,7 @@ def test_only_clients_connect_to_the_public_port() -> None:
     assert len(it.worker.clients) == 1
 
 
+@pytest.mark.clause("7.3")
 def test_the_first_frame_must_be_hello() -> None:
     """A client that did not say HELLO never becomes known to the master."""
     it = house()
@@ -285,6 +298,7 @@ def test_the_first_frame_must_be_hello() -> None:
     assert it.master.take() == []
 
 
+@pytest.mark.clause("15.3")
 @pytest.mark.parametrize(("polite", "code"), [(True, Status.OK), (False, Status.KEEPALIVE_TIMEOUT)])
 def test_the_master_learns_how_a_client_ended(polite: bool, code: Status) -> None:
     """by=CLIENT with code 0 says GOODBYE was said; otherwise the connection was just lost."""
@@ -307,6 +321,7 @@ def test_the_master_learns_how_a_client_ended(polite: bool, code: Status) -> Non
     assert len(it.worker.clients) == 0
 
 
+@pytest.mark.clause("15.3")
 def test_the_master_may_close_a_client_and_ban_its_address() -> None:
     """GOODBYE with the master's code; its address is refused for the time, others are not."""
     it = house()
@@ -324,6 +339,7 @@ def test_the_master_may_close_a_client_and_ban_its_address() -> None:
     it.connect_client()
 
 
+@pytest.mark.clause("15.5")
 def test_a_reply_can_close_the_connection_after_it() -> None:
     """CLOSE: the frame is delivered, then GOODBYE."""
     it = house()
@@ -347,6 +363,7 @@ def test_connections_above_the_caps_are_closed_before_anything_is_said() -> None
     assert it.worker.acceptor.counters.over_address == 1
 
 
+@pytest.mark.clause("8.7")
 def test_a_client_that_does_not_read_waits_then_gets_the_newest_quotes() -> None:
     """Above the soft bound it is not read from and quotes conflate; later it catches up."""
     it = house(bounds=OutputBounds(soft=2000, hard=100_000))
@@ -369,6 +386,7 @@ def test_a_client_that_does_not_read_waits_then_gets_the_newest_quotes() -> None
     assert len(seqs) < 30
 
 
+@pytest.mark.clause("8.7")
 def test_a_client_that_never_reads_is_closed_and_the_link_goes_on() -> None:
     """Replies are never dropped: at the hard bound the client is a SLOW_CONSUMER."""
     it = house(bounds=OutputBounds(soft=2000, hard=20_000))

@@ -33,6 +33,7 @@ def part(number: int, more: bool = True) -> bytes:
     )  # fmt: skip
 
 
+@pytest.mark.clause("15.11")
 def test_credit_is_given_as_the_client_takes() -> None:
     """Rarely: one grant for each step; it never goes back and is always what was taken + window."""
     it, _ = scene()
@@ -80,6 +81,7 @@ def test_quotes_that_wait_count_against_the_credit() -> None:
     assert it.told(m.RelayCredit) == []
 
 
+@pytest.mark.clause("15.11")
 def test_the_count_begins_anew_with_the_link() -> None:
     """CLIENT_OPEN is said again: both sides start from nothing."""
     it, client = scene()
@@ -100,6 +102,7 @@ def test_the_count_begins_anew_with_the_link() -> None:
     assert max(grants) <= WINDOW + 4 * len(part(1))
 
 
+@pytest.mark.clause("9.10")
 def test_cancel_goes_to_the_master_when_its_target_is_open() -> None:
     """Octet for octet, in order with what came before in the same octets; others are dropped."""
     it, client = scene()

@@ -54,6 +54,7 @@ def test_a_port_in_use_is_told() -> None:
     assert clock.waiting == 0
 
 
+@pytest.mark.clause("8.5")
 def test_stopping_says_goodbye_to_all_and_leaves_no_timer() -> None:
     """Clients hear SHUTDOWN with when to come again; the master hears it too; nothing waits."""
     it = House()

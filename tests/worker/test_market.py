@@ -29,6 +29,7 @@ CACHEABLE = int(RelayDownFlag.CACHEABLE)
 # --- cache -----------------------------------------------------------------------------------
 
 
+@pytest.mark.clause("9.9", "15.5")
 @pytest.mark.parametrize(
     ("message", "reply"),
     [
@@ -60,6 +61,7 @@ def test_a_cacheable_reply_is_given_again_until_it_expires(
     assert len(it.relayed()) == 1
 
 
+@pytest.mark.clause("15.13")
 def test_what_is_cached_is_void_when_the_master_says_so() -> None:
     """CACHE_INVALIDATE: the same question goes to the master again."""
     it, client = scene()
@@ -109,6 +111,7 @@ def test_a_reply_in_parts_is_cached_whole() -> None:
     assert len(client.wire.near.writes) == writes + 1
 
 
+@pytest.mark.clause("15.5")
 @pytest.mark.parametrize(
     ("down", "cache_s", "status"),
     [(0, 10, 0), (CACHEABLE, 0, 0), (CACHEABLE, 10, Status.NO_SUCH_SYMBOL)],
@@ -134,6 +137,7 @@ def test_private_replies_are_never_kept_even_if_marked() -> None:
     assert len(it.relayed()) == 1
 
 
+@pytest.mark.clause("15.2")
 @pytest.mark.parametrize("same_master", [True, False])
 def test_the_cache_goes_on_during_a_loss_and_ends_with_another_master(same_master: bool) -> None:
     """Cached reads are answered without a link; a new master_boot voids everything."""
@@ -363,6 +367,7 @@ def test_a_symbol_asked_for_is_followed_for_a_minute() -> None:
     assert len(it.relayed()) == 1
 
 
+@pytest.mark.clause("9.9", "14.5")
 def test_quotes_are_stale_after_five_seconds_without_link() -> None:
     """Still answered, but flagged."""
     it, client = scene()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
@@ -17,6 +18,7 @@ from tests.link_kit import WALL_NS
 U64 = st.integers(0, 2**64 - 1)
 
 
+@pytest.mark.clause("15.4")
 @given(
     received_at=U64,
     worker_seq=U64,
@@ -70,6 +72,7 @@ def test_addresses_of_clients() -> None:
     assert local == ClientData(address=bytes(16), port=0, family=Family.LOCAL)
 
 
+@pytest.mark.clause("15.4")
 def test_stamps_grow_even_when_the_clock_stands_still() -> None:
     """Two commands never have the same received_at."""
     clock = Clock(MemoryReactorClock(), lambda: WALL_NS)

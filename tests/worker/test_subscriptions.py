@@ -44,6 +44,7 @@ def test_quotes_reach_their_subscribers_in_one_write_each() -> None:
     ]
 
 
+@pytest.mark.clause("8.8", "14.1")
 def test_a_snapshot_follows_the_reply() -> None:
     """First the reply, then the newest quotes."""
     it, client = scene()
@@ -55,6 +56,7 @@ def test_a_snapshot_follows_the_reply() -> None:
     assert event[0].correlation == 5
 
 
+@pytest.mark.clause("14.7")
 def test_unsubscribing_ends_it() -> None:
     """Some symbols, then all; an unknown subscription is the master's to answer."""
     it, client = scene()
@@ -83,6 +85,7 @@ def test_account_events_are_the_masters_business() -> None:
     assert client.frames[-1][1] == event
 
 
+@pytest.mark.clause("14.1")
 @pytest.mark.parametrize(
     ("message", "status"),
     [
@@ -121,6 +124,7 @@ def test_the_fault_names_its_place() -> None:
     assert failure.field == Tag.SYMBOLS
 
 
+@pytest.mark.clause("10.1")
 def test_subscriptions_of_one_client_are_bounded() -> None:
     """Their number, the symbols in all of them, and one number per subscription."""
     it, client = scene()
@@ -151,6 +155,7 @@ def test_subscriptions_end_with_the_client() -> None:
 # --- bars and the market -----------------------------------------------------------------------
 
 
+@pytest.mark.clause("14.8")
 def test_bars_are_a_topic_of_their_own_for_each_interval() -> None:
     """The master is told symbol and interval; each subscriber gets its own and nothing else."""
     it, client = scene()
@@ -176,6 +181,7 @@ def test_leaving_out_a_symbol_leaves_out_its_bars() -> None:
     assert [event.symbol for _, event in client.take()] == ["B"]
 
 
+@pytest.mark.clause("14.9")
 def test_the_market_is_one_topic() -> None:
     """Who subscribes with snapshot gets the newest state at once, the others the next one."""
     it, client = scene()

@@ -76,6 +76,7 @@ def packed(*symbols: str) -> list[bytes]:
     return [symbol.encode().ljust(16, b"\0") for symbol in symbols]
 
 
+@pytest.mark.clause("14.5", "15.7")
 @given(
     st.lists(
         st.tuples(st.integers(1, 2**32 - 1), st.integers(1, 2**32 - 1)), min_size=1, max_size=5
@@ -110,6 +111,7 @@ def test_only_subscribed_symbols_are_delivered() -> None:
     assert it.topics.counters.unwanted == 1
 
 
+@pytest.mark.clause("12.13")
 def test_a_slow_reader_gets_the_newest_of_each_symbol_later() -> None:
     """While it is congested nothing is sent; then one write with the newest, the rest conflated."""
     it, reader = Board(), Reader()
@@ -128,6 +130,7 @@ def test_a_slow_reader_gets_the_newest_of_each_symbol_later() -> None:
     assert reader.seqs() == [("A", 6)]
 
 
+@pytest.mark.clause("14.1")
 def test_an_interval_lets_one_quote_per_symbol_through() -> None:
     """The first at once, then the newest at the end of each interval; no timer without need."""
     it, reader = Board(), Reader()
@@ -171,6 +174,7 @@ def test_a_snapshot_gives_the_newest_of_what_is_known() -> None:
     assert second.writes == [codec.readdress(quote("A", seq=4), 9, 8)]
 
 
+@pytest.mark.clause("15.7")
 def test_interest_is_told_for_the_first_and_the_last() -> None:
     """Not for those between, and per symbol."""
     it, first, second = Board(), Reader(), Reader()
@@ -191,6 +195,7 @@ def test_interest_is_told_for_the_first_and_the_last() -> None:
 MINUTE_BARS = [b"A".ljust(16, b"\0") + (60).to_bytes(4, "big")]
 
 
+@pytest.mark.clause("14.8")
 def test_a_closed_bar_is_never_conflated_away() -> None:
     """A slow reader gets every closed bar at once, and of those in formation the newest later."""
     it, reader = Board(), Reader()
@@ -315,6 +320,7 @@ def test_stopping_leaves_no_timer() -> None:
     assert it.clock.waiting == 0
 
 
+@pytest.mark.clause("15.13")
 def test_what_was_known_is_void_and_asked_for_again() -> None:
     """CACHE_INVALIDATE: nothing of before is given or kept for a slow reader; all is asked anew."""
     board, slow = Board(), Reader()

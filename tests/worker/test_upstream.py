@@ -31,6 +31,7 @@ def redial(it: House, **reply: object) -> None:
     it.connect_master(**reply)
 
 
+@pytest.mark.clause("15.1")
 def test_the_worker_says_who_it_is() -> None:
     """WORKER_AUTH carries what the operator set, the real port and the next number."""
     it = House()
@@ -44,6 +45,7 @@ def test_the_worker_says_who_it_is() -> None:
     assert it.worker.upstream.state is LinkState.ACTIVE
 
 
+@pytest.mark.clause("15.10")
 def test_every_pair_of_state_and_event_is_decided() -> None:
     """What the table does not name is a bug here, and raised as one."""
     it = House()
@@ -59,6 +61,7 @@ def test_every_pair_of_state_and_event_is_decided() -> None:
                     it.worker.upstream._happened(event)
 
 
+@pytest.mark.clause("15.10")
 def test_it_dials_again_with_growing_random_delays() -> None:
     """0.1 s to 5 s; a success begins anew."""
     it = House()
@@ -177,6 +180,7 @@ def test_requests_that_wait_are_relayed_when_the_link_comes() -> None:
     assert it.worker.clients.sessions == 1
 
 
+@pytest.mark.clause("12.11")
 def test_what_was_written_without_a_session_is_relayed_again() -> None:
     """Same envelope, same worker_seq, flag RESENT; the reply then arrives once."""
     it = house()
@@ -209,6 +213,7 @@ def test_what_the_master_acknowledged_but_did_not_answer_is_relayed_again_too() 
     assert it.worker.upstream.unacknowledged == 1
 
 
+@pytest.mark.clause("11.7", "12.11")
 @pytest.mark.parametrize("same_master", [True, False])
 def test_sessions_are_detached_by_a_loss_of_the_link(same_master: bool) -> None:
     """Open requests get SESSION_DETACHED, each client with a session the event; others nothing."""
@@ -256,6 +261,7 @@ def test_a_request_that_crossed_the_event_is_told_the_same() -> None:
     assert len(it.relayed()) == 1
 
 
+@pytest.mark.clause("12.12", "17.3")
 def test_without_a_link_for_long_each_request_is_told_what_is_known() -> None:
     """MASTER_UNAVAILABLE if never written, OUTCOME_UNKNOWN if it was."""
     it = house()
@@ -293,6 +299,7 @@ def test_a_worker_that_never_had_a_master_answers_as_well() -> None:
     assert failure_of(client.take()[0]) == (1, Status.MASTER_UNAVAILABLE)
 
 
+@pytest.mark.clause("15.3")
 def test_a_client_that_leaves_during_the_loss_leaves_nothing() -> None:
     """Its requests are forgotten; the master hears only of the living."""
     it = house()
@@ -307,6 +314,7 @@ def test_a_client_that_leaves_during_the_loss_leaves_nothing() -> None:
     assert it.master.take() == []
 
 
+@pytest.mark.clause("10.2", "15.6")
 def test_the_window_bounds_what_is_not_acknowledged() -> None:
     """Above it: MASTER_UNAVAILABLE at once; an acknowledgement opens it."""
     it = house(relay_window=3)
@@ -323,6 +331,7 @@ def test_the_window_bounds_what_is_not_acknowledged() -> None:
     assert len(it.relayed()) == 1
 
 
+@pytest.mark.clause("15.6")
 def test_the_window_bounds_what_waits_for_the_link() -> None:
     """New frames during a loss wait within the window only."""
     it = house(relay_window=2)
@@ -353,6 +362,7 @@ def test_what_is_kept_for_relaying_again_is_bounded_in_octets() -> None:
     assert refused == (allowed // 60 + 1) * 60 - allowed
 
 
+@pytest.mark.clause("15.8")
 def test_the_clock_of_the_master_is_measured() -> None:
     """PINGs every 2 s; the offset is that of the quickest answer."""
     it = house()
@@ -362,6 +372,7 @@ def test_the_clock_of_the_master_is_measured() -> None:
     assert it.worker.upstream._link._ping_token == 3
 
 
+@pytest.mark.clause("15.9")
 def test_stats_are_sent_as_often_as_the_master_wants() -> None:
     """WORKER_STATS with the worker's counters; none while the link is lost."""
     it = house(stats_every_s=2)
@@ -374,6 +385,7 @@ def test_stats_are_sent_as_often_as_the_master_wants() -> None:
     assert (stats[0].frames_up, stats[0].frames_down) == (1, 1)
 
 
+@pytest.mark.clause("7.8")
 def test_an_unknown_notice_of_a_newer_master_is_ignored() -> None:
     """Unknown events are counted, unknown requests answered; the link lives."""
     it = house()
