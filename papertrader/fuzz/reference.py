@@ -139,10 +139,7 @@ class Reference:
         if self._deaf or self._buffer or self.state == "WAIT_HELLO":
             self.sent(frame.octets, now)
             return
-        older = self._open.get(frame.header.correlation)
-        if older is not None:
-            self._closes.add(int(Status.DUPLICATE_CORRELATION))
-            older.must = False
+        older = self._older(frame.header)
         self._requests += 1
         self._take(frame.header, frame.octets, frame.verdict, now, older)
 
@@ -193,9 +190,19 @@ class Reference:
             target = self._open.get(getattr(verdict.message, "target", 0))
             if target is not None:
                 target.statuses |= {int(Status.CANCELLED)}
-            self._take(header, octets, verdict, now)
+            # What is not answered, such as HEARTBEAT, is no request: its number says nothing.
+            older = self._older(header) if verdict.statuses else None
+            self._take(header, octets, verdict, now, older)
         else:
             self._request(header, octets, now)
+
+    def _older(self, header: Header) -> Pending | None:
+        """Return the open request that has this number too: one of both may stay unanswered."""
+        older = self._open.get(header.correlation)
+        if older is not None:
+            self._closes.add(int(Status.DUPLICATE_CORRELATION))
+            older.must = False
+        return older
 
     def _request(self, header: Header, octets: bytes, now: float) -> None:
         codes = set(allowed.forbidden(header))
@@ -205,10 +212,7 @@ class Reference:
             # A request may be judged by its body first only when it would be read at all.
             self._doom(header, allowed.fatal(codes), now)
             return
-        older = self._open.get(header.correlation)
-        if older is not None:
-            self._closes.add(int(Status.DUPLICATE_CORRELATION))
-            older.must = False
+        older = self._older(header)
         self._requests += 1
         verdict = allowed.request(header, octets, self.handle, self._unsure)
         if header.opcode in _ENDING:

@@ -101,9 +101,9 @@ def campaign_html(campaign: Campaign) -> str:
     """Return what a campaign did as a page."""
     facts = campaign_facts(campaign)
     rows = "".join(
-        f"<tr><td>{html.escape(name)}</td><td>{html.escape(str(facts[name]))}</td></tr>"
+        f"<tr><td>{html.escape(name)}</td><td>{_cell(facts[name])}</td></tr>"
         for name in facts
-        if name not in ("findings", "coverage", "counts", "saved", "schema")
+        if name not in ("findings", "coverage", "counts", "schema")
     )
     found = "".join(
         f"<tr><td>{html.escape(kind)}</td><td>{count}</td></tr>"
@@ -113,6 +113,12 @@ def campaign_html(campaign: Campaign) -> str:
         "<!doctype html><meta charset='utf-8'><title>papertrader.fuzz</title>"
         f"<h1>Campaign</h1><table>{rows}</table><h2>Findings</h2><table>{found}</table>\n"
     )
+
+
+def _cell(fact: object) -> str:
+    """Write a fact into a page; of several each stands on a line."""
+    lines = fact if isinstance(fact, list) else [fact]
+    return "<br>".join(html.escape(str(each)) for each in lines) or "none"
 
 
 def write(path: Path | None, text: str) -> None:

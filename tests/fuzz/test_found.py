@@ -11,6 +11,7 @@ from papertrader.client.blocking import Client
 from papertrader.client.errors import PaperTraderError
 from papertrader.core.money import SCALE
 from papertrader.fuzz.mutate import put
+from papertrader.fuzz.reference import Reference
 from papertrader.wire import codec, limits
 from papertrader.wire import messages as m
 from papertrader.wire.connection import Connection, Link, State
@@ -91,6 +92,31 @@ def test_a_cancel_in_the_shape_of_a_request_is_answered_once() -> None:
     assert (header.status, header.correlation) == (Status.UNKNOWN_OPCODE, 9)
     assert isinstance(failure, codec.Failure)
     assert connection.state is State.OPEN
+
+
+@pytest.mark.parametrize("opcode", [Opcode.CANCEL, Opcode.HEARTBEAT, Opcode.PING])
+def test_a_control_request_sent_twice_may_be_answered_twice(opcode: int) -> None:
+    """The harness blamed the target for a reply that nothing had asked for."""
+    reference = Reference(0.0)
+    link = Link(
+        role=Role.WORKER, initiator=False, frame_max=limits.CLIENT_FRAME_MAX, instance=1, outer=True
+    )
+    target = Connection(link, 0)
+    twice = put(codec.encode(m.Ping(), correlation=9), 8, "H", opcode)
+    hello = codec.encode(m.Hello(role=Role.CLIENT, min_version=1, max_version=1))
+    found, came = [], 0
+    for sent in (hello, twice + twice):
+        reference.sent(sent, 0.0)
+        target.receive(sent, 1)
+        octets = target.data_to_send()
+        while octets:
+            size = limits.HEADER_SIZE + codec.parse_header(octets).length
+            header, message = codec.decode(octets[:size])
+            found += reference.received(header, octets[:size], message, 0.0)
+            came += 1
+            octets = octets[size:]
+    assert (found, came) == ([], 3)
+    assert not reference.owes
 
 
 def test_a_server_that_says_an_impossible_number_is_a_fault_and_no_crash() -> None:

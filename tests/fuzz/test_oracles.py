@@ -15,7 +15,7 @@ from papertrader.fuzz.corpus import Kind, Opening, Sequence, Step, Wait
 from papertrader.fuzz.observe import Breach, LeakWatch
 from papertrader.fuzz.player import play
 from papertrader.fuzz.reference import rows_of
-from papertrader.fuzz.report import campaign_facts, campaign_line
+from papertrader.fuzz.report import campaign_facts, campaign_html, campaign_line
 from papertrader.fuzz.resources import Usage, Watch, compared, usage
 from papertrader.fuzz.sequences import Sequences, send
 from papertrader.fuzz.timing import EVERY_S, LoginTiming
@@ -244,6 +244,14 @@ def test_what_a_target_refuses_to_the_harness_is_told() -> None:
     assert (tally.found, tally.refused_setups >= 3) == ({}, True)
     assert campaign_facts(campaign)["refused_setups"] == tally.refused_setups
     assert f" {tally.refused_setups} setups refused," in campaign_line(campaign)
+
+
+def test_the_page_of_a_campaign_names_each_process_and_finding_on_a_line() -> None:
+    """As people write them, not as Python does; and where the findings were saved."""
+    campaign = Campaign(world(seed=3), Plan(seconds=1.0, seed=1, profile="codec", connections=1))
+    assert "<td>saved</td><td>none</td>" in campaign_html(campaign)
+    campaign.tally.places = ["findings/leak-1", "findings/crash-2"]
+    assert "<td>findings/leak-1<br>findings/crash-2</td>" in campaign_html(campaign)
 
 
 def test_the_same_seed_makes_the_same_sequences() -> None:
