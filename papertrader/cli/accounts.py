@@ -55,7 +55,10 @@ account.add_command(own)
 
 @account.command("ls")
 @click.option("--after", type=WideRange(0, ID_MAX), default=0, help="Above this number.")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=500, show_default=True)
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=500, show_default=True,
+    help="Accounts at most.",
+)  # fmt: skip
 @json_option
 @pass_invocation
 def list_accounts(invocation: Invocation, after: int, limit: int) -> None:
@@ -255,8 +258,13 @@ def invite() -> None:
 
 
 @invite.command()
-@click.option("--role", type=_ROLE, default="trader", show_default=True)
-@click.option("--days", type=click.IntRange(1, DAYS_MAX), default=7, show_default=True)
+@click.option(
+    "--role", type=_ROLE, default="trader", show_default=True, help="Role of the new account."
+)
+@click.option(
+    "--days", type=click.IntRange(1, DAYS_MAX), default=7, show_default=True,
+    help="How long it is good.",
+)  # fmt: skip
 @click.option("--label", default="", help="For your own memory.")
 @json_option
 @pass_invocation

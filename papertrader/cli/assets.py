@@ -41,7 +41,10 @@ def assets() -> None:
 
 @assets.command("list")
 @click.argument("prefix", metavar="[PREFIX]", required=False, default="")
-@click.option("--limit", type=click.IntRange(1, 65_535), default=500, show_default=True)
+@click.option(
+    "--limit", type=click.IntRange(1, 65_535), default=500, show_default=True,
+    help="Assets at most.",
+)  # fmt: skip
 @json_option
 @pass_invocation
 def list_assets(invocation: Invocation, prefix: str, limit: int) -> None:

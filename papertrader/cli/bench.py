@@ -20,12 +20,18 @@ CLIENTS_MAX = 30
 
 
 @click.command()
-@click.option("--clients", type=click.IntRange(1, CLIENTS_MAX), default=16, show_default=True)
+@click.option(
+    "--clients", type=click.IntRange(1, CLIENTS_MAX), default=16, show_default=True,
+    help="Clients that trade at once.",
+)  # fmt: skip
 @click.option(
     "--rate", type=click.IntRange(1, RATE_MAX), default=20, show_default=True,
     help="Orders a second that each client offers.",
 )  # fmt: skip
-@click.option("--seconds", type=click.FloatRange(1, 600), default=10.0, show_default=True)
+@click.option(
+    "--seconds", type=click.FloatRange(1, 600), default=10.0, show_default=True,
+    help="How long they trade.",
+)  # fmt: skip
 @json_option
 @pass_invocation
 def bench(invocation: Invocation, clients: int, rate: int, seconds: float) -> None:

@@ -76,13 +76,18 @@ def auth() -> None:
     show_default=True,
     help="MiB that all passwords checked at once may take.",
 )
-@click.option("--threads", type=click.IntRange(1, 64), default=1, show_default=True)
+@click.option(
+    "--threads",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Passwords checked at once: one less than the machine's processors.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def calibrate(milliseconds: int, memory_mib: int, threads: int, as_json: bool) -> None:
     """Measure this machine and say which settings make stolen hashes as dear as it can afford.
 
-    ``--threads``: passwords checked at once (one less than the machine's processors). Hashes made
-    with other settings are made anew at the next login of their owner.
+    Hashes made with other settings are made anew at the next login of their owner.
     """
     affordable = [c for c in CANDIDATES if c[0] * threads <= memory_mib * 1024] or [FLOOR]
     costs: list[Cost] = []

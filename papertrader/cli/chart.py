@@ -27,7 +27,10 @@ def styled(lines: list[Line]) -> str:
 
 @click.command()
 @click.argument("symbol", type=SYMBOL)
-@click.option("--interval", type=click.Choice(list(INTERVALS)), default="1d", show_default=True)
+@click.option(
+    "--interval", type=click.Choice(list(INTERVALS)), default="1d", show_default=True,
+    help="Length of a candle.",
+)  # fmt: skip
 @click.option("--width", type=click.IntRange(WIDTH_MIN, 500), help="Columns (the terminal's).")
 @click.option(
     "--height", type=click.IntRange(HEIGHT_MIN, 200), default=18, show_default=True, help="Lines."

@@ -112,7 +112,10 @@ def as_csv(kind: type, found: list[dict[str, Any]]) -> str:
 
 @click.command()
 @click.argument("what", type=click.Choice(list(_KINDS)))
-@click.option("--format", "form", type=click.Choice(_FORMATS), default="csv", show_default=True)
+@click.option(
+    "--format", "form", type=click.Choice(_FORMATS), default="csv", show_default=True,
+    help="What the other program reads.",
+)  # fmt: skip
 @click.option(
     "--output", "-o", type=click.Path(path_type=Path, dir_okay=False),
     help="Write there instead of to standard output; a file that is there is not overwritten.",

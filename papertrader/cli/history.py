@@ -36,7 +36,10 @@ RUN_MAX_S: Final = 86_400.0
 @click.command("import")
 @click.argument("what", nargs=-1, metavar="[FILE]|[SYMBOL]...")
 @click.option("--provider", "name", type=click.Choice(tuple(PROVIDERS)), help="Whom to ask.")
-@click.option("--interval", type=click.Choice(tuple(INTERVALS)), default="1d", show_default=True)
+@click.option(
+    "--interval", type=click.Choice(tuple(INTERVALS)), default="1d", show_default=True,
+    help="With --provider: length of the bars that are asked for.",
+)  # fmt: skip
 @click.option("--from", "first", type=DATE, help="First day (UTC).")
 @click.option("--to", "last", type=DATE, help="Last day (UTC).")
 @json_option

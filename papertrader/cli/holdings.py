@@ -173,7 +173,7 @@ def _in_force(order: Order) -> str:
 
 @click.command()
 @click.option("--all", "every", is_flag=True, help="Ended orders too.")
-@click.option("--symbol", type=SYMBOL, default=None)
+@click.option("--symbol", type=SYMBOL, default=None, help="Only those of this symbol.")
 @click.option("--tag", type=TAG, default=None, help="Only those with this note on them.")
 @_LIMIT
 @portfolio_option

@@ -159,10 +159,18 @@ def _next_steps(state: Path, answers: Answers) -> list[str]:
 @click.command("init")
 @state_dir_option
 @click.option("--yes", is_flag=True, help="Ask nothing; take the defaults, and the options given.")
-@click.option("--market", type=click.Choice([each.value for each in MarketSource]))
+@click.option(
+    "--market",
+    type=click.Choice([each.value for each in MarketSource]),
+    help="Recorded prices, a simulated market, or live prices.",
+)
 @click.option("--everybody", is_flag=True, default=None, help="Listen to other machines.")
-@click.option("--workers", type=click.IntRange(1, WORKERS_MAX))
-@click.option("--registration", type=click.Choice([each.value for each in Registration]))
+@click.option("--workers", type=click.IntRange(1, WORKERS_MAX), help="How many workers to run.")
+@click.option(
+    "--registration",
+    type=click.Choice([each.value for each in Registration]),
+    help="Who may open an account: everybody, who has a code, or nobody.",
+)
 @click.option("--starting-cash", help="Money of each new account, such as 100000.00.")
 @click.option("--store", metavar="URL", help="The PostgreSQL to keep it in; files otherwise.")
 @click.option(

@@ -111,7 +111,10 @@ log.add_command(forward)
 @_filters
 @click.option("--since", type=InstantType(), default=0, help="Not before: a time in UTC, or 10m.")
 @click.option("--until", type=InstantType(), help="Before that.")
-@click.option("--limit", type=click.IntRange(1, LIMIT_MAX), default=50, show_default=True)
+@click.option(
+    "--limit", type=click.IntRange(1, LIMIT_MAX), default=50, show_default=True,
+    help="Entries at most, the newest.",
+)  # fmt: skip
 @click.option("--remote", is_flag=True, help="Ask the master over the wire (operators only).")
 @json_option
 @pass_invocation

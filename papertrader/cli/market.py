@@ -80,11 +80,20 @@ def _age(quote: Quote, as_of: datetime | None) -> str:
 
 @click.command()
 @click.argument("symbol", type=SYMBOL)
-@click.option("--interval", type=click.Choice(list(INTERVALS)), default="1d", show_default=True)
+@click.option(
+    "--interval", type=click.Choice(list(INTERVALS)), default="1d", show_default=True,
+    help="Length of a bar.",
+)  # fmt: skip
 @click.option("--from", "first", type=DATE, help="First day (UTC).")
 @click.option("--to", "last", type=DATE, help="Last day (UTC).")
-@click.option("--limit", type=click.IntRange(1, 50_000), default=20, show_default=True)
-@click.option("--adjust", type=click.Choice(["raw", "split", "total"]), default="raw")
+@click.option(
+    "--limit", type=click.IntRange(1, 50_000), default=20, show_default=True,
+    help="Bars at most, the newest.",
+)  # fmt: skip
+@click.option(
+    "--adjust", type=click.Choice(["raw", "split", "total"]), default="raw", show_default=True,
+    help="Prices as traded, or adjusted for splits, or for splits and dividends.",
+)  # fmt: skip
 @click.option(
     "--span",
     type=click.Choice(list(SPANS)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import attrs
@@ -46,24 +47,27 @@ _CLASSES: Final = {
     SymbolClass.WATCHED: "watched",
     SymbolClass.REST: "the rest",
 }
-_LIMITS: Final = (
-    "calls_per_minute",
-    "calls_per_hour",
-    "calls_per_day",
-    "symbols_per_call",
-    "call_cost",
-    "symbol_cost",
-    "spacing_ms",
+_LIMITS: Final = MappingProxyType(
+    {
+        "calls_per_minute": "Calls in a minute, or what they may cost; 0: no such limit.",
+        "calls_per_hour": "The same in an hour.",
+        "calls_per_day": "The same in a day.",
+        "symbols_per_call": "Symbols in one call at most.",
+        "call_cost": "What a call costs, its symbols apart.",
+        "symbol_cost": "What each symbol of a call costs besides.",
+        "spacing_ms": "Milliseconds from one call to the next, at least.",
+    }
 )
 _WANTED: Final = ("wanted_orders", "wanted_positions", "wanted_watched", "wanted_rest")
 
 
 def _limit_options(function: Any) -> Any:
     """Add an option for each number of `ProviderLimits`."""
-    for name in reversed(_LIMITS):
+    for name, meaning in reversed(tuple(_LIMITS.items())):
         function = click.option(
-            f"--{name.replace('_', '-')}", name, type=click.IntRange(0, COUNT_MAX), metavar="N"
-        )(function)
+            f"--{name.replace('_', '-')}", name, type=click.IntRange(0, COUNT_MAX), metavar="N",
+            help=meaning,
+        )(function)  # fmt: skip
     return function
 
 
@@ -82,7 +86,8 @@ def _limit_options(function: Any) -> Any:
 @click.option("--hours", type=click.FloatRange(0.1, 24), metavar="H",
               help="Hours the market is open in a day (stocks 6.5, crypto 24).")  # fmt: skip
 @click.option("--simulate", is_flag=True, help="Live through a day of the users, call by call.")
-@click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True,
+              help="Source of chance of --simulate.")  # fmt: skip
 @_limit_options
 @json_option
 @pass_invocation

@@ -195,13 +195,18 @@ def conform(
 
 @main.command()
 @_target_options
-@click.option("--seconds", type=click.FloatRange(0.1), default=60.0, show_default=True)
+@click.option(
+    "--seconds", type=click.FloatRange(0.1), default=60.0, show_default=True, help="How long."
+)
 @click.option("--corpus", "corpus_dir", type=_DIRECTORY, help="Sequences to begin with and keep.")
 @click.option(
     "--findings", "findings_dir", type=_DIRECTORY, default=Path("findings"), show_default=True,
     help="Where findings are written.",
 )  # fmt: skip
-@click.option("--connections", type=click.IntRange(1, 64), default=8, show_default=True)
+@click.option(
+    "--connections", type=click.IntRange(1, 64), default=8, show_default=True,
+    help="Connections that play sequences at once.",
+)  # fmt: skip
 @click.option(
     "--profile", default="all",
     type=click.Choice([*sequences.PROFILES, "relay", "all"]),
@@ -209,14 +214,20 @@ def conform(
     help="relay: only as a worker that lies (see --inner); all: that as well, if it is given.",
 )  # fmt: skip
 @inner_options
-@click.option("--rate", type=click.FloatRange(0), default=0.0, help="Sequences a second at most.")
+@click.option(
+    "--rate", type=click.FloatRange(0), default=0.0,
+    help="Sequences a second at most, streams apart; 0: as many as there can be.",
+)  # fmt: skip
 @click.option("--stop-on-first", is_flag=True, help="End with the first finding.")
 @click.option("--pid", "pids", type=int, multiple=True, help="A process of the target to watch.")
 @click.option(
     "--streams", type=click.IntRange(0, 64), default=8, show_default=True,
     help="Connections that send many requests in one write.",
 )  # fmt: skip
-@click.option("--canary-ms", type=click.IntRange(1), default=1000, show_default=True)
+@click.option(
+    "--canary-ms", type=click.IntRange(1), default=1000, show_default=True,
+    help="Longest that an honest client beside it may wait (99th percentile).",
+)  # fmt: skip
 @click.option("--report", "report_file", type=_FILE, help="Write a JSON report.")
 @click.option("--html", "html_file", type=_FILE, help="Write an HTML report.")
 @quiet_option
@@ -304,7 +315,10 @@ def replay(files: tuple[Path, ...], **target: Any) -> None:
 @_target_options
 @click.argument("file", type=_EXISTING)
 @click.option("-o", "--output", required=True, type=_FILE, help="Where the small one is written.")
-@click.option("--tries", type=click.IntRange(1), default=300, show_default=True)
+@click.option(
+    "--tries", type=click.IntRange(1), default=300, show_default=True,
+    help="Smaller ones that are tried at most.",
+)  # fmt: skip
 def minimize_command(file: Path, output: Path, tries: int, **target: Any) -> None:
     """Make a finding smaller while the same oracle still finds it."""
     world = _world(**target)
@@ -324,13 +338,22 @@ def minimize_command(file: Path, output: Path, tries: int, **target: Any) -> Non
 
 
 @main.command("serve")
-@click.option("--listen", default="127.0.0.1:2049", show_default=True, metavar="HOST:PORT")
+@click.option(
+    "--listen", default="127.0.0.1:2049", show_default=True, metavar="HOST:PORT",
+    help="Where it waits for them.",
+)  # fmt: skip
 @click.option("--certificate", required=True, type=_FILE, help="Shown to whoever connects (PEM).")
 @click.option("--key", required=True, type=_FILE, help="Its private key (PEM).")
-@click.option("--as", "role", type=click.Choice(["worker", "master"]), default="worker")
+@click.option(
+    "--as", "role", type=click.Choice(["worker", "master"]), default="worker", show_default=True,
+    help="What it plays: a worker against clients, a master against workers.",
+)  # fmt: skip
 @click.option("--client-ca", type=_FILE, help="Authority of the workers (--as master).")
-@click.option("--lies", type=click.FloatRange(0, 1), default=0.2, show_default=True)
-@click.option("--seed", type=int, default=1, show_default=True)
+@click.option(
+    "--lies", type=click.FloatRange(0, 1), default=0.2, show_default=True,
+    help="The share of replies that are changed.",
+)  # fmt: skip
+@click.option("--seed", type=int, default=1, show_default=True, help="Source of chance.")
 @click.option("--seconds", type=click.FloatRange(0), default=0.0, help="0: until interrupted.")
 @click.option(
     "--run", "program", default="", metavar="COMMAND",
@@ -389,7 +412,7 @@ def serve_command(
 
 
 @main.command("vectors")
-@click.option("--out", "output", required=True, type=_FILE)
+@click.option("--out", "output", required=True, type=_FILE, help="Where they are written.")
 def vectors_command(output: Path) -> None:
     """Write the frames that must be taken and those that must be refused, as JSON."""
     taken = [vectors.as_json(vector) for vector in vectors.accepted()]
