@@ -248,7 +248,8 @@ def test_what_a_target_refuses_to_the_harness_is_told() -> None:
 
 def test_the_page_of_a_campaign_names_each_process_and_finding_on_a_line() -> None:
     """As people write them, not as Python does; and where the findings were saved."""
-    campaign = Campaign(world(seed=3), Plan(seconds=1.0, seed=1, profile="codec", connections=1))
+    plan = Plan(seconds=1.0, seed=1, profile="codec", connections=1)
+    campaign = Campaign(world(seed=3), plan, lambda campaign, elapsed: None)
     assert "<td>saved</td><td>none</td>" in campaign_html(campaign)
     campaign.tally.places = ["findings/leak-1", "findings/crash-2"]
     assert "<td>findings/leak-1<br>findings/crash-2</td>" in campaign_html(campaign)
