@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any, Final
 
 import attrs
@@ -35,12 +36,16 @@ _BASES: Final = {
     "Month": ((1, "1mo", 2_592_000),),
 }
 _ADJUSTMENTS: Final = {
-    "": "raw",
-    "raw": "raw",
-    "split": "split",
-    "dividend": "total",
-    "all": "total",
+    "raw": frozenset[str](),
+    "split": frozenset({"split"}),
+    "dividend": frozenset({"dividend"}),
+    "spin-off": frozenset[str](),
+    "all": frozenset({"split", "dividend"}),
 }
+"""What each of Alpaca's words asks for; of spin-offs we know none."""
+_DIVIDENDS: Final = ("raw", "total", "split")
+"""Ours have no bars that are adjusted for dividends alone: those of the first, by as much as the
+second differs from the third."""
 _LENGTHS: Final = {
     "Min": timedelta(minutes=1),
     "Hour": timedelta(hours=1),
@@ -48,6 +53,8 @@ _LENGTHS: Final = {
     "Week": timedelta(days=7),
     "Month": timedelta(days=31),
 }
+_WHOLE: Final = Decimal(1)
+_UNIT: Final = Decimal("0.00000001")
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
@@ -90,6 +97,45 @@ def frame_of(text: str) -> Frame:
     return Frame(amount=amount, unit=unit, interval=interval, base_s=base_s)
 
 
+def adjustments_of(text: str) -> tuple[str, ...]:
+    """Read an adjustment, such as ``split,spin-off``: which of our own it takes, one or three.
+
+    Raises `ApiError`.
+    """
+    words = text.split(",")
+    if not all(word in _ADJUSTMENTS for word in words) or len(set(words)) < len(words):
+        raise bad_request("adjustment must be raw, split, dividend, spin-off, all, or several")
+    wanted = frozenset[str]().union(*(_ADJUSTMENTS[word] for word in words))
+    if wanted == {"dividend"}:
+        return _DIVIDENDS
+    return ("total",) if "dividend" in wanted else (*wanted, "raw")[:1]
+
+
+def scaled(bars: list[r.Bar], of: list[r.Bar], to: list[r.Bar]) -> list[r.Bar]:
+    """Scale the prices of ``bars`` by those of the same times in ``of`` against ``to``.
+
+    Each came with an answer of its own, and a bar that still forms may have moved between them: so
+    no part of it is scaled by more than its open, or by less than nothing.
+    """
+    numerators = {each.time: each for each in of}
+    denominators = {each.time: each for each in to}
+    made = []
+    for bar in bars:
+        one, other = numerators.get(bar.time), denominators.get(bar.time)
+        if one is None or other is None:
+            continue
+        least = one.open / other.open
+        prices = {
+            name: getattr(bar, name)
+            * min(max(least, getattr(one, name) / getattr(other, name)), _WHOLE)
+            for name in ("open", "high", "low", "close")
+        }
+        made.append(
+            attrs.evolve(bar, **{name: each.quantize(_UNIT) for name, each in prices.items()})
+        )
+    return made
+
+
 def bar_body(bar: r.Bar) -> dict[str, Any]:
     """Write a bar. We count no trades, so that ``n`` and ``vw`` are unknown."""
     return {
@@ -130,7 +176,7 @@ class Question:
     frame: Frame
     start: datetime
     end: datetime
-    adjust: str
+    adjusts: tuple[str, ...]
     newest_first: bool
 
 
@@ -176,15 +222,12 @@ class BarHistory:
     async def _question(self, call: Call) -> Question:
         now = (await call.seat.client.clock()).now
         start, end = instant_in(call.query, "start"), instant_in(call.query, "end")
-        adjust = _ADJUSTMENTS.get(call.query.get("adjustment", ""))
-        if adjust is None:
-            raise bad_request("adjustment must be raw, split, dividend or all")
         midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
         return Question(
             frame=frame_of(call.query.get("timeframe", "")),
             start=start if start is not None else midnight,
             end=min(end, now) if end is not None else now,
-            adjust=adjust,
+            adjusts=adjustments_of(call.query.get("adjustment", "raw")),
             newest_first=call.query.get("sort", "asc") == "desc",
         )
 
@@ -226,14 +269,19 @@ class BarHistory:
         """Return the bars that begin from ``start`` to ``end``, whole ones: a range of ours cuts
         the bar in which it ends."""
         frame = question.frame
-        answer = await call.seat.client.bars(
-            symbol,
-            frame.interval,
-            from_time=start,
-            to_time=end + frame.length,
-            adjust=question.adjust,
-        )
-        bars = list(answer.bars)
+        found = [
+            (
+                await call.seat.client.bars(
+                    symbol,
+                    frame.interval,
+                    from_time=start,
+                    to_time=end + frame.length,
+                    adjust=adjust,
+                )
+            ).bars
+            for adjust in question.adjusts
+        ]
+        bars = scaled(*map(list, found)) if len(found) > 1 else list(found[0])
         whole = bars if frame.is_plain else joined(bars, frame)
         return [bar for bar in whole if start <= bar.time <= end]
 

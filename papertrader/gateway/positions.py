@@ -15,7 +15,7 @@ from papertrader.client.moneyresults import Position
 from papertrader.core.orders import Side
 from papertrader.core.quotes import AssetKind
 from papertrader.gateway.assets import class_of, exchange_of
-from papertrader.gateway.errors import not_found, unprocessable
+from papertrader.gateway.errors import ApiError, not_found, unprocessable
 from papertrader.gateway.ids import asset_uuid
 from papertrader.gateway.orders import NUMBER_BITS, Orders
 from papertrader.gateway.routing import Answer, Call
@@ -104,6 +104,8 @@ class Positions:
             quantity = lots * asset.lot
         if quantity is None or quantity == abs(held.quantity):
             order = await self._close_whole(call, held.symbol)
+        elif quantity > abs(held.quantity) - abs(held.reserved):
+            raise insufficient(held, quantity)
         else:
             order = await call.seat.client.order_new(
                 Side.SELL if held.quantity > 0 else Side.BUY,
@@ -176,3 +178,19 @@ def _closed(symbol: str, bodies: dict[str, dict[str, Any]], text: str) -> dict[s
 
 def _number() -> int:
     return secrets.randbits(NUMBER_BITS) or 1
+
+
+def insufficient(held: Position, wanted: Decimal) -> ApiError:
+    """Return what is answered to who would close more than there is."""
+    reserved = abs(held.reserved)
+    available = amount(abs(held.quantity) - reserved)
+    return ApiError(
+        403,
+        40310000,
+        "insufficient qty available for order"
+        f" (requested: {amount(wanted)}, available: {available})",
+        symbol=held.symbol,
+        available=available,
+        existing_qty=amount(abs(held.quantity)),
+        held_for_orders=amount(reserved),
+    )

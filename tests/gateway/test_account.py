@@ -213,6 +213,16 @@ def test_closing(shared: GatewayMarket, guest: Bot) -> None:
     assert (held["qty"], held["qty_available"]) == ("10", "4")
     for query in ({"qty": 1, "percentage": 5}, {"percentage": 0}, {"percentage": 101}):
         assert guest.ask("DELETE", "/v2/positions/BRKF", **query).status in (403, 422), query
+    for wanted in ("9999", "10.0001", "8"):
+        refused = guest.ask("DELETE", "/v2/positions/BRKF", qty=wanted, expect=403).body
+        assert refused == {
+            "code": 40310000, "symbol": "BRKF",
+            "message": "insufficient qty available for order"
+            f" (requested: {wanted}, available: 4)",
+            "available": "4", "existing_qty": "10", "held_for_orders": "6",
+        }  # fmt: skip
+    refused = guest.ask("DELETE", "/v2/positions/BRKF", percentage="50", expect=403).body
+    assert refused["message"].endswith("(requested: 5, available: 4)")
     part = guest.ask("DELETE", "/v2/positions/BRKF", percentage="33.333", expect=200).body
     assert part["qty"] == "3.3333"
     shared.advance(2)

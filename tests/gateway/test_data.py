@@ -141,7 +141,28 @@ def test_adjusted_bars(recorded: Bot) -> None:
     raw = read(recorded, **query)
     split = read(recorded, **query, adjustment="split")
     assert [each["c"] for each in split] == [pytest.approx(each["c"] / 2) for each in raw]
-    assert recorded.ask("GET", f"{STOCKS}/bars", **query, adjustment="some").status == 400
+    whole = read(recorded, **query, adjustment="all")
+    several = read(recorded, **query, adjustment="dividend,spin-off,split")
+    assert several == whole
+    assert read(recorded, **query, adjustment="spin-off") == raw
+    for wrong in ("some", "split,", "split,split"):
+        assert recorded.ask("GET", f"{STOCKS}/bars", **query, adjustment=wrong).status == 400
+
+
+@pytest.mark.parametrize("frame", ["1Day", "1Month"])
+def test_bars_adjusted_for_dividends_alone(recorded: Bot, frame: str) -> None:
+    """They are of the shares of then, less by the dividends since; the volume is what it was."""
+    query = {"symbols": "MSFT", "timeframe": frame, "start": "1999-01-01", "end": "2009-12-31"}
+    raw, split, every, only = (
+        read(recorded, **query, adjustment=how) for how in ("raw", "split", "all", "dividend")
+    )
+    assert len(only) == len(raw) > 100
+    assert split[0]["c"] < 0.6 * raw[0]["c"]
+    for one, two, three, four in zip(raw, split, every, only, strict=True):
+        assert four["c"] == pytest.approx(one["c"] * three["c"] / two["c"], rel=1e-6)
+        assert (four["t"], four["v"]) == (one["t"], one["v"])
+    assert only[0]["c"] < 0.95 * raw[0]["c"]
+    assert only[-1]["c"] == raw[-1]["c"]
 
 
 def test_the_symbols_of_a_question_are_bounded(recorded: Bot) -> None:
