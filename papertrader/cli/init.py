@@ -19,7 +19,7 @@ from papertrader.master.registration import Registration
 from papertrader.net.credentials import CredentialsError
 from papertrader.ops.certificates import CertificateError, certificate_files
 from papertrader.ops.files import make_private_directory
-from papertrader.ops.installation import lacks_nothing, prepare
+from papertrader.ops.installation import lacks_nothing, prepare, unusable
 from papertrader.ops.market_variables import MarketSource
 from papertrader.ops.options import default_state_dir
 from papertrader.ops.running import LockedError, StartError
@@ -194,8 +194,11 @@ def init(state_dir: Path | None, yes: bool, missing: bool, **given: Any) -> None
         for problem in error.problems:
             click.echo(f"error: {problem}", err=True)
         sys.exit(1)
-    except (StartError, StoreError, CertificateError, CredentialsError, OSError) as error:
+    except (StartError, StoreError, CertificateError, CredentialsError) as error:
         click.echo(f"error: {error}", err=True)
+        sys.exit(1)
+    except OSError as error:
+        click.echo(f"error: {unusable(state, error)}", err=True)
         sys.exit(1)
     click.echo(f"An installation is ready in {state}. Next:")
     for number, step in enumerate(_next_steps(state, answers), 1):

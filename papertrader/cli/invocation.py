@@ -79,10 +79,26 @@ def as_its_owner(
     return state
 
 
+class _StateDirectory(click.Path):
+    """A directory by name: an empty one, as of a variable that is not set, is not the working
+    directory."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path, file_okay=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path."""
+        if value == "":
+            self.fail("it is empty; name a directory", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+STATE_DIRECTORY: Final = _StateDirectory()
+
 state_dir_option = click.option(
     "--state-dir",
     callback=as_its_owner,
-    type=click.Path(path_type=Path, file_okay=False),
+    type=STATE_DIRECTORY,
     help="The installation (default: the user's).",
 )
 """For commands that work beside a master's files: it may stand behind them as well."""

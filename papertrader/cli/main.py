@@ -12,7 +12,12 @@ from typing import Any, Final, cast
 import click
 
 from papertrader.cli.grouping import Group
-from papertrader.cli.invocation import STATE_VARIABLE, Invocation, as_its_owner
+from papertrader.cli.invocation import (
+    STATE_DIRECTORY,
+    STATE_VARIABLE,
+    Invocation,
+    as_its_owner,
+)
 from papertrader.cli.problems import EXIT_CODES, EXIT_INTERRUPTED, Problem, report
 
 COMMANDS: Final = {
@@ -218,7 +223,7 @@ class LazyGroup(Group):
 @click.option(
     "--state-dir",
     callback=as_its_owner,
-    type=click.Path(path_type=Path, file_okay=False),
+    type=STATE_DIRECTORY,
     envvar=STATE_VARIABLE,
     help=f"Where the local PaperTrader keeps its files (or {STATE_VARIABLE}).",
 )

@@ -17,8 +17,9 @@ from papertrader.cli.invocation import Invocation, json_option, pass_invocation
 from papertrader.cli.output import counted, moment, name, pairs, plain, table, write_json
 from papertrader.cli.problems import EXIT_CONNECT, EXIT_REFUSED, Problem
 from papertrader.cli.visit import logged_in
+from papertrader.core.identifiers import check_host, check_worker_name
 from papertrader.core.limithits import DRAINED
-from papertrader.wire.kinds import Scope, WorkerState
+from papertrader.wire.kinds import PORT_WORKER, Scope, WorkerState
 
 if TYPE_CHECKING:
     from papertrader.client.blocking import Client
@@ -75,6 +76,14 @@ def add(
     from papertrader.client.errors import RefusedError  # noqa: PLC0415
     from papertrader.ops.enrolling import EnrollmentLine  # noqa: PLC0415
 
+    try:
+        check_worker_name(name_)
+        for each in host:
+            check_host(each)
+    except ValueError as error:
+        raise Problem.usage(str(error)) from None
+    if not all(each.strip() for each in cidr):
+        raise Problem.usage("--cidr is empty", "without it the worker may come from anywhere")
     where, port = _master_address(invocation, address)
     with logged_in(invocation, scope=Scope.ADMIN) as client:
         try:
@@ -109,7 +118,7 @@ def _master_address(invocation: Invocation, address: str | None) -> tuple[str, i
 
     if address is not None:
         try:
-            endpoint = parse_endpoint(address)
+            endpoint = parse_endpoint(address, PORT_WORKER)
         except ValueError as error:
             raise Problem.usage(f"--address: {error}") from None
         return endpoint.host, endpoint.port
@@ -236,7 +245,12 @@ def run(invocation: Invocation, listen: str | None, public_host: str, region: in
         write_run_file,
     )
     from papertrader.ops.settings_file import SETTINGS_FILE, SettingsError, load_settings  # noqa: PLC0415
+    from papertrader.ops.worker_tap import check_public_host  # noqa: PLC0415
 
+    try:
+        check_public_host(public_host)
+    except ValueError as error:
+        raise Problem.usage(f"--public-host: {error}") from None
     state = _state(invocation)
     overrides = {"worker.listen": listen} if listen else {}
     try:

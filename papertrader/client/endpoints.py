@@ -34,14 +34,14 @@ class Endpoint:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-def parse_endpoint(text: str) -> Endpoint:
-    """Read ``HOST:PORT``, ``HOST`` (port 2049) or ``[IPV6]:PORT``.
+def parse_endpoint(text: str, port_default: int = DEFAULT_PORT) -> Endpoint:
+    """Read ``HOST:PORT``, ``HOST`` (port 2049, or another default) or ``[IPV6]:PORT``.
 
     Raises `ValueError`, and `TypeError` for what is no text.
     """
     if not isinstance(text, str):
         raise TypeError(f"a worker must be HOST:PORT or an Endpoint, not {type(text).__name__}")
-    wrong = ValueError(f"{text!r} is not HOST:PORT; write for example 127.0.0.1:{DEFAULT_PORT}")
+    wrong = ValueError(f"{text!r} is not HOST:PORT; write for example 127.0.0.1:{port_default}")
     bracketed = text.startswith("[")
     host, separator, rest = text[1:].partition("]") if bracketed else text.partition(":")
     if bracketed:
@@ -56,7 +56,7 @@ def parse_endpoint(text: str) -> Endpoint:
         raise wrong
     if port_text and not (port_text.isascii() and port_text.isdecimal()):
         raise wrong
-    port = int(port_text) if port_text else DEFAULT_PORT
+    port = int(port_text) if port_text else port_default
     if not 1 <= port <= PORT_MAX:
         raise wrong
     return Endpoint(host, port)

@@ -18,6 +18,7 @@ SHOWN_MAX: Final = 40
 _SYMBOL = re.compile(r"[A-Z0-9^][A-Z0-9.^=/-]{0,15}\Z", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,23}\Z", re.ASCII)
 _CURRENCY = re.compile(r"[A-Z]{3}\Z", re.ASCII)
+_WORKER_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,22}[a-z0-9])?\Z", re.ASCII)
 _DNS_NAME = re.compile(
     r"(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*"
     r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z",
@@ -73,6 +74,18 @@ def check_name(name: str, what: str = "portfolio") -> str:
         raise ValueError(
             f"{quoted(name)} cannot name a {what}; use 1 to {NAME_CHARACTERS_MAX} letters, digits"
             " and _ . -, a letter or digit first"
+        )
+    return name
+
+
+def check_worker_name(name: str) -> str:
+    """Return ``name``, or raise `ValueError` unless files, settings and people can know a worker
+    by it."""
+    reserved = name in {"ca", "master"} or name.endswith("-public")
+    if reserved or _WORKER_NAME.match(name) is None:
+        raise ValueError(
+            f"{quoted(name)} cannot name a worker; use up to 24 of a-z, 0-9 and inner hyphens, such"
+            " as worker-1 (not ca, not master, no -public at the end)"
         )
     return name
 

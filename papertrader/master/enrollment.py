@@ -17,6 +17,7 @@ import attrs
 from twisted.logger import Logger
 
 from papertrader.core.buckets import TokenBucket
+from papertrader.core.identifiers import check_host
 from papertrader.core.instants import SECOND
 from papertrader.master.commands import Refused
 from papertrader.master.database import TruthStore
@@ -146,6 +147,8 @@ class Enrollment:
             raise Refused(Status.SERVER_BUSY, f"There are {WORKERS_MAX} workers already.")
         try:
             networks = read_networks(networks)
+            for host in hosts.split():
+                check_host(host)
         except ValueError as error:
             raise Refused(Status.INVALID_FIELD, str(error)) from None
         if known is not None:

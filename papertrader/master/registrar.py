@@ -6,6 +6,7 @@ from typing import Final
 
 from twisted.logger import Logger
 
+from papertrader.core.identifiers import check_worker_name
 from papertrader.master.commands import Command, Refused
 from papertrader.master.enrollment import AuthorityStatus, Enrolled, Enrollment, SigningRefused
 from papertrader.master.holdings import parts
@@ -54,11 +55,10 @@ class Registrar:
         self._operators.require(session)
         signer = self._enrollment.require_signer()
         name = message.name or ""
-        if not is_worker_name(name):
-            raise Refused(
-                Status.INVALID_FIELD,
-                f"{name!r} cannot name a worker: up to 24 of a-z, 0-9 and inner hyphens.",
-            )
+        try:
+            check_worker_name(name)
+        except ValueError as error:
+            raise Refused(Status.INVALID_FIELD, f"{error}.") from None
         pending, token = self._enrollment.add(
             name,
             message.networks or "",
@@ -240,15 +240,6 @@ class Registrar:
         except SigningRefused as error:
             raise Refused(Status.NO_DATA, str(error)) from None
         return status
-
-
-def is_worker_name(name: str) -> bool:
-    """Tell whether a worker may be called so; files and settings know it by this name."""
-    inner = name.replace("-", "a")
-    plain = inner.isascii() and inner.isalnum() and inner == inner.lower()
-    edges = not (name.startswith("-") or name.endswith("-"))
-    reserved = name in {"ca", "master"} or name.endswith("-public")
-    return 1 <= len(name) <= 24 and plain and edges and not reserved
 
 
 def _pending_row(pending: Pending) -> m.RegisteredRow:

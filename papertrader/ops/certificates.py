@@ -14,7 +14,6 @@ after 30, never after its authority. No file is overwritten but by what follows 
 
 from __future__ import annotations
 
-import re
 import socket
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
@@ -29,7 +28,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
-from papertrader.core.identifiers import is_dns_name
+from papertrader.core import identifiers
 from papertrader.net.credentials import (
     INNER_DOMAIN,
     MASTER_NAME,
@@ -65,8 +64,6 @@ HOSTS_MAX: Final = 32
 
 LOCAL_HOSTS: Final = ("localhost", "127.0.0.1", "::1")
 """Names that every worker's public certificate carries."""
-
-_WORKER_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,22}[a-z0-9])?\Z", re.ASCII)
 
 
 Sign = Callable[[ec.EllipticCurvePrivateKey], x509.Certificate]
@@ -314,12 +311,10 @@ def _directory(state: Path) -> Path:
 
 def check_worker_name(name: str) -> None:
     """Raise `CertificateError` if files, settings and people could not know a worker by it."""
-    reserved = name in {"ca", "master"} or name.endswith("-public")
-    if reserved or _WORKER_NAME.match(name) is None:
-        raise CertificateError(
-            f"{name!r} cannot name a worker; use up to 24 of a-z, 0-9 and inner hyphens, such as "
-            "worker-1 (not ca, not master, no -public at the end)."
-        )
+    try:
+        identifiers.check_worker_name(name)
+    except ValueError as error:
+        raise CertificateError(f"{error}.") from None
 
 
 def public_names(hosts: Sequence[str], *, here: bool = True) -> list[x509.GeneralName]:
@@ -329,7 +324,7 @@ def public_names(hosts: Sequence[str], *, here: bool = True) -> list[x509.Genera
     """
     machine = socket.gethostname().lower() if here else ""
     # A machine may bear a name that no certificate can; it is then reached by another one.
-    usable = [machine] if is_dns_name(machine) and not _is_inner(machine) else []
+    usable = [machine] if identifiers.is_dns_name(machine) and not _is_inner(machine) else []
     names = {_general_name(host): None for host in (*LOCAL_HOSTS, *usable, *hosts)}
     if len(names) > HOSTS_MAX:
         raise CertificateError(
@@ -346,7 +341,7 @@ def _general_name(host: str) -> x509.GeneralName:
         name = host.lower().removesuffix(".")
     if _is_inner(name):
         raise CertificateError(f"{host} belongs to the inner world; a worker cannot answer to it.")
-    if not is_dns_name(name):
+    if not identifiers.is_dns_name(name):
         raise CertificateError(
             f"{host!r} is neither an IP address nor a DNS name; write names in ASCII (xn--...), "
             "without a port and without *."

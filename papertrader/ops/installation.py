@@ -72,7 +72,7 @@ def prepare(
         made = _Made(now=now, anew=anew)
         _register(state, place or as_place(state), workers, made, standby, telling)
     except OSError as error:
-        raise _unusable(state, error) from None
+        raise unusable(state, error) from None
     finally:
         lock.release()
 
@@ -120,10 +120,11 @@ def prepare_settings(state: Path, tell: Tell, what: str = "a new installation") 
             tell(f"making {what} in {state}")
             write_settings_file(state / SETTINGS_FILE, default_settings_text())
     except OSError as error:
-        raise _unusable(state, error) from None
+        raise unusable(state, error) from None
 
 
-def _unusable(state: Path, error: OSError) -> StartError:
+def unusable(state: Path, error: OSError) -> StartError:
+    """Return what a state directory says that cannot be read or written."""
     if error.strerror is None:
         # Ours, which says what to do.
         return StartError(f"cannot use {state}: {error}")

@@ -72,6 +72,19 @@ def test_an_answer_that_is_wrong_leaves_nothing_behind(tmp_path: Path) -> None:
     assert run("--yes", "--state-dir", str(state))[0] == 0
 
 
+def test_a_place_that_cannot_be_used(tmp_path: Path) -> None:
+    """In words, and what to do; what the system calls it is no sentence."""
+    (tmp_path / "file").touch()
+    state = tmp_path / "file" / "state"
+    code, said = run("--yes", "--state-dir", str(state))
+    assert code == 1
+    assert said.startswith(f"error: cannot use {state}: ")
+    assert "; make it writable for you or choose another place" in said
+    code, said = run("--yes", "--state-dir", "")
+    assert code == 2
+    assert "it is empty; name a directory" in said
+
+
 def test_what_is_missing_is_made(tmp_path: Path) -> None:
     """More workers than there were; a second time nothing, though a master runs meanwhile."""
     state = tmp_path / "state"

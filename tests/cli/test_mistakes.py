@@ -98,6 +98,7 @@ MISTAKES = [
     ("another program's word", "positions", USAGE, "'positions'", "papertrader portfolio"),
     ("a typing error after a command", "log tail", USAGE, "'tail'", "log --help"),
     ("a wrong global option", "--debg quote AAPL", USAGE, "--debg", "--help"),
+    ("a directory left empty", "--state-dir= quote AAPL", USAGE, "it is empty", "--help"),
     ("a wrong option", "clock --sped 5", USAGE, "--sped", "clock --help"),
     ("an order that there is not", "cancel 99", REFUSED, "order", "orders --all"),
     ("an order in words", "cancel first", USAGE, "not a whole number", "cancel --help"),

@@ -58,6 +58,39 @@ def test_add_prints_one_line_that_enrol_reads(operator: Terminal) -> None:
     assert operator.run("worker", "add", "far", "--address", "x:y").exit_code == 2
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (("",), "'' cannot name a worker; use up to 24"),
+        (("f" * 25,), "cannot name a worker; use up to 24"),
+        (("far", "--host", "https://far.example.org"), "is neither an IP address nor a DNS name"),
+        (("far", "--host", ""), "'' is neither an IP address nor a DNS name"),
+        (("far", "--cidr", ""), "--cidr is empty"),
+        (("far", "--address", ""), "'' is not HOST:PORT; write for example 127.0.0.1:2048"),
+    ],
+)
+def test_what_cannot_be_added(operator: Terminal, given: tuple[str, ...], said: str) -> None:
+    """Wrong usage and no mistake of ours; a network left empty would have let it in from
+    everywhere."""
+    done = operator.run("worker", "add", *given)
+    assert done.exit_code == 2
+    assert said in done.stderr
+    assert operator.market.bodies(Opcode.WORKER_ADD) == []
+
+
+def test_a_public_host_that_cannot_be_told(terminal: Terminal) -> None:
+    """Said before anything starts."""
+    done = terminal.run("worker", "run", "--public-host", "london.example.org:2049")
+    assert done.exit_code == 2
+    assert "--public-host: 'london.example.org:2049' is neither" in done.stderr
+
+
+def test_the_masters_port_need_not_be_said(operator: Terminal) -> None:
+    """It was taken for a worker's, 2049, with which nobody is enrolled."""
+    result = operator.run("worker", "add", "far", "--address", "master.example.org")
+    assert read_line(result.stdout).port == 2048
+
+
 def test_boot_admit_and_rotate(operator: Terminal) -> None:
     """By name; the modes and the seconds go to the server."""
     assert "had 12 clients" in operator.run("worker", "boot", "worker-3", "--drain", "2").stdout

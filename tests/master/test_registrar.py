@@ -100,6 +100,7 @@ def test_add_list_and_sign_by_hand(office: Office) -> None:
         {"name": "ca"}, {"name": "Far"}, {"name": "-far"}, {"name": "far-public"},
         {"name": "fär"}, {"name": "far", "networks": "192.0.2.1/24"},
         {"name": "far", "networks": "everywhere"},
+        {"name": "far", "hosts": "a.example https://b.example"}, {"name": "far", "hosts": "a:1"},
     ],
 )  # fmt: skip
 def test_what_cannot_be_added(office: Office, wrong: dict[str, str]) -> None:
