@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from pathlib import Path
-
 from papertrader.core.instants import to_datetime
 from papertrader.ops.authorities import new_key
 from papertrader.ops.certificates import issue_master, make_authority
@@ -29,13 +26,3 @@ def give_authority(kit: MasterKit) -> LocalSigner:
 def request(uuid: str) -> str:
     """Make a request for a certificate over a new key."""
     return make_request(new_key(), "PaperTrader test", uuid)
-
-
-def utc(year: int) -> datetime:
-    """The first moment of a year."""
-    return datetime(year, 1, 1, tzinfo=UTC)
-
-
-def files_of(state: Path) -> list[str]:
-    """Names in the directory of certificates."""
-    return sorted(path.name for path in (state / "tls").iterdir())

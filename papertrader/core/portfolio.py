@@ -95,10 +95,6 @@ class Position:
         """Return what the position is worth at ``price``, rounded down to a unit."""
         return proceeds_of(price, self.quantity)
 
-    def unrealized_at(self, price: int) -> int:
-        """Return the profit that closing everything at ``price`` would realize."""
-        return self.value_at(price) - self.cost_basis
-
 
 @attrs.define
 class PortfolioState:

@@ -124,11 +124,6 @@ def _moment(frame: Frame) -> int:
     return int(getattr(frame.message, "event_seq", -1))
 
 
-def conservation(world: World, number: int) -> list[Breach]:
-    """Audit an account by what it says of itself."""
-    return audited(world, number)[0]
-
-
 def audited(world: World, number: int) -> tuple[list[Breach], int]:
     """Audit an account; return what is wrong, and how many rows its books have by now."""
     channel = world.session(number)

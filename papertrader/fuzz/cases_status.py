@@ -172,7 +172,7 @@ def _connections(bench: Bench) -> None:
         return  # Refused before TLS: that is the limit.
 
 
-def _text(message: Message, tag: Tag, least: int, most: int) -> Iterator[tuple[int, Run]]:
+def _text(message: Message, tag: Tag, most: int) -> Iterator[tuple[int, Run]]:
     """Yield cases with a section of its greatest length, and one octet more."""
     for size in (most, most + 1):
 
@@ -334,11 +334,11 @@ def limit_cases() -> Iterator[Case]:
     for name, run in named:
         yield Case(section="limits", name=name, clause="10.1", run=run)
     order = m.OrderNew(client_order_id=1, symbol=SYMBOL, quantity=SCALE, tag="x")
-    for message, tag, least, most in (
-        (order, Tag.ORDER_TAG, 1, limits.ORDER_TAG_MAX),
-        (m.AssetList(prefix="x"), Tag.PREFIX, 1, limits.PREFIX_MAX),
+    for message, tag, most in (
+        (order, Tag.ORDER_TAG, limits.ORDER_TAG_MAX),
+        (m.AssetList(prefix="x"), Tag.PREFIX, limits.PREFIX_MAX),
     ):
-        for size, run in _text(message, tag, least, most):
+        for size, run in _text(message, tag, most):
             yield Case(section="limits", name=f"{tag.name} of {size}", clause="10.1", run=run)
     for count in (limits.QUOTE_SYMBOLS_MAX, limits.QUOTE_SYMBOLS_MAX + 1):
         yield Case(

@@ -207,7 +207,7 @@ class Channel:
         self.ended = True
         if self._buffer and not self._broken:
             self.breaches.append(Breach("framing", "the connection ended within a frame"))
-        self.breaches += self.reference.ended(self._now())
+        self.breaches += self.reference.ended()
 
     # --- what became of it ---------------------------------------------------------------------
 

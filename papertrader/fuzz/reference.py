@@ -118,7 +118,7 @@ class Reference:
             if faults:
                 if self.state == "WAIT_HELLO":
                     faults |= {int(Status.HELLO_EXPECTED)}
-                self._doom(header, allowed.fatal(faults), now)
+                self._doom(allowed.fatal(faults), now)
                 return
             size = limits.HEADER_SIZE + header.length
             if len(self._buffer) < size:
@@ -210,7 +210,7 @@ class Reference:
             codes.add(int(Status.PROTOCOL_STATE))
         if codes:
             # A request may be judged by its body first only when it would be read at all.
-            self._doom(header, allowed.fatal(codes), now)
+            self._doom(allowed.fatal(codes), now)
             return
         older = self._older(header)
         self._requests += 1
@@ -229,7 +229,7 @@ class Reference:
     ) -> None:
         self._closes |= verdict.closes
         if verdict.fatal:
-            self._doom(header, verdict, now)
+            self._doom(verdict, now)
         elif verdict.beyond:
             self._deaf = self._left = True
             for each in self._open.values():
@@ -256,7 +256,7 @@ class Reference:
             statuses |= {int(Status.TOO_MANY_INFLIGHT)}
         return statuses | allowed.OVERLOAD
 
-    def _doom(self, header: Header, verdict: Verdict, now: float) -> None:
+    def _doom(self, verdict: Verdict, now: float) -> None:
         self._closes |= verdict.closes
         self._doomed_at = now if self._doomed_at is None else self._doomed_at
         for each in self._open.values():
@@ -412,7 +412,7 @@ class Reference:
             return [Breach("discipline", "a fatal fault was closed with GOODBYE(OK)")]
         return []
 
-    def ended(self, now: float) -> list[Breach]:
+    def ended(self) -> list[Breach]:
         """Judge the end of the connection."""
         self._doomed_at, waited = None, self._doomed_at
         for each in self._open.values():

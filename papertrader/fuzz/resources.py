@@ -14,7 +14,6 @@ import attrs
 
 from papertrader.fuzz.observe import Breach
 
-SAMPLE_S: Final = 1.0
 SAMPLES_MAX: Final = 7_200
 """Samples of one process; when there are more, every second one is dropped."""
 SLOPE_KIB_MAX: Final = 64 * 1024

@@ -73,8 +73,6 @@ class TlsTarget:
         self.now = now
         self.refused = 0
         self._sleep = sleep
-        self.resumed = 0
-        """TLS handshakes that went on with an earlier one's secrets."""
         self._leaks = leaks
         self._make = make
         self._reader = Reader()
@@ -259,7 +257,6 @@ class _Wire:
         except (OSError, ssl.SSLError, ValueError) as error:
             self._failed(error)
         else:
-            self._target.resumed += bool(self.stream.session_reused)
             self.channel.connected = True
             self._watch(selectors.EVENT_READ)
             self.write()

@@ -206,7 +206,7 @@ class DataStream(Stream):
         halted = QuoteFlag.HALTED in quote.flags
         was = before is not None and QuoteFlag.HALTED in before.flags
         if symbol in wanted["statuses"] and halted != was:
-            self._put("s", wanted["statuses"][symbol], _status_body(quote, halted), at)
+            self._put("s", wanted["statuses"][symbol], _status_body(halted), at)
 
     def _bar_update(self, update: u.BarUpdate) -> None:
         symbol, length = update.symbol, update.interval_s
@@ -281,7 +281,7 @@ def _traded(before: r.Quote | None, quote: r.Quote) -> bool:
     )
 
 
-def _status_body(quote: r.Quote, halted: bool) -> dict[str, Any]:
+def _status_body(halted: bool) -> dict[str, Any]:
     return {
         "sc": "H" if halted else "T",
         "sm": "Trading Halt" if halted else "Trading Resumption",

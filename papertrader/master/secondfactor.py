@@ -94,7 +94,6 @@ class SecondFactors:
         self._entropy = entropy
         self._setups: OrderedDict[int, tuple[bytes, int]] = OrderedDict()
         self._recovery: dict[int, set[bytes]] = {}
-        self.used_recovery = 0
 
     def load(self, db: peewee.Database) -> None:
         """Read the recovery codes.
@@ -188,15 +187,10 @@ class SecondFactors:
         if hash_ not in mine:
             return False
         mine.remove(hash_)
-        self.used_recovery += 1
         self._journal.change(
             lambda db: db.execute_sql("DELETE FROM recovery_code WHERE code_hash = ?", (hash_,))
         )
         return True
-
-    def recovery_left(self, account: Account) -> int:
-        """Return how many recovery codes are left."""
-        return len(self._recovery.get(account.account, ()))
 
     @staticmethod
     def _require(account: Account, on: bool) -> None:

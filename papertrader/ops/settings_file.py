@@ -75,22 +75,6 @@ def load_settings(
     return sources.settle()
 
 
-def effective(settings: Settings) -> str:
-    """Write all settings as they count, with the origin of each; itself a valid settings file."""
-    width = max(
-        len(f"{value.name.rpartition('.')[2]} = {value.literal}") for value in settings.values
-    )
-    lines: list[str] = []
-    section = ""
-    for value in settings.values:
-        of, _, key = value.name.rpartition(".")
-        if of != section:
-            section = of
-            lines += ["", f"[{section}]"]
-        lines.append(f"{key} = {value.literal}".ljust(width) + f"  # {value.origin}")
-    return "\n".join(lines) + "\n"
-
-
 def default_settings_text(values: Mapping[str, str] | None = None) -> str:
     """Write a settings file that explains every variable.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from papertrader.fuzz import audits, mutate
-from papertrader.fuzz.audits import Canary, conservation
+from papertrader.fuzz.audits import Canary, audited
 from papertrader.fuzz.bench import Bench, Outcome
 from papertrader.fuzz.campaign import Campaign, Plan
 from papertrader.fuzz.corpus import Kind, Opening, Sequence, Step, Wait
@@ -94,8 +94,8 @@ def test_tokens_and_passwords_are_never_sent_again() -> None:
 
 def test_money_that_is_lost_is_found() -> None:
     """The chain of cash_after is broken."""
-    assert [b.oracle for b in conservation(world("loses money"), 0)] == ["conservation"]
-    assert conservation(world(), 0) == []
+    assert [b.oracle for b in audited(world("loses money"), 0)[0]] == ["conservation"]
+    assert audited(world(), 0)[0] == []
 
 
 def test_an_order_that_counts_twice_is_found() -> None:
@@ -103,7 +103,7 @@ def test_an_order_that_counts_twice_is_found() -> None:
     for bugs, oracles in (((), []), (("does it twice",), ["idempotency"])):
         it = world(*bugs)
         assert played(it, ORDER, mutate.put(ORDER, 20, "I", 6)) == []
-        assert [breach.oracle for breach in conservation(it, 0)] == oracles
+        assert [breach.oracle for breach in audited(it, 0)[0]] == oracles
 
 
 def test_fills_are_counted_once() -> None:

@@ -22,7 +22,6 @@ from papertrader.ops.settings import LimitsSettings, Settings
 from papertrader.ops.settings_file import (
     SETTINGS_BYTES_MAX,
     SettingsError,
-    effective,
     load_settings,
 )
 from papertrader.ops.toml_lines import lines_of
@@ -520,15 +519,6 @@ def test_foreign_environment_variables_are_left_alone(file: Path) -> None:
 def test_currencies_are_those_of_the_table_of_rates() -> None:
     """In each of them all that is traded can be valued; the table is read at the start alone."""
     assert tuple(sorted({"EUR", *load_rates().currencies})) == CURRENCIES
-
-
-def test_effective_text_is_a_settings_file(file: Path) -> None:
-    """What `effective` prints gives the same settings when loaded."""
-    settings = load(file, FULL, {"PAPERTRADER_MARKET_SEED": "77"})
-    text = effective(settings)
-    assert "# environment PAPERTRADER_MARKET_SEED" in text
-    again = load(file, text)
-    assert [v.literal for v in again.values] == [v.literal for v in settings.values]
 
 
 def test_names_are_distinct() -> None:

@@ -120,7 +120,7 @@ class LiveSource:
 
     def _accept(self, seen: Observation, provider: Provider, received: int) -> None:
         asset = self.assets[seen.symbol]
-        flags = self._plausibility.judge(seen, asset, received)
+        flags = self._plausibility.judge(seen, asset)
         delay = provider.delay_s * SECOND
         if delay:
             flags |= QuoteFlag.DELAYED

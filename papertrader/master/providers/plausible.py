@@ -60,7 +60,7 @@ class Plausibility:
             return "its time lies before that of the quote before"
         return ""
 
-    def judge(self, seen: Observation, asset: Asset, received: int) -> QuoteFlag:
+    def judge(self, seen: Observation, asset: Asset) -> QuoteFlag:
         """Take note of an observation that is not refused; return SUSPECT, or no flag."""
         known = self._known.setdefault(seen.symbol, _Known())
         if seen.source_time:
