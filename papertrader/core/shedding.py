@@ -1,7 +1,8 @@
 """What is given up first when there is more to do than can be done: history, then logins, ...
 
 A controlled delay: waits are compared with a target, and only one that stays above it for a while
-counts, so that a burst is worked off and not refused.
+counts, so that a burst is worked off and not refused. Each worker is judged by itself: what floods
+over one has nothing refused that comes over another.
 """
 
 from __future__ import annotations
@@ -29,7 +30,10 @@ class Work(IntEnum):
 
 
 class Shedding:
-    """How many kinds of work are refused now. Instants in nanoseconds, never going back."""
+    """How many kinds of work of a worker are refused now.
+
+    Instants are in nanoseconds, never going back.
+    """
 
     __slots__ = ("_eased_at", "_late_since", "level")
 
@@ -52,6 +56,10 @@ class Shedding:
         elif now - self._late_since >= INTERVAL:
             self._late_since = self._eased_at = now
             self.level = min(self.level + 1, Work.ORDER)
+
+    def level_at(self, now: int) -> int:
+        """Return `level` as it is after the lull until ``now``."""
+        return max(0, self.level - max(0, now - self._eased_at) // INTERVAL)
 
     def refuses(self, work: Work) -> bool:
         """Tell whether work of this kind is refused now."""

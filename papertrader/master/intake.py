@@ -3,7 +3,9 @@
 As long as little comes, each command is done at once. When a turn of the reactor brings more than
 `TURN_COMMANDS`, the rest waits here and is done in turn: a command of one worker after that of the
 other; of each worker one connection after the other, `RUN_COMMANDS` of each; of each connection in
-order. What has waited for too long since its worker read it is refused and never done.
+order. What has waited for too long since its worker read it is refused and never done. Whether a
+worker's commands are late, and what is refused of them for it, is that worker's matter alone: the
+turns see to it that none waits for another's flood.
 
 Why not one command of each connection: what is answered together goes to the client in one record,
 and what it sends then comes back together. With sixteen requests open on each of fifty connections,
@@ -16,10 +18,11 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
+from weakref import WeakKeyDictionary
 
 from papertrader.core.instants import SECOND
 from papertrader.core.limithits import LimitHits
-from papertrader.core.shedding import Shedding, Work
+from papertrader.core.shedding import TARGET, Shedding, Work
 from papertrader.master.commands import Command, Link
 from papertrader.net.clock import Clock, Timer
 from papertrader.wire import limits
@@ -124,7 +127,8 @@ class Intake:
         self._clock = clock
         self._decide = decide
         self._hits = hits
-        self._shedding = Shedding()
+        # Only links of which a command was late; seldom any.
+        self._sheddings: WeakKeyDictionary[Link, Shedding] = WeakKeyDictionary()
         self._left = TURN_COMMANDS
         self._turn: Timer | None = None
         # Only links of which something waits, the next first.
@@ -135,8 +139,9 @@ class Intake:
 
     @property
     def level(self) -> int:
-        """How many kinds of work are refused now."""
-        return self._shedding.level
+        """How many kinds of work are refused now, of the worker that is worst off."""
+        now = self._clock.wall_ns()
+        return max((each.level_at(now) for each in self._sheddings.values()), default=0)
 
     def take(self, command: Command) -> None:
         """Do a command, let it wait for its turn, or refuse it."""
@@ -190,8 +195,8 @@ class Intake:
         return command
 
     def _begin(self, command: Command) -> None:
-        waited, shedding = command.waited, self._shedding
-        shedding.waited(waited, command.accepted_at)
+        waited = command.waited
+        level = self._judge(command) if waited > TARGET or self._sheddings else 0
         if waited > _DEADLINE and not command.resent:
             self._hits.hit("deadline")
             command.answer(
@@ -201,19 +206,31 @@ class Intake:
                     retry_after_ms=SHED_RETRY_MS,
                 )
             )
-        elif shedding.level and shedding.refuses(work_of(command.opcode)):
+        elif level and work_of(command.opcode) <= level:
             self._hits.hit(f"shed_{work_of(command.opcode).name.lower()}")
-            self._busy(command, "There is too much to do at this moment")
+            self._busy(command, "There is too much to do at this moment", level)
         else:
             self._decide(command)
 
-    def _busy(self, command: Command, why: str) -> None:
+    def _judge(self, command: Command) -> int:
+        """Note how long a command of its worker has waited; return that worker's level."""
+        shedding = self._sheddings.get(command.link)
+        if shedding is None:
+            if command.waited <= TARGET:
+                return 0
+            shedding = self._sheddings[command.link] = Shedding()
+        shedding.waited(command.waited, command.accepted_at)
+        if not shedding.level and command.waited <= TARGET:
+            del self._sheddings[command.link]
+        return shedding.level
+
+    def _busy(self, command: Command, why: str, level: int = 1) -> None:
         if command.opcode != Opcode.CANCEL:
             command.answer(
                 command.failure(
                     Status.SERVER_BUSY,
                     f"{why}; try again shortly.",
-                    retry_after_ms=SHED_RETRY_MS * max(1, self._shedding.level),
+                    retry_after_ms=SHED_RETRY_MS * level,
                 )
             )
 

@@ -78,7 +78,8 @@ def test_history_goes_first_and_cancels_never(
                 assert answer.status == Status.SERVER_BUSY
                 assert answer.message.retry_after_ms >= 500
                 refused.setdefault(type(message).__name__, kit.main.intake.level)
-        login = kit.client(connection=8).ask(m.Login(username="x", password="y" * 9), session=0)
+        other = kit.client(ann.link, connection=8)
+        login = other.ask(m.Login(username="x", password="y" * 9), session=0)
         if login.status == Status.SERVER_BUSY:
             refused.setdefault("Login", kit.main.intake.level)
 
@@ -99,6 +100,27 @@ def test_history_goes_first_and_cancels_never(
     assert ann.ask(m.OrderList()).status == 0
     hits = kit.main.limit_hits
     assert min(hits[f"shed_{kind}"] for kind in ("history", "login", "account", "order")) >= 1
+
+
+def test_what_is_late_over_one_worker_has_nothing_refused_over_another(
+    kit: MasterKit, ann: MasterClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """T-35: neither a worker's flood nor what it says of waits shuts out the others' clients."""
+    bob = trader(kit, "bob", 1, FakeLink(2))
+    with monkeypatch.context() as patch:
+        late(kit, patch, 200 * MILLISECOND)
+        for _ in range(30):
+            ann.ask(m.AccountGet())
+            kit.turn(0.1)
+    assert kit.main.intake.level >= Work.ACCOUNT
+    for message in (m.OrderList(), m.AccountGet()):
+        assert bob.ask(message).status == Status.OK
+        assert ann.ask(message).status == Status.SERVER_BUSY
+    assert bob.order("AAPL", "1").status == Status.OK
+    assert kit.client(bob.link, connection=9).login("bob").status == Status.OK
+    kit.turn(10)
+    assert kit.main.intake.level == 0
+    assert ann.ask(m.OrderList()).status == Status.OK
 
 
 def test_each_request_has_its_kind_of_work() -> None:
