@@ -502,12 +502,15 @@ def reload_cert(invocation: Invocation, wanted: str | None) -> None:
     from papertrader.ops.running import read_run_file, run_directory  # noqa: PLC0415
 
     state = _state(invocation)
-    told = []
+    told, running = [], []
     for path in sorted(run_directory(state).glob("*.json")):
-        if path.stem in _NO_WORKERS or wanted not in (None, path.stem):
+        if path.stem in _NO_WORKERS:
             continue
         pid = (read_run_file(state, path.name) or {}).get("pid")
         if not isinstance(pid, int) or not _is_server(pid):
+            continue
+        running.append(path.stem)
+        if wanted not in (None, path.stem, path.stem.removeprefix("worker-")):
             continue
         try:
             os.kill(pid, signal.SIGHUP)
@@ -519,5 +522,7 @@ def reload_cert(invocation: Invocation, wanted: str | None) -> None:
             ) from None
         told.append(path.stem)
     if not told:
-        raise Problem.usage(f"no worker runs in {state}" if not wanted else f"no {wanted} runs")
+        if not running:
+            raise Problem.usage(f"no worker runs in {state}")
+        raise Problem.usage(f"no worker {wanted} runs here; there run: {', '.join(running)}")
     click.echo(f"told: {', '.join(told)}; what came of it is in the event log")

@@ -109,7 +109,7 @@ def examine(state: Path, around: Surroundings) -> list[Finding]:
         return [Finding("state", Verdict.BAD, what, "make one with: papertrader up")]
     settings, findings = _settings(state, around)
     findings += _permissions(state)
-    findings += _certificates(state, around.now)
+    findings += _certificates(state, settings, around.now)
     findings.append(_clock(around))
     low_water = LOW_WATER if settings is None else settings.store.low_water
     if settings is not None and settings.store.url:
@@ -193,7 +193,7 @@ def _owners(state: Path) -> list[Finding]:
 # --- certificates --------------------------------------------------------------------------------
 
 
-def _certificates(state: Path, now: datetime) -> list[Finding]:
+def _certificates(state: Path, settings: Settings | None, now: datetime) -> list[Finding]:
     directory = tls_directory(state)
     if not (directory / "ca.pem").exists():
         if (state / "truth.db").exists():
@@ -217,12 +217,36 @@ def _certificates(state: Path, now: datetime) -> list[Finding]:
                 "end it with: papertrader ca rotate",
             )
         )  # fmt: skip
-    for file in sorted(directory.glob("*.pem")):
+    here = sorted(directory.glob("*.pem"))
+    for file in here:
         found += _certificate(state, file, now)
+    found += [
+        Finding(
+            "certificates", Verdict.BAD,
+            f"{file.name} is missing, without which {who} does not start",
+            _anew(file, read_enrolled(state) is None),
+        )
+        for file, who in _needed(state, settings)
+        if file not in here
+    ]  # fmt: skip
     if all(each.verdict is Verdict.GOOD for each in found):
         ends = min((each.what for each in found), default="")
         return [Finding("certificates", Verdict.GOOD, f"{len(found)} files; {ends}")]
     return [each for each in found if each.verdict is not Verdict.GOOD]
+
+
+def _needed(state: Path, settings: Settings | None) -> list[tuple[Path, str]]:
+    """Return the certificates that the servers of this machine need, and which server each."""
+    enrolled = read_enrolled(state)
+    if enrolled is not None:
+        workers = [enrolled.name]
+    else:
+        count = 1 if settings is None else settings.workers
+        workers = [f"worker-{number}" for number in range(1, count + 1)]
+    names = [] if enrolled is not None else [("master", "the master")]
+    for worker in workers:
+        names += [(worker, worker), (f"{worker}-public", worker)]
+    return [(certificate_files(state, name)[0], who) for name, who in names]
 
 
 def _certificate(state: Path, file: Path, now: datetime) -> list[Finding]:

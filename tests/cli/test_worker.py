@@ -175,7 +175,12 @@ def test_certificates_are_read_again_by_workers_alone(
         assert "no worker runs" in operator.run(*where, state=False).stderr
         monkeypatch.setattr("papertrader.cli.worker._is_server", lambda pid: True)
         assert "told: worker-1;" in operator.run(*where, state=False).stdout
-        assert sent == [other.pid]
+        # By its number too, as everywhere else.
+        assert "told: worker-1;" in operator.run(*where, "1", state=False).stdout
+        assert sent == [other.pid] * 2
+        none = operator.run(*where, "9", state=False)
+        assert (none.exit_code, sent) == (2, [other.pid] * 2)
+        assert "no worker 9 runs here; there run: worker-1" in none.stderr
     finally:
         monkeypatch.undo()
         other.kill()

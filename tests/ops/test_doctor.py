@@ -220,6 +220,23 @@ def test_certificates_that_cannot_be_used(state: Path, how: str) -> None:
     assert seen(state, "certificates", now=now).verdict is Verdict.BAD
 
 
+@pytest.mark.parametrize("name", ["master", "worker-1", "worker-1-public"])
+def test_a_certificate_that_is_gone(state: Path, name: str) -> None:
+    """The server that needs it would not start again; what is left was called good."""
+    certificate_files(state, name)[0].unlink()
+    found = seen(state, "certificates")
+    server = "the master" if name == "master" else "worker-1"
+    assert found.verdict is Verdict.BAD
+    assert found.what == f"{name}.pem is missing, without which {server} does not start"
+    assert "papertrader init --missing" in found.advice
+
+
+def test_a_certificate_of_a_worker_that_the_settings_want(state: Path) -> None:
+    """There are two workers now, and nothing was made for the second."""
+    (state / SETTINGS_FILE).write_text("workers = 2\n" + (state / SETTINGS_FILE).read_text())
+    assert seen(state, "certificates").what.startswith("worker-2.pem is missing")
+
+
 @pytest.mark.parametrize(
     ("offset", "verdict"), [(0.9, Verdict.GOOD), (-1.5, Verdict.BAD), (None, Verdict.WARNING)]
 )
