@@ -7,6 +7,7 @@ the kernel knows. Works while everything runs, and when nothing does.
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import shutil
 import socket
@@ -88,6 +89,21 @@ class Finding:
     advice: str = ""
 
 
+def is_read_only(path: Path) -> bool:
+    """Tell whether nothing can be written in a directory, whoever asks.
+
+    A file system that Linux shuts after an error of its disk may still be called writable: only who
+    tries is told. A file without a name leaves nothing behind.
+    """
+    if os.statvfs(path).f_flag & os.ST_RDONLY:
+        return True
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CLOEXEC | getattr(os, "O_TMPFILE", 0), 0o600))
+    except OSError as error:
+        return error.errno == errno.EROFS
+    return False
+
+
 @attrs.frozen(kw_only=True)
 class Surroundings:
     """What the doctor is told of the machine; tests tell something else."""
@@ -97,7 +113,7 @@ class Surroundings:
     clock_offset: Callable[[], float | None] = lambda: None
     """Seconds that the clock is off by what keeps it, None if nothing does."""
     free_octets: Callable[[Path], int] = lambda path: shutil.disk_usage(path).free
-    read_only: Callable[[Path], bool] = lambda path: bool(os.statvfs(path).f_flag & os.ST_RDONLY)
+    read_only: Callable[[Path], bool] = is_read_only
     python: tuple[int, int] = sys.version_info[:2]
     openssl: tuple[int, ...] = ssl.OPENSSL_VERSION_INFO[:2]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import socket
@@ -37,6 +38,7 @@ from papertrader.ops.doctor import (
     Verdict,
     _libraries,
     examine,
+    is_read_only,
     kernel_clock,
 )
 from papertrader.ops.forwarded import FILE, Forwarded
@@ -421,6 +423,25 @@ def test_a_disk_that_can_only_be_read(state: Path) -> None:
     assert found.verdict is Verdict.BAD
     assert "can only be read" in found.what
     assert seen(state, "disk").verdict is Verdict.GOOD
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [(errno.EROFS, True), (errno.EACCES, False), (errno.EOPNOTSUPP, False), (errno.EISDIR, False)],
+)
+def test_a_file_system_that_only_refuses_to_be_written(
+    state: Path, monkeypatch: pytest.MonkeyPatch, number: int, expected: bool
+) -> None:
+    """Linux shuts one after an error and still calls it writable; other refusals say nothing."""
+
+    def refused(*_: object) -> int:
+        raise OSError(number, os.strerror(number))
+
+    before = sorted(state.iterdir())
+    assert not is_read_only(state)
+    assert sorted(state.iterdir()) == before
+    monkeypatch.setattr(os, "open", refused)
+    assert is_read_only(state) is expected
 
 
 def test_a_port_that_somebody_has(state: Path) -> None:
