@@ -66,6 +66,22 @@ def test_a_flood_of_requests_is_not_listened_to() -> None:
     assert len(client.raw) - written < 64 * 1024
 
 
+def test_so_many_refusals_in_a_second_are_answered() -> None:
+    """One less, and it is listened to still."""
+    house, client = house_and_client()
+    refused, sent = 0, 0
+    while client.wire.near.reading:
+        assert refused < REFUSED_MAX
+        sent += 1
+        client.send(requests(1, 100 + sent))
+        house.settle()
+        refused += sum(header.status == Status.RATE_LIMITED for header, _ in client.take())
+        for request in list(client.near.open.values()):
+            client.near.give_up(request, Status.SERVER_BUSY, "")
+        client.take()
+    assert refused == REFUSED_MAX
+
+
 def test_who_stops_flooding_is_listened_to_again() -> None:
     """What waited is dealt with at the rate allowed, in its order; then all is as before."""
     house, client = house_and_client()

@@ -9,7 +9,7 @@ import pytest
 from papertrader.core.events import OrderChanged
 from papertrader.core.fills import LimitingRule, Receipt
 from papertrader.core.intervals import BAR_NS
-from papertrader.core.money import parse_amount
+from papertrader.core.money import NULL, parse_amount
 from papertrader.core.orders import Order, OrderState, Side, TimeInForce
 from papertrader.core.quotes import AssetFlag
 from papertrader.core.terms import AccountKind, FillModelKind, PortfolioTerms
@@ -191,6 +191,15 @@ def test_an_interval_without_volume_gives_nothing(floor: Any) -> None:
     (end,) = receipts_of(floor, order)
     assert (floor.now_is(order).state, end.limiting) == (OrderState.EXPIRED, LimitingRule.VOLUME)
     assert end.quote_seq == floor.quote_seq
+
+
+def test_an_order_that_met_no_quote_ends_with_a_receipt_without_prices(floor: Any) -> None:
+    """No number of a quote, no price, no size: it waited for the first."""
+    order = floor.order("1", "100", time_in_force=TimeInForce.DAY, expire_at=CLOSE)
+    close(floor)
+    nothing = Receipt(0, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, LimitingRule.WAITING)
+    assert floor.now_is(order).state == OrderState.EXPIRED
+    assert receipts_of(floor, order) == [nothing]
 
 
 def test_bar_fills_at_the_close_of_the_last_bar(floor: Any) -> None:

@@ -234,6 +234,7 @@ def test_without_a_session_only_the_door_is_open() -> None:
         assert failure_of(client.take()[0]) == (number, Status.NOT_LOGGED_IN)
     it.ask(client, m.AccountGet(), correlation=9, session=5)
     assert failure_of(client.take()[0]) == (9, Status.NOT_LOGGED_IN)
+    assert it.worker.statistics.refused == 5
     it.ask(client, login(), correlation=10)
     it.ask(client, m.WorkerList(), correlation=11)
     assert len(it.relayed()) == 2
