@@ -20,7 +20,7 @@ from papertrader.worker.clients import RELAYED_FIRST, RELAYED_LAST
 from papertrader.worker.linkstate import TRANSITIONS, LinkState
 from tests.conformance.chain import Ahead, Chain
 from tests.conformance.newer import split
-from tests.conformance.prose import PROSE, table_behind
+from tests.conformance.prose import PROSE, table_behind, text_of
 from tests.link_kit import WALL_NS, client_link, join, master_link
 from tests.master_kit import MasterKit
 from tests.worker_kit import House
@@ -185,6 +185,14 @@ def test_the_states_of_a_session_are_closed() -> None:
     reached = {re.split(r"[ ;]", after)[0] for _, _, after in rows}
     assert states == {"NONE", "ATTACHED", "DETACHED"}
     assert reached == {"ATTACHED", "DETACHED", "ENDED"}
+
+
+@pytest.mark.clause("12.1")
+def test_the_commands_are_those_of_the_text() -> None:
+    """Each that changes state, and no other, is in the list."""
+    listed = text_of("12.1").partition(". It carries")[0]
+    named = re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", listed.replace("VALIDATE_ONLY", ""))
+    assert sorted(named) == sorted(opcode.name for opcode in kinds.STATE_CHANGING)
 
 
 @pytest.mark.clause("17.2")
