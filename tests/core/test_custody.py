@@ -61,6 +61,15 @@ def test_a_fork_is_as_the_other_is(floor: Any) -> None:
     assert (floor.desk.portfolio(2).quantity("ACME"), mine.quantity("ACME")) == (0, m("10"))
 
 
+def test_who_has_spent_the_last_unit_owes_nothing(floor: Any) -> None:
+    """Cash of exactly 0 goes into a fork with what was bought for it."""
+    floor.hold("100", "100")
+    assert floor.desk.portfolio(1).cash == 0
+    assert fork(floor).refusal is None
+    copy = floor.desk.portfolio(2)
+    assert (copy.cash, copy.quantity("ACME"), copy.deposited) == (0, m("100"), m("10000"))
+
+
 def test_a_fork_of_a_moment(floor: Any) -> None:
     """The ledger tells what was then: bought on, sold off and split since."""
     floor.quote("10", "10")
