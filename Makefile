@@ -4,7 +4,7 @@
 # make test-web  the tests of the web page in a real browser, Debian's Chromium
 # make docs     the documentation as pages, in build/docs; a warning is an error
 # make fuzz    read 10^8 changed frames with the codec, on every processor: about a quarter of an hour
-# make bench   measure the product beside its peers, 15 minutes: benchmarks/README.rst
+# make bench   measure the product beside its peers, forty minutes: benchmarks/README.rst
 # make profile flame graphs of master and worker under load
 # make sbom    list what an installation has, with what libraries bring along: build/sbom.json
 # make advisories  ask over the network for published weaknesses of just that
