@@ -45,7 +45,7 @@ class SessionInfo:
 
 @attrs.frozen(kw_only=True)
 class AccountSettings:
-    """What `update_account` has left in force."""
+    """What `account_update` has left in force."""
 
     privacy: Privacy
     has_email: bool

@@ -45,7 +45,7 @@ class Stops(Combinations):
     """Triggers orders, moves trailing stops, and lets orders in at the opening."""
 
     def _stirs(self, book: Book, offer: Offer) -> bool:
-        """Tell, cheaply, whether `_trigger` or `_move_marks` may yield events for a book."""
+        """Tell, cheaply, whether a quote may yield events for a book though it fills nothing."""
         quote = offer.quote
         at = quote.observed_at
         if book.unmet and any(stamp < at for stamp, _ in book.unmet.values()):
