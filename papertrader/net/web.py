@@ -80,6 +80,8 @@ class BoundedRequest(Request):
     def __init__(self, channel: HTTPChannel, queued: object = None) -> None:
         super().__init__(channel)  # type: ignore[no-untyped-call]
         self._body_octets = 0
+        self._refused = False
+        """There is no buffer for the rest of its body."""
 
     def gotLength(self, length: int | None) -> None:
         """Take the length of the body, None for a chunked one; too long a one is refused at once,
@@ -92,7 +94,7 @@ class BoundedRequest(Request):
     def handleContentChunk(self, data: bytes) -> None:
         """Take a piece of the body."""
         self._body_octets += len(data)
-        if self._body_octets > BODY_MAX:
+        if self._refused or self._body_octets > BODY_MAX:
             self._too_large()
             return
         super().handleContentChunk(data)  # type: ignore[no-untyped-call]
@@ -111,12 +113,10 @@ class BoundedRequest(Request):
         super().process()  # type: ignore[no-untyped-call]
 
     def _too_large(self) -> None:
-        transport = self.channel.transport if self.channel is not None else None
-        if transport is not None:
-            transport.write(
-                b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-            )
-            transport.loseConnection()
+        self._refused = True
+        channel = self.channel
+        if isinstance(channel, WebChannel):
+            channel.refuse(b"413 Content Too Large")
 
 
 class WebConnection(Protocol):
@@ -196,6 +196,32 @@ class WebChannel(HTTPChannel):
     web_connection: WebConnection | None = None
     site: Site
     abortTimeout = None  # type: ignore[assignment]
+    _ended = False
+
+    def refuse(self, status: bytes) -> None:
+        """Answer what is not read to its end, and close the connection."""
+        if self._ended or self.transport is None:
+            return
+        self.transport.write(
+            b"HTTP/1.1 " + status + b"\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+        )
+        # Not the transport's: TLS is only shut down when its producer, the channel, has left it.
+        self.loseConnection()
+
+    def loseConnection(self) -> None:
+        """Close the connection when what was written is out."""
+        if not self._ended:
+            self._ended = True
+            super().loseConnection()  # type: ignore[no-untyped-call]
+
+    def dataReceived(self, data: bytes) -> None:
+        """Read what comes; TLS goes on to deliver until the other end has closed as well."""
+        if not self._ended:
+            super().dataReceived(data)  # type: ignore[no-untyped-call]
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        """A line of a head that does not end."""
+        self.refuse(b"431 Request Header Fields Too Large")
 
     def timeoutConnection(self) -> None:
         """Cut a connection on which nothing has come for `IDLE_S`, without a word to the log."""

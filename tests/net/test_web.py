@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from twisted.internet.address import IPv4Address
+from twisted.internet.testing import MemoryReactorClock, StringTransport
 
 from papertrader.net import web
+from papertrader.net.clock import Clock
 from tests.web_kit import NAME, RawBrowser, WebHouse
 
 
@@ -128,6 +134,35 @@ def test_a_body_is_bounded_whether_its_length_is_told_or_not(house: WebHouse) ->
 
 
 @pytest.mark.parametrize(
+    ("head", "wanted"),
+    [
+        (b"GET / HTTP/1.1\r\nX: " + b"a" * 40_000, 431),
+        (b"GET /" + b"a" * 40_000, 431),
+        (b"G" * 40_000, 431),
+        (b"POST / HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n", 413),
+        (b"POST / HTTP/1.1\r\nContent-Length: 99999999\r\n\r\nits beginning", 413),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nfffff\r\n" + bytes(99_999), 413),
+    ],
+)
+def test_what_is_too_large_is_refused_once_and_closed_at_once(head: bytes, wanted: int) -> None:
+    """Each piece behind it was answered again, and TLS stayed open for `IDLE_S`: its transport is
+    only shut down when the producer has left it."""
+    transport = StringTransport()
+    ended: list[Any] = []
+    transport.loseConnection = lambda: ended.append(transport.producer)  # type: ignore[method-assign]
+    reactor = MemoryReactorClock()
+    site = web.WebSite(web.Refusal(404, "nothing"), Clock(reactor), reactor)
+    connection = site.build(IPv4Address("TCP", "192.0.2.1", 5))
+    connection.makeConnection(transport)
+    assert transport.producer is not None
+    for _ in range(3):
+        connection.dataReceived(head)
+    assert ended == [None]
+    assert transport.value().startswith(b"HTTP/1.1 %d " % wanted)
+    assert transport.value().count(b"HTTP/1.1 ") == 1
+
+
+@pytest.mark.parametrize(
     "headers",
     [
         ("Content-Length: 4", "Transfer-Encoding: chunked"),
@@ -191,3 +226,27 @@ def test_a_head_without_end_is_cut(house: WebHouse) -> None:
         raw.say(b"X: " + b"y" * 1000 + b"\r\n")
         house.settle()
     assert raw.lost or status(raw) >= 400
+
+
+PIECES = (
+    b"POST / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\n", b"HEAD /health HTTP/1.0\r\n", b"Host: x\r\n",
+    b"Content-Length: 99999999\r\n", b"Content-Length: 5\r\n", b"Transfer-Encoding: chunked\r\n",
+    b"Expect: 100-continue\r\n", b"Connection: close\r\n", b" fold\r\n", b"\r\n", b"fffff\r\n",
+    b"5\r\n", b"0\r\n\r\n", b"hello", b"\x00\xff", b"a" * 20_000, b"a" * 70_000,
+)  # fmt: skip
+
+
+@given(pieces=st.lists(st.sampled_from(PIECES), max_size=12), at_once=st.booleans())
+@example(pieces=[b"0\r\n\r\n", b"\r\n"], at_once=False)
+@example(pieces=[PIECES[0], PIECES[4], b"\r\n", b"hello"], at_once=True)
+def test_whatever_comes_is_no_mistake_of_ours(pieces: list[bytes], at_once: bool) -> None:
+    """Nothing is raised, also by what still comes when a connection is being closed: TLS delivers
+    it, and each was two entries at level critical."""
+    transport = StringTransport()
+    reactor = MemoryReactorClock()
+    site = web.WebSite(web.Refusal(404, "nothing"), Clock(reactor), reactor)
+    connection = site.build(IPv4Address("TCP", "192.0.2.1", 5))
+    connection.makeConnection(transport)
+    for data in [b"".join(pieces)] if at_once else pieces:
+        connection.dataReceived(data)
+    connection.connectionLost()
