@@ -10,7 +10,7 @@ from urllib.parse import quote
 import attrs
 
 from papertrader.client.account_commands import SessionInfo, session_of
-from papertrader.client.arguments import of_kind
+from papertrader.client.arguments import member_of, octets_of
 from papertrader.client.commands import Command, text_of, username_of, whole_number
 from papertrader.client.results import moment_of
 from papertrader.wire import limits
@@ -157,11 +157,10 @@ def account_close(password: str, code: str | None) -> Command[int]:
 
 def invite_create(role: AccountRole, lifetime_s: int, label: str) -> Command[NewInvitation]:
     """Make an invitation."""
-    of_kind(role, "role", AccountRole, "an")
-    if len(of_kind(label, "label", str).encode()) > limits.TAG_TEXT_MAX or not label.isprintable():
+    if len(octets_of(label, "label")) > limits.TAG_TEXT_MAX or not label.isprintable():
         raise ValueError(f"the label must be one line of at most {limits.TAG_TEXT_MAX} octets")
     message = m.InviteCreate(
-        role=role,
+        role=member_of(role, "role", AccountRole),
         lifetime_s=whole_number(lifetime_s, "lifetime_s", limits.INVITATION_LIFETIME_MAX_S),
         label=label or None,
     )
@@ -215,7 +214,7 @@ def reset_create(username: str) -> Command[ResetToken]:
 def accounts(username: str, after: int, limit: int) -> Command[AccountPage]:
     """Read the accounts, or one of them."""
     message = m.AccountList(
-        username=username_of(username) if username else "",
+        username="" if username == "" else username_of(username),
         after=whole_number(after, "after"),
         limit=whole_number(limit, "limit", limits.ROWS_MAX),
     )
@@ -247,8 +246,8 @@ def account_control(
     """Change what an account may do; answers how many of its sessions ended."""
     message = m.AccountControl(
         username=username_of(username),
-        action=action,
-        role=role,
+        action=member_of(action, "action", AccountAction),
+        role=member_of(role, "role", AccountRole),
         session_id=whole_number(session_id, "session_id"),
     )
     return Command(message=message, read=lambda parts: cast("int", parts[0].ended))

@@ -8,7 +8,7 @@ from typing import Final, cast
 
 import attrs
 
-from papertrader.client.arguments import of_kind
+from papertrader.client.arguments import member_of, octets_of
 from papertrader.client.commands import Command, text_of, whole_number
 from papertrader.client.conversion import address_text
 from papertrader.client.results import moment_of
@@ -136,9 +136,9 @@ def account_update(privacy: Privacy | None, email: str | None) -> Command[Accoun
     if privacy is None and email is None:
         raise ValueError("say what to change: privacy, email, or both")
     if privacy is not None:
-        of_kind(privacy, "privacy", Privacy)
-    if email and len(of_kind(email, "email", str).encode()) > limits.EMAIL_MAX:
-        raise ValueError(f"the e-mail address must have at most {limits.EMAIL_MAX} octets")
+        privacy = member_of(privacy, "privacy", Privacy)
+    if email is not None:
+        text_of(email, "email", limits.EMAIL_MAX, 0)
     mask = AccountField(0)
     mask |= AccountField.PRIVACY if privacy is not None else 0
     mask |= AccountField.EMAIL if email is not None else 0
@@ -152,12 +152,11 @@ def account_update(privacy: Privacy | None, email: str | None) -> Command[Accoun
 
 def api_key_create(label: str, scope: Scope, lifetime_s: int) -> Command[NewApiKey]:
     """Make an API key."""
-    if not isinstance(label, str):
-        raise TypeError(f"the label must be text, not {type(label).__name__}")
-    if not 1 <= len(label.encode()) <= limits.TAG_TEXT_MAX or not label.isprintable():
+    octets = len(octets_of(label, "the label"))
+    if not 1 <= octets <= limits.TAG_TEXT_MAX or not label.isprintable():
         raise ValueError(f"the label must be one line of 1 to {limits.TAG_TEXT_MAX} octets")
     message = m.ApiKeyCreate(
-        scope=scope,
+        scope=member_of(scope, "scope", Scope),
         lifetime_s=whole_number(lifetime_s, "lifetime_s", LIFETIME_MAX_S),
         label=label,
     )

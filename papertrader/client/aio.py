@@ -388,7 +388,7 @@ class AsyncClient(
         """Have the account's events pushed to `events`; as `Client.subscribe_account`."""
         return await self._subscribe(commands.subscribe_account(from_event_seq))
 
-    async def unsubscribe(self, subscription: int, symbols: Iterable[str] = ()) -> None:
+    async def unsubscribe(self, subscription: int, symbols: str | Iterable[str] = ()) -> None:
         """End a subscription, or leave ``symbols`` out of it."""
         await self._await(self._session.unsubscribe(subscription, symbols, self._now()))
 

@@ -7,7 +7,8 @@ from types import MappingProxyType
 from typing import Final
 
 from papertrader.client.alertresults import AlertInfo, AlertUpdate, Watchlist
-from papertrader.client.commands import Amount, Command, symbol_rows_of
+from papertrader.client.arguments import choice_of
+from papertrader.client.commands import Amount, Command, symbol_or_any, symbol_rows_of
 from papertrader.client.commands import whole_number as whole
 from papertrader.client.moments import Moment, instant_of
 from papertrader.client.results import decimal_of, decimal_or_none, moment_of, units_of
@@ -54,7 +55,7 @@ def watchlists(name: str = "") -> Command[tuple[Watchlist, ...]]:
                 found.setdefault(row.name, []).append(row.symbol)
         return tuple(Watchlist(name=each, symbols=tuple(rows)) for each, rows in found.items())
 
-    return Command(message=m.WatchlistList(name=_name(name) if name else ""), read=read)
+    return Command(message=m.WatchlistList(name="" if name == "" else _name(name)), read=read)
 
 
 def watchlist(name: str) -> Command[Watchlist]:
@@ -108,9 +109,7 @@ def alert_create(
     """Make a price alert."""
     if (above is None) == (below is None):
         raise ValueError("give either above or below: the price at which the alert triggers")
-    if of not in SIDES:
-        raise ValueError(f"an alert watches {', '.join(SIDES)}, not {of!r}")
-    at_least, at_most = SIDES[of]
+    at_least, at_most = choice_of(of, "of", SIDES)
     price = units_of(above, "above") if above is not None else units_of(below or 0, "below")
     if price <= 0:
         raise ValueError("an alert's price must be above 0")
@@ -133,12 +132,12 @@ def alerts(symbol: str) -> Command[tuple[AlertInfo, ...]]:
     def read(parts: Sequence[m.AlertListPart]) -> tuple[AlertInfo, ...]:
         return tuple(alert_of(row) for part in parts for row in part.alerts)
 
-    return Command(message=m.AlertList(symbol=check_symbol(symbol) if symbol else ""), read=read)
+    return Command(message=m.AlertList(symbol=symbol_or_any(symbol)), read=read)
 
 
 def alert_number(number: int) -> int:
     """Return the number of one alert; raises `TypeError`, `ValueError`."""
-    if whole(number, "alert") == 0:
+    if whole(number, "number") == 0:
         raise ValueError("alerts are numbered from 1; alerts_clear deletes all that have ended")
     return number
 
@@ -149,4 +148,4 @@ def alert_delete(number: int) -> Command[int]:
     def read(parts: Sequence[m.AlertDeleteReply]) -> int:
         return parts[0].deleted
 
-    return Command(message=m.AlertDelete(alert=whole(number, "alert")), read=read)
+    return Command(message=m.AlertDelete(alert=whole(number, "number")), read=read)

@@ -38,7 +38,7 @@ from papertrader.client import results as r
 from papertrader.client import updates as u
 from papertrader.client.accessing import BlockingAccess
 from papertrader.client.alerting import BlockingAlerts
-from papertrader.client.arguments import timeout_of
+from papertrader.client.arguments import timeout_of, wait_of
 from papertrader.client.commands import Amount, Command
 from papertrader.client.conditions import Conditions
 from papertrader.client.contesting import BlockingContests
@@ -422,7 +422,7 @@ class Client(
         """
         return self._subscribe(commands.subscribe_account(from_event_seq))
 
-    def unsubscribe(self, subscription: int, symbols: Iterable[str] = ()) -> None:
+    def unsubscribe(self, subscription: int, symbols: str | Iterable[str] = ()) -> None:
         """End a subscription, or leave ``symbols`` out of it."""
         with self._alone():
             self._await(self._session.unsubscribe(subscription, symbols, self._now()))
@@ -432,7 +432,8 @@ class Client(
 
         The connection is kept alive, and set up again when it is lost, while this runs.
         """
-        until = None if timeout is None else self._now() + round(timeout * SECOND)
+        wait = wait_of(timeout)
+        until = None if wait is None else self._now() + wait
         while True:
             event = self._session.take_event()
             if event is not None:

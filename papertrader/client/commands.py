@@ -7,7 +7,7 @@ on the market or the account is left to the server.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, Generic, TypeVar, cast
 
@@ -16,10 +16,18 @@ import attrs
 from papertrader.client import conditions
 from papertrader.client import conversion as convert
 from papertrader.client import results as r
-from papertrader.client.arguments import bits_of, of_kind
+from papertrader.client.arguments import (
+    bits_of,
+    choice_of,
+    flag_of,
+    member_of,
+    octets_of,
+    of_kind,
+    shown,
+)
 from papertrader.client.moments import Moment, instant_of
 from papertrader.client.results import units_of
-from papertrader.core.identifiers import ID_MAX, check_symbol
+from papertrader.core.identifiers import ID_MAX, check_currency, check_symbol
 from papertrader.core.money import NULL
 from papertrader.core.orders import OPEN_STATES, OrderState, Side, TimeInForce
 from papertrader.wire import limits
@@ -53,6 +61,7 @@ INTERVALS: Final = {
 }
 """Names of bar intervals, in seconds; a month is a calendar month."""
 
+ADJUSTMENTS: Final = {"raw": Adjustment.RAW, "split": Adjustment.SPLIT, "total": Adjustment.TOTAL}
 ALL_STATES: Final = sum(1 << state for state in OrderState)
 TOKEN_OCTETS: Final = 32
 ROWS_ASKED_MAX: Final = 65_535
@@ -96,15 +105,13 @@ def _number(value: int, what: str, most: int = ID_MAX, least: int = 0) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{what} must be an integer, not {type(value).__name__}")
     if not least <= value <= most:
-        raise ValueError(f"{what} must lie between {least} and {most}, not {value}")
+        raise ValueError(f"{what} must lie between {least} and {most}, not {shown(value)}")
     return value
 
 
 def text_of(value: str, what: str, most: int, least: int = 1) -> str:
     """Return a text of ``least`` to ``most`` octets; raises `TypeError` or `ValueError`."""
-    if not isinstance(value, str):
-        raise TypeError(f"{what} must be text, not {type(value).__name__}")
-    if not least <= len(value.encode()) <= most:
+    if not least <= len(octets_of(value, what)) <= most:
         raise ValueError(f"{what} must have {least} to {most} octets")
     return value
 
@@ -117,7 +124,7 @@ def _username(value: str) -> str:
 
 
 def _symbols(symbols: str | Iterable[str], most: int) -> tuple[m.SymbolRow, ...]:
-    if isinstance(symbols, bytes) or not isinstance(symbols, Iterable):
+    if isinstance(symbols, bytes | Mapping) or not isinstance(symbols, Iterable):
         raise TypeError(f"symbols must be text, or several, not {type(symbols).__name__}")
     names = (symbols,) if isinstance(symbols, str) else tuple(dict.fromkeys(symbols))
     if len(names) > most:
@@ -126,7 +133,8 @@ def _symbols(symbols: str | Iterable[str], most: int) -> tuple[m.SymbolRow, ...]
 
 
 def _token(token: bytes) -> bytes:
-    if not isinstance(token, bytes) or len(token) != TOKEN_OCTETS:
+    of_kind(token, "the session token", bytes)
+    if len(token) != TOKEN_OCTETS:
         raise ValueError(f"a session token has {TOKEN_OCTETS} octets")
     return token
 
@@ -134,20 +142,28 @@ def _token(token: bytes) -> bytes:
 def interval_seconds(interval: str | int) -> int:
     """Return a bar interval in seconds, from a name of `INTERVALS` or a number of seconds."""
     if isinstance(interval, str):
-        if interval not in INTERVALS:
-            raise ValueError(f"interval {interval!r} is not one of {', '.join(INTERVALS)}")
-        return INTERVALS[interval]
+        return choice_of(interval, "the interval", INTERVALS)
     return _number(interval, "the interval", 2**32 - 1, 1)
 
 
-def whole_number(value: int, what: str, most: int = ID_MAX) -> int:
-    """Return ``value`` if it is an integer of 0 to ``most``; raises `TypeError`, `ValueError`."""
-    return _number(value, what, most)
+def whole_number(value: int, what: str, most: int = ID_MAX, least: int = 0) -> int:
+    """Return ``value``, an integer of ``least`` to ``most``; raises `TypeError`, `ValueError`."""
+    return _number(value, what, most, least)
 
 
 def username_of(value: str) -> str:
     """Return ``value`` if it can be a user name; raises `TypeError`, `ValueError`."""
     return _username(value)
+
+
+def username_or_own(value: str) -> str | None:
+    """Return whose data is meant: None for "", which is the account's own."""
+    return None if value == "" else _username(value)
+
+
+def symbol_or_any(symbol: str) -> str:
+    """Return a symbol, or "" for any: said by just that, and by nothing that is empty or None."""
+    return "" if symbol == "" else check_symbol(symbol)
 
 
 def symbol_rows_of(symbols: str | Iterable[str], most: int) -> tuple[m.SymbolRow, ...]:
@@ -169,9 +185,9 @@ def register(
     """Open an account."""
     message = m.Register(
         username=_username(username),
-        currency=currency,
-        privacy=int(privacy),
-        email=None if email is None else text_of(email, "the e-mail address", limits.EMAIL_MAX),
+        currency="" if currency == "" else check_currency(currency),
+        privacy=int(member_of(privacy, "privacy", Privacy)),
+        email=None if email is None else text_of(email, "email", limits.EMAIL_MAX),
         password=text_of(password, "the password", limits.PASSWORD_MAX, limits.PASSWORD_MIN),
         invitation=None
         if invitation is None
@@ -209,10 +225,10 @@ def login(
     else:
         mechanism, secret = Mechanism.PASSWORD, cast("str", password)
     message = m.Login(
-        username=_username(username) if username or api_key is None else "",
+        username="" if username == "" and api_key is not None else _username(username),
         mechanism=mechanism,
-        remember=remember,
-        scope=scope,
+        remember=flag_of(remember, "remember"),
+        scope=member_of(scope, "scope", Scope),
         lifetime_s=_number(lifetime_s, "lifetime_s", 2**32 - 1),
         password=text_of(secret, "the password", limits.PASSWORD_MAX),
         device=None if device is None else text_of(device, "the device name", 24),
@@ -238,14 +254,14 @@ def resume(token: bytes, last_event_seq: int) -> Command[r.Login]:
 def logout(everywhere: bool) -> Command[int]:
     """End the session, or all sessions of the account; answers how many ended."""
     return Command(
-        message=m.Logout(everywhere=bool(everywhere)),
+        message=m.Logout(everywhere=flag_of(everywhere, "everywhere")),
         read=lambda parts: cast("int", parts[0].ended),
     )
 
 
 def account(username: str) -> Command[r.Account]:
     """Read the own account (``""``) or another user's."""
-    message = m.AccountGet(username=_username(username) if username else "")
+    message = m.AccountGet(username="" if username == "" else _username(username))
     return Command(message=message, read=lambda parts: convert.account_of(parts[0]))
 
 
@@ -334,7 +350,7 @@ def order_cancel(order_id: int, client_order_id: int, portfolio: int) -> Command
 
 def order(order_id: int, client_order_id: int, portfolio: int, tag: str = "") -> Command[r.Order]:
     """Read one order, the newest one if it is named by its tag."""
-    if not tag:
+    if tag == "":
         _which(order_id, client_order_id)
     elif order_id or client_order_id:
         raise ValueError("name the order by a number or by its tag, and not by both")
@@ -360,8 +376,8 @@ def orders(
     wanted = OPEN_STATES if states is None else states
     message = m.OrderList(
         portfolio=_number(portfolio, "portfolio"),
-        symbol=check_symbol(symbol) if symbol else "",
-        states=ALL_STATES if every else bits_of(wanted, "states", OrderState),
+        symbol=symbol_or_any(symbol),
+        states=ALL_STATES if flag_of(every, "every") else bits_of(wanted, "states", OrderState),
         limit=_number(limit, "limit", ROWS_ASKED_MAX),
         after=_number(after, "after"),
         direction=direction_of(newest_first),
@@ -380,7 +396,8 @@ def orders(
 
 def direction_of(newest_first: bool) -> tuple[m.DirectionRow, ...]:
     """Return the section of a request that says which way a list is to go."""
-    return (m.DirectionRow(Direction.NEWEST_FIRST),) if newest_first else ()
+    wanted = flag_of(newest_first, "newest_first")
+    return (m.DirectionRow(Direction.NEWEST_FIRST),) if wanted else ()
 
 
 def _page(
@@ -408,7 +425,7 @@ def assets(prefix: str, limit: int) -> Command[r.Page[r.Asset]]:
     """Read the assets whose symbol begins with ``prefix``."""
     message = m.AssetList(
         limit=_number(limit, "limit", ROWS_ASKED_MAX),
-        prefix=text_of(prefix, "the prefix", limits.PREFIX_MAX) if prefix else None,
+        prefix=None if prefix == "" else text_of(prefix, "the prefix", limits.PREFIX_MAX),
     )
 
     def read(parts: Sequence[m.AssetListPart]) -> r.Page[r.Asset]:
@@ -436,12 +453,10 @@ def bars(
     symbol: str, interval: str | int, from_time: Moment, to_time: Moment, limit: int, adjust: str
 ) -> Command[r.Bars]:
     """Read a series of bars."""
-    if adjust not in {"raw", "split", "total"}:
-        raise ValueError(f"adjust must be raw, split or total, not {adjust!r}")
     message = m.BarsGet(
         symbol=check_symbol(symbol),
         interval_s=interval_seconds(interval),
-        adjustment=Adjustment[adjust.upper()],
+        adjustment=choice_of(adjust, "adjust", ADJUSTMENTS),
         newest_first=False,
         from_time=instant_of(from_time, "from_time"),
         to_time=instant_of(to_time, "to_time"),
@@ -456,7 +471,7 @@ def bars(
 def portfolio(number: int, username: str = "") -> Command[r.Portfolio]:
     """Read cash, totals and positions, of another user's if ``username`` is given."""
     message = m.PortfolioGet(
-        portfolio=_number(number, "portfolio"), username=_username(username) if username else None
+        portfolio=_number(number, "portfolio"), username=username_or_own(username)
     )
     return Command(message=message, read=convert.portfolio_of)
 
@@ -479,7 +494,7 @@ def transactions(
         after=_number(after, "after"),
         kinds=bits_of(kinds, "kinds", TxKind),
         limit=_number(limit, "limit", ROWS_ASKED_MAX),
-        username=_username(username) if username else None,
+        username=username_or_own(username),
         direction=direction_of(newest_first),
     )
 
@@ -506,7 +521,7 @@ def subscribe_quotes(
     return m.Subscribe(
         topics=int(Topic.QUOTES),
         min_interval_ms=_number(min_interval_ms, "min_interval_ms", INTERVAL_MS_MAX),
-        snapshot=bool(snapshot),
+        snapshot=flag_of(snapshot, "snapshot"),
         symbols=rows,
     )
 

@@ -8,7 +8,7 @@ from typing import Final
 
 import attrs
 
-from papertrader.client.arguments import of_kind
+from papertrader.client.arguments import choice_of, flag_of, of_kind
 from papertrader.client.moments import instant_of
 from papertrader.client.results import units_of
 from papertrader.core.money import NULL, SCALE
@@ -137,12 +137,12 @@ def trigger_rows(given: Conditions | Leg) -> tuple[m.TriggerRow, ...]:
 def flags_of(given: Conditions) -> int:
     """Return the order flags."""
     chosen = (
-        (given.extended_hours, OrderFlag.EXTENDED_HOURS),
-        (given.for_money, OrderFlag.NOTIONAL),
-        (given.reduce_only, OrderFlag.REDUCE_ONLY),
-        (given.allow_flip, OrderFlag.ALLOW_FLIP),
+        (given.extended_hours, "extended_hours", OrderFlag.EXTENDED_HOURS),
+        (given.for_money, "for_money", OrderFlag.NOTIONAL),
+        (given.reduce_only, "reduce_only", OrderFlag.REDUCE_ONLY),
+        (given.allow_flip, "allow_flip", OrderFlag.ALLOW_FLIP),
     )
-    return sum(int(flag) for is_set, flag in chosen if is_set)
+    return sum(int(flag) for is_set, name, flag in chosen if flag_of(is_set, name))
 
 
 def until_of(given: Conditions, time_in_force: TimeInForce) -> int:
@@ -172,9 +172,7 @@ def leg_number(client_order_id: int, number: int) -> int:
 def _leg_row(leg: Leg, client_order_id: int, time_in_force: TimeInForce) -> m.LegRow:
     role = leg.role
     if isinstance(role, str):
-        if role not in _ROLES:
-            raise ValueError(f"the role of a leg must be one of {', '.join(_ROLES)}")
-        role = _ROLES[role]
+        role = choice_of(role, "the role of a leg", _ROLES)
     usual = time_in_force if role == LegRole.OCO else TimeInForce.GTC
     kind, trail = trail_of(leg.trail)
     return m.LegRow(
@@ -194,6 +192,4 @@ def _leg_row(leg: Leg, client_order_id: int, time_in_force: TimeInForce) -> m.Le
 def _source(given: str | TriggerSource) -> TriggerSource:
     if isinstance(given, TriggerSource):
         return given
-    if given not in _SOURCES:
-        raise ValueError(f"trigger must be one of {', '.join(_SOURCES)}")
-    return _SOURCES[given]
+    return choice_of(given, "trigger", _SOURCES)

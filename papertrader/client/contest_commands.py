@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import attrs
 
+from papertrader.client.arguments import flag_of, of_kind
 from papertrader.client.commands import Amount, Command, whole_number
 from papertrader.client.moments import Moment, instant_of
 from papertrader.client.results import decimal_of, decimal_or_none, moment_of, units_of
@@ -106,7 +107,7 @@ def contest_create(
 
     Were it as the frame has it, that nobody may come late, nobody could ever enter it.
     """
-    chosen = terms or DEFAULT_TERMS
+    chosen = DEFAULT_TERMS if terms is None else of_kind(terms, "terms", PortfolioTerms)
     if joins_until is None and opens is None:
         joins_until = ends
     fields: dict[str, Any] = {each: getattr(chosen, each) for each in _TERMS}
@@ -124,12 +125,12 @@ def contest_create(
 
 def contest(number: int) -> Command[ContestInfo]:
     """Read a contest and its terms."""
-    return Command(message=m.ContestGet(contest=whole_number(number, "contest")), read=_read_one)
+    return Command(message=m.ContestGet(contest=whole_number(number, "number")), read=_read_one)
 
 
 def contest_join(number: int) -> Command[ContestInfo]:
     """Enter a contest."""
-    return Command(message=m.ContestJoin(contest=whole_number(number, "contest")), read=_read_one)
+    return Command(message=m.ContestJoin(contest=whole_number(number, "number")), read=_read_one)
 
 
 def contests(after: int, limit: int) -> Command[tuple[ContestInfo, ...]]:
@@ -146,8 +147,8 @@ def contests(after: int, limit: int) -> Command[tuple[ContestInfo, ...]]:
 
 def contest_standings(number: int, by_risk: bool) -> Command[Standings]:
     """Read who leads."""
-    order = StandingOrder.RISK_ADJUSTED if by_risk else StandingOrder.EQUITY
-    message = m.ContestStandings(contest=whole_number(number, "contest"), order=order)
+    order = StandingOrder.RISK_ADJUSTED if flag_of(by_risk, "by_risk") else StandingOrder.EQUITY
+    message = m.ContestStandings(contest=whole_number(number, "number"), order=order)
 
     def read(parts: Sequence[m.ContestStandingsPart]) -> Standings:
         rows = tuple(
@@ -179,5 +180,5 @@ def contest_file(number: int) -> Command[bytes]:
     def read(parts: Sequence[m.ContestFilePart]) -> bytes:
         return b"".join(part.octets for part in parts)
 
-    message = m.ContestFile(contest=whole_number(number, "contest"))
+    message = m.ContestFile(contest=whole_number(number, "number"))
     return Command(message=message, read=read)

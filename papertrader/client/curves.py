@@ -12,7 +12,7 @@ from typing import Final
 import attrs
 
 from papertrader.client import results as r
-from papertrader.client.commands import Command, interval_seconds, username_of, whole_number
+from papertrader.client.commands import Command, interval_seconds, username_or_own, whole_number
 from papertrader.client.moments import Moment, instant_of
 from papertrader.client.results import decimal_of, moment_of, units_of
 from papertrader.client.tables import ROWS_SHOWN, Tabular, html_table, sparkline
@@ -71,7 +71,7 @@ def equity(
         from_time=instant_of(start, "from_time"),
         to_time=instant_of(end, "to_time"),
         interval_s=interval_seconds(interval),
-        username=username_of(username) if username else None,
+        username=username_or_own(username),
     )
 
     def read(parts: Sequence[m.EquityPart]) -> Curve:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from papertrader.client import results as r
 from papertrader.client import updates as u
-from papertrader.client.arguments import of_kind
+from papertrader.client.arguments import choice_of, flag_of, of_kind, shown
 from papertrader.client.commands import (
     INTERVAL_MS_MAX,
     Amount,
@@ -19,6 +19,7 @@ from papertrader.client.commands import (
 )
 from papertrader.client.moments import Moment, instant_of
 from papertrader.client.results import decimal_of, moment_of, units_of
+from papertrader.core.identifiers import check_symbol
 from papertrader.core.instants import DAY, to_datetime
 from papertrader.core.logrecord import Level, LogRecord, parse_json
 from papertrader.core.marketclock import SPEED_MAX, ClockField, ClockMode
@@ -116,9 +117,7 @@ def clock_set(
     message = m.ClockSet()
     if mode is not None:
         names = {each.name.lower(): each for each in ClockMode}
-        if mode not in names:
-            raise ValueError(f"mode must be one of {', '.join(names)}, not {mode!r}")
-        fields, message.mode = fields | ClockField.MODE, names[mode]
+        fields, message.mode = fields | ClockField.MODE, choice_of(mode, "mode", names)
     if now is not None:
         fields, message.now = fields | ClockField.NOW, instant_of(now, "now")
     if step is not None:
@@ -131,7 +130,7 @@ def clock_set(
         message.speed_milli = speed_milli_of(speed)
         fields |= ClockField.SPEED
     if paused is not None:
-        fields, message.paused = fields | ClockField.PAUSED, bool(paused)
+        fields, message.paused = fields | ClockField.PAUSED, flag_of(paused, "paused")
     if not fields or (ClockField.NOW | ClockField.STEP) in fields:
         raise ValueError("give at least one of mode, now, step, speed, paused; now or step")
     message.fields = int(fields)
@@ -143,7 +142,9 @@ def speed_milli_of(speed: Amount) -> int:
     than three decimals."""
     milli, rest = divmod(units_of(speed, "speed"), 100_000)
     if rest or not 1 <= milli <= SPEED_MAX:
-        raise ValueError(f"the speed must lie between 0.001 and 10,000, in thousandths: {speed}")
+        raise ValueError(
+            f"the speed must lie between 0.001 and 10,000, in thousandths: {shown(speed)}"
+        )
     return milli
 
 
@@ -160,13 +161,11 @@ def stats() -> Command[tuple[r.Figure, ...]]:
 def log(level: str, from_time: Moment, limit: int, flush: bool) -> Command[tuple[LogRecord, ...]]:
     """Read the newest entries of the master's event log."""
     names = {each.name.lower(): each for each in Level}
-    if level not in names:
-        raise ValueError(f"level must be one of {', '.join(names)}, not {level!r}")
     message = m.LogDump(
         from_time=instant_of(from_time, "from_time"),
         limit=whole_number(limit, "limit", 2**32 - 1),
-        least=names[level],
-        flush=bool(flush),
+        least=choice_of(level, "level", names),
+        flush=flag_of(flush, "flush"),
     )
 
     def read(parts: Sequence[m.LogPart]) -> tuple[LogRecord, ...]:
@@ -179,8 +178,11 @@ def log(level: str, from_time: Moment, limit: int, flush: bool) -> Command[tuple
 
 def halt(symbol: str, halted: bool, reason: str) -> Command[str]:
     """Halt trade in an asset, or let it go on; answers its status then, in small letters."""
-    (row,) = symbol_rows_of(symbol, 1)
-    message = m.AssetHalt(symbol=row.symbol, halted=bool(halted), reason=reason or None)
+    message = m.AssetHalt(
+        symbol=check_symbol(symbol),
+        halted=flag_of(halted, "halted"),
+        reason=of_kind(reason, "reason", str) or None,
+    )
     return Command(message=message, read=lambda parts: str(parts[0].status.name).lower())
 
 
@@ -188,11 +190,9 @@ def drain_worker(worker: int, mode: str, deadline_s: int) -> Command[int]:
     """Drain a worker, or let it be; answers how many clients it has."""
     names = {"off": DrainMode.OFF, "admit-none": DrainMode.ADMIT_NONE, "move": DrainMode.MOVE,
              "boot": DrainMode.BOOT}  # fmt: skip
-    if mode not in names:
-        raise ValueError(f"mode must be one of {', '.join(names)}, not {mode!r}")
     message = m.WorkerControl(
         worker_id=whole_number(worker, "worker"),
-        mode=names[mode],
+        mode=choice_of(mode, "mode", names),
         deadline_ms=1_000 * whole_number(deadline_s, "deadline_s", DRAIN_MS_MAX // 1_000),
     )
     return Command(message=message, read=lambda parts: int(parts[0].clients))
@@ -212,7 +212,7 @@ def subscribe_bars(
     return m.Subscribe(
         topics=int(Topic.BARS),
         min_interval_ms=whole_number(min_interval_ms, "min_interval_ms", INTERVAL_MS_MAX),
-        snapshot=bool(snapshot),
+        snapshot=flag_of(snapshot, "snapshot"),
         bar_interval_s=interval_s,
         symbols=rows,
     )
@@ -220,4 +220,4 @@ def subscribe_bars(
 
 def subscribe_market(snapshot: bool) -> m.Subscribe:
     """Build the request for openings and closes."""
-    return m.Subscribe(topics=int(Topic.MARKET), snapshot=bool(snapshot))
+    return m.Subscribe(topics=int(Topic.MARKET), snapshot=flag_of(snapshot, "snapshot"))

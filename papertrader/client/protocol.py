@@ -337,7 +337,7 @@ class TwistedClient(
         """Have the account's events pushed to the listeners; as `Client.subscribe_account`."""
         return self._subscribe(commands.subscribe_account(from_event_seq))
 
-    def unsubscribe(self, subscription: int, symbols: Iterable[str] = ()) -> Deferred[None]:
+    def unsubscribe(self, subscription: int, symbols: str | Iterable[str] = ()) -> Deferred[None]:
         """End a subscription, or leave ``symbols`` out of it."""
         now = self._clock.wall_ns()
         return self._await(self._session.unsubscribe(subscription, symbols, now))

@@ -19,7 +19,7 @@ from papertrader.client import errors
 from papertrader.client import updates as u
 from papertrader.client.attachment import Attachment
 from papertrader.client.calls import Answered, Call
-from papertrader.client.commands import Command
+from papertrader.client.commands import Command, symbol_rows_of, whole_number
 from papertrader.client.endpoints import Endpoint, WorkerChoice, usable
 from papertrader.client.losses import SHUT_OUT, SHUT_OUT_TRIES
 from papertrader.client.opcodes import LOGS_IN, SESSIONLESS
@@ -114,12 +114,12 @@ class ClientSession:
             self._subscriptions.remove(number)
             raise
 
-    def unsubscribe(self, number: int, symbols: Iterable[str], now: int) -> int:
+    def unsubscribe(self, number: int, symbols: str | Iterable[str], now: int) -> int:
         """End a subscription, or leave ``symbols`` out of it; the answer's value is None."""
-        subscription = self._subscriptions.get(number)
+        gone = frozenset(row.symbol for row in symbol_rows_of(symbols, limits.SYMBOLS_MAX))
+        subscription = self._subscriptions.get(whole_number(number, "subscription"))
         if subscription is None:
             raise ValueError(f"there is no subscription {number}")
-        gone = frozenset(symbols)
         request = m.Unsubscribe(subscription=subscription.correlation, symbols=symbol_rows(gone))
         call_number = self.submit(Command(message=request, read=lambda _parts: None), now)
         self._subscriptions.leave_out(number, gone)

@@ -53,7 +53,7 @@ class BlockingTrader(BlockingAsker):
         `NoSuchOrder`, and `RefusedError` (ORDER_DONE, STALE_VERSION, with the order) or what
         `buy` raises.
         """
-        number = client_order_id or self._randbits(_ID_BITS) or 1
+        number = self._randbits(_ID_BITS) or 1 if client_order_id is None else client_order_id
         return self._ask(
             commands.order_replace(
                 order_id, quantity, limit, number, expect_version, portfolio, stop, trail, tag
@@ -73,7 +73,7 @@ class BlockingTrader(BlockingAsker):
 
         Their open orders are cancelled first. Raises `InsufficientPosition` if there is none.
         """
-        number = client_order_id or self._randbits(_CLOSING_BITS) or 1
+        number = self._randbits(_CLOSING_BITS) or 1 if client_order_id is None else client_order_id
         return self._ask(commands.position_close(symbol, number, portfolio))
 
     def order_preview(
@@ -234,7 +234,7 @@ class AsyncTrader(AsyncAsker):
         tag: str | None = None,
     ) -> r.Order:
         """Put a new order in the place of an open one; as `Client.order_replace`."""
-        number = client_order_id or self._randbits(_ID_BITS) or 1
+        number = self._randbits(_ID_BITS) or 1 if client_order_id is None else client_order_id
         return await self._ask(
             commands.order_replace(
                 order_id, quantity, limit, number, expect_version, portfolio, stop, trail, tag
@@ -251,7 +251,7 @@ class AsyncTrader(AsyncAsker):
         self, symbol: str = "", *, client_order_id: int | None = None, portfolio: int = 0
     ) -> commands.Closing:
         """Close one position or all; as `Client.position_close`."""
-        number = client_order_id or self._randbits(_CLOSING_BITS) or 1
+        number = self._randbits(_CLOSING_BITS) or 1 if client_order_id is None else client_order_id
         return await self._ask(commands.position_close(symbol, number, portfolio))
 
     async def order_preview(
@@ -384,7 +384,7 @@ class TwistedTrader(TwistedAsker):
         tag: str | None = None,
     ) -> Deferred[r.Order]:
         """Put a new order in the place of an open one; as `Client.order_replace`."""
-        number = client_order_id or self._randbits(_ID_BITS) or 1
+        number = self._randbits(_ID_BITS) or 1 if client_order_id is None else client_order_id
         return self._ask(
             commands.order_replace(
                 order_id, quantity, limit, number, expect_version, portfolio, stop, trail, tag
@@ -401,7 +401,7 @@ class TwistedTrader(TwistedAsker):
         self, symbol: str = "", *, client_order_id: int | None = None, portfolio: int = 0
     ) -> Deferred[commands.Closing]:
         """Close one position or all; as `Client.position_close`."""
-        number = client_order_id or self._randbits(_CLOSING_BITS) or 1
+        number = self._randbits(_CLOSING_BITS) or 1 if client_order_id is None else client_order_id
         return self._ask(commands.position_close(symbol, number, portfolio))
 
     def order_preview(

@@ -11,11 +11,18 @@ import attrs
 from papertrader.client import conditions
 from papertrader.client import conversion as convert
 from papertrader.client import results as r
-from papertrader.client.arguments import of_kind
-from papertrader.client.commands import Amount, Command, order_wish, tag_of, whole_number
+from papertrader.client.arguments import flag_of, member_of, octets_of, of_kind
+from papertrader.client.commands import (
+    Amount,
+    Command,
+    order_wish,
+    symbol_or_any,
+    tag_of,
+    whole_number,
+)
 from papertrader.client.moments import Moment, instant_of
 from papertrader.client.results import decimal_of, decimal_or_none, moment_of, units_of
-from papertrader.core.identifiers import check_name, check_symbol
+from papertrader.core.identifiers import check_name
 from papertrader.core.money import NULL
 from papertrader.core.orders import Side, SideFilter, TimeInForce
 from papertrader.core.terms import PortfolioTerms
@@ -119,7 +126,7 @@ def order_replace(
         raise ValueError("the new quantity must be more than 0; cancel the order instead")
     message = m.OrderReplace(
         order=whole_number(order_id, "order_id"),
-        client_order_id=whole_number(client_order_id, "client_order_id"),
+        client_order_id=whole_number(client_order_id, "client_order_id", least=1),
         portfolio=whole_number(portfolio, "portfolio"),
         quantity=units,
         limit_price=NULL if limit is None else units_of(limit, "limit"),
@@ -135,8 +142,8 @@ def order_cancel_all(symbol: str, side: Side | None, portfolio: int) -> Command[
     """Cancel every open order of a portfolio, or those of one symbol or side."""
     message = m.OrderCancelAll(
         portfolio=whole_number(portfolio, "portfolio"),
-        symbol=check_symbol(symbol) if symbol else "",
-        side=SideFilter.ANY if side is None else SideFilter(side),
+        symbol=symbol_or_any(symbol),
+        side=SideFilter.ANY if side is None else SideFilter(member_of(side, "side", Side)),
     )
 
     def read(parts: Sequence[m.OrderCancelAllReply]) -> CancelledAll:
@@ -198,8 +205,8 @@ def position_close(symbol: str, client_order_id: int, portfolio: int) -> Command
     """Close the position in a symbol, or every one."""
     message = m.PositionClose(
         portfolio=whole_number(portfolio, "portfolio"),
-        symbol=check_symbol(symbol) if symbol else "",
-        client_order_id=whole_number(client_order_id, "client_order_id"),
+        symbol=symbol_or_any(symbol),
+        client_order_id=whole_number(client_order_id, "client_order_id", least=1),
     )
 
     def read(parts: Sequence[m.PositionCloseReply]) -> Closing:
@@ -303,12 +310,18 @@ def portfolio_fork(name: str, portfolio: int, at: Moment) -> Command[PortfolioIn
 def portfolio_freeze(portfolio: int, frozen: bool) -> Command[PortfolioInfo]:
     """Let a portfolio trade no more, or again."""
     number = whole_number(portfolio, "portfolio")
-    return Command(message=m.PortfolioFreeze(portfolio=number, frozen=frozen), read=_read_one)
+    return Command(
+        message=m.PortfolioFreeze(portfolio=number, frozen=flag_of(frozen, "frozen")),
+        read=_read_one,
+    )
 
 
 def portfolio_correct(portfolio: int, amount: Amount, reason: str) -> Command[PortfolioInfo]:
     """Post a correction to any portfolio."""
-    if not of_kind(reason, "reason", str).strip() or len(reason.encode()) > limits.TEXT_MAX:
+    if (
+        not of_kind(reason, "reason", str).strip()
+        or len(octets_of(reason, "reason")) > limits.TEXT_MAX
+    ):
         raise ValueError(f"give a reason of at most {limits.TEXT_MAX} octets")
     message = m.PortfolioCorrect(
         portfolio=whole_number(portfolio, "portfolio"),

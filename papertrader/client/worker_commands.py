@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import IPv6Address
 from types import MappingProxyType
 from typing import Final
 from uuid import UUID
 
 from papertrader.client import workerresults as r
-from papertrader.client.arguments import of_kind
+from papertrader.client.arguments import choice_of, flag_of, of_kind
 from papertrader.client.commands import Command
 from papertrader.client.commands import whole_number as whole
 from papertrader.core.instants import to_datetime
@@ -24,11 +24,10 @@ MODES: Final = MappingProxyType(
 STEPS: Final = MappingProxyType({step.name.lower(): step for step in AuthorityStep})
 
 
-def _words(given: Iterable[str]) -> str | None:
-    if isinstance(given, str):
-        raise TypeError("give the parts one by one, not as one text")
-    parts = list(of_kind(given, "networks and hosts", Iterable, "an"))
-    return " ".join(of_kind(each, "each part", str) for each in parts) or None
+def _words(given: Iterable[str], what: str) -> str | None:
+    if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
+        raise TypeError(f"{what} must be several texts, not {type(given).__name__}")
+    return " ".join(of_kind(each, f"each of {what}", str) for each in given) or None
 
 
 def _hex(octets: bytes) -> str:
@@ -51,7 +50,10 @@ def worker_add(
         )
 
     message = m.WorkerAdd(
-        again=bool(again), name=name, networks=_words(networks), hosts=_words(hosts)
+        again=flag_of(again, "again"),
+        name=of_kind(name, "name", str),
+        networks=_words(networks, "networks"),
+        hosts=_words(hosts, "hosts"),
     )
     return Command(message=message, read=read)
 
@@ -116,15 +118,13 @@ def _address(octets: bytes) -> str:
 
 def worker_boot(worker: int, mode: str, drain_s: int) -> Command[r.BootedWorker]:
     """Shut a worker out, or let it in again."""
-    if mode not in MODES:
-        raise ValueError(f"mode must be one of {', '.join(MODES)}, not {mode!r}")
 
     def read(parts: Sequence[m.WorkerBootReply]) -> r.BootedWorker:
         return r.BootedWorker(clients=parts[0].clients, state=parts[0].state)
 
     message = m.WorkerBoot(
         worker_id=whole(worker, "worker"),
-        mode=MODES[mode],
+        mode=choice_of(mode, "mode", MODES),
         drain_ms=1_000 * whole(drain_s, "drain_s", DRAIN_S_MAX),
     )
     return Command(message=message, read=read)
@@ -140,8 +140,6 @@ def worker_rotate(worker: int) -> Command[int]:
 
 def authority_control(step: str, force: bool) -> Command[r.AuthorityState]:
     """Go on with the change to another authority, or only look."""
-    if step not in STEPS:
-        raise ValueError(f"step must be one of {', '.join(STEPS)}, not {step!r}")
 
     def read(parts: Sequence[m.AuthorityControlReply]) -> r.AuthorityState:
         (reply,) = parts
@@ -156,4 +154,5 @@ def authority_control(step: str, force: bool) -> Command[r.AuthorityState]:
             master_until=to_datetime(reply.master_until),
         )
 
-    return Command(message=m.AuthorityControl(step=STEPS[step], force=bool(force)), read=read)
+    message = m.AuthorityControl(step=choice_of(step, "step", STEPS), force=flag_of(force, "force"))
+    return Command(message=message, read=read)

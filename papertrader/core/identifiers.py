@@ -112,7 +112,11 @@ def check_host(host: str) -> str:
 
 
 def check_currency(currency: str) -> str:
-    """Return ``currency``, or raise `ValueError` unless it is three capitals as in ISO 4217."""
+    """Return ``currency``, three capitals as in ISO 4217; raises `TypeError` and `ValueError`."""
+    if not isinstance(currency, str):
+        raise TypeError(f"a currency must be text, not {type(currency).__name__}")
     if _CURRENCY.match(currency) is None:
-        raise ValueError(f"{currency!r} is not a currency code; use three capitals such as USD")
+        raise ValueError(
+            f"{quoted(currency)} is not a currency code; use three capitals such as USD"
+        )
     return currency

@@ -83,7 +83,7 @@ def test_what_cannot_be_asked(market: BlockingMarket) -> None:
         {"below": "-1"},
         {"above": 1, "of": "x"},
     ):
-        with pytest.raises(ValueError, match=r"above|alert"):
+        with pytest.raises(ValueError, match=r"above|alert|of must be one of last, bid, ask"):
             client.alert_create("AAPL", **fields)
     with pytest.raises(TypeError):
         client.alert_create("AAPL", above=1.5)  # type: ignore[arg-type]

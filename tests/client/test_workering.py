@@ -69,7 +69,7 @@ def test_adding_and_signing(operator: Client, market: BlockingMarket) -> None:
     assert (sent.networks, sent.hosts, sent.again) == ("192.0.2.0/24", "a.example b.example", False)
     signed = operator.worker_sign("far", "csr", "public")
     assert (signed.certificate, signed.public_certificate, signed.trust) == ("C", "P", "T")
-    with pytest.raises(TypeError, match="one by one"):
+    with pytest.raises(TypeError, match="hosts must be several texts"):
         operator.worker_add("far", hosts="a.example")
 
 
