@@ -22,9 +22,27 @@ const VIEWS = {
   clock: ["Clock", Clock],
 };
 const KEYS = [
-  ["/", "search a symbol"], ["b", "buy"], ["s", "sell"], ["Esc", "leave a field"],
-  ["1 to 7", "the views, from left to right"], ["?", "this help"],
+  ["/", "search a symbol"], ["b", "buy"], ["s", "sell"], ["1 to 7", "the views, from left to right"], ["?", "this help"],
+  ["Esc", "leave a field, close this"],
 ];
+/** Where the browser remembers that keys without Ctrl or Alt do nothing: who dictates would press them by speaking. */
+const SINGLE = "papertrader.keys";
+
+function singleKeys() {
+  try {
+    return localStorage.getItem(SINGLE) !== "off";
+  } catch {
+    return true;
+  }
+}
+
+function rememberKeys(on) {
+  try {
+    localStorage.setItem(SINGLE, on ? "on" : "off");
+  } catch {
+    // A browser that remembers nothing: it holds until the page is left.
+  }
+}
 
 function useRoute() {
   const read = () => location.hash.slice(2).split("/")[0] || "market";
@@ -96,19 +114,21 @@ function Toasts() {
   </div>`;
 }
 
-function Help({ close }) {
+function Help({ close, single, setSingle }) {
   const button = useRef(null);
   useEffect(() => button.current?.focus(), []);
   return html`<div class="overlay" onClick=${close}>
     <div class="card help" role="dialog" aria-modal="true" aria-label="Keys" onClick=${(event) => event.stopPropagation()}>
       <h2>Keys</h2>
       <dl>${KEYS.map(([key, what]) => html`<dt><kbd>${key}</kbd></dt><dd>${what}</dd>`)}</dl>
+      <p><label class="inline"><input type="checkbox" name="single" checked=${single} onChange=${(event) => setSingle(event.target.checked)} />
+        Keys of one character do this (all of them but Esc)</label></p>
       <button type="button" ref=${button} onClick=${close}>Close</button>
     </div>
   </div>`;
 }
 
-function useKeys(names, setHelp) {
+function useKeys(names, single, setHelp) {
   useEffect(() => {
     const listener = (event) => {
       const typing = /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName);
@@ -116,7 +136,7 @@ function useKeys(names, setHelp) {
         if (typing) event.target.blur();
         setHelp(false);
       }
-      if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
+      if (!single || typing || event.ctrlKey || event.metaKey || event.altKey) return;
       if (event.key === "?") setHelp(true);
       else if (event.key === "/" || event.key === "b" || event.key === "s") {
         event.preventDefault();
@@ -126,14 +146,14 @@ function useKeys(names, setHelp) {
     };
     addEventListener("keydown", listener);
     return () => removeEventListener("keydown", listener);
-  }, [names.join()]);
+  }, [names.join(), single]);
 }
 
-function Foot() {
+function Foot({ help }) {
   return html`<footer>
     <span>Fake money only. ${state.scope === "READ" ? "This session may only look." : ""}</span>
     <span>Charts by <a href="https://www.tradingview.com/" rel="noreferrer noopener" target="_blank">TradingView Lightweight Charts™</a>
-      © 2026 TradingView, Inc. · <a href="NOTICE.txt" target="_blank">notices</a> · <kbd>?</kbd> keys</span>
+      © 2026 TradingView, Inc. · <a href="NOTICE.txt" target="_blank">notices</a> · <button type="button" class="link" onClick=${help}>Keys</button></span>
   </footer>`;
 }
 
@@ -141,8 +161,10 @@ function App() {
   useStore();
   const route = useRoute();
   const [help, setHelp] = useState(false);
+  const [single, setSingle] = useState(singleKeys());
+  const choose = (on) => { rememberKeys(on); setSingle(on); };
   const views = state.scope === "ADMIN" ? { ...VIEWS, admin: ["Admin", Admin] } : VIEWS;
-  useKeys(Object.keys(views), setHelp);
+  useKeys(Object.keys(views), single, setHelp);
   if (!state.user) return html`<${Door} /><${Toasts} />`;
   if (state.scope === "SETUP") return html`<${Factor} /><${Toasts} />`;
   const [, View] = views[route] ?? VIEWS.market;
@@ -150,9 +172,9 @@ function App() {
     <${Head} route=${route} views=${views} />
     <${Status} />
     <main><${View} go=${go} /></main>
-    <${Foot} />
+    <${Foot} help=${() => setHelp(true)} />
     <${Toasts} />
-    ${help && html`<${Help} close=${() => setHelp(false)} />`}`;
+    ${help && html`<${Help} close=${() => setHelp(false)} single=${single} setSingle=${choose} />`}`;
 }
 
 onFill((order, event) => {

@@ -325,6 +325,34 @@ def test_everything_can_be_done_with_the_keys(browsers: Callable[..., Page]) -> 
     assert {"Market", "Log out", "Search a symbol or name", "1 day", "size"} <= seen
 
 
+def test_keys_of_one_character_can_be_switched_off(browsers: Callable[..., Page]) -> None:
+    """By whoever dictates, whose words are keys (2.1.4); it is remembered, and Esc still leaves."""
+    page = browsers()
+    page.enter("dictator", new=True)
+    page.one(".chart canvas")
+    page.keys("2")
+    page.wait(lambda: "Positions" in page.text)
+    page.click("footer button")
+    page.click("[role=dialog] input[name=single]")
+    page.keys(Keys.ESCAPE)
+    page.wait(lambda: not page.all("[role=dialog]"))
+    page.driver.execute_script("document.activeElement.blur()")
+    for _ in range(2):
+        page.keys("/", "b", "s", "3", "?")
+        assert page.driver.execute_script("return location.hash") == "#/portfolio"
+        assert not page.all("[role=dialog]") and "Positions" in page.text
+        page.driver.refresh()
+        page.wait(lambda: "Positions" in page.text)
+    page.click("footer button")
+    page.wait(lambda: page.focused() == "Close")
+    page.shot("keys-off")
+    page.click("[role=dialog] input[name=single]")
+    page.click("[role=dialog] button")
+    page.keys("3")
+    page.wait(lambda: "No orders yet" in page.text)
+    assert page.complaints() == []
+
+
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_every_text_can_be_read(browsers: Callable[..., Page], dark: bool) -> None:
     """Of each view, the contrast of what is written is 4.5 to 1 at least, in light and in dark."""
