@@ -6,7 +6,7 @@ portfolio with deposits of its own, and a correction is an entry like any other.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import attrs
 
@@ -15,9 +15,10 @@ from papertrader.core.equity import curve_begins, signed_quantity
 from papertrader.core.events import Outcome, PortfolioFrozen, PortfolioNamed, TermsSet
 from papertrader.core.identifiers import check_id, check_name
 from papertrader.core.ledger import Transaction, TransactionKind
-from papertrader.core.money import AmountOverflow, checked
+from papertrader.core.money import AmountOverflow, checked, divide_half_even
 from papertrader.core.portfolio import PortfolioState
 from papertrader.core.postings import delivery_event, funding_event
+from papertrader.core.quotes import CorporateAction
 from papertrader.core.refusals import Refusal
 from papertrader.core.terms import DEFAULT_TERMS
 
@@ -74,6 +75,29 @@ def likeness_of(transactions: Iterable[Transaction], until: int) -> Likeness:
         held[each.symbol] = (quantity + change, cost)
     found = [Holding(symbol, *held[symbol]) for symbol in sorted(held) if held[symbol][0]]
     return Likeness(cash, tuple(found))
+
+
+def split_since(
+    likeness: Likeness, splits: Iterable[CorporateAction], lot_of: Callable[[str], int]
+) -> Likeness:
+    """Return a likeness of the past in the shares of now: ``splits`` have come since, in order.
+
+    Whole lots (``lot_of`` a symbol) are kept. What is left of one returns to the cash at its cost,
+    so that the whole is worth as much as it was.
+    """
+    cash, held = likeness.cash, {each.symbol: each for each in likeness.holdings}
+    for action in splits:
+        old = held.pop(action.symbol, None)
+        if old is None:
+            continue
+        size = abs(old.quantity) * action.numerator
+        lots = size // (action.denominator * lot_of(action.symbol)) * lot_of(action.symbol)
+        cost = divide_half_even(old.cost * lots * action.denominator, size)
+        cash += old.cost - cost
+        if lots:
+            shares = lots if old.quantity > 0 else -lots
+            held[action.symbol] = Holding(action.symbol, shares, cost)
+    return Likeness(cash, tuple(held[symbol] for symbol in sorted(held)))
 
 
 class Custody(Cashier):

@@ -18,7 +18,7 @@ from papertrader.core.instants import DAY, to_datetime
 from papertrader.core.ledger import Transaction
 from papertrader.core.money import NULL, AmountOverflow
 from papertrader.core.performance import EquityPoint
-from papertrader.core.quotes import Bar
+from papertrader.core.quotes import Bar, CorporateAction
 from papertrader.master import records
 from papertrader.master.accounts import AccountBook, account_shown
 from papertrader.master.commands import Command, Refused
@@ -279,6 +279,10 @@ class EquityCurves:
 
         found: list[Transaction] = await self._views.ask(self._journal.durable_seq, read)
         return found
+
+    def actions(self, after: int, upto: int) -> list[CorporateAction]:
+        """Return the corporate actions with ``after < at <= upto``, in the order they apply."""
+        return self._source.actions(after, upto)
 
     def closes(self, now: int) -> Closes:
         """Return the last prices at the ends of sessions, none read yet."""

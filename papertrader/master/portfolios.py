@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from papertrader.core.custody import Likeness, likeness_of, present_likeness
+from papertrader.core.custody import Likeness, likeness_of, present_likeness, split_since
 from papertrader.core.events import Outcome
 from papertrader.core.identifiers import check_name
 from papertrader.core.instants import format_instant
 from papertrader.core.money import NULL, format_amount
+from papertrader.core.quotes import ActionKind
 from papertrader.master.accounts import AccountRules
 from papertrader.master.commands import Command, Refused
 from papertrader.master.equity import EquityCurves
@@ -140,10 +141,22 @@ class Portfolios:
                 opened = format_instant(first)
                 sentence = f"Portfolio {source} was opened at {opened}; name a moment since then."
                 raise Refused(Status.INVALID_FIELD, sentence, field=32)
-            likeness = likeness_of(posted, message.at)
+            likeness = self._in_shares_of_now(likeness_of(posted, message.at), message.at)
             return self._fork(command, session, message, source, likeness)
 
         return await in_turn(command, session, work)
+
+    def _in_shares_of_now(self, likeness: Likeness, at: int) -> Likeness:
+        """Return a likeness of ``at`` as the splits have left it that were applied since."""
+        desk = self._desk
+        due = self._curves.actions(at, self._transactions.market_now())
+        splits = [each for each in due if each.kind == ActionKind.SPLIT and desk.has_applied(each)]
+
+        def lot_of(symbol: str) -> int:
+            asset = desk.asset(symbol)
+            return 1 if asset is None else asset.lot
+
+        return split_since(likeness, splits, lot_of)
 
     def _fork(
         self,

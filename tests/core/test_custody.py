@@ -6,11 +6,18 @@ from typing import Any
 
 import pytest
 
-from papertrader.core.custody import Holding, Likeness, likeness_of, present_likeness
+from papertrader.core.custody import (
+    Holding,
+    Likeness,
+    likeness_of,
+    present_likeness,
+    split_since,
+)
 from papertrader.core.events import TransactionPosted
 from papertrader.core.ledger import TransactionKind
 from papertrader.core.money import SCALE, parse_amount
 from papertrader.core.orders import OrderState, Side
+from papertrader.core.quotes import ActionKind, CorporateAction
 from papertrader.core.refusals import Refusal
 from papertrader.core.terms import PortfolioTerms
 
@@ -86,6 +93,29 @@ def test_a_fork_of_a_moment(floor: Any) -> None:
     copy = floor.desk.portfolio(2)
     assert (copy.cash, copy.quantity("ACME")) == (cash, m("7"))
     assert copy.positions["ACME"].cost_basis == m("70.21")
+
+
+def test_a_moment_before_a_split_is_told_in_new_shares() -> None:
+    """Whole lots; what is left returns to the cash at its cost, and the whole is worth the same."""
+    then = Likeness(
+        m("5"), (Holding("ACME", m("7"), m("70.21")), Holding("B", m("1"), m("3")),
+                 Holding("C", -m("9"), -m("90"))),
+    )  # fmt: skip
+
+    def split(symbol: str, numerator: int, denominator: int) -> CorporateAction:
+        return CorporateAction(
+            symbol=symbol, kind=ActionKind.SPLIT, at=1, numerator=numerator, denominator=denominator
+        )
+
+    splits = [split("ACME", 3, 2), split("B", 1, 10), split("C", 2, 1), split("D", 2, 1)]
+    now = split_since(then, splits, lambda symbol: SCALE)
+    assert now.holdings == (
+        Holding("ACME", m("10"), m("66.86666667")),
+        Holding("C", -m("18"), -m("90")),
+    )
+    assert now.worth == then.worth
+    assert split_since(then, splits[:2] * 2, lambda symbol: 1).worth == then.worth
+    assert split_since(then, [], lambda symbol: 1) == then
 
 
 def test_the_likeness_of_now_is_what_the_desk_has(floor: Any) -> None:

@@ -12,7 +12,7 @@ from papertrader.core.actions import RATIO_MAX
 from papertrader.core.adjust import adjust, joined
 from papertrader.core.instants import DAY, MINUTE, from_datetime, to_datetime
 from papertrader.core.money import AMOUNT_MAX, SCALE, format_amount, parse_amount
-from papertrader.core.orders import OrderState, OrderType, TimeInForce
+from papertrader.core.orders import OrderState, OrderType, Side, TimeInForce
 from papertrader.core.quotes import ActionKind, Bar, CorporateAction
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import Adjustment, RelayDownFlag, Status, TxKind
@@ -161,6 +161,25 @@ def test_who_bought_after_the_split_is_not_split(tmp_path: Path) -> None:
         kit.turn(1.0)
     ann.resume()
     assert positions(ann) == {"AAPL": 10 * SCALE}
+    kit.check()
+
+
+def test_a_fork_of_before_a_split_has_new_shares(tmp_path: Path) -> None:
+    """Whether they are still held or not: that a share is worth half is no loss."""
+    kit, ann = market(tmp_path, "2005-02-25 20:50")
+    ann.order("AAPL", "10")
+    kit.turn(0.5)
+    then = ann.ask(m.ClockGet()).message.now
+    ann.order("AAPL", "4", side=Side.SELL)
+    kit.turn(0.5)
+    kit.turn(0.5)
+    go_to(kit, "2005-02-28 14:35")
+    ann.resume()
+    assert positions(ann) == {"AAPL": 12 * SCALE}
+    fork = ann.ask(m.PortfolioFork(name="then", at=then), seq=ann.seq + 1).message
+    found = ann.ask(m.PortfolioGet(portfolio=fork.portfolio)).message
+    assert {row.symbol: row.quantity for row in found.positions} == {"AAPL": 20 * SCALE}
+    assert abs(found.equity - 100_000 * SCALE) < 50 * SCALE
     kit.check()
 
 
