@@ -18,8 +18,11 @@ import attrs
 from twisted.internet.interfaces import IAddress, IPushProducer
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
+from twisted.web.http import BAD_REQUEST
 from twisted.web.server import NOT_DONE_YET, Request
 from twisted.web.websocket import WebSocketProtocol, WebSocketResource, WebSocketTransport
+from wsproto import ConnectionType
+from wsproto.handshake import H11Handshake
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 from zope.interface import implementer
 
@@ -262,6 +265,21 @@ class _Pressure:
         """`connectionLost` follows."""
 
 
+def _asks_for_upgrade(request: Request) -> bool:
+    """Tell whether a WebSocket can be made of a request; Twisted, which looks again, would log one
+    that cannot as an error of ours."""
+    headers = [
+        (name, value)
+        for name, values in request.requestHeaders.getAllRawHeaders()
+        for value in values
+    ]
+    try:
+        H11Handshake(ConnectionType.SERVER).initiate_upgrade_connection(headers, request.path)
+    except RemoteProtocolError:
+        return False
+    return True
+
+
 class SocketResource(WebSocketResource):
     """Where browsers open their WebSocket: each becomes a client of the worker."""
 
@@ -294,6 +312,10 @@ class SocketResource(WebSocketResource):
 
     def render_GET(self, request: Request) -> bytes | int:
         """Upgrade the connection; an answer of HTTP says why not."""
+        if not _asks_for_upgrade(request):
+            request.setResponseCode(BAD_REQUEST)
+            request.setHeader("Content-Type", "text/plain; charset=utf-8")
+            return b"here a WebSocket opens, and this is no request for one\n"
         answer = super().render_GET(request)
         newest, self._newest = self._newest, None
         if newest is not None:

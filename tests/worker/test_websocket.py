@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from twisted.logger import LogLevel, capturedLogs
 from wsproto.events import CloseConnection
 
 from papertrader.wire import codec, limits
@@ -45,6 +46,24 @@ def test_a_browser_is_a_client_like_any_other(house: WebHouse) -> None:
     ((header, reply),) = peer.take()
     assert (header.session, reply.account) == (77, 5)
     assert len(browser.messages) == before + 1
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        (),
+        ("Upgrade: websocket", "Connection: Upgrade"),
+        ("Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 99"),
+        ("Upgrade: h2c", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: AAAA"),
+    ],
+)
+def test_a_request_that_is_no_upgrade(house: WebHouse, headers: tuple[str, ...]) -> None:
+    """It is told what is missing; that anybody asks so is no error of ours."""
+    with capturedLogs() as logged:
+        raw = house.get("/ptwp", *headers)
+    assert raw.octets.startswith(b"HTTP/1.1 400 ")
+    assert b"here a WebSocket opens" in raw.octets
+    assert [each for each in logged if each["log_level"] >= LogLevel.warn] == []
 
 
 def test_a_browser_that_closes_is_let_go(house: WebHouse) -> None:
