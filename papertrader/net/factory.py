@@ -46,9 +46,17 @@ LOCAL: Final = "local"
 """Where peers without an IP address are counted."""
 
 
+@attrs.define(slots=True)
+class Files:
+    """What all ports of a process have for connections, of the files that it may open."""
+
+    most: int
+    taken: int = 0
+
+
 @attrs.frozen(kw_only=True)
 class AcceptCaps:
-    """How many connections are taken."""
+    """How many connections are taken. ``files`` are shared by all ports that are given them."""
 
     total: int = limits.CONNECTIONS_MAX
     per_address: int = limits.CONNECTIONS_PER_ADDRESS
@@ -56,6 +64,7 @@ class AcceptCaps:
     burst: int = ACCEPT_BURST
     total_rate: int = TOTAL_RATE
     total_burst: int = TOTAL_BURST
+    files: Files | None = None
 
 
 @attrs.define(slots=True, kw_only=True)
@@ -64,6 +73,7 @@ class AcceptCounters:
 
     accepted: int = 0
     over_total: int = 0
+    over_files: int = 0
     over_address: int = 0
     over_rate: int = 0
     over_total_rate: int = 0
@@ -73,7 +83,8 @@ class AcceptCounters:
     def refused(self) -> int:
         """All that were closed before TLS."""
         by_rate = self.over_rate + self.over_total_rate
-        return self.over_total + self.over_address + by_rate + self.banned
+        over = self.over_total + self.over_files + self.over_address
+        return over + by_rate + self.banned
 
 
 @attrs.define(slots=True)
@@ -110,6 +121,7 @@ class Admission:
         self.connections = 0
         self.why = ""
         """Which cap the newest refused connection met."""
+        self._files = caps.files
         self._clock = clock
         self._origins: OrderedDict[str, _Origin] = OrderedDict()
         self._all = TokenBucket(caps.total_rate, caps.total_burst, clock.monotonic_ns())
@@ -118,7 +130,13 @@ class Admission:
         """Take one connection from ``block`` (see `address_block`), or count it as refused."""
         now = self._clock.monotonic_ns()
         origin = self._origin(block, now)
-        if self.connections >= self.caps.total:
+        if self._files is not None and self._files.taken >= self._files.most:
+            self.counters.over_files += 1
+            self.why = (
+                f"{self._files.most} connections are open, and this process may open no more files;"
+                " raise the limit (ulimit -n, or LimitNOFILE= of the unit)"
+            )
+        elif self.connections >= self.caps.total:
             self.counters.over_total += 1
             self.why = f"{self.caps.total} connections are open"
         elif now < origin.banned_until:
@@ -136,6 +154,8 @@ class Admission:
         else:
             origin.connections += 1
             self.connections += 1
+            if self._files is not None:
+                self._files.taken += 1
             self.counters.accepted += 1
             return True
         return False
@@ -143,6 +163,8 @@ class Admission:
     def release(self, block: str) -> None:
         """Give back what `admit` took."""
         self.connections -= 1
+        if self._files is not None:
+            self._files.taken -= 1
         self._origins[block].connections -= 1
 
     def ban(self, block: str, seconds: int) -> None:

@@ -14,6 +14,7 @@ import signal
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, Final
 
+import attrs
 import peewee
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
@@ -38,7 +39,7 @@ from papertrader.master.rules import MasterRules, Threads
 from papertrader.master.viewsapart import ViewsApart, fork_writer
 from papertrader.net.clock import Clock
 from papertrader.net.credentials import CredentialsError
-from papertrader.net.factory import AcceptCaps, AcceptorFactory
+from papertrader.net.factory import AcceptCaps, AcceptorFactory, Files
 from papertrader.net.ports import cannot_listen
 from papertrader.net.services import ListeningService
 from papertrader.ops.certificates import CertificateError
@@ -55,6 +56,7 @@ from papertrader.ops.running import (
     EXIT_INTERNAL,
     StartError,
     calm_collector,
+    files_for_connections,
     hold_collector,
     remove_run_file,
     run_directory,
@@ -144,6 +146,7 @@ class Workings(Service):
         self._reactor = reactor
         self._inherited = inherited
         self._died = died
+        self._files = Files(files_for_connections())
         self._heart: Heart | None = None
         self._process: Process | None = None
         self._main: Main | None = None
@@ -286,7 +289,7 @@ class Workings(Service):
         factory = AcceptorFactory(
             lambda address: main.workers.new_link(),
             process.clock,
-            caps=INNER_CAPS,
+            caps=attrs.evolve(INNER_CAPS, files=self._files),
             tls=keys.tls,
             reactor=self._reactor,
         )
@@ -318,7 +321,7 @@ class Workings(Service):
                 ' metrics.listen = "off"'
             ) from None
         site = WebSite(root, clock, self._reactor, crowd=CROWD)
-        acceptor = AcceptorFactory(site.build, clock, caps=CAPS)
+        acceptor = AcceptorFactory(site.build, clock, caps=attrs.evolve(CAPS, files=self._files))
         acceptor.name = "metrics.listen"
         try:
             return self._reactor.listenTCP(listen.port, acceptor, interface=listen.host)

@@ -32,6 +32,9 @@ FILES_WANTED: Final = 16_384
 programs up to ``CONNECTIONS_MAX`` each, and its own."""
 FILES_MIN: Final = 256
 """With fewer, Twisted cannot start a process."""
+FILES_OWN: Final = 64
+"""Files that a server needs beside its connections: logs, stores, pipes; those of a master with a
+PostgreSQL are some forty."""
 GC_THRESHOLDS: Final = (50_000, 20, 100)
 """Objects between two young collections; young ones between two of the middle; of those to an
 old one, which walks all and takes 50 ms for 2,000 connections."""
@@ -203,6 +206,12 @@ def widen_files() -> None:
             f"it may open {soft} files, and needs {FILES_MIN} at least; raise the limit (ulimit -n,"
             " or LimitNOFILE= of the unit)"
         )
+
+
+def files_for_connections() -> int:
+    """Return how many connections this process may have: each of them is a file."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return FILES_WANTED if soft == resource.RLIM_INFINITY else max(1, soft - FILES_OWN)
 
 
 def sentence_of(error: BaseException) -> str:

@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 
 from papertrader.core.instants import to_datetime
 from papertrader.net.credentials import CredentialsError
-from papertrader.net.factory import TOTAL_BURST, TOTAL_RATE, AcceptCaps
+from papertrader.net.factory import TOTAL_BURST, TOTAL_RATE, AcceptCaps, Files
 from papertrader.net.webport import WebConfiguration
 from papertrader.ops.certificates import CertificateError, check_dates
 from papertrader.ops.heart import Heart, Inherited
@@ -24,11 +24,13 @@ from papertrader.ops.process import Process
 from papertrader.ops.running import (
     StartError,
     calm_collector,
+    files_for_connections,
     sentence_of,
     write_run_file,
 )
 from papertrader.ops.worker_tap import Options
 from papertrader.ops.workerkeys import WorkerKeys
+from papertrader.wire import limits
 from papertrader.worker.main import Worker, WorkerConfiguration
 from papertrader.worker.witness import Witness, WitnessError
 
@@ -82,7 +84,10 @@ class Workings(Service):
         enrolled, master = options.enrolled, settings.master.listen
         keys = WorkerKeys(state, self._name)
         check_dates(state, [self._name], now=to_datetime(process.clock.true_ns()))
+        files = Files(files_for_connections())
         caps = AcceptCaps(
+            total=min(limits.CONNECTIONS_MAX, files.most),
+            files=files,
             per_address=settings.limits.connections_per_address,
             rate=settings.limits.connects_per_second,
             burst=settings.limits.connects_at_once,

@@ -353,6 +353,7 @@ class Worker:
         accepted, statistics = self.acceptor.counters, self.statistics
         return {
             "connections": accepted.over_total,
+            "files": accepted.over_files,
             "connections_address": accepted.over_address,
             "connects_address": accepted.over_rate,
             "connects": accepted.over_total_rate,

@@ -14,7 +14,14 @@ from twisted.python.failure import Failure
 
 from papertrader.net import factory as factory_module
 from papertrader.net.clock import Clock
-from papertrader.net.factory import LOCAL, AcceptCaps, AcceptorFactory, Admission, address_block
+from papertrader.net.factory import (
+    LOCAL,
+    AcceptCaps,
+    AcceptorFactory,
+    Admission,
+    Files,
+    address_block,
+)
 from papertrader.net.protocol import FrameProtocol
 from papertrader.wire.connection import Link
 from papertrader.wire.kinds import Role
@@ -203,3 +210,19 @@ def test_caps_hold_in_any_order_of_comings_and_goings(steps: list[tuple[int, boo
             it.release(block)
             living.remove(block)
         assert it.connections == len(living)
+
+
+def test_ports_share_what_the_process_may_open() -> None:
+    """One full port leaves none for the other; what ends makes room; the operator is told why."""
+    clock, _ = clock_and_reactor()
+    caps = AcceptCaps(total=9, per_address=9, burst=100, files=Files(3))
+    clients, web = Admission(clock, caps), Admission(clock, caps)
+    assert [clients.admit("a"), web.admit("a"), clients.admit("b")] == [True] * 3
+    assert not clients.admit("c")
+    assert not web.admit("c")
+    assert (clients.counters.over_files, web.counters.refused) == (1, 1)
+    assert "3 connections" in web.why
+    assert "ulimit -n" in web.why
+    clients.release("a")
+    assert web.admit("c")
+    assert not web.admit("c")

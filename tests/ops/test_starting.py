@@ -20,6 +20,7 @@ from papertrader.ops.running import (
     EXIT_FAILED,
     FILES_WANTED,
     StartError,
+    files_for_connections,
     sentence_of,
     widen_files,
     write_run_file,
@@ -239,3 +240,15 @@ def test_a_server_that_may_open_too_few_files_says_so(monkeypatch: pytest.Monkey
     monkeypatch.setattr(resource, "getrlimit", lambda what: (100, 100))
     with pytest.raises(StartError, match=r"100 files, and needs 256 .*LimitNOFILE"):
         widen_files()
+
+
+@pytest.mark.parametrize(
+    ("soft", "connections"),
+    [(256, 192), (16_384, 16_320), (10, 1), (resource.RLIM_INFINITY, FILES_WANTED)],
+)
+def test_connections_leave_files_for_the_server_itself(
+    monkeypatch: pytest.MonkeyPatch, soft: int, connections: int
+) -> None:
+    """Otherwise its log and its link were the next to find none."""
+    monkeypatch.setattr(resource, "getrlimit", lambda what: (soft, resource.RLIM_INFINITY))
+    assert files_for_connections() == connections
