@@ -18,6 +18,7 @@ from twisted.internet.interfaces import (
     IReactorTime,
 )
 from twisted.internet.protocol import connectionDone
+from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
@@ -77,6 +78,7 @@ class PacedTransport(RecordTransport):
     """TLS over a connection; until the handshake is through, it goes on only in its turn."""
 
     factory: PacedFactory
+    log = Logger()
 
     def __init__(
         self, factory: PacedFactory, wrapped: IProtocol, _connectWrapped: bool = True
@@ -106,8 +108,14 @@ class PacedTransport(RecordTransport):
         """Go on with what came."""
         data = bytes(self._early)
         self._early.clear()
-        if self.connected:
+        if not self.connected:
+            return
+        try:
             super().dataReceived(data)
+        except Exception:
+            # No reactor reads here, which would log it and end this connection alone.
+            self.log.failure("a connection is cut: an error happened in it")
+            self.abortConnection()  # type: ignore[no-untyped-call]
 
     def _tlsShutdownFinished(self, reason: Failure | None) -> None:
         # A failure's traceback refers to itself; the collector, which finds it, stops the reactor.

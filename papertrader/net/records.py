@@ -141,7 +141,13 @@ class RecordTransport(TLSMemoryBIOProtocol):
         if self.is_direct:
             self.wrappedProtocol.dataReceived(data)
             return
-        super().dataReceived(data)  # type: ignore[no-untyped-call]
+        try:
+            super().dataReceived(data)  # type: ignore[no-untyped-call]
+        except Exception:
+            # The reactor ends a connection that raises, and Twisted would deliver what else came
+            # then: what raises once more is never told of the end, nor is it counted.
+            self._aborted = True
+            raise
         if self._handshakeDone:
             self._hand_over()
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gc
 import weakref
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.internet.error import ConnectionDone
@@ -21,6 +23,8 @@ from papertrader.net.handshakes import HandshakeQueue, PacedFactory
 from papertrader.net.records import RecordFactory
 from papertrader.net.tls import client_context_factory, public_server_factory
 from papertrader.ops.certificates import authority_file, certificate_files
+
+CLOSED: Final = Failure(ConnectionDone())
 
 
 class Socket:
@@ -209,3 +213,64 @@ def test_an_ended_connection_is_no_ring(state: Path) -> None:
         assert [each() for each in left] == [None, None]
     finally:
         gc.enable()
+
+
+class Failing(Protocol):
+    """Raises at whatever comes."""
+
+    def __init__(self) -> None:
+        self.came = self.ended = 0
+
+    def dataReceived(self, data: bytes) -> None:
+        """Raise."""
+        self.came += 1
+        raise ZeroDivisionError
+
+    def connectionLost(self, reason: Failure = CLOSED) -> None:
+        """Count the ends."""
+        self.ended += 1
+
+
+def test_a_protocol_that_raises_is_told_of_the_end(state: Path) -> None:
+    """What came behind was delivered while the connection ended; it raised again, and the
+    connection counted for ever, so that a worker could not stop."""
+    it = Scene(state)
+    failing = Failing()
+    it.sender.wrappedProtocol = failing
+    for words in (b"one", b"two"):
+        it.client.write(words)
+        it.reactor.advance(0)
+    with pytest.raises(ZeroDivisionError):
+        it.sender.dataReceived(it.back.value())
+    it.sender.connectionLost(CLOSED)
+    assert (failing.came, failing.ended) == (1, 1)
+
+
+def test_one_that_raises_in_its_turn_is_cut_alone(
+    state: Path, flush_logged_errors: Callable[..., list[Failure]]
+) -> None:
+    """There the reactor does not read: it would stay, and those behind it would wait."""
+    reactor = MemoryReactorClock()
+    queue = HandshakeQueue(Clock(reactor))
+    server = public_server_factory(*certificate_files(state, "worker-1-public"))
+    factory = PacedFactory(server, Factory.forProtocol(Protocol), reactor, queue)
+    sides: list[Any] = []
+    while queue.take():
+        pass
+    for _ in range(5):
+        side: Any = factory.buildProtocol(None)
+        side.makeConnection(StringTransport())
+        side.dataReceived(b"no TLS")
+        sides.append(side)
+
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    sides[0]._checkHandshakeStatus = fail
+    wires = [side.transport for side in sides]
+    for _ in range(5):
+        reactor.advance(0)
+    assert len(flush_logged_errors(ZeroDivisionError)) == 1
+    assert len(queue) == 0
+    assert wires[0].disconnected or wires[0].disconnecting
+    assert all(wire.disconnecting for wire in wires[1:])
