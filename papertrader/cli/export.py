@@ -29,7 +29,7 @@ from papertrader.client.tables import columns, records
 from papertrader.wire.kinds import Scope
 
 PAGE_ROWS: Final = 5_000
-_FORMATS: Final = ("csv", "json", "ghostfolio")
+_FORMATS: Final = ("csv", "sheet", "json", "ghostfolio")
 _KINDS: Final[dict[str, type]] = {
     "transactions": r.Transaction,
     "orders": r.Order,
@@ -96,18 +96,45 @@ def _harmless(value: Any) -> str:
     return f"'{text}" if is_formula else text
 
 
-def as_csv(kind: type, found: list[dict[str, Any]]) -> str:
+SHEET_DIGITS_MAX: Final = 15
+"""Of a whole number that a spreadsheet keeps; further ones become zeros."""
+
+
+def _in_cell(value: Any) -> str:
+    """Return what a spreadsheet takes for what it is: a number, a time, or text."""
+    if isinstance(value, datetime):
+        # With a zone, or parts of a second, it would be text.
+        return value.strftime("%Y-%m-%d %H:%M:%S")
+    text = _text(value)
+    is_long = type(value) is int and abs(value) >= 10**SHEET_DIGITS_MAX
+    is_number = type(value) is str and text[:1].isdecimal()
+    return f"'{text}" if is_long or is_number else _harmless(value)
+
+
+def as_csv(
+    kind: type, found: list[dict[str, Any]], written: Callable[[Any], str] = _harmless
+) -> str:
     """Return rows of a class as CSV: decimals exact, instants as ISO 8601 in UTC,
     to the microsecond.
 
     The heading is there without rows, too. Before text that a spreadsheet would take for a formula
     stands an apostrophe: it may be another's, such as why an operator corrected something.
+    ``written`` says how else a value is to be written.
     """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow("_".join(path) for path in columns(kind, nested=True))
-    writer.writerows([_harmless(value) for value in row.values()] for row in found)
+    writer.writerows([written(value) for value in row.values()] for row in found)
     return out.getvalue()
+
+
+def as_sheet(kind: type, found: list[dict[str, Any]]) -> str:
+    """Return the same for a spreadsheet: instants in UTC, to the second, which it takes for such.
+
+    Text that begins with a digit, and numbers with more digits than it keeps, have an apostrophe
+    before them, too. The mark at its beginning says that it is UTF-8.
+    """
+    return "\ufeff" + as_csv(kind, found, _in_cell)
 
 
 @click.command()
@@ -129,7 +156,8 @@ def export(
 
     --format ghostfolio makes a file that Ghostfolio imports; it has transactions only, with all
     money in the portfolio's currency. In CSV an apostrophe stands before text that a spreadsheet
-    would take for a formula.
+    would take for a formula. --format sheet is CSV in which it takes times (UTC) for times, and
+    text and long numbers for text; LibreOffice asks at opening: tick "Detect special numbers".
     """
     if form == "ghostfolio" and what != "transactions":
         raise Problem.usage("Ghostfolio imports transactions", "papertrader export transactions")
@@ -144,7 +172,8 @@ def export(
         ]
         text = json.dumps(listed, indent=1) + "\n"
     else:
-        text = as_csv(_KINDS[what], records(rows, nested=True))
+        write = as_sheet if form == "sheet" else as_csv
+        text = write(_KINDS[what], records(rows, nested=True))
     if output is None:
         # Octets: what is made for other programs is UTF-8, whatever the terminal is.
         click.echo(text.encode(), nl=False)

@@ -54,6 +54,25 @@ def test_what_a_spreadsheet_would_calculate_is_text() -> None:
     assert lines == ["-5.00,'=1+1", "-5.00,'@x", "-5.00,'-", "-5.00,a=b", "-5.00,"]
 
 
+def test_a_spreadsheet_takes_each_thing_for_what_it_is(server: Server) -> None:
+    """A time has no zone and no part of a second; digits that it would lose, or eat, are text."""
+    at = datetime(2012, 1, 3, 15, 2, 10, 500, tzinfo=UTC)
+    rows = [
+        {"at": at, "id": 2**62, "seq": 10**15 - 1, "tag": "007", "cash": Decimal("-1.50")},
+        {"at": None, "id": 1, "seq": 0, "tag": "=1+1", "cash": None},
+    ]
+    told = export.as_sheet(CurvePoint, rows)
+    assert told.encode().startswith(b"\xef\xbb\xbfat,")
+    assert told.splitlines()[1:] == [
+        "2012-01-03 15:02:10,'4611686018427387904,999999999999999,'007,-1.50",
+        ",1,0,'=1+1,",
+    ]
+    done = server.cli("export", "orders", "--format", "sheet")
+    (first, _) = csv.DictReader(io.StringIO(done.stdout))
+    assert first["client_order_id"].startswith("'")
+    assert re.fullmatch(r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d", first["accepted_at"])
+
+
 def test_instants_are_all_in_one_form() -> None:
     """With and without a fraction of a second: pandas takes the first one's for all."""
     whole = datetime(2012, 1, 3, 15, 2, 10, tzinfo=UTC)
