@@ -88,7 +88,9 @@ OUTCOMES: Final[Mapping[int, Statuses]] = MappingProxyType(
             Status.SECOND_FACTOR_REQUIRED, Status.ACCOUNT_IN_USE,
         ),
         # Of operators alone: clause 11.20.
-        Opcode.INVITE_CREATE: _COMMAND | _set(Status.TOO_MANY_INVITATIONS),
+        Opcode.INVITE_CREATE: (
+            _COMMAND | _set(Status.TOO_MANY_INVITATIONS, Status.REGISTRATION_CLOSED)
+        ),
         Opcode.INVITE_LIST: _set(Status.OK, Status.SCOPE_DENIED),
         Opcode.INVITE_REVOKE: _COMMAND | _set(Status.NO_SUCH_INVITATION),
         Opcode.RESET_CREATE: _COMMAND | _set(Status.NO_SUCH_ACCOUNT),

@@ -16,6 +16,7 @@ from papertrader.master.invitations import Invitations, ResetTokens
 from papertrader.master.journal import Journal
 from papertrader.master.operators import Operators
 from papertrader.master.profile import session_row
+from papertrader.master.registration import Registration
 from papertrader.master.replies import conclude_message, stored_reply
 from papertrader.master.sessions import Session
 from papertrader.wire import limits
@@ -36,6 +37,7 @@ class AccountControl:
         access: Access,
         invitations: Invitations,
         resets: ResetTokens,
+        registration: Registration,
     ) -> None:
         self._book = book
         self._journal = journal
@@ -44,6 +46,7 @@ class AccountControl:
         self._access = access
         self._invitations = invitations
         self._resets = resets
+        self._registration = registration
         self._actions: Final[dict[int, Callable[[Command, Account, m.AccountControl], int]]] = {
             AccountAction.DISABLE: self._disable,
             AccountAction.ENABLE: self._enable,
@@ -60,6 +63,12 @@ class AccountControl:
         stored = self._begin(command, session)
         if stored is not None:
             return stored
+        if self._registration is Registration.CLOSED:
+            raise Refused(
+                Status.REGISTRATION_CLOSED,
+                "This server takes no new accounts, with an invitation neither; with"
+                ' accounts.registration = "invite" it does.',
+            )
         role, now = AccountRole(message.role), command.accepted_at
         made, code = self._invitations.create(
             role, message.lifetime_s, session.account, message.label or "", now

@@ -111,6 +111,7 @@ class People:
             self.access,
             self.invitations,
             self.resets,
+            self._rules.accounts.registration,
         )
 
         def dismiss(account: int) -> None:

@@ -3587,7 +3587,7 @@ _pack_InviteCreate = InviteCreate.LAYOUT.pack
 
 @attrs.define(slots=True, eq=True)
 class InviteCreateReply(Message):
-    """OK, TOO_MANY_INVITATIONS. INVITE is absent when a repetition cannot show it."""
+    """OK, TOO_MANY_INVITATIONS, REGISTRATION_CLOSED. INVITE is absent when a repetition cannot show it."""
 
     OPCODE: ClassVar[int] = 0x0118
     SHAPE: ClassVar[str] = 'reply'

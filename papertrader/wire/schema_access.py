@@ -157,7 +157,8 @@ message(
     Opcode.INVITE_CREATE,
     REPLY,
     "InviteCreateReply",
-    "OK, TOO_MANY_INVITATIONS. INVITE is absent when a repetition cannot show it.",
+    "OK, TOO_MANY_INVITATIONS, REGISTRATION_CLOSED. INVITE is absent when a repetition cannot show"
+    " it.",
     c.Struct("invitation_id" / Id * "names it in lists", "expires_at" / Ts * "its end"),
     text_section(Tag.INVITE, "invitation", limits.CODE_MAX),
 )

@@ -320,9 +320,21 @@ def test_a_closed_server_and_the_first_operator(tmp_path: Path) -> None:
     boss = kit.client()
     answer = boss.ask(m.Login(username="boss", password=PASSWORD, scope=Scope.ADMIN), session=0)
     boss.session = answer.header.session
-    made = invited(boss)
-    assert register(kit, "eve", made.invitation).status == Status.REGISTRATION_CLOSED
+    answer = command(boss, m.InviteCreate(role=AccountRole.TRADER, lifetime_s=60))
+    assert answer.status == Status.REGISTRATION_CLOSED
     kit.check()
+
+
+@pytest.mark.clause("11.18")
+def test_who_was_invited_before_a_server_was_closed(kit: MasterKit, private: MasterClient) -> None:
+    """The invitation opens nothing, and is good again when the server takes new accounts again."""
+    made = invited(private, lifetime_s=9_000)
+    kit.registration = Registration.CLOSED
+    kit.crash()
+    assert register(kit, "eve", made.invitation).status == Status.REGISTRATION_CLOSED
+    kit.registration = Registration.INVITE
+    kit.crash()
+    assert register(kit, "eve", made.invitation).status == 0
 
 
 # --- a forgotten password ------------------------------------------------------------------------
