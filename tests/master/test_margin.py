@@ -52,6 +52,8 @@ def test_a_short_sale_is_shown_charged_and_recovered(kit: MasterKit, ann: Master
     kit.quote("IBM", "190.00", "190.01", **stamps)
     shown = portfolio(ann)
     assert shown.positions[0].quantity == parse_amount("-10")
+    # What buying it back would cost.
+    assert shown.positions[0].mark == parse_amount("190.01")
     assert shown.margin[0].short_value < 0
     assert shown.margin[0].called_at == 0
     assert shown.plan == ()

@@ -38,6 +38,7 @@ from tests.provider_kit import (
 
 SATURDAY = from_datetime(datetime(2026, 11, 21, 17, 0, tzinfo=UTC))
 BEFORE_OPEN = from_datetime(datetime(2026, 11, 23, 14, 20, tzinfo=UTC))
+BEFORE_CLOSE = from_datetime(datetime(2026, 11, 23, 20, 59, tzinfo=UTC))
 
 
 @attrs.define
@@ -339,6 +340,20 @@ def test_asking_begins_with_the_open() -> None:
     quotes = market.turn(120)
     assert len(market.calls("alpaca")) > early
     assert may_fill(quotes[-1])
+
+
+def test_asking_goes_on_for_two_minutes_behind_the_close() -> None:
+    """What was traded last arrives then; after that nobody is asked."""
+    market = Market("alpaca", symbols="AAPL", at=BEFORE_CLOSE)
+    market.turn(60)
+    at_the_close = len(market.calls("alpaca"))
+    market.turn(110)
+    behind = len(market.calls("alpaca"))
+    assert behind >= at_the_close + 2
+    market.turn(20)
+    last = len(market.calls("alpaca"))
+    market.turn(3_600)
+    assert len(market.calls("alpaca")) == last
 
 
 def test_an_open_order_is_asked_for_at_once() -> None:
