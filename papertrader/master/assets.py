@@ -158,7 +158,7 @@ class Assets:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._finish()
+        self.finish()
         self._reserve.keep(self._market_at, self._market_at)
 
     def _update(self) -> None:
@@ -201,14 +201,14 @@ class Assets:
         if not self.may_change():
             # The market stands still for orders; it goes on from here when there is room again.
             return
-        self._finish()
+        self.finish()
         before, now = self._market_at, self.market.now()
         self._held = not self._reserve.covers(now, before)
         if self._held:
             return
         for stop in self._stops(before, now):
             self._go_to(stop)
-            self._finish()
+            self.finish()
         self._go_to(now)
 
     def _stops(self, before: int, now: int) -> list[int]:
@@ -277,7 +277,7 @@ class Assets:
 
         The workers forget what they know. Turned back, so does the master.
         """
-        self._finish()
+        self.finish()
         self._turned = True
         if back:
             self._market_at = at
@@ -347,7 +347,7 @@ class Assets:
         """
         if self.is_halted(symbol) == halted:
             return self.asset(symbol)
-        self._finish()
+        self.finish()
         self._ordered[symbol] = halted
         self._put(self._source.assets[symbol])
         # The status stands in cached answers; the quote is what followers see of it.
@@ -386,7 +386,7 @@ class Assets:
             self.log.failure("the market update failed")
             self.on_fail()
 
-    def _finish(self) -> None:
+    def finish(self) -> None:
         """Take all that is left of the update, before anything else happens to the market."""
         self._pieces += 1
         rest, self._rest = self._rest, []

@@ -67,6 +67,8 @@ class Timekeeper:
         self._require(session)
         fields = ClockField(message.fields)
         self._check(message, fields)
+        # Each of the quotes that are left is an input of its own: none may come within this one.
+        self._assets.finish()
         before = self._market.now()
         self._turn(message, fields)
         at, desk = self._market.now(), self._transactions.desk

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from papertrader.core.instants import SECOND
+from papertrader.core.marketclock import ClockField
 from papertrader.core.money import SCALE
 from papertrader.core.orders import OrderState
 from papertrader.master import assets
@@ -104,6 +106,24 @@ def test_nothing_else_happens_to_the_market_in_between(
     assert market._rest == []
     if what == "halt":
         market.set_halted("MSFT", False)
+
+
+def test_a_clock_that_is_set_finishes_the_update_before_its_own_number(
+    kit: MasterKit, ann: MasterClient, gate: Gate, cut: list[int]
+) -> None:
+    """What is left of it are inputs of before: the journal has no number within another."""
+    ann.seq += 1
+    asked = ann.send(m.ClockSet(fields=int(ClockField.STEP), step=60 * SECOND), seq=ann.seq)
+    kit.turn()
+    while len(gate):
+        gate.work()
+        kit.turn()
+    assert ann.replies(asked)[0].status == Status.OK
+    assert filled(kit, cut) == 3
+    sql = "SELECT first_seq, last_seq FROM journal ORDER BY batch"
+    rows = kit.main.store.db.execute_sql(sql).fetchall()
+    assert [last for _, last in rows[:-1]] == [first - 1 for first, _ in rows[1:]]
+    assert all(first <= last for first, last in rows)
 
 
 def test_an_update_that_is_quick_is_not_cut(
