@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -24,6 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
     load_pem_private_key,
 )
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 MASTER_NAME: Final = "master.papertrader.internal"
@@ -114,7 +116,10 @@ def load_certificates(path: Path, bytes_max: int = PEM_BYTES_MAX) -> Sequence[x5
     """Read the certificates of a PEM file, at least one; raises `CredentialsError`."""
     data = _read(path, "certificate", private=False, bytes_max=bytes_max)
     try:
-        return x509.load_pem_x509_certificates(data)
+        with warnings.catch_warnings():
+            # Bundles of public authorities have old ones with the number 0; nobody mends that here.
+            warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+            return x509.load_pem_x509_certificates(data)
     except ValueError as error:
         raise CredentialsError(
             f"{path} holds no readable PEM certificate ({error}); put the right file there."

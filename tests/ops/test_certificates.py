@@ -27,6 +27,7 @@ from papertrader.net.credentials import (
     PEM_BYTES_MAX,
     CredentialsError,
     is_uuid,
+    load_certificates,
     load_credentials,
     load_private_key,
     spki_fingerprint,
@@ -339,3 +340,27 @@ def test_every_uuid_has_its_canonical_form(value: object) -> None:
     text = str(value)
     assert is_uuid(text)
     assert is_uuid(text.upper()) == (text.upper() == text)
+
+
+OF_NUMBER_0 = """\
+-----BEGIN CERTIFICATE-----
+MIIBdDCCARqgAwIBAgIBADAKBggqhkjOPQQDAjAYMRYwFAYDVQQDDA1PbGQgQXV0
+aG9yaXR5MCAXDTI2MTEzMDEwNDQzNVoYDzIxMjYxMTA2MTA0NDM1WjAYMRYwFAYD
+VQQDDA1PbGQgQXV0aG9yaXR5MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEn+Vr
+2hBHA4GiCmjEP8FMi4IVwDJAiBX82OrAOeMYK6rcs8XMvmepTgfXnUV82uvfX6Er
+cOoTGbCUtIGP+bmMR6NTMFEwHQYDVR0OBBYEFKObrV6m6RD3MkdoKHLqUpLRKaVO
+MB8GA1UdIwQYMBaAFKObrV6m6RD3MkdoKHLqUpLRKaVOMA8GA1UdEwEB/wQFMAMB
+Af8wCgYIKoZIzj0EAwIDSAAwRQIhAMnuLG8qDpP188dlQfC+ghmTUMI38AZ4lNrk
+RYT8bqwlAiAYToR8n3JFFm2ySSaoVsMMjAFsvl0aX34EAG7o2eA1bw==
+-----END CERTIFICATE-----
+"""
+
+
+def test_an_authority_with_the_number_0_is_read_in_silence(
+    tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    """Debian's bundle has such; who names it as --ca saw a warning of a library about it."""
+    bundle = tmp_path / "bundle.pem"
+    bundle.write_text(OF_NUMBER_0)
+    assert len(load_certificates(bundle)) == 1
+    assert list(recwarn) == []
