@@ -56,8 +56,9 @@ class Contests:
         self._book = book
         self._rules = rules
         self._may_host = may_host
-        self._counted: dict[int, tuple[int, dict[int, int]]] = {}
-        """At most STANDINGS_KEPT: contest -> (when, risk-adjusted return of each entry)."""
+        self._counted: dict[int, tuple[int, int, dict[int, int]]] = {}
+        """At most STANDINGS_KEPT: contest -> (when; the contest's end, 0 if it went on then; the
+        risk-adjusted return of each entry)."""
         self._counting: set[int] = set()
 
     def create(self, command: Command, session: Session, message: m.ContestCreate) -> bytes:
@@ -228,9 +229,11 @@ class Contests:
 
     async def _risks(self, contest: Contest, now: int) -> dict[int, int]:
         """Return the risk-adjusted return of each entry, counted anew at most once a minute."""
-        known = self._counted.get(contest.contest)
-        if known is not None and (contest.ended_at or now < known[0] + STANDINGS_AGE):
-            return known[1]
+        ended = contest.ended_at
+        at, upto, known = self._counted.get(contest.contest, (0, NULL, {}))
+        # What was counted while it went on is not how it ended.
+        if upto == ended and (ended or now < at + STANDINGS_AGE):
+            return known
         if contest.contest in self._counting:
             raise Refused(
                 Status.SERVER_BUSY, "These standings are being counted.", retry_after_ms=1_000
@@ -241,7 +244,7 @@ class Contests:
         finally:
             self._counting.discard(contest.contest)
         self._counted.pop(contest.contest, None)
-        self._counted[contest.contest] = (now, found)
+        self._counted[contest.contest] = (now, ended, found)
         while len(self._counted) > STANDINGS_KEPT:
             del self._counted[next(iter(self._counted))]
         return found

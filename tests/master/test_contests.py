@@ -107,6 +107,27 @@ def test_a_contest_from_its_opening_to_its_file(fast: MasterKit) -> None:
     }
 
 
+@pytest.mark.clause("13.36")
+def test_what_was_counted_while_it_went_on_is_not_the_result(fast: MasterKit) -> None:
+    """The final standings by risk are those of the file, though somebody looked just before."""
+    ann = host(fast)
+    command(ann, wish())
+    mine = command(ann, m.ContestJoin(contest=1)).message.portfolio
+    assert ann.order("AAPL", "100", portfolio=mine).status == 0
+    by_risk = m.ContestStandings(contest=1, order=StandingOrder.RISK_ADJUSTED)
+    fast.turn(4.0)
+    before = ann.ask(by_risk).message
+    assert before.ended_at == 0
+    fast.turn(12.0)
+    final = ann.ask(by_risk).message
+    assert final.ended_at > 0
+    octets = b"".join(part.message.octets for part in ann.ask_all(m.ContestFile(contest=1)))
+    assert [row.risk_adjusted for row in final.standings] == [
+        each.risk_adjusted for each in verify(octets).standings
+    ]
+    assert final.standings[0].risk_adjusted != before.standings[0].risk_adjusted
+
+
 @pytest.mark.clause("13.33")
 def test_only_hosts_open_contests(fast: MasterKit) -> None:
     """Clause 13.33: scope HOST is for those whom the operator appointed; TRADE is too little."""
