@@ -86,7 +86,7 @@ class Credentialing:
             self.enrollment.confirm(link.worker_id)
         link.trusting = message.trust
         if first:
-            for frame in self._notary.greeting(message.witnessed):
+            for frame in self._notary.greeting(link.worker_id, message.witnessed):
                 link.send(frame)
 
     def renew(self, link: CredentialLink, header: Header, message: m.CertificateRenew) -> None:

@@ -96,15 +96,16 @@ class Notary:
             self.heads += 1
             self._tell(frame)
 
-    def greeting(self, witnessed: int) -> Iterable[bytes]:
+    def greeting(self, worker_id: int, witnessed: int) -> Iterable[bytes]:
         """Give what a worker is told that keeps keys up to the epoch ``witnessed``."""
         if self.keys is None:
             return
         last = self.keys.chain[-1][0]
         if witnessed > last:
             self.log.critical(
-                "ALERT: a worker has witnessed epoch {witnessed}, this store is at {epoch}: an old"
-                " copy was put back",
+                "ALERT: worker {worker} says that it has witnessed epoch {witnessed}, this store is"
+                " at {epoch}: an old copy was put back, or it lies",
+                worker=worker_id,
                 witnessed=witnessed,
                 epoch=last,
             )

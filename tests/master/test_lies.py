@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 
 from papertrader.core.instants import SECOND
 from papertrader.master.workerlink import RTT_US_MAX, SKEW_MAX
 from papertrader.net.clock import Clock
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import Status
+from tests.authority_kit import give_authority
 from tests.master_kit import MasterKit
 from tests.yard_kit import LOGIN, REGISTER, Worker, Yard
 
@@ -61,3 +63,20 @@ def test_a_clock_that_moves_too_far_is_judged_anew(
     yard.kit.turn(2.5)
     worker.settle()
     assert worker.goodbye == (-1 if kept else Status.CLOCK_SKEW)
+
+
+def test_who_says_that_it_witnessed_a_later_epoch_is_named(yard: Yard) -> None:
+    """Of several workers the operator must know which one to ask, or to shut out."""
+    kit, told = yard.kit, list[str]()
+    give_authority(kit)
+    liar = yard.join(2)
+
+    def observe(event: LogEvent) -> None:
+        told.append(formatEvent(event))
+
+    globalLogPublisher.addObserver(observe)
+    liar.send(m.TrustTaken(trust=bytes(32), witnessed=2**63))
+    globalLogPublisher.removeObserver(observe)
+    assert [text for text in told if text.startswith("ALERT: worker 2 says")]
+    assert liar.goodbye == -1
+    assert liar.take(m.AuditKey)

@@ -53,7 +53,7 @@ def witnessing(kit: MasterKit, witness: Witness) -> None:
 
     notary = kit.main.worker_parts.notary
     notary._tell = take
-    for frame in notary.greeting(witness.epoch):
+    for frame in notary.greeting(1, witness.epoch):
         take(frame)
 
 
