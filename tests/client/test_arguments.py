@@ -118,6 +118,11 @@ def test_the_wrong_type(wrong: Callable[[], Any], said: str) -> None:
         lambda: watchlist_set("x" * 70_000, "AAPL"),
         lambda: history(kinds=[99]),
         lambda: rows(states=[99]),
+        lambda: commands.order_cancel(-1, 0, 0),
+        lambda: commands.order_cancel(2**64, 0, 0),
+        lambda: commands.order_cancel(0, 2**64, 0),
+        lambda: commands.order_cancel(7, 7, 0),
+        lambda: commands.order_cancel(0, 0, 0),
     ],
 )
 def test_the_wrong_value(wrong: Callable[[], Any]) -> None:
