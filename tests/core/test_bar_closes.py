@@ -60,6 +60,22 @@ def state_of(floor: Any, *orders: Order) -> list[OrderState]:
     return [floor.now_is(order).state for order in orders]
 
 
+def test_what_the_day_had_before_is_not_the_bar_s(floor: Any) -> None:
+    """Its low and high stand in every quote from then on; what nobody paid since fills nothing."""
+    day = {"day_low": "90", "day_high": "110"}
+    by_model(floor, FillModelKind.BAR, participation=1_000)
+    minute(floor, 1, "500", **day)
+    first, bought = for_day(floor, "1", "95"), resting(floor, "1")
+    for number in range(2, 5):
+        minute(floor, number, f"{number + 4}00", **day)
+    assert filled(floor, bought) == [m("1")]
+    sold = for_day(floor, "1", "105", side=Side.SELL)
+    for number in range(5, 9):
+        minute(floor, number, f"{number + 4}00", **day)
+    floor.keep(end_session(floor))
+    assert state_of(floor, first, sold) == [OrderState.EXPIRED] * 2
+
+
 def test_who_rests_has_its_turn_before_who_waits_for_the_close(floor: Any) -> None:
     """The best price first and then the oldest, as ever; then the close takes what is left."""
     begin(floor)

@@ -11,7 +11,7 @@ from papertrader.core.fills import LimitingRule, Receipt
 from papertrader.core.intervals import BAR_NS
 from papertrader.core.money import NULL, parse_amount
 from papertrader.core.orders import Order, OrderState, Side, TimeInForce
-from papertrader.core.quotes import AssetFlag
+from papertrader.core.quotes import AssetFlag, QuoteFlag
 from papertrader.core.terms import AccountKind, FillModelKind, PortfolioTerms
 
 m = parse_amount
@@ -68,6 +68,21 @@ def test_closes_of_one_quote_share_its_size(floor_class: Any) -> None:
     floor.quote("99", "100", last="100", bid_size="10")
     close(floor)
     assert filled(floor, sold, short, again) == [m("6"), m("4"), 0]
+
+
+@pytest.mark.parametrize(("early", "fills"), [(1, 0), (0, m("1"))])
+def test_a_quote_of_the_very_opening_is_one_of_the_session(
+    floor: Any, early: int, fills: int
+) -> None:
+    """One of before is none."""
+    opening = 500
+    order: Order = floor.order(
+        "1", "100", time_in_force=TimeInForce.CLS, works_from=opening, expire_at=CLOSE
+    )
+    flags = QuoteFlag.REPLAYED
+    floor.quote("99", "100", last="100", source_time=opening - early, flags=flags)
+    close(floor)
+    assert filled(floor, order) == [fills]
 
 
 def test_two_steps_of_a_clock_share_a_quote(floor: Any) -> None:
