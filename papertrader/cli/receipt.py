@@ -16,6 +16,7 @@ from papertrader.client.blocking import Client
 from papertrader.client.receipts import STOPPED_BY, OrderReceipt
 from papertrader.client.refused import RefusedOrder
 from papertrader.client.results import Receipt, Transaction
+from papertrader.core.fills import LimitingRule
 from papertrader.core.orders import OrderEventKind
 from papertrader.core.terms import FillModelKind
 
@@ -87,7 +88,7 @@ def _lines(each: OrderReceipt, paid: Transaction | None) -> Iterator[str]:
         yield f"  fees {money(each.fees)}{_fee_lines(paid)}"
         if paid is not None and paid.rate is not None:
             yield f"  converted at {money(paid.rate)} {paid.currency} for 1 {paid.asset_currency}"
-    if each.remaining or not each.fill:
+    if (each.remaining or not each.fill) and quote.limiting != LimitingRule.NONE:
         yield f"  {amount(each.remaining)} not filled: {_why(quote.limiting)}"
 
 

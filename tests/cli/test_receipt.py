@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import attrs
+
 from papertrader.core.fills import LimitingRule
 from papertrader.core.money import NULL, SCALE
 from papertrader.core.orders import OrderEventKind
@@ -68,6 +70,19 @@ def test_a_receipt_in_words(terminal: Terminal) -> None:
     content = json.loads(terminal.run("--json", "receipt", "1").stdout)
     assert [each["fill"] for each in content["receipts"]] == [1, 0]
     assert content["receipts"][0]["quote"]["ask"] == "101.00"
+
+
+def test_a_stop_that_begins_is_not_told_that_nothing_was_left(terminal: Terminal) -> None:
+    """All of it is left: the quote began it, and stopped nothing."""
+    terminal.logged_in().run("buy", "AAPL", "3", "--stop", "100", "--wait", "0")
+    began = attrs.evolve(
+        FILL, kind=OrderEventKind.TRIGGERED, fill=0, fill_quantity=0, fill_price=NULL,
+        spread_cost=0, remaining=3 * SCALE, limiting=LimitingRule.NONE,
+    )  # fmt: skip
+    terminal.market.receipts[1] = [began]
+    shown = terminal.run("receipt", "1").stdout
+    assert "triggered" in shown and "quote 5: bid 99.00" in shown
+    assert "not filled" not in shown
 
 
 def test_receipts_that_are_not_there(terminal: Terminal) -> None:
