@@ -8,8 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+import attrs
 from twisted.internet.defer import Deferred
 
+from papertrader.core.instants import SECOND
 from papertrader.core.logrecord import Level, LogRecord, parse_json, render_json
 from papertrader.eventlog.segments import SegmentFiles
 from papertrader.eventlog.settings import checked_process
@@ -21,6 +23,8 @@ KEPT_FILES: Final = 4
 """Size of a file that the master keeps of a worker's log, and how many."""
 PENDING_OCTETS_MAX: Final = 1024 * 1024
 """Lines of one worker that wait for the master's disk."""
+AHEAD_MAX: Final = 30 * SECOND
+"""A worker whose clock is off by more is not let in; an entry of a later time is one of now."""
 SHIPPED: Final = "shipped-"
 """What the names of such logs begin with."""
 _WARNING: Final = Level.WARNING
@@ -68,12 +72,16 @@ class Shipment:
 class ShippedLogs:
     """The master's end: one bounded log of files for each worker.
 
-    ``in_thread`` runs a function in the log's thread. What a worker sends is believed only so far
-    as it is an entry of a log; it is read and written anew.
+    ``in_thread`` runs a function in the log's thread; ``now`` gives the time. What a worker sends
+    is believed only so far as it is an entry of a log, and not of times to come, with which it
+    would stand before everything newer; it is read and written anew.
     """
 
     def __init__(
-        self, directory: Path, in_thread: Callable[[Callable[[], None]], Deferred[None]]
+        self,
+        directory: Path,
+        in_thread: Callable[[Callable[[], None]], Deferred[None]],
+        now: Callable[[], int],
     ) -> None:
         self.lines = 0
         """Entries taken."""
@@ -81,6 +89,7 @@ class ShippedLogs:
         """Lines that were no entries, or that the disk was too slow for or refused."""
         self._directory = directory
         self._in_thread = in_thread
+        self._now = now
         self._files: dict[str, SegmentFiles] = {}
         self._pending: dict[str, int] = {}
 
@@ -104,10 +113,13 @@ class ShippedLogs:
     def _write(self, worker: str, lines: list[str], counts: list[int]) -> None:
         """Write the lines that are entries; ``counts``: written, dropped. Never raises."""
         counts[1] = len(lines)
-        entries = []
+        entries, now = [], self._now()
         for line in lines:
             try:
-                entries.append(render_json(parse_json(line)))
+                entry = parse_json(line)
+                if entry.wall_ns > now + AHEAD_MAX:
+                    entry = attrs.evolve(entry, wall_ns=now)
+                entries.append(render_json(entry))
             except ValueError:
                 continue
         if not entries:

@@ -270,7 +270,9 @@ class Workings(Service):
             keep_seal_key(self._options.state, main.rules.seal_key)
         keys.begin()
         main.operators.log_entries = read_log
-        shipped = ShippedLogs(process.event_log.directory, process.thread("shipped"))
+        shipped = ShippedLogs(
+            process.event_log.directory, process.thread("shipped"), process.clock.wall_ns
+        )
         main.workers.take_log = shipped.take
         main.workers.clock_is_stale = process.begin_anew
         process.start_threads()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,6 +25,7 @@ from papertrader.eventlog.reading import Follower, newest_entries, processes, se
 from papertrader.eventlog.segments import SegmentFiles
 from papertrader.eventlog.selecting import CorrelationPattern, Selection
 from papertrader.eventlog.shipping import (
+    AHEAD_MAX,
     PENDING_OCTETS_MAX,
     WAITING_OCTETS_MAX,
     Shipment,
@@ -32,6 +34,7 @@ from papertrader.eventlog.shipping import (
 
 SOURCE = Source("papertrader.a.b", "papertrader/a/b.py", "f", 3)
 SECOND = 10**9
+NOW = 1_750_000_000 * SECOND
 
 
 def record(
@@ -205,7 +208,7 @@ def in_thread(function: object) -> Deferred[None]:
 
 def test_what_a_worker_ships_is_kept_beside_the_masters_own(tmp_path: Path) -> None:
     """Read anew line by line: what is no entry is dropped and counted, and nothing is obeyed."""
-    logs = ShippedLogs(tmp_path, in_thread)
+    logs = ShippedLogs(tmp_path, in_thread, lambda: NOW)
     lines = [render_json(record(1)), "rm -rf /", "{}", render_json(record(2)), '{"seq":"\\u202e"}']
     logs.take("worker-7", "\n".join(lines))
     assert (logs.lines, logs.dropped) == (2, 3)
@@ -216,6 +219,19 @@ def test_what_a_worker_ships_is_kept_beside_the_masters_own(tmp_path: Path) -> N
     assert sorted(path.name for path in tmp_path.iterdir()) == ["shipped-worker-7-000001.log"]
 
 
+def test_no_entry_of_a_worker_is_of_times_to_come(tmp_path: Path) -> None:
+    """Else its lines were the newest for years, and ``log show`` showed nothing else."""
+    logs = ShippedLogs(tmp_path, in_thread, lambda: NOW)
+    instants = [NOW - 3_600 * SECOND, NOW + AHEAD_MAX, NOW + AHEAD_MAX + 1, 2**62]
+    entries = [attrs.evolve(record(seq), wall_ns=at) for seq, at in enumerate(instants, 1)]
+    logs.take("worker-7", "\n".join(map(render_json, entries)))
+    (file,) = tmp_path.iterdir()
+    kept = [parse_json(line) for line in file.read_text().splitlines() if '"seq"' in line]
+    assert {each.seq: each.wall_ns for each in kept} == {
+        1: instants[0], 2: instants[1], 3: NOW, 4: NOW
+    }  # fmt: skip
+
+
 def test_a_flood_from_a_worker_waits_within_bounds(tmp_path: Path) -> None:
     """While the disk is slow so much waits, and no more; what does not fit is counted."""
     waiting: list[object] = []
@@ -224,7 +240,7 @@ def test_a_flood_from_a_worker_waits_within_bounds(tmp_path: Path) -> None:
         waiting.append(function)
         return Deferred()
 
-    logs = ShippedLogs(tmp_path, slowly)
+    logs = ShippedLogs(tmp_path, slowly, lambda: NOW)
     text = "\n".join([render_json(record(1, "x" * 900))] * 40)
     for _ in range(2 * PENDING_OCTETS_MAX // len(text)):
         logs.take("worker-1", text)
@@ -236,7 +252,7 @@ def test_a_disk_that_refuses_costs_lines_and_no_more(tmp_path: Path) -> None:
     """They are counted; the next ones are tried again."""
     directory = tmp_path / "log"
     directory.write_text("in the way")
-    logs = ShippedLogs(directory, in_thread)
+    logs = ShippedLogs(directory, in_thread, lambda: NOW)
     logs.take("worker-1", render_json(record(1)))
     assert (logs.lines, logs.dropped) == (0, 1)
     directory.unlink()
