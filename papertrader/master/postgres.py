@@ -301,11 +301,20 @@ class PostgresEngine:
         try:
             db.connect()
         except peewee.PeeweeException as error:
-            why = " ".join(str(first_cause(error)).split())
-            raise StoreAway(
-                f"cannot connect to {self.where}: {why}; check store.url and the server"
-            ) from None
+            raise StoreAway(unreached(self.where, error)) from None
         return db
+
+
+def unreached(where: str, error: BaseException) -> str:
+    """Return why there is no connection, and where to look: libpq finds the password itself."""
+    why = " ".join(str(first_cause(error)).split())
+    advice = "check store.url and the server"
+    if "password" in why:
+        advice = (
+            "the role's password stands in ~/.pgpass of the user that runs this, mode 0600, as"
+            " HOST:PORT:DATABASE:ROLE:PASSWORD"
+        )
+    return f"cannot connect to {where}: {why}; {advice}"
 
 
 class Fence:
