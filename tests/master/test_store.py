@@ -362,9 +362,9 @@ def only_postgres(backend: str) -> None:
 
 
 def cut(store: TruthStore) -> None:
-    """End the store's connection, as an operator of the server can."""
+    """End the store's connection, as an operator of the server can; it has ended then."""
     pid = store.db.execute_sql("SELECT pg_backend_pid()").fetchone()[0]
-    server().sql(f"SELECT pg_terminate_backend({pid})")
+    server().sql(f"SELECT pg_terminate_backend({pid}, 30000)")
 
 
 @pytest.mark.usefixtures("only_postgres")
