@@ -79,6 +79,7 @@ class Journal:
         self.retries = 0
         self.seq = store.last_seq
         self.durable_seq = store.last_seq
+        self._recorded = store.last_seq
         self.commits = 0
         self.told: Callable[[], None] = lambda: None
         """Called when those whom a commit concerns have been told: what is for them may leave."""
@@ -89,7 +90,17 @@ class Journal:
         return self.seq
 
     def record(self, seq: int, frames: Sequence[bytes]) -> None:
-        """Add one input and its outcomes, as records, to the open batch."""
+        """Add one input and its outcomes, as records, to the open batch.
+
+        One that does not follow the one before was decided amid another, or after one that is lost:
+        nothing of it is written, and the master begins again from what is.
+        """
+        if seq != self._recorded + 1:
+            if not self.failed:
+                what = f"input {seq} does not follow input {self._recorded}"
+                self._lost(Failure(StoreFailed(what)))
+            return
+        self._recorded = seq
         batch = self._open
         if not batch.frames:
             batch.first_seq = seq

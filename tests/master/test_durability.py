@@ -190,6 +190,26 @@ def test_failing_views_stop_the_master(tmp_path: Path) -> None:
     assert audit(tmp_path).violations == []
 
 
+def test_an_input_that_does_not_follow_the_one_before_is_not_written(tmp_path: Path) -> None:
+    """Whatever took its place, the books stay whole: the outcome is unknown, and all begins
+    again from what was written."""
+    kit = MasterKit(tmp_path)
+    client = kit.client()
+    client.register()
+    client.login()
+    kit.turn()
+    before, lost = kit.main.journal.durable_seq, kit.main.journal.next_seq()
+    asked = client.send(
+        m.OrderNew(symbol="AAPL", side=1, quantity=SCALE, client_order_id=9), seq=client.seq + 1
+    )
+    kit.turn()
+    assert kit.failures == [f"input {lost + 1} does not follow input {lost - 1}"]
+    assert [each.status for each in client.replies(asked)] == [Status.OUTCOME_UNKNOWN]
+    assert (kit.main.running, kit.main.journal.durable_seq) == (False, before)
+    kit.kill()
+    assert audit(tmp_path).violations == []
+
+
 def test_history_waits_for_the_views(tmp_path: Path) -> None:
     """TRANSACTIONS_GET shows what the asker has been told, however late the views are."""
     gate = Gate()
