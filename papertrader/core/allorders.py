@@ -35,8 +35,8 @@ class OrderRows(Protocol):
     def order(self, row: Row) -> Order:
         """Return the order: each time another one, but equal."""
 
-    def values(self, row: Row) -> tuple[Any, ...] | None:
-        """Return the fields of a plain order, one without terms and tag, up to those; else None."""
+    def encoded(self, row: Row) -> bytes | None:
+        """Return `encoded_order` of a plain order, one without terms and tag; None of others."""
 
 
 class Orders(Mapping[int, Order]):
@@ -117,9 +117,9 @@ class Orders(Mapping[int, Order]):
         """Return the order of something that `kept_of` has given."""
         return kept if isinstance(kept, Order) else self._known_form().order(kept)
 
-    def plain_values(self, kept: Order | Row) -> tuple[Any, ...] | None:
-        """Return `OrderRows.values` of something that `kept_of` has given; None if it is no row."""
-        return None if isinstance(kept, Order) else self._known_form().values(kept)
+    def encoded(self, kept: Order | Row) -> bytes | None:
+        """Return `OrderRows.encoded` of what `kept_of` has given; None if it is no row."""
+        return None if isinstance(kept, Order) else self._known_form().encoded(kept)
 
     def _known_form(self) -> OrderRows:
         if self._form is None:

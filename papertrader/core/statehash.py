@@ -13,30 +13,32 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import struct
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any, Final, Protocol
 
 import attrs
 
 from papertrader.core.allorders import Orders, Row
-from papertrader.core.encoding import encoded, encoded_order, encoded_values
+from papertrader.core.encoding import OWNER_OF, LotsKept, encoded, encoded_order
 from papertrader.core.orders import Order
 from papertrader.core.quotes import ActionKind
 from papertrader.core.state import DeskState
 from papertrader.core.touched import ACCOUNTS_TOGETHER, ORDERS_TOGETHER, Touched
 
-FORM: Final = b"\x03"
+FORM: Final = b"\x04"
 """What a hash begins with: another octet whenever the same state is encoded in other octets, or an
 audit would call the memory of earlier masters wrong."""
-EARLIER_FORMS: Final = frozenset({b"\x02"})
+EARLIER_FORMS: Final = frozenset({b"\x02", b"\x03"})
 """Of masters whose encoding was another; what is none of these is of this form, or is damaged."""
 FORM_1_SIZE: Final = 32
 """Octets of a hash of form 1, which was of the whole state at once and does not say its form."""
 
 
-NUMBER: Final = b"i%d,"
-"""What follows an order's encoding: what is known under its client order id, its own number."""
+NUMBER: Final = struct.Struct(">Q").pack
+"""Makes what follows an order's encoding: what is known under its client order id, its number."""
 
 
 def state_hash(state: DeskState) -> bytes:
@@ -246,9 +248,14 @@ class _Accounts:
 class _Portfolios(_Accounts):
     def __init__(self, state: DeskState) -> None:
         self._rows = state.portfolios
+        self._lots = LotsKept()
 
     def touched(self, touched: Touched) -> Iterable[int]:
         return touched.portfolios
+
+    def encoded(self, copied: list[Any]) -> bytes:
+        lots = self._lots.encoded
+        return b"".join([encoded(row, partial(lots, row.portfolio)) for row in copied])
 
 
 def _copy(row: Any) -> Any:
@@ -284,18 +291,17 @@ class _AllOrders:
         return b"".join(map(self._encoded, copied))
 
     def _encoded(self, kept: Order | Row) -> bytes:
-        values = self._orders.plain_values(kept)
-        if values is None:
+        octets = self._orders.encoded(kept)
+        if octets is None:
             order = self._orders.read(kept)
             octets = encoded_order(order)
             client_order_id, number = order.client_order_id, order.portfolio
         else:
             # Of most rows the order need not be made.
-            octets = encoded_values(values)
-            client_order_id, number = values[1], values[3]
+            client_order_id, number = OWNER_OF(octets)
         portfolio = self._portfolios.get(number)
         known = portfolio.client_order_ids.get(client_order_id, 0) if portfolio is not None else 0
-        return octets + NUMBER % known
+        return octets + NUMBER(known)
 
 
 class _Balances:

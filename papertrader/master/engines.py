@@ -206,14 +206,16 @@ def together(db: peewee.Database) -> contextlib.AbstractContextManager[object]:
     return run_together(db)
 
 
-def stream(db: peewee.Database, sql: str) -> Iterator[tuple[Any, ...]]:
-    """Give the rows of a query one by one, however many there are, within a snapshot."""
+def stream(db: peewee.Database, sql: str, many: int) -> Iterator[list[tuple[Any, ...]]]:
+    """Give the rows of a query within a snapshot, ``many`` at a time, however many there are."""
     if isinstance(db, peewee.SqliteDatabase):
-        yield from db.execute_sql(sql)
+        cursor = db.execute_sql(sql)
+        while rows := cursor.fetchmany(many):
+            yield rows
     else:
         from papertrader.master.postgres import run_stream  # noqa: PLC0415 (psycopg is an extra)
 
-        yield from run_stream(db, sql)
+        yield from run_stream(db, sql, many)
 
 
 class SqliteFile(peewee.SqliteDatabase):
@@ -266,6 +268,7 @@ class _Cursor(sqlite3.Cursor):
     execute = _told(sqlite3.Cursor.execute)
     fetchone = _told(sqlite3.Cursor.fetchone)
     fetchall = _told(sqlite3.Cursor.fetchall)
+    fetchmany = _told(sqlite3.Cursor.fetchmany)
 
     def __iter__(self) -> Any:
         # Many rows: one call for all.

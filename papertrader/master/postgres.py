@@ -45,7 +45,6 @@ IDLE_IN_TRANSACTION_MS: Final = 5_000
 LOCK_MS: Final = 4_000
 REGAIN_TRIES: Final = 40
 WAIT_TRIES: Final = 30
-PAGE: Final = 2_000
 ROLES: Final = {"truth": 2048, "views": 2049}
 """The first half of the advisory locks' keys; the second is the schema's number."""
 
@@ -155,12 +154,12 @@ def run_together(db: peewee.Database) -> Iterator[None]:
         yield
 
 
-def run_stream(db: peewee.Database, sql: str) -> Iterator[tuple[Any, ...]]:
-    """Read a query page by page, by a cursor of the server."""
+def run_stream(db: peewee.Database, sql: str, many: int) -> Iterator[list[tuple[Any, ...]]]:
+    """Read a query ``many`` rows at a time, by a cursor of the server."""
     with driver_errors, db.connection().cursor(name=f"s{uuid.uuid4().hex}") as cursor:
-        cursor.itersize = PAGE
         cursor.execute(portable(sql))
-        yield from cursor
+        while rows := cursor.fetchmany(many):
+            yield rows
 
 
 class PostgresEngine:

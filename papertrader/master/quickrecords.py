@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeAlias
 from zlib import crc32
 
+from papertrader.core.encoding import plain_order
 from papertrader.core.events import OrderChanged, TransactionPosted
 from papertrader.core.fills import LimitingRule, Receipt
 from papertrader.core.ledger import Entry, LedgerAccount, LedgerKind, Transaction, TransactionKind
@@ -80,6 +81,9 @@ _QUOTES_MAX: Final = next(
     each.size_max for each in m.StoreCommand.SECTIONS if each.tag == Tag.QUOTES
 )
 _ENTRY_SIZE: Final = m.EntryRow.SIZE
+_QUOTES_READ_MAX: Final = 1_000
+_quotes_read: Final[set[bytes]] = set()
+"""Rows of quotes that could be read: between two updates of the market they come again."""
 
 
 def heads(kind: type[Message], flags: int = _CHECKED) -> tuple[bytes, bytes]:
@@ -101,6 +105,10 @@ _HOLDING_GROUP: Final = _one(Tag.POSITIONS, m.HoldingRow)
 _DETAIL_GROUP: Final = _one(Tag.DETAILS, m.TransactionDetailRow)
 _KEPT_GROUP: Final = _one(Tag.LOTS_KEPT, m.LotsKeptRow)
 _ORDER_INNER: Final = _HEAD + m.StoreOrder.SIZE + codec.SECTION.size
+_ORDER_ROW_AT: Final = _ORDER_INNER + packing.ORDER_AT
+_BEYOND_SIZE: Final = 32
+_ORDER_BEYOND_AT: Final = _HEAD + m.StoreOrder.SIZE - _BEYOND_SIZE
+"""A record's root block ends with what is not in the order's row."""
 _TX_INNER: Final = _HEAD + m.StoreTransaction.SIZE + codec.SECTION.size
 _PUSH_PLAIN: Final = packing.ORDER_END
 _PUSH_FILL: Final = packing.ORDER_END + _RECEIPT.size
@@ -224,26 +232,13 @@ def _order(blob: bytes, offset: int, end: int, state: DeskState) -> Found:
     )  # fmt: skip
 
 
-def order_values(blob: bytes, offset: int) -> tuple[Any, ...]:
-    """Return the fields of the order of a plain STORE_ORDER, up to its terms, as plain numbers.
+def encoded_order(blob: bytes, offset: int) -> bytes:
+    """Return `papertrader.core.encoding.encoded_order` of the order of a plain STORE_ORDER.
 
-    Whether it is plain, who calls has seen. Raises `struct.error` and `ValueError`.
+    Whether it is plain, who calls has seen.
     """
-    (
-        _, _, _, _, _, _, reserved_quantity, sequence, high, low,
-        _, _, _, _, _, _, _, _, _, _, _, _, _,
-        _, order_id, client_order_id, owner, of_portfolio, symbol, side, order_type, tif,
-        order_flags, order_state, _, reason, quantity, filled, limit_price, stop_price,
-        collar_price, reserved_cash, fees, received_at, accepted_at, updated_at, expire_at,
-        number, fills, replaces,
-    ) = _ORDER(blob, offset)  # fmt: skip
-    name = ascii_get(symbol) or symbol.rstrip(b"\0").decode("ascii")
-    return (
-        order_id, client_order_id, owner, of_portfolio, name, side, order_type, tif, order_flags,
-        quantity, filled, limit_price, stop_price, high << 64 | low, reserved_cash,
-        reserved_quantity, collar_price, fees, order_state, reason, received_at, accepted_at,
-        updated_at, expire_at, number, fills, replaces, sequence,
-    )  # fmt: skip
+    row, beyond = offset + _ORDER_ROW_AT, offset + _ORDER_BEYOND_AT
+    return plain_order(blob[row : row + m.OrderRow.SIZE], blob[beyond : beyond + _BEYOND_SIZE])
 
 
 def _text(octets: bytes) -> str:
@@ -387,8 +382,13 @@ def _command(blob: bytes, offset: int, end: int, state: DeskState) -> Found:
             and size == count * row_size + 6
             and 0 < count <= _QUOTES_MAX
         )
-        for at in range(start, place, row_size):
-            m.QuoteRow.unpack(blob, at)
+        rows = blob[start:place]
+        if rows not in _quotes_read:
+            for at in range(0, len(rows), row_size):
+                m.QuoteRow.unpack(rows, at)
+            if len(_quotes_read) >= _QUOTES_READ_MAX:
+                _quotes_read.clear()
+            _quotes_read.add(rows)
     return values[0], None
 
 

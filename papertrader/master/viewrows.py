@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 from papertrader.core.allorders import Glance
+from papertrader.core.encoding import plain_order
 from papertrader.core.events import ClockSet
 from papertrader.core.orders import Order, OrderState, OrderType, Side, TimeInForce
 from papertrader.core.portfolio import Lot, Position
@@ -20,6 +21,7 @@ _TYPES: Final = {int(each): each for each in OrderType}
 _TIMES_IN_FORCE: Final = {int(each): each for each in TimeInForce}
 _STATES: Final = {int(each): each for each in OrderState}
 _unpack_row: Final = m.OrderRow.LAYOUT.unpack_from
+_beyond: Final = struct.Struct(">qQqQ").pack
 _glance_at: Final = struct.Struct(">QQ8xQ16s3xBB107xQ").unpack_from
 """Of the same row: number, client order id, portfolio, symbol, flags, state, what it replaces."""
 
@@ -85,9 +87,13 @@ class ViewRows:
         return Order(*_values(row, more, tag))
 
     @staticmethod
-    def values(row: OrderRowKept) -> tuple[Any, ...] | None:
-        """Return the fields of a plain order."""
-        return None if row[1] or row[5] else _values(row)
+    def encoded(row: OrderRowKept) -> bytes | None:
+        """Return the encoding of a plain order."""
+        block, terms, reserved_quantity, sequence, notional, tag = row
+        if terms or tag or len(block) != m.OrderRow.SIZE:
+            return None
+        beyond = _beyond(reserved_quantity, sequence, *divmod(int(notional), 2**64))
+        return plain_order(block, beyond)
 
 
 def _values(row: OrderRowKept, *beyond: Any) -> tuple[Any, ...]:

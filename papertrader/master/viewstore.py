@@ -7,6 +7,8 @@ away and made again from it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -50,6 +52,7 @@ BACKLOG_MAX: Final = 200_000
 """Records waiting to be written; from here on the master takes no further orders (SERVER_BUSY)."""
 WRITE_OCTETS_MAX: Final = 4 * 1024 * 1024
 """Octets of records written in one transaction: about 2,000 orders. One batch may be longer."""
+ORDERS_AT_ONCE: Final = 1_000
 _UNSURE: Final = -1
 """A watermark that has to be looked up, and what is missing to be taken from the journal."""
 
@@ -294,6 +297,10 @@ class ViewStore:
                 " season, season_at, terms, purse, frozen FROM view_portfolio ORDER BY id"
             )
         ]
+        orders = self.db.execute_sql(
+            "SELECT block, terms, reserved_quantity, sequence, notional, tag"
+            " FROM view_order ORDER BY id"
+        )
         return StateImage(
             accounts=[
                 (row[0], row[1], row[2])
@@ -305,10 +312,7 @@ class ViewStore:
                 for row in sorted(ask("SELECT portfolio, symbol, block, lots FROM view_position"))
             ],
             # Not in a list: nearly all have ended, and stay the rows that they are.
-            orders=self.db.execute_sql(
-                "SELECT block, terms, reserved_quantity, sequence, notional, tag"
-                " FROM view_order ORDER BY id",
-            ),
+            orders=chain.from_iterable(iter(partial(orders.fetchmany, ORDERS_AT_ONCE), [])),
             form=ViewRows(),
             balances=[
                 (LedgerAccount(LedgerKind(row[0]), row[1]), row[2], int(row[3]))

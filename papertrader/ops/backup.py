@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import attrs
 import peewee
@@ -153,20 +153,8 @@ def _fill(source: peewee.Database, copy: peewee.Database) -> None:
     for model in TABLES:
         names = ", ".join(f'"{name}"' for name in columns_of(model))
         statement = insert_statement(model)
-        rows = stream(source, f'SELECT {names} FROM "{model._meta.table_name}"')
-        for part in _parts(rows):
-            many(copy, statement, part)
-
-
-def _parts(rows: Iterator[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
-    part: list[tuple[Any, ...]] = []
-    for row in rows:
-        part.append(row)
-        if len(part) == ROWS:
-            yield part
-            part = []
-    if part:
-        yield part
+        for rows in stream(source, f'SELECT {names} FROM "{model._meta.table_name}"', ROWS):
+            many(copy, statement, rows)
 
 
 def restore_backup(

@@ -58,8 +58,8 @@ _TX_BEGIN: Final = struct.Struct(">4s4x8s16x8xQ16xHI4s4x8s8xQQQB").unpack_from
 _GROUP_HEAD: Final = struct.Struct(">HIHI").unpack_from
 _SEQ: Final = struct.Struct(">Q").unpack_from
 _EVENT: Final = m.OrderEvent.LAYOUT.unpack_from
-_ORDER_ROW: Final = struct.Struct(">Q24x16x4xBxHqq").unpack_from
-"""Number, state, reason, quantity and filled of an order's row."""
+_ORDER_ROW: Final = struct.Struct(">Q24x16x6xHqq").unpack_from
+"""Number, reason, quantity and filled of an order's row."""
 _EXECUTED_AT: Final = struct.Struct(">Q").unpack_from
 _PLAIN: Final = packing.ORDER_END
 _FILL: Final = packing.ORDER_END + _GROUP + m.ReceiptRow.SIZE
@@ -206,8 +206,8 @@ def _order(
         or size not in (_PLAIN, _FILL)
     ):
         return False
-    number, state, reason, quantity, filled = _ORDER_ROW(blob, at + packing.ORDER_AT)
-    orders.plain(number, state, blob, offset, end)
+    number, reason, quantity, filled = _ORDER_ROW(blob, at + packing.ORDER_AT)
+    orders.plain(number, blob, offset)
     if not counted:
         return True
     push = blob[at : at + size]

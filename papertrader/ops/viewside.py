@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from itertools import islice
 from typing import Any, Final
 
 import attrs
@@ -170,9 +169,8 @@ def _digests_of(db: peewee.Database) -> Digests:
         ("SELECT session, seq, request_hash, at, frame FROM view_reply", digests.reply),
     )
     for sql, take in kinds:
-        rows = stream(db, sql)
-        while some := list(islice(rows, GATHERED)):
-            for row in some:
+        for rows in stream(db, sql, GATHERED):
+            for row in rows:
                 take(*row)
             digests.gather()
     digests.close()

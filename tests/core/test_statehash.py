@@ -27,7 +27,7 @@ def test_the_form_is_of_these_octets(state: DeskState, floor: Any) -> None:
     hash that there is then.
     """
     assert floor.desk.state_hash().hex() == (
-        "03d15f5684a428759a32357e0d1f8929e461c1c51bc54aa2bc3c5d0d4bb9de2c90"
+        "049295427ae9be888cc6ee54a3a1e8e62557db7693cda265b0fe81b457699e1c0a"
     )
 
 
@@ -153,14 +153,25 @@ def test_orders_are_read_while_the_state_goes_on(state: DeskState, floor: Any) -
 
 
 @pytest.mark.parametrize("terms", [None, OrderTerms(parent=7)])
-def test_an_order_is_encoded_by_its_declaration(state: DeskState, terms: OrderTerms | None) -> None:
-    """The short way of plain orders gives the octets of the long one, and leaves no field out."""
-    order = attrs.evolve(next(iter(state.orders.values())), terms=terms, notional_filled=2**70)
-    assert encoded_order(order) == encoded(order)
-    for field in attrs.fields(Order):
-        if isinstance(getattr(order, field.name), int):
-            other = attrs.evolve(order, **{field.name: getattr(order, field.name) + 1})
-            assert encoded_order(other) == encoded(other) != encoded_order(order)
+@pytest.mark.parametrize("great", [0, 2**70])
+def test_no_two_orders_are_encoded_alike(
+    state: DeskState, terms: OrderTerms | None, great: int
+) -> None:
+    """No field is left out, neither of plain orders nor of those with terms or great numbers."""
+    order = attrs.evolve(state.orders[2], terms=terms, notional_filled=2**70, fees=great)
+    if terms is not None or great:
+        assert encoded_order(order) == encoded(order)
+    seen = {encoded_order(order), encoded_order(attrs.evolve(order, symbol="IBM"))}
+    numbers = [
+        field.name for field in attrs.fields(Order) if isinstance(getattr(order, field.name), int)
+    ]
+    for name in numbers:
+        seen.add(encoded_order(attrs.evolve(order, **{name: getattr(order, name) + 1})))
+    for symbol in ("IBM" * 6, "IBM" * 7, "GRÖSSE"):
+        seen.add(encoded_order(attrs.evolve(order, symbol=symbol)))
+    seen.add(encoded_order(attrs.evolve(order, tag="mine")))
+    assert len(numbers) == 27
+    assert len(seen) == len(numbers) + 6
 
 
 def test_each_number_of_a_lot_is_encoded() -> None:

@@ -8,16 +8,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from zlib import crc32
 
+import attrs
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from papertrader.core.desk import Desk
-from papertrader.core.events import TransactionPosted
+from papertrader.core.encoding import encoded_order
+from papertrader.core.events import OrderChanged, TransactionPosted
 from papertrader.core.marketclock import ClockField
 from papertrader.core.money import SCALE
-from papertrader.core.orders import OrderType, Side
+from papertrader.core.orders import Order, OrderTerms, OrderType, Side, TimeInForce
 from papertrader.master import quickrecords, records
 from papertrader.master.database import journal_batches
 from papertrader.master.engines import connect
+from papertrader.master.viewrows import ViewRows
 from papertrader.ops import journalrows
 from papertrader.ops.digests import Digests
 from papertrader.ops.journalrows import UNREADABLE, JournalRows
@@ -92,6 +97,43 @@ def test_both_ways_read_the_same(frames: list[bytes]) -> None:
     assert short[m.StoreOrder.OPCODE] == 18
     assert short[m.StoreCommand.OPCODE] == short[m.StoreReply.OPCODE] == 10
     assert detailed
+
+
+def test_orders_are_encoded_as_the_desk_does(frames: list[bytes]) -> None:
+    """From a record's octets, and from the row that the views keep of it."""
+    met = Counter[int]()
+    for opcode, octets in cut(frames):
+        if opcode == m.StoreOrder.OPCODE:
+            fact = slow(octets, Desk())[1]
+            assert isinstance(fact, OrderChanged)
+            expected = encoded_order(fact.order)
+            assert quickrecords.encoded_order(octets, 0) == expected
+            assert ViewRows.encoded(ViewRows.row(fact.order)) == expected
+            met[fact.order.state] += 1
+    assert len(met) > 1
+
+
+@given(st.data())
+def test_any_row_is_encoded_as_its_order(data: st.DataObject) -> None:
+    """Whatever numbers stand in it; with terms or a tag it is left to the desk."""
+    limits_of = {"q": (-(2**63), 2**63 - 1), "Q": (0, 2**64 - 1), "B": (0, 255)}
+    numbers = {
+        name: data.draw(st.integers(*limits_of[kind]), name)
+        for name, kind in (
+            ("client_order_id", "Q"), ("flags", "B"), ("limit_price", "q"), ("fees", "q"),
+            ("reserved_quantity", "q"), ("sequence", "Q"), ("updated_at", "Q"), ("replaces", "Q"),
+        )
+    }  # fmt: skip
+    filled = data.draw(st.integers(0, 2**62), "filled")
+    order = Order(
+        order_id=7, account=1, portfolio=1, symbol=data.draw(st.sampled_from(["A", "A" * 16])),
+        side=Side.SELL, order_type=OrderType.LIMIT, time_in_force=TimeInForce.IOC,
+        quantity=2**62, filled=filled,
+        notional_filled=filled * data.draw(st.integers(0, 2**62), "price"), **numbers,
+    )  # fmt: skip
+    assert ViewRows.encoded(ViewRows.row(order)) == encoded_order(order)
+    for other in (attrs.evolve(order, tag="x"), attrs.evolve(order, terms=OrderTerms(shares=True))):
+        assert ViewRows.encoded(ViewRows.row(other)) is None
 
 
 def rows_of(frames: list[bytes], short: bool, monkeypatch: pytest.MonkeyPatch) -> Digests:

@@ -23,7 +23,7 @@ import pytest
 
 from papertrader.core import desk as core_desk
 from papertrader.core.money import SCALE
-from papertrader.core.statehash import FORM, FORM_1_SIZE
+from papertrader.core.statehash import EARLIER_FORMS, FORM, FORM_1_SIZE
 from papertrader.master import main as master_main
 from papertrader.master.database import SCHEMA_VERSION, TruthStore
 from papertrader.master.engines import StoreError, place_at
@@ -357,10 +357,15 @@ def test_hashes_of_other_forms_are_not_compared() -> None:
     """What an earlier program took of its memory, nobody can take any more."""
     db = peewee.SqliteDatabase(":memory:")
     db.execute_sql("CREATE TABLE checkpoint (id INTEGER PRIMARY KEY, seq, at, state_hash)")
-    taken = [bytes(FORM_1_SIZE), b"\x02" + bytes(32), FORM + bytes(32), FORM + bytes(31)]
+    taken = [
+        bytes(FORM_1_SIZE),
+        *(form + bytes(32) for form in sorted(EARLIER_FORMS)),
+        FORM + bytes(32),
+        FORM + bytes(31),
+    ]
     for seq, value in enumerate(taken):
         db.execute_sql(
             "INSERT INTO checkpoint (seq, at, state_hash) VALUES (?, 0, ?)", (seq, value)
         )
-    assert list(inspection.hashes_taken(db)) == [(2, FORM + bytes(32))]
+    assert list(inspection.hashes_taken(db)) == [(1 + len(EARLIER_FORMS), FORM + bytes(32))]
     db.close()
