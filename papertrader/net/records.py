@@ -195,9 +195,32 @@ class RecordTransport(TLSMemoryBIOProtocol):
 
         What cannot go that way, or fails, is left to Twisted, which finds out the same again.
         """
-        if self.is_direct:
-            self._write_directly(data)
-        elif (
+        if not self.is_direct:
+            self._write_to_buffers(data)
+            return
+        if self._lostTLSConnection or (self.disconnecting and self._producer is None):
+            return
+        link, engine, size = self._socket, self._tlsConnection, len(data)
+        if not (link.dataBuffer or link._tempDataBuffer):
+            try:
+                if 0 < size <= RECORD_MAX:
+                    # Nearly always one record that the socket takes: `_send`, without a call.
+                    sent = _lib.SSL_write(engine._ssl, data, size)
+                    if sent == size:
+                        return
+                    if sent <= 0:
+                        engine._raise_ssl_error(engine._ssl, sent)
+                    data = data[sent:]
+                while data:
+                    data = data[_send(engine, data[:RECORD_MAX]) :]
+            except Error:
+                # Full, or lost; the latter is found again, and dealt with, when the reactor writes.
+                pass
+        if data:
+            link.write(data)
+
+    def _write_to_buffers(self, data: bytes) -> None:
+        if (
             self._socket is not None
             and 0 < len(data) <= RECORD_MAX
             and not (self._appSendBuffer or self._lostTLSConnection)
@@ -212,20 +235,6 @@ class RecordTransport(TLSMemoryBIOProtocol):
                 self._flushSendBIO()
         else:
             super().write(data)  # type: ignore[no-untyped-call]
-
-    def _write_directly(self, data: bytes) -> None:
-        if self._lostTLSConnection or (self.disconnecting and self._producer is None):
-            return
-        link = self._socket
-        if not (link.dataBuffer or link._tempDataBuffer):
-            try:
-                while data:
-                    data = data[_send(self._tlsConnection, data[:RECORD_MAX]) :]
-            except Error:
-                # Full, or lost; the latter is found again, and dealt with, when the reactor writes.
-                pass
-        if data:
-            link.write(data)
 
     def _flushSendBIO(self) -> None:
         if self.is_direct:

@@ -22,6 +22,10 @@ from papertrader.ops.digests import Digests
 from papertrader.ops.journalrows import UNREADABLE, JournalRows
 from papertrader.wire import limits
 
+OLDEST: Final = (
+    "SELECT id, (SELECT min(seq) FROM view_event WHERE account = view_account.id) FROM view_account"
+)
+"""The first event that the views keep of each account, for which not all have to be read."""
 GATHERED: Final = 1_000
 """Rows of the views that are hashed together: 1 MiB."""
 
@@ -83,8 +87,8 @@ class ViewSide:
         watermark, head = -1, b""
         if self._views is not None and self.seen is not None:
             db, watermark, head = self._views.db, self.seen.watermark, self.seen.head
-            oldest = db.execute_sql("SELECT account, min(seq) FROM view_event GROUP BY account")
-            expected.oldest = dict(oldest.fetchall())
+            oldest = db.execute_sql(OLDEST)
+            expected.oldest = {account: seq for account, seq in oldest.fetchall() if seq}
             expected.kept = set(db.execute_sql("SELECT session, seq FROM view_reply").fetchall())
         truth = self._place.truth.snapshot()
         try:
