@@ -17,7 +17,6 @@ from papertrader.core.desk import Desk
 from papertrader.core.events import OrderChanged, TransactionPosted
 from papertrader.core.ledger import InvariantViolated
 from papertrader.core.moneyaudit import FeeAudit
-from papertrader.core.state import DeskState
 from papertrader.core.statehash import StateHash, StateParts
 from papertrader.master import quickrecords, records
 from papertrader.master.database import journal_batches
@@ -27,6 +26,7 @@ from papertrader.ops.journalrows import LENGTH_AT, LENGTH_OPCODE, UNREADABLE
 from papertrader.wire import limits
 from papertrader.wire import messages as m
 
+_HEAD: Final = limits.HEADER_SIZE
 _SEQ: Final = struct.Struct(">Q").unpack_from
 _NO_FACTS: Final = frozenset(
     int(each.OPCODE) for each in (m.StoreReply, m.StoreCommand, m.StoreRefusal)
@@ -77,24 +77,15 @@ def make_books(place: StorePlace, wanted: Wanted, tell: Tell) -> Books:
 
 def _replay(place: StorePlace, wanted: Wanted, tell: Tell, desk: Desk, found: Books) -> None:
     """Apply every outcome of the journal."""
-    moments, total = wanted.moments, wanted.last_batch
-    making, done = _Making(desk, found), 0
+    making, total = _Making(desk, found, wanted.moments), wanted.last_batch
     for batch, first, last, frames in _batches(place, total):
         found.batches += 1
-        for seq, said in _records(frames, batch, found, desk.state):
-            if seq != done:
-                if done in moments:
-                    making.note(done)
-                done = seq
-            if said is not None:
-                making.take(seq, said)
+        making.batch(batch, frames)
         found.inputs += last - first + 1
-        if last in moments:
-            making.note(last)
+        making.note(last)
         if found.batches % 64 == 0:
             tell(found.batches, total)
-    if done in moments:
-        making.note(done)
+    making.note(making.done)
     tell(total, total)
 
 
@@ -135,18 +126,46 @@ def _half(place: StorePlace, say: Callable[[object], None], hear: Callable[[], A
 class _Making:
     """The books as they are made again."""
 
-    def __init__(self, desk: Desk, found: Books) -> None:
+    def __init__(self, desk: Desk, found: Books, moments: frozenset[int]) -> None:
         self._desk = desk
         self._found = found
+        self._moments = moments
         self._fees = FeeAudit()
         self._hashing = StateHash(desk.state, with_orders=False)
+        self.done = 0
+        """The input whose records were met last."""
 
-    def take(self, seq: int, said: Any) -> None:
-        """Apply what a record of input ``seq`` says."""
+    def batch(self, batch: int, frames: bytes) -> None:
+        """Apply what the records of a batch say.
+
+        Whether they are whole and in their places is looked at by `JournalRows`.
+        """
+        state, read = self._desk.state, quickrecords.read
+        offset, size, done = 0, len(frames), self.done
+        try:
+            while offset < size:
+                length, opcode = LENGTH_OPCODE(frames, offset + LENGTH_AT)
+                begin = offset + _HEAD
+                (seq,) = _SEQ(frames, begin)
+                if seq != done:
+                    self.note(done)
+                    done = seq
+                end = begin + length
+                if opcode not in _NO_FACTS:
+                    said: Any = read(frames, offset, end, opcode, state, checked=True)
+                    if said is None:
+                        said = (seq, records.read_frame(frames, offset))
+                    self._take(*said)
+                offset = end
+        except UNREADABLE as fault:
+            self._found.unreadable.append(f"batch {batch}: a record cannot be read ({fault})")
+        self.done = done
+
+    def _take(self, seq: int, said: Any) -> None:
+        """Apply what a record of input ``seq`` says, or is."""
         desk, into = self._desk, self._found
         try:
-            quick = type(said) in _QUICK
-            fact = said if quick else records.fact_of(said, desk.state)
+            fact = said if type(said) in _QUICK else records.fact_of(said, desk.state)
             if fact is None or isinstance(fact, records.StoredReply):
                 return
             for wrong in self._fees.check(desk.state, fact):
@@ -159,32 +178,6 @@ class _Making:
             into.transactions += 1
 
     def note(self, done: int) -> None:
-        """Note the parts of the hash after input ``done``, once."""
-        if done not in self._found.parts_at:
+        """Note the parts of the hash after input ``done``, once, if they are wanted."""
+        if done in self._moments and done not in self._found.parts_at:
             self._found.parts_at[done] = self._hashing.begin()()
-
-
-def _records(
-    frames: bytes, batch: int, found: Books, state: DeskState
-) -> Iterator[tuple[int, Any]]:
-    """Give (input, record or what it says) of each of a batch's; None for what changes nothing.
-
-    Whether they are whole and in their places is looked at by `JournalRows`.
-    """
-    offset, size = 0, len(frames)
-    try:
-        while offset < size:
-            length, opcode = LENGTH_OPCODE(frames, offset + LENGTH_AT)
-            end = offset + limits.HEADER_SIZE + length
-            if opcode in _NO_FACTS:
-                yield _SEQ(frames, offset + limits.HEADER_SIZE)[0], None
-            else:
-                quick = quickrecords.read(frames, offset, end, opcode, state, checked=True)
-                if quick is not None:
-                    yield quick
-                else:
-                    message: Any = records.read_frame(frames, offset)
-                    yield records.seq_of(message), message
-            offset = end
-    except UNREADABLE as fault:
-        found.unreadable.append(f"batch {batch}: a record cannot be read ({fault})")
