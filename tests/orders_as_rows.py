@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import attrs
-
 from papertrader.core.allorders import Glance
+from papertrader.core.encoding import encoded_order
 from papertrader.core.orders import Order
 
 
@@ -33,9 +30,7 @@ class OrdersAsRows:
         return row[0].snapshot()
 
     @staticmethod
-    def values(row: tuple[Order]) -> tuple[Any, ...] | None:
-        """What its encoding is made of."""
-        (order,) = row
-        if order.terms is not None or order.tag:
-            return None
-        return attrs.astuple(order, recurse=False)[:-2]
+    def encoded(row: tuple[Order]) -> bytes | None:
+        """Return the encoding of a plain order."""
+        order = row[0]
+        return None if order.terms is not None or order.tag else encoded_order(order)

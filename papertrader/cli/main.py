@@ -19,6 +19,7 @@ from papertrader.cli.invocation import (
     as_its_owner,
 )
 from papertrader.cli.problems import EXIT_CODES, EXIT_INTERRUPTED, Problem, report
+from papertrader.ops.collector import collector_held
 
 COMMANDS: Final = {
     "up": "papertrader.cli.up:up",
@@ -148,7 +149,8 @@ class LazyGroup(Group):
         if place is None:
             return None
         module, _, attribute = place.partition(":")
-        return cast("click.Command", getattr(import_module(module), attribute))
+        with collector_held():
+            return cast("click.Command", getattr(import_module(module), attribute))
 
     def make_context(
         self,

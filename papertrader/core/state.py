@@ -486,9 +486,13 @@ class DeskState:
                 table.setdefault(number, []).append(order.order_id)
 
     def _replace(self, old: Order, order: Order, account: AccountState) -> None:
+        is_open = order.is_open
         for book in self.places_of(order) if order.flags else (self.book_of(order),):
-            _move(book, old, order)
-        if not order.is_open:
+            if is_open:
+                _move(book, old, order)
+            else:
+                book.remove(old)
+        if not is_open:
             if old.terms is not None:
                 _unlink(self.children, old.terms.parent, old.order_id)
                 _unlink(self.pairs, old.terms.pair, old.order_id)
@@ -548,10 +552,8 @@ class DeskState:
 
 
 def _move(book: Book, old: Order, order: Order) -> None:
-    """Give an order that changed its new place in a book, or none."""
-    if not order.is_open:
-        book.remove(old)
-    elif order.terms is not None:
+    """Give an open order that changed its new place in a book."""
+    if order.terms is not None:
         book.change(old, order)
     elif order.limit_price != old.limit_price:
         book.remove(old)

@@ -258,7 +258,11 @@ def all_lots(changed: tuple[Lot, ...], kept: int, before: tuple[Lot, ...]) -> tu
         return changed
     if kept > len(before) or not changed:
         raise ValueError(f"{kept} lots are kept of {len(before)}")
-    return changed[:1] + before[len(before) - kept :] + changed[1:]
+    # A list in between: tuples put together would be copied once more, and let go.
+    lots = list(before)
+    lots[: len(lots) - kept] = changed[:1]
+    lots += changed[1:]
+    return tuple(lots)
 
 
 def transaction_record(seq: int, event: TransactionPosted, push: bytes) -> bytes:

@@ -57,6 +57,8 @@ _TRANSACTION: Final = _together(
 ).unpack_from
 _REPLY: Final = _together(_OUTER, m.StoreReply, codec.SECTION)
 _COMMAND: Final = _together(_OUTER, m.StoreCommand, codec.SECTION)
+_COMMAND_FORM: Final = struct.Struct(f">4s4x8s16x{m.StoreCommand.SIZE}xHI").unpack_from
+"""Of the same record only what tells that it is plain."""
 _RECEIPT: Final = _together(_ONE_ROW, m.ReceiptRow)
 _KEPT: Final = _together(_ONE_ROW, m.LotsKeptRow)
 _DETAIL: Final = _together(_ONE_ROW, m.TransactionDetailRow)
@@ -71,6 +73,11 @@ _CHECKED: Final = codec.EVENT | codec.CHECKSUM
 _INNER: Final = int(Tag.INNER)
 _ENTRIES: Final = int(Tag.ENTRIES)
 _LOTS: Final = int(Tag.LOTS)
+_QUOTES: Final = int(Tag.QUOTES)
+_LOT_SIZE: Final = m.LotRow.SIZE
+_SECTION_SIZE: Final = codec.SECTION.size
+_group_head: Final = _GROUP_HEAD.unpack_from
+_lot_rows: Final = m.LotRow.LAYOUT.iter_unpack
 _ZERO7: Final = bytes(7)
 _INNER_MIN: Final = _HEAD
 _INNER_MAX: Final = next(each.size_max for each in m.StoreOrder.SECTIONS if each.tag == _INNER)
@@ -106,6 +113,7 @@ _DETAIL_GROUP: Final = _one(Tag.DETAILS, m.TransactionDetailRow)
 _KEPT_GROUP: Final = _one(Tag.LOTS_KEPT, m.LotsKeptRow)
 _ORDER_INNER: Final = _HEAD + m.StoreOrder.SIZE + codec.SECTION.size
 _ORDER_ROW_AT: Final = _ORDER_INNER + packing.ORDER_AT
+_ORDER_SIZE: Final = m.OrderRow.SIZE
 _BEYOND_SIZE: Final = 32
 _ORDER_BEYOND_AT: Final = _HEAD + m.StoreOrder.SIZE - _BEYOND_SIZE
 """A record's root block ends with what is not in the order's row."""
@@ -128,7 +136,6 @@ _ACCOUNTS_MAX: Final = 65_536
 """Ledger accounts kept made; when there are more, all are forgotten and made again."""
 _accounts: dict[bytes, tuple[LedgerAccount, str]] = {}
 """The account and the asset of an entry's first octets."""
-_NO_STATE: Final = DeskState()
 
 _ORDER_HEADS: Final = heads(m.StoreOrder)
 _TX_HEADS: Final = heads(m.StoreTransaction)
@@ -238,7 +245,7 @@ def encoded_order(blob: bytes, offset: int) -> bytes:
     Whether it is plain, who calls has seen.
     """
     row, beyond = offset + _ORDER_ROW_AT, offset + _ORDER_BEYOND_AT
-    return plain_order(blob[row : row + m.OrderRow.SIZE], blob[beyond : beyond + _BEYOND_SIZE])
+    return plain_order(blob[row : row + _ORDER_SIZE], blob[beyond : beyond + _BEYOND_SIZE])
 
 
 def _text(octets: bytes) -> str:
@@ -292,7 +299,7 @@ def _detail(blob: bytes, place: int, transaction: Transaction) -> None:
 
 def _entries(blob: bytes, place: int, end: int) -> tuple[tuple[Entry, ...], int]:
     """Return the entries whose section begins at ``place``, and where it ends."""
-    tag, size, row_size, count = _GROUP_HEAD.unpack_from(blob, place)
+    tag, size, row_size, count = _group_head(blob, place)
     start = place + _GROUP_HEAD.size
     place = start + count * _ENTRY_SIZE
     if (
@@ -323,20 +330,19 @@ def _lots(
 ) -> tuple[Lot, ...]:
     if place == end:
         return ()
-    tag, size, row_size, count = _GROUP_HEAD.unpack_from(blob, place)
-    start, place = place + _GROUP_HEAD.size, place + codec.SECTION.size + size
-    _check(
-        tag == _LOTS
-        and row_size == m.LotRow.SIZE
-        and size == count * row_size + 6
-        and count > 0
-        and place <= end
-    )
-    lots = tuple([Lot(*row) for row in m.LotRow.LAYOUT.iter_unpack(blob[start:place])])
+    tag, size, row_size, count = _group_head(blob, place)
+    start, place = place + _GROUP_HEAD.size, place + _SECTION_SIZE + size
+    if (
+        tag != _LOTS or row_size != _LOT_SIZE or size != count * _LOT_SIZE + 6
+        or not count or place > end
+    ):  # fmt: skip
+        raise _StrangeError
+    lots = tuple([Lot(*row) for row in _lot_rows(blob[start:place])])
     if place == end:
         return lots
     group, kept, zeros = _KEPT.unpack_from(blob, place)
-    _check(place + _KEPT.size == end and group == _KEPT_GROUP and zeros == b"\0\0\0\0")
+    if place + _KEPT.size != end or group != _KEPT_GROUP or zeros != b"\0\0\0\0":
+        raise _StrangeError
     held = state.portfolios[portfolio].positions.get(symbol)
     return packing.all_lots(lots, kept, () if held is None else held.lots)
 
@@ -354,7 +360,10 @@ def plain_reply(blob: bytes, offset: int, end: int) -> tuple[int, int, bytes, in
 def is_plain_command(blob: bytes, offset: int, end: int) -> bool:
     """Tell whether this is a plain STORE_COMMAND that can be read."""
     try:
-        _command(blob, offset, end, _NO_STATE)
+        head, rest, tag, size = _COMMAND_FORM(blob, offset)
+        _check((head, rest) == _COMMAND_HEADS and tag == _INNER)
+        _check(_INNER_MIN <= size <= _INNER_MAX)
+        _quotes(blob, offset + _COMMAND.size + size, end - _CRC_SIZE)
     except (_StrangeError, RemoteFault, *BAD):
         return False
     return True
@@ -369,27 +378,28 @@ def _reply(blob: bytes, offset: int, end: int, state: DeskState) -> Found:
 
 def _command(blob: bytes, offset: int, end: int, state: DeskState) -> Found:
     values = _plain(_COMMAND, _COMMAND_HEADS, blob, offset)
-    place = offset + _COMMAND.size + values[-1]
-    end -= _CRC_SIZE
-    if place != end:
-        # What the market was then; the rows are read only to know that they can be.
-        tag, size, row_size, count = _GROUP_HEAD.unpack_from(blob, place)
-        start, place = place + _GROUP_HEAD.size, place + codec.SECTION.size + size
-        _check(
-            place == end
-            and tag == Tag.QUOTES
-            and row_size == m.QuoteRow.SIZE
-            and size == count * row_size + 6
-            and 0 < count <= _QUOTES_MAX
-        )
-        rows = blob[start:place]
-        if rows not in _quotes_read:
-            for at in range(0, len(rows), row_size):
-                m.QuoteRow.unpack(rows, at)
-            if len(_quotes_read) >= _QUOTES_READ_MAX:
-                _quotes_read.clear()
-            _quotes_read.add(rows)
+    _quotes(blob, offset + _COMMAND.size + values[-1], end - _CRC_SIZE)
     return values[0], None
+
+
+def _quotes(blob: bytes, place: int, end: int) -> None:
+    """Read what the market was, only to know that it can be read, if that is not left out."""
+    if place == end:
+        return
+    tag, size, row_size, count = _group_head(blob, place)
+    start, place = place + _GROUP_HEAD.size, place + _SECTION_SIZE + size
+    if (
+        place != end or tag != _QUOTES or row_size != m.QuoteRow.SIZE
+        or size != count * row_size + 6 or not 0 < count <= _QUOTES_MAX
+    ):  # fmt: skip
+        raise _StrangeError
+    rows = blob[start:place]
+    if rows not in _quotes_read:
+        for at in range(0, len(rows), row_size):
+            m.QuoteRow.unpack(rows, at)
+        if len(_quotes_read) >= _QUOTES_READ_MAX:
+            _quotes_read.clear()
+        _quotes_read.add(rows)
 
 
 def _plain(

@@ -7,7 +7,6 @@ the rows' half has, are taken where the running master took that of its own memo
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -22,12 +21,11 @@ from papertrader.master import quickrecords, records
 from papertrader.master.database import journal_batches
 from papertrader.master.engines import StorePlace
 from papertrader.ops.apart import Apart, Tell, Violations
-from papertrader.ops.journalrows import LENGTH_AT, LENGTH_OPCODE, UNREADABLE
+from papertrader.ops.journalrows import RECORD, UNREADABLE
 from papertrader.wire import limits
 from papertrader.wire import messages as m
 
 _HEAD: Final = limits.HEADER_SIZE
-_SEQ: Final = struct.Struct(">Q").unpack_from
 _NO_FACTS: Final = frozenset(
     int(each.OPCODE) for each in (m.StoreReply, m.StoreCommand, m.StoreRefusal)
 )
@@ -144,13 +142,11 @@ class _Making:
         offset, size, done = 0, len(frames), self.done
         try:
             while offset < size:
-                length, opcode = LENGTH_OPCODE(frames, offset + LENGTH_AT)
-                begin = offset + _HEAD
-                (seq,) = _SEQ(frames, begin)
+                length, opcode, seq = RECORD(frames, offset)
                 if seq != done:
                     self.note(done)
                     done = seq
-                end = begin + length
+                end = offset + _HEAD + length
                 if opcode not in _NO_FACTS:
                     said: Any = read(frames, offset, end, opcode, state, checked=True)
                     if said is None:

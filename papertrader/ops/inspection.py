@@ -8,7 +8,6 @@ invariants, the views row by row, and the hashes that the running master took of
 from __future__ import annotations
 
 import contextlib
-import gc
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -18,12 +17,13 @@ import peewee
 from papertrader.core.desk import Desk
 from papertrader.core.statehash import EARLIER_FORMS, FORM_1_SIZE
 from papertrader.master.database import GENESIS, LAST_SEQ, audit_hash, refuse_newer
-from papertrader.master.engines import StoreError, StorePlace, as_place, damage_of, reason
+from papertrader.master.engines import StoreError, StorePlace, as_place, reason
 from papertrader.master.views import load_desk
 from papertrader.master.viewstore import ViewStore
 from papertrader.master.viewtables import TABLES as VIEW_TABLES
 from papertrader.ops.apart import Tell, Violations, worth_it
 from papertrader.ops.bookside import Books, BooksApart, Wanted, make_books
+from papertrader.ops.collector import collector_held
 from papertrader.ops.journalrows import fits
 from papertrader.ops.running import StateLock
 from papertrader.ops.viewside import Found, Seen, ViewSide, ViewSideApart
@@ -58,21 +58,9 @@ def audit(
     workers kept: what is there is compared with them. ``now``: sessions that ended by then may have
     been forgotten; 0: as of the last entry.
     """
-    # Nearly all that is made is kept to the end, and nothing of it is a cycle: to walk it again
-    # and again, as the collector would, is a third of the time of a million entries.
-    with _collector_held():
+    # Nearly all that is made is kept to the end, and nothing of it is a cycle.
+    with collector_held():
         return _audit(as_place(where), progress, witnesses, now)
-
-
-@contextlib.contextmanager
-def _collector_held() -> Iterator[None]:
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _audit(place: StorePlace, progress: Progress, witnesses: Sequence[Path], now: int) -> Report:
@@ -94,7 +82,6 @@ def _audit(place: StorePlace, progress: Progress, witnesses: Sequence[Path], now
             books_apart = BooksApart(place, wanted) if apart else None
             if books_apart is not None:
                 closing.callback(books_apart.close)
-            _check_pages(place, report)
             books = (
                 books_apart.found(progress) if books_apart else make_books(place, wanted, progress)
             )
@@ -115,15 +102,6 @@ def _audit(place: StorePlace, progress: Progress, witnesses: Sequence[Path], now
         except peewee.PeeweeException as error:
             raise StoreError(f"{place.truth.where} cannot be read: {error}") from None
     return report
-
-
-def _check_pages(place: StorePlace, report: Report) -> None:
-    """Let the engines look at their own pages: of most tables and indexes nothing else is read."""
-    for engine in (place.truth, place.views):
-        if engine.exists():
-            with contextlib.closing(engine.snapshot()) as db:
-                if sentence := damage_of(db):
-                    report.violated(sentence)
 
 
 def _take_books(found: Books, report: Report) -> None:
@@ -267,7 +245,7 @@ def rebuild(
         views.open()
         truth = place.truth.snapshot()
         try:
-            with _collector_held():
+            with collector_held():
                 load_desk(views, truth, Desk(), progress)
         finally:
             truth.close()

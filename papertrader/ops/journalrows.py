@@ -36,10 +36,9 @@ UNREADABLE: Final = (
     struct.error,
 )
 """What damaged records and rows can make the code that reads them raise."""
-LENGTH_AT: Final = 4
-LENGTH_OPCODE: Final = struct.Struct(">IH").unpack_from
-"""Where a record's header says how long it is, and what."""
 _HEAD: Final = limits.HEADER_SIZE
+RECORD: Final = struct.Struct(f">4xIH{_HEAD - 10}xQ").unpack_from
+"""How long a record is behind its header, and what, and the input that it belongs to."""
 _SECTION: Final = codec.SECTION.size
 _GROUP: Final = _SECTION + codec.GROUP.size
 _CRC: Final = codec.CRC.unpack_from
@@ -56,7 +55,6 @@ both parts of the header within and its number."""
 _TX_BEGIN: Final = struct.Struct(">4s4x8s16x8xQ16xHI4s4x8s8xQQQB").unpack_from
 """The same of a STORE_TX, without the instant; then number, portfolio and kind."""
 _GROUP_HEAD: Final = struct.Struct(">HIHI").unpack_from
-_SEQ: Final = struct.Struct(">Q").unpack_from
 _EVENT: Final = m.OrderEvent.LAYOUT.unpack_from
 _ORDER_ROW: Final = struct.Struct(">Q24x16x6xHqq").unpack_from
 """Number, reason, quantity and filled of an order's row."""
@@ -117,10 +115,9 @@ class JournalRows:
         offset, size, done = 0, len(frames), first - 1
         try:
             while offset < size:
-                length, opcode = LENGTH_OPCODE(frames, offset + LENGTH_AT)
+                length, opcode, seq = RECORD(frames, offset)
                 begin = offset + _HEAD
                 end = begin + length
-                (seq,) = _SEQ(frames, begin)
                 if not first <= seq <= last:
                     self._violated(f"batch {batch}: a record of input {seq} stands in it")
                 if seq != done:

@@ -1,4 +1,4 @@
-"""The rows' half of an audit: whether the journal is whole, and the views' rows as it makes them.
+"""The rows' half of an audit: the journal whole, the views' rows as it makes them, every page good.
 
 It says how far the views are (`Seen`), is told how much of the journal there is, and says what it
 has found (`Found`).
@@ -6,6 +6,7 @@ has found (`Found`).
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final
@@ -15,7 +16,7 @@ import peewee
 
 from papertrader.core.desk import Desk
 from papertrader.core.restore import restore_state
-from papertrader.master.engines import StorePlace, stream
+from papertrader.master.engines import StorePlace, damage_of, stream
 from papertrader.master.viewstore import ViewStore
 from papertrader.ops.apart import Apart, Violations
 from papertrader.ops.digests import Digests
@@ -80,7 +81,17 @@ class ViewSide:
         found.replied = expected.replied
         if self._views is not None:
             self._compare(self._views, expected, found)
+        # This half has less to do than the other.
+        self._check_pages(found)
         return found
+
+    def _check_pages(self, found: Found) -> None:
+        """Let the engines look at their own pages: of most tables and indexes no more is read."""
+        for engine in (self._place.truth, self._place.views):
+            if engine.exists():
+                with contextlib.closing(engine.snapshot()) as db:
+                    if sentence := damage_of(db):
+                        found.violated(sentence)
 
     def _expected(self, found: Found) -> Digests:
         expected = Digests()
