@@ -138,13 +138,14 @@ class _Making:
 
         Whether they are whole and in their places is looked at by `JournalRows`.
         """
-        state, read = self._desk.state, quickrecords.read
+        state, read, moments = self._desk.state, quickrecords.read, self._moments
         offset, size, done = 0, len(frames), self.done
         try:
             while offset < size:
                 length, opcode, seq = RECORD(frames, offset)
                 if seq != done:
-                    self.note(done)
+                    if done in moments:
+                        self.note(done)
                     done = seq
                 end = offset + _HEAD + length
                 if opcode not in _NO_FACTS:
@@ -159,14 +160,15 @@ class _Making:
 
     def _take(self, seq: int, said: Any) -> None:
         """Apply what a record of input ``seq`` says, or is."""
-        desk, into = self._desk, self._found
+        state, into = self._desk.state, self._found
         try:
-            fact = said if type(said) in _QUICK else records.fact_of(said, desk.state)
+            fact = said if type(said) in _QUICK else records.fact_of(said, state)
             if fact is None or isinstance(fact, records.StoredReply):
                 return
-            for wrong in self._fees.check(desk.state, fact):
+            for wrong in self._fees.check(state, fact):
                 into.violated(f"input {seq}: {wrong}")
-            desk.apply(fact)
+            # Not by way of the desk: it would note up to where it may not decide any more.
+            state.apply(fact)
         except (InvariantViolated, *UNREADABLE) as error:
             into.violated(f"input {seq}: {error}")
             return

@@ -36,6 +36,8 @@ UNREADABLE: Final = (
     struct.error,
 )
 """What damaged records and rows can make the code that reads them raise."""
+GATHER_EVERY: Final = 8
+"""Batches whose rows are hashed together: some MiB."""
 _HEAD: Final = limits.HEADER_SIZE
 RECORD: Final = struct.Struct(f">4xIH{_HEAD - 10}xQ").unpack_from
 """How long a record is behind its header, and what, and the input that it belongs to."""
@@ -107,6 +109,8 @@ class JournalRows:
             previous, expected = hash_, last + 1
             self._take(frames, batch, first, last, counted=last <= watermark)
             self._note(last)
+            if number % GATHER_EVERY == 0:
+                self.digests.gather()
             if last == watermark and hash_ != head:
                 self._violated("the views follow from another journal")
 
@@ -136,7 +140,6 @@ class JournalRows:
                 offset = end
         except UNREADABLE as fault:
             self._violated(f"batch {batch}: a record cannot be read ({fault})")
-        digests.gather()
 
     def _note(self, done: int) -> None:
         """Note what the orders are after input ``done``, if that is wanted."""
