@@ -101,14 +101,14 @@ class LotsKept:
     def __len__(self) -> int:
         return len(self._kept)
 
-    def encoded(self, portfolio: int, lots: Sequence[Lot]) -> bytes:
-        """Return what `encoded` makes of lots of a portfolio."""
+    def encoded(self, portfolio: int, lots: Sequence[Lot], *, anew: bool = False) -> bytes:
+        """Return what `encoded` makes of lots of a portfolio; ``anew``: whatever is kept of it."""
         if len(lots) <= LOTS_FEW:
             return _encoded_lots(lots)
         kept, oldest = self._kept, (portfolio, lots[0].transaction)
         before, rows = kept.pop(oldest, ((), b""))
         try:
-            as_before = _as_before(lots, before)
+            as_before = 0 if anew else _as_before(lots, before)
             rows = (
                 _rows(lots[:1])
                 + rows[len(rows) - as_before * _LOT.size :]

@@ -6,7 +6,8 @@ groups they `touch`; only those are encoded again, and the hash is that of all d
 one each minute costs what a minute has changed, for who runs a desk and for who audits it.
 
 What was not touched is believed to be as it was. So that damage is noticed there too, some groups
-are encoded again in turn each time (``scrubbed``): their digests must be the ones remembered.
+are encoded again in turn each time (``scrubbed``), from nothing kept: their digests must be those
+remembered, and what is kept of them what they are encoded to.
 """
 
 from __future__ import annotations
@@ -117,8 +118,8 @@ class _Part(Protocol):
     def copied(self, group: Any) -> Any:
         """Return what of a group may change meanwhile as a copy, the rest as it is."""
 
-    def encoded(self, copied: Any) -> bytes:
-        """Return the encoding of what `copied` has returned."""
+    def encoded(self, copied: Any, anew: bool = False) -> bytes:
+        """Return the encoding of what `copied` has returned; ``anew``: from nothing kept."""
 
 
 @attrs.define(eq=False)
@@ -163,31 +164,34 @@ class _Taker:
 
     def begin(self, state: DeskState, touched: Touched) -> Callable[[], StateParts]:
         """Return what works out the parts: what was touched, at first all."""
-        copies: list[tuple[_Digests, list[tuple[Any, Any]], list[tuple[Any, Any]]]] = []
+        copies: list[tuple[_Digests, list[tuple[Any, Any]], list[tuple[Any, Any]], set[Any]]] = []
         for digests in self._parts:
             part = digests.part
             changed = set(part.touched(touched) if digests.known else part.groups())
             digests.known = True
-            scrubbed = [
-                group for group in digests.next_in_turn(self._scrubbed) if group not in changed
-            ]
+            turn = set(digests.next_in_turn(self._scrubbed))
             copies.append((
                 digests,
                 [(group, part.copied(group)) for group in changed],
-                [(group, part.copied(group)) for group in scrubbed],
+                [(group, part.copied(group)) for group in turn - changed],
+                turn & changed,
             ))  # fmt: skip
         rest = hashlib.sha256(_encoded_rest(state)).digest()
 
         def finish() -> StateParts:
             found: list[bytes] = []
-            for digests, changed, scrubbed in copies:
+            for digests, changed, scrubbed, doubted in copies:
                 by_group, encode = digests.by_group, digests.part.encoded
                 for group, copied in scrubbed:
-                    digest = hashlib.sha256(encode(copied)).digest()
+                    digest = hashlib.sha256(encode(copied, anew=True)).digest()
                     self.damaged += by_group[group] != digest
                     by_group[group] = digest
                 for group, copied in changed:
-                    by_group[group] = hashlib.sha256(encode(copied)).digest()
+                    octets = encode(copied)
+                    if group in doubted:
+                        believed, octets = octets, encode(copied, anew=True)
+                        self.damaged += believed != octets
+                    by_group[group] = hashlib.sha256(octets).digest()
                 found.append(digest_of(by_group))
             found.append(rest)
             return StateParts(*found)
@@ -222,7 +226,7 @@ class _Elsewhere:
     def copied(self, group: int) -> bytes:
         return b""
 
-    def encoded(self, copied: bytes) -> bytes:
+    def encoded(self, copied: bytes, anew: bool = False) -> bytes:
         return copied
 
 
@@ -241,7 +245,7 @@ class _Accounts:
         numbers = range(begun, begun + ACCOUNTS_TOGETHER)
         return [_copy(rows[number]) for number in numbers if number in rows]
 
-    def encoded(self, copied: list[Any]) -> bytes:
+    def encoded(self, copied: list[Any], anew: bool = False) -> bytes:
         return b"".join(map(encoded, copied))
 
 
@@ -253,8 +257,8 @@ class _Portfolios(_Accounts):
     def touched(self, touched: Touched) -> Iterable[int]:
         return touched.portfolios
 
-    def encoded(self, copied: list[Any]) -> bytes:
-        lots = self._lots.encoded
+    def encoded(self, copied: list[Any], anew: bool = False) -> bytes:
+        lots = partial(self._lots.encoded, anew=anew)
         return b"".join([encoded(row, partial(lots, row.portfolio)) for row in copied])
 
 
@@ -287,7 +291,7 @@ class _AllOrders:
         begun = group * ORDERS_TOGETHER
         return self._orders.kept_of(range(begun, begun + ORDERS_TOGETHER))
 
-    def encoded(self, copied: list[Order | Row]) -> bytes:
+    def encoded(self, copied: list[Order | Row], anew: bool = False) -> bytes:
         return b"".join(map(self._encoded, copied))
 
     def _encoded(self, kept: Order | Row) -> bytes:
@@ -319,7 +323,7 @@ class _Balances:
     def copied(self, group: str) -> dict[int, int]:
         return self._ledger.balances_of(group)
 
-    def encoded(self, copied: dict[int, int]) -> bytes:
+    def encoded(self, copied: dict[int, int], anew: bool = False) -> bytes:
         return b"".join([b"i%d,i%d," % row for row in sorted(copied.items())])
 
 
@@ -337,7 +341,7 @@ class _Contests:
         # Of few, and seldom: encoded at once.
         return encoded(self._contests[group])
 
-    def encoded(self, copied: bytes) -> bytes:
+    def encoded(self, copied: bytes, anew: bool = False) -> bytes:
         return copied
 
 
@@ -356,7 +360,7 @@ class _Actions:
     def copied(self, group: int) -> list[tuple[str, ActionKind, int]]:
         return list(self._state.applied)
 
-    def encoded(self, copied: list[tuple[str, ActionKind, int]]) -> bytes:
+    def encoded(self, copied: list[tuple[str, ActionKind, int]], anew: bool = False) -> bytes:
         return b"".join(map(encoded, sorted(copied)))
 
 

@@ -15,7 +15,7 @@ from papertrader.core.orders import Order, OrderTerms
 from papertrader.core.portfolio import Lot, Position
 from papertrader.core.state import DeskState
 from papertrader.core.statehash import FORM, StateHash, state_hash
-from papertrader.core.touched import ORDERS_TOGETHER
+from papertrader.core.touched import ACCOUNTS_TOGETHER, ORDERS_TOGETHER
 
 m = parse_amount
 
@@ -81,6 +81,24 @@ def test_what_no_event_has_touched_is_looked_at_in_turn(
     assert believing.damaged == 0
     assert scrubbing.take() == state_hash(state)
     assert scrubbing.damaged == 1
+    assert scrubbing.take() == state_hash(state)
+    assert scrubbing.damaged == 1
+
+
+@pytest.mark.parametrize("touched", [False, True])
+def test_lots_that_are_kept_encoded_are_looked_at_in_turn(state: DeskState, touched: bool) -> None:
+    """Also those of a portfolio that trades all the time; then they are believed no more."""
+    lots = tuple(Lot(1, 2, 3, 4, each) for each in range(100))
+    state.portfolios[1].positions["BIG"] = Position("BIG", quantity=100, lots=lots)
+    believing, scrubbing = StateHash(state), StateHash(state, scrubbed=9)
+    assert believing.take() == scrubbing.take() == state_hash(state)
+    lots[50].cost += 1
+    for hashing in (believing, scrubbing):
+        if touched:
+            state.touched.portfolios.add(1 // ACCOUNTS_TOGETHER)
+        assert (hashing.take() == state_hash(state)) is (hashing is scrubbing)
+    assert (believing.damaged, scrubbing.damaged) == (0, 1)
+    state.touched.portfolios.add(1 // ACCOUNTS_TOGETHER)
     assert scrubbing.take() == state_hash(state)
     assert scrubbing.damaged == 1
 
