@@ -126,19 +126,16 @@ class TlsVersion(IntEnum):
 
 
 class RelayUpFlag(IntFlag):
-    """Marks on a relayed command."""
+    """Marks on a relayed command. Bit 1 was never used and is kept free."""
 
     RESENT = 1
-    CLIENT_CERTIFICATE = 2
 
 
 class RelayDownFlag(IntFlag):
-    """Marks on a relayed answer."""
+    """Marks on a relayed answer. Bits 2 and 3 were never used and are kept free."""
 
     CACHEABLE = 1
     CLOSE = 2
-    CONFLATABLE = 4
-    URGENT = 8
 
 
 class ClosedBy(IntEnum):

@@ -8039,7 +8039,7 @@ class RelayUp(Message):
         """Read the block at ``offset``; raises `RemoteFault`."""
         try:
             (received_at, worker_seq, connection, address, port, family, flags, _zero7,) = _unpack_RelayUp(octets, offset)
-            if flags & 0xfc or _zero7 != b'\x00\x00\x00\x00':
+            if flags & 0xfe or _zero7 != b'\x00\x00\x00\x00':
                 raise ValueError
             return cls(received_at, worker_seq, connection, address, port, _FAMILY[family], flags)
         except _BAD:
@@ -8048,7 +8048,7 @@ class RelayUp(Message):
     def pack(self) -> bytes:
         """Return the block's octets; raises `LocalFault`."""
         try:
-            return _pack_RelayUp(self.received_at, self.worker_seq, self.connection, _sized(self.address, 16), self.port, _FAMILY[self.family], _masked(self.flags, 0x3), b'\x00\x00\x00\x00')
+            return _pack_RelayUp(self.received_at, self.worker_seq, self.connection, _sized(self.address, 16), self.port, _FAMILY[self.family], _masked(self.flags, 0x1), b'\x00\x00\x00\x00')
         except _BAD as error:
             raise LocalFault(f"RelayUp: {error}") from None
 
@@ -8082,7 +8082,7 @@ class RelayDown(Message):
         """Read the block at ``offset``; raises `RemoteFault`."""
         try:
             (connection, ack_worker_seq, accepted_at, flags, _zero4, cache_s, _zero6,) = _unpack_RelayDown(octets, offset)
-            if flags & 0xf0 or _zero4 != b'\x00' or _zero6 != b'\x00\x00\x00\x00':
+            if flags & 0xfc or _zero4 != b'\x00' or _zero6 != b'\x00\x00\x00\x00':
                 raise ValueError
             return cls(connection, ack_worker_seq, accepted_at, flags, cache_s)
         except _BAD:
@@ -8091,7 +8091,7 @@ class RelayDown(Message):
     def pack(self) -> bytes:
         """Return the block's octets; raises `LocalFault`."""
         try:
-            return _pack_RelayDown(self.connection, self.ack_worker_seq, self.accepted_at, _masked(self.flags, 0xf), b'\x00', self.cache_s, b'\x00\x00\x00\x00')
+            return _pack_RelayDown(self.connection, self.ack_worker_seq, self.accepted_at, _masked(self.flags, 0x3), b'\x00', self.cache_s, b'\x00\x00\x00\x00')
         except _BAD as error:
             raise LocalFault(f"RelayDown: {error}") from None
 

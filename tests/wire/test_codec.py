@@ -374,6 +374,21 @@ def test_every_field_that_can_be_wrong(declared: Any) -> None:
     assert at == cls.SIZE
 
 
+@pytest.mark.parametrize(
+    ("whole", "spare"),
+    [(m.RelayDown(inner=bytes(32)), (4, 8)), (m.RelayUp(inner=bytes(32)), (2,))],
+    ids=("down", "up"),
+)
+def test_marks_of_the_relay_that_nobody_sets(whole: Message, spare: tuple[int, ...]) -> None:
+    """Bits that once were declared and used by nothing are refused like any that is not known."""
+    octets = codec.encode(whole)
+    at = 24 if isinstance(whole, m.RelayDown) else 43
+    assert codec.decode(patched(octets, HEAD + at, "B", 1))[1] != whole
+    for bit in spare:
+        fault = fault_of(patched(octets, HEAD + at, "B", bit))
+        assert (fault.status, fault.field) == (Status.INVALID_FIELD, at)
+
+
 def test_a_boolean_is_what_its_truth_is() -> None:
     """LOGOUT's only field takes any object: what is sent is 0 or 1."""
     for value, octet in ((True, 1), ("yes", 1), (0, 0)):
