@@ -15,10 +15,10 @@ from papertrader.core.equity import curve_begins, signed_quantity
 from papertrader.core.events import Outcome, PortfolioFrozen, PortfolioNamed, TermsSet
 from papertrader.core.identifiers import check_id, check_name
 from papertrader.core.ledger import Transaction, TransactionKind
-from papertrader.core.money import AmountOverflow, checked, divide_half_even
+from papertrader.core.money import NULL, SCALE, AmountOverflow, checked, divide_half_even
 from papertrader.core.portfolio import PortfolioState
 from papertrader.core.postings import delivery_event, funding_event
-from papertrader.core.quotes import CorporateAction
+from papertrader.core.quotes import ActionKind, CorporateAction
 from papertrader.core.refusals import Refusal
 from papertrader.core.terms import DEFAULT_TERMS
 
@@ -77,27 +77,46 @@ def likeness_of(transactions: Iterable[Transaction], until: int) -> Likeness:
     return Likeness(cash, tuple(found))
 
 
-def split_since(
-    likeness: Likeness, splits: Iterable[CorporateAction], lot_of: Callable[[str], int]
+def brought_forward(
+    likeness: Likeness,
+    actions: Iterable[CorporateAction],
+    lot_of: Callable[[str], int],
+    paid_for: Callable[[CorporateAction], int],
 ) -> Likeness:
-    """Return a likeness of the past in the shares of now: ``splits`` have come since, in order.
+    """Return a likeness of the past in the shares of now: ``actions`` have come since, in order.
 
-    Whole lots (``lot_of`` a symbol) are kept. What is left of one returns to the cash at its cost,
-    so that the whole is worth as much as it was.
+    Of a split whole lots (``lot_of`` a symbol) are kept. What is left of one returns to the cash at
+    its cost, so that the whole is worth as much as it was. What has a new symbol is held under that
+    one, and what was delisted is cash: ``paid_for`` a share of it in the likeness' money, and its
+    cost where that is `NULL`. A dividend is not paid again.
     """
     cash, held = likeness.cash, {each.symbol: each for each in likeness.holdings}
-    for action in splits:
+    for action in actions:
+        if action.kind == ActionKind.CASH_DIVIDEND:
+            continue
         old = held.pop(action.symbol, None)
         if old is None:
             continue
-        size = abs(old.quantity) * action.numerator
-        lots = size // (action.denominator * lot_of(action.symbol)) * lot_of(action.symbol)
-        cost = divide_half_even(old.cost * lots * action.denominator, size)
-        cash += old.cost - cost
-        if lots:
-            shares = lots if old.quantity > 0 else -lots
-            held[action.symbol] = Holding(action.symbol, shares, cost)
+        if action.kind == ActionKind.SPLIT:
+            kept = _split_holding(old, action, lot_of(action.symbol))
+            cash += old.cost - kept.cost
+        elif action.kind == ActionKind.SYMBOL_CHANGE:
+            there = held.get(action.successor, Holding(action.successor, 0, 0))
+            kept = Holding(there.symbol, there.quantity + old.quantity, there.cost + old.cost)
+        else:
+            price = paid_for(action)
+            cash += old.cost if price == NULL else price * old.quantity // SCALE
+            continue
+        if kept.quantity:
+            held[kept.symbol] = kept
     return Likeness(cash, tuple(held[symbol] for symbol in sorted(held)))
+
+
+def _split_holding(old: Holding, action: CorporateAction, lot: int) -> Holding:
+    size = abs(old.quantity) * action.numerator
+    lots = size // (action.denominator * lot) * lot
+    cost = divide_half_even(old.cost * lots * action.denominator, size)
+    return Holding(old.symbol, lots if old.quantity > 0 else -lots, cost)
 
 
 class Custody(Cashier):

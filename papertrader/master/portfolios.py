@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from papertrader.core.custody import Likeness, likeness_of, present_likeness, split_since
+from papertrader.core.custody import Likeness, brought_forward, likeness_of, present_likeness
 from papertrader.core.events import Outcome
 from papertrader.core.identifiers import check_name
 from papertrader.core.instants import format_instant
-from papertrader.core.money import NULL, format_amount
-from papertrader.core.quotes import ActionKind
+from papertrader.core.ledger import Transaction, TransactionKind
+from papertrader.core.money import NULL, SCALE, format_amount
+from papertrader.core.quotes import CorporateAction
 from papertrader.master.accounts import AccountRules
 from papertrader.master.commands import Command, Refused
 from papertrader.master.equity import EquityCurves
@@ -141,22 +142,36 @@ class Portfolios:
                 opened = format_instant(first)
                 sentence = f"Portfolio {source} was opened at {opened}; name a moment since then."
                 raise Refused(Status.INVALID_FIELD, sentence, field=32)
-            likeness = self._in_shares_of_now(likeness_of(posted, message.at), message.at)
+            likeness = self._in_shares_of_now(posted, source, message.at)
             return self._fork(command, session, message, source, likeness)
 
         return await in_turn(command, session, work)
 
-    def _in_shares_of_now(self, likeness: Likeness, at: int) -> Likeness:
-        """Return a likeness of ``at`` as the splits have left it that were applied since."""
+    def _in_shares_of_now(self, posted: list[Transaction], portfolio: int, at: int) -> Likeness:
+        """Return what a portfolio was at ``at``, as the actions left it that were applied since."""
         desk = self._desk
         due = self._curves.actions(at, self._transactions.market_now())
-        splits = [each for each in due if each.kind == ActionKind.SPLIT and desk.has_applied(each)]
+        currency = desk.state.portfolios[portfolio].currency
+        closed = {
+            (each.symbol, each.market_time): each.price
+            if each.rate == NULL
+            else each.price * each.rate // SCALE
+            for each in posted
+            if each.kind == TransactionKind.DELISTING
+        }
 
         def lot_of(symbol: str) -> int:
             asset = desk.asset(symbol)
             return 1 if asset is None else asset.lot
 
-        return split_since(likeness, splits, lot_of)
+        def paid_for(action: CorporateAction) -> int:
+            mine = closed.get((action.symbol, action.at), NULL)
+            if mine != NULL or not action.amount:
+                return mine
+            return desk.price_in(currency, action.symbol, action.amount, action.at)
+
+        applied = [each for each in due if desk.has_applied(each)]
+        return brought_forward(likeness_of(posted, at), applied, lot_of, paid_for)
 
     def _fork(
         self,

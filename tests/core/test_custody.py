@@ -9,13 +9,13 @@ import pytest
 from papertrader.core.custody import (
     Holding,
     Likeness,
+    brought_forward,
     likeness_of,
     present_likeness,
-    split_since,
 )
 from papertrader.core.events import TransactionPosted
 from papertrader.core.ledger import TransactionKind
-from papertrader.core.money import SCALE, parse_amount
+from papertrader.core.money import NULL, SCALE, parse_amount
 from papertrader.core.orders import OrderState, Side
 from papertrader.core.quotes import ActionKind, CorporateAction
 from papertrader.core.refusals import Refusal
@@ -48,6 +48,11 @@ def posted(floor: Any, portfolio: int = 1) -> list[Any]:
         for event in floor.events
         if isinstance(event, TransactionPosted) and event.portfolio == portfolio
     ]
+
+
+def unknown(_action: CorporateAction) -> int:
+    """What a delisted share paid: nobody knows."""
+    return NULL
 
 
 def test_a_fork_is_as_the_other_is(floor: Any) -> None:
@@ -108,14 +113,39 @@ def test_a_moment_before_a_split_is_told_in_new_shares() -> None:
         )
 
     splits = [split("ACME", 3, 2), split("B", 1, 10), split("C", 2, 1), split("D", 2, 1)]
-    now = split_since(then, splits, lambda symbol: SCALE)
+    now = brought_forward(then, splits, lambda symbol: SCALE, unknown)
     assert now.holdings == (
         Holding("ACME", m("10"), m("66.86666667")),
         Holding("C", -m("18"), -m("90")),
     )
     assert now.worth == then.worth
-    assert split_since(then, splits[:2] * 2, lambda symbol: 1).worth == then.worth
-    assert split_since(then, [], lambda symbol: 1) == then
+    twice = brought_forward(then, splits[:2] * 2, lambda symbol: 1, unknown)
+    assert twice.worth == then.worth
+    assert brought_forward(then, [], lambda symbol: 1, unknown) == then
+
+
+def test_a_moment_before_an_ending_is_told_in_what_has_become_of_it() -> None:
+    """A symbol that changed its name is held under the new one; what was delisted is cash."""
+    then = Likeness(
+        m("5"), (Holding("A", m("3"), m("30")), Holding("B", m("2"), m("10")),
+                 Holding("GONE", m("4"), m("40")), Holding("LOST", m("1"), m("7"))),
+    )  # fmt: skip
+
+    def action(symbol: str, kind: ActionKind, successor: str = "", **ratio: int) -> CorporateAction:
+        return CorporateAction(symbol=symbol, kind=kind, at=1, successor=successor, **ratio)
+
+    prices = {"GONE": m("2.50"), "LOST": NULL}
+    actions = [
+        action("A", ActionKind.CASH_DIVIDEND, amount=m("1")),
+        action("A", ActionKind.SYMBOL_CHANGE, "B"),
+        action("B", ActionKind.SPLIT, numerator=2),
+        action("B", ActionKind.SYMBOL_CHANGE, "C"),
+        action("GONE", ActionKind.DELISTING),
+        action("LOST", ActionKind.DELISTING),
+        action("ELSE", ActionKind.DELISTING),
+    ]
+    now = brought_forward(then, actions, lambda symbol: SCALE, lambda each: prices[each.symbol])
+    assert now == Likeness(m("5") + m("10") + m("7"), (Holding("C", m("10"), m("40")),))
 
 
 def test_the_likeness_of_now_is_what_the_desk_has(floor: Any) -> None:

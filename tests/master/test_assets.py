@@ -183,6 +183,48 @@ def test_a_fork_of_before_a_split_has_new_shares(tmp_path: Path) -> None:
     kit.check()
 
 
+@pytest.mark.parametrize("sold", [False, True])
+def test_a_fork_of_before_a_rename_and_a_delisting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sold: bool
+) -> None:
+    """Clause 13.17: held under the new symbol, and cash at what was paid; nothing dead is held."""
+    kit, ann = market(tmp_path, "2012-08-08 19:51")
+    ann.order("AAPL", "10")
+    ann.order("IBM", "4")
+    kit.turn(0.5)
+    then = ann.ask(m.ClockGet()).message.now
+    before = ann.ask(m.PortfolioGet()).message
+    if sold:
+        ann.order("IBM", "4", side=Side.SELL)
+        kit.turn(0.5)
+    source = kit.main.assets._source
+    opening = at("2012-08-09 13:30")
+    ended = [
+        CorporateAction(
+            symbol="IBM", kind=ActionKind.DELISTING, at=opening, amount=parse_amount("150")
+        ),
+        CorporateAction(
+            symbol="AAPL", kind=ActionKind.SYMBOL_CHANGE, at=opening, successor="MSFT"
+        ),
+    ]  # fmt: skip
+    monkeypatch.setattr(
+        source, "actions", lambda after, upto: [each for each in ended if after < each.at <= upto]
+    )
+    go_to(kit, "2012-08-09 13:40")
+    ann.resume()
+    assert positions(ann) == {"MSFT": 10 * SCALE}
+    fork = ann.ask(m.PortfolioFork(name="then", at=then), seq=ann.seq + 1).message
+    found = ann.ask(m.PortfolioGet(portfolio=fork.portfolio)).message
+    (row,) = found.positions
+    (old,) = (each for each in before.positions if each.symbol == "AAPL")
+    assert (row.symbol, row.quantity, row.cost_basis) == ("MSFT", 10 * SCALE, old.cost_basis)
+    assert found.cash == before.cash + 4 * parse_amount("150")
+    kit.crash()
+    ann.resume()
+    again = ann.ask(m.PortfolioGet(portfolio=fork.portfolio)).message
+    assert [each.symbol for each in again.positions] == ["MSFT"]
+
+
 def test_an_open_order_is_split_with_the_shares(tmp_path: Path) -> None:
     """A resting limit order goes on with twice the quantity at half the price."""
     kit, ann = market(tmp_path, "2005-02-25 20:58")
