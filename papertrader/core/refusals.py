@@ -18,8 +18,8 @@ from papertrader.core.money import AMOUNT_MAX, NULL
 class Refusal(IntEnum):
     """A final answer to a trading command that will never be executed."""
 
-    DUPLICATE_ORDER = 0x040B
     NO_SUCH_PORTFOLIO = 0x0415
+    DUPLICATE_ORDER = 0x040B
     NO_SUCH_SYMBOL = 0x0401
     SYMBOL_HALTED = 0x0402
     TYPE_UNSUPPORTED = 0x0411
