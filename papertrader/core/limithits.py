@@ -13,6 +13,11 @@ DRAINED: Final = "drained"
 """A counter that is none: 1 of each worker that is out of service, whether or not it is up."""
 
 
+def hit_name(limit: str) -> str:
+    """Return the name under which the hits of a limit are counted; cut if it came from outside."""
+    return (PREFIX + limit)[:NAME_OCTETS]
+
+
 class LimitHits:
     """Counters by name; the names are constants of the code, never taken from outside."""
 

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from enum import StrEnum
 from typing import Final
 
-from papertrader.core.limithits import DRAINED, NAME_OCTETS, PREFIX
+from papertrader.core.limithits import DRAINED
 from papertrader.core.logrecord import Level
 from papertrader.eventlog.reading import ENTRIES_MAX
 from papertrader.master.commands import Command, Refused
@@ -185,12 +185,17 @@ class Operators:
             yield number, "rtt_us", link.rtt_us
             yield number, "connections", len(link.clients)
             yield number, "held_for_credit", link.flows.held
-            for row in link.hits:
-                yield number, f"{PREFIX}{row.key}"[:NAME_OCTETS], row.hits
+            for key, hits in link.hits.items():
+                yield number, key, hits
             yield number, "log_dropped", link.log_dropped
             if stats is not None:
                 for key in _WORKER_KEYS:
                     yield number, key, getattr(stats, key)
+                for told in stats.link:
+                    yield number, "link_losses", told.losses
+                    yield number, "link_refusals", told.refusals
+                    yield number, "unknown_frames", told.unknown_frames
+                    yield number, "strays", told.strays
 
     def stats_get(self, command: Command, session: Session, message: m.StatsGet) -> list[bytes]:
         """Answer STATS_GET: the master's counters, then those of each worker that is up."""

@@ -17,6 +17,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from papertrader.core.instants import SECOND
+from papertrader.core.limithits import hit_name
 from papertrader.master.clockbound import ClockBound
 from papertrader.master.commands import Command
 from papertrader.master.credentialing import Newcomer
@@ -112,7 +113,8 @@ class WorkerLink(FrameProtocol):
         self.boot = 0
         self.auth: m.WorkerAuth | None = None
         self.stats: m.WorkerStats | None = None
-        self.hits: tuple[m.LimitRow, ...] = ()
+        self.hits: dict[str, int] = {}
+        """How often each limit of the worker was hit, by the name that operators see."""
         self.log_dropped = 0
         self.bound = ClockBound(0)
         self._ahead = 0
@@ -219,7 +221,7 @@ class WorkerLink(FrameProtocol):
         elif isinstance(message, m.WorkerStats):
             self.stats = message
         elif isinstance(message, m.LimitHits):
-            self.hits = message.hits
+            self.hits = {hit_name(row.key): row.hits for row in message.hits}
         elif isinstance(message, m.WorkerLog):
             self.log_dropped = message.dropped
             self._workers.take_log(self.worker.name, message.lines or "")

@@ -50,8 +50,13 @@ class Collector:
         )
 
         families: dict[str, Any] = {}
+        told: set[tuple[str, int]] = set()
         for worker, key, value in self._rows():
             name = metric_name(key) if not worker else metric_name(f"worker_{key}")
+            if (name, worker) in told:
+                # Two samples of the same labels make Prometheus refuse all of them.
+                continue
+            told.add((name, worker))
             family = families.get(name)
             if family is None:
                 labels = ["worker"] if worker else []

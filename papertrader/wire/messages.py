@@ -1595,6 +1595,39 @@ _pack_StatRow = StatRow.LAYOUT.pack
 
 
 @attrs.define(slots=True, eq=True)
+class LinkRow(Row):
+    """How a worker fared with its master, since its boot."""
+
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QQQQ')
+    SIZE: ClassVar[int] = 32
+
+    losses: int = 0
+    refusals: int = 0
+    unknown_frames: int = 0
+    strays: int = 0
+
+    @classmethod
+    def unpack(cls, octets: bytes, offset: int = 0) -> LinkRow:
+        """Read the block at ``offset``; raises `RemoteFault`."""
+        try:
+            (losses, refusals, unknown_frames, strays,) = _unpack_LinkRow(octets, offset)
+            return cls(losses, refusals, unknown_frames, strays)
+        except _BAD:
+            raise blame(cls, octets, offset) from None
+
+    def pack(self) -> bytes:
+        """Return the block's octets; raises `LocalFault`."""
+        try:
+            return _pack_LinkRow(self.losses, self.refusals, self.unknown_frames, self.strays)
+        except _BAD as error:
+            raise LocalFault(f"LinkRow: {error}") from None
+
+
+_unpack_LinkRow = LinkRow.LAYOUT.unpack_from
+_pack_LinkRow = LinkRow.LAYOUT.pack
+
+
+@attrs.define(slots=True, eq=True)
 class LimitRow(Row):
     """How often a limit was hit."""
 
@@ -8291,7 +8324,9 @@ class WorkerStats(Message):
     OPCODE: ClassVar[int] = 0x7030
     SHAPE: ClassVar[str] = 'event'
     CATEGORY: ClassVar[int] = 3
-    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = ()
+    SECTIONS: ClassVar[tuple[SectionSpec, ...]] = (
+        SectionSpec(0x4073, 'link', 'group', 1, False, 0, LinkRow),
+    )
     LAYOUT: ClassVar[struct.Struct] = struct.Struct('>QLLQQQQQQQLL')
     SIZE: ClassVar[int] = 80
 
@@ -8307,6 +8342,7 @@ class WorkerStats(Message):
     rejected: int = 0
     queue_up: int = 0
     queue_down: int = 0
+    link: tuple[LinkRow, ...] = ()
 
     @classmethod
     def unpack(cls, octets: bytes, offset: int = 0) -> WorkerStats:

@@ -203,6 +203,14 @@ message(
     ),
     category=CONTROL,
 )
+block(
+    "LinkRow",
+    "How a worker fared with its master, since its boot.",
+    "losses" / U64 * "how often the link was lost",
+    "refusals" / U64 * "how often WORKER_AUTH was refused",
+    "unknown_frames" / U64 * "frames of the master that the worker did not know",
+    "strays" / U64 * "RELAY_DOWN for a client that had gone",
+)
 message(
     Opcode.WORKER_STATS,
     EVENT,
@@ -222,6 +230,7 @@ message(
         "queue_up" / U32 * "RELAY_UP unacknowledged now",
         "queue_down" / U32 * "octets queued for clients now",
     ),
+    group_section(Tag.LINK, "link", "LinkRow", 1),
     category=CONTROL,
 )
 message(

@@ -80,6 +80,7 @@ class Tag(IntEnum):
     INVITATIONS = 0x4070
     ACCOUNTS = 0x4071
     LIMIT_HITS = 0x4072
+    LINK = 0x4073
     USERNAME = 0x8016
     TRIGGER = 0xC014
     DIRECTION = 0xC071

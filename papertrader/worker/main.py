@@ -36,6 +36,7 @@ from papertrader.wire.messages import (
     ClientClose,
     LimitHits,
     LimitRow,
+    LinkRow,
     WorkerAuth,
     WorkerLog,
     WorkerRow,
@@ -380,4 +381,12 @@ class Worker:
             rejected=statistics.refused + statistics.faults + self.acceptor.counters.refused,
             queue_up=self.upstream.unacknowledged,
             queue_down=min(self.clients.queued, 0xFFFF_FFFF),
+            link=(
+                LinkRow(
+                    losses=statistics.link_losses,
+                    refusals=statistics.link_refusals,
+                    unknown_frames=statistics.unknown_frames,
+                    strays=statistics.strays,
+                ),
+            ),
         )

@@ -1,6 +1,7 @@
 """What a worker counts since its start.
 
-WORKER_STATS and LIMIT_HITS tell the master what operators watch; the rest is seen by tests alone.
+WORKER_STATS and LIMIT_HITS tell the master what operators watch; what is resent, late or served is
+seen by tests alone.
 """
 
 from __future__ import annotations

@@ -116,3 +116,31 @@ def test_over_real_links(kit: MasterKit) -> None:
     assert [each.mode for each in second.take(m.WorkerDrain)] == [DrainMode.MOVE]
     assert [len(each.workers) for each in first.take(m.WorkersChanged)] == [0]
     assert (number, DRAINED, 1) in kit.main.operators.rows()
+
+
+def test_what_workers_say_of_themselves_is_told_once(kit: MasterKit) -> None:
+    """A worker's figures are by name: a limit that it names twice is one row, by its last word; one
+    that says nothing of its link, as older ones do, has no row of it."""
+    worker = Yard(kit).join(1)
+    number = worker.link.worker_id
+
+    def found() -> dict[str, list[int]]:
+        told: dict[str, list[int]] = {}
+        for of, key, value in kit.main.operators.rows():
+            if of == number:
+                told.setdefault(key, []).append(value)
+        return told
+
+    worker.send(m.WorkerStats())
+    assert "link_losses" not in found()
+    row = m.LinkRow(losses=3, refusals=2, unknown_frames=4, strays=5)
+    worker.send(m.WorkerStats(sessions=9, link=(row,)))
+    long = "a" * 21
+    keys = (("inflight", 1), ("inflight", 7), (long + "b", 2), (long + "c", 3))
+    worker.send(m.LimitHits(hits=tuple(m.LimitRow(key=key, hits=hits) for key, hits in keys)))
+    told = found()
+    assert max(len(values) for values in told.values()) == 1
+    assert told["hit.inflight"] == [7]
+    assert told["sessions"] == [9]
+    names = ("link_losses", "link_refusals", "unknown_frames", "strays")
+    assert [told[name] for name in names] == [[3], [2], [4], [5]]

@@ -6,6 +6,7 @@ import re
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from twisted.internet.testing import MemoryReactorClock
 from papertrader.net.clock import Clock
 from papertrader.net.factory import AcceptorFactory
 from papertrader.net.web import WebSite
-from papertrader.ops.metrics import CAPS, CROWD, MetricsRoot, metric_name
+from papertrader.ops.metrics import CAPS, CROWD, MetricsRoot, Row, metric_name
 from tests.link_kit import Wire, join
 from tests.server_kit import EVENTS_S, running
 from tests.web_kit import NAME, RawBrowser, WebHouse
@@ -23,10 +24,10 @@ from tests.web_kit import NAME, RawBrowser, WebHouse
 ROWS = [(0, "orders", 7), (0, "stall ms >100", 2), (1, "rtt_us", 150), (2, "rtt_us", 90)]
 
 
-def get(path: str, trouble: str = "") -> bytes:
+def get(path: str, trouble: str = "", rows: Sequence[Row] = ROWS) -> bytes:
     """Ask a site in memory."""
     reactor = MemoryReactorClock()
-    site = WebSite(MetricsRoot(lambda: ROWS, lambda: trouble), Clock(reactor), reactor)
+    site = WebSite(MetricsRoot(lambda: rows, lambda: trouble), Clock(reactor), reactor)
     raw = RawBrowser()
     address = IPv4Address("TCP", "127.0.0.1", 4000)
     wire = join(site.build(address), raw, reactor, near_is_server=True, peer=address)
@@ -45,6 +46,17 @@ def test_figures_have_names_and_workers_a_label() -> None:
     assert 'papertrader_worker_rtt_us{worker="2"} 90.0' in text
     assert text.count("# TYPE papertrader_worker_rtt_us") == 1
     assert metric_name("stall ms >100") == "papertrader_stall_ms__100"
+
+
+def test_no_two_samples_have_the_same_labels() -> None:
+    """Prometheus would refuse the whole answer: the first counts, also where names fall together
+    only for it."""
+    text = get(
+        "/metrics", rows=[*ROWS, (1, "rtt_us", 9), (1, "rtt-us", 8), (2, "hit.a", 1)]
+    ).decode()
+    samples = [line.split()[0] for line in text.splitlines() if line.startswith("papertrader_")]
+    assert len(samples) == len(set(samples)) == 5
+    assert 'papertrader_worker_rtt_us{worker="1"} 150.0' in text
 
 
 def test_health_says_why_not() -> None:

@@ -383,6 +383,14 @@ def test_stats_are_sent_as_often_as_the_master_wants() -> None:
     assert len(stats) == 2
     assert (stats[0].clients, stats[0].sessions) == (1, 1)
     assert (stats[0].frames_up, stats[0].frames_down) == (1, 1)
+    assert stats[0].link == (m.LinkRow(),)
+    it.master.send(codec.frame(3, 0x7099, bytes(10), flags=2))
+    it.master.send(codec.encode(m.RelayDown(connection=99, inner=codec.encode(m.LogoutReply()))))
+    it.master.send(b"no frame")
+    it.settle()
+    redial(it, stats_every_s=2)
+    it.advance(3)
+    assert it.told(m.WorkerStats)[-1].link == (m.LinkRow(losses=1, unknown_frames=1, strays=1),)
 
 
 @pytest.mark.clause("7.8")
