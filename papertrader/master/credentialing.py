@@ -51,6 +51,7 @@ class Credentialing:
     def newcomer(self, link: Any) -> Newcomer:
         """Begin an enrollment; raises `RemoteFault` when too many are open."""
         if self.enrollment.open >= limits.ENROLLMENTS_OPEN_MAX:
+            self.enrollment.too_many("enrollments_open")
             raise RemoteFault(Status.TOO_MANY_CONNECTIONS, "too many enroll at once; try again")
         return Newcomer(link, self.enrollment, self._clock, self._when_durable)
 

@@ -19,6 +19,7 @@ from twisted.logger import Logger
 from papertrader.core.buckets import TokenBucket
 from papertrader.core.identifiers import check_host
 from papertrader.core.instants import SECOND
+from papertrader.core.limithits import LimitHits
 from papertrader.master.commands import Refused
 from papertrader.master.database import TruthStore
 from papertrader.master.journal import Journal
@@ -38,6 +39,8 @@ from papertrader.wire.kinds import AuthorityPhase, AuthorityStep, Status, Worker
 ENROLLMENT_BURST: Final = 5
 RENEWAL_EVERY_S: Final = 60
 """A worker that was not told to gets no more than one renewal in so long."""
+TELL_S: Final = 60
+"""How often the log tells of refusals by a limit: the first at once, then their number."""
 TOKEN_OCTETS: Final = 32
 _REFUSED: Final = "this enrollment is refused; ask the operator for a new line"
 
@@ -108,6 +111,7 @@ class Enrollment:
         store: TruthStore,
         journal: Journal,
         clock: Clock,
+        hits: LimitHits,
         entropy: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         self.signer: Signer | None = None
@@ -121,6 +125,9 @@ class Enrollment:
         self._store = store
         self._journal = journal
         self._clock = clock
+        self._hits = hits
+        self._told_at = -TELL_S * SECOND
+        self._untold = 0
         self._entropy = entropy
         self._bucket = TokenBucket(limits.ENROLLMENT_RATE, ENROLLMENT_BURST, clock.monotonic_ns())
 
@@ -182,6 +189,7 @@ class Enrollment:
         """
         if not self._bucket.take(self._clock.monotonic_ns()):
             wait = self._bucket.wait_ms()
+            self.too_many("enrollment_rate")
             raise Refused(Status.RATE_LIMITED, "Too many enroll at once.", retry_after_ms=wait)
         pending = self._registry.opened_by(token, self._clock.wall_ns())
         if pending is None:
@@ -226,6 +234,19 @@ class Enrollment:
             public_certificate=public,
             trust=signer.trust(),
         )
+
+    def too_many(self, limit: str) -> None:
+        """Count an enrollment that is refused by a limit; the log tells it every `TELL_S`."""
+        self._hits.hit(limit)
+        self._untold += 1
+        now = self._clock.monotonic_ns()
+        if now - self._told_at >= TELL_S * SECOND:
+            self.log.warn(
+                "{count} enrollment(s) refused: too many at once ({limit})",
+                count=self._untold,
+                limit=limit,
+            )
+            self._told_at, self._untold = now, 0
 
     def _refuse(self, why: str) -> NoReturn:
         self.refused += 1

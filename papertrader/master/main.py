@@ -255,8 +255,9 @@ class Main:
         )
         self.people.build(self.transactions, self.streams, self.operators)
         self.worker_parts = WorkerParts(
-            self.workers, self.store, self.journal, self.operators, self.clock, self._entropy
-        )
+            self.workers, self.store, self.journal, self.operators, self.clock, self.limit_hits,
+            self._entropy,
+        )  # fmt: skip
         self.authorization.on_notice = self._notice
         self._build_answers(desk, source, market)
         self._route()

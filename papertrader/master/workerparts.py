@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from papertrader.core.limithits import LimitHits
 from papertrader.master.commands import Command
 from papertrader.master.credentialing import Credentialing
 from papertrader.master.database import TruthStore
@@ -30,10 +31,11 @@ class WorkerParts:
         journal: Journal,
         operators: Operators,
         clock: Clock,
+        hits: LimitHits,
         entropy: Callable[[int], bytes],
     ) -> None:
         self._workers = workers
-        self.enrollment = Enrollment(workers.registry, store, journal, clock, entropy)
+        self.enrollment = Enrollment(workers.registry, store, journal, clock, hits, entropy)
         self.notary = Notary(store, journal, clock, workers.send_all)
         workers.credentialing = Credentialing(
             self.enrollment, self.notary, clock, journal.when_durable

@@ -11,6 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
+from twisted.logger import capturedLogs
 
 from papertrader.core.instants import SECOND
 from papertrader.master.registry import OLD_KEY_NS
@@ -243,8 +244,27 @@ def test_enrolling_is_bounded(gate: Gate) -> None:
     statuses = [gate.enroll(bytes(32), "x")[0] for _ in range(8)]
     assert statuses[0] == Status.ENROLLMENT_REFUSED
     assert statuses[-1] == Status.RATE_LIMITED
+    hits = gate.kit.main.limit_hits
+    assert (hits["enrollments_open"], hits["enrollment_rate"]) == (
+        1,
+        statuses.count(Status.RATE_LIMITED),
+    )
     gate.kit.turn(2)
     assert gate.enroll(bytes(32), "x")[0] == Status.ENROLLMENT_REFUSED
+
+
+def test_refusals_of_too_many_are_logged_with_their_number(gate: Gate) -> None:
+    """One line a minute at most, however many come."""
+    with capturedLogs() as seen:
+        statuses = [gate.enroll(bytes(32), "x")[0] for _ in range(12)]
+        told = [each["count"] for each in seen if "enrollment(s) refused" in each["log_format"]]
+        assert told == [1]
+        gate.kit.turn(61)
+        statuses += [gate.enroll(bytes(32), "x")[0] for _ in range(12)]
+    told = [each["count"] for each in seen if "enrollment(s) refused" in each["log_format"]]
+    assert told[0] == 1
+    assert 1 < sum(told) < statuses.count(Status.RATE_LIMITED)
+    assert len(told) == 2
 
 
 def test_networks_bind_a_worker(gate: Gate) -> None:
