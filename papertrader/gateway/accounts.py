@@ -17,7 +17,7 @@ from papertrader.core.terms import AccountKind, PortfolioTerms, TermsFlag
 from papertrader.gateway.errors import ApiError, bad_request, unprocessable, unsupported
 from papertrader.gateway.ids import Kind, number_of, uuid_of
 from papertrader.gateway.routing import Call
-from papertrader.gateway.values import amount, flag_in, instant_in, moment
+from papertrader.gateway.values import amount, flag_in, instant_in, moment, value_of
 from papertrader.wire.kinds import AccountStatus, TxKind
 
 ACTIVITIES_PAGE_MAX: Final = 100
@@ -184,13 +184,20 @@ _CHANGEABLE: Final = frozenset({"no_shorting", "max_margin_multiplier"})
 def account_body(
     account: r.Account, portfolio: r.Portfolio, last_equity: Decimal | None
 ) -> dict[str, Any]:
-    """Write an account; one that may not borrow can buy with what is free of its cash."""
+    """Write an account; one that may not borrow can buy with what is free of its cash.
+
+    Its equity is at the last prices, as ``last_equity`` and the history are; what has no price
+    counts at its cost.
+    """
     margin = portfolio.margin
     free = portfolio.cash - portfolio.reserved_cash
     power = margin.buying_power if margin is not None else free
-    values = [(each.market_value or _ZERO, each.quantity > 0) for each in portfolio.positions]
+    values = [
+        (each.cost_basis if value is None else value, each.quantity > 0)
+        for each, value in ((each, value_of(each)) for each in portfolio.positions)
+    ]
     blocked = account.status != AccountStatus.ACTIVE
-    equity = portfolio.equity if portfolio.equity is not None else portfolio.cash
+    equity = portfolio.cash + sum((value for value, _ in values), _ZERO)
     return {
         "id": uuid_of(Kind.ACCOUNT, account.account),
         "account_number": f"PT{account.account:08d}",

@@ -20,7 +20,7 @@ from papertrader.gateway.ids import asset_uuid
 from papertrader.gateway.orders import NUMBER_BITS, Orders
 from papertrader.gateway.routing import Answer, Call
 from papertrader.gateway.today import Today, newest_trades, today_of
-from papertrader.gateway.values import amount, decimal_in, ratio
+from papertrader.gateway.values import amount, decimal_in, price_of, ratio, value_of
 from papertrader.wire.limits import QUOTE_SYMBOLS_MAX
 
 _HUNDRED = Decimal(100)
@@ -30,17 +30,17 @@ _ZERO = Decimal(0)
 def position_body(
     position: Position, asset: r.Asset, quote: r.Quote | None, today: Today, currency: str
 ) -> dict[str, Any]:
-    """Write a position. Its price is what it could be closed at, so that equity adds up.
+    """Write a position. Its price is the last one, as that of the close before is.
 
     ``currency`` is that of the portfolio: what is priced in another one has no price of the last
     close in it, since its rate of then is not known, and changes in its own.
     """
-    price, quantity = position.mark, position.quantity
-    value, cost = position.market_value, position.cost_basis
-    profit = position.unrealized_pnl
+    price, quantity = price_of(position), position.quantity
+    value, cost = value_of(position), position.cost_basis
+    profit = None if value is None else value - cost
     previous_close = None if quote is None else quote.prev_close
     is_foreign = asset.currency != currency
-    now = own_mark(quantity, quote) if is_foreign else price
+    now = own_price(quantity, quote) if is_foreign else price
     change = now - previous_close if now is not None and previous_close is not None else None
     return {
         "asset_id": asset_uuid(position.symbol),
@@ -64,12 +64,12 @@ def position_body(
     }
 
 
-def own_mark(quantity: Decimal, quote: r.Quote | None) -> Decimal | None:
-    """Return what a position could be closed at in the currency of its asset."""
+def own_price(quantity: Decimal, quote: r.Quote | None) -> Decimal | None:
+    """Return the price of a position, as `price_of` has it, in the currency of its asset."""
     if quote is None:
         return None
     side = quote.bid if quantity > 0 else quote.ask
-    return quote.last if side is None else side
+    return side if quote.last is None else quote.last
 
 
 @attrs.frozen

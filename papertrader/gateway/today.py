@@ -15,6 +15,7 @@ from papertrader.client.moneyresults import Position
 from papertrader.gateway.assets import class_of
 from papertrader.gateway.hours import NEW_YORK, calendar_of
 from papertrader.gateway.routing import Call
+from papertrader.gateway.values import price_of, value_of
 from papertrader.wire.kinds import TxKind
 
 TRADES_MAX: Final = 500
@@ -90,7 +91,8 @@ def today_of(
     Of an asset in another currency than the portfolio's, ``currency``, only what was all bought
     today has a figure: the rate of the close before is not known.
     """
-    if quote is None or quote.source_time is None or position.mark is None:
+    price, value = price_of(position), value_of(position)
+    if quote is None or quote.source_time is None or price is None or value is None:
         return Today()
     zone = zone_of(asset)
     day = quote.source_time.astimezone(zone).date()
@@ -101,15 +103,15 @@ def today_of(
     parts = _Parts(position.quantity - sum((quantity for quantity, _ in signed), _ZERO))
     if not parts.before:
         # All of it is today's: then it is the whole profit, to the last digit.
-        return Today(position.unrealized_pnl, abs(position.cost_basis))
+        return Today(value - position.cost_basis, abs(position.cost_basis))
     if asset.currency != currency:
         return Today()
-    for quantity, price in signed:
-        parts = parts.traded(quantity, price)
+    for quantity, paid in signed:
+        parts = parts.traded(quantity, paid)
     if parts.before and quote.prev_close is None:
         return Today()
     base = parts.before * (quote.prev_close or _ZERO) + parts.cost
-    profit = (position.quantity * position.mark - base).quantize(_UNIT)
+    profit = (position.quantity * price - base).quantize(_UNIT)
     return Today(profit, abs(base))
 
 

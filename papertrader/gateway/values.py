@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
+from papertrader.client.moneyresults import Position
 from papertrader.gateway.errors import bad_request, unprocessable
 
 EXPONENT_MAX: Final = 20
@@ -20,6 +21,17 @@ def amount(value: Decimal | None) -> str | None:
         return None
     text = format(value, "f")
     return text.rstrip("0").rstrip(".") or "0" if "." in text else text
+
+
+def price_of(position: Position) -> Decimal | None:
+    """Return the price of a position: the last one, as closes and curves are; else its mark."""
+    return position.mark if position.last is None else position.last
+
+
+def value_of(position: Position) -> Decimal | None:
+    """Return what a position is worth at `price_of`; None where no price is known."""
+    at_last = position.unrealized_at_last
+    return position.market_value if at_last is None else at_last + position.cost_basis
 
 
 def ratio(part: Decimal | None, whole: Decimal | None) -> str | None:

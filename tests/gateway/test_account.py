@@ -51,6 +51,7 @@ def test_another_day() -> None:
         assert account["last_equity"] != "100000"
         curve = bot.get("/v2/account/portfolio/history")
         assert curve["equity"][-2] == float(account["last_equity"])
+        assert curve["equity"][-1] == float(account["equity"])
         bot.ask("DELETE", "/v2/positions", expect=207)
         market.advance(2)
         profit = bot.get("/v2/account/portfolio/history")["profit_loss"][-1]

@@ -14,7 +14,7 @@ from papertrader.client.protocol import TwistedClient
 from papertrader.client.results import Asset, Page, Quote, Transaction
 from papertrader.core.quotes import AssetFlag, AssetKind, AssetStatus, QuoteFlag
 from papertrader.gateway import today
-from papertrader.gateway.positions import own_mark, position_body
+from papertrader.gateway.positions import own_price, position_body
 from papertrader.wire.kinds import TxKind
 from tests.gateway_kit import GatewayMarket
 
@@ -134,8 +134,32 @@ def test_what_is_priced_in_another_currency() -> None:
     assert body["unrealized_intraday_pl"] is body["unrealized_intraday_plpc"] is None
     at_home = position_body(held, asset(), newest, today.Today(), "USD")
     assert (at_home["lastday_price"], at_home["change_today"]) == ("100", "0.12")
-    assert own_mark(Decimal(-1), newest) == 149
-    assert own_mark(Decimal(1), quote()) is own_mark(Decimal(1), None) is None
+    assert own_price(Decimal(-1), newest) == 149
+    assert own_price(Decimal(-1), attrs.evolve(newest, last=Decimal(147))) == 147
+    assert own_price(Decimal(1), quote()) is own_price(Decimal(1), None) is None
+
+
+def test_a_position_is_worth_its_last_price() -> None:
+    """Not the bid: it is compared with closes, which are last prices; the bid where there is none.
+
+    Worth and profit are rounded down as the server rounds them.
+    """
+    held = attrs.evolve(
+        position("10", "1130"), mark=Decimal(111), market_value=Decimal(1110),
+        unrealized_pnl=Decimal(-20),
+    )  # fmt: skip
+    bought = [row(TxKind.BUY, "10", "113")]
+    body = position_body(
+        held, asset(), quote(), today.today_of(held, asset(), quote(), bought, "USD"), "USD"
+    )
+    assert (body["current_price"], body["market_value"]) == ("112", "1120")
+    assert (body["unrealized_pl"], body["unrealized_intraday_pl"]) == ("-10", "-10")
+    assert today.today_of(held, asset(), quote(), [], "USD").profit == 120
+    unsold = attrs.evolve(held, last=None)
+    body = position_body(unsold, asset(), quote(), today.Today(), "USD")
+    assert (body["current_price"], body["market_value"], body["unrealized_pl"]) == (
+        "111", "1110", "-20",
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
