@@ -18,8 +18,8 @@ import attrs
 import peewee
 
 from papertrader.extras import install_command
+from papertrader.master.room import SQLITE_FULL, room_wanted
 
-SQLITE_FULL: Final = 13
 DAMAGE: Final = frozenset({11, 26})
 """SQLITE_CORRUPT, a page that is none, and SQLITE_NOTADB, a file that is none."""
 
@@ -318,7 +318,8 @@ def connect(
         damaged = isinstance(error, peewee.DatabaseError) and not isinstance(
             error, peewee.OperationalError
         )
-        advice = cure if damaged and cure else "check the path, its permissions and the disk"
+        advice = cure if damaged else room_wanted(first_cause(error), path)
+        advice = advice or "check the path, its permissions and the disk"
         raise StoreError(f"cannot open {path}: {error}{_whose(path)}; {advice}") from None
     return db
 

@@ -41,6 +41,7 @@ from papertrader.master.engines import (
     together,
 )
 from papertrader.master.purses import purse_of
+from papertrader.master.room import room_wanted
 from papertrader.master.termrecords import terms_kept
 from papertrader.master.viewfeed import Feed
 from papertrader.master.viewrows import ViewRows, clock_kept, position_of
@@ -92,7 +93,11 @@ class ViewStore:
         try:
             self._prepare(self._db)
         except peewee.PeeweeException as error:
-            raise StoreError(f"{self.where}: {reason(error)}") from error
+            raise StoreError(f"{self.where}: {self._why(error, reason(error))}") from error
+
+    def _why(self, error: BaseException, said: str) -> str:
+        """Return what was said of an error; of one of room, that, and what to do."""
+        return room_wanted(first_cause(error), Path(self.where)) or said
 
     def _prepare(self, db: peewee.Database) -> None:
         # Where they are there, nothing is asked for that the role might not be allowed.
@@ -171,7 +176,7 @@ class ViewStore:
         except peewee.PeeweeException as error:
             # What is remembered of rows may be ahead of the rows now.
             self._feed.forget()
-            sentence = f"{self.where}: {first_cause(error)}"
+            sentence = f"{self.where}: {self._why(error, str(first_cause(error)))}"
             if is_full(error):
                 raise StoreFull(sentence) from error
             if self.engine.shared and is_lost(error):
