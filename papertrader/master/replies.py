@@ -37,6 +37,8 @@ def is_fresh(command: Command, session: Session) -> bool:
         raise Refused(Status.SEQ_REQUIRED, "A command that changes something needs a number.")
     if seq > COMMAND_SEQ_MAX:
         raise Refused(Status.INVALID_FIELD, "A command's number is 9223372036854775807 at most.")
+    if session.claimed:
+        return seq > max(session.last_seq, *session.claimed)
     return seq > session.last_seq
 
 
@@ -77,17 +79,13 @@ async def in_turn(
     stored = stored_reply(command, session)
     if stored is not None:
         return stored
-    before = session.last_seq
-    session.last_seq = seq
+    session.claimed.add(seq)
     session.underway[seq] = []
     try:
         return await work()
-    except Refused:
-        # Nothing is kept of it: the number is free again, unless a later one was used.
-        if session.last_seq == seq and seq not in session.replies:
-            session.last_seq = before
-        raise
     finally:
+        # If nothing is kept of it the number is free again, unless a later one was used.
+        session.claimed.discard(seq)
         for waiting in session.underway.pop(seq):
             waiting.callback(None)
 

@@ -81,7 +81,9 @@ class Session:
     noted_at: int = 0
     """What the store has as ``last_seen_at``."""
     underway: dict[int, list[Deferred[None]]] = attrs.Factory(dict)
-    """Commands that wait for a password's hash, by number, and who waits for their end."""
+    """Commands that wait for something, by number, and who waits for their end."""
+    claimed: set[int] = attrs.Factory(set)
+    """Numbers of those that were taken in turn: used, but not decided. See `replies.in_turn`."""
 
     @property
     def handle(self) -> int:

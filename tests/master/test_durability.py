@@ -103,6 +103,30 @@ def test_no_read_tells_of_what_is_not_durable(
     assert answer.status == 0
 
 
+@pytest.mark.clause("12.7", "12.9")
+def test_commands_that_wait_together_and_are_refused_leave_their_numbers_free(
+    kit: GatedKit, ann: MasterClient
+) -> None:
+    """What is not kept is not decided: a lower number is done, and RESUME tells of none of them."""
+    ann.send(order(), seq=1)
+    kit.turn()
+    lost = [ann.send(m.PortfolioFork(name="x", at=1), seq=seq) for seq in (5, 23)]
+    kit.turn()
+    assert ann.inbox() == []
+    kit.settle()
+    answers = {each.header.correlation: each.status for each in ann.inbox()}
+    assert [answers[each] for each in lost] == [Status.INVALID_FIELD] * 2
+    ann.send(m.Resume(token=ann.token, flags=2), session=0)
+    kit.settle()
+    resumed = ann.inbox()[-1]
+    assert (resumed.status, resumed.message.last_command_seq) == (0, 1)
+    for seq in (2, 5):
+        asked = ann.send(m.PortfolioCash(amount=SCALE), seq=seq, session=resumed.header.session)
+        kit.settle()
+        (answer,) = [each for each in ann.inbox() if each.header.correlation == asked]
+        assert answer.status == 0
+
+
 def test_a_refusal_that_shows_another_order_waits_for_it(kit: GatedKit, ann: MasterClient) -> None:
     """DUPLICATE_ORDER carries the first order: not before that one is durable."""
     ann.send(order(), seq=1)
