@@ -2,8 +2,10 @@
 
 A round is one link: HELLO, WORKER_AUTH, two clients with sessions of two accounts, changed requests
 of theirs, small lies that the link must survive, and one lie that must end it (or be answered). A
-round depends on the seed and its number alone, so any can be played again. That no harm is done to
-others is seen by the canary and the audits of the campaign, which go the honest way meanwhile.
+round depends on the seed and its number alone, so any can be played again; but it is a new boot of
+the worker each time, or the master would go on with what it knows of the one before. That no harm
+is done to others is seen by the canary and the audits of the campaign, which go the honest way
+meanwhile.
 """
 
 from __future__ import annotations
@@ -44,7 +46,8 @@ _UP: Final = tuple(
     for message in MESSAGES
     if message.shape is Shape.EVENT
     and message.opcode in (Opcode.CLIENT_OPEN, Opcode.CLIENT_CLOSE, Opcode.TOPIC_INTEREST,
-                           Opcode.WORKER_STATS, Opcode.RELAY_CREDIT, Opcode.WORKER_LOG)
+                           Opcode.WORKER_STATS, Opcode.RELAY_CREDIT, Opcode.WORKER_LOG,
+                           Opcode.LIMIT_HITS, Opcode.TRUST_TAKEN)
 )  # fmt: skip
 """Notices that a worker may send at any time."""
 _DOWN: Final = tuple(
@@ -153,7 +156,7 @@ class Round:
         elif wrong < 0.1:
             clock, allowed = rng.choice((0, clock + HOUR_NS)), {int(Status.CLOCK_SKEW)}
         auth = m.WorkerAuth(
-            worker_id=worker_id, boot=rng.getrandbits(63) or 1, next_worker_seq=1, listen_port=1,
+            worker_id=worker_id, boot=self._world.boot(), next_worker_seq=1, listen_port=1,
             clock=clock, max_clients=5,
         )  # fmt: skip
         link.put(codec.encode(auth, correlation=1))

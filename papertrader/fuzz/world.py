@@ -109,6 +109,10 @@ class World:
         word = "".join(self.rng.choices(_LETTERS, k=8))
         return mark_of(account.owner, word)
 
+    def boot(self) -> int:
+        """Return the number of a worker's boot that was not there before."""
+        return self.rng.getrandbits(63) or 1
+
     # --- blocking conversation, for setting up and for honest questions --------------------------
 
     def open_plain(self, owner: str = "") -> Channel:
