@@ -72,6 +72,10 @@ ENROLL_ALPN: Final = kinds.ALPN_ENROLL.encode("ascii")
 
 CIPHERS: Final = AcceptableCiphers.fromOpenSSLCipherString("ECDHE+AESGCM:ECDHE+CHACHA20")
 """Of TLS 1.2: forward secrecy and authenticated encryption alone (RFC 9325); of TLS 1.3, all."""
+_EARLY: Final = 9
+_ENDED: Final = 10
+_OF_NOBODY: Final = frozenset({2, 18, 19, 20, 21})
+"""Codes of X.509 verification, as OpenSSL has them."""
 CHAIN_DEPTH_MAX: Final = 4
 """Most certificates between a peer's own and the authority; a longer chain is refused."""
 
@@ -399,6 +403,10 @@ def _context(
     def verify(connection: SSL.Connection, peer: X509, error: int, depth: int, good: int) -> bool:
         if good and depth == 0 and leaf_check is not None:
             leaf_check(peer.to_cryptography(), getattr(connection, "peer_host", ""))
+        why = "" if good else _unverified(peer.to_cryptography(), error)
+        if why:
+            # The peer is told by OpenSSL's alert as before, of this error.
+            raise PeerRefused(why)
         return bool(good)
 
     context: SSL.Context = options.getContext()
@@ -412,6 +420,22 @@ def _context(
     if leaf_check is not None:
         context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, verify)
     return context
+
+
+def _unverified(certificate: x509.Certificate, error: int) -> str:
+    """Say what OpenSSL found wrong with a certificate of the peer's chain; "" for what is rare.
+
+    A name is told of those alone whose signature was good: dates are looked at after it.
+    """
+    if error in _OF_NOBODY:
+        return "its certificate is of an authority that is not trusted here"
+    if error not in (_ENDED, _EARLY):
+        return ""
+    whose = f"the certificate of {certificate.subject.rfc4514_string()}"
+    if error == _ENDED:
+        return f"{whose} ended on {certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
+    began = f"{certificate.not_valid_before_utc:%Y-%m-%d %H:%M}"
+    return f"{whose} is good from {began} UTC on only: a clock is wrong, here or there"
 
 
 def _inner_options(ca_file: Path) -> CertificateOptions:

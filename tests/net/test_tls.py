@@ -33,6 +33,7 @@ from papertrader.net.tls import (
     inner_server_factory,
     peer_identity,
     public_server_factory,
+    refusal,
     web_server_factory,
 )
 from papertrader.ops.certificates import (
@@ -140,6 +141,17 @@ def test_worker_with_wrong_certificate_of_our_authority(state: Path, name: str) 
     meeting = meet(master_side(state), foreign_side(files=certificate_files(state, name)))
     assert meeting.refused
     assert meeting.server.handshakes == 0
+    assert meeting.server.reason is not None
+    why = refusal(meeting.server.reason)
+    if name == "expired":
+        whose = "the certificate of CN=PaperTrader expired"
+        assert re.fullmatch(whose + r" ended on \d{4}-\d\d-\d\d \d\d:\d\d UTC", why)
+    elif name == "future":
+        assert re.search(r"is good from .* UTC on only: a clock is wrong, here or there$", why)
+    if name in ("expired", "future"):
+        # What the worker is told is OpenSSL's alert for just that.
+        assert meeting.client.reason is not None
+        assert "certificate expired" in refusal(meeting.client.reason) or name == "future"
 
 
 def test_worker_of_another_authority(state: Path, stranger: Path) -> None:
@@ -147,6 +159,8 @@ def test_worker_of_another_authority(state: Path, stranger: Path) -> None:
     meeting = meet(master_side(state), worker_side(stranger, trusting=state))
     assert meeting.refused
     assert meeting.server.handshakes == 0
+    assert meeting.server.reason is not None
+    assert refusal(meeting.server.reason).endswith("of an authority that is not trusted here")
 
 
 @pytest.mark.clause("2.2")
