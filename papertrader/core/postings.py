@@ -5,7 +5,7 @@ Pure functions: they read the state and return events, and change nothing.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from papertrader.core.actions import Posting
 from papertrader.core.events import OrderChanged, TransactionPosted
@@ -17,6 +17,7 @@ from papertrader.core.ledger import (
     CORPORATE,
     EQUITY,
     Entry,
+    LedgerAccount,
     Transaction,
     TransactionKind,
     trade_entries,
@@ -34,7 +35,7 @@ from papertrader.core.orders import Order, OrderEventKind, Side, next_state
 from papertrader.core.portfolio import PortfolioState, Position, trade, trade_through
 from papertrader.core.quotes import Asset, Quote, market_time
 from papertrader.core.reserving import reserve_rest
-from papertrader.core.state import AccountState, DeskState
+from papertrader.core.state import DeskState
 from papertrader.core.terms import DEFAULT_TERMS, AccountKind, PortfolioTerms
 
 # Python 3.11 looks the members of an enumeration up slowly: each costs as much as a call.
@@ -262,26 +263,8 @@ def funding_event(
 
     Raises `AmountOverflow` if the cash does not fit.
     """
-    account = state.accounts[portfolio.account]
-    transaction = Transaction(
-        transaction_id=account.transaction_id + 1,
-        portfolio=portfolio.portfolio,
-        kind=kind,
-        currency=portfolio.currency,
-        amount=amount,
-        cash_after=checked(portfolio.cash + amount),
-        executed_at=at,
-        received_at=at,
-        market_at=_market_at(market_at, at),
-    )
-    entries = transfer_entries(
-        source=EQUITY,
-        cash=portfolio.cash_account,
-        position=portfolio.position_account,
-        currency=portfolio.currency,
-        amount=amount,
-    )
-    return _posted(account, transaction, entries, None)
+    transaction = _transaction(state, portfolio, kind, amount, at, market_at)
+    return _transferred(state, portfolio, transaction, EQUITY)
 
 
 def delivery_event(
@@ -294,42 +277,28 @@ def delivery_event(
     market_at: int = 0,
 ) -> TransactionPosted:
     """Return the event of ``quantity`` bought for exactly ``cost``, as a fork begins with it."""
-    account = state.accounts[portfolio.account]
-    transaction_id = account.transaction_id + 1
     price = divide_half_even(cost * SCALE, quantity)
+    transaction = _transaction(
+        state,
+        portfolio,
+        TransactionKind.BUY,
+        -cost,
+        at,
+        market_at,
+        symbol=symbol,
+        quantity=quantity,
+        price=price,
+    )
     position, _ = trade(
         portfolio.positions.get(symbol) or Position(symbol),
         quantity=quantity,
         price=price,
         gross=-cost,
         at=at,
-        transaction=transaction_id,
+        transaction=transaction.transaction_id,
         market_at=opening_time(portfolio, market_at),
     )
-    transaction = Transaction(
-        transaction_id=transaction_id,
-        portfolio=portfolio.portfolio,
-        kind=TransactionKind.BUY,
-        currency=portfolio.currency,
-        amount=-cost,
-        cash_after=checked(portfolio.cash - cost),
-        executed_at=at,
-        received_at=at,
-        market_at=_market_at(market_at, at),
-        symbol=symbol,
-        quantity=quantity,
-        price=price,
-    )
-    entries = trade_entries(
-        cash=portfolio.cash_account,
-        position=portfolio.position_account,
-        symbol=symbol,
-        currency=portfolio.currency,
-        quantity=quantity,
-        gross=-cost,
-        market=cost,
-    )
-    return _posted(account, transaction, entries, position)
+    return _traded(state, portfolio, transaction, position, quantity, cost)
 
 
 def carry_event(
@@ -345,29 +314,18 @@ def carry_event(
     price: int = NULL,
 ) -> TransactionPosted:
     """Return the event of interest or a borrow fee: ``amount`` is less than 0 for a cost."""
-    account = state.accounts[portfolio.account]
-    transaction = Transaction(
-        transaction_id=account.transaction_id + 1,
-        portfolio=portfolio.portfolio,
-        kind=kind,
-        currency=portfolio.currency,
-        amount=amount,
-        cash_after=checked(portfolio.cash + amount),
-        executed_at=at,
-        received_at=at,
-        market_at=_market_at(market_at, at),
+    transaction = _transaction(
+        state,
+        portfolio,
+        kind,
+        amount,
+        at,
+        market_at,
         symbol=symbol,
         quantity=quantity,
         price=price,
     )
-    entries = transfer_entries(
-        source=CARRY,
-        cash=portfolio.cash_account,
-        position=portfolio.position_account,
-        currency=portfolio.currency,
-        amount=amount,
-    )
-    return _posted(account, transaction, entries, None)
+    return _transferred(state, portfolio, transaction, CARRY)
 
 
 def closing_event(
@@ -387,47 +345,34 @@ def closing_event(
     Proceeds are rounded down and the counterparty's cost up, as in a sale. Raises
     `AmountOverflow` if some figure does not fit.
     """
-    account = state.accounts[portfolio.account]
     quantity = position.quantity
     proceeds = received_for(price * quantity, exchange)
     rate = NULL if exchange is None else exchange.bid
-    transaction_id = account.transaction_id + 1
     after, realized = trade(
         position,
         quantity=-quantity,
         price=converted_price(price, rate),
         gross=proceeds,
         at=at,
-        transaction=transaction_id,
+        transaction=state.accounts[portfolio.account].transaction_id + 1,
     )
-    transaction = Transaction(
-        transaction_id=transaction_id,
-        portfolio=portfolio.portfolio,
-        kind=kind,
-        currency=portfolio.currency,
-        amount=proceeds,
-        cash_after=checked(portfolio.cash + proceeds),
-        executed_at=at,
-        received_at=at,
+    transaction = _transaction(
+        state,
+        portfolio,
+        kind,
+        proceeds,
+        at,
+        market_at,
         symbol=position.symbol,
         quantity=quantity,
         price=price,
         quote_seq=quote_seq,
         realized=realized,
-        market_at=_market_at(market_at, at),
         rate=rate,
         asset_currency=_priced_in(exchange),
     )
-    entries = trade_entries(
-        cash=portfolio.cash_account,
-        position=portfolio.position_account,
-        symbol=position.symbol,
-        currency=portfolio.currency,
-        quantity=-quantity,
-        gross=proceeds,
-        market=-_cost_at(price * quantity, rate),
-    )
-    return _posted(account, transaction, entries, after)
+    market = -_cost_at(price * quantity, rate)
+    return _traded(state, portfolio, transaction, after, -quantity, market)
 
 
 def _cost_at(notional: int, rate: int) -> int:
@@ -447,77 +392,121 @@ def symbol_event(
     market_at: int,
 ) -> TransactionPosted:
     """Return the event of shares leaving an old symbol, or coming under the new one."""
-    account = state.accounts[portfolio.account]
-    transaction = Transaction(
-        transaction_id=account.transaction_id + 1,
-        portfolio=portfolio.portfolio,
-        kind=TransactionKind.SYMBOL_CHANGE,
-        currency=portfolio.currency,
-        amount=0,
-        cash_after=portfolio.cash,
-        executed_at=at,
-        received_at=at,
+    transaction = _transaction(
+        state,
+        portfolio,
+        TransactionKind.SYMBOL_CHANGE,
+        0,
+        at,
+        market_at,
         symbol=position.symbol,
         quantity=change,
         realized=realized,
-        market_at=_market_at(market_at, at),
     )
-    entries = transfer_entries(
-        source=CORPORATE,
-        cash=portfolio.cash_account,
-        position=portfolio.position_account,
-        currency=portfolio.currency,
-        amount=0,
-        symbol=position.symbol,
-        quantity=change,
-    )
-    return _posted(account, transaction, entries, position)
+    return _transferred(state, portfolio, transaction, CORPORATE, position, change)
 
 
 def action_event(
     state: DeskState, posting: Posting, at: int, market_at: int = 0
 ) -> TransactionPosted:
     """Return the event of what a corporate action posts to one portfolio."""
-    portfolio = posting.portfolio
-    account = state.accounts[portfolio.account]
-    symbol = posting.position.symbol
     is_split = posting.kind == TransactionKind.SPLIT
-    transaction = Transaction(
-        transaction_id=account.transaction_id + 1,
-        portfolio=portfolio.portfolio,
-        kind=posting.kind,
-        currency=portfolio.currency,
-        amount=posting.amount,
-        cash_after=checked(portfolio.cash + posting.amount),
-        executed_at=at,
-        received_at=at,
-        symbol=symbol,
+    transaction = _transaction(
+        state,
+        posting.portfolio,
+        posting.kind,
+        posting.amount,
+        at,
+        market_at,
+        symbol=posting.position.symbol,
         quantity=posting.quantity,
         price=posting.price,
         quote_seq=posting.quote_seq,
         realized=posting.realized,
-        market_at=_market_at(market_at, at),
         rate=NULL if posting.exchange is None else posting.exchange.bid,
         asset_currency=_priced_in(posting.exchange),
     )
+    moved = posting.quantity if is_split else 0
+    return _transferred(state, posting.portfolio, transaction, CORPORATE, posting.position, moved)
+
+
+def _transaction(
+    state: DeskState,
+    portfolio: PortfolioState,
+    kind: TransactionKind,
+    amount: int,
+    at: int,
+    market_at: int,
+    **more: Any,
+) -> Transaction:
+    """Return a portfolio's next transaction, which nobody ordered; ``more`` are fields of it.
+
+    Raises `AmountOverflow` if the cash does not fit.
+    """
+    return Transaction(
+        transaction_id=state.accounts[portfolio.account].transaction_id + 1,
+        portfolio=portfolio.portfolio,
+        kind=kind,
+        currency=portfolio.currency,
+        amount=amount,
+        cash_after=checked(portfolio.cash + amount),
+        executed_at=at,
+        received_at=at,
+        market_at=_market_at(market_at, at),
+        **more,
+    )
+
+
+def _transferred(
+    state: DeskState,
+    portfolio: PortfolioState,
+    transaction: Transaction,
+    source: LedgerAccount,
+    position: Position | None = None,
+    quantity: int = 0,
+) -> TransactionPosted:
+    """Return the event of a transaction whose money, and ``quantity``, come from ``source``."""
     entries = transfer_entries(
-        source=CORPORATE,
+        source=source,
         cash=portfolio.cash_account,
         position=portfolio.position_account,
         currency=portfolio.currency,
-        amount=posting.amount,
-        symbol=symbol,
-        quantity=posting.quantity if is_split else 0,
+        amount=transaction.amount,
+        symbol=transaction.symbol,
+        quantity=quantity,
     )
-    return _posted(account, transaction, entries, posting.position)
+    return _posted(state, portfolio, transaction, entries, position)
+
+
+def _traded(
+    state: DeskState,
+    portfolio: PortfolioState,
+    transaction: Transaction,
+    position: Position,
+    quantity: int,
+    market: int,
+) -> TransactionPosted:
+    """Return the event of a trade that nobody ordered; ``market`` is the counterparty's money."""
+    entries = trade_entries(
+        cash=portfolio.cash_account,
+        position=portfolio.position_account,
+        symbol=transaction.symbol,
+        currency=portfolio.currency,
+        quantity=quantity,
+        gross=transaction.amount,
+        market=market,
+    )
+    return _posted(state, portfolio, transaction, entries, position)
 
 
 def _posted(
-    account: AccountState,
+    state: DeskState,
+    portfolio: PortfolioState,
     transaction: Transaction,
     entries: tuple[Entry, ...],
     position: Position | None,
 ) -> TransactionPosted:
+    account = state.accounts[portfolio.account]
     return TransactionPosted(
         account.account,
         transaction.portfolio,
