@@ -18,6 +18,7 @@ import attrs
 import peewee
 
 from papertrader.extras import install_command
+from papertrader.master.newfiles import new_file
 from papertrader.master.room import SQLITE_FULL, room_wanted
 
 DAMAGE: Final = frozenset({11, 26})
@@ -454,33 +455,17 @@ def copy_file(db: peewee.Database, target: Path, progress: Copied | None = None)
         if progress is not None:
             progress((total - remaining) * size, total * size)
 
-    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        with contextlib.closing(sqlite3.connect(partial)) as copy:
+        with (
+            new_file(target) as partial,
+            contextlib.closing(sqlite3.connect(partial)) as copy,
+        ):
             db.connection().backup(copy, pages=pages, progress=copied)
             copy.execute("PRAGMA journal_mode = delete")
-        settle_file(partial, target)
     except (sqlite3.Error, OSError) as error:
         raise StoreError(
             f"cannot copy the store to {target}: {error}; make room, or name another place"
         ) from None
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def settle_file(partial: Path, target: Path) -> None:
-    """Give a finished file its name, so that it is there after a power cut as well."""
-    for path in (partial, partial.parent):
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            if path is partial:
-                os.fsync(descriptor)
-                partial.replace(target)
-            else:
-                os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 @attrs.frozen

@@ -29,10 +29,10 @@ from papertrader.master.engines import (
     insert_statement,
     many,
     reason,
-    settle_file,
     stream,
 )
 from papertrader.master.migrations import migrate
+from papertrader.master.newfiles import new_file, remove_database, settle_file
 from papertrader.master.table import truth
 from papertrader.master.truthtables import APPEND_ONLY, TABLES
 from papertrader.master.viewtables import TABLES as VIEW_TABLES
@@ -127,26 +127,20 @@ def _epoch(db: peewee.Database) -> int:
 
 def _copy_tables(place: StorePlace, target: Path) -> None:
     """Copy a server's tables, as they are at one moment, into a new SQLite file."""
-    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
     source = place.truth.snapshot()
     try:
-        os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        engine = SqliteEngine(partial, {"journal_mode": "delete", "synchronous": 2})
-        copy = engine.open()
-        try:
-            truth.initialize(copy)
-            with copy.atomic("IMMEDIATE"):
-                copy.create_tables(TABLES)
-                _fill(source, copy)
-                engine.forbid_changes(copy, APPEND_ONLY)
-        finally:
-            copy.close()
-        settle_file(partial, target)
+        with new_file(target) as partial:
+            engine = SqliteEngine(partial, {"journal_mode": "delete", "synchronous": 2})
+            with contextlib.closing(engine.open()) as copy:
+                truth.initialize(copy)
+                with copy.atomic("IMMEDIATE"):
+                    copy.create_tables(TABLES)
+                    _fill(source, copy)
+                    engine.forbid_changes(copy, APPEND_ONLY)
     except (peewee.PeeweeException, OSError) as error:
         raise StoreError(f"cannot copy the store to {target}: {reason(error)}") from None
     finally:
         source.close()
-        partial.unlink(missing_ok=True)
 
 
 def _fill(source: peewee.Database, copy: peewee.Database) -> None:
@@ -185,7 +179,7 @@ def restore_backup(
             before = _replaceable(place, found, force, accept_loss)
             epoch = max(found.epoch, before[1] if before else found.epoch + EPOCH_LEAP)
             progress(-1, 0, "copying")
-            work.unlink(missing_ok=True)
+            remove_database(work)
             _prepare(path, work, epoch)
             last = _last_key(work)
             place.views.remove(VIEW_TABLES)
@@ -195,7 +189,7 @@ def restore_backup(
                 _put_tables(place, work, held)
             aside = set_aside_foreign(place.state, last)
         finally:
-            work.unlink(missing_ok=True)
+            remove_database(work)
     return attrs.evolve(found, key_aside=aside)
 
 
