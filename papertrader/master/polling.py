@@ -79,6 +79,8 @@ class Feed:
     doubted_until: int = 0
     """Until then it is asked only for what no other provider has."""
     last_fault: str = ""
+    silent: bool = False
+    """Whether it was told that no prices come of it."""
     unknown: dict[str, int] = attrs.Factory(dict)
     call: Deferred[None] | None = None
     timer: Timer | None = None
@@ -119,6 +121,8 @@ class Polling:
         self._hot: set[str] = set()
         self._seen: set[str] = set()
         self.interests: Interests | None = None
+        self.tell: Callable[[str], object] = lambda sentence: None
+        """Hears when no prices come of a provider, and when they do again: for who runs it."""
 
     # --- life ----------------------------------------------------------------------------------
 
@@ -306,6 +310,9 @@ class Polling:
         now = self._clock.wall_ns()
         if feed.faults >= FAULTS_MAX:
             self.log.info("{name} answers again", name=feed.provider.name)
+        if feed.silent:
+            feed.silent = False
+            self.tell(f"{feed.provider.name} answers again")
         feed.faults = feed.doubted_until = 0
         feed.queue.answered(batch, now)
         for problem in answer.problems:
@@ -342,6 +349,10 @@ class Polling:
                 text=str(fault),
                 seconds=wait // SECOND,
             )
+        gone = fault.kind is FaultKind.DENIED or feed.faults >= FAULTS_MAX
+        if gone and not feed.silent:
+            feed.silent = True
+            self.tell(f"{feed.provider.name}: {fault.kind}: {fault}; no prices until it answers")
 
     def _wait(self, feed: Feed, fault: ProviderFault) -> int:
         """Return how long to wait after a fault: what the provider says, or ever longer."""

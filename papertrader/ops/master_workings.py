@@ -284,6 +284,8 @@ class Workings(Service):
 
         main.operators.process_figures = figures
         main.guard = self._guard()
+        if main.live is not None:
+            main.live.polling.tell = lambda sentence: tell(process.name, sentence)
         main.trail = process.trail(self._options.settings.log.commands)
         calm_collector()
         main.start()

@@ -29,6 +29,7 @@ from papertrader.ops.certificates import (
 )
 from tests.provider_kit import KEY, SHAPES, Row, kraken_pairs
 from tests.server_kit import EVENTS_S, PASSWORD, PROGRAM, running
+from tests.torture.network_kit import wait_for
 
 pytestmark = pytest.mark.slow
 SILENT_S = 120.0
@@ -171,6 +172,18 @@ def test_nobody_listens_and_too_much_comes(sites: list[Site]) -> None:
     site.say = lambda path: b" " * (LISTING_MAX + 1)
     assert "kraken: too large" in ask(site.url()).stderr
     assert "kraken: unreachable" in ask("http://127.0.0.1:1").stderr
+
+
+def test_a_market_without_prices_says_why_on_the_screen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who started it sees which provider gives none and why, without looking for a log."""
+    monkeypatch.setenv("PAPERTRADER_KRAKEN_URL", "http://127.0.0.1:1")
+    arguments = ("--market", "live", "--provider", "kraken", "--symbols", "BTC/USD")
+    with running(tmp_path / "state", *arguments) as server:
+        wait_for("the cause", lambda: "no prices until it answers" in server.output.read_text())
+        assert "papertrader-master: kraken: unreachable: " in server.output.read_text()
+        server.stop()
 
 
 def test_the_next_stands_in_for_a_provider_that_hangs(

@@ -204,6 +204,28 @@ def test_the_first_that_is_well_is_asked_and_the_next_stands_in() -> None:
     assert len(market.calls("coinbase")) == before
 
 
+def test_who_gives_no_prices_is_told_once_and_that_it_gives_some_again() -> None:
+    """To who runs the market, not into the log alone: after five failures, or when it lets nobody
+    in."""
+    market = Market("kraken", "coinbase", symbols="BTC/USD ETH/USD")
+    told: list[str] = []
+    market.polling.tell = told.append
+    market.turn(20)
+    assert told == []
+    market.stubs["kraken"].fail = Sent(503, b"{}")
+    market.turn(400)
+    (line,) = told
+    assert line.startswith("kraken: ")
+    assert line.endswith("; no prices until it answers")
+    market.stubs["kraken"].fail = None
+    market.turn(1_000)
+    assert told[1:] == ["kraken answers again"]
+    market.stubs["kraken"].fail = Sent(403, b"{}")
+    market.turn(60)
+    assert told[2].startswith("kraken: ")
+    assert len(told) == 3
+
+
 def test_who_lets_a_call_wait_is_stood_in_for_at_once() -> None:
     """One deadline is enough; the first is tried again later and later, until it answers."""
     market = Market("kraken", "coinbase", symbols="BTC/USD")
