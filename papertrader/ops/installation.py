@@ -15,6 +15,7 @@ from papertrader.core.instants import from_datetime
 from papertrader.master.database import Telling, TruthStore
 from papertrader.master.engines import StoreError, StorePlace, as_place
 from papertrader.master.registry import RegisteredWorker, Registry
+from papertrader.master.room import room_wanted
 from papertrader.net.credentials import load_certificates, worker_identity
 from papertrader.ops.authorities import load_authority, load_set, repair
 from papertrader.ops.certificates import (
@@ -128,6 +129,9 @@ def unusable(state: Path, error: OSError) -> StartError:
     if error.strerror is None:
         # Ours, which says what to do.
         return StartError(f"cannot use {state}: {error}")
+    room = room_wanted(error, state / SETTINGS_FILE)
+    if room:
+        return StartError(f"cannot use {state}: {room}")
     return StartError(
         f"cannot use {state}: {error.strerror}; make it writable for you or choose another place"
         " with --state-dir"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from click.testing import CliRunner
 from papertrader.cli.main import main
 from papertrader.master.registration import Registration
 from papertrader.ops.certificates import certificate_files
+from papertrader.ops.installation import unusable
 from papertrader.ops.market_variables import MarketSource
 from papertrader.ops.ownership import foreign
 from papertrader.ops.running import StateLock
@@ -80,6 +83,8 @@ def test_a_place_that_cannot_be_used(tmp_path: Path) -> None:
     assert code == 1
     assert said.startswith(f"error: cannot use {state}: ")
     assert "; make it writable for you or choose another place" in said
+    full = str(unusable(tmp_path, OSError(errno.ENOSPC, "No space left on device")))
+    assert re.fullmatch(r"cannot use .*: its disk is full \([\d,]+ KiB are free\); .*", full)
     code, said = run("--yes", "--state-dir", "")
     assert code == 2
     assert "it is empty; name a directory" in said
