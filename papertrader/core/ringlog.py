@@ -30,6 +30,8 @@ from papertrader.core.logrecord import (
     LogRecord,
     RecordFlag,
     Source,
+    json_head,
+    json_line,
 )
 
 if TYPE_CHECKING:
@@ -49,7 +51,11 @@ _Fields: TypeAlias = tuple[int, int, int, int, int, int, int, int, int, int, int
 request, line."""
 _SEQ: Final = 4
 _HEAD_BYTES: Final = _PREFIX.size + _FIELDS.size
+_LINE_AT: Final = _HEAD_BYTES - 4
+"""Where a record has the line of code that it comes from; the names come next."""
 _U32: Final = Struct("<I")
+_unpack_prefix: Final = _PREFIX.unpack_from
+_unpack_fields: Final = _FIELDS.unpack_from
 _LENGTH_AT: Final = _PREFIX.size
 
 RECORD_BYTES_MAX: Final = _HEAD_BYTES + (3 * NAME_BYTES_MAX + 2 + PAYLOAD_BYTES_MAX + 7) // 8 * 8
@@ -98,31 +104,55 @@ class Gap:
 
 
 @attrs.frozen
-class DecodedBatch:
-    """The records of a `Batch`, and where in the ring the first one after them begins."""
+class RenderedBatch:
+    """The whole records of a `Batch` as `render_json` writes them, with their numbers and levels,
+    and where in the ring the first one after them begins."""
 
-    records: list[LogRecord]
+    seqs: list[int]
+    levels: list[int]
+    lines: list[str]
     next_offset: int
 
 
 @attrs.frozen
 class Batch:
-    """Octets copied from the ring, to be decoded and written elsewhere without holding the ring."""
+    """Octets copied from the ring, to be written elsewhere without holding the ring."""
 
     offset: int
     octets: bytes
     seed: int
 
-    def decode(self) -> DecodedBatch:
-        """Return the whole records of the batch."""
-        records: list[LogRecord] = []
-        sources = _Sources()
-        end = 0
-        for offset, fields in _scan(self.octets, self.seed):
-            if fields is not None:
-                records.append(_record_of(self.octets, offset, fields, sources))
-                end = offset + _padded(fields[0])
-        return DecodedBatch(records, self.offset + end)
+    def render(self) -> RenderedBatch:
+        """Return the whole records of the batch as lines.
+
+        Without a record between: each command leaves four, and to make one takes as long as its
+        line.
+        """
+        seqs, levels, lines = [], [], []
+        octets, end = self.octets, 0
+        heads: dict[tuple[int, bytes], str] = {}
+        for offset, fields in _scan(octets, self.seed):
+            if fields is None:
+                continue
+            (
+                length, names_bytes, level, flags, seq, wall_ns, monotonic_ns, worker, connection,
+                request, _,
+            ) = fields  # fmt: skip
+            text = offset + _HEAD_BYTES + names_bytes
+            origin = level, octets[offset + _LINE_AT : text]
+            head = heads.get(origin)
+            if head is None:
+                head = heads[origin] = _head_of(*origin)
+            message = octets[text : offset + length].decode("utf-8", "replace")
+            lines.append(
+                json_line(
+                    seq, wall_ns, monotonic_ns, head, message, worker, connection, request, flags
+                )
+            )
+            seqs.append(seq)
+            levels.append(level)
+            end = offset + (length + 7 & -8)
+        return RenderedBatch(seqs, levels, lines, self.offset + end)
 
 
 def cut_text(octets: bytes, limit: int) -> bytes:
@@ -299,14 +329,14 @@ class RingWriter:
         octets = bytes(self._view[PAGE_BYTES + offset : PAGE_BYTES + end])
         return Batch(offset, octets, self._seed)
 
-    def mark_flushed(self, batch: DecodedBatch) -> None:
+    def mark_flushed(self, batch: RenderedBatch) -> None:
         """Note that a batch reached the disk. Numbers missing before or in it count as dropped.
 
         A batch without a single new record means that the memory was damaged: everything
         not yet on disk is given up and counted.
         """
-        fresh = sum(record.seq > self._flushed_seq for record in batch.records)
-        last = batch.records[-1].seq if fresh else self._last_seq
+        fresh = sum(seq > self._flushed_seq for seq in batch.seqs)
+        last = batch.seqs[-1] if fresh else self._last_seq
         self._dropped += last - self._flushed_seq - fresh
         self._flushed_seq = last
         # The next record, if there is one, is there by now, or at 0 if the rest was too small.
@@ -466,6 +496,12 @@ class _Sources(dict[tuple[bytes, int], Source]):
         return source
 
 
+def _head_of(level: int, origin: bytes) -> str:
+    """Return the part of a line that says where a record comes from, as its octets have it."""
+    line = _U32.unpack_from(origin)[0]
+    return json_head(_LEVELS[level], Source.decode(origin[_U32.size :], line))
+
+
 def _scan(octets: bytes, seed: int) -> Iterator[tuple[int, _Fields | None]]:
     """Yield the offset of each place tagged as a record, with its fields if it is whole."""
     offset = octets.find(_TAG_OCTETS)
@@ -481,9 +517,9 @@ def _scan(octets: bytes, seed: int) -> Iterator[tuple[int, _Fields | None]]:
 def _fields_at(octets: bytes, offset: int, seed: int) -> _Fields | None:
     if offset + _HEAD_BYTES > len(octets):
         return None
-    crc = _PREFIX.unpack_from(octets, offset)[1]
-    begun = offset + _PREFIX.size
-    fields: _Fields = _FIELDS.unpack_from(octets, begun)
+    begun = offset + _LENGTH_AT
+    crc = _unpack_prefix(octets, offset)[1]
+    fields: _Fields = _unpack_fields(octets, begun)
     length, names_bytes, seq = fields[0], fields[1], fields[_SEQ]
     end = offset + length
     if not _HEAD_BYTES + names_bytes <= length <= RECORD_BYTES_MAX or end > len(octets) or seq == 0:

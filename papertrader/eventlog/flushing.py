@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from papertrader.core.logrecord import Level, LogRecord, render_json
+from papertrader.core.logrecord import Level
 from papertrader.core.ringlog import Batch, RingWriter
 from papertrader.eventlog.callers import Callers
 from papertrader.eventlog.memory import Entry, LogMemory, append_entry, short_piece
@@ -21,8 +21,8 @@ BLOCK_BYTES: Final = 64 * 1024
 FLUSH_CALLERS_MAX: Final = 1024
 """Callers that may wait for one flush; one more gets an `EventLogError`."""
 
-Tap = Callable[[list[LogRecord], list[str]], None]
-"""Sees what has reached the files: entries, and the line of JSON of each."""
+Tap = Callable[[list[int], list[str]], None]
+"""Sees what has reached the files: the level and the line of JSON of each entry."""
 
 
 class LogTimer(Protocol):
@@ -165,14 +165,13 @@ class Flusher:
         if batch is None:
             self._segments.sync()
             return memory.exclusively(self._goes_on)
-        # Decoding and writing happen outside the lock, on a copy: threads that log never wait.
-        decoded = batch.decode()
-        if decoded.records:
-            lines = [render_json(record) for record in decoded.records]
-            self._segments.append(("\n".join(lines) + "\n").encode("ascii"))
+        # Rendering and writing happen outside the lock, on a copy: threads that log never wait.
+        rendered = batch.render()
+        if rendered.lines:
+            self._segments.append(("\n".join(rendered.lines) + "\n").encode("ascii"))
             if self._tap is not None:
-                self._tap(decoded.records, lines)
-        memory.exclusively(lambda writer: writer.mark_flushed(decoded))
+                self._tap(rendered.levels, rendered.lines)
+        memory.exclusively(lambda writer: writer.mark_flushed(rendered))
         memory.exclusively(self._report)
         return True
 

@@ -12,7 +12,7 @@ import attrs
 from twisted.internet.defer import Deferred
 
 from papertrader.core.instants import SECOND
-from papertrader.core.logrecord import Level, LogRecord, parse_json, render_json
+from papertrader.core.logrecord import Level, parse_json, render_json
 from papertrader.eventlog.segments import SegmentFiles
 from papertrader.eventlog.settings import checked_process
 
@@ -27,7 +27,7 @@ AHEAD_MAX: Final = 30 * SECOND
 """A worker whose clock is off by more is not let in; an entry of a later time is one of now."""
 SHIPPED: Final = "shipped-"
 """What the names of such logs begin with."""
-_WARNING: Final = Level.WARNING
+_WARNING: Final = int(Level.WARNING)
 _BOUND_CALM: Final = WAITING_OCTETS_MAX // 2
 """What entries below WARNING may fill, so that there is room for the others."""
 
@@ -42,13 +42,13 @@ class Shipment:
         self._octets = 0
         self._lock = threading.Lock()
 
-    def take(self, records: list[LogRecord], lines: list[str]) -> None:
-        """Take entries that have reached this worker's own files, and their lines (`Tap`)."""
+    def take(self, levels: list[int], lines: list[str]) -> None:
+        """Take entries that have reached this worker's own files (`Tap`)."""
         with self._lock:
             octets, dropped = self._octets, 0
-            for record, line in zip(records, lines, strict=True):
+            for level, line in zip(levels, lines, strict=True):
                 size = len(line) + 1
-                bound = _BOUND_CALM if record.level < _WARNING else WAITING_OCTETS_MAX
+                bound = _BOUND_CALM if level < _WARNING else WAITING_OCTETS_MAX
                 if octets + size > bound:
                     dropped += 1
                 else:

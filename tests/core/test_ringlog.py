@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import struct
+from typing import Any
 from zlib import crc32
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from papertrader.core.logrecord import Correlation, Level, LogRecord, RecordFlag, Source
+from papertrader.core.logrecord import (
+    Correlation,
+    Level,
+    LogRecord,
+    RecordFlag,
+    Source,
+    parse_json,
+    render_json,
+)
 from papertrader.core.ringlog import (
     PAGE_BYTES,
     PAYLOAD_BYTES_MAX,
@@ -45,9 +54,9 @@ def flush(writer: RingWriter, bytes_max: int = RECORD_BYTES_MAX) -> list[LogReco
         batch = writer.take(bytes_max)
         if batch is None:
             return records
-        decoded = batch.decode()
-        records += decoded.records
-        writer.mark_flushed(decoded)
+        rendered = batch.render()
+        records += map(parse_json, rendered.lines)
+        writer.mark_flushed(rendered)
     raise AssertionError("flushing never ended")
 
 
@@ -77,6 +86,44 @@ def test_a_record_is_read_as_it_was_written() -> None:
         )
     ]
     assert RingReader(buffer).identity == IDENTITY
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(Level),
+            st.builds(Source, st.text(max_size=5), st.text(max_size=5), st.just("f"), st.just(7)),
+            st.text(max_size=20) | st.binary(max_size=20),
+            st.integers(-(2**63), 2**63 - 1),
+            st.builds(
+                Correlation,
+                worker=st.integers(0, 2**64 - 1),
+                connection=st.integers(0, 2),
+                request=st.integers(0, 2**32 - 1),
+            ),
+            st.integers(0, 3),
+        ),
+        min_size=1,
+        max_size=8,
+    )
+)
+@settings(max_examples=100, deadline=None)
+def test_what_is_flushed_is_written_as_what_a_crash_leaves(entries: list[tuple[Any, ...]]) -> None:
+    """A flush makes its lines without a record between; they are those of the records."""
+    buffer, writer = new_ring()
+    for level, source, text, monotonic_ns, corr, flags in entries:
+        payload = text.encode() if isinstance(text, str) else text
+        writer.append(
+            level, source, payload, wall_ns=2**60 + monotonic_ns % 2**40,
+            monotonic_ns=monotonic_ns, correlation=corr, flags=flags,
+        )  # fmt: skip
+    batch = writer.take(RING_BYTES_MIN)
+    assert batch is not None
+    records = RingReader(buffer).records()
+    rendered = batch.render()
+    assert rendered.lines == [render_json(record) for record in records]
+    assert rendered.levels == [record.level for record in records]
+    assert rendered.seqs == list(range(1, len(entries) + 1))
 
 
 @given(
@@ -120,9 +167,9 @@ def test_every_record_is_flushed_once_or_dropped(steps: list[object], bytes_max:
         elif step == "take" and batch is None:
             batch = writer.take(bytes_max)
         elif batch is not None:
-            decoded = batch.decode()
-            flushed += [record.seq for record in decoded.records]
-            writer.mark_flushed(decoded)
+            rendered = batch.render()
+            flushed += rendered.seqs
+            writer.mark_flushed(rendered)
             batch = None
         else:
             flushed += [record.seq for record in flush(writer, bytes_max)]

@@ -66,7 +66,7 @@ def ring(directory: Path, process: str, first: int, last: int) -> None:
         if seq == first - 1:
             batch = writer.take(60_000)
             assert batch is not None
-            writer.mark_flushed(batch.decode())
+            writer.mark_flushed(batch.render())
     (directory / f"{process}.ring").write_bytes(buffer)
 
 
@@ -176,7 +176,7 @@ def test_a_terminal_is_safe_from_what_is_read(tmp_path: Path) -> None:
 
 def ship(shipment: Shipment, records: list[LogRecord]) -> None:
     """Give it entries as the log does once they are in its files."""
-    shipment.take(records, [render_json(each) for each in records])
+    shipment.take([each.level for each in records], [render_json(each) for each in records])
 
 
 def test_a_shipment_is_bounded_and_keeps_what_matters() -> None:
