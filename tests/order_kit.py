@@ -43,6 +43,7 @@ class OrderPeer:
         shown = m.OrderReply(
             symbol=wish.symbol, side=wish.side, order_type=wish.order_type, quantity=wish.quantity,
             time_in_force=wish.time_in_force, reserved_cash=cost, version=1, preview=(row,),
+            text="It would wait." if wish.stop_price != NULL else "",
         )  # fmt: skip
         self._send(header, shown)
 

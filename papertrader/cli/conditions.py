@@ -207,6 +207,13 @@ def price_of(order: Order) -> str:
     return ", ".join(words)
 
 
+def reached(order: Order) -> str:
+    """Say of a stop that was triggered what it may pay at most; "" for any other order."""
+    if order.terms is None or order.terms.triggered_at is None or order.collar_price is None:
+        return ""
+    return f": its stop was reached, and it buys at {money(order.collar_price)} at most"
+
+
 def leg_line(leg: Order) -> str:
     """Describe an order that hangs together with another one."""
     terms = leg.terms

@@ -17,6 +17,7 @@ from papertrader.cli.conditions import (
     condition_options,
     leg_line,
     price_of,
+    reached,
 )
 from papertrader.cli.exclusions import EitherOption, excluding
 from papertrader.cli.invocation import Invocation, json_option, pass_invocation
@@ -305,6 +306,7 @@ def _tell(invocation: Invocation, progress: Progress, waited: float) -> None:
     elif order.is_open:
         rest = f"{amount(order.remaining)} of {amount(order.quantity)} not filled"
         after = f" within {waited:g} s" if waited else " yet"
+        after += reached(order)
         click.echo(
             f"{rest}{after}; the order stays open. See it with: {invocation.command_line()} orders"
             + invocation.of_portfolio(),
@@ -353,6 +355,8 @@ def _show_preview(
     quantity = amount(found.order.quantity)
     click.echo(f"{name(side)} {quantity} {symbol}: a preview, nothing was sent")
     click.echo(pairs(rows))
+    if found.note:
+        click.echo(found.note)
 
 
 @click.command()

@@ -50,6 +50,7 @@ class Preview:
     would take (negative: bring), ``fees`` come on top. ``buying_power_after`` is the cash that
     would be free once it is accepted; in a margin portfolio what shares could then be bought for,
     ``margin`` is what it would reserve, and ``margin_left`` what coins could be bought for then.
+    ``note`` is a sentence that the sender should read before; "" is nothing.
     """
 
     order: r.Order
@@ -62,6 +63,7 @@ class Preview:
     """Of the price; empty if that of the money."""
     margin: Decimal = Decimal("0.00")
     margin_left: Decimal = Decimal("0.00")
+    note: str = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -183,6 +185,7 @@ def order_preview(
             asset_currency=row.asset_currency,
             margin=decimal_of(row.margin),
             margin_left=decimal_of(row.margin_left),
+            note=reply.text or "",
         )
 
     return Command(message=message, read=read)

@@ -8,7 +8,7 @@ import attrs
 
 from papertrader.core.fills import collar_basis_points, collar_price, touch_price
 from papertrader.core.money import NULL, format_amount
-from papertrader.core.orders import LIMITED, NewOrder, OrderType, Side
+from papertrader.core.orders import LIMITED, STOPS, NewOrder, Order, OrderType, Side
 from papertrader.core.quotes import Asset, Quote
 from papertrader.core.refusals import Figures, FigureUnit, Refusal, Refused
 from papertrader.core.rules import DeskRules
@@ -76,6 +76,21 @@ def find_bound(
     points = collar_basis_points(price, rules.collars)
     collar = collar_price(side, price, points, asset.tick)
     return Bound(collar, collar, points, stop, mark)
+
+
+def beyond_collar(order: Order, touch: int) -> str:
+    """Say that a stop would not fill now if it were triggered: its collar is behind the market.
+
+    ``touch`` is the ask of now, `NULL` if none is known; "" where there is nothing to say.
+    """
+    collar = order.collar_price
+    if order.order_type not in STOPS or NULL in (collar, touch) or touch <= collar:
+        return ""
+    return (
+        f"Once triggered it buys at {format_amount(collar, group=True)} at most, its collar over"
+        f" the stop; the ask is {format_amount(touch, group=True)} now, so that it would wait until"
+        " that is so low."
+    )
 
 
 def _beyond(price: int, what: str, rules: DeskRules) -> Refused | None:

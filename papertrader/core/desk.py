@@ -21,6 +21,7 @@ from papertrader.core.acceptance import new_order
 from papertrader.core.actions import Posting, check_action
 from papertrader.core.amendment import amended, check_replaceable, not_to_end
 from papertrader.core.audit import find_violations
+from papertrader.core.bounds import beyond_collar
 from papertrader.core.carry import CLOSES_MAX
 from papertrader.core.endings import ENDINGS
 from papertrader.core.events import (
@@ -162,7 +163,7 @@ class Desk(Splits):
         )
         return Preview(
             refusal=None,
-            text="",
+            text=beyond_collar(order, touch),
             order=order,
             price=price,
             cost=cost,

@@ -243,7 +243,8 @@ class Preview:
     ``fees``; ``available_after`` the cash that would be free once it is accepted, in a margin
     portfolio the buying power; there, ``margin`` is what the order would reserve and
     ``margin_left`` what would be left of it. If there is a ``refusal`` they are 0, and ``order`` is
-    the order that the refusal speaks of, if any.
+    the order that the refusal speaks of, if any. ``text`` says why it is refused, or what else its
+    owner should know before it is sent; "" is nothing.
     """
 
     refusal: Refusal | None

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from papertrader.cli.conditions import reached
+from papertrader.client.conditions import Conditions
 from papertrader.core.money import NULL, SCALE, parse_amount
 from papertrader.core.orders import (
     LegRole,
     OrderFlag,
     OrderType,
+    Side,
     SideFilter,
     TimeInForce,
     TrailKind,
     TriggerSource,
 )
+from papertrader.testing import Market
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import Opcode
 from tests.client_kit import BlockingMarket
@@ -155,6 +160,33 @@ def test_what_excludes_one_another(terminal: Terminal, words: tuple[str, ...], t
     assert result.exit_code == 2
     assert text in result.stderr
     assert terminal.market.bodies(Opcode.ORDER_NEW) == []
+
+
+def test_a_preview_tells_what_to_know_before(terminal: Terminal) -> None:
+    """The server's sentence stands under the figures, and in JSON."""
+    shown = terminal.run("buy", "AAPL", "1", "--stop", "1", "--preview")
+    assert shown.stdout.endswith("\nIt would wait.\n")
+    told = json.loads(terminal.run("buy", "AAPL", "1", "--stop", "1", "--preview", "--json").stdout)
+    assert told["preview"]["note"] == "It would wait."
+    assert "wait" not in terminal.run("buy", "AAPL", "1", "--preview").stdout
+
+
+def test_a_stop_that_waits_below_the_market_says_what_it_may_pay() -> None:
+    """Once it is triggered its collar bounds it; before, and of others, nothing is said."""
+    with Market(seed=7, speed=60) as market:
+        client = market.client("ann")
+        (quote,) = client.quotes(["BRKF"])
+        stops = (round(quote.last * part, 2) for part in (Decimal("0.7"), Decimal("1.3")))
+        sent = [
+            client.order_new(Side.BUY, "BRKF", 1, conditions=Conditions(stop=stop))
+            for stop in stops
+        ]  # fmt: skip
+        assert [reached(order) for order in sent] == ["", ""]
+        market.advance(2)
+        behind, ahead = (client.order(order.order_id) for order in sent)
+        most = f"{behind.collar_price:.2f}"
+        assert reached(behind) == f": its stop was reached, and it buys at {most} at most"
+        assert reached(ahead) == ""
 
 
 def test_closing_one_position_and_all(terminal: Terminal) -> None:

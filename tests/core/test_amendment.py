@@ -212,6 +212,25 @@ def test_a_preview_is_what_the_order_would_be(floor: Any) -> None:
     assert floor.desk.state_hash() == before
 
 
+@pytest.mark.clause("13.8")
+def test_a_preview_says_that_a_stop_is_behind_the_market(floor: Any) -> None:
+    """Its collar lies over the stop: where the ask is beyond that, it is triggered, and waits."""
+    floor.hold("10", "20")
+    floor.quote("29.90", "30")
+
+    def text(stop: str, kind: OrderType = OrderType.STOP, **fields: Any) -> str:
+        wish = floor.command("1", order_type=kind, stop_price=m(stop), **fields)
+        return str(floor.desk.preview(wish).text)
+
+    assert "at 20.80 at most" in text("20")
+    assert "the ask is 30.00 now" in text("20")
+    assert text("28.85") == text("31") == ""
+    assert "at 29.99 at most" in text("28.83")
+    assert text("20", OrderType.MARKET_IF_TOUCHED) == ""
+    assert text("20", OrderType.STOP_LIMIT, limit_price=m("21")) == ""
+    assert text("20", side=Side.SELL) == ""
+
+
 def test_a_preview_without_a_quote_shows_the_limit(floor: Any) -> None:
     """Nothing is known but what the order says."""
     assert floor.desk.preview(floor.command("1", "25")).price == m("25")

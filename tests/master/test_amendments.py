@@ -147,6 +147,17 @@ def test_a_preview_changes_nothing(kit: MasterKit, ann: MasterClient) -> None:
     assert real.reserved_cash == shown.message.reserved_cash
 
 
+@pytest.mark.clause("13.8")
+def test_a_preview_says_what_to_know_before(kit: MasterKit, ann: MasterClient) -> None:
+    """A stop so far behind the market that it could not fill is no refusal: TEXT says it."""
+    kit.quote("AAPL", "560.00", "560.10")
+    stop = {"order_type": OrderType.STOP, "stop_price": 400 * SCALE}
+    shown = ann.ask(preview(**stop))
+    assert shown.status == 0
+    assert "at 410.00 at most" in shown.message.text
+    assert not ann.ask(preview(**stop | {"stop_price": 600 * SCALE})).message.text
+
+
 def test_a_preview_with_credit(kit: MasterKit, ann: MasterClient) -> None:
     """Half of it is margin, and the buying power falls by twice that: what the portfolio tells."""
     kit.quote("AAPL", "560.00", "560.10")

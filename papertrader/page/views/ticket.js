@@ -71,7 +71,7 @@ function useEstimate(form, symbol) {
     const timer = setTimeout(async () => {
       try {
         const reply = await previewOrder(withIds(order));
-        if (!gone) setTold({ preview: reply.preview?.[0] });
+        if (!gone) setTold({ preview: reply.preview?.[0], note: reply.text });
       } catch (why) {
         if (!gone) setTold({ refused: why.message, code: why.code });
       }
@@ -100,7 +100,8 @@ function Estimate({ order, told }) {
     <dt>fees</dt><dd>${money(preview.fees)}</dd>
     ${preview.margin ? html`<dt>margin</dt><dd>${money(preview.margin)}</dd>` : null}
     <dt>buying power after</dt><dd>${money(preview.buying_power_after)}</dd>
-  </dl>`;
+  </dl>
+  ${told.note ? html`<p class="estimate hint" role="note">${told.note}</p>` : null}`;
 }
 
 function Field({ label, value, set, ...more }) {
