@@ -7,19 +7,22 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import platformdirs
 from twisted.python import usage
 
 from papertrader.ops.running import EXIT_FAILED, tell
 from papertrader.ops.settings import Settings
-from papertrader.ops.settings_file import SETTINGS_FILE, SettingsError, load_settings
+from papertrader.ops.settings_file import (
+    SETTINGS_FILE,
+    STATE_VARIABLE,
+    SettingsError,
+    load_settings,
+)
 
 if TYPE_CHECKING:
     from papertrader.master.engines import StorePlace
-
-STATE_VARIABLE: Final = "PAPERTRADER_STATE_DIR"
 
 
 def default_state_dir() -> Path:

@@ -45,6 +45,8 @@ from papertrader.ops.variable import Variable
 from papertrader.ops.web_variables import WEB_STRICT_TRANSPORT
 
 SETTINGS_FILE: Final = "papertrader.toml"
+STATE_VARIABLE: Final = "PAPERTRADER_STATE_DIR"
+PREFIX: Final = "PAPERTRADER_"
 SETTINGS_BYTES_MAX: Final = 256 * 1024
 """Longest settings file that is read; the commented default has about 3 KiB."""
 
@@ -315,17 +317,17 @@ class _Sources:
         for name in self._overrides:
             if name not in _names():
                 self._problem(0, f"command line: {name}: unknown setting{_suggestion(name)}")
-        right = {variable.environment_name for variable in known.VARIABLES}
-        prefixes = tuple(
-            f"PAPERTRADER_{variable.section.upper()}_"
-            for variable in known.VARIABLES
-            if variable.section
-        )
-        # Other names may begin with PAPERTRADER_ too; only those of our sections are settings.
+        right = _environment_names()
+        sections = {variable.section for variable in known.VARIABLES} - {""}
+        prefixes = tuple(f"{PREFIX}{section.upper()}_" for section in sections)
         for name in self._environ:
-            if name.startswith(prefixes) and name not in right:
-                near = get_close_matches(name, sorted(right), n=1)
-                hint = f"; did you mean {near[0]}?" if near else ""
+            if not name.startswith(PREFIX) or name in right:
+                continue
+            near = _near_in_environment(name, right)
+            # Other names may begin alike too; ours are those of our sections, and what is nearly
+            # one: whoever forgot or misspelled the section must not run with the default.
+            if near or name.startswith(prefixes):
+                hint = f"; did you mean {near}?" if near else ""
                 self._problem(0, f"environment {name}: unknown setting{hint}")
 
     def _syntax_problem(self, text: str, message: str) -> None:
@@ -350,6 +352,24 @@ def _default(variable: Variable[Any]) -> _Raw:
 
 def _names() -> list[str]:
     return [variable.name for variable in known.VARIABLES]
+
+
+def _environment_names() -> set[str]:
+    """Return all names that count in the environment, those of keys and of the state as well."""
+    keys = {f"{PREFIX}KEY_{provider.upper()}" for provider in PROVIDER_VARIABLES}
+    settings = {variable.environment_name for variable in known.VARIABLES}
+    return {*settings, *keys, STATE_VARIABLE}
+
+
+def _near_in_environment(name: str, right: Iterable[str]) -> str:
+    """Return the name that was probably meant: misspelled, or without its section; "" for none."""
+    given = name.removeprefix(PREFIX)
+    for variable in known.VARIABLES:
+        if variable.name.rpartition(".")[2].upper() == given:
+            return variable.environment_name
+    # What all of them begin with would make any two look alike.
+    near = get_close_matches(given, sorted(each.removeprefix(PREFIX) for each in right), 1, 0.8)
+    return PREFIX + near[0] if near else ""
 
 
 def _of_no_section() -> list[str]:

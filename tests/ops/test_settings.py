@@ -508,8 +508,29 @@ def test_files_of_other_systems(file: Path) -> None:
     assert (settings.workers, settings.market.seed) == (2, 5)
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("MARKT_SPEED", "MARKET_SPEED"),
+        ("WORKRES", "WORKERS"),
+        ("SPEED", "MARKET_SPEED"),
+        ("STATEDIR", "STATE_DIR"),
+        ("KEY_ALPAKA", "KEY_ALPACA"),
+        ("MARKET_SPED", "MARKET_SPEED"),
+    ],
+)
+def test_a_misspelled_variable_is_not_ignored(file: Path, name: str, meant: str) -> None:
+    """Nobody runs with the default who meant something else, whatever part is misspelled."""
+    assert problems(file, "", {f"PAPERTRADER_{name}": "1"}) == [
+        f"environment PAPERTRADER_{name}: unknown setting; did you mean PAPERTRADER_{meant}?"
+    ]
+    right = {"PAPERTRADER_STATE_DIR": "/x", "PAPERTRADER_KEY_ALPACA": "a:b"}
+    assert load(file, "", right).workers == 1
+
+
 def test_foreign_environment_variables_are_left_alone(file: Path) -> None:
-    """Only names in our sections are settings; others that begin alike belong to other tools."""
+    """Only names in or near our sections are settings; others that begin alike belong to other
+    tools."""
     settings = load(
         file, "", {"PAPERTRADER_HOME": "/x", "PAPERTRADER_PASSWORD_FILE": "y", "A": "b"}
     )

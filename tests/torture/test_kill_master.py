@@ -18,7 +18,7 @@ from tests.torture.network_kit import wait_for
 
 KILLS = int(os.environ.get("PAPERTRADER_KILLS", "4"))
 TRADERS = 3
-SEED = int(os.environ.get("PAPERTRADER_SEED", "1"))
+SEED = int(os.environ.get("PAPERTRADER_TORTURE_SEED", "1"))
 
 
 class Trader(threading.Thread):

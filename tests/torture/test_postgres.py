@@ -39,7 +39,7 @@ from tests.postgres_kit import NoPostgres, PostgresServer, schema_of
 from tests.torture.postgres_proxy import CuttingProxy
 
 ROUNDS = int(os.environ.get("PAPERTRADER_PG_ROUNDS", "10"))
-SEED = int(os.environ.get("PAPERTRADER_SEED", "1"))
+SEED = int(os.environ.get("PAPERTRADER_TORTURE_SEED", "1"))
 ORDERS_AFTER = 3
 OPEN_MAX = 40
 ANSWER_S = 120.0
