@@ -95,6 +95,28 @@ class _Engines:
         return self.current
 
 
+@attrs.define
+class _Turn:
+    """The newest turning back of the clock since the master's start that told assets itself.
+
+    Versions before 2026-11-30 took these as told for the time after it as well.
+    """
+
+    seq: int = 0
+
+    @property
+    def doubt(self) -> str:
+        """What to think of a difference that comes after it; "" where there was none."""
+        if not self.seq:
+            return ""
+        return (
+            f"; input {self.seq} turned the market's clock back, and versions before 2026-11-30"
+            " did not write which of its assets were listed after that: if one wrote this, the"
+            " store is not damaged, only not to be decided again from here on; papertrader audit"
+            " says whether its books are right"
+        )
+
+
 def _replay(
     truth: peewee.Database,
     desk: Desk,
@@ -105,12 +127,12 @@ def _replay(
     engines = _Engines(engines_noted(truth))
     (total,) = truth.execute_sql("SELECT count(*) FROM journal").fetchone()
     taken, hashing = dict(hashes_taken(truth)), StateHash(desk.state)
-    epoch = 0
+    epoch, turn = 0, _Turn()
     for number, row in enumerate(journal_batches(truth), 1):
         batch, frames = row[0], row[6]
         if row[3] != epoch:
             # Each start of the master tells anew which assets there are.
-            epoch = row[3]
+            epoch, turn.seq = row[3], 0
             desk.forget_assets()
         try:
             found = deciding.grouped(list(records.read_frames(frames)))
@@ -121,7 +143,7 @@ def _replay(
             report.inputs += 1
             engine = ENGINE if other_engines else engines.of(given.seq)
             if engine == ENGINE:
-                followed = _decide(desk, given, report)
+                followed = _decide(desk, given, report, turn)
             else:
                 followed = _take(desk, given, report, _rules_of(engine))
             if not followed:
@@ -138,14 +160,14 @@ def _replay(
     progress(total, total)
 
 
-def _decide(desk: Desk, given: deciding.Input, report: ReplayReport) -> bool:
+def _decide(desk: Desk, given: deciding.Input, report: ReplayReport, turn: _Turn) -> bool:
     """Decide one input; False when nothing that follows could be compared."""
     try:
         decided = deciding.decide(desk, given)
     except deciding.NotKept as missing:
         return _take(desk, given, report, str(missing))
     except (InvariantViolated, *UNREADABLE) as error:
-        report.findings.append(f"input {given.seq}: {error}")
+        report.findings.append(f"input {given.seq}: {error}{turn.doubt}")
         return False
     if decided is None:
         if deciding.outcomes_of(given):
@@ -161,10 +183,11 @@ def _decide(desk: Desk, given: deciding.Input, report: ReplayReport) -> bool:
     report.refusals += len(given.of(m.StoreRefusal))
     found = deciding.difference(given, decided)
     if found:
-        report.findings.append(f"input {given.seq}: {found}")
+        report.findings.append(f"input {given.seq}: {found}{turn.doubt}")
         return False
     if decided.clock_turned_back:
         desk.forget_assets()
+        turn.seq = given.seq if given.of(m.StoreAsset) else 0
     return True
 
 

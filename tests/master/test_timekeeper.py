@@ -15,11 +15,14 @@ from papertrader.core.marketclock import SPEED_MAX, ClockField, ClockMode
 from papertrader.core.money import SCALE
 from papertrader.core.orders import OrderState, OrderType, Side, TimeInForce
 from papertrader.core.terms import AccountKind, PortfolioTerms
+from papertrader.master import inputs
 from papertrader.master.operators import Appointment, appoint
 from papertrader.master.providers.base import load_calendars
 from papertrader.master.termrecords import terms_block
 from papertrader.master.timekeeper import STEP_MAX
+from papertrader.master.transactions import Transactions
 from papertrader.ops.inspection import rebuild
+from papertrader.ops.replaycheck import replay_check
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import FrameFlag, Scope, Status, TopicKind, TxKind
 from tests import backends
@@ -190,6 +193,33 @@ def test_what_the_turn_itself_looked_at_is_told_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.clause("14.12")
+def test_a_store_that_did_not_tell_them_again_is_not_called_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An older version wrote it so: what cannot be decided again says why, and what to ask."""
+
+    def told_before(self: Transactions, seq: int) -> list[bytes]:
+        if self._told_epoch != self.desk.state.epoch:
+            self._told.clear()
+            self._told_epoch = self.desk.state.epoch
+        new = [a for a in self.desk.assets_used() if self._told.get(a.symbol) is not a]
+        self._told |= {each.symbol: each for each in new}
+        return [inputs.asset_record(seq, each) for each in new]
+
+    monkeypatch.setattr(Transactions, "_assets_told", told_before)
+    kit, ann = market(tmp_path, "2012-06-04 14:00")
+    kit.crash()
+    ann.resume()
+    ann.seq = 1
+    ann.order("AAPL", "4", limit_price=SCALE, **LIMIT)
+    turn(ann, now=at("2010-01-04 15:00"), paused=True)
+    assert ann.order("AAPL", "1", side=2).status == Status.INSUFFICIENT_POSITION
+    kit.stop()
+    (finding,) = replay_check(kit.state_dir).findings
+    assert "input 3 turned the market's clock back" in finding
+    assert "papertrader audit says whether its books are right" in finding
+
+
 def test_what_is_not_listed_yet_is_unlisted(tmp_path: Path) -> None:
     """FB began in 2012: in 2010 nobody can see or trade it, and a position of it waits."""
     kit, ann = market(tmp_path, "2012-06-04 14:00")
