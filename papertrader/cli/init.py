@@ -18,7 +18,7 @@ from papertrader.master.engines import StoreError, place_at
 from papertrader.master.registration import Registration
 from papertrader.net.credentials import CredentialsError
 from papertrader.ops.certificates import CertificateError, certificate_files
-from papertrader.ops.files import make_private_directory
+from papertrader.ops.files import make_private_directory, try_place
 from papertrader.ops.installation import lacks_nothing, prepare, unusable
 from papertrader.ops.market_variables import MarketSource
 from papertrader.ops.options import default_state_dir
@@ -187,6 +187,8 @@ def init(state_dir: Path | None, yes: bool, missing: bool, **given: Any) -> None
             return
         if (state / SETTINGS_FILE).exists():
             _make(state, _PLAIN)
+        # Before anybody answers five questions for nothing.
+        try_place(state)
         chosen = {name: value for name, value in given.items() if value is not None}
         answers = attrs.evolve(_PLAIN if yes else _ask(), **chosen)
         _make(state, answers)

@@ -11,6 +11,8 @@ from typing import Final
 PRIVATE_FILE: Final = 0o600
 PUBLIC_FILE: Final = 0o644
 PRIVATE_DIRECTORY: Final = 0o700
+_TRIED: Final = 4096
+"""Octets that are written to see whether there is room."""
 
 
 def write_new_file(path: Path, data: bytes, mode: int) -> None:
@@ -60,6 +62,22 @@ def make_private_directory(path: Path) -> None:
     """
     path.parent.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
     path.mkdir(mode=PRIVATE_DIRECTORY, exist_ok=True)
+    _check_private(path)
+
+
+def try_place(path: Path) -> None:
+    """Find out whether `make_private_directory` would give a directory to write in; leave nothing.
+
+    Raises `OSError`.
+    """
+    nearest = next(each for each in (path, *path.parents) if each.exists())
+    if nearest == path:
+        _check_private(path)
+    with tempfile.TemporaryFile(dir=nearest) as file:
+        file.write(bytes(_TRIED))
+
+
+def _check_private(path: Path) -> None:
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise PermissionError(

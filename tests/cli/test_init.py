@@ -83,11 +83,29 @@ def test_a_place_that_cannot_be_used(tmp_path: Path) -> None:
     assert code == 1
     assert said.startswith(f"error: cannot use {state}: ")
     assert "; make it writable for you or choose another place" in said
+    code, said = run("--state-dir", str(state), answers="")
+    assert code == 1
+    assert said.startswith(f"error: cannot use {state}: ")
     full = str(unusable(tmp_path, OSError(errno.ENOSPC, "No space left on device")))
     assert re.fullmatch(r"cannot use .*: its disk is full \([\d,]+ KiB are free\); .*", full)
     code, said = run("--yes", "--state-dir", "")
     assert code == 2
     assert "it is empty; name a directory" in said
+
+
+def test_the_place_is_looked_at_before_anything_is_asked(tmp_path: Path) -> None:
+    """Whoever cannot use it answers nothing in vain; who gives up leaves nothing behind."""
+    state = tmp_path / "open"
+    state.mkdir(mode=0o755)
+    state.chmod(0o755)
+    code, said = run("--state-dir", str(state), answers="simulated\n")
+    assert (code, "Which market" in said) == (1, False)
+    assert f"run: chmod 700 {state}" in said
+    new = tmp_path / "deep" / "new"
+    code, said = run("--state-dir", str(new), answers="simulated\n")
+    assert (code, "Which market" in said) == (2, True)
+    assert not new.parent.exists()
+    assert list(state.iterdir()) == []
 
 
 def test_what_is_missing_is_made(tmp_path: Path) -> None:
