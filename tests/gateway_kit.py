@@ -21,6 +21,7 @@ from wsproto.events import (
 )
 
 from papertrader.client.blocking import Client
+from papertrader.core.limithits import PREFIX
 from papertrader.gateway.seats import SeatRules
 from papertrader.gateway.server import Gateway, GatewayConfiguration
 from papertrader.net.factory import AcceptCaps
@@ -114,7 +115,7 @@ class GatewayMarket(Market):
         """Return the limits of workers that were hit, as the master knows them."""
         assert self._main is not None
         links = self._main.workers.links()
-        return {row.key: row.hits for link in links for row in link.hits}
+        return {key.removeprefix(PREFIX): hits for link in links for key, hits in link.hits.items()}
 
     def line(self, address: str = ADDRESS, line: Line | None = None) -> Line:
         """Open a connection to the gateway's port."""
