@@ -15,9 +15,10 @@ from typing import Any, Final
 from twisted.internet.interfaces import IAddress, IReactorTime, ITransport
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
+from twisted.web.error import UnsupportedMethod
 from twisted.web.http import HTTPChannel
 from twisted.web.iweb import IRequest
-from twisted.web.resource import Resource
+from twisted.web.resource import IResource, Resource
 from twisted.web.server import Request, Site
 
 from papertrader.net.clock import Clock, Timer
@@ -112,11 +113,35 @@ class BoundedRequest(Request):
             connection.renew()
         super().process()  # type: ignore[no-untyped-call]
 
+    def render(self, resrc: IResource) -> None:
+        """Render a resource; a method that it has not is refused in a sentence, not on a page."""
+        super().render(_Plainly(resrc))  # type: ignore[no-untyped-call]
+
     def _too_large(self) -> None:
         self._refused = True
         channel = self.channel
         if isinstance(channel, WebChannel):
             channel.refuse(b"413 Content Too Large")
+
+
+class _Plainly:
+    """A resource of this request, as the request renders it."""
+
+    def __init__(self, resource: IResource) -> None:
+        self._resource = resource
+
+    def render(self, request: Request) -> bytes | int:
+        """Return what the resource does; raises `UnsupportedMethod` where HEAD becomes GET."""
+        try:
+            answer: bytes | int = self._resource.render(request)
+        except UnsupportedMethod as error:
+            allowed: list[bytes] = sorted(error.allowedMethods)
+            if request.method == b"HEAD" and b"GET" in allowed:
+                raise
+            request.setHeader("Allow", b", ".join(allowed).decode())
+            named = " and ".join(each.decode() for each in allowed)
+            return Refusal(405, f"only {named} are answered here").render(request)
+        return answer
 
 
 class WebConnection(Protocol):
