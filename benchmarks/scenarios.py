@@ -19,6 +19,7 @@ from benchmarks.product import Product
 
 ECHO: Final = "floor: Twisted TLS echo"
 RELAY: Final = "floor: Twisted TLS relay"
+LOOKING: Final = "floor: a relay that looks"
 JOURNAL: Final = "floor: relay with journal"
 SQLITE: Final = "floor: sqlite3 group commit"
 AMP: Final = "peer: AMP, one hop"
@@ -43,9 +44,10 @@ Round = Callable[[float, float], Seen]
 def relay_floor(bench: Bench, *arguments: object) -> Iterator[tuple[Running, list[int]]]:
     """Run the bare relay; give its worker and the pids of worker and master."""
     name = "benchmarks.peers.relay"
+    to_worker = [each for each in arguments if each == "--look"]
     with (
         server(*module(name, "master", bench.tls, *arguments)) as master,
-        server(*module(name, "worker", bench.tls, master.port)) as worker,
+        server(*module(name, "worker", bench.tls, master.port, *to_worker)) as worker,
     ):
         yield worker, [worker.pid, master.pid]
 
@@ -89,6 +91,7 @@ def measure_relay(bench: Bench) -> None:
         enter = stack.enter_context
         running = enter(product.product(bench.directory / "relay"))
         floor, pids = enter(relay_floor(bench))
+        looking, their_pids = enter(relay_floor(bench, "--look"))
         boxes = enter(server(*module("benchmarks.peers.amp", bench.tls)))
         reads = product.account_read()
         for conns, depth in ((50, 16), (50, 1), (1, 1)):
@@ -96,6 +99,9 @@ def measure_relay(bench: Bench) -> None:
                 inside = {
                     OURS: loads.enter_context(product_load(bench, running, reads, conns, depth)),
                     RELAY: loads.enter_context(floor_load(bench, floor, pids, conns, depth)),
+                    LOOKING: loads.enter_context(
+                        floor_load(bench, looking, their_pids, conns, depth)
+                    ),
                     AMP: loads.enter_context(
                         processes.load(
                             bench.program, "ask", "--port", boxes.port, "--conns", conns,

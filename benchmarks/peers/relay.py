@@ -5,16 +5,24 @@ octets carried unread, with 8 octets of connection number on the inner link; one
 direction. ``--journal FILE`` makes it the journal prototype with the least possible core: the
 master appends each turn's frames as one record and calls fdatasync in a thread before it answers.
 
-    python -m benchmarks.peers.relay master TLS_DIRECTORY [--journal FILE]
-    python -m benchmarks.peers.relay worker TLS_DIRECTORY MASTER_PORT
+``--look`` makes it a relay that looks at each frame, with the least that this project's
+specification asks of each: the worker reads its head, stamps it, says who sent it from where and
+keeps what is open; the master reads both, finds the account, answers that frame, and the worker
+finds who asked. No check fails, nothing is authorized, logged, counted or bounded: what is left of
+the bare relay's rate is what this interpreter leaves to anything that keeps to the specification.
+
+    python -m benchmarks.peers.relay master TLS_DIRECTORY [--journal FILE | --look]
+    python -m benchmarks.peers.relay worker TLS_DIRECTORY MASTER_PORT [--look]
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import time
 import zlib
 from pathlib import Path
+from struct import Struct
 from typing import Any, Final
 
 from twisted.internet import reactor
@@ -26,6 +34,12 @@ from benchmarks.peers.common import ready
 from benchmarks.peers.framing import FRAME, FramedProtocol
 
 INNER: Final = FRAME + 8
+HEAD: Final = Struct(">2sBBLHHHHQQL")
+"""As many fields, and octets, as the product's frames begin with."""
+STAMP: Final = Struct(">QQQ16s")
+"""When a frame came, its number on the link, the client, and from where."""
+STAMPED: Final = STAMP.size + FRAME
+ANSWER: Final = Struct(f">2sBBLHHHHQQLqqq{FRAME - HEAD.size - 24}x")
 PREALLOCATED: Final = 64 * 1024 * 1024
 loop: Any = reactor
 
@@ -122,6 +136,7 @@ class Link(FramedProtocol):
     """The worker's connection to the master."""
 
     frame = INNER
+    clients: type[Client] = Client
     worker: Worker
     directory: Path
 
@@ -129,7 +144,7 @@ class Link(FramedProtocol):
         """Listen for clients now."""
         super().connectionMade()
         self.worker.link = self
-        factory = Factory.forProtocol(Client)
+        factory = Factory.forProtocol(self.clients)
         factory.noisy = False
         options = tls.server_options(self.directory, "worker-1-public")
         port = loop.listenSSL(0, factory, options, backlog=2048, interface="127.0.0.1")
@@ -144,13 +159,92 @@ class Link(FramedProtocol):
                 client.send(data[at + 8 : at + INNER])
 
 
+class LookingMaster(Master):
+    """Reads each frame and answers it with three figures of an account."""
+
+    frame = STAMPED
+
+    def connectionMade(self) -> None:
+        """Begin."""
+        super().connectionMade()
+        self._last = 0
+        self._accounts = {0: (1, 2, 3)}
+
+    def frames(self, data: bytes) -> None:
+        """Answer each frame."""
+        stamp, head, answer, told = STAMP.unpack_from, HEAD.unpack_from, ANSWER.pack, STAMP.pack
+        accounts, out = self._accounts, []
+        for at in range(0, len(data), STAMPED):
+            received, seq, client, address = stamp(data, at)
+            magic, version, category, length, opcode, flags, size, status, session, _, asked = head(
+                data, at + STAMP.size
+            )
+            self._last = max(self._last, seq)
+            cash, equity, power = accounts[session]
+            out.append(told(received, seq, client, address))
+            out.append(
+                answer(
+                    magic, version, category, length, opcode, flags, size, status, session, seq,
+                    asked, cash, equity, power,
+                )
+            )  # fmt: skip
+        self.send(b"".join(out))
+
+
+class LookingClient(Client):
+    """Reads, stamps and remembers each frame before it goes on."""
+
+    def connectionMade(self) -> None:
+        """Begin."""
+        super().connectionMade()
+        self._seq = 0
+        self._address = bytes(10) + b"\xff\xff\x7f\0\0\1"
+        self.asked: dict[int, int] = {}
+        """By a frame's number, when it came."""
+
+    def frames(self, data: bytes) -> None:
+        """Send each frame on, stamped."""
+        link = self.worker.link
+        if link is None:
+            return
+        head, stamp, number, address = HEAD.unpack_from, STAMP.pack, self.number, self._address
+        out = []
+        for at in range(0, len(data), FRAME):
+            magic, version, _, length, *_ = head(data, at)
+            if magic == b"PT" and (version != 1 or length > FRAME):
+                raise ValueError("this is no frame")
+            now = time.time_ns()
+            self._seq += 1
+            self.asked[self._seq] = now
+            out.append(stamp(now, self._seq, number, address))
+            out.append(data[at : at + FRAME])
+        link.send(b"".join(out))
+
+
+class LookingLink(Link):
+    """Finds who asked what each frame answers."""
+
+    frame = STAMPED
+    clients = LookingClient
+
+    def frames(self, data: bytes) -> None:
+        """Send each frame to its client."""
+        clients, stamp = self.worker.clients, STAMP.unpack_from
+        for at in range(0, len(data), STAMPED):
+            _, seq, number, _ = stamp(data, at)
+            client = clients.get(number)
+            if isinstance(client, LookingClient) and client.asked.pop(seq, 0):
+                client.send(data[at + STAMP.size : at + STAMPED])
+
+
 def main() -> None:
     """Serve until SIGTERM."""
     role, directory, more = sys.argv[1], Path(sys.argv[2]), sys.argv[3:]
+    looks = "--look" in more
     if role == "master":
-        if more:
+        if "--journal" in more:
             Master.journal = Journal(more[1])
-        factory = Factory.forProtocol(Master)
+        factory = Factory.forProtocol(LookingMaster if looks else Master)
         factory.noisy = False
         options = tls.server_options(directory, "master", mutual=True)
         port = loop.listenSSL(0, factory, options, interface="127.0.0.1")
@@ -158,7 +252,7 @@ def main() -> None:
     else:
         Client.worker = Link.worker = Worker()
         Link.directory = directory
-        connector = ClientFactory.forProtocol(Link)
+        connector = ClientFactory.forProtocol(LookingLink if looks else Link)
         connector.noisy = False
         options = tls.client_options(directory, "worker-1")
         loop.connectSSL("127.0.0.1", int(more[0]), connector, options)
