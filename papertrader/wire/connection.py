@@ -321,6 +321,9 @@ class Connection:
         try:
             message = codec.decode_body(header, octets)
         except RemoteFault as fault:
+            later = fault.status == Status.UNKNOWN_OPCODE and header.flags & EVENT
+            if later and not self.link.outer:
+                return
             if fault.fatal or header.flags & (RESPONSE | EVENT):
                 raise
             self._out.append(
@@ -370,7 +373,8 @@ class Connection:
         if self.state is not State.OPEN:
             raise LocalFault("a PING needs an open connection")
         self._pings.append((token, now))
-        self._out.append(codec.encode(Ping(token=token, sent_at=now), correlation=0))
+        # It is answered at once, so that no two are open; but 0 is no correlation.
+        self._out.append(codec.encode(Ping(token=token, sent_at=now), correlation=1))
 
     def say_goodbye(
         self, code: int, text: str = "", retry_after_ms: int = 0, workers: tuple[Any, ...] = ()

@@ -284,6 +284,31 @@ def test_unknown_control_requests_are_answered(opcode: int) -> None:
     assert isinstance(made, codec.Failure)
 
 
+@pytest.mark.clause("9.2")
+def test_a_control_event_of_a_later_revision_is_ignored() -> None:
+    """By a client and on the worker link: the connection lives, and nobody sees it."""
+    later = codec.frame(kinds.Category.CONTROL, 0x0040, bytes(8), b"", flags=codec.EVENT)
+    ends = client(), worker(outer=False)
+    for mine, other in (ends, ends[::-1]):
+        other.receive(mine.data_to_send(), START)
+    ends[0].receive(ends[1].data_to_send(), START)
+    for each in ends:
+        assert each.receive(later, START) == []
+        assert (each.state, each.data_to_send()) == (State.OPEN, b"")
+    outer = opened()
+    outer.receive(later, START)
+    assert outer.state is State.CLOSED
+
+
+@pytest.mark.clause("9.1")
+def test_a_ping_of_ours_has_a_correlation() -> None:
+    """0 is none, whoever is strict about it."""
+    connection = opened()
+    connection.ping(3, START)
+    ((header, _),) = frames_in(connection.data_to_send())
+    assert header.correlation
+
+
 def test_a_bad_ping_is_answered_with_its_place() -> None:
     """What is wrong inside one control request is answered, not punished. Clause 8.4."""
     connection = opened()
