@@ -1,7 +1,7 @@
 // One connection with the service: requests and their replies, a session that is resumed by itself,
 // commands that happen once however often the connection is lost (specs/protocol.rst, 8 to 14).
 
-import { Framing, decode, encode, nameOf, statusOf } from "./codec.js";
+import { Framing, decodeKnown, encode, nameOf, statusOf } from "./codec.js";
 import { SCHEMA } from "./schema.js";
 
 const REQUEST_MS = 20000;
@@ -114,7 +114,7 @@ export class Link {
   #received(octets) {
     let frames;
     try {
-      frames = this.framing.take(octets).map(decode);
+      frames = decodeKnown(this.framing.take(octets));
     } catch (why) {
       console.error("the service sent what cannot be read:", why.status ?? why);
       this.socket?.close();
