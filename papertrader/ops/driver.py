@@ -186,6 +186,7 @@ class Driver(Service):
         self._clock = Clock(self._reactor)
         role = self.role
         try:
+            make_private_directory(self._state)
             self._lock.acquire()
             widen_files()
             self._socket = listening_socket(role.host, role.port, role.setting)

@@ -16,6 +16,7 @@ import pytest
 
 from papertrader.client.blocking import Client
 from papertrader.ops.certificates import certificate_files, issue_worker
+from papertrader.ops.installation import prepare, prepare_settings
 from papertrader.wire import codec
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import Opcode, Role, Status
@@ -211,6 +212,25 @@ def test_an_unusable_state_directory(tmp_path: Path) -> None:
     """A file stands where the directory should be."""
     (tmp_path / "s").write_text("not a directory")
     assert "--state-dir" in one_line(up(tmp_path / "s"))
+
+
+@pytest.mark.parametrize("kind", ["master", "worker"])
+def test_a_state_directory_that_is_open_to_others(tmp_path: Path, kind: str) -> None:
+    """No service starts there, as `up` does not: in one line, with what to run."""
+    state = tmp_path / "s"
+    prepare_settings(state, lambda line: None)
+    prepare(state, 1, now=datetime.now(UTC), new_uuid=uuid4)
+    state.chmod(0o755)
+    said = f"the directory {state} is open to other users (mode 0755); run: chmod 700 {state}"
+    twistd = Path(sys.executable).with_name("twistd")
+    done = subprocess.run(
+        [str(twistd), "-n", "--pidfile=", f"papertrader-{kind}", "--state-dir", str(state)],
+        capture_output=True, text=True, timeout=60, check=False, env=os.environ,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert f"papertrader-{kind}" in done.stderr
+    assert f"error: {said}" in done.stderr
+    assert said in one_line(up(state))
 
 
 def test_broken_settings_are_told_all_at_once(tmp_path: Path) -> None:
