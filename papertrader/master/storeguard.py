@@ -28,9 +28,13 @@ RETRY_AFTER_MS: Final = 2_000
 CHANGING: Final = STATE_CHANGING | {Opcode.REGISTER}
 """What is refused while nothing may be changed. Logins are not: they are few and small, and who
 wants to read needs one; the low-water mark leaves room for them, as long as it does."""
+OF_LOGINS: Final = frozenset(
+    {Opcode.LOGIN, Opcode.RESUME, Opcode.LOGOUT, Opcode.PASSWORD_RESET, Opcode.ACCOUNT_CLOSE}
+)
+"""What begins, goes on with or ends a login: each is recorded, a token that is shown as well."""
 FOR_LOGINS: Final = 64
-"""Below this part of the low-water mark a login is refused as well: it would wait for room, and its
-client would not know for what."""
+"""Below this part of the low-water mark these are refused as well: they would wait for room, and
+their client would not know for what."""
 
 
 class StoreGuard:
@@ -97,11 +101,13 @@ class StoreGuard:
                 "The server was stopped for a while and looks whether another has taken over.",
                 retry_after_ms=500,
             )
-        full = opcode == Opcode.LOGIN and self.full
+        full = opcode in OF_LOGINS and self.full
         if full or (opcode in CHANGING and not self.may_change):
             self.refused += 1
             why = "has no room on its disk" if self.read_only else "cannot reach its store"
-            goes_on = "nobody can log in" if full else "questions are answered, nothing is changed"
+            goes_on = (
+                "nobody can log in or out" if full else "questions are answered, nothing is changed"
+            )
             raise Refused(
                 Status.READ_ONLY,
                 f"The server {why}: until that is over {goes_on}.",

@@ -38,7 +38,7 @@ from papertrader.master.viewtables import TABLES as VIEW_TABLES
 from papertrader.ops.sealing import begin_epoch
 from papertrader.ops.sealkey import keep_seal_key, new_seal_key
 from papertrader.wire import messages as m
-from papertrader.wire.kinds import Status
+from papertrader.wire.kinds import ResumeFlag, Status
 from tests import backends
 from tests.backends import audit
 from tests.master_kit import Gate, MasterClient, MasterKit, at_once
@@ -226,13 +226,17 @@ def test_too_little_room_is_a_pause(tmp_path: Path) -> None:
     refused = kit.client(connection=4).login()
     assert (refused.status, refused.message.text) == (
         Status.READ_ONLY,
-        "The server has no room on its disk: until that is over nobody can log in.",
+        "The server has no room on its disk: until that is over nobody can log in or out.",
     )
+    token = m.Resume(token=ann.token, flags=int(ResumeFlag.TAKE_OVER))
+    late = (kit.client(connection=5).ask(token, session=0), ann.ask(m.Logout()))
+    assert {each.status for each in late} == {Status.READ_ONLY}
     assert ann.ask(m.PortfolioGet()).status == 0
     assert (kit.main.assets.updates, kit.main.journal.seq) == (updates, seq)
     kit.room.free = 1_000
     kit.turn(1.1)
     assert ann.order("AAPL", "1").status == 0
+    assert kit.client(connection=5).ask(token, session=0).status == 0
     assert kit.main.assets.updates > updates
     assert dict(kit.main.store_guard.figures())["store_pauses"] == 1
     kit.check()
