@@ -181,6 +181,19 @@ def test_a_client_order_id_is_used_once(floor: Any) -> None:
     floor.order("1", "10", client_order_id=77, account=2, portfolio=2)
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"limit_price": m("1000000")},
+        {"order_type": OrderType.STOP, "limit_price": NULL, "stop_price": m("1000000")},
+    ],
+)
+def test_the_highest_price_is_allowed(busy_floor: Any, fields: dict[str, Any]) -> None:
+    """Beyond it is PRICE_BAND; at it the order is only too dear."""
+    refusal, _ = refusal_of(busy_floor, fields)
+    assert refusal == Refusal.INSUFFICIENT_CASH
+
+
 def test_close_only_may_be_sold(busy_floor: Any) -> None:
     """What may only be sold is refused for other reasons, or not at all."""
     refusal, _ = refusal_of(busy_floor, {"symbol": "LAST", "side": Side.SELL})

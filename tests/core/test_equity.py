@@ -115,6 +115,29 @@ def test_a_clock_turned_back_begins_the_curve_anew() -> None:
     ]
 
 
+def test_a_curve_that_begins_at_the_end_of_a_session_has_that_end() -> None:
+    """The clock was turned back to just then: what was done at that instant is of its end."""
+    book = Book()
+    book.post(TransactionKind.DEPOSIT, T + 5 * DAY, 100 * SCALE)
+    book.post(TransactionKind.DEPOSIT, T + DAY, 10 * SCALE)
+    book.post(TransactionKind.DEPOSIT, T + DAY + 1, 5 * SCALE)
+    found = book.curve(T + DAY + 2)
+    assert [(p.at, p.equity // SCALE, p.flow // SCALE) for p in found] == [
+        (T + DAY, 100, 0),
+        (T + DAY, 110, 10),
+        (T + DAY + 2, 115, 5),
+    ]
+
+
+def test_a_clock_that_goes_back_by_just_a_day_does_not_begin_it_anew() -> None:
+    """More than a day is a turn."""
+    for back, begins in ((DAY, T + 5 * DAY), (DAY + 1, T + 4 * DAY - 1)):
+        book = Book()
+        book.post(TransactionKind.DEPOSIT, T + 5 * DAY, 100 * SCALE)
+        book.post(TransactionKind.DEPOSIT, T + 5 * DAY - back, 10 * SCALE)
+        assert curve_start(book.posted) == begins
+
+
 def test_sources_out_of_order_do_not_begin_it_anew() -> None:
     """Symbols are stamped by themselves: a second earlier is the same day."""
     book = Book()

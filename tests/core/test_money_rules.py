@@ -9,7 +9,7 @@ import attrs
 import pytest
 
 from papertrader.core.events import OrderChanged
-from papertrader.core.fees import commission, regulatory_fees, tier_sevenths
+from papertrader.core.fees import commission, fees_of_fill, regulatory_fees, tier_sevenths
 from papertrader.core.ledger import Transaction, TransactionKind
 from papertrader.core.margin import liquidation_plan, maintenance_of, short_price
 from papertrader.core.money import NULL, SCALE, parse_amount
@@ -32,7 +32,7 @@ from papertrader.core.rates import (
 )
 from papertrader.core.refusals import Refusal
 from papertrader.core.settlement import Calendars
-from papertrader.core.terms import AccountKind, FeeModelKind, PortfolioTerms
+from papertrader.core.terms import AccountKind, FeeModelKind, PortfolioTerms, TermsFlag
 from papertrader.master.providers.base import load_calendars
 from tests.golden import parse_instant
 
@@ -78,6 +78,48 @@ def test_the_most_of_the_activity_fee() -> None:
     sec, taf = regulatory_fees(100_000 * SCALE, notional, parse_instant("2024-06-03T14:00:00Z"))
     assert (sec, taf) == (m("2.78"), m("8.30"))
     assert regulatory_fees(SCALE, SCALE * SCALE, parse_instant("1999-06-03T14:00:00Z")) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("price", "lines"),
+    [
+        ("0.05", ("0.02", "0.01", "0.01")),
+        ("0.02", ("0.00", "0.01", "0.01")),
+        ("0.015", ("0.00", "0.01", "0.005")),
+        ("0.005", ("0.00", "0.005", "0.00")),
+    ],
+)
+def test_no_line_takes_more_than_is_left_of_a_sale(
+    floor: Any, price: str, lines: tuple[str, ...]
+) -> None:
+    """The regulators' cents first, then the commission; none of the lines is below 0."""
+    terms = PortfolioTerms(
+        fee_model=FeeModelKind.PER_SHARE, fee_minimum=m("0.02"), flags=TermsFlag.REGULATORY_FEES
+    )
+    floor.quote("1", "1.01")
+    floor.hold("1", "1")
+    order = floor.order("1", "0.01", side=Side.SELL)
+    fees = fees_of_fill(
+        terms, order, quantity=SCALE, notional=m(price) * SCALE, gross=m(price),
+        asset=floor.desk.asset("ACME"), market_at=parse_instant("2024-06-03T14:00:00Z"),
+        month_shares=0,
+    )  # fmt: skip
+    assert (fees.commission, fees.sec_fee, fees.taf_fee) == tuple(map(m, lines))
+
+
+def test_credit_begins_with_just_two_thousand(floor: Any) -> None:
+    """2,000.00 in equity buy for twice as much; a unit less for the cash alone."""
+    choose(floor, account_kind=AccountKind.MARGIN)
+    for amount, has_credit, power in (
+        (m("-8000"), True, m("4000")),
+        (-1, False, m("1999.99999999")),
+    ):
+        paid = floor.desk.move_cash(
+            **floor.tick(), account=1, portfolio=1, amount=amount, market_at=floor.now
+        )
+        floor.keep(paid.events)
+        standing = floor.desk.standing(floor.desk.portfolio(1), floor.now)
+        assert (standing.has_credit, standing.buying_power) == (has_credit, power)
 
 
 def test_commission_of_nothing_is_nothing() -> None:

@@ -61,6 +61,15 @@ PING = codec.encode(m.Ping(token=7, sent_at=8), correlation=9)
 HELLO = client().data_to_send()
 
 
+@pytest.mark.parametrize("keepalive_s", [1, limits.KEEPALIVE_MAX_S])
+def test_the_bounds_of_a_keep_alive_interval(keepalive_s: int) -> None:
+    """The least and the most are taken; what is beyond them is a mistake of ours."""
+    assert client(keepalive_s=keepalive_s).state is State.WAIT_HELLO
+    beyond = 0 if keepalive_s == 1 else keepalive_s + 1
+    with pytest.raises(ValueError, match="out of bounds"):
+        client(keepalive_s=beyond)
+
+
 # --- HELLO -------------------------------------------------------------------------------------
 
 

@@ -10,6 +10,7 @@ from twisted.internet.testing import StringTransport
 from twisted.logger import Logger, formatEvent
 from twisted.python.failure import Failure
 
+from papertrader.core.instants import SECOND
 from papertrader.wire import codec, limits
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import Opcode, RelayUpFlag, Status
@@ -285,6 +286,19 @@ def test_without_a_link_for_long_each_request_is_told_what_is_known() -> None:
     it.connect_master()
     assert it.relayed() == []
     assert [type(each) for _, each in client.take()] == [m.SessionEvent]
+
+
+def test_how_long_the_master_is_silent() -> None:
+    """0 while the link is active, however long it lives; from its loss on the time since."""
+    it = house()
+    it.advance(3)
+    assert it.worker.upstream.silent_ns == 0
+    it.cut_master()
+    it.advance(2)
+    assert SECOND < it.worker.upstream.silent_ns <= 2 * SECOND
+    it.advance(6)
+    it.connect_master()
+    assert it.worker.upstream.silent_ns == 0
 
 
 def test_a_worker_that_never_had_a_master_answers_as_well() -> None:

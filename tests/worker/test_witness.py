@@ -78,6 +78,21 @@ def test_keys_and_heads_are_kept_and_read_again(path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+def test_what_is_kept_is_on_the_disk_before_it_counts(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that loses its power has not seen less than it was told."""
+    synced: list[list[str]] = []
+    monkeypatch.setattr(
+        "papertrader.worker.witness.os.fsync", lambda descriptor: synced.append(kinds(path))
+    )
+    signer = Signer()
+    witness = opened(path)
+    witness.take_key(signer.key(3))
+    witness.take_head(signer.head(3, 10))
+    assert synced == [["key"], ["key", "head"]]
+
+
 @pytest.mark.parametrize(
     ("what", "message"),
     [
