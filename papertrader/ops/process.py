@@ -30,6 +30,7 @@ from papertrader.net.clock import Clock
 from papertrader.net.onethread import OneThread
 from papertrader.net.stalls import StallWatch
 from papertrader.ops.running import EXIT_FAILED, StartError, end_process, sentence_of, tell
+from papertrader.ops.turns import ask_for_short_turns
 
 FAIL_DELAY_S: Final = 0.3
 """Time for the last answers (OUTCOME_UNKNOWN) to leave before a failed process ends."""
@@ -90,6 +91,8 @@ class Process:
 
         Raises `StartError` if the log's files cannot be used.
         """
+        # Before there are threads: each has what the one has that starts it.
+        ask_for_short_turns()
         self.start_threads()
         try:
             self.event_log.start()
