@@ -257,6 +257,8 @@ class Peer(OrderPeer, PortfolioPeer, ContestPeer, ListingPeer, OperatorPeer, Own
             self.out.append(act)
         elif isinstance(act, Status):
             self._fail(header, act, "as planned")
+        elif act == "expire":
+            self._fail(header, Status.SESSION_EXPIRED, "The session has expired; log in again.")
         else:
             self._act(header, message, octets)
             if act == "drop after":
@@ -340,7 +342,7 @@ class Peer(OrderPeer, PortfolioPeer, ContestPeer, ListingPeer, OperatorPeer, Own
     def _resume(self, header: codec.Header, message: m.Resume) -> None:
         session = self.market.sessions.get(message.token)
         if session is None:
-            self._fail(header, Status.SESSION_EXPIRED, "The session has expired.")
+            self._fail(header, Status.SESSION_EXPIRED, "The session has expired; log in again.")
             return
         token = hashlib.sha256(message.token).digest()
         session.token = token

@@ -250,7 +250,10 @@ class Replies:
         self._requests.requeue(lambda call: call.command.needs_session)
         self._end_session()
         self._subscriptions.events.append(u.SessionUpdate(code=error.code, reason=error.text))
-        self._fail_bound(errors.refusal(error.status, f"{error.text}; log in again"))
+        text = error.text.removesuffix(".")
+        if "log in again" not in text:
+            text += "; log in again"
+        self._fail_bound(errors.refusal(error.status, text))
 
     def _fail_bound(self, error: Exception) -> None:
         """Fail every waiting request that needs the session that is no more."""

@@ -236,9 +236,11 @@ def test_a_session_that_is_gone_leaves_doubt(market: BlockingMarket) -> None:
     """RESUME refused: a read says log in again, a command in doubt says unknown."""
     client = logged_in(market)
     market.plan(Opcode.ORDER_NEW, "drop after")
-    market.plan(Opcode.RESUME, Status.SESSION_EXPIRED)
-    with pytest.raises(errors.OutcomeUnknown):
+    market.plan(Opcode.RESUME, "expire")
+    with pytest.raises(errors.OutcomeUnknown) as unknown:
         client.buy("AAPL", 1)
+    assert str(unknown.value).count("log in again") == 1
+    assert ".;" not in str(unknown.value)
     with pytest.raises(errors.NotLoggedIn):
         client.portfolio()
     client.login("ada", "correct horse")
