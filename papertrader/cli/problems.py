@@ -21,6 +21,8 @@ EXIT_INTERRUPTED: Final = 130
 
 _DISK: Final = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 """Of errors that name no file, those of a disk."""
+_DATES: Final = ("not yet valid", "expired")
+"""In the words of OpenSSL, what a clock may be the cause of."""
 
 EXIT_CODES: Final = (
     (0, "done"),
@@ -136,6 +138,29 @@ def hint_of(code: str) -> str:
     return _HINTS.get(code, "")
 
 
+def _hint_of_connecting(text: str, remote: bool) -> str:
+    from papertrader.client.losses import SHUT_OUT, UNTRUSTED  # noqa: PLC0415
+
+    if UNTRUSTED in text and any(each in text for each in _DATES):
+        return (
+            "look at the clocks of this machine and of the worker's; if both are right, its"
+            " operator starts it again, and papertrader doctor there says more"
+        )
+    if UNTRUSTED in text:
+        return (
+            "name what it is certified for with --connect, and with --ca who certified it (a public"
+            " authority: the system's file, such as /etc/ssl/certs/ca-certificates.crt)"
+        )
+    if SHUT_OUT in text:
+        return (
+            "nothing was sent; it has too many connections of your address just now, or no"
+            " worker is there: wait some seconds, then do it again"
+        )
+    if remote:
+        return "check the address, the CA file, and whether a worker runs there"
+    return "if none runs there, start one with: make run (or papertrader up)"
+
+
 def _problem_of(error: Exception, remote: bool, with_key: bool) -> Problem:
     """Turn whatever was raised into a `Problem`."""
     if isinstance(error, Problem):
@@ -157,7 +182,6 @@ def _problem_of(error: Exception, remote: bool, with_key: bool) -> Problem:
         return Problem.usage(error.format_message().replace(_RANGE, _WHOLE), hint)
     # Imported late: usage errors and --help need nothing of the client.
     from papertrader.client import errors  # noqa: PLC0415
-    from papertrader.client.losses import SHUT_OUT, UNTRUSTED  # noqa: PLC0415
 
     if isinstance(error, errors.NotLoggedIn | errors.SessionEnded):
         return Problem.not_logged_in(error.text)
@@ -176,17 +200,7 @@ def _problem_of(error: Exception, remote: bool, with_key: bool) -> Problem:
         hint = "check that both sides are of the same version: {program} version"
         return Problem("PROTOCOL_FAULT", str(error), hint, EXIT_CONNECT)
     if isinstance(error, errors.PaperTraderError):
-        hint = (
-            "name what it is certified for with --connect, and with --ca who certified it (a public"
-            " authority: the system's file, such as /etc/ssl/certs/ca-certificates.crt)"
-            if UNTRUSTED in str(error)
-            else "nothing was sent; it has too many connections of your address just now, or no"
-            " worker is there: wait some seconds, then do it again"
-            if SHUT_OUT in str(error)
-            else "check the address, the CA file, and whether a worker runs there"
-            if remote
-            else "if none runs there, start one with: make run (or papertrader up)"
-        )
+        hint = _hint_of_connecting(str(error), remote)
         return Problem("CONNECTION_LOST", str(error), hint, EXIT_CONNECT)
     if isinstance(error, OSError) and (error.filename or error.errno in _DISK):
         what = f"{error.filename}: " if error.filename else ""

@@ -172,10 +172,23 @@ def _issue(
 def is_due(state: Path, name: str, *, now: datetime) -> bool:
     """Tell whether the certificate called ``name`` is ours and two thirds of its life are over.
 
+    So is one that is not good yet, though our authority is: it was made while the clock was ahead.
     One that another authority signed is its owner's to renew. Raises `CredentialsError`.
     """
     leaf = load_certificates(certificate_files(state, name)[0])[0]
-    return renew_at(leaf) <= now and is_ours(state, leaf)
+    if not is_ours(state, leaf):
+        return False
+    if now < leaf.not_valid_before_utc:
+        anchors = load_certificates(authority_file(state))
+        return all(each.not_valid_before_utc <= now for each in anchors)
+    return renew_at(leaf) <= now
+
+
+ANEW: Final = (
+    "with the master stopped, papertrader init --missing makes a new one; on another machine:"
+    " papertrader worker add NAME --again beside the master"
+)
+"""How a certificate of ours is made anew that no link comes about with."""
 
 
 def check_dates(state: Path, names: Iterable[str], *, now: datetime) -> None:
@@ -191,14 +204,11 @@ def check_dates(state: Path, names: Iterable[str], *, now: datetime) -> None:
         if now < first:
             raise CertificateError(
                 f"{file} is good from {first:%Y-%m-%d} on, but this machine's clock says"
-                f" {now:%Y-%m-%d}: set the clock right, then start again"
+                f" {now:%Y-%m-%d}: set the clock right, then start again. If it is right, the"
+                f" certificate was made while it was not: {ANEW}"
             )
         if now >= last:
-            raise CertificateError(
-                f"{file} ended on {last:%Y-%m-%d}: with the master stopped, papertrader init"
-                " --missing makes a new one; on another machine: papertrader worker add NAME"
-                " --again beside the master"
-            )
+            raise CertificateError(f"{file} ended on {last:%Y-%m-%d}: {ANEW}")
 
 
 def is_ours(state: Path, leaf: x509.Certificate) -> bool:

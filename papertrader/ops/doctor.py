@@ -33,7 +33,7 @@ from papertrader.master.secondfactor import KEY_FILE, lost_key, opens
 from papertrader.master.storeurl import why_open
 from papertrader.net.credentials import CredentialsError, load_certificates, load_credentials
 from papertrader.ops.authorities import load_set
-from papertrader.ops.certificates import certificate_files, tls_directory
+from papertrader.ops.certificates import ANEW, certificate_files, tls_directory
 from papertrader.ops.enrolled import read_enrolled
 from papertrader.ops.forwarded import ForwardedError, octets_behind, read_forwarded
 from papertrader.ops.market_variables import MarketSource
@@ -326,7 +326,8 @@ def _expiry(file: Path, leaf: x509.Certificate, now: datetime, advice: str) -> F
     if leaf.not_valid_before_utc > now:
         begin = f"{leaf.not_valid_before_utc:%Y-%m-%d}"
         what = f"{file.name} is not good before {begin}"
-        return Finding("certificates", Verdict.BAD, what, "set this machine's clock right")
+        early = f"set this machine's clock right; if it is, it was ahead when this was made: {ANEW}"
+        return Finding("certificates", Verdict.BAD, what, early)
     if end - now < EXPIRY_AHEAD and end - leaf.not_valid_before_utc > 2 * EXPIRY_AHEAD:
         what = f"{until}, in {(end - now).days} days"
         return Finding("certificates", Verdict.WARNING, what, advice)

@@ -205,10 +205,11 @@ def test_a_certificate_of_another_authority(
 ) -> None:
     """Nobody is told to start a server that runs: the options that name its authority are."""
     terminal.logged_in()
+    words = ["self-signed certificate"]
 
     def dial(endpoint: object) -> None:
         error = ssl.SSLCertVerificationError(1, "certificate verify failed")
-        error.verify_message = "self-signed certificate"
+        error.verify_message = words[-1]
         raise error
 
     monkeypatch.setattr(terminal.market, "dial", dial)
@@ -218,6 +219,11 @@ def test_a_certificate_of_another_authority(
     assert "not to be trusted: self-signed" in error
     assert "--ca" in hint
     assert "start one" not in hint
+    words.append("certificate is not yet valid")
+    error, hint = told(terminal.run("portfolio").stderr)
+    assert "not to be trusted: certificate is not yet valid" in error
+    assert "clocks" in hint
+    assert "--ca" not in hint
 
 
 @pytest.mark.parametrize(

@@ -168,6 +168,9 @@ def test_what_is_due_and_whose_it_is(tmp_path: Path) -> None:
     assert is_due(tmp_path, "far", now=NOW + timedelta(days=20))
     before = load_certificates(certificate_files(tmp_path, "far")[0])[0]
     issue_again(tmp_path, "far", now=NOW + timedelta(days=40))
+    # Made while the clock was ahead; or the clock is behind, which no certificate mends.
+    assert is_due(tmp_path, "far", now=NOW)
+    assert not is_due(tmp_path, "far", now=NOW - timedelta(days=2))
     after = load_certificates(certificate_files(tmp_path, "far")[0])[0]
     assert before.public_key() == after.public_key()
     assert after.not_valid_after_utc == NOW + timedelta(days=69)

@@ -29,7 +29,7 @@ from papertrader.master.engines import StoreError, place_at
 from papertrader.master.registry import Registry
 from papertrader.master.secondfactor import KEY_FILE
 from papertrader.net.credentials import load_certificates, worker_identity
-from papertrader.ops.certificates import certificate_files
+from papertrader.ops.certificates import certificate_files, issue_again
 from papertrader.ops.doctor import (
     BEHIND_MAX,
     DISK_FREE_MIN,
@@ -364,6 +364,20 @@ def test_a_pair_that_is_lost_is_made_again(state: Path, lost: str) -> None:
     assert (known.uuid, known.spki) == attrs.astuple(worker_identity(own))[:2]
     later = NOW + timedelta(days=25)
     assert not lacks_nothing(state, 1, place_at(state), now=later)
+
+
+@pytest.mark.sqlite
+def test_what_was_made_while_the_clock_was_ahead_is_made_again(state: Path) -> None:
+    """When the clock is right again no link comes about with it: the next start mends that."""
+    for each in ("worker-1", "worker-1-public"):
+        issue_again(state, each, now=NOW + timedelta(days=43))
+    told = seen(state, "certificates")
+    assert told.verdict is Verdict.BAD
+    assert "papertrader init --missing" in told.advice
+    assert not lacks_nothing(state, 1, place_at(state), now=NOW)
+    prepare(state, 1, now=NOW, new_uuid=lambda: UUID(int=8))
+    assert lacks_nothing(state, 1, place_at(state), now=NOW)
+    assert seen(state, "certificates").verdict is Verdict.GOOD
 
 
 @pytest.mark.sqlite
