@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from enum import Enum, IntEnum, IntFlag
 from typing import Any, Final, TypeVar
 
@@ -22,6 +23,8 @@ def shown(value: object) -> str:
     """Return what is wrong as a message repeats it: in one line, which is not long."""
     if isinstance(value, int) and value.bit_length() > _SHOWN_BITS_MAX:
         return f"a number of {value.bit_length()} bits"
+    if isinstance(value, Decimal):
+        return str(value)
     return quoted(value) if isinstance(value, str) else repr(value)
 
 

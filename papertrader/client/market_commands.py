@@ -143,7 +143,8 @@ def speed_milli_of(speed: Amount) -> int:
     milli, rest = divmod(units_of(speed, "speed"), 100_000)
     if rest or not 1 <= milli <= SPEED_MAX:
         raise ValueError(
-            f"the speed must lie between 0.001 and 10,000, in thousandths: {shown(speed)}"
+            "the speed must lie between 0.001 and 10,000, with three decimals at most,"
+            f" not {shown(speed)}"
         )
     return milli
 

@@ -86,6 +86,15 @@ def test_what_makes_no_sense_is_not_sent(terminal: Terminal, words: tuple[str, .
     assert terminal.market.bodies(Opcode.CLOCK_SET) == []
 
 
+def test_a_speed_that_is_too_high_is_repeated_as_it_was_typed(terminal: Terminal) -> None:
+    """Beside what may be, and not in the words of a programming language."""
+    result = terminal.logged_in().run("clock", "speed", "20,000")
+    assert result.exit_code == 2
+    assert result.stderr.startswith(
+        "error: the speed must lie between 0.001 and 10,000, with three decimals at most, not 20000"
+    )
+
+
 def test_an_operator_is_asked_for_only_where_it_takes_one(terminal: Terminal) -> None:
     """First as the owner; refused, once more with scope ADMIN, which a login may have."""
     terminal.run("login", "--admin", "ada", typed=PASSWORD + "\n")
