@@ -7,6 +7,7 @@ terminal can show.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
@@ -25,9 +26,18 @@ _DOTS: Final = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 _BRAILLE: Final = 0x2800
 
 
-def _label(value: float) -> str:
-    text = f"{value:,.2f}" if abs(value) < 1e7 else f"{value:,.0f}"
-    return f" {text:>{AXIS_WIDTH - 1}}"[:AXIS_WIDTH]
+def fitted(value: float | Decimal, width: int, decimals: int) -> str:
+    """Write a price in ``width`` columns, 10 at least: rounded if there is no room, never cut."""
+    for places in range(decimals, -1, -1):
+        text = f"{value:,.{places}f}"
+        if len(text) <= width:
+            return f"{text:>{width}}"
+    return f"{value:>{width}.2e}"
+
+
+def _decimals(step: float) -> int:
+    """Return with how many decimals prices differ that lie ``step`` apart: 2 to 8."""
+    return min(8, max(2, -math.floor(math.log10(step)))) if step > 0 else 2
 
 
 def _join(cells: Sequence[Piece]) -> Line:
@@ -44,10 +54,13 @@ def _join(cells: Sequence[Piece]) -> Line:
 def _labelled(rows: list[list[Piece]], low: float, high: float) -> list[Line]:
     """Put prices behind the first, the middle and the last row."""
     last = len(rows) - 1
+    decimals = _decimals((high - low) / 2)
     lines = []
     for number, cells in enumerate(rows):
         value = high - (high - low) * number / last if last else high
-        text = _label(value) if number in (0, last // 2, last) else " " * AXIS_WIDTH
+        text = " " * AXIS_WIDTH
+        if number in (0, last // 2, last):
+            text = f" {fitted(value, AXIS_WIDTH - 1, decimals)}"
         lines.append(_join([*cells, (text, "axis")]))
     return lines
 

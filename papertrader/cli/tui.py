@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from papertrader.cli.invocation import Invocation, pass_invocation
@@ -30,5 +32,11 @@ def tui(invocation: Invocation, symbols: tuple[str, ...], read_only: bool) -> No
         raise Problem.usage(
             "the terminal program needs Textual, which is not installed", install_command("tui")
         ) from None
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise Problem.usage(
+            "the terminal program needs a terminal to draw on and to read keys from",
+            "over ssh: ssh -t HOST; for a script, one command each: "
+            f"{invocation.command_line()} --help",
+        )
     scope = Scope.READ if read_only else Scope.TRADE
     TerminalProgram(invocation, place, login, scope, symbols).run()

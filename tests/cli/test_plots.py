@@ -75,6 +75,23 @@ def test_the_axis_tells_the_highest_and_the_lowest_price() -> None:
     assert lines[-1].endswith("5.00")
 
 
+@pytest.mark.parametrize(
+    ("high", "low", "first", "last"),
+    [
+        ("1282637.31", "1197585.02", " 1,282,637", " 1,197,585"),
+        ("12345678901.5", "5.5", "  1.23e+10", "      5.50"),
+        ("0.00001240", "0.00001170", " 0.0000124", " 0.0000117"),
+        ("0.06", "0.04", "      0.06", "      0.04"),
+    ],
+)
+def test_prices_on_the_axis_are_rounded_and_not_cut(
+    high: str, low: str, first: str, last: str
+) -> None:
+    """Large ones fit, and small ones differ from each other."""
+    lines = columns(plots.candle_lines([bar(0, low, high, low, high)], 30, 9))
+    assert (lines[0][-10:], lines[-1][-10:]) == (first, last)
+
+
 def test_a_curve_goes_from_its_first_to_its_last_value() -> None:
     """A rising line begins below and ends above."""
     lines = columns(plots.curve_lines([1, 2, 3, 4], 30, 6))

@@ -433,6 +433,22 @@ def test_help_lists_the_bindings_and_views_change(server: Server) -> None:
     play(server, body)
 
 
+def test_fills_that_come_close_together_do_not_cover_the_screen(server: Server) -> None:
+    """The newest is told beside the orders, the others stand in the log and under the fills."""
+
+    async def body(pilot: Pilot[None]) -> None:
+        app = pilot.app
+        assert isinstance(app, TerminalProgram)
+        app._disable_notifications = False
+        for told in ("a", "b"):
+            for price in ("9.50", "9.51", "9.52"):
+                app._tell_fill(f"{told} at {price}")
+            last = f"{told} at 9.52"
+            await wait(pilot, lambda now=last: [n.message for n in app._notifications] == [now])
+
+    play(server, body)
+
+
 def test_who_may_only_look_gets_no_ticket(server: Server) -> None:
     """Scope READ: the keys say so."""
 
@@ -480,6 +496,9 @@ def test_the_end_of_the_session_is_seen(server: Server) -> None:
         await wait(pilot, lambda: "LOGGED OUT" in str(app.query_one("#top", Static).render()))
         assert app.query_one("#lower", TabbedContent).active == "log"
         await wait(pilot, lambda: "login ann in a shell" in log_of(pilot))
+        await pilot.press("i")
+        chart = app.query_one(Picture)
+        await wait(pilot, lambda: "there is no session" in str(chart.render()))
 
     play(server, body)
 
@@ -507,6 +526,14 @@ def test_a_session_that_ends_while_all_is_read_is_seen_too(
 
     monkeypatch.setattr(AsyncClient, "watchlists", revoked_first)
     play(server, body, rows=0)
+
+
+def test_without_a_terminal_it_does_not_start(server: Server) -> None:
+    """As by ssh without -t: one sentence, and no page full of the signs that draw a screen."""
+    done = server.cli("tui", stdin="")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: the terminal program needs a terminal")
+    assert "ssh -t HOST" in done.stderr and "\x1b" not in done.stdout + done.stderr
 
 
 @pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux")

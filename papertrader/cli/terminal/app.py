@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shlex
-import sys
 from collections.abc import Iterable
 from typing import ClassVar, Final, TypeVar
 
@@ -21,14 +19,24 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.css.query import NoMatches
 from textual.widget import Widget
-from textual.widgets import DataTable, Footer, Input, RichLog, Static, TabbedContent, TabPane
+from textual.widgets import DataTable, Footer, Input, Static, TabbedContent, TabPane
 
 from papertrader.cli.alerts import describe
 from papertrader.cli.invocation import Invocation
 from papertrader.cli.output import amount, gaps, money, name
 from papertrader.cli.place import Place, StoredLogin
+from papertrader.cli.terminal.commandline import said_by
 from papertrader.cli.terminal.help import Help
-from papertrader.cli.terminal.listing import arrow, coloured, day_change, fill, moment
+from papertrader.cli.terminal.listing import (
+    Lines,
+    arrow,
+    coloured,
+    day_change,
+    fill,
+    moment,
+    priced,
+    shortened,
+)
 from papertrader.cli.terminal.picture import BARS_MAX, STYLES, Picture
 from papertrader.cli.terminal.ticket import Ticket
 from papertrader.client import errors
@@ -48,17 +56,18 @@ ROWS_MAX: Final = 200
 """Orders and fills kept on the screen."""
 TRADES: Final = (TxKind.BUY, TxKind.SELL, TxKind.SHORT, TxKind.COVER)
 LOG_LINES_MAX: Final = 2_000
-COMMAND_S: Final = 60
-"""A command of the line below that has not ended by then is ended."""
+SYMBOL_WIDTH: Final = 8
+PRICE_WIDTH: Final = 11
+"""Columns of the watch list; what is longer is shortened, and stands whole over the chart."""
 INTERVALS: Final = ("1m", "5m", "1h", "1d", "1w")
 REVALUED_S: Final = 5
 """While positions are held, what they are worth is read again every so many seconds."""
+TOLD_S: Final = 5
+"""A fill is told for so many seconds; many small ones would cover what they are told of."""
 SETTLE_S: Final = 0.1
 """The bars of a symbol are read when the cursor has stood on it for so long."""
 BAR_MS: Final = 1_000
 """The bar in formation is pushed once in this time at most."""
-_NEVER: Final = frozenset({"tui", "up", "watch"})
-"""Commands that do not end by themselves."""
 
 
 class TerminalProgram(App[None]):
@@ -123,6 +132,7 @@ class TerminalProgram(App[None]):
         self._connected = False
         self._ended = ""
         self._ticks = 0
+        self._told_at = -TOLD_S
 
     def compose(self) -> ComposeResult:
         """Lay out the screen."""
@@ -140,7 +150,7 @@ class TerminalProgram(App[None]):
             with TabPane("Fills", id="fills"):
                 yield DataTable(id="fills-table", cursor_type="row")
             with TabPane("Log", id="log"):
-                yield RichLog(id="log-lines", max_lines=LOG_LINES_MAX, wrap=True)
+                yield Lines("log-lines", LOG_LINES_MAX)
         yield Input(id="command", placeholder="/ a command, as in the shell: buy AAPL 10")
         yield Footer()
 
@@ -160,7 +170,7 @@ class TerminalProgram(App[None]):
     async def on_mount(self) -> None:
         """Prepare the tables, then connect."""
         watch = self._at("#watch", DataTable)
-        for label, width in (("symbol", 8), ("last", 11), ("day", 8)):
+        for label, width in (("symbol", SYMBOL_WIDTH), ("last", PRICE_WIDTH), ("day", 8)):
             watch.add_column(label, width=width)
         self._at("#positions-table", DataTable).add_columns(
             "symbol", "quantity", "average", "mark", "value", "unrealized"
@@ -225,7 +235,7 @@ class TerminalProgram(App[None]):
         watched = list(dict.fromkeys(each.upper() for each in (*symbols, *held)))[:WATCH_MAX]
         table = self._at("#watch", DataTable)
         for symbol in watched:
-            table.add_row(symbol, "-", "", key=symbol)
+            table.add_row(shortened(symbol, SYMBOL_WIDTH), "-", "", key=symbol)
         await self.client.subscribe_account()
         await self.client.subscribe_quotes(watched)
         page = await self.client.orders(every=True, limit=ROWS_MAX, newest_first=True)
@@ -297,7 +307,7 @@ class TerminalProgram(App[None]):
         if quote.symbol in {row.value for row in table.rows}:
             change = day_change(quote)
             text = "" if change is None else f"{arrow(change)}{abs(change):6.2f}%"
-            table.update_cell(quote.symbol, columns[1], f"{money(quote.last):>11}")
+            table.update_cell(quote.symbol, columns[1], priced(quote.last, PRICE_WIDTH))
             table.update_cell(quote.symbol, columns[2], coloured(text, change or 0))
         if quote.symbol == self.symbol:
             self._show_quote()
@@ -318,11 +328,19 @@ class TerminalProgram(App[None]):
                 amount(fill.quantity), money(fill.price),
             )  # fmt: skip
             self._show_fills()
-            self.notify(f"{name(order.side)} {amount(fill.quantity)} {order.symbol} at"
-                        f" {money(fill.price)}")  # fmt: skip
+            self._tell_fill(f"{name(order.side)} {amount(fill.quantity)} {order.symbol} at"
+                            f" {money(fill.price)}")  # fmt: skip
         self.note(line)
         self._show_orders()
         self.refresh_soon()
+
+    @work(exclusive=True, group="tell")
+    async def _tell_fill(self, text: str) -> None:
+        """Say it beside the orders for a while; of fills that come close together, the newest."""
+        if self._ticks - self._told_at < TOLD_S:
+            self.clear_notifications()
+        self._told_at = self._ticks
+        self.notify(text, timeout=TOLD_S)
 
     # --- the account ----------------------------------------------------------------------------
 
@@ -355,7 +373,7 @@ class TerminalProgram(App[None]):
 
     def note(self, text: str, style: str = "") -> None:
         """Write a line into the log."""
-        self._at("#log-lines", RichLog).write(Text(text, style=STYLES[style]))
+        self._at("#log-lines", Lines).tell(Text(text, style=STYLES[style]))
 
     # --- what is shown --------------------------------------------------------------------------
 
@@ -445,7 +463,8 @@ class TerminalProgram(App[None]):
         before, self._bars_followed = self._bars_followed, 0
         try:
             if before:
-                await self.client.unsubscribe(before)
+                with contextlib.suppress(ValueError):  # it ended already, as with its session
+                    await self.client.unsubscribe(before)
             self._bars_followed = await self.client.subscribe_bars(
                 symbol, interval, min_interval_ms=BAR_MS, snapshot=False
             )
@@ -554,31 +573,10 @@ class TerminalProgram(App[None]):
         """Run a command as the shell would, and write what it says into the log."""
         self.note(f"> {text}")
         self.show_tab("log")
-        try:
-            words = shlex.split(text)
-        except ValueError as error:
-            self.note(f"error: {error}", "down")
-            return
-        if words[0] in _NEVER:
-            self.note(f"error: {words[0]} is for a shell", "down")
-            return
-        place = shlex.split(self.invocation.command_line())[1:]
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "papertrader.cli.main", *place, *words,
-            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )  # fmt: skip
-        try:
-            said, _ = await asyncio.wait_for(process.communicate(), COMMAND_S)
-        except TimeoutError:
-            process.kill()
-            await process.wait()
-            with contextlib.suppress(NoMatches):
-                self.note(f"error: {words[0]} had not ended after {COMMAND_S} seconds", "down")
-            return
+        lines, well = await said_by(self.invocation, text)
         with contextlib.suppress(NoMatches):
-            for line in said.decode(errors="replace").splitlines()[-LOG_LINES_MAX:]:
-                self.note(line, "" if process.returncode == 0 else "down")
+            for line in lines[-LOG_LINES_MAX:]:
+                self.note(line, "" if well else "down")
 
 
 _CANCELLABLE: Final = (

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from rich.text import Text
 from textual.coordinate import Coordinate
-from textual.widgets import DataTable
+from textual.events import Resize
+from textual.widgets import DataTable, RichLog
 
+from papertrader.cli.output import money
+from papertrader.cli.plots import fitted
 from papertrader.cli.terminal.picture import STYLES
 from papertrader.client import results as r
 
@@ -40,6 +45,28 @@ def fill(table: DataTable[Any], rows: Iterable[tuple[str, Sequence[Any]]]) -> No
         table.move_cursor(row=min(line, len(keys) - 1), animate=False)
 
 
+class Lines(RichLog):
+    """A log whose lines are wrapped anew when the terminal becomes wider or narrower."""
+
+    def __init__(self, identifier: str, lines_max: int) -> None:
+        super().__init__(id=identifier, max_lines=lines_max, min_width=1, wrap=True)
+        self._texts: deque[Text] = deque(maxlen=lines_max)
+        self._width = 0
+
+    def tell(self, text: Text) -> None:
+        """Write one at the end."""
+        self._texts.append(text)
+        self.write(text)
+
+    def on_resize(self, event: Resize) -> None:
+        """Write all of them again; the base class writes what came before there was any width."""
+        before, self._width = self._width, event.size.width or self._width
+        if before not in (0, self._width):
+            self.clear()
+            for text in self._texts:
+                self.write(text)
+
+
 def arrow(change: Any) -> str:
     """Return a sign for up, down or neither."""
     return "▲" if change > 0 else "▼" if change < 0 else "·"
@@ -48,6 +75,19 @@ def arrow(change: Any) -> str:
 def coloured(text: str, change: Any) -> Text:
     """Return text in the colour of its direction."""
     return Text(text, style=STYLES["up" if change > 0 else "down" if change < 0 else ""])
+
+
+def priced(value: Decimal | None, width: int) -> str:
+    """Return a price in ``width`` columns, rounded if it is longer; a cut one would be another."""
+    text = money(value)
+    if value is None or len(text) <= width:
+        return f"{text:>{width}}"
+    return fitted(value, width, width)
+
+
+def shortened(symbol: str, width: int) -> str:
+    """Return a symbol in ``width`` columns, with a sign that there is more of it."""
+    return symbol if len(symbol) <= width else f"{symbol[: width - 1]}…"
 
 
 def moment(at: datetime | None) -> str:

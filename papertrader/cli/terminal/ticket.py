@@ -161,6 +161,9 @@ class Ticket(ModalScreen[r.Order | None]):
         except errors.OutcomeUnknown:
             self._say("Sent, but nobody knows whether it was taken: see the orders.")
             return
+        except errors.RefusedError as error:
+            self._say(f"Refused: {error}")
+            return
         except (errors.PaperTraderError, ValueError) as error:
             self._say(f"Not sent: {error}")
             return
@@ -172,7 +175,7 @@ class Ticket(ModalScreen[r.Order | None]):
         """Close it. What was sent cannot be called back by that, which is said."""
         if self._sending:
             self.app.notify(
-                "The order was sent, and may still be carried out: see the orders.",
+                "The order may have been sent already, and be carried out: see the orders.",
                 severity="warning",
             )
         self.dismiss(None)
