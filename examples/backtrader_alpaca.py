@@ -2,7 +2,8 @@
 
     python examples/backtrader_alpaca.py https://HOST:PORT KEY_FILE SYMBOL
 
-``pip install alpaca-py backtrader``; KEY_FILE holds the key's ID and its secret, a line each;
+``pip install alpaca-py backtrader``; KEY_FILE is what ``papertrader key create --trade bot >
+KEY_FILE`` wrote, or holds an ID and its secret, a line each, as Alpaca gives them;
 REQUESTS_CA_BUNDLE names the authority's certificate. The strategy and backtrader are as they come
 from PyPI, and know nothing of either; `AlpacaDays` and `AlpacaBroker` are what they trade through,
 and would do so at Alpaca as well. One bar is a day of the market. Not advice: an example.
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import backtrader as bt
+from alpaca.common.exceptions import APIError
 from alpaca.data.historical import StockHistoricalDataClient
 from alpaca.data.requests import StockBarsRequest
 from alpaca.data.timeframe import TimeFrame
@@ -162,6 +164,9 @@ class AlpacaBroker(bt.BrokerBase):
         order.completed()
 
     def _tell(self, order: Any) -> None:
+        if order.status == order.Completed:
+            done = order.executed
+            print(f"{order.ordtypename()} {abs(done.size)} at {done.price:.2f}", flush=True)
         self._news.append(order.clone())
 
     def get_notification(self) -> Any:
@@ -206,14 +211,30 @@ def _sleep() -> bool:
     return True
 
 
+def keys_of(text: str) -> tuple[str, str]:
+    """Return ID and secret: two words, or one of which the ID is the first 16 characters."""
+    words = text.split()
+    if len(words) == 1 and len(words[0]) == 80:
+        return words[0][:16], words[0][16:]
+    if len(words) == 2:
+        return words[0], words[1]
+    raise ValueError("the file of the key must hold its 80 digits, or an ID and a secret")
+
+
 def main(arguments: list[str]) -> None:
     """Run until interrupted."""
     url, key_file, symbol = arguments
-    key_id, secret = Path(key_file).read_text(encoding="utf-8").split()
-    run(url, (key_id, secret), symbol, _sleep)
+    keys = keys_of(Path(key_file).read_text(encoding="utf-8"))
+    TradingClient(*keys, url_override=url).get_asset(symbol)  # none: no day of it would ever come
+    run(url, keys, symbol, _sleep)
 
 
 if __name__ == "__main__":
     if len(sys.argv) != 4:
         sys.exit(__doc__)
-    main(sys.argv[1:])
+    try:
+        main(sys.argv[1:])
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except (APIError, OSError, ValueError) as wrong:  # requests' errors are OSErrors
+        sys.exit(f"error: {wrong}")

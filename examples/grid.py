@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from papertrader.client.aio import AsyncClient
+from papertrader.client.errors import PaperTraderError
 from papertrader.client.updates import OrderUpdate
 from papertrader.core.orders import Side
 
@@ -63,4 +64,9 @@ if __name__ == "__main__":
     if len(sys.argv) != 5:
         sys.exit(__doc__)
     where, authority, file, asset = sys.argv[1:]
-    asyncio.run(run(where, authority, Path(file).read_text().strip(), asset))
+    try:
+        asyncio.run(run(where, authority, Path(file).read_text().strip(), asset))
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except (PaperTraderError, OSError, ValueError) as wrong:
+        sys.exit(f"error: {wrong}")

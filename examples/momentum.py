@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from papertrader.client.blocking import Client
-from papertrader.client.errors import RefusedError
+from papertrader.client.errors import PaperTraderError, RefusedError
 
 LOOK_BACK = 20
 HOLD_MAX = 5
@@ -88,4 +88,9 @@ def main(address: str, ca: str, key_file: str) -> None:
 if __name__ == "__main__":
     if len(sys.argv) != 4:
         sys.exit(__doc__)
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:])
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except (PaperTraderError, OSError, ValueError) as wrong:
+        sys.exit(f"error: {wrong}")

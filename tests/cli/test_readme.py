@@ -81,7 +81,8 @@ class Desk:
         done = CliRunner().invoke(main, line, obj=invocation, input=f"{PASSWORD}\n" * asked)
         assert done.exit_code == 0, done.output
         self._market.advance(5)
-        said = done.stdout.splitlines() + done.stderr.splitlines() * asked
+        # A caution is shown at a terminal, too.
+        said = done.output.splitlines()
         prompts = ["Password:", "Repeat for confirmation:"][: 2 if words[0] == "register" else 1]
         here_text = f" --state-dir {self._market.state}"
         return prompts * asked + [each.replace(here_text, "") for each in said]

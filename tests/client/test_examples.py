@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import runpy
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -147,3 +148,34 @@ def test_called_wrongly_it_says_how(name: str) -> None:
     assert done.returncode == 1
     assert f"python examples/{name}.py" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["momentum", "grid", "backtrader_alpaca"])
+def test_a_key_that_is_not_there_is_one_sentence(name: str, tmp_path: Path) -> None:
+    """As are a server that is not there and a key that is none: no traceback."""
+    if name == "backtrader_alpaca":
+        pytest.importorskip("backtrader")
+    path = Path(__file__).parents[2] / "examples" / f"{name}.py"
+    key = tmp_path / "key"
+    words = {
+        "momentum": ["127.0.0.1:1", "ca.pem", key],
+        "grid": ["127.0.0.1:1", "ca.pem", key, "AAPL"],
+        "backtrader_alpaca": ["https://127.0.0.1:1", key, "AAPL"],
+    }[name]
+    for text in (None, "five words of no key"):
+        if text is not None:
+            key.write_text(text)
+        done = subprocess.run(
+            [sys.executable, path, *words], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 1
+        assert done.stderr.startswith("error: ") and "Traceback" not in done.stderr
+
+
+def test_the_backtrader_example_takes_a_key_as_it_was_made() -> None:
+    """The file that ``key create`` writes, or an ID and a secret by themselves."""
+    pytest.importorskip("backtrader")
+    path = Path(__file__).parents[2] / "examples" / "backtrader_alpaca.py"
+    found = runpy.run_path(str(path), run_name="backtrader_alpaca")["keys_of"]
+    assert found("1" * 16 + "a" * 64 + "\n") == ("1" * 16, "a" * 64)
+    assert found("ID\nsecret\n") == ("ID", "secret")
