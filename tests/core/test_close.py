@@ -45,6 +45,17 @@ def test_what_was_taken_when_the_quote_came_is_gone(floor: Any) -> None:
     assert floor.now_is(last).state == OrderState.EXPIRED
 
 
+@pytest.mark.parametrize(("after", "fills"), [(0, 0), (1, m("1"))])
+def test_a_close_is_not_by_a_quote_that_was_seen(floor: Any, after: int, fills: int) -> None:
+    """The session's last quote must have been observed after the order was stamped."""
+    order: Order = floor.order(
+        "1", "100", time_in_force=TimeInForce.CLS, works_from=1, expire_at=CLOSE
+    )
+    floor.quote("99", "100", last="100", observed_at=order.received_at + after)
+    close(floor)
+    assert filled(floor, order) == [fills]
+
+
 def test_nothing_is_left_where_all_was_taken(floor: Any) -> None:
     """Not one share; the other side of the quote is another matter."""
     floor.hold("5", "100")

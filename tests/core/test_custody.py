@@ -14,12 +14,14 @@ from papertrader.core.custody import (
     present_likeness,
 )
 from papertrader.core.events import TransactionPosted
+from papertrader.core.instants import DAY
 from papertrader.core.ledger import TransactionKind
 from papertrader.core.money import NULL, SCALE, parse_amount
 from papertrader.core.orders import OrderState, Side
 from papertrader.core.quotes import ActionKind, CorporateAction
 from papertrader.core.refusals import Refusal
 from papertrader.core.terms import PortfolioTerms
+from tests.core.test_equity import Book, T
 
 m = parse_amount
 
@@ -146,6 +148,16 @@ def test_a_moment_before_an_ending_is_told_in_what_has_become_of_it() -> None:
     ]
     now = brought_forward(then, actions, lambda symbol: SCALE, lambda each: prices[each.symbol])
     assert now == Likeness(m("5") + m("10") + m("7"), (Holding("C", m("10"), m("40")),))
+
+
+def test_the_moment_of_a_turn_is_of_the_time_after_it() -> None:
+    """What was held when the clock was turned back was held from then on."""
+    book = Book()
+    book.post(TransactionKind.DEPOSIT, T + 5 * DAY, m("100"))
+    book.post(TransactionKind.DEPOSIT, T, m("10"))
+    book.post(TransactionKind.DEPOSIT, T + DAY, m("1"))
+    found = [likeness_of(book.posted, at).cash for at in (T, T + DAY - 1, T + DAY)]
+    assert found == [m("110"), m("110"), m("111")]
 
 
 def test_the_likeness_of_now_is_what_the_desk_has(floor: Any) -> None:

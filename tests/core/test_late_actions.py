@@ -143,6 +143,16 @@ def test_orders_from_before_are_split_and_others_are_not(floor: Any) -> None:
     assert position(floor).quantity == m("20")
 
 
+def test_an_order_of_the_very_time_of_a_late_split_is_of_after_it(floor: Any) -> None:
+    """From then on prices are of new shares; a moment earlier they were of old ones."""
+    floor.hold("10", "100")
+    order = floor.order("4", "120", side=Side.SELL)
+    split(floor, order.accepted_at, 2, 1)
+    assert floor.now_is(order) == order
+    split(floor, order.accepted_at + 1, 3, 1)
+    assert floor.now_is(order).quantity == m("12")
+
+
 def test_orders_for_more_than_there_is_are_cancelled_the_newest_first(floor: Any) -> None:
     """Ten became one: whoever sold nine since, not knowing, sells nothing."""
     floor.hold("20", "10")

@@ -60,6 +60,12 @@ def test_the_deepest_fall_has_its_dates() -> None:
     assert (found.peak_at, found.trough_at) == (START + DAY, START + 2 * DAY)
 
 
+def test_a_fall_is_from_the_last_day_of_the_peak() -> None:
+    """A height that is reached again is where the fall after it begins."""
+    found = drawdown_of(curve(100, 200, 100, 200, 50))
+    assert (found.depth, found.peak_at) == (-0.75, START + 3 * DAY)
+
+
 def test_trades_are_won_after_fees() -> None:
     """A profit that the fee eats is a loss."""
     trades = [Trade(realized=30), Trade(realized=5, fees=5), Trade(realized=-10)]
