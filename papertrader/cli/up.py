@@ -6,6 +6,7 @@ order. It holds no data and no secrets itself.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import shlex
@@ -53,6 +54,8 @@ START_S: Final = 30.0
 STOP_S: Final = 4.5
 """A server that has not stopped by then is killed."""
 POLL_S: Final = 0.05
+SAID_MAX: Final = 64 * 1024
+"""Octets of a server's words that are kept: more than it says before it is ready."""
 _PR_SET_PDEATHSIG: Final = 1
 
 
@@ -64,21 +67,30 @@ def _die_with_parent() -> None:
 
 @attrs.define
 class Server:
-    """A driver that runs, and how much of what it said was shown."""
+    """A driver that runs, and what it said: through a pipe, for its disk may be what failed."""
 
     name: str
     process: subprocess.Popen[bytes]
+    pipe: int
     words: Path
-    shown: int = 0
+    """Where it is kept as well, as far as there is room."""
+    said: bytes = b""
+    """The newest of it, `SAID_MAX` octets at most."""
+    _rest: bytes = b""
 
     def new_lines(self) -> list[str]:
         """Return the whole lines that it has said since the last time."""
-        with self.words.open("rb") as file:
-            file.seek(self.shown)
-            octets = file.read()
-        end = octets.rfind(b"\n") + 1
-        self.shown += end
-        return octets[:end].decode(errors="replace").splitlines()
+        octets = b""
+        with contextlib.suppress(BlockingIOError):
+            while more := os.read(self.pipe, SAID_MAX):
+                octets += more
+        if not octets:
+            return []
+        with contextlib.suppress(OSError), self.words.open("ab") as file:
+            file.write(octets)
+        self.said = (self.said + octets)[-SAID_MAX:]
+        whole, newline, self._rest = (self._rest + octets).rpartition(b"\n")
+        return (whole + newline).decode(errors="replace").splitlines()
 
 
 class Supervisor:
@@ -107,11 +119,17 @@ class Supervisor:
             str(program), "-n", "--pidfile=", "--logger=papertrader.ops.running.no_observer",
             *arguments, "--state-dir", str(self._state),
         ]  # fmt: skip
-        with open(words, "wb") as errors:
+        with contextlib.suppress(OSError):
+            words.unlink(missing_ok=True)
+        pipe, errors = os.pipe()
+        try:
+            for end in (pipe, errors):
+                os.set_blocking(end, False)
             process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
+                # If nobody reads it, words are lost: no server waits for that.
                 stderr=errors,
                 # Ctrl-C is for `up` alone, which stops the others in order.
                 start_new_session=True,
@@ -119,7 +137,9 @@ class Supervisor:
                 env=None if name == "master" else without_keys(os.environ),
                 preexec_fn=_die_with_parent,  # noqa: PLW1509 (this process has one thread)
             )
-        server = Server(name, process, words)
+        finally:
+            os.close(errors)
+        server = Server(name, process, pipe, words)
         self._servers.append(server)
         return server
 
@@ -176,7 +196,8 @@ class Supervisor:
 
     @staticmethod
     def _last_words(server: Server) -> str:
-        text = server.words.read_text(errors="replace")
+        server.new_lines()
+        text = server.said.decode(errors="replace")
         lines = [line.strip() for line in text.splitlines() if line.strip()]
         marked = [line.partition("error: ")[2] for line in lines if "error: " in line]
         return (marked or lines or [f"{server.name} ended without a word"])[-1]
@@ -190,9 +211,9 @@ class Supervisor:
         """
         while not self.stopping:
             for server in self._servers:
+                code = server.process.poll()
                 for line in server.new_lines():
                     tell(line)
-                code = server.process.poll()
                 if code is not None:
                     tell(f"{server.name} ended ({_ending(code)})")
                     return EXIT_INTERNAL

@@ -218,8 +218,7 @@ def test_too_little_room_is_a_pause(tmp_path: Path) -> None:
     assert kit.client(connection=3).register("bob").status == Status.READ_ONLY
     assert ann.ask(m.PortfolioGet()).status == 0
     assert ann.ask(m.TransactionsGet()).status == 0
-    other = kit.client(connection=2)
-    assert other.login().status == 0
+    assert kit.client(connection=2).login().status == 0
     kit.turn(5.0)
     kit.room.free = 1_000 // FOR_LOGINS - 1
     kit.turn(1.1)

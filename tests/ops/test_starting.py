@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 from pathlib import Path
 from types import SimpleNamespace
@@ -68,29 +69,49 @@ def test_up_waits_as_long_as_there_is_something_to_tell(
     """Twice as long as it waits for a server that says nothing; then it gives up."""
     state = tmp_path / "state"
     make_private_directory(state / "run")
-    words = tmp_path / "words"
-    words.touch()
+    pipe, errors = os.pipe()
+    os.set_blocking(pipe, False)
     now = [0.0]
     half = up.START_S / 2
     due = {round(k * half): f"papertrader-master: {k} of 5\n" for k in range(1, 5)}
 
     def sleep(seconds: float) -> None:
         now[0] += 1
-        with words.open("a") as file:
-            file.write(due.get(int(now[0]), ""))
+        os.write(errors, due.get(int(now[0]), "").encode())
         if now[0] == 5 * half:
             write_run_file(state, "master.json", {"driver": 42})
 
     monkeypatch.setattr(up, "time", SimpleNamespace(monotonic=lambda: now[0], sleep=sleep))
     supervisor = up.Supervisor(state, load_settings_of(tmp_path), {})
     process: Any = SimpleNamespace(pid=42, poll=lambda: None)
-    server = up.Server("master", process, words)
+    # What is said does not need the disk, which may be what failed.
+    server = up.Server("master", process, pipe, tmp_path / "nowhere" / "master.err")
     supervisor._servers.append(server)
     assert supervisor._wait(server, "master.json") == {"driver": 42}
     assert now[0] > 2 * up.START_S
     assert capsys.readouterr().err == "".join(due.values())
     with pytest.raises(StartError, match="was not ready"):
         supervisor._wait(server, "other.json")
+    os.close(errors)
+    os.close(pipe)
+
+
+def test_what_a_server_said_is_kept_where_there_is_room(tmp_path: Path) -> None:
+    """Whole lines are shown as they come, all of it is in its file; its last words are an error."""
+    pipe, errors = os.pipe()
+    os.set_blocking(pipe, False)
+    process: Any = SimpleNamespace(pid=42, poll=lambda: 1)
+    server = up.Server("master", process, pipe, tmp_path / "master.err")
+    assert server.new_lines() == []
+    os.write(errors, b"one\ntw")
+    assert server.new_lines() == ["one"]
+    os.write(errors, b"o\npapertrader-master: error: the store failed\n")
+    os.close(errors)
+    assert up.Supervisor._last_words(server) == "the store failed"
+    assert server.new_lines() == []
+    kept = (tmp_path / "master.err").read_text()
+    assert kept == "one\ntwo\npapertrader-master: error: the store failed\n"
+    os.close(pipe)
 
 
 def load_settings_of(directory: Path) -> Settings:
