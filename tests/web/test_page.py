@@ -170,6 +170,10 @@ def test_a_contest_is_opened_joined_and_ranked(browsers: Callable[..., Page]) ->
     page.wait(lambda: "You are in." in page.text)
     page.wait(lambda: [row for row in page.all("tbody tr") if "joiner" in row.text])
     assert page.one(".standings tbody td:nth-child(4)").text == "0.00 %"
+    # By return the ratio is not told, which is something else than too little to tell.
+    assert "Sharpe" not in page.one(".standings thead").text
+    page.click("option[value=RISK_ADJUSTED]")
+    page.shows(".standings thead", "Sharpe")
     assert "ends in" in page.text
     page.shot("contests")
     assert page.complaints() == []

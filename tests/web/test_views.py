@@ -211,6 +211,21 @@ def test_what_the_day_brought_is_no_more_than_what_was_won(browsers: Callable[..
     assert told == [each[2] for each in cases]
 
 
+def test_an_average_does_not_push_the_buttons_out_of_the_table(
+    browsers: Callable[..., Page],
+) -> None:
+    """Four decimals are shown of it; all of what costs less than one."""
+    told = browsers().driver.execute_async_script(
+        """
+        const [cases, done] = arguments;
+        import("./views/portfolio.js").then(({ average }) =>
+          done(cases.map((each) => average(BigInt(each)))), (why) => done(String(why)));
+        """,
+        ["11055534768", "2902000000", "1234"],
+    )
+    assert told == ["110.5553", "29.02", "0.00001234"]
+
+
 def test_notes_of_a_transfer_in_parts_stay_with_their_rows(browsers: Callable[..., Page]) -> None:
     """A note names its row by the place in its part."""
     page = browsers()

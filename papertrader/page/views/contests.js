@@ -53,10 +53,11 @@ function Standings({ contest }) {
     <label class="inline">ranked by <select value=${order} onChange=${(event) => setOrder(event.target.value)}>
       <option value="EQUITY">return</option><option value="RISK_ADJUSTED">risk-adjusted return</option></select></label>
     ${contest.state === 3 ? "" : html` <span class="hint">provisional until it ends</span>`}
-    <div class="scroll" tabindex="0" role="group" aria-label="Standings"><table class="standings"><thead><tr><th>rank</th><th>who</th><th class="number">equity</th><th class="number">return</th><th class="number extra">Sharpe</th></tr></thead>
+    <div class="scroll" tabindex="0" role="group" aria-label="Standings"><table class="standings"><thead><tr><th>rank</th><th>who</th><th class="number">equity</th><th class="number">return</th>${order === "RISK_ADJUSTED" && html`<th class="number">Sharpe</th>`}</tr></thead>
       <tbody>${rows.map((row) => html`<tr key=${String(row.portfolio)} class=${row.username === state.user ? "chosen" : ""}>
         <td>${row.rank}</td><td>${row.username}</td><td class="number">${money(row.equity)}</td>
-        <td class=${`number ${tone(row.gain)}`}>${percent(number(row.gain))}</td><td class="number extra">${row.risk_adjusted === null ? "–" : decimal(row.risk_adjusted, 2, 4)}</td></tr>`)}
+        <td class=${`number ${tone(row.gain)}`}>${percent(number(row.gain))}</td>
+        ${order === "RISK_ADJUSTED" && html`<td class="number">${row.risk_adjusted === null ? "–" : decimal(row.risk_adjusted, 2, 4)}</td>`}</tr>`)}
       ${rows.length ? "" : html`<tr><td colspan="5" class="hint">Nobody has joined yet.</td></tr>`}</tbody></table></div>`;
 }
 
@@ -92,7 +93,7 @@ function Contest({ number, onChange }) {
         : html`<button type="button" class="plain" onClick=${() => attempt(() => choosePortfolio(contest.portfolio), contest.state === 3 ? "Its portfolio is shown now." : "Trading for the contest now.")}>${contest.state === 3 ? "show its portfolio" : "trade for it"}</button>`}</p>`
       : contest.state !== 3 ? html`<p><button type="button" class="main" onClick=${join}>Join</button></p>` : ""}
     ${contest.state === 3 && html`<p><button type="button" class="plain" onClick=${file}>Save the file</button>
-      <span class="hint">Anybody can count it again with <code>papertrader contest verify FILE</code>.</span></p>`}
+      ${" "}<span class="hint">Anybody can count it again with <code>papertrader contest verify FILE</code>.</span></p>`}
     <${Rules} contest=${contest} /><${Standings} contest=${contest} />
   </section>`;
 }

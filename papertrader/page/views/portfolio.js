@@ -3,10 +3,13 @@
 import { html, useState } from "../vendor/htm/htm-preact.js";
 import { attempt, choose, closePosition, marketNow, state } from "../store.js";
 import { useCurve } from "./performance.js";
-import { arrow, change, instant, money, number, percent, price, quantity, signed, tone } from "../format.js";
+import { arrow, change, decimal, instant, money, number, percent, price, quantity, signed, tone } from "../format.js";
 import { equityAtLast } from "../valuation.js";
 
 const TURN = 2 * Math.PI;
+
+/** An average has decimals without end; those of a coin that costs less than 1 say something. */
+export const average = (value) => (value >= 100000000n ? decimal(value, 2, 4) : price(value));
 
 /** The ring of what the money is in; each part is named beside it, and has its own pattern of dashes. */
 function Ring({ parts }) {
@@ -95,7 +98,7 @@ export function Portfolio({ go }) {
           <th class="number extra">mark</th><th class="number">value</th><th class="number extra">price today</th><th class="number">unrealized</th><th class="number extra">realized</th><th></th></tr></thead>
           <tbody>${state.positions.map((row) => html`<tr key=${row.symbol}>
             <td><button type="button" class="link" onClick=${() => { choose(row.symbol); go("market"); }}>${row.symbol}</button></td>
-            <td class="number">${quantity(row.quantity)}</td><td class="number extra">${price(row.average_cost)}</td>
+            <td class="number">${quantity(row.quantity)}</td><td class="number extra" title=${price(row.average_cost)}>${average(row.average_cost)}</td>
             <td class="number extra">${price(row.mark)}</td><td class="number">${money(row.market_value)}</td>
             <td class=${`number extra ${tone(moveOf(row) ?? 0)}`}>${arrow(moveOf(row) ?? 0)} ${percent(moveOf(row))}</td>
             <td class=${`number ${tone(row.unrealized_pnl ?? 0n)}`}>${arrow(row.unrealized_pnl ?? 0n)} ${signed(row.unrealized_pnl)}
