@@ -40,7 +40,7 @@ def watchlist_set(name: str, symbols: str | Iterable[str]) -> Command[Watchlist]
     """Make a watchlist, or replace the one of this name."""
     rows = symbol_rows_of(symbols, limits.WATCHLIST_SYMBOLS)
     if not rows:
-        raise ValueError("a watchlist needs one symbol at least; watchlist_delete deletes it")
+        raise ValueError("a watchlist needs one symbol at least; delete it to have none")
     made = Watchlist(name=_name(name), symbols=tuple(row.symbol for row in rows))
     return Command(message=m.WatchlistSet(name=name, symbols=rows), read=lambda _parts: made)
 

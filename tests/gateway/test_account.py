@@ -137,6 +137,14 @@ def test_a_configuration_is_chosen_while_the_account_is_empty(
     assert guest.ask("PATCH", "/v2/account/configurations", body).status == 422
 
 
+def test_a_watchlist_of_nothing_says_what_to_do(guest: Bot) -> None:
+    """In words of whoever asks, not in those of our client library."""
+    reply = guest.ask("POST", "/v2/watchlists", {"name": "none", "symbols": []}, expect=400)
+    assert reply.body["message"] == (
+        "a watchlist needs one symbol at least; delete it to have none"
+    )
+
+
 def test_activities(shared: GatewayMarket, guest: Bot) -> None:
     """Fills tell how far their order had come; pages go on where they ended."""
     guest.order(qty="10")
