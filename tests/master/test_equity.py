@@ -14,7 +14,8 @@ from papertrader.core.instants import SECOND, from_datetime
 from papertrader.core.marketclock import ClockField
 from papertrader.core.money import CENT, SCALE
 from papertrader.core.quotes import Bar
-from papertrader.master.providers.base import UnknownSymbol
+from papertrader.master.equity import session_ends
+from papertrader.master.providers.base import UnknownSymbol, load_calendars
 from papertrader.wire import limits
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import Status
@@ -110,6 +111,14 @@ def test_a_curve_survives_a_crash(fast: MasterKit) -> None:
     again = fast.client(connection=3)
     again.login()
     assert points(again)[: len(before)] == before
+
+
+def test_the_ends_of_sessions_include_both_bounds() -> None:
+    """A portfolio that was opened just at a close has that close, as one that is asked for then."""
+    calendar = load_calendars()["XNYS"]
+    first, last = (from_datetime(datetime(2010, 1, day, 21, tzinfo=UTC)) for day in (4, 5))
+    assert session_ends(calendar, first, last) == [first, last]
+    assert session_ends(calendar, first + 1, last - 1) == []
 
 
 def test_what_cannot_be_asked(kit: MasterKit, ann: MasterClient) -> None:

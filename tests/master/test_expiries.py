@@ -8,8 +8,10 @@ from papertrader.core.instants import SECOND
 from papertrader.master.commands import Refused
 from papertrader.master.invitations import Invitations, ResetTokens
 from papertrader.master.keys import ApiKey
+from papertrader.master.profile import require_proof
 from papertrader.master.registry import RegisteredWorker
 from papertrader.master.secondfactor import SETUP_LIFETIME, SecondFactors
+from papertrader.master.sessions import DETACHED_GRACE
 from papertrader.wire import limits
 from papertrader.wire.kinds import AccountRole, Status
 from tests.master_kit import MasterClient, MasterKit
@@ -56,6 +58,25 @@ def test_a_seed_waits_for_its_code_until_its_end(kit: MasterKit, ann: MasterClie
         with pytest.raises(Refused) as refused:
             factors.enable(account, "not a code", at)
         assert refused.value.status == status
+
+
+def test_a_session_and_its_proof_end_with_their_last_second(
+    kit: MasterKit, ann: MasterClient
+) -> None:
+    """And its grace, once its connection is gone."""
+    sessions = kit.main.people.authorization.sessions
+    (session,) = sessions
+    end = session.expires_at
+    assert list(sessions.due(end - 1)) == []
+    assert list(sessions.due(end)) == [session]
+    until = session.proven_at + limits.PROOF_S * SECOND
+    require_proof(session, until - 1)
+    with pytest.raises(Refused, match="needs your password"):
+        require_proof(session, until)
+    session.detached_at, session.remember = NOW, False
+    assert list(sessions.due(NOW + DETACHED_GRACE - 1)) == []
+    assert list(sessions.due(NOW + DETACHED_GRACE)) == [session]
+    session.detached_at, session.remember = 0, True
 
 
 def test_a_key_ends_with_its_last_second() -> None:
