@@ -32,8 +32,9 @@ REST_REQUEST: Final = (
     b"POST /orders HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
     b"content-length: %d\r\n\r\n%s" % (len(REST_BODY), REST_BODY)
 )
-IN_FLIGHT: Final = ((1, 1), (16, 1), (64, 1), (64, 4), (50, 16), (64, 16))
-"""Connections and requests open on each: 1, 16, 64, 256, 800 and 1,024 orders in flight."""
+IN_FLIGHT: Final = ((1, 1), (8, 1), (12, 1), (16, 1), (64, 1), (64, 4), (50, 16), (64, 16))
+"""Connections and requests open on each: 1 to 1,024 orders in flight, several near to where half of
+the peak is."""
 FSYNCS: Final = 200
 SETTLE_S: Final = 20.0
 Round = Callable[[float, float], Seen]
