@@ -167,8 +167,9 @@ def test_contests_are_bounded(floor: Any, monkeypatch: pytest.MonkeyPatch) -> No
     assert opened(floor, 2).refusal == Refusal.CONTEST_FORBIDS
     floor.now = 200
     advance(floor, 200)
-    late = opened(floor, 2, ends_at=150, joins_until=150)
-    assert late.refusal == Refusal.CONTEST_FORBIDS
+    for end in (150, floor.now + 20):  # The second input is of just that time.
+        late = opened(floor, 2, ends_at=end, joins_until=end)
+        assert late.refusal == Refusal.CONTEST_FORBIDS
     assert opened(floor, 2).refusal is None
     assert opened(floor, 3, cash=10**18).refusal is not None
     with pytest.raises(ValueError, match="exists already"):

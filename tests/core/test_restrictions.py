@@ -84,6 +84,8 @@ def test_the_while_is_market_time(floor: Any) -> None:
     early = floor.submit("10", side=Side.SELL, market_at=(1_000 + 3_599) * SECOND)
     assert early.refusal == Refusal.TERMS_FORBID
     assert "may be closed in 1 seconds" in early.text
+    same = floor.submit("10", side=Side.SELL, market_at=1_000 * SECOND)
+    assert same.refusal == Refusal.TERMS_FORBID, "a clock that stands still lets nobody out"
     before = floor.submit("1", side=Side.SELL, market_at=999 * SECOND)
     assert before.refusal is None
     later = floor.submit("9", side=Side.SELL, market_at=(1_000 + 3_600) * SECOND)
