@@ -473,11 +473,6 @@ class Desk(Splits):
         """Return a portfolio as it stands."""
         return self.state.portfolios.get(portfolio)
 
-    def portfolios_of(self, account: int) -> list[PortfolioState]:
-        """Return the portfolios of an account in the order in which they were opened."""
-        owner = self.state.accounts.get(account)
-        return [self.state.portfolios[each] for each in owner.portfolios] if owner else []
-
     def asset(self, symbol: str) -> Asset | None:
         """Return what is known of a symbol."""
         return self._assets.peek(symbol)

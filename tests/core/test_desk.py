@@ -355,8 +355,8 @@ def test_queries_know_what_is_there(floor: Any) -> None:
     assert desk.orders_of(account=1) == [ended, second]
     assert desk.orders_of(portfolio=3) == [third]
     assert desk.orders_of(account=9) == desk.orders_of(portfolio=9) == []
-    assert [each.portfolio for each in desk.portfolios_of(1)] == [1, 2]
-    assert desk.portfolios_of(9) == []
+    assert list(desk.state.accounts[1].portfolios) == [1, 2]
+    assert 9 not in desk.state.accounts
     assert desk.order(9) is None
     assert desk.order_by_client_id(9, 1) is None
     assert desk.order_by_client_id(1, first.client_order_id) == ended
