@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -29,6 +30,8 @@ def test_the_form_is_of_these_octets(state: DeskState, floor: Any) -> None:
     assert floor.desk.state_hash().hex() == (
         "049295427ae9be888cc6ee54a3a1e8e62557db7693cda265b0fe81b457699e1c0a"
     )
+    page = Path(__file__).parents[2] / "specs" / "ledger.rst"
+    assert f"the octet {FORM[0]}, its form" in page.read_text(encoding="utf-8")
 
 
 def test_the_hash_covers_every_field(state: DeskState, floor: Any) -> None:
