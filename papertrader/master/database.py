@@ -42,6 +42,7 @@ from papertrader.master.engines import (
     reason,
 )
 from papertrader.master.migrations import migrate
+from papertrader.master.room import room_wanted
 from papertrader.master.table import truth
 from papertrader.master.truthtables import APPEND_ONLY, TABLES
 
@@ -231,7 +232,8 @@ class TruthStore:
     def _unwritable(self, error: peewee.PeeweeException) -> StoreError:
         why = reason(error)
         if why == str(first_cause(error)):
-            why += "; make room on the disk, or check the database"
+            room = room_wanted(first_cause(error), Path(self.where))
+            why += f"; {room or 'make room on the disk, or check the database'}"
         return StoreError(f"{self.where} cannot be written: {why}")
 
     def _backup_before_migrating(self) -> None:

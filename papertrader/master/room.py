@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import resource
 import shutil
 from pathlib import Path
 from typing import Final
@@ -14,6 +15,8 @@ when there is no room for the files that it makes beside a database."""
 LITTLE: Final = 256 * 1024
 """Octets; with less, an error that is unclear is one of room."""
 KIB: Final = 1024
+PAGE: Final = 64 * KIB
+"""Octets; what SQLite writes at once is no larger."""
 
 
 def room_wanted(error: BaseException, path: Path) -> str:
@@ -21,8 +24,10 @@ def room_wanted(error: BaseException, path: Path) -> str:
 
     ``error``: that of the driver or of the system.
     """
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    full = code == SQLITE_FULL or getattr(error, "errno", 0) in (errno.ENOSPC, errno.EDQUOT)
+    code, number = getattr(error, "sqlite_errorcode", 0) & 0xFF, getattr(error, "errno", 0)
+    if number == errno.EFBIG or (code in UNCLEAR and _has_grown_enough(path)):
+        return f"no file may grow beyond {_largest() // KIB:,} KiB here (ulimit -f); raise that"
+    full = code == SQLITE_FULL or number in (errno.ENOSPC, errno.EDQUOT)
     if not full and code not in UNCLEAR:
         return ""
     try:
@@ -32,3 +37,17 @@ def room_wanted(error: BaseException, path: Path) -> str:
     if not full and free >= LITTLE:
         return ""
     return f"its disk is full ({free // KIB:,} KiB are free); make room there"
+
+
+def _largest() -> int:
+    """Return how large the system lets a file of this process become; -1 for any size."""
+    return resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+
+
+def _has_grown_enough(path: Path) -> bool:
+    """Tell whether a file, or one that SQLite has beside it, is as large as it may be."""
+    most = _largest()
+    if most == resource.RLIM_INFINITY:
+        return False
+    beside = [path, *(path.with_name(path.name + end) for end in ("-wal", "-shm", "-journal"))]
+    return any(each.exists() and each.stat().st_size + PAGE > most for each in beside)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import resource
 import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import peewee
 import pytest
 from click.testing import CliRunner
 
 from papertrader.cli.operator import rebuild_command
-from papertrader.master.engines import StoreError, connect
+from papertrader.master.database import TruthStore
+from papertrader.master.engines import StoreError, connect, first_cause, place_at
 from papertrader.master.room import LITTLE, room_wanted
 from tests.backends import audit
 from tests.master_kit import MasterKit
@@ -37,6 +41,40 @@ def test_an_error_that_may_be_one_of_room(tmp_path: Path, monkeypatch: pytest.Mo
         connect(path, {"journal_mode": "wal"})
     assert room_wanted(ValueError("of something else"), path) == ""
     assert room_wanted(OSError(28, "No space left on device"), path)
+
+
+@pytest.fixture
+def limited() -> Iterator[int]:
+    """How large files may become while a test runs, in octets."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    most = 256 * 1024
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
+    try:
+        yield most
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("mode", ["wal", "delete"])
+def test_a_file_that_may_not_grow(tmp_path: Path, limited: int, mode: str) -> None:
+    """SQLite says "disk I/O error" of that as well; on a disk with room the limit is told."""
+    path = tmp_path / "truth.db"
+    db = connect(path, {"journal_mode": mode})
+    db.execute_sql("CREATE TABLE held (value BLOB)")
+    with pytest.raises(peewee.PeeweeException) as failed:
+        for _ in range(limited // 4096 + 2):
+            db.execute_sql("INSERT INTO held VALUES (zeroblob(4000))")
+    db.close()
+    said = room_wanted(first_cause(failed.value), path)
+    assert said == "no file may grow beyond 256 KiB here (ulimit -f); raise that"
+
+
+def test_a_new_store_that_may_not_grow(tmp_path: Path, limited: int) -> None:
+    """The same of whoever begins one."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limited // 4, resource.RLIM_INFINITY))
+    with pytest.raises(StoreError, match=r"cannot be written: .*beyond 64 KiB here \(ulimit -f\)"):
+        TruthStore(place_at(tmp_path).truth).open()
+    assert room_wanted(OSError(errno.EFBIG, "File too large"), tmp_path / "x")
 
 
 @pytest.fixture
