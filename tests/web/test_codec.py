@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from papertrader.core.fills import LimitingRule
 from papertrader.wire import codec, javascript
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import Category
@@ -45,6 +46,14 @@ def test_nothing_of_the_inner_world_is_told_to_browsers() -> None:
     text = javascript.TARGET.read_text(encoding="utf-8")
     for name in ("RELAY_UP", "WorkerAuth", "StoreCommand", "TopicPublish"):
         assert name not in text
+
+
+def test_whatever_stops_an_order_has_words_on_the_page() -> None:
+    """Not the name of the rule."""
+    text = (PAGE / "views" / "orders.js").read_text(encoding="utf-8")
+    table = text.split("const LIMITING = {")[1].split("};")[0]
+    missing = [rule.name for rule in LimitingRule if rule and f"{rule.name}: " not in table]
+    assert missing == []
 
 
 @pytest.mark.skipif(node is None, reason="needs node; the page's tests in Chromium run it too")

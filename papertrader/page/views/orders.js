@@ -31,6 +31,8 @@ const LIMITING = {
   NO_PRICE: "there was no price", THROUGH: "the price did not go through the limit", QUEUE: "others were before it",
   VOLUME: "too little was traded", BAR: "the bar did not reach it", UNUSABLE: "the price was not to be trusted",
   HALTED: "the asset was halted", WAITING: "its time had not come", TRIGGER: "it was not triggered", HELD: "it waited for another order",
+  EXTENDED: "the market was in extended hours", FUNDS: "the portfolio could not pay for more", OVERFLOW: "the result is more than can be counted",
+  SESSION: "it waited for the opening or the close",
 };
 
 function Receipt({ row }) {
