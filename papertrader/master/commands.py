@@ -73,16 +73,23 @@ class Link(Protocol):
 class Refused(Exception):
     """A command that is answered with a status and a sentence instead of being done.
 
-    ``reply`` may hold a whole reply frame's octets to send instead of a bare failure.
+    ``field`` is what FIELD says, ``section`` the tag of the section whose content is not allowed.
     """
 
     def __init__(
-        self, status: int, text: str, *, field: int | None = None, retry_after_ms: int | None = None
+        self,
+        status: int,
+        text: str,
+        *,
+        field: int | None = None,
+        section: int | None = None,
+        retry_after_ms: int | None = None,
     ) -> None:
         super().__init__(text)
         self.status = status
         self.text = text
         self.field = field
+        self.section = section
         self.retry_after_ms = retry_after_ms
 
 

@@ -43,7 +43,10 @@ class Explaining:
         if isinstance(error, Refused):
             if error.status == Status.SCOPE_DENIED:
                 self._note_denied(command)
-            return command.failure(error.status, error.text, error.field, error.retry_after_ms)
+            field = error.field
+            if error.section is not None:
+                field = codec.place_of(error.section, command.octets)
+            return command.failure(error.status, error.text, field, error.retry_after_ms)
         if isinstance(error, RemoteFault):
             return command.failure(error.status, error.text, error.field)
         if isinstance(error, StoreAway):

@@ -65,7 +65,11 @@ class History:
         else:
             order = desk.order_by_client_id(portfolio, message.client_order_id)
         if order is None or order.account != session.account:
-            which = message.order or message.client_order_id or f'with the tag "{message.tag}"'
+            which: object = message.order or message.client_order_id
+            if not which and message.tag is None:
+                text = "Say which order: its number, its client_order_id or its tag."
+                raise Refused(Refusal.NO_SUCH_ORDER, text)
+            which = which or f'with the tag "{message.tag}"'
             raise Refused(Refusal.NO_SUCH_ORDER, f"You have no order {which}.")
         head = command.header
         return records.order_reply(

@@ -221,7 +221,7 @@ class Profile:
         label = message.label or ""
         if not label.isprintable():
             raise Refused(
-                Status.INVALID_FIELD, "A label is a line of printable characters.", field=Tag.TAG
+                Status.INVALID_FIELD, "A label is a line of printable characters.", section=Tag.TAG
             )
         if message.scope == Scope.SETUP:
             raise Refused(Status.INVALID_FIELD, "A key cannot have that scope.", field=0)
@@ -342,6 +342,6 @@ def _check_update(message: m.AccountUpdate) -> None:
         return
     if not message.mask & AccountField.EMAIL:
         raise Refused(
-            Status.INVALID_FIELD, "The mask does not name the e-mail given.", field=Tag.EMAIL
+            Status.INVALID_FIELD, "The mask does not name the e-mail given.", section=Tag.EMAIL
         )
     check_email(message.email)

@@ -51,7 +51,7 @@ class Watchlists:
         symbols = tuple(row.symbol for row in message.symbols)
         if len(set(symbols)) < len(symbols):
             raise Refused(
-                Status.INVALID_FIELD, "A watchlist names each symbol once.", field=Tag.SYMBOLS
+                Status.INVALID_FIELD, "A watchlist names each symbol once.", section=Tag.SYMBOLS
             )
         mine = self._lists.get(session.account, {})
         if name not in mine and len(mine) >= limits.WATCHLISTS_PER_ACCOUNT:

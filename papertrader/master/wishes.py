@@ -41,7 +41,7 @@ def check_tag(tag: str | None) -> None:
     """Raise `Refused` for a tag of more than one line, or with what a terminal would obey."""
     if tag and not tag.isprintable():
         text = "A tag is one line of printable characters."
-        raise Refused(Status.INVALID_FIELD, text, field=int(Tag.ORDER_TAG))
+        raise Refused(Status.INVALID_FIELD, text, section=Tag.ORDER_TAG)
 
 
 def new_order(message: m.OrderNew, given: Given) -> NewOrder:

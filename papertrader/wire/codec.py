@@ -427,6 +427,17 @@ def _read_sections(
             raise RemoteFault(Status.MISSING_SECTION, f"{spec.attribute} is missing", spec.tag)
 
 
+def place_of(tag: int, octets: bytes) -> int | None:
+    """Return at which offset the body of a well-formed frame has a section; None if it has not."""
+    position = _HEAD + parse_header(octets).block_len
+    while position + SECTION.size <= len(octets):
+        found, size = SECTION.unpack_from(octets, position)
+        if found == tag:
+            return int(position - _HEAD)
+        position += SECTION.size + size
+    return None
+
+
 def decode_body(header: Fields, octets: bytes) -> Message:
     """Read the body of a frame whose header was checked; raises `RemoteFault`."""
     cls = message_class(header)

@@ -122,7 +122,7 @@ class Market:
         request = codec.decode_body(header, octets)
         if not isinstance(request, Subscribe):
             raise RemoteFault(Status.INVALID_FIELD, "SUBSCRIBE is expected")
-        topics = _topics_of(request)
+        topics = _topics_of(request, octets)
         self._check_counts(client, header.correlation, len(topics))
         session, correlation = header.session, header.correlation
         try:
@@ -170,12 +170,13 @@ class Market:
             )
 
 
-def _topics_of(request: Subscribe) -> set[bytes]:
+def _topics_of(request: Subscribe, octets: bytes) -> set[bytes]:
     """Return the topics that a SUBSCRIBE asks for; raises `RemoteFault`."""
     symbols = set(packed_symbols(request.symbols))
     if request.topics == Topic.MARKET:
         if symbols:
-            raise RemoteFault(Status.INVALID_FIELD, "the market has no symbols", Tag.SYMBOLS)
+            where = codec.place_of(Tag.SYMBOLS, octets)
+            raise RemoteFault(Status.INVALID_FIELD, "the market has no symbols", where)
         return {MARKET_TOPIC}
     if request.topics not in (Topic.QUOTES, Topic.BARS):
         raise RemoteFault(

@@ -355,8 +355,11 @@ def test_some_changes_need_a_password_of_lately(kit: MasterKit, ann: MasterClien
 def test_updates_that_contradict_themselves(
     kit: MasterKit, ann: MasterClient, message: m.AccountUpdate
 ) -> None:
-    """INVALID_FIELD, and nothing is changed."""
-    assert change(ann, message).status == Status.INVALID_FIELD
+    """INVALID_FIELD with the place of what is wrong, and nothing is changed."""
+    answer = change(ann, message)
+    assert answer.status == Status.INVALID_FIELD
+    if message.mask == AccountField.PRIVACY:
+        assert answer.message.field == m.AccountUpdate.SIZE
     told = ann.ask(m.AccountGet()).message
     assert (told.privacy, told.email) == (0, None)
 
@@ -503,7 +506,7 @@ def test_what_is_no_key_opens_nothing(kit: MasterKit, ann: MasterClient, wrong: 
 def test_what_a_key_may_not_be(kit: MasterKit, ann: MasterClient) -> None:
     """A label of one line; no wider scope than its maker's; KEYS_PER_ACCOUNT at most."""
     bad = change(ann, m.ApiKeyCreate(scope=Scope.READ, label="a\x1b[2J"))
-    assert bad.status == Status.INVALID_FIELD
+    assert (bad.status, bad.message.field) == (Status.INVALID_FIELD, m.ApiKeyCreate.SIZE)
     more = change(ann, m.ApiKeyCreate(scope=Scope.ADMIN, label="bot"))
     assert more.status == Status.SCOPE_DENIED
     for _ in range(limits.KEYS_PER_ACCOUNT):

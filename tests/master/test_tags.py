@@ -65,6 +65,8 @@ def test_a_tag_finds_the_newest_order_of_a_portfolio(kit: MasterKit, ann: Master
     assert by_tag(ann, "Swing").status == Status.NO_SUCH_ORDER
     number = command(ann, m.PortfolioCreate(name="other")).message.portfolio
     assert ann.ask(m.OrderGet(tag="swing", portfolio=number)).status == Status.NO_SUCH_ORDER
+    nothing = ann.ask(m.OrderGet())
+    assert (nothing.status, "None" in nothing.message.text) == (Status.NO_SUCH_ORDER, False)
     there = ann.order("AAPL", "1", tag="swing", portfolio=number, **LIMIT).message.order
     assert by_tag(ann, "swing").message.order == second
     assert ann.ask(m.OrderGet(tag="swing", portfolio=number)).message.order == there
@@ -106,9 +108,10 @@ def test_a_new_order_keeps_the_tag_of_the_one_it_replaces(
 @pytest.mark.clause("13.40")
 @pytest.mark.parametrize("tag", ["two\nlines", "\x1b[2J", "end\0"])
 def test_a_tag_is_one_line(ann: MasterClient, tag: str) -> None:
-    """What a terminal would obey, or padding swallow, is refused and changes nothing."""
+    """What a terminal would obey, or padding swallow, is refused and changes nothing. FIELD has the
+    offset of the section, as of everything that is INVALID_FIELD."""
     answer = ann.order("AAPL", "1", tag=tag)
-    assert (answer.status, answer.message.field) == (Status.INVALID_FIELD, Tag.ORDER_TAG)
+    assert (answer.status, answer.message.field) == (Status.INVALID_FIELD, m.OrderNew.SIZE)
     kept = ann.order("AAPL", "1", **LIMIT)
     wish = m.OrderReplace(order=kept.message.order, client_order_id=70, tag=tag)
     assert command(ann, wish).status == Status.INVALID_FIELD

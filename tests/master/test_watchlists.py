@@ -59,7 +59,7 @@ def test_each_refusal(kit: MasterKit, ann: MasterClient) -> None:
         refused = put(ann, name, "AAPL")
         assert (refused.status, refused.message.field) == (Status.INVALID_FIELD, 0)
     twice = put(ann, "a", "AAPL", "AAPL")
-    assert (twice.status, twice.message.field) == (Status.INVALID_FIELD, Tag.SYMBOLS)
+    assert (twice.status, twice.message.field) == (Status.INVALID_FIELD, m.WatchlistSet.SIZE)
     unknown = put(ann, "a", "AAPL", "NONE")
     assert unknown.status == Status.NO_SUCH_SYMBOL
     rows = (m.SymbolRow("AAPL"), m.SymbolRow("NONE"))

@@ -248,6 +248,10 @@ def test_faults_name_the_place() -> None:
     assert fault_of(with_body(ORDER, block + codec.section(Tag.ORDER_TAG, b"\xff"))).field == len(
         block
     )
+    before = codec.section(Tag.NAME, b"later")
+    whole = with_body(ORDER, block + before + codec.section(Tag.ORDER_TAG, b"x"))
+    assert codec.place_of(Tag.ORDER_TAG, whole) == len(block + before)
+    assert codec.place_of(Tag.TEXT, whole) is None
 
 
 @pytest.mark.clause("9.4")

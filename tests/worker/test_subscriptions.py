@@ -114,7 +114,7 @@ def test_what_is_wrong_in_a_request_is_answered(message: Message, status: Status
 
 
 def test_the_fault_names_its_place() -> None:
-    """FIELD tells which section is missing."""
+    """FIELD tells which section is missing, or where that begins whose content is not allowed."""
     it, client = scene()
     client.send(request(Opcode.QUOTE_GET, bytes(8), session=77, correlation=5))
     it.settle()
@@ -122,6 +122,11 @@ def test_the_fault_names_its_place() -> None:
     assert header.status == Status.MISSING_SECTION
     assert isinstance(failure, codec.Failure)
     assert failure.field == Tag.SYMBOLS
+    wrong = m.Subscribe(topics=Topic.MARKET, symbols=(m.SymbolRow(symbol="A"),))
+    it.ask(client, wrong, correlation=6, session=77)
+    ((header, failure),) = client.take()
+    assert isinstance(failure, codec.Failure)
+    assert (header.status, failure.field) == (Status.INVALID_FIELD, m.Subscribe.SIZE)
 
 
 @pytest.mark.clause("10.1")
