@@ -22,6 +22,7 @@ from papertrader.master.sessions import (
     SESSIONS_MAX,
     Session,
     SessionTable,
+    lost_events,
     token_hash,
 )
 from papertrader.net.clock import Clock
@@ -410,7 +411,8 @@ class Authorization:
         session.worker, session.noted_at = command.link.worker_id, command.accepted_at
         self._store_rotation(session, forgotten, command.accepted_at)
         oldest, upcoming = self.stream_of(session.account)
-        gap = bool(message.last_event_seq) and message.last_event_seq + 1 < oldest
+        expected = message.last_event_seq + 1
+        gap = expected > 1 and not oldest <= expected <= upcoming
         reply = m.ResumeReply(
             token=fresh,
             session=session.handle,
@@ -421,7 +423,7 @@ class Authorization:
             last_command_seq=session.last_seq,
             oldest_event_seq=oldest,
             next_event_seq=upcoming,
-            text="Events before the oldest kept are lost; take a snapshot." if gap else None,
+            text=lost_events(expected, oldest) if gap else None,
         )
         return codec.encode(
             reply,

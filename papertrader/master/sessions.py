@@ -45,6 +45,13 @@ def request_hash(opcode: int, octets: bytes) -> bytes:
     return hashlib.sha256(opcode.to_bytes(2, "big") + octets[limits.HEADER_SIZE :]).digest()
 
 
+def lost_events(expected: int, oldest: int) -> str:
+    """Say why a session cannot go on with the account event that it expects next."""
+    if expected < oldest:
+        return "Events before the oldest kept are lost; take a snapshot."
+    return "This server has not come to that event: it goes on from an older copy; take a snapshot."
+
+
 @attrs.define(slots=True, eq=False)
 class Session:
     """One session. ``replies`` holds (request hash, reply frame) by command sequence."""

@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from papertrader.master.commands import Command, Refused
-from papertrader.master.sessions import Session
+from papertrader.master.sessions import Session, lost_events
 from papertrader.master.views import Views
 from papertrader.master.viewstore import ViewStore
 from papertrader.wire import codec, limits
@@ -92,14 +92,14 @@ class Streams:
             return
         oldest, upcoming = self.bounds(session.account)
         start = from_event_seq or upcoming
-        gap = start < oldest
-        if gap or start > upcoming:
-            start = upcoming
+        gap = not oldest <= start <= upcoming
+        lost = lost_events(start, oldest) if gap else None
+        start = upcoming if gap else start
         head = command.header
         reply = m.SubscribeReply(
             next_event_seq=upcoming,
             oldest_event_seq=oldest,
-            text="Events before the oldest kept are lost; take a snapshot." if gap else None,
+            text=lost,
         )
         status = Status.RESUME_GAP if gap else Status.OK
         command.answer(

@@ -135,6 +135,23 @@ def test_what_is_pruned_is_a_gap(kit: MasterKit, ann: MasterClient) -> None:
     assert seqs(ann) == list(range(5, 12))
 
 
+@pytest.mark.clause("12.9", "14.3")
+def test_a_number_that_has_not_come_is_a_gap(kit: MasterKit, ann: MasterClient) -> None:
+    """Of a server that was restored from an older copy: its events begin below what the client
+    expects, who would drop them all as seen."""
+    make_events(ann, 4)
+    upcoming = ann.follow().message.next_event_seq
+    assert ann.resume(last_event_seq=upcoming - 1).status == 0
+    resumed = ann.resume(last_event_seq=upcoming)
+    assert (resumed.status, resumed.message.next_event_seq) == (Status.RESUME_GAP, upcoming)
+    assert ann.follow(after=upcoming - 1).status == 0
+    answer = ann.follow(after=upcoming)
+    assert (answer.status, answer.message.next_event_seq) == (Status.RESUME_GAP, upcoming)
+    assert "older copy" in answer.message.text
+    make_events(ann, 2)
+    assert seqs(ann) == [upcoming, upcoming + 1]
+
+
 @pytest.mark.clause("14.3")
 def test_events_are_pruned_at_their_limit(kit: MasterKit, ann: MasterClient) -> None:
     """The views keep EVENTS_KEPT events of an account; each pruning takes what is older."""
