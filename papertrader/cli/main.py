@@ -19,6 +19,7 @@ from papertrader.cli.invocation import (
     as_its_owner,
 )
 from papertrader.cli.problems import EXIT_CODES, EXIT_INTERRUPTED, Problem, report
+from papertrader.cli.streams import open_streams
 from papertrader.ops.collector import collector_held
 
 COMMANDS: Final = {
@@ -193,6 +194,7 @@ class LazyGroup(Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; every way to fail becomes a message and an exit code."""
+        open_streams()
         _print_anything()
         try:
             return super().invoke(ctx)
