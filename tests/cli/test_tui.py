@@ -366,6 +366,22 @@ def test_a_ticket_says_what_it_does_not_understand(server: Server) -> None:
     play(server, body)
 
 
+def test_a_ticket_says_that_a_stop_would_wait(server: Server) -> None:
+    """All of the sentence, below the figures, is on the screen."""
+
+    async def body(pilot: Pilot[None]) -> None:
+        await open_ticket(pilot)
+        estimate = pilot.app.screen.query_one("#estimate", Static)
+        await pilot.press("2", "tab", "tab", "1")
+        await wait(pilot, lambda: "buys at 1.04 at most" in str(estimate.render()))
+        assert str(estimate.render()).endswith("until that is so low.")
+        await wait(pilot, lambda: estimate.content_size.height > 4)
+        await pilot.press("escape")
+        await wait(pilot, lambda: not isinstance(pilot.app.screen, Ticket))
+
+    play(server, body)
+
+
 def test_the_chart_lives_and_fills_its_place(server: Server) -> None:
     """Bars form further without a key; the picture is as large as the terminal becomes."""
 

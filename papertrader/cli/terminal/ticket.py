@@ -56,7 +56,7 @@ class Ticket(ModalScreen[r.Order | None]):
     Ticket Input { height: 3; border: round $panel-lighten-2; }
     Ticket Input:focus { border: round $accent; }
     Ticket Select { height: 3; }
-    Ticket #estimate { height: 3; color: $text-muted; }
+    Ticket #estimate { height: auto; min-height: 3; color: $text-muted; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [("escape", "leave", "Leave")]
 
@@ -134,6 +134,7 @@ class Ticket(ModalScreen[r.Order | None]):
             f"about {money(told.price)}: {money(told.cost)}, fees {money(told.fees)}"
             f"{f', margin {money(told.margin)}' if told.margin else ''}\n"
             f"buying power after: {money(told.buying_power_after)}"
+            + (f"\n{told.note}" if told.note else "")
         )
 
     @on(Input.Submitted)
