@@ -26,6 +26,7 @@ from twisted.python.failure import Failure
 from twisted.test.iosim import IOPump, connectedServerAndClient
 from zope.interface import implementer
 
+from papertrader.client.octetstream import trust_root
 from papertrader.net.credentials import (
     PeerIdentity,
     load_certificates,
@@ -35,6 +36,7 @@ from papertrader.net.credentials import (
 from papertrader.net.tls import (
     INNER_ALPN,
     PUBLIC_ALPN,
+    client_context_factory,
     inner_client_factory,
     inner_server_factory,
     peer_identity,
@@ -166,6 +168,11 @@ def master_side(state: Path, spki: bytes | None = None) -> ServerSide:
         *certificate_files(state, "master"),
         lambda key, uuid, host: (key, uuid) == (known, UUID_1),
     )
+
+
+def library_side(ca: Path, host: str = "localhost") -> ClientSide:
+    """A client's side, as the Twisted face of the library makes it."""
+    return client_context_factory(trust_root(ca), host)
 
 
 def worker_side(state: Path, name: str = "worker-1", trusting: Path | None = None) -> ClientSide:

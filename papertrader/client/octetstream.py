@@ -26,18 +26,20 @@ from twisted.internet.interfaces import (
     ITCPTransport,
 )
 from twisted.internet.protocol import Factory, Protocol, connectionDone
-from twisted.internet.ssl import Certificate, optionsForClientTLS, trustRootFromCertificates
+from twisted.internet.ssl import Certificate, trustRootFromCertificates
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from papertrader.client.endpoints import Endpoint
-from papertrader.client.losses import tls_failure
+from papertrader.client.losses import UNTRUSTED, tls_failure
 from papertrader.client.transport import ALPN
 from papertrader.client.trust import Trust
 from papertrader.net.records import RecordFactory
+from papertrader.net.tls import NotSpoken, PeerRefused, client_context_factory
 
 EndpointFor = Callable[[Endpoint], IStreamClientEndpoint]
 
+_NOT_SPOKEN: Final = f"the server does not speak {ALPN}; is it a worker?"
 _PEM_END: Final = b"-----END CERTIFICATE-----"
 
 
@@ -48,14 +50,11 @@ def tls_endpoints(reactor: Any, ca: str | Path) -> EndpointFor:
     another one may have taken its place. Raises `ValueError`, naming the file, if it cannot be
     used.
     """
-    trust = Trust(ca, _trust_root)
+    trust = Trust(ca, trust_root)
 
     def endpoint_for(endpoint: Endpoint) -> IStreamClientEndpoint:
-        options = optionsForClientTLS(
-            endpoint.host, trustRoot=trust(), acceptableProtocols=[ALPN.encode()]
-        )
         plain = HostnameEndpoint(reactor, endpoint.host, endpoint.port)
-        return _TlsEndpoint(options, plain)
+        return _TlsEndpoint(client_context_factory(trust(), endpoint.host), plain)
 
     return endpoint_for
 
@@ -77,7 +76,7 @@ class _TlsEndpoint:
         return within
 
 
-def _trust_root(ca: Path) -> Any:
+def trust_root(ca: Path) -> Any:
     """Return what Twisted trusts by the CA file. Raises `ValueError`, naming the file."""
     try:
         blocks = ca.read_bytes().split(_PEM_END)[:-1]
@@ -96,6 +95,10 @@ def _why_lost(reason: Failure) -> str:
     """Say in few words why a connection ended."""
     if reason.check(ConnectionDone) is not None:
         return "the server closed the connection"
+    if isinstance(reason.value, NotSpoken):
+        return _NOT_SPOKEN
+    if isinstance(reason.value, PeerRefused):
+        return f"{UNTRUSTED}: {reason.value.sentence}"
     arguments = reason.value.args if reason.value is not None else ()
     details = arguments[0] if arguments else ""
     if isinstance(details, list):
@@ -141,7 +144,7 @@ class Octets(Protocol):
         if chosen == ALPN.encode():
             self._connected(self)
         else:
-            self._lost(self, f"the server does not speak {ALPN}; is it a worker?", False)
+            self._lost(self, _NOT_SPOKEN, False)
             self.abort()
 
     def dataReceived(self, data: bytes) -> None:

@@ -26,7 +26,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import attrs
 from cryptography import x509
@@ -46,7 +46,6 @@ from twisted.internet.ssl import (
     Certificate,
     CertificateOptions,
     TLSVersion,
-    platformTrust,
     trustRootFromCertificates,
 )
 from twisted.protocols.tls import TLSMemoryBIOProtocol
@@ -111,27 +110,30 @@ class PeerRefused(SSL.Error):
         return self.sentence
 
 
-def client_context_factory(
-    ca_file: Path | None, hostname: str, alpn: bytes = PUBLIC_ALPN
-) -> _Connections:
+class NotSpoken(PeerRefused):
+    """The peer does not speak the protocol of this link."""
+
+    def __init__(self, alpn: bytes) -> None:
+        super().__init__(f"the peer does not speak {alpn.decode()} (ALPN)")
+
+
+def client_context_factory(trusted: Any, hostname: str) -> _Connections:
     """Return what a client needs to connect to a worker called ``hostname``.
 
-    ``ca_file`` holds the authorities to trust (PEM); ``None`` trusts those of the platform.
-    ``hostname`` is a DNS name or an IP address and must stand in the worker's certificate.
-    Raises `CredentialsError` for an unusable file and `ValueError` for an impossible name.
+    ``trusted``: the authorities, as Twisted has them. ``hostname`` is a DNS name or an IP address
+    and must stand in the worker's certificate; Twisted's own would do with one that has no name at
+    all. Raises `ValueError` for an impossible name.
     """
     server = _server_name(hostname)
     options = CertificateOptions(
-        trustRoot=platformTrust()
-        if ca_file is None
-        else trustRootFromCertificates(_authorities(ca_file, BUNDLE_BYTES_MAX)),
+        trustRoot=trusted,
         raiseMinimumTo=TLSVersion.TLSv1_2,
         acceptableCiphers=CIPHERS,
         verifyDepth=CHAIN_DEPTH_MAX,
     )
     return _Connections(
-        context=_context(options, alpn, leaf_check=_names(server)),
-        alpn=alpn,
+        context=_context(options, PUBLIC_ALPN, leaf_check=_names(server)),
+        alpn=PUBLIC_ALPN,
         server_name=server.hostname if isinstance(server, DNS_ID) else None,
     )
 
@@ -335,7 +337,7 @@ class _CheckedConnection(SSL.Connection):
         """Drive the handshake; raises `PeerRefused` when it ends without our ALPN protocol."""
         super().do_handshake()
         if self.get_alpn_proto_negotiated() not in self._alpn:
-            raise PeerRefused(f"the peer does not speak {self._alpn[0].decode()} (ALPN)")
+            raise NotSpoken(self._alpn[0])
         if self._pin:
             _check_pin(self.get_peer_cert_chain() or [], self._pin)
         # The transport refers to this connection: no circle for the collector to find.
@@ -395,7 +397,7 @@ def _context(
             return ENROLL_ALPN
         # An exception here makes OpenSSL send the no_application_protocol alert.
         if alpn not in offered:
-            raise PeerRefused(f"the peer does not speak {alpn.decode()} (ALPN)")
+            raise NotSpoken(alpn)
         if enrolls and connection.get_verify_mode() == SSL.VERIFY_NONE:
             raise PeerRefused("an earlier ClientHello of this handshake came to enroll")
         return alpn

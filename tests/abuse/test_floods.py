@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 
 from papertrader.net.clock import Clock
 from papertrader.net.handshakes import EARLY_MAX, STEPS_PER_TURN, HandshakeQueue, PacedFactory
-from papertrader.net.tls import client_context_factory, public_server_factory
+from papertrader.net.tls import public_server_factory
 from papertrader.ops.certificates import (
     authority_file,
     certificate_files,
@@ -28,6 +28,7 @@ from papertrader.wire.errors import RemoteFault
 from papertrader.wire.kinds import Status
 from papertrader.worker.clients import REFUSED_MAX
 from tests.link_kit import WALL_NS, MeteredTransport
+from tests.tls_kit import library_side
 from tests.worker_kit import ClientPeer, House
 
 HERE = "192.0.2.1"
@@ -175,7 +176,7 @@ def paced(tmp_path_factory: pytest.TempPathFactory) -> tuple[MemoryReactorClock,
 
 def first_flight(factory: PacedFactory, reactor: MemoryReactorClock) -> bytes:
     """Return a real ClientHello."""
-    creator = client_context_factory(authority_file(factory.state), "localhost")  # type: ignore[attr-defined]
+    creator = library_side(authority_file(factory.state))  # type: ignore[attr-defined]
     client = TLSMemoryBIOFactory(creator, True, Factory.forProtocol(Silent), reactor)
     far = client.buildProtocol(None)
     transport = MeteredTransport(far, False)

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import errno
 import ssl
+from pathlib import Path
+from typing import Any
 
 import pytest
+from cryptography import x509
 from twisted.internet import error as twisted_error
 from twisted.python.failure import Failure
 
+from papertrader.client.endpoints import Endpoint
 from papertrader.client.losses import UNTRUSTED, tls_failure, was_shut_out, why_lost
-from papertrader.client.octetstream import why_not_made
+from papertrader.client.octetstream import Octets, tls_endpoints, why_not_made
+from papertrader.net.tls import NotSpoken, PeerRefused, public_server_factory
+from papertrader.ops.certificates import authority_file
+from tests.tls_kit import SERVER_USE, forged, installation, meet
 
 
 @pytest.mark.parametrize(
@@ -59,3 +66,32 @@ def test_a_dial_of_twisted_is_told_as_the_others_tell_it() -> None:
     )
     assert why_not_made(refused) == ("Connection refused", False)
     assert why_not_made(Failure(ValueError("no such host"))) == ("no such host", False)
+
+
+def test_what_we_refused_ourselves_is_said_as_what_the_platform_refuses() -> None:
+    """Of a certificate that it is not to be trusted, and why; of a protocol, which one."""
+    told: list[tuple[str, bool]] = []
+    for error in (PeerRefused("the server's certificate does not name x"), NotSpoken(b"ptwp/1")):
+        stream = Octets(
+            lambda octets: None,
+            lambda octets, data: None,
+            lambda octets, why, ended: told.append((why, ended)),
+        )
+        stream.connectionLost(Failure(error))
+    assert told == [
+        (f"{UNTRUSTED}: the server's certificate does not name x", False),
+        ("the server does not speak ptwp/1; is it a worker?", False),
+    ]
+
+
+@pytest.mark.parametrize("names", [None, "other.example"])
+def test_the_library_asks_for_the_name_that_it_dialled(tmp_path: Path, names: str | None) -> None:
+    """Also of a certificate of the right authority that has no name at all, which Twisted's own
+    check lets through."""
+    state = installation(tmp_path / "state")
+    named = [x509.DNSName(names)] if names else None
+    files = forged(state, tmp_path, named, [SERVER_USE])
+    endpoint: Any = tls_endpoints(None, authority_file(state))(Endpoint("localhost", 2049))
+    meeting = meet(public_server_factory(*files), endpoint._options)
+    assert meeting.refused
+    assert meeting.client.handshakes == 0

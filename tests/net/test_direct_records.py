@@ -27,9 +27,10 @@ from papertrader.net import records
 from papertrader.net.clock import Clock
 from papertrader.net.handshakes import HandshakeQueue, PacedFactory
 from papertrader.net.records import RECORD_MAX, RecordFactory, TlsSocket
-from papertrader.net.tls import client_context_factory, public_server_factory
+from papertrader.net.tls import public_server_factory
 from papertrader.net.unsent import octets_unsent
 from papertrader.ops.certificates import authority_file, certificate_files
+from tests.tls_kit import library_side
 
 TURNS = 4_000
 
@@ -113,7 +114,7 @@ class Scene:
     ) -> None:
         self.reactor = MemoryReactorClock()
         server = public_server_factory(*certificate_files(state, "worker-1-public"))
-        creator = client_context_factory(authority_file(state), "localhost")
+        creator = library_side(authority_file(state))
         queue = HandshakeQueue(Clock(self.reactor))
         near, far = socket.socketpair()
         for each in (near, far):

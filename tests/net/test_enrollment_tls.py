@@ -22,7 +22,6 @@ from papertrader.net.tls import (
     ENROLL_ALPN,
     INNER_ALPN,
     Reloading,
-    client_context_factory,
     enrollment_client_factory,
     inner_server_factory,
     is_enrollment,
@@ -35,6 +34,7 @@ from tests.tls_kit import (
     Recorder,
     foreign_side,
     installation,
+    library_side,
     master_side,
     meet,
     raw_context,
@@ -152,12 +152,12 @@ def test_the_registry_is_told_where_a_worker_is(state: Path) -> None:
 def test_a_replaced_context_counts_for_new_connections_alone(state: Path, stranger: Path) -> None:
     """What is open goes on; who connects next meets the new one."""
     worker = Reloading(public_server_factory(*certificate_files(state, "worker-1-public")))
-    client = client_context_factory(authority_file(state), "localhost")
+    client = library_side(authority_file(state))
     first = meet(worker, client)
     assert first.good
     worker.replace(public_server_factory(*certificate_files(stranger, "worker-1-public")))
     assert meet(worker, client).refused
-    assert meet(worker, client_context_factory(authority_file(stranger), "localhost")).good
+    assert meet(worker, library_side(authority_file(stranger))).good
     first.client.transport.write(b" still")
     first.pump.flush()
     assert first.server.received.endswith(b" still")

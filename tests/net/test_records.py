@@ -21,8 +21,9 @@ from twisted.python.failure import Failure
 from papertrader.net.clock import Clock
 from papertrader.net.handshakes import HandshakeQueue, PacedFactory
 from papertrader.net.records import RecordFactory
-from papertrader.net.tls import client_context_factory, public_server_factory
+from papertrader.net.tls import public_server_factory
 from papertrader.ops.certificates import authority_file, certificate_files
+from tests.tls_kit import library_side
 
 CLOSED: Final = Failure(ConnectionDone())
 
@@ -74,7 +75,7 @@ class Scene:
         self.reader = Reader()
         sender = Protocol()
         server = public_server_factory(*certificate_files(state, "worker-1-public"))
-        creator = client_context_factory(authority_file(state), "localhost")
+        creator = library_side(authority_file(state))
         self.sender: Any = RecordFactory(
             server, False, Factory.forProtocol(lambda: sender), self.reactor
         ).buildProtocol(None)

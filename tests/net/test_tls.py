@@ -28,7 +28,6 @@ from papertrader.net.tls import (
     INNER_ALPN,
     PUBLIC_ALPN,
     PeerRefused,
-    client_context_factory,
     inner_client_factory,
     inner_server_factory,
     peer_identity,
@@ -54,6 +53,7 @@ from tests.tls_kit import (
     foreign_side,
     forged,
     installation,
+    library_side,
     master_side,
     meet,
     raw_context,
@@ -266,7 +266,7 @@ def test_false_master_of_another_authority(state: Path, stranger: Path) -> None:
 def test_client_reaches_a_worker_by_its_names(state: Path, host: str) -> None:
     """A client that trusts the authority talks to the worker under each of its names."""
     worker = public_server_factory(*certificate_files(state, "worker-1-public"))
-    meeting = meet(worker, client_context_factory(authority_file(state), host))
+    meeting = meet(worker, library_side(authority_file(state), host))
     assert meeting.good
     assert meeting.server_connection.get_alpn_proto_negotiated() == PUBLIC_ALPN
     assert meeting.server.peer is None
@@ -277,7 +277,7 @@ def test_client_reaches_a_worker_by_its_names(state: Path, host: str) -> None:
 def test_client_refuses_a_wrong_name(state: Path, host: str) -> None:
     """A certificate for other names is refused, and the error names what was expected."""
     worker = public_server_factory(*certificate_files(state, "worker-1-public"))
-    meeting = meet(worker, client_context_factory(authority_file(state), host))
+    meeting = meet(worker, library_side(authority_file(state), host))
     assert meeting.refused
     assert meeting.client.handshakes == 0
     assert meeting.client.reason is not None
@@ -288,7 +288,7 @@ def test_client_refuses_expired_other_and_nameless_certificates(
     state: Path, stranger: Path, tmp_path: Path
 ) -> None:
     """Expired, of another authority, without any name: refused by the client."""
-    client = client_context_factory(authority_file(state), "localhost")
+    client = library_side(authority_file(state))
     nameless = forged(state, tmp_path, None, [SERVER_USE])
     for files in (
         certificate_files(state, "expired-public"),
@@ -300,12 +300,6 @@ def test_client_refuses_expired_other_and_nameless_certificates(
         assert meeting.client.handshakes == 0
 
 
-def test_client_of_the_platform_does_not_trust_us(state: Path) -> None:
-    """Without a file of authorities those of the platform count, and ours is not among them."""
-    worker = public_server_factory(*certificate_files(state, "worker-1-public"))
-    assert meet(worker, client_context_factory(None, "localhost")).refused
-
-
 @pytest.mark.clause("2.1")
 @pytest.mark.parametrize("alpn", [[], [INNER_ALPN], [b"http/1.1"]])
 def test_public_link_requires_its_alpn(state: Path, alpn: list[bytes]) -> None:
@@ -315,9 +309,7 @@ def test_public_link_requires_its_alpn(state: Path, alpn: list[bytes]) -> None:
     assert meeting.refused
     assert meeting.server.handshakes == 0
     assert isinstance(meeting.server.reason.value, PeerRefused)
-    meeting = meet(
-        foreign_side(alpn, files), client_context_factory(authority_file(state), "localhost")
-    )
+    meeting = meet(foreign_side(alpn, files), library_side(authority_file(state)))
     assert meeting.refused
     assert meeting.client.handshakes == 0
 
@@ -430,7 +422,7 @@ def test_every_cipher_hides_the_past_and_is_authenticated(state: Path) -> None:
     sides = [
         public_server_factory(certificate, key),
         web_server_factory(certificate, key),
-        client_context_factory(authority_file(state), "localhost"),
+        library_side(authority_file(state)),
     ]
     for side in sides:
         ciphers = SSL.Connection(side.context).get_cipher_list()

@@ -13,7 +13,6 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from papertrader.net.protocol import OutputBounds
 from papertrader.net.tls import (
-    client_context_factory,
     inner_client_factory,
     inner_server_factory,
     public_server_factory,
@@ -33,6 +32,7 @@ from papertrader.worker.clients import ClientProtocol
 from papertrader.worker.linkstate import LinkState
 from papertrader.worker.main import Worker, WorkerConfiguration
 from tests.link_kit import MeteredTransport, Peer, client_link, join, master_link
+from tests.tls_kit import library_side
 from tests.worker_kit import ClientPeer, House, quote, subscribe
 
 WORKER_UUID = "6f1b2c1e-5a77-4e7b-9d3c-0a4b7a1f0c11"
@@ -74,7 +74,7 @@ class SecureHouse(House):
         ca = authority_file(self.state)
         creator: object
         if is_client:
-            creator = client_context_factory(ca, "localhost")
+            creator = library_side(ca)
         else:
             files = certificate_files(self.state, "master")
             creator = inner_server_factory(ca, *files, lambda _, uuid, host: uuid == WORKER_UUID)
