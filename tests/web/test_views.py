@@ -226,6 +226,33 @@ def test_an_average_does_not_push_the_buttons_out_of_the_table(
     assert told == ["110.5553", "29.02", "0.00001234"]
 
 
+def test_a_position_of_five_digits_and_its_button_have_room(
+    server: Server, browsers: Callable[..., Page]
+) -> None:
+    """Beside the allocation, in a window of 1,280 columns of pixels."""
+    page = browsers()
+    page.driver.set_window_size(1280, 850)
+    page.enter("roomy", new=True)
+    with server.client("roomy") as client:
+        client.buy(client.assets(limit=1)[0].symbol, 1)
+    page.go("Portfolio")
+    page.one(".folds tbody tr")
+    held, room = page.driver.execute_script(
+        """
+        const cells = document.querySelector(".folds tbody tr").children;
+        const say = (place, text) => { cells[place].textContent = text; };
+        say(0, "AAPL"); say(1, "194"); say(2, "110.5553"); say(3, "246.78"); say(4, "49,356.00");
+        say(5, "\u25bc \u22120.11 %"); say(7, "\u2212640.70");
+        const part = cells[6].querySelector(".small");
+        part.textContent = "+115.27 %";
+        cells[6].replaceChildren("\u25b2 +26,428.06 ", part);
+        const scrolls = document.querySelector(".scroll");
+        return [scrolls.scrollWidth, scrolls.clientWidth];
+        """
+    )
+    assert held <= room
+
+
 def test_notes_of_a_transfer_in_parts_stay_with_their_rows(browsers: Callable[..., Page]) -> None:
     """A note names its row by the place in its part."""
     page = browsers()
