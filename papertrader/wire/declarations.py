@@ -139,11 +139,14 @@ def part_head() -> tuple[Any, ...]:
     )
 
 
-def list_head() -> tuple[Any, ...]:
+PAGED: Final = "give as `after` for the next page; 0 = no more"
+
+
+def list_head(next_after: str = PAGED) -> tuple[Any, ...]:
     """Return the fields that each part of a list begins with: `part_head` and its paging."""
     return (
         *part_head(),
         "as_of" / Ts * "master's clock",
         "event_seq" / U64 * "account stream position of the snapshot; 0 = not account data",
-        "next_after" / Id * "give as `after` for the next page; 0 = no more",
+        "next_after" / Id * next_after,
     )

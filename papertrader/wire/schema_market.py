@@ -100,7 +100,7 @@ message(
     REPLY,
     "AssetListPart",
     "One part of the list.",
-    c.Struct(*list_head(), CACHE_UNTIL),
+    c.Struct(*list_head("0: the list has no pages, its limit goes to ROWS_MAX"), CACHE_UNTIL),
     group_section(Tag.ASSETS, "assets", "AssetRow", PART_ROWS),
     category=DATA,
 )
