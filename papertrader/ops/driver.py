@@ -220,8 +220,7 @@ class Driver(Service):
         try:
             self._spawn()
         except OSError as error:
-            why = error.strerror or error
-            tell(self.role.name, f"the workings cannot be started: {why}; trying again")
+            tell(self.role.name, f"the workings cannot be started: {_why(error)}; trying again")
             self._life = None
             if self._clock is not None:
                 self._start_timer = self._clock.call_later(BACKOFF_MAX_S, self._spawn_again)
@@ -454,3 +453,9 @@ class Driver(Service):
         if sentence:
             tell(self.role.name, sentence)
         end_process(self._reactor, code)
+
+
+def _why(error: OSError) -> str:
+    """Return what the system says, with the file that it is about: a directory may be gone."""
+    what = f"{error.filename}: " if error.filename else ""
+    return f"{what}{error.strerror or error}"

@@ -6,6 +6,7 @@ import signal
 
 import pytest
 
+from papertrader.ops import driver
 from papertrader.ops.restarts import (
     BACKOFF_MAX_S,
     CRASHES_MAX,
@@ -69,3 +70,13 @@ def test_a_death_is_told_in_words() -> None:
     assert str(Death(signal=200)) == "signal 200"
     assert "hung" in str(Death(signal=signal.SIGABRT, was_silent=True))
     assert "out of memory" in str(Death(signal=signal.SIGKILL, out_of_memory=True))
+
+
+def test_a_start_that_fails_names_the_file() -> None:
+    """As of a state directory that was moved away under the driver."""
+    with pytest.raises(FileNotFoundError) as missing:
+        open("/nowhere/log/master.stacks")  # noqa: SIM115
+    assert driver._why(missing.value) == "/nowhere/log/master.stacks: No such file or directory"
+    assert driver._why(OSError(11, "Resource temporarily unavailable")) == (
+        "Resource temporarily unavailable"
+    )
