@@ -34,7 +34,9 @@ def room_wanted(error: BaseException, path: Path) -> str:
         free = shutil.disk_usage(path.parent).free
     except OSError:
         return "its disk is full; make room there" if full else ""
-    if not full and free >= LITTLE:
+    if free >= LITTLE and code == SQLITE_FULL:
+        return "make room on the disk, or let this user have more of it"
+    if free >= LITTLE and not full:
         return ""
     return f"its disk is full ({free // KIB:,} KiB are free); make room there"
 

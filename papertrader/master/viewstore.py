@@ -96,8 +96,9 @@ class ViewStore:
             raise StoreError(f"{self.where}: {self._why(error, reason(error))}") from error
 
     def _why(self, error: BaseException, said: str) -> str:
-        """Return what was said of an error; of one of room, that, and what to do."""
-        return room_wanted(first_cause(error), Path(self.where)) or said
+        """Return what was said of an error; where it is one of room, with what to do."""
+        wanted = room_wanted(first_cause(error), Path(self.where))
+        return f"{said}; {wanted}" if wanted else said
 
     def _prepare(self, db: peewee.Database) -> None:
         # Where they are there, nothing is asked for that the role might not be allowed.
