@@ -347,7 +347,7 @@ class Figure:
 
 @attrs.frozen(kw_only=True)
 class Bars(Tabular):
-    """A series of bars, oldest first. ``complete``: the source had all that was asked."""
+    """A series of bars, oldest first. ``complete``: none of those asked for was left out."""
 
     symbol: str
     interval_s: int

@@ -22,12 +22,10 @@ from papertrader.master.markettime import MarketTime
 from papertrader.master.providers.base import BARS_MAX, INTERVALS_S, TapeSource
 from papertrader.master.sessions import Session
 from papertrader.net.clock import Clock
-from papertrader.wire import codec
+from papertrader.wire import codec, limits
 from papertrader.wire import messages as m
 from papertrader.wire.kinds import Adjustment, Opcode, RelayDownFlag, Status, Tag
 
-BARS_ROWS_MAX: Final = 5_000
-"""Bars worked out in one go; a longer series is asked for in pages, so that no one waits."""
 ASSET_CACHE_S: Final = 30
 BARS_CACHE_S: Final = 1
 RETRY_MS: Final = 100
@@ -137,12 +135,11 @@ class MarketAnswers:
             raise Refused(
                 Status.INTERVAL_UNSUPPORTED, f"Bars come in intervals of {choices} seconds."
             )
-        if message.limit > BARS_ROWS_MAX:
-            raise Refused(
-                Status.RANGE_TOO_LARGE, f"At most {BARS_ROWS_MAX} bars are sent; ask for a part."
-            )
+        if message.limit > limits.BARS_ROWS_MAX:
+            text = f"At most {limits.BARS_ROWS_MAX} bars are sent; ask for a part."
+            raise Refused(Status.RANGE_TOO_LARGE, text)
         now, epoch = self._assets.told_at, self._market.epoch
-        limit = message.limit or BARS_ROWS_MAX
+        limit = message.limit or limits.BARS_ROWS_MAX
         bars = await newest_bars(
             self._source,
             self._clock,

@@ -70,6 +70,8 @@ EVENTS_KEPT: Final = 65_536
 REFUSALS_KEPT: Final = 1_000
 """Refused orders of one account of which the receipt is shown; the journal has the older ones."""
 REPLAY_BATCH: Final = 64
+BARS_ROWS_MAX: Final = 5_000
+"""Bars worked out in one go; a longer series is asked for in pages, so that no one waits."""
 EQUITY_SESSIONS_MAX: Final = 8_192
 """Sessions that one equity curve may have; some thirty years of an exchange."""
 EQUITY_POINTS_MAX: Final = 4_096
@@ -148,6 +150,7 @@ RULES: Final = (
         "SECTIONS_MAX", "sections", Status.BAD_LENGTH, "sections of one frame; they do not nest"
     ),
     LimitRule("ROWS_MAX", "rows", Status.RANGE_TOO_LARGE, "rows of one transfer; page further"),
+    LimitRule("BARS_ROWS_MAX", "rows", Status.RANGE_TOO_LARGE, "bars of one BARS_GET"),
     LimitRule(
         "EQUITY_SESSIONS_MAX",
         "sessions",
@@ -169,10 +172,8 @@ RULES: Final = (
     ),
     LimitRule("CONTROL_RATE", "per second", Status.PROTOCOL_STATE, "control frames, on average"),
     LimitRule("CONTROL_BURST", "frames", Status.PROTOCOL_STATE, "control frames at once"),
-    LimitRule(
-        "CONNECTIONS_PER_ADDRESS", "connections", Status.TOO_MANY_CONNECTIONS, "from one address"
-    ),
-    LimitRule("CONNECTIONS_MAX", "connections", Status.TOO_MANY_CONNECTIONS, "of one worker"),
+    LimitRule("CONNECTIONS_PER_ADDRESS", "connections", None, "from one address: cut before TLS"),
+    LimitRule("CONNECTIONS_MAX", "connections", None, "of one worker: cut before TLS"),
     LimitRule("SESSIONS_PER_ACCOUNT", "sessions", Status.TOO_MANY_SESSIONS, "of one account"),
     LimitRule("PORTFOLIOS_PER_ACCOUNT", "portfolios", Status.PORTFOLIO_LIMIT, "of one account"),
     LimitRule("KEYS_PER_ACCOUNT", "keys", Status.TOO_MANY_KEYS, "of one account"),

@@ -198,7 +198,7 @@ message(
         "symbol" / Sym16 * "what",
         "interval_s" / U32 * "as asked",
         "adjustment" / Choice(k.Adjustment, strict=False) * "as asked",
-        "complete" / Bool * "False: the source had less than the range asked",
+        "complete" / Bool * "False: the limit was reached, and older bars of the range may be left",
         Zero(2),
         "as_of" / Ts * "market time up to which the newest bar is known",
         "missing" / U32 * "bars that the rows have not, within trading hours between them",

@@ -104,7 +104,7 @@ _MEANINGS: Final[Mapping[Status, str]] = MappingProxyType(
         Status.TIF_UNSUPPORTED: "This time in force is not offered for the order.",
         Status.TYPE_UNSUPPORTED: "This order type or flag is not offered.",
         Status.AMOUNT_OVERFLOW: "An amount would not fit in 64 bits of 1e-8 units.",
-        Status.OPEN_ORDER_LIMIT: "The portfolio has too many open orders.",
+        Status.OPEN_ORDER_LIMIT: "The account has too many open orders, in all or of the symbol.",
         Status.DEADLINE_PASSED: "The command reached the market too late.",
         Status.NO_SUCH_PORTFOLIO: "The account has no such portfolio.",
         Status.NOT_FILLABLE: "An IOC or FOK order found too little; only as an order's reason.",

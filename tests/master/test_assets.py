@@ -346,6 +346,29 @@ def test_what_bars_refuse(ann: MasterClient, fields: dict[str, Any], status: Sta
     assert ann.ask(message).status == status
 
 
+@pytest.mark.clause("14.19")
+@pytest.mark.parametrize("since", [1, 0])
+def test_older_bars_are_asked_for_by_the_oldest(ann: MasterClient, since: int) -> None:
+    """Of more than ``limit`` the newest come; `complete` is False while older ones may be left."""
+    question = m.BarsGet(symbol="AAPL", interval_s=DAY_S, from_time=since)
+    whole = [row.time for part in ann.ask_all(question) for row in part.message.bars]
+    found: list[int] = []
+    until = 0
+    while len(found) <= len(whole):
+        page = m.BarsGet(
+            symbol="AAPL", interval_s=DAY_S, from_time=since, to_time=until, limit=1_000
+        )
+        (answer,) = ann.ask_all(page)
+        times = [row.time for row in answer.message.bars]
+        found = times + found
+        assert answer.message.complete == (not since or len(times) < 1_000)
+        if not times or (since and answer.message.complete):
+            break
+        until = times[0]
+    assert found == whole
+    assert len(whole) > 1_000
+
+
 # --- bars ----------------------------------------------------------------------------------------
 
 

@@ -79,7 +79,6 @@ BOUNDS = (
     ("master.tries", "TRIES_KEYS_MAX", "addresses and names counted: the oldest goes"),
     ("master.sessions", "SESSIONS_MAX", "sessions of all accounts: SERVER_BUSY"),
     ("master.accounts", "ACCOUNTS_MAX", "accounts: REGISTRATION_CLOSED"),
-    ("master.marketanswers", "BARS_ROWS_MAX", "bars of one BARS_GET: RANGE_TOO_LARGE"),
     ("master.viewstore", "BACKLOG_MAX", "records that wait for the views: orders get SERVER_BUSY"),
     ("master.workerlink", "PUBLISH_OCTETS_MAX", "octets of quotes in one TOPIC_PUBLISH: split"),
     ("master.flow", "WAITING_OCTETS_MAX", "replies and events without credit: SLOW_CONSUMER"),
