@@ -4682,7 +4682,7 @@ _pack_AssetReply = AssetReply.LAYOUT.pack
 
 @attrs.define(slots=True, eq=True)
 class AssetList(Message):
-    """Assets in order of symbol."""
+    """Assets in order of symbol; PREFIX: whose symbol or name begins so, whatever its case."""
 
     OPCODE: ClassVar[int] = 0x0302
     SHAPE: ClassVar[str] = 'request'

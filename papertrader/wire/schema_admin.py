@@ -31,7 +31,7 @@ message(
     "LogDump",
     "The newest entries of the master's event log, oldest first. Scope ADMIN.",
     c.Struct(
-        "from_time" / Ts * "not older; 0 = any age",
+        "from_time" / Ts * "master's clock, not older; 0 = any age",
         "limit" / U32 * "entries at most; 0 = 500",
         "least" / Choice(Level, strict=True) * "of this level or above",
         "flush" / Bool * "True: also what was not written to disk yet",

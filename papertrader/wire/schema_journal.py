@@ -59,7 +59,7 @@ message(
         "account" / Id * "whose",
         "portfolio" / Id * "which",
         "session_id" / Id * "of which session",
-        "expire_at" / Ts * "end of the order by the calendar, 0 = none",
+        "expire_at" / Ts * "market time: end of the order by the calendar, 0 = none",
     ),
     Section(Tag.INNER, "inner", "octets", limits.FRAME_MAX, True, size_min=32),
     group_section(Tag.QUOTES, "quotes", "QuoteRow", PART_ROWS),
@@ -70,7 +70,7 @@ block(
     "What an input was decided by besides; without it nothing of it was needed.",
     "market_at" / Ts * "market clock",
     "cash" / Money * "what a portfolio begins with by default",
-    "works_from" / Ts * "opening of the session of an OPG or CLS order",
+    "works_from" / Ts * "market time: opening of the session of an OPG or CLS order",
 )
 message(
     Opcode.STORE_QUOTE,

@@ -150,8 +150,8 @@ message(
     "Ledger history, oldest first unless DIRECTION says otherwise; another user's likewise.",
     c.Struct(
         "portfolio" / Id * "0 = the default portfolio",
-        "from_time" / Ts * "inclusive; 0 = from the beginning",
-        "to_time" / Ts * "exclusive; 0 = to now",
+        "from_time" / Ts * "of executed_at, inclusive; 0 = from the beginning",
+        "to_time" / Ts * "of executed_at, exclusive; 0 = to now",
         "after"
         / Id
         * "page: transactions with id greater; NEWEST_FIRST: less, 0 = from the newest",

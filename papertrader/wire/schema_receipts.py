@@ -47,7 +47,9 @@ def interval_fields() -> tuple[Any, ...]:
     """Return the fields of an interval: what lay between a quote and the one before it."""
     return (
         "volume" / Qty * "traded since the quote before; 0 = unknown",
-        "bar_time" / Ts * "when the bar that the quote, or the close, completed began; 0 = none",
+        "bar_time"
+        / Ts
+        * "market time: start of the bar that the quote, or close, completed; 0 = none",
         "bar_observed_at" / Ts * "when the master received that bar's first quote",
         "bar_open" / Px * "of that bar",
         "bar_high" / Px * "of that bar",
@@ -161,8 +163,8 @@ def refusal_fields() -> tuple[Any, ...]:
         "received_at" / Ts * "the worker's stamp",
         "at" / Ts * "master's clock",
         "market_at" / Ts * "market time",
-        "works_from" / Ts * "opening of its session, 0 = not bounded",
-        "expire_at" / Ts * "end of its session, or its own; 0 = none",
+        "works_from" / Ts * "market time: opening of its session, 0 = not bounded",
+        "expire_at" / Ts * "market time: end of its session, or its own; 0 = none",
         "quote_seq" / U64 * "newest quote of the symbol then; 0 = none was known",
         "bid" / Px * "of that quote",
         "ask" / Px * "of that quote",
