@@ -233,10 +233,14 @@ def test_a_position_of_five_digits_and_its_button_have_room(
     page = browsers()
     page.driver.set_window_size(1280, 850)
     page.enter("roomy", new=True)
-    with server.client("roomy") as client:
+    with server.client() as operator, server.client("roomy") as client:
+        operator.login("operator", PASSWORD, scope=Scope.ADMIN)
+        # Nothing is filled while the market stands still, as a test before has left it.
+        operator.set_clock(paused=False, speed=60)
         client.buy(client.assets(limit=1)[0].symbol, 1)
-    page.go("Portfolio")
-    page.one(".folds tbody tr")
+        page.go("Portfolio")
+        page.one(".folds tbody tr")
+        operator.set_clock(paused=True)
     held, room = page.driver.execute_script(
         """
         const cells = document.querySelector(".folds tbody tr").children;
