@@ -20,9 +20,8 @@ TURN_NS: Final = 100_000
 """The shortest that the kernel grants."""
 _ATTRIBUTES: Final = struct.Struct("=IIQiIQQQII")
 """Size, policy, flags, niceness, priority, runtime, deadline, period, clamps."""
-_SET: Final = {"x86_64": 314, "aarch64": 274, "riscv64": 274}
+_SCHED_SETATTR: Final = {"x86_64": 314, "aarch64": 274, "riscv64": 274}
 """By machine, the number of the system call: C libraries have its name since a short time only."""
-_GET: Final = {"x86_64": 315, "aarch64": 275, "riscv64": 275}
 
 
 def ask_for_short_turns() -> bool:
@@ -35,26 +34,12 @@ def ask_for_short_turns() -> bool:
     niceness = os.getpriority(os.PRIO_PROCESS, 0)
     size = _ATTRIBUTES.size
     asked = _ATTRIBUTES.pack(size, os.SCHED_OTHER, 0, niceness, 0, TURN_NS, 0, 0, 0, 0)
-    number = _SET[platform.machine()]
+    number = _SCHED_SETATTR[platform.machine()]
     return bool(ctypes.CDLL(None).syscall(number, 0, ctypes.c_char_p(asked), 0) == 0)
-
-
-def turn_of(thread: int) -> int:
-    """Return how long a thread's turns are, in ns; 0 where the kernel does not tell.
-
-    ``thread``: its number, as the kernel has it; 0 for this one.
-    """
-    if not _is_plain():
-        return 0
-    told = ctypes.create_string_buffer(_ATTRIBUTES.size)
-    number = _GET[platform.machine()]
-    if ctypes.CDLL(None).syscall(number, thread, told, _ATTRIBUTES.size, 0) != 0:
-        return 0
-    return int(_ATTRIBUTES.unpack(told.raw)[5])
 
 
 def _is_plain() -> bool:
     """Tell whether this is a machine of which the calls are known, and nobody chose a policy."""
-    if sys.platform != "linux" or sys.maxsize < 2**32 or platform.machine() not in _SET:
+    if sys.platform != "linux" or sys.maxsize < 2**32 or platform.machine() not in _SCHED_SETATTR:
         return False
     return os.sched_getscheduler(0) == os.SCHED_OTHER
