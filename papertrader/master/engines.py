@@ -18,7 +18,7 @@ import attrs
 import peewee
 
 from papertrader.extras import install_command
-from papertrader.master.newfiles import new_file
+from papertrader.master.newfiles import new_file, remove_database
 from papertrader.master.room import SQLITE_FULL, room_wanted
 
 DAMAGE: Final = frozenset({11, 26})
@@ -438,8 +438,7 @@ class SqliteEngine:
 
     def remove(self, db_tables: Sequence[type[peewee.Model]]) -> None:
         """Delete the file and what belongs to it."""
-        for suffix in ("", "-wal", "-shm"):
-            self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+        remove_database(self.path)
 
 
 def copy_file(db: peewee.Database, target: Path, progress: Copied | None = None) -> None:

@@ -14,8 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-_BESIDE: Final = ("", "-journal", "-wal", "-shm")
-"""The ends of what SQLite may put beside a database."""
+_ENDS: Final = ("", "-journal", "-wal", "-shm")
 
 
 @contextlib.contextmanager
@@ -55,23 +54,29 @@ def _remove_left(target: Path) -> None:
 
 
 def remove_database(path: Path) -> None:
-    """Remove a database that is none of the store's, and what SQLite put beside it.
+    """Remove a database that nobody has open, and what SQLite put beside it.
 
     A journal that is left would be played back into the next file of that name.
     """
-    for end in _BESIDE:
-        path.with_name(path.name + end).unlink(missing_ok=True)
+    for each in database_files(path):
+        each.unlink(missing_ok=True)
+
+
+def database_files(path: Path) -> list[Path]:
+    """Return the file of a database, and those that SQLite may have put beside it."""
+    return [path.with_name(path.name + end) for end in _ENDS]
 
 
 def settle_file(partial: Path, target: Path) -> None:
     """Give a finished file its name, so that it is there after a power cut as well."""
-    for path in (partial, partial.parent):
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            if path is partial:
-                os.fsync(descriptor)
-                partial.replace(target)
-            else:
-                os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    _sync(partial)
+    partial.replace(target)
+    _sync(target.parent)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -8,6 +8,8 @@ import shutil
 from pathlib import Path
 from typing import Final
 
+from papertrader.master.newfiles import database_files
+
 SQLITE_FULL: Final = 13
 UNCLEAR: Final = (10, 14)
 """SQLite's codes for a failed call of the system and for a file that cannot be opened: what it says
@@ -51,5 +53,5 @@ def _has_grown_enough(path: Path) -> bool:
     most = _largest()
     if most == resource.RLIM_INFINITY:
         return False
-    beside = [path, *(path.with_name(path.name + end) for end in ("-wal", "-shm", "-journal"))]
-    return any(each.exists() and each.stat().st_size + PAGE > most for each in beside)
+    files = [each for each in database_files(path) if each.exists()]
+    return any(each.stat().st_size + PAGE > most for each in files)

@@ -101,3 +101,11 @@ def test_a_restore_that_was_killed_does_no_harm_to_the_next(tmp_path: Path) -> N
     assert not list(kit.state_dir.glob(".restoring*"))
     inspection.rebuild(place, lambda line: None)
     assert inspection.audit(place).violations == []
+
+
+def test_with_a_database_goes_what_stood_beside_it(tmp_path: Path) -> None:
+    """Its journal, too: a file put in its place would be overwritten with what stands in that."""
+    for name in ("a.db", "a.db-journal", "a.db-wal", "a.db-shm", "a.db.replaced", "b.db"):
+        (tmp_path / name).write_bytes(b"x")
+    SqliteEngine(tmp_path / "a.db", {}).remove(())
+    assert names(tmp_path) == ["a.db.replaced", "b.db"]
