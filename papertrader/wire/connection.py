@@ -373,7 +373,7 @@ class Connection:
         if self.state is not State.OPEN:
             raise LocalFault("a PING needs an open connection")
         self._pings.append((token, now))
-        # It is answered at once, so that no two are open; but 0 is no correlation.
+        # Answers are told apart by what stands in them; but 0 is no correlation.
         self._out.append(codec.encode(Ping(token=token, sent_at=now), correlation=1))
 
     def say_goodbye(
